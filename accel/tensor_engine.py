@@ -1,0 +1,162 @@
+"""Cycle counts of one tile on the tensor engine: closed forms, vectorised over tiles and mappings.
+
+Modelled: an R x C array whose processing elements (PEs) issue one multiply-accumulate a cycle, output stationary (OS) or
+weight stationary (WS), dense or N:M, with interleave, latencies, fold overlap and the way results leave. Input stationary
+(IS) is WS with the operands' roles exchanged. Not modelled here: buffers, ports and DRAM (see ``dataflow.traffic``).
+Source: the project's hardware model, docs/hardware-model.md. The register-level machine in ``sim.reference`` agrees with every
+number these functions return; the tests hold the two together.
+
+Every count may be a Python integer or an integer array; arrays broadcast. Counts are cycles of the array clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..configs.pattern import Pattern
+
+Count = int | npt.NDArray[np.int64]
+"""A count, or an array of counts."""
+
+Drain = Literal["shift", "wire"]
+StationaryLoad = Literal["chain", "latch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayTiming:
+    """What fixes the timing of a tensor engine.
+
+    Attributes:
+        rows: R, PEs from north to south.
+        cols: C, PEs from west to east.
+        mac_latency: P, cycles from the issue of a multiply-accumulate to a usable result, the hop to a neighbour included.
+        accumulate_latency: L, cycles before an accumulation that depends on the last one may issue; 1 <= L <= P.
+        register_depth: D, partial sums (OS) or stationary values (WS) that a PE can hold.
+        overlapped: whether the next fold starts while this one empties (shadow registers).
+        drain: how OS results leave: ``shift`` down the column, one a cycle, or a ``wire`` per PE.
+        stationary_load: how WS weights arrive: shifted down a ``chain`` or into row-addressed ``latch``es.
+    """
+
+    rows: int
+    cols: int
+    mac_latency: int
+    accumulate_latency: int
+    register_depth: int
+    overlapped: bool
+    drain: Drain
+    stationary_load: StationaryLoad
+
+
+def ceil_div(count: Count, size: Count) -> Count:
+    """Smallest integer at or above ``count / size``; both positive.
+
+    >>> ceil_div(7, 3)
+    3
+    """
+    return -(-count // size)
+
+
+def slots_of(channels: Count, taps: Count, pattern: Pattern) -> Count:
+    """S: multiply-accumulates issued for one output of ``taps`` kernel positions by ``channels`` channels.
+
+    Groups of M run along the channels at a fixed kernel position; a short last group keeps ``min(N, rest)``.
+
+    >>> int(slots_of(20, 9, Pattern(2, 8)))
+    54
+    """
+    whole, rest = channels // pattern.group, channels % pattern.group
+    return taps * (whole * pattern.kept + np.minimum(pattern.kept, rest))
+
+
+def groups_of(channels: Count, taps: Count, pattern: Pattern) -> Count:
+    """G: groups of M that one output spans, short ones included."""
+    return taps * ceil_div(channels, pattern.group)
+
+
+def output_stationary_cycles(
+    array: ArrayTiming, *, m: Count, n: Count, slots: Count, interleave_m: Count = 1, interleave_n: Count = 1
+) -> Count:
+    """Cycles of an [m, n] output tile held in place, ``slots`` accumulations an output.
+
+    A fold is (R * Im) x (C * In) outputs, ``Im * In`` a PE; an interleave larger than the tile offers is cut to what
+    there is. Edge folds occupy the whole array.
+
+    Args:
+        array: the tensor engine.
+        m: output rows, mapped along the array's rows.
+        n: output columns, mapped along the array's columns.
+        slots: S, accumulations an output (k when dense).
+        interleave_m: Im, output rows a PE turns between.
+        interleave_n: In, output columns a PE turns between.
+
+    SCALE-Sim 3's output-stationary fold, R + C + K - 2:
+
+    >>> textbook = ArrayTiming(rows=32, cols=32, mac_latency=1, accumulate_latency=1, register_depth=1,
+    ...                        overlapped=False, drain="wire", stationary_load="chain")
+    >>> int(output_stationary_cycles(textbook, m=32, n=32, slots=100))
+    162
+    """
+    im = np.minimum(interleave_m, ceil_div(m, array.rows))
+    in_ = np.minimum(interleave_n, ceil_div(n, array.cols))
+    interleave = im * in_
+    folds = ceil_div(m, array.rows * im) * ceil_div(n, array.cols * in_)
+    issue = (slots - 1) * np.maximum(interleave, array.accumulate_latency) + interleave
+    drain = interleave * array.rows if array.drain == "shift" else 0 * interleave
+    ends = (array.rows - 1) + (array.cols - 1) + (array.mac_latency - 1) + drain
+    if array.overlapped:
+        return (folds - 1) * np.maximum(issue, drain) + issue + ends
+    return folds * (issue + ends)
+
+
+def weight_stationary_cycles(
+    array: ArrayTiming,
+    *,
+    moving: Count,
+    columns: Count,
+    groups: Count,
+    group_slots: Count = 1,
+    group_load: Count = 1,
+    resident_groups: Count = 1,
+    interleave: Count = 1,
+) -> Count:
+    """Cycles of a tile whose stationary operand is [k, columns] while ``moving`` vectors stream past it.
+
+    A dense k counts as groups of one: ``groups=k, group_slots=1, group_load=1``. A compressed stationary operand holds N
+    pairs a group (``group_slots=group_load=N``); a compressed moving operand meets M stationary values a group in N slots
+    (``group_slots=N, group_load=M``).
+
+    Args:
+        array: the tensor engine.
+        moving: T, vectors streamed (m under WS, n under IS).
+        columns: output columns mapped along the array's columns (n under WS, m under IS).
+        groups: G, groups along k.
+        group_slots: multiply-accumulates a group.
+        group_load: stationary values a group.
+        resident_groups: g, groups that a PE holds; cut to what a full column of PEs needs.
+        interleave: I, vectors a PE turns between; 1 when a PE has one slot.
+
+    SCALE-Sim 3's weight-stationary fold, 2R + C + T - 2:
+
+    >>> textbook = ArrayTiming(rows=32, cols=32, mac_latency=1, accumulate_latency=1, register_depth=1,
+    ...                        overlapped=False, drain="wire", stationary_load="chain")
+    >>> int(weight_stationary_cycles(textbook, moving=100, columns=32, groups=32))
+    194
+    """
+    resident = np.minimum(resident_groups, ceil_div(groups, array.rows))
+    slots = resident * group_slots
+    batch = np.where(slots == 1, 1, np.minimum(interleave, moving))
+    spacing = np.maximum(batch, array.accumulate_latency)
+    beats = ceil_div(moving, batch) * (slots - 1) * spacing + moving
+    row_delay = (slots - 1) * spacing + array.accumulate_latency
+    load = array.rows * resident * group_load
+    skew = (array.rows - 1) * row_delay
+    ends = beats + skew + (array.cols - 1) + (array.mac_latency - 1)
+    folds = ceil_div(groups, array.rows * resident) * ceil_div(columns, array.cols)
+    if array.overlapped:
+        refill = load + skew if array.stationary_load == "chain" else load
+        return load + (folds - 1) * np.maximum(beats, refill) + ends
+    return folds * (load + ends)

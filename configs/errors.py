@@ -1,0 +1,23 @@
+"""The errors that a user can cause, under one base.
+
+Every message reads ``where: got X, need Y; try Z`` and fits one line, so that the command line can print it as it is
+and leave with exit code 2. A traceback is for our own mistakes only.
+"""
+
+from __future__ import annotations
+
+
+class BisparseError(Exception):
+    """Base of every error that a user's input can cause."""
+
+
+class ConfigError(BisparseError):
+    """A file, a field or an option is wrong. The message names the file, the line and the field."""
+
+
+class CaptureError(BisparseError):
+    """A torch module could not be turned into a training graph."""
+
+
+class MappingError(BisparseError):
+    """No legal mapping exists for a product on this hardware; the message says which limit stands in the way."""

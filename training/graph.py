@@ -1,0 +1,220 @@
+"""The training graph: one training step as operators over tensors, symbolic in the batch size. Free of torch.
+
+An operator belongs to a stage: forward (FF), input gradients (BP), weight gradients (WU) or the parameter update. Matrix
+products carry their geometry; everything else (normalisation, activation, softmax, pooling, loss, ...) carries its kind and
+how many elements it touches, and runs on the vector engine. Views move no data and do not appear.
+
+Every extent that can depend on the batch is a ``Size``: ``fixed + per_sample * batch``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+
+class Stage(StrEnum):
+    """The part of a training step that an operator belongs to."""
+
+    FORWARD = "FF"
+    BACKWARD = "BP"
+    WEIGHT_GRADIENT = "WU"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A count that is affine in the batch size.
+
+    >>> Size(per_sample=196).at(512)
+    100352
+    """
+
+    fixed: int = 0
+    per_sample: int = 0
+
+    def at(self, batch: int) -> int:
+        """The count at this batch size."""
+        return self.fixed + self.per_sample * batch
+
+    def __mul__(self, factor: int) -> Size:
+        return Size(self.fixed * factor, self.per_sample * factor)
+
+    def __add__(self, other: Size) -> Size:
+        return Size(self.fixed + other.fixed, self.per_sample + other.per_sample)
+
+
+TensorRole = Literal["input", "parameter", "activation", "gradient", "parameter_gradient", "buffer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """A value that lives in memory. ``shape`` has the batch symbolic; ``integer`` marks indices and labels."""
+
+    name: str
+    shape: tuple[Size, ...]
+    role: TensorRole
+    integer: bool = False
+
+    def elements(self, batch: int) -> int:
+        """Elements at this batch size."""
+        return math.prod(size.at(batch) for size in self.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution:
+    """The geometry of a convolution as its forward pass sees it, whatever stage the operator belongs to.
+
+    Attributes:
+        batch: images.
+        groups: g; in_channels and out_channels count all groups.
+        input_size: spatial input extents, one per axis (1 to 3 axes), without padding.
+        output_size: spatial output extents.
+        kernel: kernel extents.
+        stride: per axis.
+        padding: per axis, on both sides.
+        dilation: per axis.
+        transposed: a transposed convolution (its forward is the input gradient of the plain one).
+    """
+
+    batch: Size
+    groups: int
+    in_channels: int
+    out_channels: int
+    input_size: tuple[int, ...]
+    output_size: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    transposed: bool = False
+
+    def macs(self, batch: int) -> int:
+        """Multiply-accumulates of one stage, padding taps included: the convention of torch's flop counter."""
+        positions = math.prod(self.input_size if self.transposed else self.output_size)
+        taps = math.prod(self.kernel)
+        return self.batch.at(batch) * positions * taps * self.in_channels * self.out_channels // self.groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixProduct:
+    """C[m, n] = A[m, k] B[k, n], ``count`` times on different operands: the product that this very operator computes."""
+
+    m: Size
+    n: Size
+    k: Size
+    count: Size = Size(fixed=1)
+
+    def macs(self, batch: int) -> int:
+        """Multiply-accumulates of the product."""
+        return self.count.at(batch) * self.m.at(batch) * self.n.at(batch) * self.k.at(batch)
+
+
+Geometry = Convolution | MatrixProduct
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One piece of work of a training step.
+
+    Attributes:
+        name: unique in the graph, such as ``layer1.0.conv1:WU``.
+        kind: ``convolution``, ``linear``, ``matmul``, ``parameter_update`` or a vector operation's name.
+        stage: where it belongs.
+        module: dotted path of the torch module that it came from.
+        inputs: names of the tensors it reads. For a matrix product the first two are its operands A and B.
+        outputs: names of the tensors it writes.
+        geometry: of a matrix product; None for the rest.
+        parameter: the weight tensor that a product multiplies by (FF, BP) or differentiates (WU), or that an update
+            changes; None for products of two activations and for vector operations without one.
+        elements: elements that a vector operation or an update touches (its largest operand); zero for products.
+    """
+
+    name: str
+    kind: str
+    stage: Stage
+    module: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    geometry: Geometry | None = None
+    parameter: str | None = None
+    elements: Size = Size()
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it runs on the tensor engine."""
+        return self.geometry is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOperator:
+    """An operator that the capture met and could not name: kept, counted as a generic element-wise pass, and reported."""
+
+    name: str
+    module: str
+    shapes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingGraph:
+    """One training step of a network, in execution order.
+
+    Attributes:
+        name: the workload's name.
+        source: what it was captured from, and the command that makes it again.
+        default_batch: batch size used unless told otherwise.
+        tensors: every tensor by name.
+        operators: in an order that respects every dependence.
+        unknown: operators met that have no vector-engine formula of their own.
+        counted_macs: multiply-accumulates that torch's own counter found, by pass (``forward``, ``backward``), with the
+            known fault of that counter corrected (see ``training.capture``).
+    """
+
+    name: str
+    source: str
+    default_batch: int
+    tensors: dict[str, Tensor]
+    operators: tuple[Operator, ...]
+    unknown: tuple[UnknownOperator, ...] = ()
+    counted_macs: dict[str, Size] = field(default_factory=dict)
+
+    @cached_property
+    def producer(self) -> dict[str, Operator]:
+        """Which operator writes a tensor."""
+        return {name: operator for operator in self.operators for name in operator.outputs}
+
+    @cached_property
+    def consumers(self) -> dict[str, tuple[Operator, ...]]:
+        """Which operators read a tensor, in execution order."""
+        found: dict[str, list[Operator]] = {}
+        for operator in self.operators:
+            for name in dict.fromkeys(operator.inputs):
+                found.setdefault(name, []).append(operator)
+        return {name: tuple(operators) for name, operators in found.items()}
+
+    @property
+    def products(self) -> Iterator[Operator]:
+        """Operators that run on the tensor engine."""
+        return (operator for operator in self.operators if operator.is_product)
+
+    def saved_activations(self) -> tuple[Tensor, ...]:
+        """Inputs and activations of the forward pass that the backward pass reads: the stash of a training step."""
+        return tuple(
+            tensor
+            for tensor in self.tensors.values()
+            if tensor.role in ("input", "activation")
+            and any(c.stage in (Stage.BACKWARD, Stage.WEIGHT_GRADIENT) for c in self.consumers.get(tensor.name, ()))
+            and (tensor.role == "input" or self.producer[tensor.name].stage is Stage.FORWARD)
+        )
+
+    def macs(self, batch: int, *stages: Stage) -> int:
+        """Multiply-accumulates of the dense matrix products of these stages (all, when none is named)."""
+        return sum(
+            operator.geometry.macs(batch)
+            for operator in self.operators
+            if operator.geometry is not None and (not stages or operator.stage in stages)
+        )
