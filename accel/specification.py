@@ -1,0 +1,195 @@
+"""The hardware specification: everything that a file in ``configs/hardware`` says about a design, validated.
+
+Sizes are integers in the unit that the field's name carries. A preset states the status (``published``, ``derived``,
+``assumed``) and the source of each value; ``load_hardware`` returns them beside the specification as provenance.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+
+from ..configs.pattern import LARGEST_GROUP, Pattern
+from ..configs.quantity import Bytes, BytesPerSecond, Hertz, Seconds
+from ..configs.schema import Loaded, load_annotated
+from .tensor_engine import ArrayTiming, Drain, StationaryLoad
+
+Dataflow = Literal["os", "ws", "is"]
+Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
+BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
+
+
+class Section(BaseModel):
+    """Base of every part of a specification: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorEngine(Section):
+    """The systolic array."""
+
+    rows: PositiveInt = Field(description="R, rows of processing elements")
+    cols: PositiveInt = Field(description="C, columns of processing elements")
+    mac_latency: PositiveInt = Field(description="P, cycles from issue to a usable result, hop included")
+    accumulate_latency: PositiveInt = Field(description="L, cycles before a dependent accumulation may issue")
+    register_depth: PositiveInt = Field(description="D, partial sums or stationary values a PE holds", le=64)
+    overlapped: bool = Field(description="whether a fold starts while the one before it empties")
+    drain: Drain = Field(description="how output-stationary results leave: shift down the column, or a wire a PE")
+    stationary_load: StationaryLoad = Field(description="how stationary weights arrive: a chain, or row-addressed latches")
+    dataflows: tuple[Dataflow, ...] = Field(min_length=1, description="dataflows that the interconnect offers")
+    swap_operands: bool = Field(description="whether OS may also map n along the rows, with A on the north side")
+    patterns: tuple[str, ...] = Field(default=(), description="N:M patterns that the PEs select from")
+    compressed_west: bool = Field(default=False, description="whether the west operand may be the compressed one (OS)")
+    compressed_moving: bool = Field(default=False, description="whether the streamed operand may be compressed (WS, IS)")
+    precision: Precision = Field(default="fp16", description="format of the operands; sums are FP32")
+
+    @field_validator("patterns")
+    @classmethod
+    def _patterns_parse(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Pattern.parse(pattern)) for pattern in patterns)
+
+    @model_validator(mode="after")
+    def _latencies_agree(self) -> Self:
+        if self.accumulate_latency > self.mac_latency:
+            raise ValueError(
+                f"accumulate_latency: got {self.accumulate_latency}, need at most mac_latency ({self.mac_latency})"
+            )
+        return self
+
+    @property
+    def timing(self) -> ArrayTiming:
+        """What the cycle model needs to know."""
+        return ArrayTiming(
+            rows=self.rows,
+            cols=self.cols,
+            mac_latency=self.mac_latency,
+            accumulate_latency=self.accumulate_latency,
+            register_depth=self.register_depth,
+            overlapped=self.overlapped,
+            drain=self.drain,
+            stationary_load=self.stationary_load,
+        )
+
+    def supports(self, pattern: Pattern) -> bool:
+        """Whether the PEs can select this pattern; every array runs dense."""
+        return pattern.is_dense or str(pattern) in self.patterns
+
+
+class Buffer(Section):
+    """One on-chip buffer and the port that the array sees."""
+
+    capacity_bytes: Bytes = Field(gt=0, description="whole capacity; half of it holds the tile in use (double buffering)")
+    banks: PositiveInt = Field(description="banks; the energy of an access is that of one bank")
+    port_bytes_per_cycle: PositiveInt = Field(description="bytes a cycle between the buffer and the array")
+
+
+class Buffers(Section):
+    """The three buffers of the tensor engine."""
+
+    west: Buffer = Field(description="W2E, the operand that enters from the west")
+    north: Buffer = Field(description="N2S, the operand that enters from the north")
+    output: Buffer = Field(description="partial sums and results, 4 bytes each")
+    patch_expansion: bool = Field(description="whether line buffers expand convolution patches on chip")
+
+
+class Dram(Section):
+    """Off-chip memory, the simple model: bandwidth, latency, and the cost of short runs."""
+
+    technology: str = Field(description="row of the energy table: ddr4, lpddr4, hbm2")
+    channels: PositiveInt = Field(description="independent channels")
+    channel_bytes_per_second: BytesPerSecond = Field(gt=0, description="peak bandwidth of a channel")
+    latency_seconds: Seconds = Field(ge=0, description="from request to first byte")
+    run_overhead_bytes: int = Field(ge=0, description="bytes of time lost a contiguous run; efficiency run/(run+overhead)")
+    burst_bytes: PositiveInt = Field(description="smallest transfer; compressed streams are rounded up to it")
+    capacity_bytes: Bytes = Field(gt=0, description="whole capacity of the card")
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Peak bandwidth of all channels."""
+        return self.channels * self.channel_bytes_per_second
+
+
+class ReductionEngine(Section):
+    """SORE: top-K sorters that turn dense weights into N:M."""
+
+    lanes: PositiveInt = Field(description="groups sorted side by side, one element a lane a cycle")
+    largest_group: int = Field(ge=1, le=LARGEST_GROUP, description="largest M that a lane can sort")
+
+
+class UpdateEngine(Section):
+    """WUVE: the optimizer in FP32."""
+
+    lanes: PositiveInt = Field(description="weights updated a cycle, when memory keeps up")
+
+
+class VectorOperation(Section):
+    """The price of one kind of vector operation."""
+
+    cycles_per_element: float = Field(ge=0, description="lane cycles an element")
+    passes: int = Field(default=1, ge=0, description="times that its inputs are read")
+    reads: Literal["inputs", "outputs"] = Field(default="inputs", description="what sets the bytes read (a gather: outputs)")
+
+
+class VectorEngine(Section):
+    """Everything that is not a matrix product."""
+
+    lanes: PositiveInt = Field(description="elements worked on side by side")
+    fused: tuple[str, ...] = Field(default=(), description="kinds done in the write-back of the operator before them")
+    operations: dict[str, VectorOperation] = Field(description="price by kind")
+
+    @model_validator(mode="after")
+    def _kinds_priced(self) -> Self:
+        if "unknown" not in self.operations:
+            raise ValueError("operations: got no entry 'unknown', need one: it prices the operators that have no entry")
+        for kind in self.fused:
+            if kind not in self.operations:
+                raise ValueError(f"fused: got {kind!r}, need a kind that stands in operations")
+        return self
+
+
+class Policy(Section):
+    """What the scheduler may do with this design."""
+
+    pre_generation: bool = Field(description="N:M weights are made in the update stage, not on the way into FF and BP")
+    overlap_update: bool = Field(description="update and reduction run beside the backward pass of earlier layers")
+
+
+class Hardware(Section):
+    """A whole design."""
+
+    name: str
+    title: str = ""
+    clock_hz: Hertz = Field(gt=0, description="one clock for every engine")
+    tensor_engine: TensorEngine
+    buffers: Buffers
+    dram: Dram
+    reduction_engine: ReductionEngine
+    update_engine: UpdateEngine
+    vector_engine: VectorEngine
+    policy: Policy
+    energy_table: str = Field(description="name or path of the energy table")
+
+    @property
+    def dram_bytes_per_cycle(self) -> float:
+        """Peak DRAM bandwidth in bytes a clock cycle."""
+        return self.dram.bytes_per_second / self.clock_hz
+
+    @property
+    def dram_latency_cycles(self) -> int:
+        """DRAM latency in whole clock cycles."""
+        return -(-int(self.dram.latency_seconds * 1e12) * int(self.clock_hz) // 10**12)
+
+    @property
+    def peak_macs_per_cycle(self) -> int:
+        """Multiply-accumulates that the array can issue a cycle."""
+        return self.tensor_engine.rows * self.tensor_engine.cols
+
+
+def load_hardware(name_or_path: str) -> Loaded[Hardware]:
+    """Load a shipped design by name, or a user's file by path.
+
+    Raises:
+        ConfigError: the file is missing or wrong; the message names file, line and field.
+    """
+    return load_annotated(name_or_path, Hardware, "hardware")
