@@ -1,0 +1,241 @@
+"""YAML read strictly, with the line of every value kept.
+
+What differs from PyYAML as it comes (YAML 1.1, permissive):
+
+- a key given twice is an error; PyYAML keeps the last one in silence;
+- scalars follow the YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema): ``1e-9`` is a
+  number, ``no`` and ``on`` are texts, ``2:8`` is a text (128 in YAML 1.1), ``010`` is ten, dates are texts;
+- every key is a text, as JSON has it; merge keys (``<<``) and tags outside the core schema are refused;
+- every value knows its line, so that a later complaint can name it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: keys of mappings and indices of lists, outermost first."""
+
+LARGEST_DOCUMENT = 1_000_000
+"""Values accepted in one file. Aliases expand, so a few lines could otherwise fill the memory."""
+
+_CORE = "tag:yaml.org,2002:"
+
+# The pure Python loader gives the same nodes and marks, about ten times slower.
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _CoreSchemaLoader(_BaseLoader):  # type: ignore[misc]
+    """PyYAML's safe loader with the scalars of YAML 1.2; it composes nodes and never constructs objects."""
+
+    yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+_CoreSchemaLoader.add_implicit_resolver(_CORE + "null", re.compile(r"^(?:~|null|Null|NULL|)$"), [*"~nN", ""])
+_CoreSchemaLoader.add_implicit_resolver(
+    _CORE + "bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), [*"tTfF"]
+)
+_CoreSchemaLoader.add_implicit_resolver(
+    _CORE + "int", re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), [*"-+0123456789"]
+)
+_CoreSchemaLoader.add_implicit_resolver(
+    _CORE + "float",
+    re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    [*"-+.0123456789"],
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line of a file; prints as ``file:line``."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a file says, as plain Python values, and where it says it.
+
+    Attributes:
+        file: the file, as it was named by whoever asked for it.
+        data: mappings, lists, texts, numbers, booleans and None.
+        places: the place of every value; of a mapping's entry it is the line of the key. The places of one
+            document may lie in several files, since a file can extend another.
+    """
+
+    file: str
+    data: Any
+    places: Mapping[KeyPath, Place]
+
+    def place_of(self, path: KeyPath) -> Place:
+        """Where the value at ``path`` stands or, when it is not there, its nearest parent."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path) or Place(self.file, 1)
+
+    def line_of(self, path: KeyPath) -> int:
+        """Line, from 1, of the value at ``path`` or of its nearest parent."""
+        return self.place_of(path).line
+
+
+def parse(path: str | Path) -> Document:
+    """Read a YAML (or JSON) file.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, repeats a key, or uses what is refused here.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: got no such file, need a YAML file") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: got a folder, need a YAML file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: got {error.strerror}, need a file that can be read") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    return parse_text(text, file=str(path))
+
+
+def parse_text(text: str, *, file: str) -> Document:
+    r"""Read YAML text; ``file`` is the name that errors give.
+
+    Raises:
+        ConfigError: as for :func:`parse`.
+
+    >>> document = parse_text("rows: 32\nclock: 2e8\n", file="small.yaml")
+    >>> document.data, document.line_of(("clock",))
+    ({'rows': 32, 'clock': 200000000.0}, 2)
+    """
+    try:
+        node = _compose(text)
+        builder = _Builder(file)
+        data = None if node is None else builder.build(node, (), 1)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        if "another document" in str(error.problem):
+            raise ConfigError(f"{file}:{line}: got a second document, need one in a file") from None
+        hint = "; try spaces" if re.search(r"\btab\b|\\t", str(error.problem)) else ""
+        raise ConfigError(
+            f"{file}:{line}: got invalid YAML ({error.problem}), need valid YAML{hint}"
+        ) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{file}:{line}: got a control character, need plain text") from None
+    except RecursionError:
+        raise ConfigError(f"{file}:1: got values nested too deeply, need fewer levels") from None
+    return Document(file=file, data=data, places=builder.places)
+
+
+def _compose(text: str) -> Any:
+    loader = _CoreSchemaLoader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+class _Builder:
+    """Turns YAML nodes into plain values, noting the place of each."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.places: dict[KeyPath, Place] = {}
+        self._open: set[int] = set()
+
+    def build(self, node: Any, path: KeyPath, line: int) -> Any:
+        self.places[path] = Place(self.file, line)
+        if len(self.places) > LARGEST_DOCUMENT:
+            raise self._refusal(
+                line, path, f"more than {LARGEST_DOCUMENT} values", "fewer; try fewer aliases"
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path, line)
+        if id(node) in self._open:
+            raise self._refusal(line, path, "an alias to a value that holds it", "a finite value")
+        self._open.add(id(node))
+        value = (
+            self._mapping(node, path)
+            if isinstance(node, yaml.MappingNode)
+            else self._sequence(node, path, line)
+        )
+        self._open.remove(id(node))
+        return value
+
+    def _mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
+        if node.tag != _CORE + "map":
+            raise self._refusal(node.start_mark.line + 1, path, _tag(node), "a plain mapping")
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._refusal(line, path, "a key that is not a single value", "a text as the key")
+            key = key_node.value
+            if key in result:
+                first = self.places[(*path, key)].line
+                raise self._refusal(line, (*path, key), f"a key already given on line {first}", "it once")
+            if key == "<<" and not key_node.style:
+                raise self._refusal(line, (*path, key), "a merge key", "the values written out; try extends")
+            result[key] = self.build(value_node, (*path, key), line)
+        return result
+
+    def _sequence(self, node: Any, path: KeyPath, line: int) -> list[Any]:
+        if node.tag != _CORE + "seq":
+            raise self._refusal(line, path, _tag(node), "a plain list")
+        return [
+            self.build(item, (*path, index), item.start_mark.line + 1)
+            for index, item in enumerate(node.value)
+        ]
+
+    def _scalar(self, node: Any, path: KeyPath, line: int) -> Any:
+        text: str = node.value
+        kind = node.tag.removeprefix(_CORE)
+        try:
+            match kind:
+                case "str":
+                    return text
+                case "null":
+                    return None
+                case "bool":
+                    return {"true": True, "false": False}[text.lower()]
+                case "int":
+                    return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+                case "float":
+                    # YAML writes .inf and .nan, Python inf and nan.
+                    return float(text.replace(".", "")) if text[-1:].isalpha() else float(text)
+        except (ValueError, KeyError):
+            raise self._refusal(line, path, repr(text), f"a value of type {kind}") from None
+        raise self._refusal(line, path, _tag(node), "a plain value")
+
+    def _refusal(self, line: int, path: KeyPath, got: str, need: str) -> ConfigError:
+        field = dotted(path)
+        return ConfigError(f"{self.file}:{line}: {field + ': ' if field else ''}got {got}, need {need}")
+
+
+def _tag(node: Any) -> str:
+    tag: str = node.tag
+    return f"the tag {tag.replace(_CORE, '!!')}"
+
+
+def dotted(path: KeyPath) -> str:
+    """The path as users write it.
+
+    >>> dotted(("sram", 0, "capacity_bytes"))
+    'sram.0.capacity_bytes'
+    """
+    return ".".join(str(part) for part in path)
