@@ -1,0 +1,133 @@
+"""Where numbers come from: annotated values in data files.
+
+Any leaf of a file may be written as a mapping that says how well its value is known::
+
+    rows: {value: 32, status: assumed, source: "not published; fills the DSPs"}
+
+Stripping gives the plain tree (``rows: 32``) that a model validates, and beside it what was said of each
+leaf. A leaf is a single value or a list that holds neither mappings nor lists.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from .errors import ConfigError
+from .strict_yaml import Document, KeyPath, Place, dotted
+
+Status = Literal["published", "derived", "assumed", "given"]
+"""How well a value is known. ``published``: it stands in the source. ``derived``: computed from what stands
+there. ``assumed``: chosen by the authors. ``given``: written by the user."""
+
+LABELS = ("name", "description")
+"""Keys whose texts claim nothing about the world, and so have no provenance."""
+
+_ANNOTATION = ("value", "status", "source")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """One leaf's value, how well it is known, and why."""
+
+    value: Any
+    status: Status
+    source: str
+
+
+def strip_provenance(
+    document: Document, *, plain_status: Status = "given", plain_source: str = ""
+) -> tuple[Document, dict[str, Provenance]]:
+    """Separate the values of a document from what is said of them.
+
+    Args:
+        document: as parsed.
+        plain_status: status of a leaf without annotation.
+        plain_source: source of a leaf without annotation.
+
+    Returns:
+        The document with every annotation replaced by its value, at the place of the annotated field, and the
+        provenance of every leaf by its dotted path (``sram.0.capacity_bytes``).
+
+    Raises:
+        ConfigError: an annotation is incomplete or says something else.
+    """
+    stripper = _Stripper(document, plain_status, plain_source)
+    data = stripper.strip(document.data, (), ())
+    return Document(file=document.file, data=data, places=stripper.places), stripper.provenance
+
+
+def is_leaf(value: Any) -> bool:
+    """Whether the value is a single one, or a list of single ones."""
+    if isinstance(value, list):
+        return not any(isinstance(item, dict | list) for item in value)
+    return not isinstance(value, dict)
+
+
+class _Stripper:
+    def __init__(self, document: Document, plain_status: Status, plain_source: str) -> None:
+        self.document = document
+        self.plain_status = plain_status
+        self.plain_source = plain_source
+        self.places: dict[KeyPath, Place] = {}
+        self.provenance: dict[str, Provenance] = {}
+
+    def strip(self, value: Any, path: KeyPath, origin: KeyPath) -> Any:
+        """The plain form of ``value``, at ``origin`` in the document and at ``path`` once stripped."""
+        self.places[path] = self.document.place_of(origin)
+        if _is_annotation(value):
+            provenance = self._annotation(value, path, origin)
+            self.provenance[dotted(path)] = provenance
+            self._note_places(value["value"], path, (*origin, "value"))
+            return provenance.value
+        if is_leaf(value):
+            if not (path and path[-1] in LABELS):
+                plain = Provenance(value=value, status=self.plain_status, source=self.plain_source)
+                self.provenance[dotted(path)] = plain
+            self._note_places(value, path, origin)
+            return value
+        if isinstance(value, list):
+            return [self.strip(item, (*path, i), (*origin, i)) for i, item in enumerate(value)]
+        return {key: self.strip(item, (*path, key), (*origin, key)) for key, item in value.items()}
+
+    def _note_places(self, leaf: Any, path: KeyPath, origin: KeyPath) -> None:
+        if isinstance(leaf, list):
+            for index in range(len(leaf)):
+                self.places[(*path, index)] = self.document.place_of((*origin, index))
+
+    def _annotation(self, annotation: dict[str, Any], path: KeyPath, origin: KeyPath) -> Provenance:
+        for key in annotation:
+            if key not in _ANNOTATION:
+                near = difflib.get_close_matches(key, _ANNOTATION, n=1)[0]
+                raise self._refusal(path, (*origin, key), f"{key}, no such part of a value; try {near}")
+        value, source = annotation["value"], annotation.get("source")
+        status: Any = annotation.get("status")
+        statuses = get_args(Status)
+        if status not in statuses:
+            got = "no status" if status is None else f"status {status!r}"
+            raise self._refusal(path, (*origin, "status"), f"{got}, need one of {', '.join(statuses)}")
+        if source is not None and not isinstance(source, str):
+            raise self._refusal(path, (*origin, "source"), f"source {source!r}, need a text")
+        if not source and status in ("published", "derived"):
+            raise self._refusal(
+                path, origin, f"status {status} without a source, need the source; try status: assumed"
+            )
+        if not is_leaf(value):
+            raise self._refusal(
+                path, (*origin, "value"), "a mapping as value, need a single value or a list of them"
+            )
+        return Provenance(value=value, status=status, source=source or "")
+
+    def _refusal(self, path: KeyPath, origin: KeyPath, got: str) -> ConfigError:
+        return ConfigError(f"{self.document.place_of(origin)}: {dotted(path)}: got {got}")
+
+
+def _is_annotation(value: Any) -> bool:
+    # A near miss ("statis") is still an annotation, so that the complaint can name the word; a mapping that
+    # merely has a field called value is not.
+    return (
+        isinstance(value, dict)
+        and "value" in value
+        and all(key in _ANNOTATION or difflib.get_close_matches(key, _ANNOTATION[1:], n=1) for key in value)
+    )

@@ -1,0 +1,176 @@
+"""From a data file to a validated model: ``extends``, annotated values, errors with file, line and field.
+
+Models are pydantic v2, ``frozen=True, extra="forbid"``. They are validated strictly, as JSON: ``"32"``,
+``true`` and ``32.0`` are no integers, but an integer is a number and a list may fill a tuple or a set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from . import library
+from .complaints import explain, shown
+from .errors import ConfigError
+from .provenance import Provenance, strip_provenance
+from .strict_yaml import Document, KeyPath, Place, parse
+
+__all__ = ["Loaded", "Provenance", "load", "load_annotated", "strip_provenance", "validate"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+EXTENDS = "extends"
+"""The top-level key that names the file whose values are taken where this one says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded(Generic[Model]):
+    """A file, read and validated.
+
+    Attributes:
+        model: the validated model.
+        provenance: what is known of each leaf, by dotted path; what the model fills by default is not there.
+        sources: the file itself, then the files that it extends, nearest first.
+        sha256: of the resolved plain data, so that two files that say the same have the same hash.
+    """
+
+    model: Model
+    provenance: Mapping[str, Provenance]
+    sources: tuple[Path, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    document: Document
+    provenance: dict[str, Provenance]
+    sources: tuple[Path, ...]
+
+
+def load(path: str | Path, model: type[Model]) -> Model:
+    """Read and validate a file; ``extends`` in it takes paths only.
+
+    Raises:
+        ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
+    """
+    return validate(_resolve(Path(path), None, ()).document, model)
+
+
+def load_annotated(path_or_name: str | Path, model: type[Model], kind: str) -> Loaded[Model]:
+    """Read and validate a shipped or a user's file and keep where its values come from.
+
+    Args:
+        path_or_name: as :func:`bisparse.configs.library.find` takes it.
+        model: the pydantic model of the resolved file.
+        kind: the kind of file, where names of shipped files are looked up (in ``extends`` too).
+
+    Raises:
+        ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
+    """
+    resolved = _resolve(library.find(kind, path_or_name), kind, ())
+    return Loaded(
+        model=validate(resolved.document, model),
+        provenance=resolved.provenance,
+        sources=resolved.sources,
+        sha256=library.content_hash(resolved.document.data),
+    )
+
+
+def validate(document: Document, model: type[Model]) -> Model:
+    """Make a model of plain data, stripped of annotations.
+
+    Raises:
+        ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
+    """
+    if not isinstance(document.data, dict):
+        got = "an empty file" if document.data is None else shown(document.data)
+        raise ConfigError(f"{document.place_of(())}: got {got}, need a mapping of fields")
+    try:
+        # By way of JSON: only there does strict validation let a list fill a tuple and a text an enumeration.
+        return model.model_validate_json(json.dumps(document.data), strict=True)
+    except ValidationError as error:
+        raise ConfigError(explain(error, document, model)) from None
+
+
+def _resolve(path: Path, kind: str | None, children: tuple[Path, ...]) -> _Resolved:
+    parsed = parse(path)
+    own, provenance = (
+        strip_provenance(parsed, plain_status="assumed", plain_source=f"not annotated in {path.name}")
+        if library.is_shipped(path)
+        else strip_provenance(parsed)
+    )
+    if not isinstance(own.data, dict) or EXTENDS not in own.data:
+        return _Resolved(document=own, provenance=provenance, sources=(path,))
+
+    base_name = own.data.pop(EXTENDS)
+    del provenance[EXTENDS]
+    place = own.place_of((EXTENDS,))
+    base_path = _base_path(base_name, path, kind, place)
+    chain = (*children, path.resolve())
+    if base_path.resolve() in chain:
+        circle = " -> ".join(file.name for file in (*chain, base_path))
+        raise ConfigError(f"{place}: extends: got a circle {circle}, need a base outside it")
+    base = _resolve(base_path, kind, chain)
+    return _Resolved(
+        document=_merge(base.document, own),
+        provenance=_merge_provenance(base.provenance, provenance),
+        sources=(path, *base.sources),
+    )
+
+
+def _base_path(name: Any, child: Path, kind: str | None, place: Place) -> Path:
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{place}: extends: got {shown(name)}, need the name of a file")
+    if library.is_path(name):
+        path = child.parent / name
+        if not path.is_file():
+            raise ConfigError(f"{place}: extends: got {name!r}, need a file; there is no {path}")
+        return path
+    if kind is None:
+        raise ConfigError(f"{place}: extends: got {name!r}, need a path; try ./{name}.yaml")
+    try:
+        return library.find(kind, name)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: extends: {str(error).partition(': ')[2]}") from None
+
+
+def _merge(base: Document, own: Document) -> Document:
+    """The base's values where the own document is silent; a mapping is merged, all else replaced whole."""
+    if not isinstance(base.data, dict):
+        raise ConfigError(f"{base.place_of(())}: got {shown(base.data)}, need a mapping of fields to extend")
+    places = dict(base.places)
+
+    def take(value: Any, path: KeyPath) -> Any:
+        for known in [known for known in places if known[: len(path)] == path]:
+            del places[known]
+        places.update({known: at for known, at in own.places.items() if known[: len(path)] == path})
+        return value
+
+    def merged(below: dict[str, Any], above: dict[str, Any], path: KeyPath) -> dict[str, Any]:
+        places[path] = own.place_of(path)
+        result = dict(below)
+        for key, value in above.items():
+            inner = (*path, key)
+            if isinstance(value, dict) and isinstance(below.get(key), dict):
+                result[key] = merged(below[key], value, inner)
+            else:
+                result[key] = take(value, inner)
+        return result
+
+    data = merged(base.data, own.data, ())
+    return Document(file=own.file, data=data, places=places)
+
+
+def _merge_provenance(base: dict[str, Provenance], own: dict[str, Provenance]) -> dict[str, Provenance]:
+    """The base's provenance without what an own leaf replaces: the same leaf, one inside or one around it."""
+    result = dict(base)
+    for path in own:
+        for known in base:
+            if known == path or known.startswith(path + ".") or path.startswith(known + "."):
+                result.pop(known, None)
+    return result | own
