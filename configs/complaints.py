@@ -58,6 +58,10 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
             # The fault lies in the field that tells the members of the union apart, not in the whole mapping.
             path = (*path, fault["ctx"]["discriminator"].strip("'"))
             fault["input"] = fault["ctx"].get("tag")
+        elif fault["type"] == "value_error" and isinstance(fault["input"], dict):
+            # A check across fields names the field it complains of.
+            named = re.match(r"([\w.]+): got ", str(fault["ctx"]["error"]))
+            path = (*path, *named[1].split(".")) if named else path
         faults.setdefault(path, []).append(fault)
 
     misspelt = {

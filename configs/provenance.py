@@ -5,7 +5,8 @@ Any leaf of a file may be written as a mapping that says how well its value is k
     rows: {value: 32, status: assumed, source: "not published; fills the DSPs"}
 
 Stripping gives the plain tree (``rows: 32``) that a model validates, and beside it what was said of each
-leaf. A leaf is a single value or a list that holds neither mappings nor lists.
+leaf. A leaf is a single value or a list that holds neither mappings nor lists. What is said of a mapping holds
+for every leaf in it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Status = Literal["published", "derived", "assumed", "given"]
 """How well a value is known. ``published``: it stands in the source. ``derived``: computed from what stands
 there. ``assumed``: chosen by the authors. ``given``: written by the user."""
 
-LABELS = ("name", "description")
+LABELS = ("name", "title", "description")
 """Keys whose texts claim nothing about the world, and so have no provenance."""
 
 _ANNOTATION = ("value", "status", "source")
@@ -53,8 +54,8 @@ def strip_provenance(
     Raises:
         ConfigError: an annotation is incomplete or says something else.
     """
-    stripper = _Stripper(document, plain_status, plain_source)
-    data = stripper.strip(document.data, (), ())
+    stripper = _Stripper(document)
+    data = stripper.strip(document.data, (), (), plain_status, plain_source)
     return Document(file=document.file, data=data, places=stripper.places), stripper.provenance
 
 
@@ -66,43 +67,40 @@ def is_leaf(value: Any) -> bool:
 
 
 class _Stripper:
-    def __init__(self, document: Document, plain_status: Status, plain_source: str) -> None:
+    def __init__(self, document: Document) -> None:
         self.document = document
-        self.plain_status = plain_status
-        self.plain_source = plain_source
         self.places: dict[KeyPath, Place] = {}
         self.provenance: dict[str, Provenance] = {}
 
-    def strip(self, value: Any, path: KeyPath, origin: KeyPath) -> Any:
+    def strip(self, value: Any, path: KeyPath, origin: KeyPath, status: Status, source: str) -> Any:
         """The plain form of ``value``, at ``origin`` in the document and at ``path`` once stripped."""
-        self.places[path] = self.document.place_of(origin)
+        # An annotated value is found at its own field, not a line below at ``value``.
+        self.places.setdefault(path, self.document.place_of(origin))
         if _is_annotation(value):
-            provenance = self._annotation(value, path, origin)
-            self.provenance[dotted(path)] = provenance
-            self._note_places(value["value"], path, (*origin, "value"))
-            return provenance.value
+            status, source = self._annotation(value, path, origin)
+            return self.strip(value["value"], path, (*origin, "value"), status, source)
         if is_leaf(value):
             if not (path and path[-1] in LABELS):
-                plain = Provenance(value=value, status=self.plain_status, source=self.plain_source)
-                self.provenance[dotted(path)] = plain
-            self._note_places(value, path, origin)
+                self.provenance[dotted(path)] = Provenance(value=value, status=status, source=source)
+            for index in range(len(value) if isinstance(value, list) else 0):
+                self.places[(*path, index)] = self.document.place_of((*origin, index))
             return value
         if isinstance(value, list):
-            return [self.strip(item, (*path, i), (*origin, i)) for i, item in enumerate(value)]
-        return {key: self.strip(item, (*path, key), (*origin, key)) for key, item in value.items()}
+            return [
+                self.strip(item, (*path, index), (*origin, index), status, source)
+                for index, item in enumerate(value)
+            ]
+        return {
+            key: self.strip(item, (*path, key), (*origin, key), status, source) for key, item in value.items()
+        }
 
-    def _note_places(self, leaf: Any, path: KeyPath, origin: KeyPath) -> None:
-        if isinstance(leaf, list):
-            for index in range(len(leaf)):
-                self.places[(*path, index)] = self.document.place_of((*origin, index))
-
-    def _annotation(self, annotation: dict[str, Any], path: KeyPath, origin: KeyPath) -> Provenance:
+    def _annotation(self, annotation: dict[str, Any], path: KeyPath, origin: KeyPath) -> tuple[Status, str]:
         for key in annotation:
             if key not in _ANNOTATION:
                 near = difflib.get_close_matches(key, _ANNOTATION, n=1)[0]
                 raise self._refusal(path, (*origin, key), f"{key}, no such part of a value; try {near}")
-        value, source = annotation["value"], annotation.get("source")
         status: Any = annotation.get("status")
+        source = annotation.get("source")
         statuses = get_args(Status)
         if status not in statuses:
             got = "no status" if status is None else f"status {status!r}"
@@ -110,14 +108,9 @@ class _Stripper:
         if source is not None and not isinstance(source, str):
             raise self._refusal(path, (*origin, "source"), f"source {source!r}, need a text")
         if not source and status in ("published", "derived"):
-            raise self._refusal(
-                path, origin, f"status {status} without a source, need the source; try status: assumed"
-            )
-        if not is_leaf(value):
-            raise self._refusal(
-                path, (*origin, "value"), "a mapping as value, need a single value or a list of them"
-            )
-        return Provenance(value=value, status=status, source=source or "")
+            got = f"status {status} without a source, need the source; try status: assumed"
+            raise self._refusal(path, origin, got)
+        return status, source or ""
 
     def _refusal(self, path: KeyPath, origin: KeyPath, got: str) -> ConfigError:
         return ConfigError(f"{self.document.place_of(origin)}: {dotted(path)}: got {got}")

@@ -95,6 +95,9 @@ def validate(document: Document, model: type[Model]) -> Model:
         return model.model_validate_json(json.dumps(document.data), strict=True)
     except ValidationError as error:
         raise ConfigError(explain(error, document, model)) from None
+    except ConfigError as error:
+        # Raised inside a validator; pydantic locates only its own errors (see quantity.as_field).
+        raise ConfigError(f"{document.file}: {error}") from None
 
 
 def _resolve(path: Path, kind: str | None, children: tuple[Path, ...]) -> _Resolved:
