@@ -61,7 +61,8 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
         elif fault["type"] == "value_error" and isinstance(fault["input"], dict):
             # A check across fields names the field it complains of.
             named = re.match(r"([\w.]+): got ", str(fault["ctx"]["error"]))
-            path = (*path, *named[1].split(".")) if named else path
+            parts = named[1].split(".") if named else []
+            path = (*path, *(int(part) if part.isdigit() else part for part in parts))
         faults.setdefault(path, []).append(fault)
 
     misspelt = {

@@ -5,7 +5,7 @@ Any leaf of a file may be written as a mapping that says how well its value is k
     rows: {value: 32, status: assumed, source: "not published; fills the DSPs"}
 
 Stripping gives the plain tree (``rows: 32``) that a model validates, and beside it what was said of each
-leaf. A leaf is a single value or a list that holds neither mappings nor lists. What is said of a mapping holds
+leaf. A leaf is a single value or a list that holds neither mappings nor lists. What is said of a mapping goes
 for every leaf in it.
 """
 
@@ -87,12 +87,9 @@ class _Stripper:
             return value
         if isinstance(value, list):
             return [
-                self.strip(item, (*path, index), (*origin, index), status, source)
-                for index, item in enumerate(value)
+                self.strip(item, (*path, index), (*origin, index), status, source) for index, item in enumerate(value)
             ]
-        return {
-            key: self.strip(item, (*path, key), (*origin, key), status, source) for key, item in value.items()
-        }
+        return {key: self.strip(item, (*path, key), (*origin, key), status, source) for key, item in value.items()}
 
     def _annotation(self, annotation: dict[str, Any], path: KeyPath, origin: KeyPath) -> tuple[Status, str]:
         for key in annotation:

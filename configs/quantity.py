@@ -1,9 +1,9 @@
 """Sizes with units, as users write them: ``512 KiB``, ``200 MHz``, ``19.2 GB/s``, ``100 ns``.
 
-Each quantity has a parse function and a pydantic type of the same meaning. A plain number is taken in the base
-unit (bytes, hertz, bytes a second, seconds). Units follow SI and IEC 80000-13, and their letter case counts:
-``kB`` is 1000 bytes, ``KiB`` 1024; ``KB`` is refused, for it has been used for both, and so is ``Gb``, which means
-bits.
+Each quantity has a parse function and a pydantic type of the same meaning. A plain number is in the base
+unit: bytes, hertz, bytes a second, seconds. Units follow SI and IEC 80000-13, and their letter case counts:
+``kB`` is 1000 bytes and ``KiB`` 1024; ``KB`` is refused, for it has been used for both, and so is ``Gb``,
+which is bits.
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ def _parse(value: Any, quantity: str, units: Mapping[str, Fraction], example: st
         number = Fraction(repr(value))
     if number is None:
         accepted = ", ".join(units)
-        raise ConfigError(
-            f"got {value!r}, need {quantity}: a number, alone or with one of {accepted}; try {example}"
-        )
+        raise ConfigError(f"got {value!r}, need {quantity}: a number, alone or with one of {accepted}; try {example}")
     if number < 0:
         raise ConfigError(f"got {value!r}, need {quantity} that are not negative; try {example}")
     if number * scale >= LARGEST:

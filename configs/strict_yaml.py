@@ -131,9 +131,7 @@ def parse_text(text: str, *, file: str) -> Document:
         if "another document" in str(error.problem):
             raise ConfigError(f"{file}:{line}: got a second document, need one in a file") from None
         hint = "; try spaces" if re.search(r"\btab\b|\\t", str(error.problem)) else ""
-        raise ConfigError(
-            f"{file}:{line}: got invalid YAML ({error.problem}), need valid YAML{hint}"
-        ) from None
+        raise ConfigError(f"{file}:{line}: got invalid YAML ({error.problem}), need valid YAML{hint}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{file}:{line}: got a control character, need plain text") from None
@@ -161,19 +159,13 @@ class _Builder:
     def build(self, node: Any, path: KeyPath, line: int) -> Any:
         self.places[path] = Place(self.file, line)
         if len(self.places) > LARGEST_DOCUMENT:
-            raise self._refusal(
-                line, path, f"more than {LARGEST_DOCUMENT} values", "fewer; try fewer aliases"
-            )
+            raise self._refusal(line, path, f"more than {LARGEST_DOCUMENT} values", "fewer; try fewer aliases")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path, line)
         if id(node) in self._open:
             raise self._refusal(line, path, "an alias to a value that holds it", "a finite value")
         self._open.add(id(node))
-        value = (
-            self._mapping(node, path)
-            if isinstance(node, yaml.MappingNode)
-            else self._sequence(node, path, line)
-        )
+        value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path, line)
         self._open.remove(id(node))
         return value
 
@@ -197,10 +189,7 @@ class _Builder:
     def _sequence(self, node: Any, path: KeyPath, line: int) -> list[Any]:
         if node.tag != _CORE + "seq":
             raise self._refusal(line, path, _tag(node), "a plain list")
-        return [
-            self.build(item, (*path, index), item.start_mark.line + 1)
-            for index, item in enumerate(node.value)
-        ]
+        return [self.build(item, (*path, index), item.start_mark.line + 1) for index, item in enumerate(node.value)]
 
     def _scalar(self, node: Any, path: KeyPath, line: int) -> Any:
         text: str = node.value
