@@ -1,0 +1,165 @@
+import csv
+import math
+import re
+from pathlib import Path
+
+import pytest
+from bisparse.accel.energy_table import load_energy_table
+from bisparse.configs import library
+from bisparse.configs.errors import ConfigError
+
+# Copied from the project's collection of published energies; see the source column of each row.
+ROWS = list(csv.DictReader((Path(__file__).parents[2] / "golden" / "energy.csv").open()))
+TABLES = ["45nm", "16nm-fpga"]
+CLAIM = re.compile(r"energy\.csv (?P<component>\S+)(?: (?P<parameter>[a-z_]+))? (?P<node>\d+|-): (?P<author>\S+)")
+PARAMETERS = {
+    "read_pj_per_bit": "read_energy_per_bit",
+    "write_pj_per_bit": "write_energy_per_bit",
+    "leakage_mw": "leakage_power",
+}
+
+
+def row(component: str, parameter: str, node: str, author: str) -> float:
+    found = [
+        entry["value"]
+        for entry in ROWS
+        if (entry["component"], entry["param"], entry["node_nm"]) == (component, parameter, node.replace("-", ""))
+        and entry["source"].startswith(author)
+    ]
+    assert len(found) == 1, (component, parameter, node, author)
+    return float(found[0])
+
+
+@pytest.fixture(params=TABLES)
+def loaded(request):
+    return load_energy_table(request.param)
+
+
+def test_every_shipped_table_loads():
+    assert set(TABLES) <= set(library.names("energy"))
+    for name in library.names("energy"):
+        assert load_energy_table(name).model.name == name
+
+
+def test_every_leaf_says_where_it_comes_from(loaded):
+    for path, known in loaded.provenance.items():
+        assert known.source, path
+        assert "not annotated" not in known.source, path
+
+
+@pytest.mark.parametrize(("name", "claims"), [("45nm", 25), ("16nm-fpga", 17)])
+def test_every_number_that_claims_a_row_equals_it(name, claims):
+    checked = 0
+    for path, known in load_energy_table(name).provenance.items():
+        claim = CLAIM.match(known.source)
+        field = path.rpartition(".")[2]
+        if claim is None:
+            assert not known.source.startswith("energy.csv") or field == "node_ratio", path
+            continue
+        if field == "capacity_bytes":
+            assert claim["component"] == f"SRAM_{known.value.replace(' ', '')}_w64", path
+            continue
+        parameter = claim["parameter"] or PARAMETERS[field]
+        assert known.value == row(claim["component"], parameter, claim["node"], claim["author"]), path
+        checked += 1
+    assert checked == claims
+
+
+def test_the_45nm_figures_that_are_derived():
+    table = load_energy_table("45nm").model
+    register = row("register_8b", "energy_per_op", "45", "hwcomponents-library") / 8
+    assert table.register_pj_per_bit == pytest.approx(register, rel=1e-4)
+    assert table.link_hop_pj_per_bit == table.register_pj_per_bit
+    assert table.compare_pj == row("INT16_adder", "energy_per_op", "45", "Horowitz")
+    assert table.vector_op_pj == pytest.approx((table.accumulate("fp32") + table.multiply("fp32")) / 2)
+    leakage_uw = sum(row(unit, "leakage_power", "45", "hwcomponents") for unit in ["INT16_multiplier", "INT32_adder"])
+    assert table.pe_leakage_mw == pytest.approx(leakage_uw / 1000, rel=1e-4)
+
+
+def test_the_fpga_table_is_the_45nm_one_scaled():
+    asic, fpga = load_energy_table("45nm").model, load_energy_table("16nm-fpga").model
+    assert fpga.scaling is not None
+    for unit in ["INT8_adder", "INT16_adder", "INT16_multiplier", "INT32_multiplier", "register_32b"]:
+        at_16, at_45 = (row(unit, "energy_per_op", node, "hwcomponents-library") for node in ["16", "45"])
+        assert fpga.scaling.node_ratio == pytest.approx(at_16 / at_45, rel=1e-3)
+
+    def scaled(value):
+        return pytest.approx(value * fpga.scaling.node_ratio * fpga.scaling.fpga_factor, rel=1e-4)
+
+    for field in ["multiply_pj", "accumulate_pj"]:
+        assert getattr(fpga, field) == {key: scaled(value) for key, value in getattr(asic, field).items()}
+    for field in [
+        "register_pj_per_bit",
+        "link_hop_pj_per_bit",
+        "compare_pj",
+        "vector_op_pj",
+        "update_multiply_pj",
+        "update_accumulate_pj",
+    ]:
+        assert getattr(fpga, field) == scaled(getattr(asic, field)), field
+    assert fpga.dram_pj_per_bit == asic.dram_pj_per_bit
+
+
+def test_nothing_of_the_fpga_table_is_called_published():
+    statuses = {known.status for known in load_energy_table("16nm-fpga").provenance.values()}
+    assert statuses == {"assumed", "derived"}
+
+
+def test_a_bank_of_a_tabled_capacity_costs_what_the_table_says(loaded):
+    for point in loaded.model.sram:
+        energy = loaded.model.sram_of(point.capacity_bytes)
+        assert energy.read_pj_per_bit == point.read_pj_per_bit
+        assert energy.write_pj_per_bit == point.write_pj_per_bit
+        assert energy.leakage_mw == point.leakage_mw
+        assert energy.note == ""
+
+
+def test_between_two_points_the_line_is_straight_in_log_log(loaded):
+    small, large = loaded.model.sram[1:3]
+    middle = math.isqrt(small.capacity_bytes * large.capacity_bytes)
+    energy = loaded.model.sram_of(middle)
+    assert energy.read_pj_per_bit == pytest.approx(math.sqrt(small.read_pj_per_bit * large.read_pj_per_bit), rel=1e-4)
+    assert energy.leakage_mw == pytest.approx(math.sqrt(small.leakage_mw * large.leakage_mw), rel=1e-4)
+
+
+def test_a_larger_bank_never_costs_less(loaded):
+    reads = [loaded.model.sram_of(2**exponent).read_pj_per_bit for exponent in range(10, 25)]
+    assert reads == sorted(reads)
+
+
+@pytest.mark.parametrize(("bank_bytes", "priced_as"), [(1000, 4096), (2**23, 2**22)])
+def test_outside_the_points_the_nearest_holds_and_says_so(loaded, bank_bytes, priced_as):
+    energy = loaded.model.sram_of(bank_bytes)
+    assert energy.read_pj_per_bit == loaded.model.sram_of(priced_as).read_pj_per_bit
+    assert energy.note == (
+        f"a bank of {bank_bytes} bytes is outside table {loaded.model.name}; priced as one of {priced_as} bytes"
+    )
+
+
+def test_what_a_table_lacks_is_named_with_what_it_has():
+    table = load_energy_table("45nm").model
+    with pytest.raises(ConfigError) as caught:
+        table.dram("ddr5")
+    assert str(caught.value) == ("energy table 45nm: dram_pj_per_bit: got 'ddr5', need one of ddr4, lpddr4, hbm2")
+    with pytest.raises(ConfigError, match="got 'int4', need one of fp32, fp16, bf16, fp8, int8"):
+        table.multiply("int4")
+    with pytest.raises(ConfigError, match="got 0, need a positive capacity"):
+        table.sram_of(0)
+
+
+def test_a_users_table_may_change_one_price(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: 45nm\nname: mine\ndram_pj_per_bit: {ddr5: 12}\n")
+    loaded = load_energy_table(str(mine))
+    assert loaded.model.dram("ddr5") == 12
+    assert loaded.model.dram("hbm2") == 3.92
+    assert loaded.provenance["dram_pj_per_bit.ddr5"].status == "given"
+
+
+def test_points_out_of_order_are_refused_on_their_line(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    point = "{read_pj_per_bit: 1, write_pj_per_bit: 1, leakage_mw: 1, capacity_bytes: %s}"
+    mine.write_text(f"extends: 45nm\nsram:\n  - {point % '2 KiB'}\n  - {point % '1 KiB'}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_energy_table(str(mine))
+    assert str(caught.value) == (f"{mine}:4: sram.1.capacity_bytes: got 1024, need more than the 2048 before it")
