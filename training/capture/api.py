@@ -1,0 +1,126 @@
+"""The two entrances: a module in hand, or the path of a factory as the command line gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ...configs.errors import CaptureError
+from ..graph import TrainingGraph
+from ..input_shape import InputShape
+from .batch_fit import BatchFit, batch_sizes_avoiding
+from .factories import load_factory
+from .losses import LOSSES, Loss
+from .meta_module import on_meta
+from .step import record_step
+
+
+def capture(
+    source_module: torch.nn.Module | Callable[[], torch.nn.Module],
+    input_shape: Sequence[int] | Sequence[Sequence[int]],
+    *,
+    name: str,
+    default_batch: int,
+    source: str,
+    loss: Loss | None = None,
+    integer_inputs: bool | Collection[int] = False,
+) -> TrainingGraph:
+    """One training step of a module as a graph, symbolic in the batch size.
+
+    Args:
+        source_module: a module, or a function without arguments that makes one. The module itself is not changed.
+        input_shape: extents of one sample without the batch, such as ``(3, 224, 224)``, or one such for each input.
+        name: of the workload.
+        default_batch: batch size used unless told otherwise.
+        source: what this is and how to make it again.
+        loss: maps the module's output to a scalar; see ``losses`` for the default.
+        integer_inputs: True when every input holds token indices, or the positions of those that do.
+
+    Raises:
+        CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
+    """
+    return _captured(
+        on_meta(source_module),
+        _input_shapes(input_shape, integer_inputs),
+        name=name,
+        default_batch=default_batch,
+        source=source,
+        loss=loss,
+    )
+
+
+def capture_factory(
+    path: str,
+    inputs: Sequence[InputShape],
+    *,
+    name: str,
+    default_batch: int,
+    source: str,
+    loss: str | None = None,
+    search_path: Path | str | None = None,
+) -> TrainingGraph:
+    """What ``bisparse capture`` does: find the factory, then capture what it makes.
+
+    Args:
+        path: ``package.module:factory``.
+        inputs: one shape an input of the module.
+        name: of the workload.
+        default_batch: batch size used unless told otherwise.
+        source: what this is and how to make it again.
+        loss: a name in ``LOSSES`` or ``package.module:loss``; None for the default.
+        search_path: folder looked in first; the working directory when None.
+
+    Raises:
+        CaptureError: see ``capture`` and ``load_factory``.
+    """
+    return _captured(
+        on_meta(load_factory(path, search_path)),
+        tuple(inputs),
+        name=name,
+        default_batch=default_batch,
+        source=source,
+        loss=_named_loss(loss, search_path),
+    )
+
+
+def _captured(
+    module: torch.nn.Module,
+    inputs: tuple[InputShape, ...],
+    *,
+    name: str,
+    default_batch: int,
+    source: str,
+    loss: Loss | None,
+) -> TrainingGraph:
+    if default_batch < 1:
+        raise CaptureError(f"{name}: batch: got {default_batch}, need at least 1; try 32")
+    extents = {extent for tensor in module.parameters() for extent in tensor.shape}
+    batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
+    graphs = [record_step(module, inputs, batch=batch, loss=loss, name=name) for batch in batches]
+    fitted = BatchFit(batches).merge(graphs, default_batch=default_batch)
+    return replace(fitted, source=source)
+
+
+def _input_shapes(
+    shapes: Sequence[int] | Sequence[Sequence[int]], integer: bool | Collection[int]
+) -> tuple[InputShape, ...]:
+    several = [tuple(shape) for shape in shapes if not isinstance(shape, int)]
+    if not several:
+        several = [tuple(extent for extent in shapes if isinstance(extent, int))]
+    return tuple(
+        InputShape(extents, integer=integer if isinstance(integer, bool) else position in integer)
+        for position, extents in enumerate(several)
+    )
+
+
+def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:
+    if loss is None:
+        return None
+    if loss in LOSSES:
+        return LOSSES[loss]
+    if ":" not in loss:
+        raise CaptureError(f"loss: got '{loss}', need package.module:function or one of: {', '.join(LOSSES)}; try mean")
+    return load_factory(loss, search_path)

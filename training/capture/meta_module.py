@@ -1,0 +1,69 @@
+"""A module without data: every tensor on the meta device, ties kept, the user's own module untouched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+
+from ...configs.errors import CaptureError
+
+
+def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """The module, or what the factory makes, in training mode on the meta device.
+
+    A factory runs under ``torch.device("meta")``, so that no weight is ever allocated or initialised; if it cannot (it
+    reads a value back), it runs once more as it is and its module is converted.
+
+    Raises:
+        CaptureError: the factory fails or makes something that is no module.
+    """
+    module = source if isinstance(source, torch.nn.Module) else _built(source)
+    return _without_data(module).train()
+
+
+def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    try:
+        with torch.device("meta"):
+            made = factory()
+    except Exception:
+        try:
+            made = factory()
+        except Exception as error:
+            raise CaptureError(
+                f"{_name(factory)}: the factory raised {type(error).__name__}: {_one_line(error)}, "
+                "need a module built without arguments; try calling it in Python first"
+            ) from error
+    if not isinstance(made, torch.nn.Module):
+        raise CaptureError(
+            f"{_name(factory)}: got {type(made).__name__}, need a function that returns a torch.nn.Module; "
+            "try returning the module itself"
+        )
+    return made
+
+
+def _without_data(module: torch.nn.Module) -> torch.nn.Module:
+    """A deep copy whose tensors are meta tensors: the copy's memo maps each tensor once, which keeps ties."""
+    memo: dict[int, object] = {}
+    for part in module.modules():
+        owned = (*part._parameters.values(), *part._buffers.values(), *vars(part).values())
+        for tensor in owned:
+            if isinstance(tensor, torch.Tensor) and id(tensor) not in memo:
+                memo[id(tensor)] = _meta_twin(tensor)
+    return copy.deepcopy(module, memo)
+
+
+def _meta_twin(tensor: torch.Tensor) -> torch.Tensor:
+    twin = torch.empty_like(tensor, device="meta", requires_grad=False)
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(twin, requires_grad=tensor.requires_grad)
+    return twin.requires_grad_(tensor.requires_grad)
+
+
+def _name(factory: object) -> str:
+    return str(getattr(factory, "__qualname__", factory))
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,113 @@
+"""Running one training step on the meta device under the recorder, at one batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ...configs.errors import CaptureError
+from ..graph import TrainingGraph
+from ..input_shape import InputShape
+from .drafts import Category, Value
+from .finishing import GraphBuilder
+from .losses import Loss, default_loss
+from .mac_counter import mac_counter
+from .recorder import StepRecorder
+
+
+def record_step(
+    module: torch.nn.Module,
+    inputs: Sequence[InputShape],
+    *,
+    batch: int,
+    loss: Loss | None,
+    name: str,
+) -> TrainingGraph:
+    """One training step of a meta module: forward, loss, backward, updates.
+
+    Args:
+        module: from ``on_meta``.
+        inputs: shapes without the batch.
+        batch: samples.
+        loss: maps the output to a scalar; None for the default.
+        name: of the graph.
+
+    Raises:
+        CaptureError: the step cannot run without data, or nothing in it trains.
+    """
+    trainable = {key: value for key, value in module.named_parameters() if value.requires_grad}
+    if not trainable:
+        raise CaptureError(f"{name}: got no trainable parameter, need one; try requires_grad_(True)")
+    with torch.device("meta"):
+        samples = [_sample(shape, batch) for shape in inputs]
+        seed = torch.ones(())
+    counter = mac_counter()
+    recorder = StepRecorder(counter.mod_tracker, type(module).__name__)
+    parameters = {
+        key: recorder.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
+    }
+    for key, buffer in module.named_buffers():
+        recorder.declare(buffer, key, "buffer", Category.CONSTANT)
+    for number, sample in enumerate(samples):
+        label = "input" if len(samples) == 1 else f"input.{number}"
+        recorder.declare(sample, label, "input", Category.ACTIVATION)
+    # The engine is given its seed, so that no operator of ours has to make a one.
+    recorder.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
+
+    reads_tokens = any(shape.integer for shape in inputs)
+    with counter, _plain_attention(), torch.device("meta"), _explained(name, recorder), recorder:
+        output = module(*samples)
+        recorder.section = "loss"
+        value = loss(output) if loss is not None else default_loss(output, reads_tokens=reads_tokens)
+        _check_loss(name, value)
+        recorder.section = ""
+        forward_flops = counter.get_total_flops()
+        found = torch.autograd.grad(value, list(trainable.values()), [seed], allow_unused=True)
+        total_flops = counter.get_total_flops()
+        gradients: dict[str, Value | None] = {
+            key: None if gradient is None else recorder.value_of(gradient)
+            for key, gradient in zip(trainable, found, strict=True)
+        }
+    builder = GraphBuilder(recorder.drafts, parameters=parameters, gradients=gradients)
+    counted = {"forward": forward_flops // 2, "backward": (total_flops - forward_flops) // 2}
+    return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
+
+
+def _sample(shape: InputShape, batch: int) -> torch.Tensor:
+    return torch.zeros(batch, *shape.extents, dtype=torch.int64 if shape.integer else torch.get_default_dtype())
+
+
+def _check_loss(name: str, value: object) -> None:
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+        raise CaptureError(f"{name}: loss: got {got}, need a tensor with one element; try its mean")
+    if not value.requires_grad:
+        raise CaptureError(
+            f"{name}: loss: got one that no parameter changes, need a gradient; try removing no_grad or detach"
+        )
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention computed by its products, not by one fused kernel that would hide them."""
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
+
+
+@contextmanager
+def _explained(name: str, recorder: StepRecorder) -> Iterator[None]:
+    """Turn what torch raises inside the user's step into one line that names the operator."""
+    try:
+        yield
+    except CaptureError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        where = f" after {recorder.running}" if recorder.running else ""
+        raise CaptureError(
+            f"{name}{where}: got {type(error).__name__}: {first_line}, need a step whose shapes do not depend on "
+            "values; try the input shape (--input) first, then code that reads values back (.item(), masks)"
+        ) from error

@@ -1,0 +1,141 @@
+"""Training graphs as JSON files: readable, versioned, canonical (the same graph, the same bytes). Free of torch.
+
+A ``Size`` is a bare integer when the batch does not change it, else ``[fixed, per_sample]``. One tensor or operator a
+line, so that a difference between two files reads as a list of operators. Tensors are sorted by name; operators stand
+in execution order, which is part of what the graph says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..configs.errors import ConfigError
+from .graph import Convolution, Geometry, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
+from .graph_reading import GraphReader
+
+SCHEMA_VERSION = 1
+
+
+def save_graph(graph: TrainingGraph, path: Path | str) -> None:
+    """Write a graph; the folder is made when it is missing.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(graph_text(graph), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --out") from error
+
+
+def load_graph(path: Path | str) -> TrainingGraph:
+    """Read a graph.
+
+    Raises:
+        ConfigError: the file is missing, is no JSON, or has a field that is missing, unknown or of the wrong type.
+    """
+    source = Path(path)
+    try:
+        text = source.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{source}: got no such file, need a captured graph; try bisparse capture") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source}: got an unreadable file, need JSON text; try bisparse capture") from error
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{source}:{error.lineno}: got invalid JSON ({error.msg}), need a captured graph; try bisparse capture"
+        ) from error
+    return GraphReader(str(source), SCHEMA_VERSION).graph(document)
+
+
+def graph_text(graph: TrainingGraph) -> str:
+    """The file's text."""
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        "name": graph.name,
+        "source": graph.source,
+        "default_batch": graph.default_batch,
+        "counted_macs": {key: _size(graph.counted_macs[key]) for key in sorted(graph.counted_macs)},
+    }
+    lines = [f"  {json.dumps(key)}: {_compact(value)}," for key, value in head.items()]
+    lines += _block("tensors", [_tensor(graph.tensors[name]) for name in sorted(graph.tensors)])
+    lines += _block("operators", [_operator(operator) for operator in graph.operators])
+    lines += _block("unknown", [_unknown(operator) for operator in graph.unknown])
+    return "{\n" + "\n".join(lines).removesuffix(",") + "\n}\n"
+
+
+def _block(name: str, records: list[dict[str, Any]]) -> list[str]:
+    if not records:
+        return [f'  "{name}": [],']
+    rows = ",\n".join(f"    {_compact(record)}" for record in records)
+    return [f'  "{name}": [', rows, "  ],"]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(", ", ": "), ensure_ascii=False)
+
+
+def _size(size: Size) -> int | list[int]:
+    return [size.fixed, size.per_sample] if size.per_sample else size.fixed
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "name": tensor.name,
+        "shape": [_size(extent) for extent in tensor.shape],
+        "role": tensor.role,
+    }
+    return record | ({"integer": True} if tensor.integer else {})
+
+
+def _operator(operator: Operator) -> dict[str, Any]:
+    record: Mapping[str, Any] = {
+        "name": operator.name,
+        "kind": operator.kind,
+        "stage": operator.stage.value,
+        "module": operator.module,
+        "inputs": list(operator.inputs),
+        "outputs": list(operator.outputs),
+        "geometry": None if operator.geometry is None else _geometry(operator.geometry),
+        "parameter": operator.parameter,
+        "elements": _size(operator.elements) or None,
+    }
+    return {key: value for key, value in record.items() if value is not None}
+
+
+def _geometry(geometry: Geometry) -> dict[str, Any]:
+    if isinstance(geometry, MatrixProduct):
+        sides = {"m": geometry.m, "n": geometry.n, "k": geometry.k, "count": geometry.count}
+        return {key: _size(size) for key, size in sides.items() if key != "count" or size != Size(fixed=1)}
+    return _convolution(geometry)
+
+
+def _convolution(shape: Convolution) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "batch": _size(shape.batch),
+        "groups": shape.groups,
+        "in_channels": shape.in_channels,
+        "out_channels": shape.out_channels,
+        "input_size": list(shape.input_size),
+        "output_size": list(shape.output_size),
+        "kernel": list(shape.kernel),
+        "stride": list(shape.stride),
+        "padding": list(shape.padding),
+        "dilation": list(shape.dilation),
+    }
+    return record | ({"transposed": True} if shape.transposed else {})
+
+
+def _unknown(operator: UnknownOperator) -> dict[str, Any]:
+    return {
+        "name": operator.name,
+        "module": operator.module,
+        "shapes": [list(shape) for shape in operator.shapes],
+    }

@@ -1,0 +1,254 @@
+"""Checking a graph's JSON document field by field while building the graph. Free of torch.
+
+It is written to be fast: a graph has a thousand records, and every run of the command line reads one. Every message
+names the place in the document, as ``operators[3].inputs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NoReturn, get_args
+
+from ..configs.errors import ConfigError
+from .graph import (
+    Convolution,
+    Geometry,
+    MatrixProduct,
+    Operator,
+    Size,
+    Stage,
+    Tensor,
+    TensorRole,
+    TrainingGraph,
+    UnknownOperator,
+)
+
+_ROLES = frozenset(get_args(TensorRole))
+_STAGES = {stage.value: stage for stage in Stage}
+_ONE = Size(fixed=1)
+_TOP = ("schema_version", "name", "source", "default_batch", "counted_macs", "tensors", "operators", "unknown")
+_CONVOLUTION = (
+    "batch",
+    "groups",
+    "in_channels",
+    "out_channels",
+    "input_size",
+    "output_size",
+    "kernel",
+    "stride",
+    "padding",
+    "dilation",
+)
+
+
+class GraphReader:
+    """Reads one document; ``file`` names it in messages."""
+
+    def __init__(self, file: str, schema_version: int) -> None:
+        self._file = file
+        self._schema_version = schema_version
+        self._sizes: dict[Any, Size] = {}
+
+    def graph(self, document: Any) -> TrainingGraph:
+        """The graph that a document holds."""
+        if not isinstance(document, dict):
+            self._refuse("top level", document, "an object")
+        self._check_version(document)
+        self._check_fields(document, "", _TOP, ())
+        default_batch = self._integer(document["default_batch"], "default_batch")
+        if default_batch < 1:
+            self._refuse("default_batch", default_batch, "at least 1")
+        counted = self._object(document["counted_macs"], "counted_macs")
+        tensors = self._tensors(document["tensors"])
+        return TrainingGraph(
+            name=self._text(document["name"], "name"),
+            source=self._text(document["source"], "source"),
+            default_batch=default_batch,
+            tensors=tensors,
+            operators=self._operators(document["operators"], tensors),
+            unknown=self._unknown(document["unknown"]),
+            counted_macs={key: self._size(value, f"counted_macs.{key}") for key, value in counted.items()},
+        )
+
+    def _check_version(self, document: dict[str, Any]) -> None:
+        version = document.get("schema_version")
+        if not isinstance(version, int) or isinstance(version, bool):
+            self._refuse(
+                "schema_version",
+                version,
+                f"an integer up to {self._schema_version}",
+                "bisparse capture",
+            )
+        if version > self._schema_version:
+            raise ConfigError(
+                f"{self._file}: schema_version: got {version}, made by a newer bisparse, need at most "
+                f"{self._schema_version}; try to upgrade bisparse"
+            )
+        if version < 1:
+            self._refuse("schema_version", version, f"1 to {self._schema_version}", "bisparse capture")
+
+    def _tensors(self, records: Any) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for index, record in enumerate(self._list(records, "tensors")):
+            where = f"tensors[{index}]"
+            self._check_fields(record, where, ("name", "shape", "role"), ("integer",))
+            name = self._text(record["name"], f"{where}.name")
+            if name in found:
+                self._refuse(f"{where}.name", name, "a name used once")
+            role = record["role"]
+            if role not in _ROLES:
+                self._refuse(f"{where}.role", role, f"one of {', '.join(sorted(_ROLES))}")
+            shape = self._list(record["shape"], f"{where}.shape")
+            integer = record.get("integer", False)
+            if not isinstance(integer, bool):
+                self._refuse(f"{where}.integer", integer, "true or false")
+            found[name] = Tensor(
+                name=name,
+                shape=tuple([self._size(extent, f"{where}.shape") for extent in shape]),
+                role=role,
+                integer=integer,
+            )
+        return found
+
+    def _operators(self, records: Any, tensors: dict[str, Tensor]) -> tuple[Operator, ...]:
+        found: dict[str, Operator] = {}
+        needed = ("name", "kind", "stage", "module", "inputs", "outputs")
+        for index, record in enumerate(self._list(records, "operators")):
+            where = f"operators[{index}]"
+            self._check_fields(record, where, needed, ("geometry", "parameter", "elements"))
+            name = self._text(record["name"], f"{where}.name")
+            if name in found:
+                self._refuse(f"{where}.name", name, "a name used once")
+            stage = _STAGES.get(record["stage"]) if isinstance(record["stage"], str) else None
+            if stage is None:
+                self._refuse(f"{where}.stage", record["stage"], f"one of {', '.join(_STAGES)}")
+            parameter = record.get("parameter")
+            if parameter is not None:
+                self._known([parameter], f"{where}.parameter", tensors)
+            geometry = record.get("geometry")
+            elements = record.get("elements")
+            found[name] = Operator(
+                name=name,
+                kind=self._text(record["kind"], f"{where}.kind"),
+                stage=stage,
+                module=self._text(record["module"], f"{where}.module"),
+                inputs=self._known(record["inputs"], f"{where}.inputs", tensors),
+                outputs=self._known(record["outputs"], f"{where}.outputs", tensors),
+                geometry=None if geometry is None else self._geometry(geometry, f"{where}.geometry"),
+                parameter=parameter,
+                elements=Size() if elements is None else self._size(elements, f"{where}.elements"),
+            )
+        return tuple(found.values())
+
+    def _geometry(self, record: Any, where: str) -> Geometry:
+        if isinstance(record, dict) and "m" in record:
+            self._check_fields(record, where, ("m", "n", "k"), ("count",))
+            return MatrixProduct(
+                m=self._size(record["m"], f"{where}.m"),
+                n=self._size(record["n"], f"{where}.n"),
+                k=self._size(record["k"], f"{where}.k"),
+                count=self._size(record["count"], f"{where}.count") if "count" in record else _ONE,
+            )
+        self._check_fields(record, where, _CONVOLUTION, ("transposed",))
+        extents = {key: self._extents(record[key], f"{where}.{key}") for key in _CONVOLUTION[4:]}
+        if len({len(axes) for axes in extents.values()}) != 1:
+            self._refuse(f"{where}.kernel", record["kernel"], "as many axes as the other extents")
+        transposed = record.get("transposed", False)
+        if not isinstance(transposed, bool):
+            self._refuse(f"{where}.transposed", transposed, "true or false")
+        return Convolution(
+            batch=self._size(record["batch"], f"{where}.batch"),
+            groups=self._integer(record["groups"], f"{where}.groups"),
+            in_channels=self._integer(record["in_channels"], f"{where}.in_channels"),
+            out_channels=self._integer(record["out_channels"], f"{where}.out_channels"),
+            transposed=transposed,
+            **extents,
+        )
+
+    def _unknown(self, records: Any) -> tuple[UnknownOperator, ...]:
+        found = []
+        for index, record in enumerate(self._list(records, "unknown")):
+            where = f"unknown[{index}]"
+            self._check_fields(record, where, ("name", "module", "shapes"), ())
+            shapes = self._list(record["shapes"], f"{where}.shapes")
+            found.append(
+                UnknownOperator(
+                    name=self._text(record["name"], f"{where}.name"),
+                    module=self._text(record["module"], f"{where}.module"),
+                    shapes=tuple(self._extents(shape, f"{where}.shapes") for shape in shapes),
+                )
+            )
+        return tuple(found)
+
+    def _known(self, names: Any, where: str, tensors: Collection[str]) -> tuple[str, ...]:
+        for name in self._list(names, where):
+            if not isinstance(name, str):
+                self._refuse(where, name, "the name of a tensor")
+            if name not in tensors:
+                self._refuse(where, name, "a tensor listed under tensors")
+        return tuple(names)
+
+    def _size(self, value: Any, where: str) -> Size:
+        try:
+            key = value if type(value) is int else tuple(value)
+            known = self._sizes.get(key)
+        except TypeError:
+            key, known = None, None
+        if known is not None:
+            return known
+        numbers = value if isinstance(value, list) else [0 if value is None else value]
+        whole = all(type(number) is int and number >= 0 for number in numbers)
+        if value is None or not whole or (isinstance(value, list) and len(value) != 2):
+            self._refuse(where, value, "a count, or [fixed, per_sample]")
+        size = Size(*numbers)
+        self._sizes[key] = size
+        return size
+
+    def _extents(self, value: Any, where: str) -> tuple[int, ...]:
+        extents = self._list(value, where)
+        if not all(type(extent) is int and extent >= 0 for extent in extents):
+            self._refuse(where, value, "a list of counts")
+        return tuple(extents)
+
+    def _integer(self, value: Any, where: str) -> int:
+        if type(value) is not int:
+            self._refuse(where, value, "an integer")
+        return value
+
+    def _text(self, value: Any, where: str) -> str:
+        if not isinstance(value, str):
+            self._refuse(where, value, "text")
+        return value
+
+    def _list(self, value: Any, where: str) -> list[Any]:
+        if not isinstance(value, list):
+            self._refuse(where, value, "a list")
+        return value
+
+    def _object(self, value: Any, where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self._refuse(where, value, "an object")
+        return value
+
+    def _check_fields(self, record: Any, where: str, needed: tuple[str, ...], optional: tuple[str, ...]) -> None:
+        if not isinstance(record, dict):
+            self._refuse(where, record, "an object")
+        prefix = f"{where}." if where else ""
+        for field in needed:
+            if field not in record:
+                raise ConfigError(
+                    f"{self._file}: {prefix}{field}: got nothing, need this field; try bisparse capture again"
+                )
+        if len(record) > len(needed):
+            for field in record:
+                if field not in needed and field not in optional:
+                    allowed = ", ".join((*needed, *optional))
+                    self._refuse(f"{prefix}{field}", "an unknown field", f"one of {allowed}", "removing it")
+
+    def _refuse(self, where: str, got: Any, need: str, remedy: str = "bisparse capture again") -> NoReturn:
+        shown = repr(got) if isinstance(got, str) and " " not in got else str(got)
+        if got is None:
+            shown = "nothing"
+        if len(shown) > 60:
+            shown = f"{shown[:57]}..."
+        raise ConfigError(f"{self._file}: {where}: got {shown}, need {need}; try {remedy}")
