@@ -1,0 +1,272 @@
+"""The output-stationary array: results stay in their PE, both operands pass through.
+
+A operands enter from the west and B operands from the north, each lane a cycle after the one before, and meet at PE (r,
+c) after r + c hops. A PE holds Im * In partial sums, and the operands that it uses for more than one of them or more
+than one slot: a dense operand as group vectors of M values, a compressed one as (value, index) pairs. It multiplies the
+pair's value by the element of the group vector that the index selects. A fold is (R * Im) x (C * In) results; lanes
+beyond the edge of the product carry zeros.
+
+Overlapped folds begin at a constant interval: the smallest at which neither the issue port nor a result register is
+claimed while the fold before still holds it. How long a result register is held is observed, on one column that runs
+one fold alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arithmetic import AccumulatePipelines
+from .drain import DrainColumns
+from .links import OperandLink
+from .operands import Groups, compress
+from .sequencer import NONE, FoldStream, Steps, issue_times, with_idle
+from .specification import Flags, HazardError, Integers, Machine, Mapping, Operand, Outcome, Values, require_registers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One operand as its edge of the array sends it, and as a PE keeps it.
+
+    Attributes:
+        feed: what each lane sends with each step, [steps + 1, lanes, width]; zeros with steps that bring nothing new.
+        writes: PE register that the operand is kept in; the last, a sink, where nothing new comes, [steps + 1].
+        reads: PE register that the step multiplies, [steps + 1].
+        registers: PE registers, the sink not counted.
+    """
+
+    feed: Values
+    writes: Integers
+    reads: Integers
+    registers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A product, laid out for the array: what every step does and what the edges send with it."""
+
+    steps: Steps
+    times: Integers
+    west: Side
+    north: Side
+    west_holds_vectors: bool
+    interleave: int
+    folds: int
+
+
+def run_output_stationary(
+    machine: Machine,
+    mapping: Mapping,
+    rows_operand: Values,
+    columns_operand: Values,
+    groups: Groups,
+    compressed: Operand,
+) -> Outcome:
+    """Multiply ``rows_operand`` [m, k] by the transpose of ``columns_operand`` [n, k].
+
+    Args:
+        machine: the tensor engine.
+        mapping: ``interleave_m`` and ``interleave_n`` are used.
+        rows_operand: A.
+        columns_operand: the transpose of B.
+        groups: groups along k; of single elements when dense.
+        compressed: the operand that travels as pairs (either, when dense).
+
+    Raises:
+        MappingError: the interleave needs more partial sums than a PE has.
+    """
+    m, n = len(rows_operand), len(columns_operand)
+    row_turns = min(mapping.interleave_m, -(-m // machine.rows))
+    column_turns = min(mapping.interleave_n, -(-n // machine.cols))
+    require_registers(row_turns * column_turns, machine, f"{row_turns} x {column_turns} interleaved outputs")
+    rows_tiled = _fold_lanes(rows_operand, row_turns, machine.rows)
+    columns_tiled = _fold_lanes(columns_operand, column_turns, machine.cols)
+    program = _lay_out(machine, rows_tiled, columns_tiled, groups, compressed)
+    interval = 0
+    if machine.overlapped and machine.drain == "shift" and program.folds > 1:
+        interval = _longest_hold(machine, rows_tiled, columns_tiled, groups, compressed)
+    array = OutputStationaryArray(machine, program)
+    array.run(interval)
+    by_fold = array.results.reshape(
+        len(rows_tiled), len(columns_tiled), row_turns, column_turns, machine.rows, machine.cols
+    )
+    product = by_fold.transpose(0, 2, 4, 1, 3, 5).reshape(rows_tiled[..., 0].size, -1)[:m, :n]
+    return Outcome(product=product, cycles=array.last_leaving + 1, fold_starts=tuple(array.stream.starts))
+
+
+def _fold_lanes(operand: Values, turns: int, lanes: int) -> Values:
+    """``operand`` [extent, k] as [folds, turns, lanes, k], filled with zero vectors."""
+    extent, length = operand.shape
+    folds = -(-extent // (turns * lanes))
+    filled = np.zeros((folds * turns * lanes, length))
+    filled[:extent] = operand
+    return filled.reshape(folds, turns, lanes, length)
+
+
+def _longest_hold(
+    machine: Machine, rows_tiled: Values, columns_tiled: Values, groups: Groups, compressed: Operand
+) -> int:
+    """Cycles that one fold keeps a result register, observed on one column of the array that runs it alone."""
+    program = _lay_out(machine, 0 * rows_tiled[:1], 0 * columns_tiled[:1, :, :1], groups, compressed)
+    column = OutputStationaryArray(machine, program)
+    occupied = np.zeros(column.drain.occupied.shape, dtype=np.int64)
+    while not column.ended:
+        column.cycle(0)
+        occupied += column.drain.occupied
+    return int(occupied.max())
+
+
+def _lay_out(
+    machine: Machine, rows_tiled: Values, columns_tiled: Values, groups: Groups, compressed: Operand
+) -> Program:
+    row_folds, row_turns, _, _ = rows_tiled.shape
+    column_folds, column_turns, _, _ = columns_tiled.shape
+    kept = groups.kept()
+    group_of_slot = np.repeat(np.arange(groups.count), kept)
+    opens_group = np.diff(group_of_slot, prepend=-1) > 0
+    slots, turns, folds = len(group_of_slot), row_turns * column_turns, row_folds * column_folds
+
+    row_fold, column_fold, slot, row_turn, column_turn = (
+        index.reshape(-1) for index in np.indices((row_folds, column_folds, slots, row_turns, column_turns))
+    )
+    rows_first, columns_first = column_turn == 0, row_turn == 0
+
+    def vectors_side(tiled: Values, fold: Integers, turn: Integers, is_first: Flags, count: int) -> Side:
+        new = opens_group[slot] & is_first
+        sent = groups.vectors(tiled)[fold, turn, :, group_of_slot[slot]]
+        return _side(sent, new, turn, count)
+
+    def pairs_side(tiled: Values, fold: Integers, turn: Integers, is_first: Flags, count: int) -> Side:
+        pairs = compress(tiled, groups)
+        by_slot = pairs.both()[..., pairs.used, :]
+        return _side(by_slot[fold, turn, :, slot], is_first, turn, count)
+
+    west, north = (vectors_side, pairs_side) if compressed == "b" else (pairs_side, vectors_side)
+    step = np.arange(folds * slots * turns)
+    first, last = slot == 0, slot == slots - 1
+    return Program(
+        steps=Steps(
+            register=with_idle(row_turn * column_turns + column_turn, turns),
+            predecessor=with_idle(np.where(first, NONE, step - turns), NONE),
+            accumulates=np.append(np.where(first, 0.0, 1.0), 0.0),
+            from_neighbour=np.zeros(len(step) + 1, dtype=np.bool_),
+            completes=np.append(last, False),
+            fold=with_idle(row_fold * column_folds + column_fold, NONE),
+        ),
+        times=issue_times(slots, turns, machine.accumulate_latency).reshape(-1),
+        west=west(rows_tiled, row_fold, row_turn, rows_first, row_turns),
+        north=north(columns_tiled, column_fold, column_turn, columns_first, column_turns),
+        west_holds_vectors=compressed == "b",
+        interleave=turns,
+        folds=folds,
+    )
+
+
+def _side(sent: Values, new: Flags, register: Integers, registers: int) -> Side:
+    """An operand sent only with the steps where it is ``new``; every other step must find it in its register."""
+    feed = np.zeros((len(sent) + 1, *sent.shape[1:]))
+    feed[:-1][new] = sent[new]
+    return Side(
+        feed=feed,
+        writes=with_idle(np.where(new, register, registers), registers),
+        reads=with_idle(register, registers),
+        registers=registers,
+    )
+
+
+class OutputStationaryArray:
+    """The PEs and links of the array, and the port that its results leave by."""
+
+    def __init__(self, machine: Machine, program: Program) -> None:
+        self._machine = machine
+        self._program = program
+        rows, cols = program.west.feed.shape[1], program.north.feed.shape[1]
+        elements = rows * cols
+        self._row, self._column = (index.reshape(-1) for index in np.indices((rows, cols)))
+        self._element = np.arange(elements)
+        self._from_west = OperandLink(program.west.feed, cols, delay=1)
+        self._from_north = OperandLink(program.north.feed, rows, delay=1)
+        self._west_kept = np.zeros((program.west.registers + 1, elements, program.west.feed.shape[2]))
+        self._north_kept = np.zeros((program.north.registers + 1, elements, program.north.feed.shape[2]))
+        self._pipelines = AccumulatePipelines(
+            elements=elements,
+            registers=program.interleave,
+            mac_latency=machine.mac_latency,
+            accumulate_latency=machine.accumulate_latency,
+            steps=program.steps,
+        )
+        self.drain = DrainColumns(rows=rows, cols=cols, registers=program.interleave)
+        self.stream = FoldStream(program.times, program.steps.idle)
+        self.results = np.zeros((program.folds, program.interleave, rows, cols))
+        self.last_leaving = -1
+        self._left = 0
+        self._clock = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether every result has left the array."""
+        return self._left == self.results.size
+
+    def run(self, interval: int) -> None:
+        """Run every fold; overlapped ones begin ``interval`` cycles apart, or later when the issue port is taken."""
+        while not self.ended:
+            self.cycle(interval)
+
+    def cycle(self, interval: int) -> None:
+        """One cycle of everything.
+
+        Raises:
+            HazardError: a register was read too soon or written too soon.
+        """
+        if self._may_begin(interval):
+            self.stream.begin(self._clock)
+        step = self._advance_operands(self.stream.next())
+        product = self._multiply(step)
+        finished, total = self._pipelines.cycle(step, product)
+        if self._machine.drain == "shift":
+            for leaving in self.drain.shift():
+                self._leave(leaving.fold, leaving.register, leaving.row, leaving.column, leaving.value)
+        completes = self._program.steps.completes[finished]
+        if completes.any():
+            row, column, step = self._row[completes], self._column[completes], finished[completes]
+            register = self._program.steps.register[step]
+            if self._machine.drain == "shift":
+                self.drain.capture(row, column, register, total[completes])
+            else:
+                self._leave(self._program.steps.fold[step], register, row, column, total[completes])
+        self._clock += 1
+
+    def _may_begin(self, interval: int) -> bool:
+        starts = self.stream.starts
+        if len(starts) == self._program.folds or not self.stream.ended:
+            return False
+        if not starts:
+            return True
+        if self._machine.overlapped:
+            return self._clock >= starts[-1] + interval
+        return self._left == len(starts) * int(self.results[0].size)
+
+    def _advance_operands(self, step: int) -> Integers:
+        self._from_west.advance(step)
+        self._from_north.advance(step)
+        if not np.array_equal(self._from_west.step, self._from_north.step.T):
+            raise HazardError("operands of different steps met in a PE")
+        return self._from_west.step.flatten()
+
+    def _multiply(self, step: Integers) -> Values:
+        west, north = self._program.west, self._program.north
+        from_west, from_north = self._from_west.operand, self._from_north.operand.transpose(1, 0, 2)
+        self._west_kept[west.writes[step], self._element] = from_west.reshape(len(step), -1)
+        self._north_kept[north.writes[step], self._element] = from_north.reshape(len(step), -1)
+        vectors = self._west_kept[west.reads[step], self._element]
+        pairs = self._north_kept[north.reads[step], self._element]
+        if not self._program.west_holds_vectors:
+            vectors, pairs = pairs, vectors
+        selected: Values = vectors[self._element, pairs[:, 1].astype(np.int64)]
+        return pairs[:, 0] * selected
+
+    def _leave(self, fold: Integers, register: Integers, row: Integers, column: Integers, value: Values) -> None:
+        self.results[fold, register, row, column] = value
+        self._left += len(value)
+        self.last_leaving = self._clock
