@@ -1,0 +1,1 @@
+"""The networks behind the shipped workloads, in plain torch; importing this package imports none of them."""

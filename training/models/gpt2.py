@@ -1,0 +1,50 @@
+"""GPT-2 small (Radford et al., 2019): 12 blocks of width 768, 1024 positions, the head tied to the token embedding.
+
+Dropout 0.1 after the embeddings, on the attention weights and on each half of a block, as published.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .attention import PreNormBlock
+
+
+class Gpt2(nn.Module):
+    """A causal language model."""
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int = 50257,
+        longest: int = 1024,
+        width: int = 768,
+        depth: int = 12,
+        heads: int = 12,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(vocabulary, width)
+        self.position_embedding = nn.Embedding(longest, width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(
+            *(
+                PreNormBlock(width, heads, dropout=dropout, causal=True, gelu="tanh", epsilon=1e-5)
+                for _ in range(depth)
+            )
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B, T] token indices to logits [B, T, vocabulary]."""
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        features = self.token_embedding(tokens) + self.position_embedding(positions)
+        features = self.norm(self.blocks(self.dropout(features)))
+        return functional.linear(features, self.token_embedding.weight)
+
+
+def gpt2_small() -> Gpt2:
+    """GPT-2 small."""
+    return Gpt2()
