@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...configs.pattern import Pattern
-from .operands import Groups
+from .operands import Groups, require_pruned
 from .output_stationary import run_output_stationary
 from .specification import DENSE, Machine, Mapping, Operand, Outcome, Values
 from .weight_stationary import run_weight_stationary
@@ -65,6 +65,8 @@ def run(
         compressed = "a" if mapping.dataflow == "is" else "b"
     groups = Groups(taps=taps, channels=a.shape[1] // taps, pattern=pattern)
     rows, columns = a.astype(np.float64), b.T.astype(np.float64)
+    # Here, where vectors still have the numbers that the caller knows; the array sees them cut into folds.
+    require_pruned(rows if compressed == "a" else columns, groups)
     if mapping.dataflow == "os":
         return run_output_stationary(machine, mapping, rows, columns, groups, compressed)
     if mapping.dataflow == "ws":

@@ -87,22 +87,31 @@ class Pairs:
         return np.stack([self.values, self.indices], axis=-1)
 
 
+def require_pruned(operand: Values, groups: Groups) -> None:
+    """Refuse an ``operand`` [..., k] that keeps more than N elements of a group.
+
+    Raises:
+        ValueError: naming the first vector and group that do.
+    """
+    crowded = np.argwhere((groups.vectors(operand) != 0).sum(axis=-1) > groups.pattern.kept)
+    if crowded.size:
+        raise ValueError(
+            f"operand: got more than {groups.pattern.kept} elements kept at (vector, group) "
+            f"{tuple(crowded[0].tolist())}, need {groups.pattern}; try prune(operand, groups) first"
+        )
+
+
 def compress(operand: Values, groups: Groups) -> Pairs:
     """Compress a pruned ``operand`` [..., k] into exactly N pairs a group, kept elements in index order.
 
     A group with fewer than N elements that are not zero fills its pairs with zeros.
 
     Raises:
-        ValueError: a group holds more elements that are not zero than the pattern keeps.
+        ValueError: the operand is not pruned to the pattern.
     """
+    require_pruned(operand, groups)
     kept = groups.pattern.kept
     vectors = groups.vectors(operand)
-    crowded = np.argwhere((vectors != 0).sum(axis=-1) > kept)
-    if crowded.size:
-        raise ValueError(
-            f"operand: got more than {kept} elements kept at (vector, group) {tuple(crowded[0].tolist())}, "
-            f"need {groups.pattern}; try prune(operand, groups) first"
-        )
     indices = np.argsort(vectors == 0, axis=-1, kind="stable")[..., :kept]
     return Pairs(
         values=np.take_along_axis(vectors, indices, axis=-1),

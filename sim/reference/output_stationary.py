@@ -13,46 +13,15 @@ one fold alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .arithmetic import AccumulatePipelines
 from .drain import DrainColumns
 from .links import OperandLink
-from .operands import Groups, compress
-from .sequencer import NONE, FoldStream, Steps, issue_times, with_idle
-from .specification import Flags, HazardError, Integers, Machine, Mapping, Operand, Outcome, Values, require_registers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One operand as its edge of the array sends it, and as a PE keeps it.
-
-    Attributes:
-        feed: what each lane sends with each step, [steps + 1, lanes, width]; zeros with steps that bring nothing new.
-        writes: PE register that the operand is kept in; the last, a sink, where nothing new comes, [steps + 1].
-        reads: PE register that the step multiplies, [steps + 1].
-        registers: PE registers, the sink not counted.
-    """
-
-    feed: Values
-    writes: Integers
-    reads: Integers
-    registers: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A product, laid out for the array: what every step does and what the edges send with it."""
-
-    steps: Steps
-    times: Integers
-    west: Side
-    north: Side
-    west_holds_vectors: bool
-    interleave: int
-    folds: int
+from .operands import Groups
+from .output_program import Program, fold_lanes, lay_out
+from .sequencer import FoldStream
+from .specification import HazardError, Integers, Machine, Mapping, Operand, Outcome, Values, require_registers
 
 
 def run_output_stationary(
@@ -80,12 +49,12 @@ def run_output_stationary(
     row_turns = min(mapping.interleave_m, -(-m // machine.rows))
     column_turns = min(mapping.interleave_n, -(-n // machine.cols))
     require_registers(row_turns * column_turns, machine, f"{row_turns} x {column_turns} interleaved outputs")
-    rows_tiled = _fold_lanes(rows_operand, row_turns, machine.rows)
-    columns_tiled = _fold_lanes(columns_operand, column_turns, machine.cols)
-    program = _lay_out(machine, rows_tiled, columns_tiled, groups, compressed)
+    rows_tiled = fold_lanes(rows_operand, row_turns, machine.rows)
+    columns_tiled = fold_lanes(columns_operand, column_turns, machine.cols)
+    program = lay_out(machine, rows_tiled, columns_tiled, groups, compressed)
     interval = 0
     if machine.overlapped and machine.drain == "shift" and program.folds > 1:
-        interval = _longest_hold(machine, rows_tiled, columns_tiled, groups, compressed)
+        interval = longest_hold(machine, rows_tiled, columns_tiled, groups, compressed)
     array = OutputStationaryArray(machine, program)
     array.run(interval)
     by_fold = array.results.reshape(
@@ -95,84 +64,17 @@ def run_output_stationary(
     return Outcome(product=product, cycles=array.last_leaving + 1, fold_starts=tuple(array.stream.starts))
 
 
-def _fold_lanes(operand: Values, turns: int, lanes: int) -> Values:
-    """``operand`` [extent, k] as [folds, turns, lanes, k], filled with zero vectors."""
-    extent, length = operand.shape
-    folds = -(-extent // (turns * lanes))
-    filled = np.zeros((folds * turns * lanes, length))
-    filled[:extent] = operand
-    return filled.reshape(folds, turns, lanes, length)
-
-
-def _longest_hold(
+def longest_hold(
     machine: Machine, rows_tiled: Values, columns_tiled: Values, groups: Groups, compressed: Operand
 ) -> int:
     """Cycles that one fold keeps a result register, observed on one column of the array that runs it alone."""
-    program = _lay_out(machine, 0 * rows_tiled[:1], 0 * columns_tiled[:1, :, :1], groups, compressed)
+    program = lay_out(machine, 0 * rows_tiled[:1], 0 * columns_tiled[:1, :, :1], groups, compressed)
     column = OutputStationaryArray(machine, program)
     occupied = np.zeros(column.drain.occupied.shape, dtype=np.int64)
     while not column.ended:
         column.cycle(0)
         occupied += column.drain.occupied
     return int(occupied.max())
-
-
-def _lay_out(
-    machine: Machine, rows_tiled: Values, columns_tiled: Values, groups: Groups, compressed: Operand
-) -> Program:
-    row_folds, row_turns, _, _ = rows_tiled.shape
-    column_folds, column_turns, _, _ = columns_tiled.shape
-    kept = groups.kept()
-    group_of_slot = np.repeat(np.arange(groups.count), kept)
-    opens_group = np.diff(group_of_slot, prepend=-1) > 0
-    slots, turns, folds = len(group_of_slot), row_turns * column_turns, row_folds * column_folds
-
-    row_fold, column_fold, slot, row_turn, column_turn = (
-        index.reshape(-1) for index in np.indices((row_folds, column_folds, slots, row_turns, column_turns))
-    )
-    rows_first, columns_first = column_turn == 0, row_turn == 0
-
-    def vectors_side(tiled: Values, fold: Integers, turn: Integers, is_first: Flags, count: int) -> Side:
-        new = opens_group[slot] & is_first
-        sent = groups.vectors(tiled)[fold, turn, :, group_of_slot[slot]]
-        return _side(sent, new, turn, count)
-
-    def pairs_side(tiled: Values, fold: Integers, turn: Integers, is_first: Flags, count: int) -> Side:
-        pairs = compress(tiled, groups)
-        by_slot = pairs.both()[..., pairs.used, :]
-        return _side(by_slot[fold, turn, :, slot], is_first, turn, count)
-
-    west, north = (vectors_side, pairs_side) if compressed == "b" else (pairs_side, vectors_side)
-    step = np.arange(folds * slots * turns)
-    first, last = slot == 0, slot == slots - 1
-    return Program(
-        steps=Steps(
-            register=with_idle(row_turn * column_turns + column_turn, turns),
-            predecessor=with_idle(np.where(first, NONE, step - turns), NONE),
-            accumulates=np.append(np.where(first, 0.0, 1.0), 0.0),
-            from_neighbour=np.zeros(len(step) + 1, dtype=np.bool_),
-            completes=np.append(last, False),
-            fold=with_idle(row_fold * column_folds + column_fold, NONE),
-        ),
-        times=issue_times(slots, turns, machine.accumulate_latency).reshape(-1),
-        west=west(rows_tiled, row_fold, row_turn, rows_first, row_turns),
-        north=north(columns_tiled, column_fold, column_turn, columns_first, column_turns),
-        west_holds_vectors=compressed == "b",
-        interleave=turns,
-        folds=folds,
-    )
-
-
-def _side(sent: Values, new: Flags, register: Integers, registers: int) -> Side:
-    """An operand sent only with the steps where it is ``new``; every other step must find it in its register."""
-    feed = np.zeros((len(sent) + 1, *sent.shape[1:]))
-    feed[:-1][new] = sent[new]
-    return Side(
-        feed=feed,
-        writes=with_idle(np.where(new, register, registers), registers),
-        reads=with_idle(register, registers),
-        registers=registers,
-    )
 
 
 class OutputStationaryArray:
