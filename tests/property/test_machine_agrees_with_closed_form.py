@@ -1,0 +1,294 @@
+"""The closed forms of the tensor engine and its register-level machine agree on every cycle and every product.
+
+And the agreement means something: the cases reach the corners that they claim to reach, and a closed form that is off
+by one in any of its terms is found out.
+"""
+
+import ast
+import inspect
+from collections import Counter
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from bisparse.accel import tensor_engine
+from bisparse.configs.errors import MappingError
+from bisparse.configs.pattern import Pattern
+from bisparse.sim import agreement
+from bisparse.sim.reference import output_program, output_stationary
+from bisparse.sim.reference.machine import DENSE, Machine, Mapping
+from bisparse.sim.reference.operands import Groups
+from bisparse.sim.reference.random_cases import Case, fit, random_case, traits
+from bisparse.sim.reference.specification import HazardError
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+seeded_cases = st.integers(0, 2**32 - 1).map(random_case)
+"""Cases as ``bisparse validate`` draws them."""
+
+
+@st.composite
+def drawn_cases(draw):
+    """Cases that hypothesis draws and shrinks itself, spread evenly where ``random_case`` leans towards corners."""
+    compressed = draw(st.sampled_from([None, "a", "b"]))
+    group = draw(st.integers(1, 8))
+    latency = draw(st.integers(1, 5))
+    case = Case(
+        machine=Machine(
+            rows=draw(st.integers(1, 4)),
+            cols=draw(st.integers(1, 4)),
+            mac_latency=latency + draw(st.integers(0, 4)),
+            accumulate_latency=latency,
+            overlapped=draw(st.booleans()),
+            drain=draw(st.sampled_from(["shift", "wire"])),
+            stationary_load=draw(st.sampled_from(["chain", "latch"])),
+        ),
+        mapping=Mapping(
+            dataflow=draw(st.sampled_from(["os", "ws", "is"])),
+            interleave_m=draw(st.integers(1, 3)),
+            interleave_n=draw(st.integers(1, 3)),
+            interleave=draw(st.integers(1, 5)),
+            resident_groups=draw(st.integers(1, 3)),
+        ),
+        m=draw(st.integers(1, 9)),
+        n=draw(st.integers(1, 9)),
+        taps=draw(st.integers(1, 3)),
+        channels=draw(st.integers(1, 9)),
+        pattern=Pattern(draw(st.integers(1, group)), group) if compressed else DENSE,
+        compressed=compressed,
+        seed=draw(st.integers(0, 99)),
+    )
+    spare = draw(st.integers(0, 2))
+    return replace(case, machine=replace(case.machine, register_depth=fit(case).registers + spare))
+
+
+@settings(max_examples=250, deadline=None)
+@given(seeded_cases)
+def test_seeded_cases_agree(case):
+    assert agreement.check_case(case) is None
+
+
+@settings(max_examples=250, deadline=None)
+@given(drawn_cases())
+def test_drawn_cases_agree(case):
+    assert agreement.check_case(case) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(seeded_cases)
+def test_one_register_less_than_needed_is_refused(case):
+    needed = fit(case).registers
+    assume(needed > 1)
+    with pytest.raises(MappingError, match=f"^register_depth: got {needed - 1}, need {needed} for "):
+        replace(case, machine=replace(case.machine, register_depth=needed - 1)).run()
+
+
+def test_a_disagreement_says_what_differs(monkeypatch):
+    case = random_case(0)
+    cycles = case.run().cycles
+    monkeypatch.setattr(agreement, "closed_form_cycles", lambda _: cycles + 1)
+    (found,) = agreement.disagreements([case])
+    assert str(found).startswith(f"closed form {cycles + 1} cycles, machine {cycles} cycles, product off by 0: Case(")
+
+
+DRAIN_BOUND = [
+    case
+    for case in map(random_case, range(1000))
+    if case.machine.overlapped and "drain longer than issue" in traits(case) and "one fold" not in traits(case)
+][:20]
+
+
+@pytest.mark.parametrize("case", DRAIN_BOUND, ids=lambda case: str(case.seed))
+def test_folds_cannot_begin_a_cycle_sooner(case):
+    """The interval between drain-bound folds is the least that is free of hazards, not merely one that is."""
+    (m, rows), (n, cols) = fit(case).tiled
+    machine = case.machine
+    groups = Groups(taps=case.taps, channels=case.channels, pattern=DENSE)
+    if case.pattern.is_dense or case.compressed is None:
+        compressed = "b"
+    else:
+        compressed = case.compressed
+        groups = replace(groups, pattern=case.pattern)
+    a, b = case.operands()
+    tiled = [
+        output_program.fold_lanes(a, rows // machine.rows, machine.rows),
+        output_program.fold_lanes(b.T, cols // machine.cols, machine.cols),
+    ]
+    assert a.shape[0] == m
+    assert b.shape[1] == n
+    interval = output_stationary.longest_hold(machine, *tiled, groups, compressed)
+    program = output_program.lay_out(machine, *tiled, groups, compressed)
+    with pytest.raises(HazardError, match="captured over one that had not left"):
+        output_stationary.OutputStationaryArray(machine, program).run(interval - 1)
+
+
+def test_corners_are_visited():
+    """A tenth of the seeded cases, at least, sits in each corner where a cycle model is easily wrong."""
+    cases = [random_case(seed) for seed in range(2000)]
+    counts = Counter(trait for case in cases for trait in traits(case))
+    for trait in (
+        "one fold",
+        "drain longer than issue",
+        "interleave beyond supply",
+        "adder longer than interleave",
+        "k below M",
+        "edge folds",
+    ):
+        assert counts[trait] >= 200, (trait, counts[trait])
+
+
+def test_every_kind_of_machine_is_visited():
+    """Dataflow, compressed operand, overlap and the way values come or leave, in every combination that differs."""
+    seen = Counter(
+        (
+            case.mapping.dataflow,
+            case.compressed,
+            case.machine.overlapped,
+            case.machine.drain if case.mapping.dataflow == "os" else case.machine.stationary_load,
+        )
+        for case in map(random_case, range(2000))
+    )
+    assert len(seen) == 3 * 3 * 2 * 2
+    assert min(seen.values()) >= 10
+
+
+# Mutations of the closed forms -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """The source of the closed forms with one thing changed."""
+
+    name: str
+    source: str
+
+
+_WIRE = (
+    "output_stationary_cycles: {} in `drain = interleave * array.rows if array.drain == 'shift' else 0 * interleave` #2"
+)
+_BATCH = "weight_stationary_cycles: {} in `batch = np.where(slots == 1, 1, np.minimum(interleave, moving))`"
+_NO_DRAIN = "a wire drains in 0 * interleave cycles; the factor is there for its shape only"
+_ONE_SLOT = (
+    "with one slot every batch length gives the same: beats = (slots - 1) * ... + moving = moving and the row delay is "
+    "(slots - 1) * spacing + L = L; that I = 1 then is a fact of the PE, not of the cycles"
+)
+EQUIVALENT = {
+    _WIRE.format("interleave -> (interleave + 1)"): _NO_DRAIN,
+    _WIRE.format("interleave -> (interleave - 1)"): _NO_DRAIN,
+    _BATCH.format("slots -> (slots + 1)"): _ONE_SLOT,
+    _BATCH.format("1 -> (1 - 1)"): _ONE_SLOT,
+    _BATCH.format("1 -> (1 + 1)") + " #2": _ONE_SLOT,
+    _BATCH.format("1 -> (1 - 1)") + " #2": _ONE_SLOT,
+}
+"""Mutants that no case can tell apart, and why."""
+
+NOT_COUNTS = {"array", "np", "pattern"}
+
+
+def _functions_behind(module: ast.Module, names: set[str]) -> list[ast.FunctionDef]:
+    """The functions that these call, and those that they call."""
+    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    wanted, found = list(names), {}
+    while wanted:
+        name = wanted.pop()
+        if name in functions and name not in found:
+            found[name] = functions[name]
+            wanted += [node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)]
+    return [found[name] for name in sorted(found)]
+
+
+def _terms(function: ast.FunctionDef) -> list[ast.expr]:
+    """Every count that a function reads or names: integers, names and fields, in the order of the source."""
+    body = [
+        statement
+        for statement in function.body
+        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    ]
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    compared_texts = {
+        id(side)
+        for node in nodes
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        if any(isinstance(other, ast.Constant) and isinstance(other.value, str) for other in node.comparators)
+    }
+    tests = {id(node.test) for node in nodes if isinstance(node, ast.If | ast.IfExp)}
+    terms = []
+    for node in nodes:
+        if id(node) in called | compared_texts | tests:
+            continue
+        is_integer = isinstance(node, ast.Constant) and isinstance(node.value, int)
+        is_name = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in NOT_COUNTS
+        is_field = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id != "np"
+        if is_integer or is_name or is_field:
+            terms.append(node)
+    return sorted(terms, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _mutants() -> list[Mutant]:
+    source = inspect.getsource(tensor_engine)
+    lines = source.splitlines(keepends=True)
+    starts = np.cumsum([0, *(len(line.encode()) for line in lines)])
+    encoded = source.encode()
+    found: list[Mutant] = []
+    names: Counter[str] = Counter()
+
+    def add(node: ast.expr, function: str, statement: str, replacement: str) -> None:
+        begin = starts[node.lineno - 1] + node.col_offset
+        end = starts[node.end_lineno - 1] + node.end_col_offset
+        name = f"{function}: {ast.unparse(node)} -> {replacement} in `{statement}`"
+        names[name] += 1
+        if names[name] > 1:
+            name += f" #{names[name]}"
+        found.append(Mutant(name, (encoded[:begin] + replacement.encode() + encoded[end:]).decode()))
+
+    module = ast.parse(source)
+    roots = {"output_stationary_cycles", "weight_stationary_cycles", "slots_of", "groups_of"}
+    for function in _functions_behind(module, roots):
+        statements = {
+            id(node): ast.unparse(statement).splitlines()[0]
+            for statement in ast.walk(function)
+            if isinstance(statement, ast.stmt)
+            for node in ast.walk(statement)
+        }
+        for term in _terms(function):
+            text = ast.unparse(term)
+            for change in ("+ 1", "- 1"):
+                add(term, function.name, statements[id(term)], f"({text} {change})")
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and node.attr in ("maximum", "minimum"):
+                other = "np.minimum" if node.attr == "maximum" else "np.maximum"
+                add(node, function.name, statements[id(node)], other)
+    return found
+
+
+@pytest.fixture(scope="module")
+def observed():
+    """150 cases with the cycles that the machine took."""
+    return [(case, case.run().cycles) for case in map(random_case, range(150))]
+
+
+@pytest.mark.parametrize("mutant", _mutants(), ids=lambda mutant: mutant.name)
+def test_a_closed_form_that_is_off_by_one_is_found_out(mutant, observed, monkeypatch):
+    namespace = {"__name__": tensor_engine.__name__, "__package__": tensor_engine.__package__}
+    exec(compile(mutant.source, mutant.name, "exec"), namespace)
+    monkeypatch.setattr(agreement, "tensor_engine", SimpleNamespace(**namespace))
+
+    def differs(case, cycles):
+        try:
+            with np.errstate(all="ignore"):
+                return agreement.closed_form_cycles(case) != cycles
+        except ArithmeticError:
+            return True
+
+    found_out = any(differs(case, cycles) for case, cycles in observed)
+    if mutant.name in EQUIVALENT:
+        assert not found_out, f"{mutant.name} is listed as equivalent and is not"
+    else:
+        assert found_out, f"{mutant.name} went unnoticed: add cases, or list it with the reason why none can tell"
+
+
+def test_no_equivalent_mutant_is_named_in_vain():
+    assert set(EQUIVALENT) <= {mutant.name for mutant in _mutants()}
