@@ -1,8 +1,8 @@
 """The training graph: one training step as operators over tensors, symbolic in the batch size. Free of torch.
 
-An operator belongs to a stage: forward (FF), input gradients (BP), weight gradients (WU) or the parameter update. Matrix
-products carry their geometry; everything else (normalisation, activation, softmax, pooling, loss, ...) carries its kind and
-how many elements it touches, and runs on the vector engine. Views move no data and do not appear.
+An operator belongs to a stage: forward (FF), input gradients (BP), weight gradients (WU) or the parameter update.
+Matrix products carry their geometry; everything else (normalisation, activation, softmax, pooling, loss, ...) carries its kind
+and how many elements it touches, and runs on the vector engine. Views move no data and do not appear.
 
 Every extent that can depend on the batch is a ``Size``: ``fixed + per_sample * batch``.
 """
@@ -102,7 +102,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixProduct:
-    """C[m, n] = A[m, k] B[k, n], ``count`` times on different operands: the product that this very operator computes."""
+    """C[m, n] = A[m, k] B[k, n], ``count`` times on different operands: the product that this operator computes."""
 
     m: Size
     n: Size
@@ -152,7 +152,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownOperator:
-    """An operator that the capture met and could not name: kept, counted as a generic element-wise pass, and reported."""
+    """An operator that the capture met and could not name: kept, counted as a generic pass, and reported."""
 
     name: str
     module: str

@@ -12,6 +12,7 @@ from ...configs.errors import CaptureError
 from ..graph import TrainingGraph
 from ..input_shape import InputShape
 from .batch_fit import BatchFit, batch_sizes_avoiding
+from .cache import GraphCache
 from .factories import load_factory
 from .losses import LOSSES, Loss
 from .meta_module import on_meta
@@ -61,6 +62,7 @@ def capture_factory(
     source: str,
     loss: str | None = None,
     search_path: Path | str | None = None,
+    cache: GraphCache | None = None,
 ) -> TrainingGraph:
     """What ``bisparse capture`` does: find the factory, then capture what it makes.
 
@@ -72,18 +74,28 @@ def capture_factory(
         source: what this is and how to make it again.
         loss: a name in ``LOSSES`` or ``package.module:loss``; None for the default.
         search_path: folder looked in first; the working directory when None.
+        cache: where graphs are kept between runs; None to capture afresh.
 
     Raises:
         CaptureError: see ``capture`` and ``load_factory``.
     """
-    return _captured(
-        on_meta(load_factory(path, search_path)),
+    module = on_meta(load_factory(path, search_path))
+    loss_function = _named_loss(loss, search_path)
+    key = "" if cache is None else cache.key(module, path, tuple(inputs), name, default_batch, source, loss)
+    known = None if cache is None else cache.get(key)
+    if known is not None:
+        return known
+    graph = _captured(
+        module,
         tuple(inputs),
         name=name,
         default_batch=default_batch,
         source=source,
-        loss=_named_loss(loss, search_path),
+        loss=loss_function,
     )
+    if cache is not None:
+        cache.put(key, graph)
+    return graph
 
 
 def _captured(
@@ -99,8 +111,8 @@ def _captured(
         raise CaptureError(f"{name}: batch: got {default_batch}, need at least 1; try 32")
     extents = {extent for tensor in module.parameters() for extent in tensor.shape}
     batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
-    graphs = [record_step(module, inputs, batch=batch, loss=loss, name=name) for batch in batches]
-    fitted = BatchFit(batches).merge(graphs, default_batch=default_batch)
+    steps = [record_step(module, inputs, batch=batch, loss=loss, name=name) for batch in batches]
+    fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
     return replace(fitted, source=source)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ...configs.errors import CaptureError
 from ..graph import Convolution, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
+from .finishing import RecordedStep
 
 _PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107)
 
@@ -32,12 +33,17 @@ class BatchFit:
     def __init__(self, batches: tuple[int, int, int]) -> None:
         self._batches = batches
 
-    def merge(self, graphs: Sequence[TrainingGraph], *, default_batch: int) -> TrainingGraph:
+    def merge(self, steps: Sequence[RecordedStep], *, default_batch: int) -> TrainingGraph:
         """One graph with symbolic extents.
+
+        A vector operation counts the elements of its largest operand or result; each is fitted by itself and the one
+        that is largest at the default batch is kept, because a maximum of two affine extents is not affine.
 
         Raises:
             CaptureError: the step runs other operators at another batch size, or an extent is not affine in it.
         """
+        graphs = [step.graph for step in steps]
+        elements = [step.operand_elements for step in steps]
         first = graphs[0]
         for graph, batch in zip(graphs[1:], self._batches[1:], strict=True):
             self._check_same_operators(first, graph, batch)
@@ -48,7 +54,10 @@ class BatchFit:
             first,
             default_batch=default_batch,
             tensors=tensors,
-            operators=tuple(self._operator(same) for same in operators),
+            operators=tuple(
+                self._operator(same, [known.get(same[0].name, ()) for known in elements], default_batch)
+                for same in operators
+            ),
             unknown=tuple(self._unknown(same, default_batch) for same in unknown),
             counted_macs={
                 key: self._size([graph.counted_macs[key] for graph in graphs], f"counted MACs of the {key} pass")
@@ -88,14 +97,19 @@ class BatchFit:
         )
         return replace(first, shape=shape)
 
-    def _operator(self, same: Sequence[Operator]) -> Operator:
+    def _operator(self, same: Sequence[Operator], operands: Sequence[tuple[int, ...]], batch: int) -> Operator:
         first = same[0]
-        elements = self._size([operator.elements for operator in same], f"elements of {first.name}")
         if isinstance(first.geometry, MatrixProduct):
-            return replace(first, elements=elements, geometry=self._product(same))
+            return replace(first, geometry=self._product(same))
         if isinstance(first.geometry, Convolution):
-            return replace(first, elements=elements, geometry=self._convolution(same))
-        return replace(first, elements=elements)
+            return replace(first, geometry=self._convolution(same))
+        if not operands[0]:
+            return first
+        fitted = (
+            self._size([Size(fixed=elements) for elements in operand], f"elements of {first.name}")
+            for operand in zip(*operands, strict=True)
+        )
+        return replace(first, elements=max(fitted, key=lambda size: size.at(batch)))
 
     def _product(self, same: Sequence[Operator]) -> MatrixProduct:
         products = [operator.geometry for operator in same if isinstance(operator.geometry, MatrixProduct)]

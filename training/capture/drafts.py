@@ -53,7 +53,7 @@ class Draft:
         inputs: values read; for a product the first two are its operands.
         outputs: values written.
         in_backward: ran in the backward pass.
-        elements: of the largest operand or result.
+        elements: of each operand and result; the largest counts, and which that is may depend on the batch.
         geometry: of a product.
         computes: for the pieces of a fused backward operator, which gradient this one makes (``input`` or ``weight``).
         partners: in the backward pass, the forward products of the autograd node that ran this operator.
@@ -66,7 +66,7 @@ class Draft:
     inputs: list[Value]
     outputs: list[Value]
     in_backward: bool
-    elements: int = 0
+    elements: tuple[int, ...] = ()
     geometry: Geometry | None = None
     computes: str = ""
     partners: tuple[Draft, ...] = ()

@@ -2,9 +2,9 @@
 
 Which gradient a product computes is told by its operands, not by the order of execution. A backward product multiplies
 a gradient by one operand of the forward product of the same autograd node; it is the gradient of the *other* operand.
-When that one is a parameter the stage is WU, else BP. Where no forward product is known (a custom
-``autograd.Function`` that computes its forward pass otherwise) the operands decide: gradient by parameter is BP, and
-gradient by activation is WU when its result leads nowhere but to parameter gradients.
+When that one is a parameter the stage is WU, else BP. Where no forward product is known (a custom ``autograd.Function``
+that computes its forward pass otherwise) the operands decide: gradient by parameter is BP, and gradient by activation
+is WU when its result leads nowhere but to parameter gradients.
 """
 
 from __future__ import annotations
@@ -27,6 +27,24 @@ from ..graph import (
 )
 from .drafts import Category, Draft, Value
 from .products import as_input_gradient_of, swapped
+
+_WEIGHT_SIDE = frozenset(
+    {"bias_gradient", "embedding_backward", "reduce", "copy", "gradient_add", "add", "multiply", "elementwise"}
+)
+"""Vector work that may stand between a weight gradient and its parameter, whatever else it reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedStep:
+    """One step at one batch size.
+
+    Attributes:
+        graph: every extent fixed.
+        operand_elements: of each vector operator, the elements of every operand and result.
+    """
+
+    graph: TrainingGraph
+    operand_elements: dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +73,12 @@ class GraphBuilder:
     _tensors: dict[str, Tensor] = field(default_factory=dict)
     _operators: list[Operator] = field(default_factory=list)
     _unknown: list[UnknownOperator] = field(default_factory=list)
+    _operand_elements: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
     _uses: dict[Value, list[Draft]] = field(default_factory=dict)
     _only_weights: dict[Value, bool] = field(default_factory=dict)
 
-    def build(self, *, name: str, source: str, default_batch: int, counted_macs: dict[str, int]) -> TrainingGraph:
+    def build(self, *, name: str, source: str, default_batch: int, counted_macs: dict[str, int]) -> RecordedStep:
         """The graph, every extent fixed at the batch size of the recorded step."""
         for draft in self.drafts:
             for value in draft.inputs:
@@ -68,7 +87,7 @@ class GraphBuilder:
         for draft in self.drafts:
             self._add(draft)
         self._add_updates()
-        return TrainingGraph(
+        graph = TrainingGraph(
             name=name,
             source=source,
             default_batch=default_batch,
@@ -77,6 +96,7 @@ class GraphBuilder:
             unknown=tuple(self._unknown),
             counted_macs={key: Size(fixed=macs) for key, macs in counted_macs.items()},
         )
+        return RecordedStep(graph=graph, operand_elements=self._operand_elements)
 
     def _find_weight_gradient_values(self) -> None:
         """Mark the values of the backward pass that lead nowhere but to parameter gradients."""
@@ -87,7 +107,7 @@ class GraphBuilder:
             for value in draft.outputs:
                 uses = self._uses.get(value, [])
                 through_vectors = all(
-                    use.geometry is None and all(self._only_weights.get(out, False) for out in use.outputs)
+                    _is_weight_side(use) and all(self._only_weights.get(out, False) for out in use.outputs)
                     for use in uses
                 )
                 self._only_weights[value] = (value in final or bool(uses)) and through_vectors
@@ -102,8 +122,7 @@ class GraphBuilder:
             return
         stage = Stage.FORWARD
         if draft.in_backward:
-            made = [value for value in draft.outputs if value.category is Category.GRADIENT]
-            to_weights = bool(made) and all(self._only_weights[value] for value in made)
+            to_weights = _is_weight_side(draft) and all(self._only_weights[value] for value in draft.outputs)
             stage = Stage.WEIGHT_GRADIENT if to_weights else Stage.BACKWARD
         kind = "bias_gradient" if self._is_bias_gradient(draft) else draft.kind
         parameter = next((value.name for value in draft.inputs if value.role == "parameter"), None)
@@ -118,6 +137,7 @@ class GraphBuilder:
         for position, value in enumerate(draft.outputs):
             value.name = value.name or (name if position == 0 else f"{name}.{position}")
         outputs = tuple(self._tensor(value) for value in draft.outputs)
+        self._operand_elements[name] = draft.elements
         self._operators.append(
             Operator(
                 name=name,
@@ -128,7 +148,7 @@ class GraphBuilder:
                 outputs=outputs,
                 geometry=placement.geometry,
                 parameter=placement.parameter,
-                elements=Size(fixed=draft.elements),
+                elements=Size(fixed=max(draft.elements, default=0)),
             )
         )
 
@@ -156,14 +176,11 @@ class GraphBuilder:
 
     def _is_bias_gradient(self, draft: Draft) -> bool:
         """A sum that makes the gradient of a parameter which the forward pass adds as a bias."""
-        if draft.kind != "reduce" or not draft.in_backward:
+        if draft.kind != "reduce" or not self._only_weights.get(draft.outputs[0], False):
             return False
-        return any(
-            gradient in draft.outputs
-            and any(use.kind == "bias_add" for use in self._uses.get(self.parameters[name], ()))
-            for name, gradient in self.gradients.items()
-            if gradient is not None
-        )
+        parameter = self._reached(draft)
+        uses = self._uses.get(self.parameters[parameter], ()) if parameter is not None else ()
+        return any(use.kind == "bias_add" for use in uses)
 
     def _place(self, draft: Draft) -> _Placement:
         left, right = draft.inputs
@@ -263,3 +280,15 @@ def _differentiated(draft: Draft, operand: Value) -> Value | None:
         if left.category is not right.category and operand.category in (left.category, right.category):
             return right if operand.category is left.category else left
     return None
+
+
+def _is_weight_side(draft: Draft) -> bool:
+    """Whether a vector operation can be part of a weight gradient.
+
+    The backward passes of activations and normalisations are BP, even where only an embedding lies behind them; but not
+    those of a reparametrised weight, which read no activation.
+    """
+    if draft.geometry is not None:
+        return False
+    of_data = (value.category is Category.ACTIVATION or value.is_dropout_mask for value in draft.inputs)
+    return draft.kind in _WEIGHT_SIDE or not any(of_data)

@@ -2,7 +2,8 @@
 
 ``FlopCounterMode`` counts the weight gradient of a grouped convolution g times too high: it multiplies all input
 channels by all output channels, although a group's outputs meet only its own inputs. The mapping below replaces its
-formula for ``convolution_backward`` by: a gradient costs what the forward pass cost.
+formula for ``convolution_backward`` by: a gradient costs what the forward pass cost. Matrix-vector products, which it
+leaves out, are added.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+
+from .module_path import ModulePath
 
 
 def convolution_backward_flops(
@@ -38,9 +41,27 @@ def convolution_backward_flops(
     return one_gradient * sum(bool(wanted) for wanted in output_mask[:2])
 
 
-def mac_counter() -> FlopCounterMode:
+def matrix_vector_flops(matrix_shape: Sequence[int], vector_shape: Sequence[int], **_: Any) -> int:
+    """Operations of a matrix-vector product [m, k] by [k]."""
+    return 2 * math.prod(matrix_shape)
+
+
+def addend_matrix_vector_flops(
+    addend_shape: Sequence[int], matrix_shape: Sequence[int], vector_shape: Sequence[int], **_: Any
+) -> int:
+    """The same with an addend, which is not counted."""
+    return matrix_vector_flops(matrix_shape, vector_shape)
+
+
+def mac_counter(path: ModulePath) -> FlopCounterMode:
     """A counter to run a step under; halve its totals to get multiply-accumulates."""
-    return FlopCounterMode(
+    counter = FlopCounterMode(
         display=False,
-        custom_mapping={torch.ops.aten.convolution_backward: convolution_backward_flops},
+        custom_mapping={
+            torch.ops.aten.convolution_backward: convolution_backward_flops,
+            torch.ops.aten.mv: matrix_vector_flops,
+            torch.ops.aten.addmv: addend_matrix_vector_flops,
+        },
     )
+    counter.mod_tracker = path  # type: ignore[assignment]
+    return counter

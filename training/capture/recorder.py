@@ -1,11 +1,11 @@
 """Writing down every aten operator of a training step as it runs on the meta device.
 
 Operators are seen below autograd, so the backward pass appears as it is executed, custom ``autograd.Function``
-included. A storage is a tensor of the graph; views share their base's storage and cost nothing; an operator that
-writes in place makes a new version of the storage's value.
+included. A storage is a tensor of the graph; views share their base's storage and cost nothing; an operator that writes
+in place makes a new version of the storage's value.
 
-Not recorded: allocation, host bookkeeping on single integers (the batch counter of a normalisation), and the drawing
-of a random mask when a dropout consumes it (it belongs to the dropout's own pass).
+Not recorded: allocation, host bookkeeping on single integers (the batch counter of a normalisation), and the drawing of
+a random mask when a dropout consumes it (it belongs to the dropout's own pass).
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.module_tracker import ModuleTracker
 
 from ..graph import Geometry, TensorRole
 from .drafts import Category, Draft, Value
+from .module_path import ModulePath
 from .products import PRODUCT_OPERANDS, convolution, matrix_product
-from .vector_kinds import ALLOCATIONS, OVERWRITES, base_name, vector_kind
+from .tensor_identity import are_views, is_among, storage_key, tensors_in, written_arguments
+from .vector_kinds import ALLOCATIONS, LOOKUPS, METADATA_CHANGES, OVERWRITES, base_name, vector_kind
 
 
 class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records the operators of one step. Enter it, run the step, read ``drafts``."""
 
-    def __init__(self, tracker: ModuleTracker, root_class: str) -> None:
+    def __init__(self, path: ModulePath) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.drafts: list[Draft] = []
         self.running = ""
         self.section = ""
-        self._tracker = tracker
-        self._root_class = root_class
+        self._path = path
         self._values: dict[int, Value] = {}
         self._kept_storages: list[torch.UntypedStorage] = []
         self._reserved: dict[int, tuple[tuple[int, ...], bool]] = {}
@@ -57,7 +56,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def value_of(self, tensor: torch.Tensor) -> Value:
         """The value that a tensor or view holds now."""
-        key = _storage_key(tensor)
+        key = storage_key(tensor)
         value = self._values.get(key)
         if value is None:
             value = self._from_outside(tensor, self._reserved.get(key))
@@ -76,7 +75,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run the operator, then write it down."""
         kwargs = kwargs or {}
         self._context = self._where()
-        self.running = f"{func._schema.name.replace('::', '.')} in module '{self._context.module}'"
+        self.running = f"{func._schema.name.replace('::', '.')} in module '{self._context.module or 'model'}'"
         result = func(*args, **kwargs)
         self._record(func, args, kwargs, result)
         return result
@@ -85,31 +84,26 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if torch._C._current_graph_task_id() == -1 or torch.is_grad_enabled():
             # With gradients enabled inside the backward pass, a checkpointed part of the forward pass runs again.
             node = torch.autograd._get_sequence_nr() - 1  # type: ignore[attr-defined]
-            module = self.section or self._deepest_module()
+            module = self.section or self._path.current
             self._module_of_node.setdefault(node, module)
             return _Context(module, in_backward=False, node=node)
         running_node = torch._C._current_autograd_node()
         number = -1 if running_node is None else running_node._sequence_nr()
         return _Context(self._module_of_node.get(number, self._context.module), in_backward=True, node=number)
 
-    def _deepest_module(self) -> str:
-        inside = self._tracker.parents - {"Global", self._root_class}
-        deepest = max(inside, key=lambda name: (name.count("."), name), default="")
-        return deepest.removeprefix(f"{self._root_class}.")
-
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         namespace, aten = func._schema.name.split("::")
         name = base_name(aten)
-        read = [tensor for tensor in _tensors((args, kwargs)) if tensor.numel()]
-        made = _tensors(result)
-        written = _written_arguments(func, args, kwargs)
+        read = [tensor for tensor in tensors_in((args, kwargs)) if tensor.numel()]
+        made = tensors_in(result)
+        written = written_arguments(func, args, kwargs)
         if not made and not written:
             return
         if namespace == "aten" and name in ALLOCATIONS:
             for tensor in made:
                 self._reserve(tensor)
             return
-        if not written and _are_views(made, read):
+        if (not written and are_views(made, read)) or (namespace == "aten" and name in METADATA_CHANGES):
             return
         if all(tensor.numel() <= 1 and not tensor.is_floating_point() for tensor in (*read, *made)):
             return
@@ -129,12 +123,12 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         written: list[torch.Tensor],
     ) -> None:
         whole = base_name(aten.rpartition(".")[2]) in OVERWRITES
-        inputs = [self.value_of(t) for t in read if not (whole and _in(t, written) and self._covers(t))]
+        inputs = [self.value_of(t) for t in read if not (whole and is_among(t, written) and self._covers(t))]
         kind = self._in_context(kind, aten, inputs, read)
         positional, named = arguments
         # A list among the arguments is one operand: its tensors are concatenated, or processed together.
-        operands = (*positional, *named.values(), *made)
-        elements = max(sum(tensor.numel() for tensor in _tensors(operand)) for operand in operands)
+        operands = made if aten in LOOKUPS else (*positional, *named.values(), *made)
+        elements = tuple(sum(tensor.numel() for tensor in tensors_in(operand)) for operand in operands)
         draft = self._draft(kind, aten, inputs, elements=elements)
         draft.shapes = tuple(tuple(tensor.shape) for tensor in (*read, *made))
         self._finish(draft, made, written)
@@ -203,7 +197,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 "bias_gradient",
                 "aten.convolution_backward",
                 [self.value_of(gradient)],
-                elements=gradient.numel(),
+                elements=(gradient.numel(),),
             )
             self._finish(bias_gradient, [next(pieces)], [])
         return True
@@ -215,12 +209,12 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         product.outputs.append(intermediate)
         value = self.value_of(addend)
         kind = "bias_add" if _is_bias(value, addend, [target]) else "add"
-        draft = self._draft(kind, product.aten, [intermediate, value], elements=target.numel())
+        draft = self._draft(kind, product.aten, [intermediate, value], elements=(target.numel(),))
         self._finish(draft, [target], [])
 
     def _noise(self, name: str, args: tuple[Any, ...], made: list[torch.Tensor], written: list[torch.Tensor]) -> bool:
         (mask,) = written or made
-        draft = self._draft("elementwise", f"aten.{name}", [], elements=mask.numel())
+        draft = self._draft("elementwise", f"aten.{name}", [], elements=(mask.numel(),))
         value = _new_value(mask, Category.CONSTANT, frozenset())
         value.noise = draft
         draft.outputs.append(value)
@@ -230,7 +224,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _scale_of_noise(
         self, name: str, args: tuple[Any, ...], made: list[torch.Tensor], written: list[torch.Tensor]
     ) -> bool:
-        noise = self._values.get(_storage_key(args[0]))
+        noise = self._values.get(storage_key(args[0]))
         return bool(written) and noise is not None and noise.noise is not None
 
     def _multiplied_by_noise(
@@ -240,7 +234,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             (index, value)
             for index, tensor in enumerate(args[:2])
             if isinstance(tensor, torch.Tensor)
-            and (value := self._values.get(_storage_key(tensor))) is not None
+            and (value := self._values.get(storage_key(tensor))) is not None
             and value.noise is not None
         ]
         if len(masks) != 1 or self._context.in_backward:
@@ -248,7 +242,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         ((position, mask),) = masks
         mask.noise, mask.is_dropout_mask = None, True
         source = args[1 - position]
-        draft = self._draft("dropout", "aten.dropout", [self.value_of(source)], elements=source.numel())
+        draft = self._draft("dropout", "aten.dropout", [self.value_of(source)], elements=(source.numel(),))
         self._finish(draft, made, written)
         draft.outputs.append(mask)
         return True
@@ -259,7 +253,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         aten: str,
         inputs: list[Value],
         *,
-        elements: int = 0,
+        elements: tuple[int, ...] = (),
         geometry: Geometry | None = None,
     ) -> Draft:
         context = self._context
@@ -287,7 +281,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         category, roots = _derived(draft)
         self._append(draft)
         for tensor in written:
-            old = self._values.get(_storage_key(tensor))
+            old = self._values.get(storage_key(tensor))
             shape = self._base_shape(tensor)
             value = Value(shape, not tensor.is_floating_point(), category, roots)
             if old is not None:
@@ -295,9 +289,9 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 value.role = "buffer" if old.role == "buffer" else None
             draft.outputs.append(value)
             self._bind(tensor, value)
-        rewritten = {_storage_key(tensor) for tensor in written}
+        rewritten = {storage_key(tensor) for tensor in written}
         for tensor in made:
-            if tensor.numel() and _storage_key(tensor) not in rewritten:
+            if tensor.numel() and storage_key(tensor) not in rewritten:
                 value = _new_value(tensor, category, roots)
                 draft.outputs.append(value)
                 self._bind(tensor, value)
@@ -326,7 +320,7 @@ class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return value
 
     def _base_shape(self, tensor: torch.Tensor) -> tuple[int, ...]:
-        key = _storage_key(tensor)
+        key = storage_key(tensor)
         if key in self._values:
             return self._values[key].shape
         return self._reserved[key][0] if key in self._reserved else tuple(tensor.shape)
@@ -362,11 +356,8 @@ _SPECIAL: dict[str, _Special] = {
 def _derived(draft: Draft) -> tuple[Category, frozenset[str]]:
     """Category and roots of a draft's results."""
     category = max((value.category for value in draft.inputs), default=Category.CONSTANT)
-    operands = [value.category for value in draft.inputs]
-    if category is Category.PARAMETER and (
-        draft.kind == "embedding" or (draft.geometry is not None and Category.CONSTANT in operands)
-    ):
-        # A table looked up, or a constant multiplied by a weight, is data from here on.
+    if category is Category.PARAMETER and draft.kind == "embedding":
+        # A table looked up is data from here on.
         category = Category.ACTIVATION
     if category is not Category.PARAMETER:
         return category, frozenset()
@@ -382,29 +373,3 @@ def _is_bias(value: Value, tensor: torch.Tensor, others: Iterable[torch.Tensor])
 def _new_value(tensor: torch.Tensor, category: Category, roots: frozenset[str]) -> Value:
     base = tensor._base if tensor._base is not None else tensor
     return Value(tuple(base.shape), not tensor.is_floating_point(), category, roots)
-
-
-def _storage_key(tensor: torch.Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
-
-
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-def _are_views(made: list[torch.Tensor], read: list[torch.Tensor]) -> bool:
-    owners = {_storage_key(tensor) for tensor in read}
-    return bool(made) and all(_storage_key(tensor) in owners for tensor in made)
-
-
-def _written_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    for position, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            given = args[position] if position < len(args) else kwargs.get(argument.name)
-            found.extend(_tensors(given))
-    return found
-
-
-def _in(tensor: torch.Tensor, others: Sequence[torch.Tensor]) -> bool:
-    return any(tensor is other for other in others)

@@ -9,12 +9,12 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...configs.errors import CaptureError
-from ..graph import TrainingGraph
 from ..input_shape import InputShape
 from .drafts import Category, Value
-from .finishing import GraphBuilder
+from .finishing import GraphBuilder, RecordedStep
 from .losses import Loss, default_loss
 from .mac_counter import mac_counter
+from .module_path import ModulePath
 from .recorder import StepRecorder
 
 
@@ -25,7 +25,7 @@ def record_step(
     batch: int,
     loss: Loss | None,
     name: str,
-) -> TrainingGraph:
+) -> RecordedStep:
     """One training step of a meta module: forward, loss, backward, updates.
 
     Args:
@@ -44,8 +44,9 @@ def record_step(
     with torch.device("meta"):
         samples = [_sample(shape, batch) for shape in inputs]
         seed = torch.ones(())
-    counter = mac_counter()
-    recorder = StepRecorder(counter.mod_tracker, type(module).__name__)
+    path = ModulePath(module)
+    counter = mac_counter(path)
+    recorder = StepRecorder(path)
     parameters = {
         key: recorder.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
     }
@@ -64,15 +65,24 @@ def record_step(
         value = loss(output) if loss is not None else default_loss(output, reads_tokens=reads_tokens)
         _check_loss(name, value)
         recorder.section = ""
-        forward_flops = counter.get_total_flops()
+        forward_flops, forward_drafts = counter.get_total_flops(), len(recorder.drafts)
         found = torch.autograd.grad(value, list(trainable.values()), [seed], allow_unused=True)
         total_flops = counter.get_total_flops()
         gradients: dict[str, Value | None] = {
             key: None if gradient is None else recorder.value_of(gradient)
             for key, gradient in zip(trainable, found, strict=True)
         }
+    # What checkpointing computes again during the backward pass is forward work, in the graph as in the count.
+    again = sum(
+        draft.geometry.macs(batch)
+        for draft in recorder.drafts[forward_drafts:]
+        if draft.geometry is not None and not draft.in_backward
+    )
+    counted = {
+        "forward": forward_flops // 2 + again,
+        "backward": (total_flops - forward_flops) // 2 - again,
+    }
     builder = GraphBuilder(recorder.drafts, parameters=parameters, gradients=gradients)
-    counted = {"forward": forward_flops // 2, "backward": (total_flops - forward_flops) // 2}
     return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
 
 
@@ -105,9 +115,12 @@ def _explained(name: str, recorder: StepRecorder) -> Iterator[None]:
     except CaptureError:
         raise
     except Exception as error:
-        first_line = str(error).strip().partition("\n")[0]
-        where = f" after {recorder.running}" if recorder.running else ""
-        raise CaptureError(
-            f"{name}{where}: got {type(error).__name__}: {first_line}, need a step whose shapes do not depend on "
-            "values; try the input shape (--input) first, then code that reads values back (.item(), masks)"
-        ) from error
+        first_line = str(error).strip().partition("\n")[0].rstrip(".")
+        where = f" in {recorder.running}" if recorder.running else ""
+        if isinstance(error, NotImplementedError) or "meta" in first_line:
+            remedy = (
+                "need a step that runs on shapes alone; try a model without .item(), masks that select, or CPU tensors"
+            )
+        else:
+            remedy = "need a step that runs; try the input shape first (--input, without the batch)"
+        raise CaptureError(f"{name}{where}: got {type(error).__name__}: {first_line}, {remedy}") from error

@@ -60,17 +60,27 @@ ALLOCATIONS: frozenset[str] = frozenset(
 )
 """Operators that reserve memory and write nothing: free."""
 
+METADATA_CHANGES: frozenset[str] = frozenset(
+    {"transpose", "t", "squeeze", "unsqueeze", "swapaxes", "swapdims", "as_strided", "detach", "set"}
+)
+"""Views whose in-place form changes strides, not data: free."""
+
 OVERWRITES: frozenset[str] = frozenset(
     {"copy", "zero", "fill", "bernoulli", "normal", "uniform", "random", "exponential"}
 )
 """Operators whose in-place form does not read what stood there before."""
 
+LOOKUPS: frozenset[str] = frozenset(
+    {f"aten.{name}" for name in ("embedding", "index", "index_select", "gather", "take")}
+)
+"""Operators that read only the rows they are asked for, however large the table is."""
+
 _ATEN_NAMES: dict[str, str] = {
     "batch_norm": "native_batch_norm _native_batch_norm_legit _batch_norm_with_update cudnn_batch_norm",
     "batch_norm_backward": "native_batch_norm_backward batch_norm_backward cudnn_batch_norm_backward",
-    # A root-mean-square normalisation makes the same passes over its operand as a layer normalisation.
-    "layer_norm": "native_layer_norm _fused_rms_norm",
-    "layer_norm_backward": "native_layer_norm_backward _fused_rms_norm_backward",
+    # Root-mean-square and weight normalisation make the same passes over their operands as a layer normalisation.
+    "layer_norm": "native_layer_norm _fused_rms_norm _weight_norm_interface",
+    "layer_norm_backward": "native_layer_norm_backward _fused_rms_norm_backward _weight_norm_interface_backward",
     "group_norm": "native_group_norm",
     "group_norm_backward": "native_group_norm_backward",
     "relu": "relu",
@@ -104,7 +114,13 @@ _ATEN_NAMES: dict[str, str] = {
     " binary_cross_entropy binary_cross_entropy_with_logits",
     "elementwise": "arange linspace eye tril triu where masked_fill cumsum cumprod rand randn randint rand_like"
     " randn_like randint_like randperm normal uniform bernoulli random exponential mse_loss_backward"
-    " smooth_l1_loss_backward huber_loss_backward binary_cross_entropy_backward one_hot lerp",
+    " smooth_l1_loss_backward huber_loss_backward binary_cross_entropy_backward one_hot lerp"
+    " hardswish hardswish_backward hardsigmoid hardsigmoid_backward mish mish_backward elu elu_backward"
+    " leaky_relu leaky_relu_backward softplus softplus_backward log_sigmoid_forward log_sigmoid_backward glu"
+    " glu_backward _prelu_kernel _prelu_kernel_backward softshrink softshrink_backward hardshrink hardshrink_backward"
+    " upsample_linear1d upsample_linear1d_backward upsample_bilinear2d upsample_bilinear2d_backward"
+    " upsample_trilinear3d upsample_trilinear3d_backward upsample_bicubic2d upsample_bicubic2d_backward"
+    " _upsample_bilinear2d_aa _upsample_bilinear2d_aa_backward grid_sampler_2d grid_sampler_2d_backward",
     "embedding": "embedding _embedding_bag",
     "embedding_backward": "embedding_dense_backward _embedding_bag_backward _embedding_bag_dense_backward",
     "dropout": "native_dropout",

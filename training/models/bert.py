@@ -1,4 +1,4 @@
-"""BERT-base, uncased (Devlin et al., NAACL 2019), with its pooler and a classifier of two classes: fine-tuning on pairs.
+"""BERT-base, uncased (Devlin et al., NAACL 2019), with its pooler and a classifier of two classes.
 
 Inputs are token and segment indices; every sequence is full, so there is no padding mask. Dropout 0.1 as published.
 """

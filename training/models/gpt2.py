@@ -30,10 +30,7 @@ class Gpt2(nn.Module):
         self.position_embedding = nn.Embedding(longest, width)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.Sequential(
-            *(
-                PreNormBlock(width, heads, dropout=dropout, causal=True, gelu="tanh", epsilon=1e-5)
-                for _ in range(depth)
-            )
+            *(PreNormBlock(width, heads, dropout=dropout, causal=True, gelu="tanh", epsilon=1e-5) for _ in range(depth))
         )
         self.norm = nn.LayerNorm(width)
 

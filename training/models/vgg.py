@@ -1,6 +1,7 @@
 """VGG-19 with batch normalisation for 32x32 images (Simonyan and Zisserman, ICLR 2015; the usual CIFAR form of it).
 
-Sixteen 3x3 convolutions with biases, five maximum poolings, and one linear classifier on the 512 features that are left.
+Sixteen 3x3 convolutions with biases, five maximum poolings, and one linear classifier on the 512 features that are
+left.
 """
 
 from __future__ import annotations
