@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from ..configs.pattern import LARGEST_GROUP, Pattern
-from ..configs.quantity import Bytes, BytesPerSecond, Hertz, Seconds
+from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds
 from ..configs.schema import Loaded, load_annotated
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 
@@ -36,18 +36,17 @@ class TensorEngine(Section):
     register_depth: PositiveInt = Field(description="D, partial sums or stationary values a PE holds", le=64)
     overlapped: bool = Field(description="whether a fold starts while the one before it empties")
     drain: Drain = Field(description="how output-stationary results leave: shift down the column, or a wire a PE")
-    stationary_load: StationaryLoad = Field(description="how stationary weights arrive: a chain, or row-addressed latches")
+    stationary_load: StationaryLoad = Field(
+        description="how stationary weights arrive: a chain, or row-addressed latches"
+    )
     dataflows: tuple[Dataflow, ...] = Field(min_length=1, description="dataflows that the interconnect offers")
     swap_operands: bool = Field(description="whether OS may also map n along the rows, with A on the north side")
-    patterns: tuple[str, ...] = Field(default=(), description="N:M patterns that the PEs select from")
+    patterns: tuple[PatternText, ...] = Field(default=(), description="N:M patterns that the PEs select from")
     compressed_west: bool = Field(default=False, description="whether the west operand may be the compressed one (OS)")
-    compressed_moving: bool = Field(default=False, description="whether the streamed operand may be compressed (WS, IS)")
+    compressed_moving: bool = Field(
+        default=False, description="whether the streamed operand may be compressed (WS, IS)"
+    )
     precision: Precision = Field(default="fp16", description="format of the operands; sums are FP32")
-
-    @field_validator("patterns")
-    @classmethod
-    def _patterns_parse(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(Pattern.parse(pattern)) for pattern in patterns)
 
     @model_validator(mode="after")
     def _latencies_agree(self) -> Self:
@@ -79,7 +78,9 @@ class TensorEngine(Section):
 class Buffer(Section):
     """One on-chip buffer and the port that the array sees."""
 
-    capacity_bytes: Bytes = Field(gt=0, description="whole capacity; half of it holds the tile in use (double buffering)")
+    capacity_bytes: Bytes = Field(
+        gt=0, description="whole capacity; half of it holds the tile in use (double buffering)"
+    )
     banks: PositiveInt = Field(description="banks; the energy of an access is that of one bank")
     port_bytes_per_cycle: PositiveInt = Field(description="bytes a cycle between the buffer and the array")
 
@@ -100,7 +101,9 @@ class Dram(Section):
     channels: PositiveInt = Field(description="independent channels")
     channel_bytes_per_second: BytesPerSecond = Field(gt=0, description="peak bandwidth of a channel")
     latency_seconds: Seconds = Field(ge=0, description="from request to first byte")
-    run_overhead_bytes: int = Field(ge=0, description="bytes of time lost a contiguous run; efficiency run/(run+overhead)")
+    run_overhead_bytes: int = Field(
+        ge=0, description="bytes of time lost a contiguous run; efficiency run/(run+overhead)"
+    )
     burst_bytes: PositiveInt = Field(description="smallest transfer; compressed streams are rounded up to it")
     capacity_bytes: Bytes = Field(gt=0, description="whole capacity of the card")
 
@@ -128,7 +131,9 @@ class VectorOperation(Section):
 
     cycles_per_element: float = Field(ge=0, description="lane cycles an element")
     passes: int = Field(default=1, ge=0, description="times that its inputs are read")
-    reads: Literal["inputs", "outputs"] = Field(default="inputs", description="what sets the bytes read (a gather: outputs)")
+    reads: Literal["inputs", "outputs"] = Field(
+        default="inputs", description="what sets the bytes read (a gather: outputs)"
+    )
 
 
 class VectorEngine(Section):

@@ -100,16 +100,22 @@ def output_stationary_cycles(
     >>> int(output_stationary_cycles(textbook, m=32, n=32, slots=100))
     162
     """
-    im = np.minimum(interleave_m, ceil_div(m, array.rows))
-    in_ = np.minimum(interleave_n, ceil_div(n, array.cols))
-    interleave = im * in_
-    folds = ceil_div(m, array.rows * im) * ceil_div(n, array.cols * in_)
+    folds, interleave = output_stationary_folds(array, m=m, n=n, interleave_m=interleave_m, interleave_n=interleave_n)
     issue = (slots - 1) * np.maximum(interleave, array.accumulate_latency) + interleave
     drain = interleave * array.rows if array.drain == "shift" else 0 * interleave
     ends = (array.rows - 1) + (array.cols - 1) + (array.mac_latency - 1) + drain
     if array.overlapped:
         return (folds - 1) * np.maximum(issue, drain) + issue + ends
     return folds * (issue + ends)
+
+
+def output_stationary_folds(
+    array: ArrayTiming, *, m: Count, n: Count, interleave_m: Count, interleave_n: Count
+) -> tuple[Count, Count]:
+    """Folds that cover an [m, n] tile, and the interleave I = Im * In that remains after cutting it to the tile."""
+    on_rows = np.minimum(interleave_m, ceil_div(m, array.rows))
+    on_cols = np.minimum(interleave_n, ceil_div(n, array.cols))
+    return ceil_div(m, array.rows * on_rows) * ceil_div(n, array.cols * on_cols), on_rows * on_cols
 
 
 def weight_stationary_cycles(
@@ -146,7 +152,7 @@ def weight_stationary_cycles(
     >>> int(weight_stationary_cycles(textbook, moving=100, columns=32, groups=32))
     194
     """
-    resident = np.minimum(resident_groups, ceil_div(groups, array.rows))
+    folds, resident = weight_stationary_folds(array, columns=columns, groups=groups, resident_groups=resident_groups)
     slots = resident * group_slots
     batch = np.where(slots == 1, 1, np.minimum(interleave, moving))
     spacing = np.maximum(batch, array.accumulate_latency)
@@ -155,8 +161,42 @@ def weight_stationary_cycles(
     load = array.rows * resident * group_load
     skew = (array.rows - 1) * row_delay
     ends = beats + skew + (array.cols - 1) + (array.mac_latency - 1)
-    folds = ceil_div(groups, array.rows * resident) * ceil_div(columns, array.cols)
     if array.overlapped:
         refill = load + skew if array.stationary_load == "chain" else load
         return load + (folds - 1) * np.maximum(beats, refill) + ends
     return folds * (load + ends)
+
+
+def weight_stationary_folds(
+    array: ArrayTiming, *, columns: Count, groups: Count, resident_groups: Count
+) -> tuple[Count, Count]:
+    """Folds that cover the stationary operand, and the groups a PE holds after cutting them to what there is."""
+    resident = np.minimum(resident_groups, ceil_div(groups, array.rows))
+    return ceil_div(groups, array.rows * resident) * ceil_div(columns, array.cols), resident
+
+
+def output_stationary_bubbles(
+    array: ArrayTiming, *, m: Count, n: Count, slots: Count, interleave_m: Count, interleave_n: Count
+) -> tuple[Count, Count]:
+    """Of a tile's cycles: those in which PEs issue, and those lost because too few accumulations hide the latency."""
+    folds, interleave = output_stationary_folds(array, m=m, n=n, interleave_m=interleave_m, interleave_n=interleave_n)
+    waiting = np.maximum(array.accumulate_latency - interleave, 0)
+    return folds * slots * interleave, folds * (slots - 1) * waiting
+
+
+def weight_stationary_bubbles(
+    array: ArrayTiming,
+    *,
+    moving: Count,
+    columns: Count,
+    groups: Count,
+    group_slots: Count,
+    resident_groups: Count,
+    interleave: Count,
+) -> tuple[Count, Count]:
+    """The same split under WS and IS."""
+    folds, resident = weight_stationary_folds(array, columns=columns, groups=groups, resident_groups=resident_groups)
+    slots = resident * group_slots
+    batch = np.where(slots == 1, 1, np.minimum(interleave, moving))
+    spacing = np.maximum(batch, array.accumulate_latency)
+    return folds * slots * moving, folds * (slots - 1) * (ceil_div(moving, batch) * spacing - moving)

@@ -1,0 +1,57 @@
+"""Off-chip memory, the simple model: a transfer takes its bytes over the bandwidth, and more when it comes in short runs.
+
+Not modelled here: rows, banks, turnarounds, refresh. Source: docs/hardware-model.md, "Memory".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .specification import Hardware
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DramTiming:
+    """The memory as the array's clock sees it.
+
+    Attributes:
+        bytes_per_cycle: peak bandwidth of all channels.
+        latency_cycles: from a request to its first byte.
+        run_overhead_bytes: bytes of time lost a contiguous run.
+        burst_bytes: smallest transfer.
+    """
+
+    bytes_per_cycle: float
+    latency_cycles: int
+    run_overhead_bytes: int
+    burst_bytes: int
+
+    @classmethod
+    def of(cls, hardware: Hardware) -> DramTiming:
+        """The timing of a design's memory."""
+        return cls(
+            bytes_per_cycle=hardware.dram_bytes_per_cycle,
+            latency_cycles=hardware.dram_latency_cycles,
+            run_overhead_bytes=hardware.dram.run_overhead_bytes,
+            burst_bytes=hardware.dram.burst_bytes,
+        )
+
+    def cycles(self, transfer_bytes: IntArray, run_bytes: IntArray) -> IntArray:
+        """Whole cycles of transfers made of contiguous runs; efficiency is run / (run + overhead).
+
+        >>> memory = DramTiming(bytes_per_cycle=384, latency_cycles=40, run_overhead_bytes=64, burst_bytes=64)
+        >>> memory.cycles(np.array([38400]), np.array([64])).tolist()  # half the bandwidth
+        [200]
+        """
+        stretched = transfer_bytes * (1.0 + self.run_overhead_bytes / np.maximum(run_bytes, 1))
+        cycles: IntArray = np.ceil(stretched / self.bytes_per_cycle).astype(np.int64)
+        return cycles
+
+    def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
+        """Bytes rounded up to bursts."""
+        return -(-transfer_bytes // self.burst_bytes) * self.burst_bytes

@@ -1,0 +1,103 @@
+"""Energy: actions counted by the models, times the price of each, plus static power over time.
+
+A price depends on the design (buffer banks, number format, memory technology) and on the energy table. Counts may be integers or
+arrays. Source: docs/hardware-model.md, "Energy and resources".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .energy_table import EnergyTable
+from .specification import BYTES_OF, Hardware
+
+COMPONENT_OF: dict[str, str] = {
+    "multiplies": "multiply",
+    "accumulates": "accumulate",
+    "register_bits": "registers",
+    "link_bits": "links",
+    "west_read_bits": "west buffer",
+    "west_write_bits": "west buffer",
+    "north_read_bits": "north buffer",
+    "north_write_bits": "north buffer",
+    "output_read_bits": "output buffer",
+    "output_write_bits": "output buffer",
+    "dram_bits": "DRAM",
+    "compares": "reduction",
+    "update_multiplies": "update",
+    "update_accumulates": "update",
+    "vector_operations": "vector",
+}
+"""The component that each counted action belongs to."""
+
+COMPONENTS: tuple[str, ...] = (*dict.fromkeys(COMPONENT_OF.values()), "static")
+
+Actions = Mapping[str, Any]
+"""Counts by action name, see ``COMPONENT_OF``: integers, or arrays that broadcast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyModel:
+    """Prices of every action on one design.
+
+    Attributes:
+        prices_pj: picojoules an action.
+        static_watts: power that flows whatever happens.
+        notes: what a report must say of the prices.
+    """
+
+    prices_pj: dict[str, float]
+    static_watts: float
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, hardware: Hardware, table: EnergyTable) -> EnergyModel:
+        """Price a design's actions with a table.
+
+        Raises:
+            ConfigError: the table lacks the design's number format or memory technology.
+        """
+        buffers = {
+            "west": hardware.buffers.west,
+            "north": hardware.buffers.north,
+            "output": hardware.buffers.output,
+        }
+        banks = {name: table.sram_of(buffer.capacity_bytes // buffer.banks) for name, buffer in buffers.items()}
+        leakage_mw = table.pe_leakage_mw * hardware.peak_macs_per_cycle + sum(
+            banks[name].leakage_mw * buffer.banks for name, buffer in buffers.items()
+        )
+        prices = {
+            "multiplies": table.multiply(hardware.tensor_engine.precision),
+            "accumulates": table.accumulate("fp32"),
+            "register_bits": table.register_pj_per_bit,
+            "link_bits": table.link_hop_pj_per_bit,
+            "dram_bits": table.dram(hardware.dram.technology),
+            "compares": table.compare_pj,
+            "update_multiplies": table.update_multiply_pj,
+            "update_accumulates": table.update_accumulate_pj,
+            "vector_operations": table.vector_op_pj,
+        }
+        for name, bank in banks.items():
+            prices[f"{name}_read_bits"] = bank.read_pj_per_bit
+            prices[f"{name}_write_bits"] = bank.write_pj_per_bit
+        notes = tuple(f"{name} buffer: {bank.note}" for name, bank in banks.items() if bank.note)
+        return cls(prices_pj=prices, static_watts=table.static_watts + leakage_mw * 1e-3, notes=notes)
+
+    def dynamic_joules(self, actions: Actions) -> Any:
+        """Joules of some actions: a float, or an array when the counts are arrays."""
+        return sum(count * (self.prices_pj[name] * 1e-12) for name, count in actions.items())
+
+    def by_component(self, actions: Actions, seconds: float) -> dict[str, float]:
+        """Joules by component of a step that lasts ``seconds``."""
+        joules = dict.fromkeys(COMPONENTS, 0.0)
+        for name, count in actions.items():
+            joules[COMPONENT_OF[name]] += count * self.prices_pj[name] * 1e-12
+        joules["static"] = self.static_watts * seconds
+        return joules
+
+
+def mac_register_bits(hardware: Hardware, index_bits: int) -> int:
+    """Register bits written for one multiply-accumulate: both operands, the index, the FP32 sum."""
+    return 2 * 8 * BYTES_OF[hardware.tensor_engine.precision] + index_bits + 32

@@ -1,0 +1,125 @@
+"""One matrix product as the mapper sees it: C[m, n] = A[m, k] B[k, n], with what its operands remember of a convolution.
+
+A convolution's patches are never stored: operand A is a ``Window`` over an image, so a tile of A is fetched as the rows of the
+image under it. Kernel positions ("taps") are folded into one GEMM axis, channels innermost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..configs.pattern import Pattern
+from ..training.graph import Stage
+
+Axis = Literal["m", "n", "k"]
+Operand = Literal["a", "b"]
+
+DENSE = Pattern(1, 1)
+"""The pattern of an operand that nothing was pruned from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How the rows of A come out of images. A row here is one step along the first spatial axis.
+
+    Attributes:
+        images: images in the batch.
+        rows: output rows an image.
+        row_positions: output positions in a row.
+        input_rows: H, rows of the image read.
+        input_row_elements: positions in one row of the image read, a channel.
+        row_stride: input rows between neighbouring output rows.
+        row_reach: input rows that one output row reads.
+    """
+
+    images: int
+    rows: int
+    row_positions: int
+    input_rows: int
+    input_row_elements: int
+    row_stride: int
+    row_reach: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemm:
+    """A product to be mapped. Equal products (all fields but the three names) share one mapping.
+
+    Attributes:
+        name: unique, such as ``layer1.0.conv1:BP[1,0]``.
+        operator: the graph operator that it belongs to.
+        stage: of that operator.
+        m: rows of A and C.
+        n: columns of B and C.
+        k: columns of A, rows of B.
+        count: times that it runs, on different operands (groups, attention heads).
+        taps: kernel positions folded into ``tap_axis``; that axis is taps x channels.
+        tap_axis: ``k`` in FF and BP, ``m`` in WU.
+        window: where A's positions come from; they lie along m when ``tap_axis`` is k, along k when it is m. None when A
+            is a plain matrix.
+        compressed: the operand pruned N:M along its channels on k, or None.
+        pattern: that operand's pattern.
+        reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
+        a_contiguous: the axis of A along which neighbours in memory lie.
+        b_contiguous: the same of B. C is contiguous along n.
+        result_bytes: bytes of a finished element of C.
+    """
+
+    name: str
+    operator: str
+    stage: Stage
+    m: int
+    n: int
+    k: int
+    count: int = 1
+    taps: int = 1
+    tap_axis: Literal["k", "m"] = "k"
+    window: Window | None = None
+    compressed: Operand | None = None
+    pattern: Pattern = DENSE
+    reduced_on_load: bool = False
+    a_contiguous: Literal["m", "k"] = "k"
+    b_contiguous: Literal["k", "n"] = "n"
+    result_bytes: int = 2
+
+    @property
+    def position_axis(self) -> Literal["m", "k"]:
+        """The axis of A that counts output positions."""
+        return "m" if self.tap_axis == "k" else "k"
+
+    @property
+    def channels(self) -> int:
+        """Channels along the tap axis."""
+        return (self.k if self.tap_axis == "k" else self.m) // self.taps
+
+    @property
+    def slots(self) -> int:
+        """S: accumulations an output."""
+        if self.compressed is None:
+            return self.k
+        return self.k // self.channels * self.pattern.kept_of(self.channels)
+
+    @property
+    def issued_macs(self) -> int:
+        """Multiply-accumulates issued over all repetitions."""
+        return self.count * self.m * self.n * self.slots
+
+    @property
+    def shape_key(self) -> tuple[object, ...]:
+        """All that a mapping depends on: products with equal keys share one."""
+        return (
+            self.m,
+            self.n,
+            self.k,
+            self.count,
+            self.taps,
+            self.tap_axis,
+            self.window,
+            self.compressed,
+            self.pattern,
+            self.reduced_on_load,
+            self.a_contiguous,
+            self.b_contiguous,
+            self.result_bytes,
+        )

@@ -1,0 +1,207 @@
+"""Operators to GEMMs. A convolution relates a wide tensor (its input) and a narrow one (its output):
+
+- gather, wide to narrow: FF of a convolution, BP of a transposed one: one GEMM over patches of the wide tensor;
+- scatter, narrow to wide: BP of a convolution, FF of a transposed one: one GEMM a phase of the wide grid, so that nothing is
+  ever multiplied by an inserted zero; phases that no kernel position reaches are filled with zeros;
+- weight gradient: patches of the wide tensor, transposed, times the narrow one.
+
+Groups are ``count`` small GEMMs. Source: docs/hardware-model.md, "A training step".
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..training.graph import Convolution, MatrixProduct, Operator, Stage
+from ..training.recipes.annotation import Pruning
+from .gemm import DENSE, Gemm, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """What one operator asks of the hardware.
+
+    Attributes:
+        gemms: products for the tensor engine, in order.
+        zero_fill_elements: result elements that no product writes.
+        useful_macs: multiply-accumulates that the algorithm keeps: the dense count times the kept fraction.
+    """
+
+    gemms: tuple[Gemm, ...]
+    zero_fill_elements: int
+    useful_macs: int
+
+
+def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Lowered:
+    """Lower one product operator at this batch size, with what the recipe prunes of it."""
+    geometry = operator.geometry
+    if geometry is None:
+        raise ValueError(f"{operator.name} is not a matrix product")
+    if isinstance(geometry, MatrixProduct):
+        gemms, zeros = [_matrix_product(operator, geometry, batch)], 0
+    else:
+        gemms, zeros = _convolution(operator, geometry, batch)
+    pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
+    kept = pruned[0].slots / pruned[0].k if pruned else 1.0
+    return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
+
+
+def _prune(gemm: Gemm, pruning: Pruning | None) -> Gemm:
+    if pruning is None or pruning.pattern.is_dense:
+        return gemm
+    return replace(
+        gemm,
+        compressed="b" if pruning.operand == "weight" else "a",
+        pattern=pruning.pattern,
+        reduced_on_load=pruning.reduced_on_load,
+    )
+
+
+def _matrix_product(operator: Operator, product: MatrixProduct, batch: int) -> Gemm:
+    weight_gradient = operator.stage is Stage.WEIGHT_GRADIENT
+    weight_backward = operator.stage is Stage.BACKWARD and operator.parameter is not None
+    return Gemm(
+        name=operator.name,
+        operator=operator.name,
+        stage=operator.stage,
+        m=product.m.at(batch),
+        n=product.n.at(batch),
+        k=product.k.at(batch),
+        count=product.count.at(batch),
+        tap_axis="m" if weight_gradient else "k",
+        a_contiguous="m" if weight_gradient else "k",
+        b_contiguous="k" if weight_backward else "n",
+        result_bytes=4 if weight_gradient else 2,
+    )
+
+
+def _convolution(operator: Operator, convolution: Convolution, batch: int) -> tuple[list[Gemm], int]:
+    if operator.stage is Stage.WEIGHT_GRADIENT:
+        return [_weight_gradient(operator, convolution, batch)], 0
+    if (operator.stage is Stage.FORWARD) != convolution.transposed:
+        return [_gather(operator, convolution, batch)], 0
+    gemms = list(_scatter(operator, convolution, batch))
+    covered = sum(gemm.m for gemm in gemms)
+    wide = _wide_size(convolution)
+    channels = convolution.out_channels if convolution.transposed else convolution.in_channels
+    return gemms, (convolution.batch.at(batch) * math.prod(wide) - covered) * channels
+
+
+def _wide_size(convolution: Convolution) -> tuple[int, ...]:
+    return convolution.output_size if convolution.transposed else convolution.input_size
+
+
+def _narrow_size(convolution: Convolution) -> tuple[int, ...]:
+    return convolution.input_size if convolution.transposed else convolution.output_size
+
+
+def _channels_a_group(convolution: Convolution) -> tuple[int, int]:
+    """Wide and narrow channels of one group."""
+    pair = (convolution.in_channels // convolution.groups, convolution.out_channels // convolution.groups)
+    return pair[::-1] if convolution.transposed else pair
+
+
+def _patches(convolution: Convolution, images: int) -> Window | None:
+    """The window that gathers narrow positions out of the wide tensor; None when it is the identity."""
+    wide, narrow = _wide_size(convolution), _narrow_size(convolution)
+    if math.prod(convolution.kernel) == 1 and wide == narrow:
+        return None
+    return Window(
+        images=images,
+        rows=narrow[0],
+        row_positions=math.prod(narrow[1:]),
+        input_rows=wide[0],
+        input_row_elements=math.prod(wide[1:]),
+        row_stride=convolution.stride[0],
+        row_reach=convolution.dilation[0] * (convolution.kernel[0] - 1) + 1,
+    )
+
+
+def _gather(operator: Operator, convolution: Convolution, batch: int) -> Gemm:
+    images = convolution.batch.at(batch)
+    wide_channels, narrow_channels = _channels_a_group(convolution)
+    taps = math.prod(convolution.kernel)
+    return Gemm(
+        name=operator.name,
+        operator=operator.name,
+        stage=operator.stage,
+        m=images * math.prod(_narrow_size(convolution)),
+        n=narrow_channels,
+        k=taps * wide_channels,
+        count=convolution.groups,
+        taps=taps,
+        window=_patches(convolution, images),
+        b_contiguous="n" if operator.stage is Stage.FORWARD else "k",
+    )
+
+
+def _weight_gradient(operator: Operator, convolution: Convolution, batch: int) -> Gemm:
+    images = convolution.batch.at(batch)
+    wide_channels, narrow_channels = _channels_a_group(convolution)
+    taps = math.prod(convolution.kernel)
+    return Gemm(
+        name=operator.name,
+        operator=operator.name,
+        stage=operator.stage,
+        m=taps * wide_channels,
+        n=narrow_channels,
+        k=images * math.prod(_narrow_size(convolution)),
+        count=convolution.groups,
+        taps=taps,
+        tap_axis="m",
+        window=_patches(convolution, images),
+        a_contiguous="m",
+        result_bytes=4,
+    )
+
+
+def _scatter(operator: Operator, convolution: Convolution, batch: int) -> Iterator[Gemm]:
+    images = convolution.batch.at(batch)
+    wide_channels, narrow_channels = _channels_a_group(convolution)
+    wide, narrow = _wide_size(convolution), _narrow_size(convolution)
+    for phase in itertools.product(*(range(min(s, size)) for s, size in zip(convolution.stride, wide, strict=True))):
+        offsets = [_phase_offsets(convolution, axis, p) for axis, p in enumerate(phase)]
+        taps = math.prod(len(reached) for reached in offsets)
+        if taps == 0:
+            continue
+        size = [-(-(w - p) // s) for w, p, s in zip(wide, phase, convolution.stride, strict=True)]
+        identity = taps == 1 and tuple(size) == narrow
+        window = (
+            None
+            if identity
+            else Window(
+                images=images,
+                rows=size[0],
+                row_positions=math.prod(size[1:]),
+                input_rows=narrow[0],
+                input_row_elements=math.prod(narrow[1:]),
+                row_stride=1,
+                row_reach=max(offsets[0]) - min(offsets[0]) + 1,
+            )
+        )
+        suffix = f"[{','.join(map(str, phase))}]" if math.prod(convolution.stride) > 1 else ""
+        yield Gemm(
+            name=operator.name + suffix,
+            operator=operator.name,
+            stage=operator.stage,
+            m=images * math.prod(size),
+            n=wide_channels,
+            k=taps * narrow_channels,
+            count=convolution.groups,
+            taps=taps,
+            window=window,
+            b_contiguous="k" if operator.stage is Stage.BACKWARD else "n",
+        )
+
+
+def _phase_offsets(convolution: Convolution, axis: int, phase: int) -> list[int]:
+    """Narrow positions, relative to the phase's own, that the kernel positions of one axis connect to."""
+    stride, padding = convolution.stride[axis], convolution.padding[axis]
+    reached = (phase + padding - tap * convolution.dilation[axis] for tap in range(convolution.kernel[axis]))
+    return [distance // stride for distance in reached if distance % stride == 0]
+
+
+__all__ = ["DENSE", "Lowered", "lower"]

@@ -1,0 +1,137 @@
+"""A mapping: everything that the scheduler decides about one product. And the array mappings that a design offers.
+
+Sides: under OS operand A lies along the rows and enters from the west, unless swapped; under WS operand B is stationary and
+loaded from the north while A streams in from the west; IS is WS with the operands' roles exchanged.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..accel.specification import Dataflow, TensorEngine
+from ..configs.errors import MappingError
+from .gemm import Gemm, Operand
+
+LOOP_ORDERS: tuple[str, ...] = tuple("".join(order) for order in itertools.permutations("mnk"))
+"""The six block loop orders, outermost first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayMapping:
+    """How a tile is laid on the array.
+
+    Attributes:
+        dataflow: ``os``, ``ws`` or ``is``.
+        swapped: OS with n along the rows, operand B in the west.
+        interleave_m: Im, outputs a PE turns between along the rows' dimension (OS).
+        interleave_n: In, along the columns' dimension (OS).
+        resident_groups: g, groups of the stationary operand a PE holds (WS, IS); dense values count as groups of one.
+        interleave: I, streamed vectors a PE turns between (WS, IS).
+    """
+
+    dataflow: Dataflow
+    swapped: bool = False
+    interleave_m: int = 1
+    interleave_n: int = 1
+    resident_groups: int = 1
+    interleave: int = 1
+
+    @property
+    def west(self) -> Operand:
+        """The operand in the west buffer."""
+        return "b" if self.swapped or self.dataflow == "is" else "a"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """The whole decision for one product.
+
+    Attributes:
+        array: how a tile is laid on the array.
+        tile_m: rows of a full tile.
+        tile_n: columns of a full tile.
+        tile_k: depth of a full tile.
+        order: block loop order, outermost first, such as ``mnk``.
+    """
+
+    array: ArrayMapping
+    tile_m: int
+    tile_n: int
+    tile_k: int
+    order: str
+
+
+def compressed_side_allowed(engine: TensorEngine, dataflow: Dataflow, *, swapped: bool, compressed: Operand) -> bool:
+    """Whether the PEs can select for this operand in this place."""
+    match dataflow:
+        case "os":
+            in_north = (compressed == "b") != swapped
+            return in_north or engine.compressed_west
+        case "ws":
+            return compressed == "b" or engine.compressed_moving
+        case "is":
+            return compressed == "a" or engine.compressed_moving
+
+
+def array_mappings(
+    engine: TensorEngine, gemm: Gemm, dataflows: tuple[Dataflow, ...] | None = None
+) -> tuple[ArrayMapping, ...]:
+    """Every array mapping worth trying for a product on this engine.
+
+    Under WS and IS an interleave below the accumulate latency is left out: with s = max(I, L) it makes the same steps in more
+    batches, so min(L, D) is never slower.
+
+    Args:
+        engine: the tensor engine.
+        gemm: the product.
+        dataflows: only these; all that the engine offers when None.
+
+    Raises:
+        MappingError: the engine lacks the pattern, or has no dataflow that can take the compressed operand.
+    """
+    if not engine.supports(gemm.pattern):
+        offered = ", ".join(engine.patterns) or "dense only"
+        raise MappingError(f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}")
+    wanted = tuple(d for d in engine.dataflows if dataflows is None or d in dataflows)
+    found = tuple(itertools.chain.from_iterable(_of_dataflow(engine, gemm, dataflow) for dataflow in wanted))
+    if not found:
+        raise MappingError(
+            f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select for it; "
+            f"this engine offers {', '.join(wanted) or 'none of those asked for'}"
+        )
+    return found
+
+
+def _of_dataflow(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow) -> Iterator[ArrayMapping]:
+    depth = engine.register_depth
+    if dataflow == "os":
+        for swapped in (False, True) if engine.swap_operands else (False,):
+            if gemm.compressed and not compressed_side_allowed(
+                engine, "os", swapped=swapped, compressed=gemm.compressed
+            ):
+                continue
+            for interleave_m in range(1, depth + 1):
+                for interleave_n in range(1, depth // interleave_m + 1):
+                    yield ArrayMapping(
+                        dataflow="os", swapped=swapped, interleave_m=interleave_m, interleave_n=interleave_n
+                    )
+        return
+    if gemm.compressed and not compressed_side_allowed(engine, dataflow, swapped=False, compressed=gemm.compressed):
+        return
+    slots, values = stationary_group(gemm, dataflow)
+    for groups in range(1, depth // values + 1):
+        alone = groups * slots == 1
+        interleaves = (1,) if alone else range(min(engine.accumulate_latency, depth), depth + 1)
+        for interleave in interleaves:
+            yield ArrayMapping(dataflow=dataflow, resident_groups=groups, interleave=interleave)
+
+
+def stationary_group(gemm: Gemm, dataflow: Dataflow) -> tuple[int, int]:
+    """Slots and stationary values of a group under WS or IS: (1, 1) dense, (N, N) or (N, M) compressed."""
+    if gemm.compressed is None:
+        return 1, 1
+    stationary: Operand = "b" if dataflow == "ws" else "a"
+    pattern = gemm.pattern
+    return pattern.kept, pattern.kept if gemm.compressed == stationary else pattern.group

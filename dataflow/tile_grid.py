@@ -1,0 +1,317 @@
+"""The tiles of a product: what each candidate tile size holds, moves and costs in DRAM time.
+
+Arrays have a candidate axis [J] first, then one axis for each GEMM axis that matters: position 0 is a full tile, 1 the last
+one. Along k there are three: the first tile (no partial sums to read), those between, the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..accel.dram import DramTiming
+from ..accel.specification import BYTES_OF, Hardware
+from ..accel.tensor_engine import groups_of, slots_of
+from .gemm import Axis, Gemm, Operand
+from .tiling import AxisTiles, axis_tiles
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+SUM_BYTES = 4
+"""Bytes of a partial sum."""
+
+_FIRST_MIDDLE_LAST = [0, 0, 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """[J] bytes and DRAM cycles of an operand's blocks, each block moved one time."""
+
+    a_bytes: IntArray
+    b_bytes: IntArray
+    sum_bytes: IntArray
+    result_bytes: IntArray
+    a_cycles: IntArray
+    b_cycles: IntArray
+    sum_cycles: IntArray
+    result_cycles: IntArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileGrid:
+    """Candidate tiles of one product on one design. ``pick`` narrows it to some of them.
+
+    Attributes:
+        gemm: the product.
+        hardware: the design.
+        m: tile sizes along m, [J] candidates.
+        n: the same along n.
+        k: the same along k.
+    """
+
+    gemm: Gemm
+    hardware: Hardware
+    m: AxisTiles
+    n: AxisTiles
+    k: AxisTiles
+
+    @classmethod
+    def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
+        """All combinations of the three axes' ladders."""
+        engine, expansion = hardware.tensor_engine, hardware.buffers.patch_expansion
+        unit = min(engine.rows, engine.cols)
+        axes: tuple[Axis, ...] = ("m", "n", "k")
+        m, n, k = (axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in axes)
+        index = np.indices((len(m), len(n), len(k))).reshape(3, -1)
+        return cls(gemm=gemm, hardware=hardware, m=take(m, index[0]), n=take(n, index[1]), k=take(k, index[2]))
+
+    def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
+        """Some of the candidates."""
+        return TileGrid(
+            gemm=self.gemm,
+            hardware=self.hardware,
+            m=take(self.m, chosen),
+            n=take(self.n, chosen),
+            k=take(self.k, chosen),
+        )
+
+    def __len__(self) -> int:
+        return len(self.m)
+
+    @property
+    def trips(self) -> dict[Axis, IntArray]:
+        """[J] tiles along each axis."""
+        return {"m": self.m.trips, "n": self.n.trips, "k": self.k.trips}
+
+    @cached_property
+    def size_m(self) -> IntArray:
+        """[J, 2] rows of C."""
+        return self.m.size
+
+    @cached_property
+    def size_n(self) -> IntArray:
+        """[J, 2] columns of C."""
+        return self.n.size
+
+    @cached_property
+    def size_k(self) -> IntArray:
+        """[J, 3] depth."""
+        return self.k.size[:, _FIRST_MIDDLE_LAST]
+
+    @cached_property
+    def count_k(self) -> IntArray:
+        """[J, 3] tiles of each kind along k."""
+        trips = self.k.trips
+        return np.stack([np.ones_like(trips), np.maximum(trips - 2, 0), (trips > 1).astype(np.int64)], axis=1)
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """[J, 2, 2, 3] tiles of each kind (m, n, k)."""
+        m, n, k = (self._block_counts[axis] for axis in "mnk")
+        return m[:, :, None, None] * n[:, None, :, None] * k[:, None, None, :]
+
+    @cached_property
+    def slots(self) -> IntArray:
+        """[J, 3] accumulations an output of a tile."""
+        if self.gemm.compressed is None:
+            return self.size_k
+        taps, channels = self._k_taps_and_channels
+        return np.asarray(slots_of(channels, taps, self.gemm.pattern))
+
+    @cached_property
+    def groups(self) -> IntArray:
+        """[J, 3] groups of M along k; k itself when dense."""
+        if self.gemm.compressed is None:
+            return self.size_k
+        taps, channels = self._k_taps_and_channels
+        return np.asarray(groups_of(channels, taps, self.gemm.pattern))
+
+    @property
+    def _k_taps_and_channels(self) -> tuple[int, IntArray]:
+        taps = self.gemm.taps if self.gemm.tap_axis == "k" else 1
+        return taps, self.size_k // taps
+
+    # Bytes -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of an operand value."""
+        return BYTES_OF[self.hardware.tensor_engine.precision]
+
+    @property
+    def pair_bits(self) -> int:
+        """Bits of a compressed value and its index."""
+        return 8 * self.value_bytes + self.gemm.pattern.index_bits
+
+    def _pairs(self, values: IntArray) -> IntArray:
+        """Bytes of that many compressed values in whole bursts."""
+        return self.memory.whole_bursts(-(-values * self.pair_bits // 8))
+
+    @cached_property
+    def memory(self) -> DramTiming:
+        """The memory's timing."""
+        return DramTiming.of(self.hardware)
+
+    def _dense_a_elements(self) -> IntArray:
+        """[J, 2, 3] elements of A fetched from memory for a tile: under a window, the image rows below it."""
+        on_m, on_k = self.m, self.k
+        if self.gemm.position_axis == "m":
+            return on_m.rows[:, :, None] * on_k.channels[:, None, _FIRST_MIDDLE_LAST]
+        return on_m.channels[:, :, None] * on_k.rows[:, None, _FIRST_MIDDLE_LAST]
+
+    @cached_property
+    def a_held_bytes(self) -> IntArray:
+        """[J, 2, 3] bytes of an A tile in its buffer."""
+        elements = self._dense_a_elements()
+        if self.gemm.compressed != "a":
+            return elements * self.value_bytes
+        # The window thins out with the pattern: S of every k elements are kept.
+        kept = -(-elements * self.slots[:, None, :] // self.size_k[:, None, :])
+        return self._pairs(kept)
+
+    @cached_property
+    def b_held_bytes(self) -> IntArray:
+        """[J, 3, 2] bytes of a B tile in its buffer."""
+        if self.gemm.compressed == "b":
+            return self._pairs(self.slots[:, :, None] * self.size_n[:, None, :])
+        return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
+
+    @cached_property
+    def a_load_bytes(self) -> IntArray:
+        """[J, 2, 3] bytes fetched from DRAM for an A tile."""
+        if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
+            return self.a_held_bytes
+        return self._dense_a_elements() * self.value_bytes
+
+    @cached_property
+    def b_load_bytes(self) -> IntArray:
+        """[J, 3, 2] bytes fetched from DRAM for a B tile."""
+        if self.gemm.compressed == "b" and not self.gemm.reduced_on_load:
+            return self.b_held_bytes
+        return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
+
+    @cached_property
+    def sum_bytes(self) -> IntArray:
+        """[J, 2, 2] bytes of a C tile of partial sums."""
+        return self.size_m[:, :, None] * self.size_n[:, None, :] * SUM_BYTES
+
+    @cached_property
+    def result_bytes(self) -> IntArray:
+        """[J, 2, 2] bytes of a finished C tile."""
+        return self.size_m[:, :, None] * self.size_n[:, None, :] * self.gemm.result_bytes
+
+    # Cycles of DRAM --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def a_load_cycles(self) -> IntArray:
+        """[J, 2, 3] cycles to fetch an A tile, reduction on the way included."""
+        positions, taps = (self.m, self.k) if self.gemm.position_axis == "m" else (self.k, self.m)
+        whole = (taps.trips == 1)[:, None, None]
+        channels = taps.channels[:, 0][:, None, None]
+        run = channels * np.where(whole, positions.run_rows[:, None, None], 1) * self.value_bytes
+        if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
+            run = self.a_load_bytes
+        return self._with_reduction("a", self.memory.cycles(self.a_load_bytes, run), self._dense_a_elements())
+
+    @cached_property
+    def b_load_cycles(self) -> IntArray:
+        """[J, 3, 2] cycles to fetch a B tile, reduction on the way included."""
+        gemm = self.gemm
+        if gemm.compressed == "b" and not gemm.reduced_on_load:
+            return self.memory.cycles(self.b_load_bytes, self.b_load_bytes)
+        depth = self.size_k[:, :, None]
+        whole_k, whole_n = (self.k.trips == 1)[:, None, None], (self.n.trips == 1)[:, None, None]
+        channels = depth // (gemm.taps if gemm.tap_axis == "k" else 1)
+        wide = self.size_n[:, None, :]
+        if gemm.b_contiguous == "n":
+            run = np.where(whole_n, np.where(whole_k, depth, channels) * wide, wide)
+        else:
+            run = np.where(whole_k, channels * wide, channels)
+        elements = depth * wide
+        return self._with_reduction("b", self.memory.cycles(self.b_load_bytes, run * self.value_bytes), elements)
+
+    def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
+        """The longer of fetching and reducing: the sorters work on the stream."""
+        if self.gemm.compressed != operand or not self.gemm.reduced_on_load:
+            return cycles
+        return np.maximum(cycles, self.reduction_cycles(elements))
+
+    def reduction_cycles(self, elements: IntArray) -> IntArray:
+        """Cycles of the reduction engine: M cycles a group, a group a lane."""
+        group = self.gemm.pattern.group
+        return -(-elements // (group * self.hardware.reduction_engine.lanes)) * group
+
+    def _c_cycles(self, tile_bytes: IntArray, element_bytes: int) -> IntArray:
+        whole = (self.n.trips == 1)[:, None, None]
+        rows = self.m.channels if self.gemm.tap_axis == "m" else self.m.size
+        run = self.size_n[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
+        return self.memory.cycles(tile_bytes, run)
+
+    @cached_property
+    def sum_cycles(self) -> IntArray:
+        """[J, 2, 2] cycles to move a C tile of partial sums, one way."""
+        return self._c_cycles(self.sum_bytes, SUM_BYTES)
+
+    @cached_property
+    def result_cycles(self) -> IntArray:
+        """[J, 2, 2] cycles to write a finished C tile."""
+        return self._c_cycles(self.result_bytes, self.gemm.result_bytes)
+
+    # Sums over blocks ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _block_counts(self) -> dict[str, IntArray]:
+        """Tiles of each kind along one axis: [J, 2], [J, 3] along k."""
+        one = np.ones_like(self.m.trips)
+        return {
+            "m": np.stack([self.m.trips - 1, one], axis=1),
+            "n": np.stack([self.n.trips - 1, one], axis=1),
+            "k": self.count_k,
+        }
+
+    def sum_over_blocks(self, per_tile: IntArray, axes: str) -> IntArray:
+        """[J] sum of a per-tile quantity over every block of an operand, each counted once."""
+        first, second = (self._block_counts[axis] for axis in axes)
+        return np.einsum("jxy,jx,jy->j", per_tile, first, second)
+
+    @cached_property
+    def once(self) -> Once:
+        """Every block of every operand, moved once."""
+        return Once(
+            a_bytes=self.sum_over_blocks(self.a_load_bytes, "mk"),
+            b_bytes=self.sum_over_blocks(self.b_load_bytes, "kn"),
+            sum_bytes=self.sum_over_blocks(self.sum_bytes, "mn"),
+            result_bytes=self.sum_over_blocks(self.result_bytes, "mn"),
+            a_cycles=self.sum_over_blocks(self.a_load_cycles, "mk"),
+            b_cycles=self.sum_over_blocks(self.b_load_cycles, "kn"),
+            sum_cycles=self.sum_over_blocks(self.sum_cycles, "mn"),
+            result_cycles=self.sum_over_blocks(self.result_cycles, "mn"),
+        )
+
+    # Capacity --------------------------------------------------------------------------------------------------------
+
+    def fits(self, west: Operand) -> BoolArray:
+        """[J] whether double-buffered tiles fit, with this operand in the west buffer."""
+        buffers = self.hardware.buffers
+        a, b = self.a_held_bytes[:, 0, 0], self.b_held_bytes[:, 0, 0]
+        in_west, in_north = (a, b) if west == "a" else (b, a)
+        return np.asarray(
+            (2 * in_west <= buffers.west.capacity_bytes)
+            & (2 * in_north <= buffers.north.capacity_bytes)
+            & (2 * self.sum_bytes[:, 0, 0] <= buffers.output.capacity_bytes)
+        )
+
+
+def take(tiles: AxisTiles, index: IntArray | BoolArray) -> AxisTiles:
+    """Some candidates of an axis, in the given order."""
+    return AxisTiles(
+        size=tiles.size[index],
+        trips=tiles.trips[index],
+        channels=tiles.channels[index],
+        rows=tiles.rows[index],
+        run_rows=tiles.run_rows[index],
+    )

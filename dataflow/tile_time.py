@@ -1,0 +1,204 @@
+"""How long the tensor engine is busy with one tile, and what passes its ports meanwhile.
+
+Tile time is the longest of the array's own cycles and each port's bytes over its width; fill and drain are paid by every tile.
+Arrays are [A, J, 2, 2, 3]: array mappings of one dataflow and side, candidate tiles, tile kinds along m, n and k (see
+``tile_grid``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..accel.specification import Dataflow
+from ..accel.tensor_engine import (
+    ceil_div,
+    output_stationary_bubbles,
+    output_stationary_cycles,
+    weight_stationary_bubbles,
+    weight_stationary_cycles,
+)
+from .gemm import Operand
+from .mapping import ArrayMapping, stationary_group
+from .tile_grid import SUM_BYTES, TileGrid
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileTime:
+    """Times of candidate tiles under array mappings that share a dataflow and a side.
+
+    Attributes:
+        tiles: the candidate tiles.
+        mappings: the array mappings, [A].
+    """
+
+    tiles: TileGrid
+    mappings: Sequence[ArrayMapping]
+
+    @property
+    def dataflow(self) -> Dataflow:
+        """The dataflow that all mappings share."""
+        return self.mappings[0].dataflow
+
+    @property
+    def west(self) -> Operand:
+        """The operand in the west buffer."""
+        return self.mappings[0].west
+
+    def _parameter(self, name: str) -> IntArray:
+        values = np.array([getattr(mapping, name) for mapping in self.mappings], dtype=np.int64)
+        return values[:, None, None, None, None]
+
+    @cached_property
+    def _sizes(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+        """m, n, k and slots of every tile kind, shaped to broadcast against [A, J, 2, 2, 3]."""
+        tiles = self.tiles
+        return (
+            tiles.size_m[None, :, :, None, None],
+            tiles.size_n[None, :, None, :, None],
+            tiles.size_k[None, :, None, None, :],
+            tiles.slots[None, :, None, None, :],
+        )
+
+    @cached_property
+    def _groups(self) -> IntArray:
+        return self.tiles.groups[None, :, None, None, :]
+
+    # Cycles ----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def array_cycles(self) -> IntArray:
+        """Cycles of the array alone."""
+        timing = self.tiles.hardware.tensor_engine.timing
+        m, n, _, slots = self._sizes
+        if self.dataflow == "os":
+            rows, cols = (n, m) if self.west == "b" else (m, n)
+            on_rows, on_cols = self._interleaves
+            return np.asarray(
+                output_stationary_cycles(
+                    timing, m=rows, n=cols, slots=slots, interleave_m=on_rows, interleave_n=on_cols
+                )
+            )
+        moving, columns = (m, n) if self.dataflow == "ws" else (n, m)
+        group_slots, group_load = stationary_group(self.tiles.gemm, self.dataflow)
+        return np.asarray(
+            weight_stationary_cycles(
+                timing,
+                moving=moving,
+                columns=columns,
+                groups=self._groups,
+                group_slots=group_slots,
+                group_load=group_load,
+                resident_groups=self._parameter("resident_groups"),
+                interleave=self._parameter("interleave"),
+            )
+        )
+
+    @cached_property
+    def _interleaves(self) -> tuple[IntArray, IntArray]:
+        return self._parameter("interleave_m"), self._parameter("interleave_n")
+
+    @cached_property
+    def cycles(self) -> IntArray:
+        """Cycles of a tile: the array or the port that holds it up."""
+        ports = np.maximum(np.maximum(self.west_cycles, self.north_cycles), self.output_cycles)
+        return np.maximum(self.array_cycles, ports)
+
+    @cached_property
+    def west_cycles(self) -> IntArray:
+        """Cycles that the west port needs."""
+        return np.asarray(ceil_div(self.west_bytes, self.tiles.hardware.buffers.west.port_bytes_per_cycle))
+
+    @cached_property
+    def north_cycles(self) -> IntArray:
+        """Cycles that the north port needs."""
+        return np.asarray(ceil_div(self.north_bytes, self.tiles.hardware.buffers.north.port_bytes_per_cycle))
+
+    @cached_property
+    def output_cycles(self) -> IntArray:
+        """Cycles that the output port needs."""
+        return np.asarray(ceil_div(self.output_bytes, self.tiles.hardware.buffers.output.port_bytes_per_cycle))
+
+    # Bytes through the ports -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _operand_bytes(self) -> dict[Operand, IntArray]:
+        """Bytes of each operand of a tile as the array takes it once: expanded patches, pairs where compressed."""
+        tiles = self.tiles
+        m, n, k, slots = self._sizes
+        compressed = tiles.gemm.compressed
+        sides: dict[Operand, IntArray] = {"a": m, "b": n}
+        return {
+            operand: -(-side * slots * tiles.pair_bits // 8) if operand == compressed else side * k * tiles.value_bytes
+            for operand, side in sides.items()
+        }
+
+    @cached_property
+    def _folds(self) -> tuple[IntArray, IntArray]:
+        """Times that the west and the north operand are sent: folds along the other operand's dimension."""
+        engine = self.tiles.hardware.tensor_engine
+        m, n, _, _ = self._sizes
+        if self.dataflow == "os":
+            rows, cols = (n, m) if self.west == "b" else (m, n)
+            on_rows, on_cols = self._interleaves
+            return (
+                np.asarray(ceil_div(cols, engine.cols * on_cols)),
+                np.asarray(ceil_div(rows, engine.rows * on_rows)),
+            )
+        columns = n if self.dataflow == "ws" else m
+        return np.asarray(ceil_div(columns, engine.cols)), np.ones_like(columns)
+
+    @cached_property
+    def west_bytes(self) -> IntArray:
+        """Bytes through the west port for a tile."""
+        return self._operand_bytes[self.west] * self._folds[0]
+
+    @cached_property
+    def north_bytes(self) -> IntArray:
+        """Bytes through the north port for a tile."""
+        north: Operand = "a" if self.west == "b" else "b"
+        return self._operand_bytes[north] * self._folds[1]
+
+    @cached_property
+    def output_bytes(self) -> IntArray:
+        """Bytes through the output port: every fold along k writes its sums, all but the first of an output read them."""
+        m, n, _, _ = self._sizes
+        later_tile = np.array([0, 1, 1])
+        if self.dataflow == "os":
+            folds: IntArray = np.ones_like(m)
+        else:
+            rows = self.tiles.hardware.tensor_engine.rows
+            folds = np.asarray(ceil_div(self._groups, rows * self._parameter("resident_groups")))
+        return m * n * SUM_BYTES * (2 * folds - 1 + later_tile)
+
+    # Where the array's cycles go -------------------------------------------------------------------------------------
+
+    @cached_property
+    def issue_and_bubble_cycles(self) -> tuple[IntArray, IntArray]:
+        """Of the array's cycles: those in which PEs issue, and those lost to the accumulate latency."""
+        timing = self.tiles.hardware.tensor_engine.timing
+        m, n, _, slots = self._sizes
+        if self.dataflow == "os":
+            rows, cols = (n, m) if self.west == "b" else (m, n)
+            on_rows, on_cols = self._interleaves
+            split = output_stationary_bubbles(
+                timing, m=rows, n=cols, slots=slots, interleave_m=on_rows, interleave_n=on_cols
+            )
+        else:
+            moving, columns = (m, n) if self.dataflow == "ws" else (n, m)
+            split = weight_stationary_bubbles(
+                timing,
+                moving=moving,
+                columns=columns,
+                groups=self._groups,
+                group_slots=stationary_group(self.tiles.gemm, self.dataflow)[0],
+                resident_groups=self._parameter("resident_groups"),
+                interleave=self._parameter("interleave"),
+            )
+        return np.asarray(split[0]), np.asarray(split[1])

@@ -1,0 +1,125 @@
+"""How often each operand's blocks cross between DRAM and the buffers, in closed form.
+
+``fetches(X)`` is the product of the trip counts from the outermost loop through the innermost loop that X depends on and that
+turns more than once: inside of it the block stays. Witnessed by the loop-nest walker in ``sim.reference``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .gemm import Axis
+from .tile_grid import TileGrid
+
+IntArray = npt.NDArray[np.int64]
+
+_AXES_OF: dict[str, frozenset[str]] = {"a": frozenset("mk"), "b": frozenset("kn"), "c": frozenset("mn")}
+
+
+def refetches(trips: dict[Axis, IntArray], order: str, operand: str) -> IntArray:
+    """[J] times that each block of an operand is fetched (for ``c``: visited) under a block loop order.
+
+    >>> trips = {"m": np.array([4]), "n": np.array([3]), "k": np.array([2])}
+    >>> refetches(trips, "mnk", "a").tolist()  # A is loaded again for every n
+    [3]
+    >>> refetches(trips, "mnk", "c").tolist()  # sums stay until finished
+    [1]
+    """
+    times = np.ones_like(trips["m"])
+    pending = np.ones_like(times)
+    for axis in reversed(order):
+        trip = trips[axis]  # type: ignore[index]
+        if axis in _AXES_OF[operand]:
+            # Once a relevant loop turns, every irrelevant loop outside of it repeats the fetch.
+            pending = np.where(trip > 1, 0, pending)
+        else:
+            times = times * np.where(pending == 1, 1, trip)
+    return times
+
+
+def distinct_orders(trips: dict[Axis, IntArray], orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """[J, orders] the orders that differ: loops that turn once may stand anywhere, so one of the equal orders is kept."""
+    turning = np.stack([trips[axis] > 1 for axis in ("m", "n", "k")], axis=1)
+    keep = np.zeros((len(turning), len(orders)), dtype=bool)
+    for code in range(8):
+        turns = {axis: bool(code >> position & 1) for position, axis in enumerate("mnk")}
+        rows = np.all(turning == np.array(list(turns.values())), axis=1)
+        seen: set[str] = set()
+        for column, order in enumerate(orders):
+            essence = "".join(axis for axis in order if turns[axis])
+            keep[rows, column] = essence not in seen
+            seen.add(essence)
+    return keep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """Bytes and cycles of DRAM for candidate tiles under one block loop order, one repetition of the product.
+
+    Attributes:
+        tiles: the candidate tiles, [J].
+        order: block loop order, outermost first.
+    """
+
+    tiles: TileGrid
+    order: str
+
+    @cached_property
+    def a_fetches(self) -> IntArray:
+        """[J] times each block of A is fetched."""
+        return refetches(self.tiles.trips, self.order, "a")
+
+    @cached_property
+    def b_fetches(self) -> IntArray:
+        """[J] times each block of B is fetched."""
+        return refetches(self.tiles.trips, self.order, "b")
+
+    @cached_property
+    def c_visits(self) -> IntArray:
+        """[J] times each block of C is visited: one finished write, the rest partial, each of those read back."""
+        return refetches(self.tiles.trips, self.order, "c")
+
+    @cached_property
+    def a_bytes(self) -> IntArray:
+        """[J] bytes of A read."""
+        return self.a_fetches * self.tiles.once.a_bytes
+
+    @cached_property
+    def b_bytes(self) -> IntArray:
+        """[J] bytes of B read."""
+        return self.b_fetches * self.tiles.once.b_bytes
+
+    @cached_property
+    def partial_sum_bytes(self) -> IntArray:
+        """[J] bytes of partial sums written, and as many read back."""
+        return (self.c_visits - 1) * self.tiles.once.sum_bytes
+
+    @cached_property
+    def result_bytes(self) -> IntArray:
+        """[J] bytes of finished results written."""
+        return self.tiles.once.result_bytes
+
+    @cached_property
+    def read_bytes(self) -> IntArray:
+        """[J] bytes read from DRAM."""
+        return self.a_bytes + self.b_bytes + self.partial_sum_bytes
+
+    @cached_property
+    def write_bytes(self) -> IntArray:
+        """[J] bytes written to DRAM."""
+        return self.partial_sum_bytes + self.result_bytes
+
+    @cached_property
+    def cycles(self) -> IntArray:
+        """[J] cycles for which DRAM (or the reduction engine on its stream) is busy."""
+        once = self.tiles.once
+        return np.asarray(
+            self.a_fetches * once.a_cycles
+            + self.b_fetches * once.b_cycles
+            + 2 * (self.c_visits - 1) * once.sum_cycles
+            + once.result_cycles
+        )
