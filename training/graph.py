@@ -1,8 +1,8 @@
 """The training graph: one training step as operators over tensors, symbolic in the batch size. Free of torch.
 
 An operator belongs to a stage: forward (FF), input gradients (BP), weight gradients (WU) or the parameter update.
-Matrix products carry their geometry; everything else (normalisation, activation, softmax, pooling, loss, ...) carries its kind
-and how many elements it touches, and runs on the vector engine. Views move no data and do not appear.
+Matrix products carry their geometry; everything else (normalisation, activation, softmax, pooling, loss, ...) carries
+its kind and how many elements it touches, and runs on the vector engine. Views move no data and do not appear.
 
 Every extent that can depend on the batch is a ``Size``: ``fixed + per_sample * batch``.
 """

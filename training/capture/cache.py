@@ -81,9 +81,10 @@ class GraphCache:
         process = os.getpid()
         with suppress(OSError, ConfigError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            graph_part = self._graph(key).with_suffix(f".{process}.part")
+            # Written aside and moved into place, so that another process never reads half an entry.
+            graph_part = self.folder / f"{key}.json.{process}"
             save_graph(graph, graph_part)
-            sources_part = self._sources(key).with_suffix(f".{process}.part")
+            sources_part = self.folder / f"{key}.sources.{process}"
             sources_part.write_text(json.dumps(stamps, indent=0), encoding="utf-8")
             graph_part.replace(self._graph(key))
             # Last, because an entry without its sources is no entry.

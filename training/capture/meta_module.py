@@ -19,7 +19,12 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
     Raises:
         CaptureError: the factory fails or makes something that is no module.
     """
-    module = source if isinstance(source, torch.nn.Module) else _built(source)
+    if isinstance(source, torch.nn.Module):
+        return _without_data(source).train()
+    module = _built(source)
+    tensors = (*module.parameters(), *module.buffers())
+    if all(tensor.is_meta for tensor in tensors):
+        return module.train()
     return _without_data(module).train()
 
 
@@ -32,7 +37,7 @@ def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
             made = factory()
         except Exception as error:
             raise CaptureError(
-                f"{_name(factory)}: the factory raised {type(error).__name__}: {_one_line(error)}, "
+                f"{_name(factory)}: got {type(error).__name__} from the factory: {_one_line(error)}, "
                 "need a module built without arguments; try calling it in Python first"
             ) from error
     if not isinstance(made, torch.nn.Module):
@@ -51,7 +56,13 @@ def _without_data(module: torch.nn.Module) -> torch.nn.Module:
         for tensor in owned:
             if isinstance(tensor, torch.Tensor) and id(tensor) not in memo:
                 memo[id(tensor)] = _meta_twin(tensor)
-    return copy.deepcopy(module, memo)
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:
+        raise CaptureError(
+            f"{type(module).__name__}: got {type(error).__name__} while copying the module: {_one_line(error)}, "
+            "need one that can be copied; try passing a function that builds it"
+        ) from error
 
 
 def _meta_twin(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,60 @@
+"""Capturing a small module, and the sanity that every captured graph must have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from bisparse.training.capture import Loss, capture
+from bisparse.training.capture.vector_kinds import VECTOR_KINDS
+from bisparse.training.graph import Stage, TrainingGraph
+
+PRODUCT_KINDS = {"convolution", "linear", "matmul"}
+
+GraphOf = Callable[..., TrainingGraph]
+
+
+@pytest.fixture
+def graph_of() -> GraphOf:
+    """Captures a module at default batch 8 and checks the graph's own consistency."""
+
+    def run(
+        module: torch.nn.Module | Callable[[], torch.nn.Module],
+        *shapes: Sequence[int],
+        loss: Loss | None = None,
+        integer_inputs: bool = False,
+    ) -> TrainingGraph:
+        graph = capture(
+            module,
+            shapes,
+            name="tested",
+            default_batch=8,
+            source="a test",
+            loss=loss,
+            integer_inputs=integer_inputs,
+        )
+        check(graph)
+        return graph
+
+    return run
+
+
+def check(graph: TrainingGraph) -> None:
+    """Tensors exist, each is written once and before it is read, kinds are known, and both MAC counts agree."""
+    written: set[str] = set()
+    for operator in graph.operators:
+        assert {*operator.inputs, *operator.outputs} <= graph.tensors.keys()
+        for name in operator.inputs:
+            made_by = graph.producer.get(name)
+            assert made_by is None or name in written, f"{operator.name} reads {name} before {made_by}"
+        assert not written.intersection(operator.outputs), f"{operator.name} writes a tensor again"
+        written.update(operator.outputs)
+        if operator.is_product:
+            assert operator.kind in PRODUCT_KINDS
+        elif operator.stage is not Stage.UPDATE:
+            assert operator.kind in VECTOR_KINDS
+    for batch in (1, 8, 512):
+        assert graph.macs(batch, Stage.FORWARD) == graph.counted_macs["forward"].at(batch)
+        backward = graph.macs(batch, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)
+        assert backward == graph.counted_macs["backward"].at(batch)

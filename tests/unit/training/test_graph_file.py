@@ -1,0 +1,216 @@
+"""Graphs as files: the same graph gives the same bytes, and every fault is named by its place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from bisparse.configs.errors import ConfigError
+from bisparse.configs.library import find, names
+from bisparse.training.graph import (
+    Convolution,
+    MatrixProduct,
+    Operator,
+    Size,
+    Stage,
+    Tensor,
+    TrainingGraph,
+    UnknownOperator,
+)
+from bisparse.training.graph_file import graph_text, load_graph, save_graph
+
+EACH = Size(per_sample=1)
+
+
+def tensor(name: str, role: str = "activation", *, integer: bool = False) -> Tensor:
+    return Tensor(name=name, shape=(EACH, Size(fixed=4)), role=role, integer=integer)
+
+
+def small_graph(*, turned: bool = False) -> TrainingGraph:
+    """One of everything that a file can hold; ``turned`` fills the same dictionary in another order."""
+    tensors = [tensor("x", "input"), tensor("w", "parameter"), tensor("y"), tensor("z"), tensor("i", integer=True)]
+    shape = Convolution(
+        batch=EACH,
+        groups=1,
+        in_channels=4,
+        out_channels=4,
+        input_size=(8,),
+        output_size=(17,),
+        kernel=(3,),
+        stride=(2,),
+        padding=(0,),
+        dilation=(1,),
+        transposed=True,
+    )
+    product = MatrixProduct(m=EACH, n=Size(fixed=4), k=Size(3, 2), count=Size(fixed=6))
+    operators = (
+        Operator(
+            name="c:FF",
+            kind="convolution",
+            stage=Stage.FORWARD,
+            module="c",
+            inputs=("x", "w"),
+            outputs=("y",),
+            geometry=shape,
+            parameter="w",
+        ),
+        Operator(
+            name="p:FF",
+            kind="matmul",
+            stage=Stage.FORWARD,
+            module="",
+            inputs=("y", "y"),
+            outputs=("z",),
+            geometry=product,
+        ),
+        Operator(
+            name="p:odd",
+            kind="unknown",
+            stage=Stage.BACKWARD,
+            module="p",
+            inputs=("z",),
+            outputs=("i",),
+            elements=Size(per_sample=12),
+        ),
+    )
+    return TrainingGraph(
+        name="small «graph»",
+        source="written by hand",
+        default_batch=16,
+        tensors={item.name: item for item in (reversed(tensors) if turned else tensors)},
+        operators=operators,
+        unknown=(UnknownOperator(name="aten.odd", module="p", shapes=((16, 4), ())),),
+        counted_macs={"forward": EACH, "backward": Size(3, 4)},
+    )
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    save_graph(small_graph(), tmp_path / "made" / "graph.json")
+    assert load_graph(tmp_path / "made" / "graph.json") == small_graph()
+
+
+def test_the_same_graph_gives_the_same_bytes():
+    assert graph_text(small_graph()) == graph_text(small_graph(turned=True))
+
+
+def test_a_count_without_batch_is_a_bare_number():
+    document = json.loads(graph_text(small_graph()))
+    assert document["schema_version"] == 1
+    assert document["tensors"][1]["shape"] == [[0, 1], 4]
+    assert document["operators"][1]["geometry"] == {"m": [0, 1], "n": 4, "k": [3, 2], "count": 6}
+    assert "elements" not in document["operators"][1]
+
+
+def changed(path: list, value: object) -> str:
+    """The small graph's document with one place changed, or removed when the value is ``...``."""
+    document = json.loads(graph_text(small_graph()))
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    if value is ...:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            ["schema_version"],
+            2,
+            "schema_version: got 2, made by a newer bisparse, need at most 1; try to upgrade bisparse",
+        ),
+        (["schema_version"], ..., "schema_version: got nothing, need an integer up to 1"),
+        (["schema_version"], True, "schema_version: got True, need an integer up to 1"),
+        (["schema_version"], 0, "schema_version: got 0, need 1 to 1"),
+        (["name"], 3, "name: got 3, need text"),
+        (["name"], ..., "name: got nothing, need this field"),
+        (["colour"], "red", "colour: got an unknown field, need one of schema_version, name"),
+        (["default_batch"], 0, "default_batch: got 0, need at least 1"),
+        (["default_batch"], 2.5, "default_batch: got 2.5, need an integer"),
+        (["counted_macs"], [], "counted_macs: got [], need an object"),
+        (["counted_macs", "forward"], -1, "counted_macs.forward: got -1, need a count, or [fixed, per_sample]"),
+        (["tensors"], {}, "tensors: got {}, need a list"),
+        (["tensors", 1], "w", "tensors[1]: got 'w', need an object"),
+        (["tensors", 1, "name"], "i", "tensors[1].name: got 'i', need a name used once"),
+        (["tensors", 1, "role"], "weight", "tensors[1].role: got 'weight', need one of activation, buffer"),
+        (["tensors", 1, "shape"], [[1, 2, 3]], "tensors[1].shape: got [1, 2, 3], need a count"),
+        (["tensors", 1, "shape"], ["4"], "tensors[1].shape: got '4', need a count"),
+        (["tensors", 1, "shape"], [True], "tensors[1].shape: got True, need a count"),
+        (["tensors", 1, "shape"], [[0, None]], "tensors[1].shape: got [0, None], need a count"),
+        (["tensors", 1, "integer"], 1, "tensors[1].integer: got 1, need true or false"),
+        (["operators", 2, "stage"], "FW", "operators[2].stage: got 'FW', need one of FF, BP, WU, update"),
+        (["operators", 2, "stage"], [], "operators[2].stage: got [], need one of"),
+        (["operators", 2, "kind"], ..., "operators[2].kind: got nothing, need this field"),
+        (["operators", 2, "colour"], 1, "operators[2].colour: got an unknown field, need one of name, kind"),
+        (["operators", 2, "name"], "c:FF", "operators[2].name: got 'c:FF', need a name used once"),
+        (["operators", 2, "inputs"], ["q"], "operators[2].inputs: got 'q', need a tensor listed under tensors"),
+        (["operators", 2, "outputs"], "y", "operators[2].outputs: got 'y', need a list"),
+        (["operators", 0, "parameter"], "v", "operators[0].parameter: got 'v', need a tensor listed under tensors"),
+        (["operators", 0, "geometry"], 7, "operators[0].geometry: got 7, need an object"),
+        (["operators", 0, "geometry", "kernel"], ..., "operators[0].geometry.kernel: got nothing, need this field"),
+        (["operators", 0, "geometry", "kernel"], [3, 3], "operators[0].geometry.kernel: got [3, 3], need as many axes"),
+        (["operators", 0, "geometry", "transposed"], 1, "operators[0].geometry.transposed: got 1, need true or false"),
+        (["operators", 1, "geometry", "k"], None, "operators[1].geometry.k: got nothing, need a count"),
+        (["unknown", 0, "shapes"], [["a"]], "unknown[0].shapes: got ['a'], need a list of counts"),
+    ],
+)
+def test_a_fault_is_named_by_its_place(tmp_path, path, value, message):
+    file = tmp_path / "graph.json"
+    file.write_text(changed(path, value))
+    with pytest.raises(ConfigError) as caught:
+        load_graph(file)
+    assert str(caught.value).startswith(f"{file}: {message}")
+    assert "; try " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    file = tmp_path / "graph.json"
+    with pytest.raises(ConfigError, match="got no such file, need a captured graph; try bisparse capture"):
+        load_graph(file)
+    with pytest.raises(ConfigError, match="got an unreadable file"):
+        load_graph(tmp_path)
+    file.write_text('{\n  "name": "x",\n  oops\n}')
+    with pytest.raises(ConfigError, match=r"graph\.json:3: got invalid JSON"):
+        load_graph(file)
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="got an unreadable file"):
+        load_graph(file)
+    file.write_text("[]")
+    with pytest.raises(ConfigError, match=r"top level: got \[\], need an object"):
+        load_graph(file)
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ConfigError, match=r"cannot be written: .*; try another --out"):
+        save_graph(small_graph(), tmp_path / "taken" / "graph.json")
+
+
+def test_reading_a_large_network_is_quick():
+    path = find("workloads", "resnet50-imagenet")
+
+    def seconds() -> float:
+        start = time.process_time()
+        load_graph(path)
+        return time.process_time() - start
+
+    # The best of several, because other programs run beside this one.
+    assert min(seconds() for _ in range(10)) < 0.030
+
+
+@pytest.mark.parametrize("name", names("workloads"))
+def test_shipped_files_are_canonical(name):
+    path = find("workloads", name)
+    assert graph_text(load_graph(path)) == path.read_text(encoding="utf-8")
+
+
+def test_reading_needs_no_torch():
+    script = "import sys, bisparse.training.graph_file, bisparse.training.workloads\nsys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
