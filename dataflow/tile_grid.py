@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.dram import DramTiming
+from ..accel.engines import reduction_cycles
 from ..accel.specification import BYTES_OF, Hardware
 from ..accel.tensor_engine import groups_of, slots_of
+from ..configs.errors import MappingError
 from .gemm import Axis, Gemm, Operand
+from .mapping import Mapping
 from .tiling import AxisTiles, axis_tiles
 
 IntArray = npt.NDArray[np.int64]
@@ -68,6 +71,22 @@ class TileGrid:
         m, n, k = (axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in axes)
         index = np.indices((len(m), len(n), len(k))).reshape(3, -1)
         return cls(gemm=gemm, hardware=hardware, m=take(m, index[0]), n=take(n, index[1]), k=take(k, index[2]))
+
+    @classmethod
+    def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
+        """The one candidate that a mapping names.
+
+        Raises:
+            MappingError: the ladder has no such tile, or it does not fit the buffers.
+        """
+        grid = cls.ladder(gemm, hardware)
+        sizes = np.stack([grid.m.size[:, 0], grid.n.size[:, 0], grid.k.size[:, 0]], axis=1)
+        wanted = (mapping.tile_m, mapping.tile_n, mapping.tile_k)
+        tiles = grid.pick(np.flatnonzero((sizes == wanted).all(axis=1))[:1])
+        if len(tiles) == 0 or not tiles.fits(mapping.array.west)[0]:
+            shown = "x".join(map(str, wanted))
+            raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
+        return tiles
 
     def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
         """Some of the candidates."""
@@ -238,12 +257,8 @@ class TileGrid:
         """The longer of fetching and reducing: the sorters work on the stream."""
         if self.gemm.compressed != operand or not self.gemm.reduced_on_load:
             return cycles
-        return np.maximum(cycles, self.reduction_cycles(elements))
-
-    def reduction_cycles(self, elements: IntArray) -> IntArray:
-        """Cycles of the reduction engine: M cycles a group, a group a lane."""
-        group = self.gemm.pattern.group
-        return -(-elements // (group * self.hardware.reduction_engine.lanes)) * group
+        engine = self.hardware.reduction_engine
+        return np.maximum(cycles, reduction_cycles(engine, elements, self.gemm.pattern.group))
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int) -> IntArray:
         whole = (self.n.trips == 1)[:, None, None]

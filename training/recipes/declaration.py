@@ -70,6 +70,9 @@ class Recipe(Section):
     name: str
     title: str
     source: str = Field(description="where the method is defined")
+    definition: Literal["published", "assumed"] = Field(
+        default="published", description="whether the method as stated here was published, or is our reading"
+    )
     forward: PrunedStage | None = None
     backward: PrunedStage | None = None
     mask_search: MaskSearch = MaskSearch()

@@ -1,0 +1,53 @@
+"""bisparse: what a sparse-training method buys on an accelerator, in cycles, joules and silicon.
+
+    import bisparse
+    result = bisparse.simulate("resnet18-tinyimagenet", hardware="sat-vcu1525", recipe="bdwp", sparsity="2:8")
+    result.speedup_vs_dense, result.operators
+
+Importing this package imports nothing heavy; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import capture, compare, simulate
+    from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError
+    from .configs.pattern import Pattern
+    from .sim.results import SimulationResult
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "simulate": ".api",
+    "compare": ".api",
+    "capture": ".api",
+    "BisparseError": ".configs.errors",
+    "CaptureError": ".configs.errors",
+    "ConfigError": ".configs.errors",
+    "MappingError": ".configs.errors",
+    "Pattern": ".configs.pattern",
+    "SimulationResult": ".sim.results",
+}
+
+__all__ = [
+    "BisparseError",
+    "CaptureError",
+    "ConfigError",
+    "MappingError",
+    "Pattern",
+    "SimulationResult",
+    "__version__",
+    "capture",
+    "compare",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name], __name__), name)

@@ -1,0 +1,226 @@
+"""One simulated training step, from inputs to result: annotate, schedule, time, price, compare with the dense step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..accel.energy import EnergyModel
+from ..accel.energy_table import EnergyTable, load_energy_table
+from ..accel.specification import Dataflow, Hardware
+from ..configs.errors import ConfigError
+from ..configs.pattern import Pattern
+from ..configs.schema import Loaded
+from ..dataflow.mapping import Mapping
+from ..dataflow.objective import NAMES, Name, Objective
+from ..dataflow.schedule import Schedule
+from ..dataflow.scheduler import Mapper, build_schedule
+from ..training.graph import TrainingGraph
+from ..training.recipes.annotation import annotate
+from ..training.recipes.declaration import Recipe
+from .analytic import CostCache, StepTime, time_step
+from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
+from .step_report import StepReport
+
+DENSE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
+"""The recipe that prunes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A training graph with the hash of the file that it came from."""
+
+    graph: TrainingGraph
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a step is scheduled.
+
+    Attributes:
+        batch: samples; the workload's own when None.
+        objective: what the mapping search minimises.
+        optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
+        pre_generation: N:M weights made in the update stage; the design's policy when None.
+        overlap_update: updates beside the backward pass; the design's policy when None.
+        dataflows: only these; all that the design offers when None.
+    """
+
+    batch: int | None = None
+    objective: Name = "time"
+    optimizer: str = "sgd-momentum"
+    pre_generation: bool | None = None
+    overlap_update: bool | None = None
+    dataflows: tuple[Dataflow, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch is not None and self.batch < 1:
+            raise ConfigError(f"batch: got {self.batch}, need at least 1")
+        if self.objective not in NAMES:
+            raise ConfigError(f"objective: got {self.objective!r}, need one of {', '.join(NAMES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """Simulates recipes on one workload and one design; mappings and costs are shared between them.
+
+    Attributes:
+        workload: what is trained.
+        hardware: the design, with its provenance.
+        options: how steps are scheduled.
+        version: of bisparse, for the result.
+    """
+
+    workload: Workload
+    hardware: Loaded[Hardware]
+    options: Options
+    version: str
+
+    @cached_property
+    def table(self) -> Loaded[EnergyTable]:
+        """The design's energy table."""
+        return load_energy_table(self.hardware.model.energy_table)
+
+    @cached_property
+    def energy(self) -> EnergyModel:
+        """Prices of the design's actions."""
+        return EnergyModel.of(self.hardware.model, self.table.model)
+
+    @cached_property
+    def _mapper(self) -> Mapper:
+        objective = Objective(name=self.options.objective, energy=self.energy)
+        return Mapper(hardware=self.hardware.model, objective=objective, dataflows=self.options.dataflows)
+
+    @cached_property
+    def _costs(self) -> CostCache:
+        return CostCache(self.hardware.model)
+
+    @property
+    def batch(self) -> int:
+        """Samples in the step."""
+        return self.options.batch or self.workload.graph.default_batch
+
+    def schedule(self, recipe: Recipe, pattern: Pattern, decisions: dict[str, Mapping] | None = None) -> Schedule:
+        """Schedule a step; with ``decisions``, replay a saved schedule's mappings instead of searching.
+
+        Raises:
+            MappingError: a product has no legal mapping on this design.
+        """
+        options, policy = self.options, self.hardware.model.policy
+        pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
+        overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
+        pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
+        mapper = self._mapper
+        if decisions:
+            mapper = Mapper(hardware=mapper.hardware, objective=mapper.objective, decisions=decisions)
+        return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
+
+    @cached_property
+    def _dense(self) -> StepReport:
+        return self._report(self.schedule(DENSE, Pattern(1, 1)))
+
+    def _report(self, schedule: Schedule) -> StepReport:
+        step: StepTime = time_step(schedule, self._costs)
+        return StepReport(schedule=schedule, step=step, energy=self.energy)
+
+    def run(self, recipe: Loaded[Recipe], pattern: Pattern) -> SimulationResult:
+        """Simulate one recipe at one ratio.
+
+        Raises:
+            MappingError: a product has no legal mapping on this design.
+        """
+        return self.run_schedule(self.schedule(recipe.model, pattern), recipe)
+
+    def run_schedule(self, schedule: Schedule, recipe: Loaded[Recipe]) -> SimulationResult:
+        """Simulate a schedule of this workload on this design."""
+        sparse, dense = self._report(schedule), self._dense
+        hardware = self.hardware.model
+        return SimulationResult(
+            bisparse_version=self.version,
+            inputs={
+                "hardware": Input(name=hardware.name, sha256=self.hardware.sha256),
+                "workload": Input(name=self.workload.graph.name, sha256=self.workload.sha256),
+                "recipe": Input(name=recipe.model.name, sha256=recipe.sha256),
+                "energy_table": Input(name=self.table.model.name, sha256=self.table.sha256),
+            },
+            title={"hardware": hardware.title, "recipe": recipe.model.title},
+            batch=self.batch,
+            sparsity=str(schedule.pruned.pattern) if recipe.model.prunes else "dense",
+            engine="analytic",
+            objective=schedule.objective,
+            optimizer=schedule.optimizer,
+            clock_hz=hardware.clock_hz,
+            total_cycles=sparse.total_cycles,
+            step_seconds=sparse.seconds,
+            energy_joules=sparse.energy_joules,
+            dram_read_bytes=sparse.dram_read_bytes,
+            dram_write_bytes=sparse.dram_write_bytes,
+            useful_macs=sparse.useful_macs,
+            issued_macs=sparse.issued_macs,
+            peak_macs_per_cycle=hardware.peak_macs_per_cycle,
+            dram_bytes_per_cycle=hardware.dram_bytes_per_cycle,
+            array_utilisation=sparse.array_utilisation,
+            speedup_vs_dense=dense.total_cycles / sparse.total_cycles,
+            energy_ratio_vs_dense=sparse.energy_joules / dense.energy_joules,
+            flop_bound_speedup=sparse.dense_macs / sparse.useful_macs if sparse.useful_macs else 1.0,
+            by_stage=sparse.by_stage,
+            by_engine=sparse.by_engine,
+            by_scope=_scopes(sparse, dense),
+            stalls=sparse.causes,
+            energy_by_component=sparse.energy_by_component,
+            candidates=sparse.candidates,
+            unknown_operators=tuple(sorted({unknown.name for unknown in self.workload.graph.unknown})),
+            rows=sparse.rows_beside(dense),
+            assumptions=self._assumptions(recipe.model),
+            dense=_dense_step(dense),
+        )
+
+    def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:
+        def of(prefix: str, loaded: Loaded[Hardware] | Loaded[EnergyTable]) -> Iterable[Assumption]:
+            for path, known in loaded.provenance.items():
+                yield Assumption(
+                    parameter=f"{prefix}.{path}", value=known.value, status=known.status, source=known.source
+                )
+
+        method = Assumption(parameter="recipe", value=recipe.name, status=recipe.definition, source=recipe.source)
+        notes = (
+            Assumption(parameter="energy.note", value=note, status="derived", source="energy table")
+            for note in self.energy.notes
+        )
+        return (method, *of("hardware", self.hardware), *of("energy", self.table), *notes)
+
+
+def _scopes(sparse: StepReport, dense: StepReport) -> dict[str, ScopeResult]:
+    return {
+        "gemm": ScopeResult(
+            total_cycles=sparse.gemm_cycles,
+            energy_joules=sparse.gemm_energy_joules,
+            speedup_vs_dense=dense.gemm_cycles / sparse.gemm_cycles if sparse.gemm_cycles else 1.0,
+            energy_ratio_vs_dense=(
+                sparse.gemm_energy_joules / dense.gemm_energy_joules if dense.gemm_energy_joules else 1.0
+            ),
+        ),
+        "step": ScopeResult(
+            total_cycles=sparse.total_cycles,
+            energy_joules=sparse.energy_joules,
+            speedup_vs_dense=dense.total_cycles / sparse.total_cycles,
+            energy_ratio_vs_dense=sparse.energy_joules / dense.energy_joules,
+        ),
+    }
+
+
+def _dense_step(dense: StepReport) -> DenseStep:
+    return DenseStep(
+        total_cycles=dense.total_cycles,
+        step_seconds=dense.seconds,
+        energy_joules=dense.energy_joules,
+        dram_read_bytes=dense.dram_read_bytes,
+        dram_write_bytes=dense.dram_write_bytes,
+        array_utilisation=dense.array_utilisation,
+        by_stage=dense.by_stage,
+        by_engine=dense.by_engine,
+        stalls=dense.causes,
+        energy_by_component=dense.energy_by_component,
+    )

@@ -1,0 +1,289 @@
+"""A timed step as figures: rows, sums by stage, engine, cause and energy component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..accel.energy import EnergyModel
+from ..dataflow.actions import merge
+from ..dataflow.mapping import Mapping
+from ..dataflow.schedule import Schedule, VectorWork
+from .analytic import StepTime, TensorTime, UpdateTime, VectorTime
+from .results import CYCLE_CAUSES, STAGES, OperatorResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """The figures of one timed step."""
+
+    schedule: Schedule
+    step: StepTime
+    energy: EnergyModel
+
+    @property
+    def total_cycles(self) -> int:
+        """Cycles of the step."""
+        return self.step.total_cycles
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the step."""
+        return self.total_cycles / self.schedule.hardware.clock_hz
+
+    # Rows ------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def rows(self) -> tuple[OperatorResult, ...]:
+        """A row an operator, in execution order; fused operators follow their host, updates come last."""
+        return tuple(self._rows())
+
+    def _rows(self) -> Iterator[OperatorResult]:
+        for time in self.step.works:
+            if isinstance(time, TensorTime):
+                yield self._tensor_row(time)
+                fused = time.work.fused.works
+            else:
+                yield self._vector_row(time)
+                fused = time.work.fused.works
+            for work in fused:
+                yield self._fused_row(work)
+        for update in self.step.updates:
+            yield self._update_row(update)
+
+    def _static_joules(self, cycles: int) -> float:
+        return self.energy.static_watts * cycles / self.schedule.hardware.clock_hz
+
+    def _tensor_row(self, time: TensorTime) -> OperatorResult:
+        work, pruned = time.work, self.schedule.pruned
+        pruning = pruned.prunings.get(work.operator)
+        issued = sum(product.gemm.issued_macs for product in work.products)
+        useful = min(work.useful_macs, issued)
+        peak = self.schedule.hardware.peak_macs_per_cycle
+        actions = merge(*(cost.actions for cost in time.costs))
+        longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
+        limit = longest.limit if longest is not None else "dram"
+        if time.cycles > time.product_cycles:
+            limit = "vector" if time.vector_cycles == time.cycles else "dram"
+        return OperatorResult(
+            name=work.operator,
+            module=work.module,
+            kind=work.kind,
+            stage=work.stage.value,
+            engine="tensor",
+            sparsity=str(pruning.pattern) if pruning else "dense",
+            pruned_operand=pruning.operand if pruning else "",
+            dense_reason=pruned.dense_reasons.get(work.operator, ""),
+            cycles=time.cycles,
+            causes={cause: time.causes.get(cause, 0) for cause in CYCLE_CAUSES if time.causes.get(cause, 0)},
+            useful_macs=work.useful_macs,
+            issued_macs=issued,
+            array_utilisation=useful / (peak * time.cycles) if time.cycles else 0.0,
+            dram_read_bytes=sum(cost.read_bytes for cost in time.costs),
+            dram_write_bytes=sum(cost.write_bytes for cost in time.costs),
+            buffer_bytes=merge(*(cost.port_bytes for cost in time.costs)),
+            energy_joules=self.energy.dynamic_joules(actions) + self._static_joules(time.cycles),
+            mapping="; ".join(dict.fromkeys(readable(product.mapping) for product in work.products)),
+            candidates=sum(product.candidates for product in work.products),
+            limit=limit,
+        )
+
+    def _vector_row(self, time: VectorTime) -> OperatorResult:
+        row = self._fused_row(time.work.head)
+        return replace(
+            row,
+            cycles=time.cycles,
+            hidden_cycles=0,
+            causes={"dependence": time.cycles},
+            energy_joules=row.energy_joules + self._static_joules(time.cycles),
+            limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
+        )
+
+    def _fused_row(self, work: VectorWork) -> OperatorResult:
+        lanes = self.schedule.hardware.vector_engine.lanes
+        return OperatorResult(
+            name=work.operator,
+            module=work.module,
+            kind=work.kind,
+            stage=work.stage.value,
+            engine="vector",
+            hidden_cycles=-int(-work.lane_operations // lanes),
+            dram_read_bytes=work.read_bytes,
+            dram_write_bytes=work.write_bytes,
+            energy_joules=self.energy.dynamic_joules(_vector_actions(work)),
+            limit="fused",
+        )
+
+    def _update_row(self, time: UpdateTime) -> OperatorResult:
+        work = time.work
+        cycles = time.exposed_update + time.exposed_reduction
+        pace = {"dram": time.dram_cycles, "update": time.update_cycles, "reduction": time.reduction_cycles}
+        return OperatorResult(
+            name=work.operator,
+            module=work.module,
+            kind="parameter_update",
+            stage="update",
+            engine="update",
+            sparsity=", ".join(f"{kept}:{group}" for _, kept, group in work.reductions) or "dense",
+            cycles=cycles,
+            hidden_cycles=time.hidden_cycles,
+            causes={
+                cause: exposed
+                for cause, exposed in (("update", time.exposed_update), ("reduction", time.exposed_reduction))
+                if exposed
+            },
+            dram_read_bytes=work.read_bytes,
+            dram_write_bytes=work.write_bytes,
+            energy_joules=self.energy.dynamic_joules(_update_actions(time)) + self._static_joules(cycles),
+            limit=max(pace, key=lambda name: pace[name]),
+        )
+
+    def rows_beside(self, dense: StepReport) -> tuple[OperatorResult, ...]:
+        """The rows, each with the dense step's figures of the same operator."""
+        by_name = {row.name: row for row in dense.rows}
+        return tuple(
+            replace(row, dense_cycles=by_name[row.name].cycles, dense_energy_joules=by_name[row.name].energy_joules)
+            if row.name in by_name
+            else row
+            for row in self.rows
+        )
+
+    # Sums ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _tensor_times(self) -> list[TensorTime]:
+        return [time for time in self.step.works if isinstance(time, TensorTime)]
+
+    @cached_property
+    def by_stage(self) -> dict[str, int]:
+        """Exposed cycles by stage; they sum to the total."""
+        cycles = dict.fromkeys(STAGES, 0)
+        for time in self.step.works:
+            cycles[time.work.stage.value if isinstance(time, TensorTime) else "vector"] += time.cycles
+        cycles["update"] = sum(update.exposed_update for update in self.step.updates)
+        cycles["reduction"] = sum(update.exposed_reduction for update in self.step.updates)
+        return cycles
+
+    @cached_property
+    def causes(self) -> dict[str, int]:
+        """Cycles of the tensor engine by cause; they sum to the total."""
+        waits = {
+            "dependence": self.by_stage["vector"],
+            "update": self.by_stage["update"],
+            "reduction": self.by_stage["reduction"],
+        }
+        merged = merge(waits, *(time.causes for time in self._tensor_times))
+        return {cause: merged.get(cause, 0) for cause in CYCLE_CAUSES}
+
+    @cached_property
+    def by_engine(self) -> dict[str, int]:
+        """Busy cycles by engine, work that runs beside other work included."""
+        times, updates = self._tensor_times, self.step.updates
+        on_array = sum(time.causes.get(cause, 0) for time in times for cause in ("busy", "bubble", "fill_drain"))
+        on_load = sum(cost.reduced_elements for time in times for cost in time.costs)
+        lanes = self.schedule.hardware.reduction_engine.lanes
+        return {
+            "tensor": on_array,
+            "vector": sum(time.vector_cycles for time in self.step.works),
+            "update": sum(update.update_cycles for update in updates),
+            "reduction": sum(update.reduction_cycles for update in updates) + -(-on_load // lanes),
+            "dram": sum(time.dram_cycles for time in (*self.step.works, *updates)),
+        }
+
+    @cached_property
+    def gemm_cycles(self) -> int:
+        """Cycles of the products alone, with their waits."""
+        return sum(time.product_cycles for time in self._tensor_times)
+
+    @cached_property
+    def gemm_energy_joules(self) -> float:
+        """Energy of the products alone, with static power for their time."""
+        actions = merge(*(cost.actions for time in self._tensor_times for cost in time.costs))
+        return float(self.energy.dynamic_joules(actions)) + self._static_joules(self.gemm_cycles)
+
+    @cached_property
+    def energy_by_component(self) -> dict[str, float]:
+        """Joules by component."""
+        counts = [cost.actions for time in self._tensor_times for cost in time.costs]
+        counts += [_vector_actions(work) for work in self._vector_works()]
+        counts += [_update_actions(update) for update in self.step.updates]
+        return self.energy.by_component(merge(*counts), self.seconds)
+
+    def _vector_works(self) -> Iterator[VectorWork]:
+        for time in self.step.works:
+            if isinstance(time, VectorTime):
+                yield time.work.head
+            yield from time.work.fused.works
+
+    @property
+    def energy_joules(self) -> float:
+        """Energy of the step."""
+        return sum(self.energy_by_component.values())
+
+    @cached_property
+    def dram_read_bytes(self) -> int:
+        """Bytes read from DRAM."""
+        return sum(row.dram_read_bytes for row in self.rows)
+
+    @cached_property
+    def dram_write_bytes(self) -> int:
+        """Bytes written to DRAM."""
+        return sum(row.dram_write_bytes for row in self.rows)
+
+    @cached_property
+    def useful_macs(self) -> int:
+        """Multiply-accumulates that the algorithm keeps."""
+        return sum(time.work.useful_macs for time in self._tensor_times)
+
+    @cached_property
+    def dense_macs(self) -> int:
+        """Multiply-accumulates of the dense algorithm."""
+        return sum(time.work.dense_macs for time in self._tensor_times)
+
+    @cached_property
+    def issued_macs(self) -> int:
+        """Multiply-accumulates that the array issues."""
+        return sum(row.issued_macs for row in self.rows)
+
+    @cached_property
+    def array_utilisation(self) -> float:
+        """Kept multiply-accumulates over what the array could issue in the tensor engine's cycles; at most 1."""
+        rows = [row for row in self.rows if row.engine == "tensor"]
+        cycles = sum(row.cycles for row in rows)
+        done = sum(min(row.useful_macs, row.issued_macs) for row in rows)
+        return done / (self.schedule.hardware.peak_macs_per_cycle * cycles) if cycles else 0.0
+
+    @property
+    def candidates(self) -> dict[str, int]:
+        """Mappings considered: in all, and the fewest for one product."""
+        counts = [product.candidates for product in self.schedule.products]
+        return {"total": sum(counts), "fewest": min(counts, default=0)}
+
+
+def _vector_actions(work: VectorWork) -> dict[str, float]:
+    return {
+        "vector_operations": work.lane_operations,
+        "dram_bits": 8 * (work.read_bytes + work.write_bytes),
+    }
+
+
+def _update_actions(time: UpdateTime) -> dict[str, int]:
+    work = time.work
+    return {
+        "update_multiplies": work.multiplies,
+        "update_accumulates": work.accumulates,
+        "compares": sum(elements * kept for elements, kept, _ in work.reductions),
+        "dram_bits": 8 * (work.read_bytes + work.write_bytes),
+    }
+
+
+def readable(mapping: Mapping) -> str:
+    """A mapping in a few words, such as ``OS 2x2, tile 6272x64x576, loops mnk``."""
+    array = mapping.array
+    name = array.dataflow.upper() + (" swapped" if array.swapped else "")
+    if array.dataflow == "os":
+        on_array = f"interleave {array.interleave_m}x{array.interleave_n}"
+    else:
+        on_array = f"{array.resident_groups} resident, interleave {array.interleave}"
+    return f"{name}, {on_array}, tile {mapping.tile_m}x{mapping.tile_n}x{mapping.tile_k}, loops {mapping.order}"
