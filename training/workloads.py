@@ -6,6 +6,7 @@ makes the file again, and a test compares a fresh capture with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .input_shape import InputShape
@@ -32,16 +33,33 @@ class Workload:
     @property
     def command(self) -> str:
         """The command line that captures it."""
-        inputs = " ".join(f"--input {shape}" for shape in self.inputs)
-        return (
-            f"bisparse capture {self.factory} {inputs} --batch {self.default_batch} --name {self.name} "
-            f"--out configs/workloads/{self.name}.json"
-        )
+        command = capture_command(self.factory, self.inputs, name=self.name, batch=self.default_batch)
+        return f"{command} --out configs/workloads/{self.name}.json"
 
     @property
     def source(self) -> str:
         """What a captured graph says of where it comes from."""
         return f"{self.title}; made by: {self.command}"
+
+
+def capture_command(
+    factory: str, inputs: Sequence[InputShape], *, name: str, batch: int, loss: str | None = None
+) -> str:
+    """The command line of a capture, but for where its file goes."""
+    shapes = " ".join(f"--input {shape}" for shape in inputs)
+    command = f"bisparse capture {factory} {shapes} --batch {batch} --name {name}"
+    return command if loss is None else f"{command} --loss {loss}"
+
+
+def capture_source(
+    factory: str, inputs: Sequence[InputShape], *, name: str, batch: int, loss: str | None = None
+) -> str:
+    """What a graph captured so says of its source; a shipped workload captured again says what the shipped one does."""
+    shipped = WORKLOADS.get(name)
+    asked = (factory, tuple(inputs), batch, loss)
+    if shipped is not None and asked == (shipped.factory, shipped.inputs, shipped.default_batch, None):
+        return shipped.source
+    return f"made by: {capture_command(factory, inputs, name=name, batch=batch, loss=loss)}"
 
 
 _MODELS = "bisparse.training.models"

@@ -54,7 +54,26 @@ def check(graph: TrainingGraph) -> None:
             assert operator.kind in PRODUCT_KINDS
         elif operator.stage is not Stage.UPDATE:
             assert operator.kind in VECTOR_KINDS
+    check_weight_gradients(graph)
     for batch in (1, 8, 512):
         assert graph.macs(batch, Stage.FORWARD) == graph.counted_macs["forward"].at(batch)
         backward = graph.macs(batch, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)
         assert backward == graph.counted_macs["backward"].at(batch)
+
+
+def check_weight_gradients(graph: TrainingGraph) -> None:
+    """A weight gradient ends in the update of the parameter that the product says it belongs to, and of no other.
+
+    This witnesses the stage told from the operands by another way: the flow of the results.
+    """
+    for product in graph.products:
+        if product.stage is not Stage.WEIGHT_GRADIENT:
+            continue
+        reached, pending = set(), list(product.outputs)
+        while pending:
+            for reader in graph.consumers.get(pending.pop(), ()):
+                if reader.stage is Stage.UPDATE:
+                    reached.add(reader.parameter)
+                elif not reader.is_product:
+                    pending.extend(reader.outputs)
+        assert product.parameter in reached, f"{product.name} ends in {reached}"

@@ -8,7 +8,7 @@ from bisparse.configs.library import find, names
 from bisparse.training.capture import capture_factory, load_factory
 from bisparse.training.graph import Stage, TrainingGraph
 from bisparse.training.graph_file import graph_text, load_graph
-from bisparse.training.workloads import WORKLOADS, Workload
+from bisparse.training.workloads import WORKLOADS, Workload, capture_source
 
 PARAMETERS = {
     # The usual CIFAR-10 ResNet-9 without a scaled head: 6,573,120 weights and norms, 10 biases.
@@ -114,3 +114,13 @@ def test_the_tied_head_of_gpt2_is_updated_once():
     graph = shipped(WORKLOADS["gpt2-small"])
     of_table = [operator for operator in graph.operators if operator.parameter == "token_embedding.weight"]
     assert [operator.kind for operator in of_table] == ["embedding", "linear", "linear", "linear", "parameter_update"]
+
+
+def test_a_capture_says_what_it_was_made_by():
+    workload = WORKLOADS["bert-base"]
+    asked = {"name": workload.name, "batch": workload.default_batch}
+    assert capture_source(workload.factory, workload.inputs, **asked) == workload.source
+    other = capture_source("my.models:net", workload.inputs, name="net", batch=4, loss="mean")
+    assert other == (
+        "made by: bisparse capture my.models:net --input 512:int --input 512:int --batch 4 --name net --loss mean"
+    )
