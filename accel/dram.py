@@ -48,8 +48,10 @@ class DramTiming:
         >>> memory.cycles(np.array([38400]), np.array([64])).tolist()  # half the bandwidth
         [200]
         """
-        stretched = transfer_bytes * (1.0 + self.run_overhead_bytes / np.maximum(run_bytes, 1))
-        cycles: IntArray = np.ceil(stretched / self.bytes_per_cycle).astype(np.int64)
+        run = np.maximum(run_bytes, 1)
+        # One division of whole numbers: an exact quotient stays exact, so that no cycle is added by rounding.
+        stretched = transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes)
+        cycles: IntArray = np.ceil(stretched / (run * self.bytes_per_cycle)).astype(np.int64)
         return cycles
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:

@@ -228,13 +228,21 @@ class TileGrid:
     @cached_property
     def a_load_cycles(self) -> IntArray:
         """[J, 2, 3] cycles to fetch an A tile, reduction on the way included."""
-        positions, taps = (self.m, self.k) if self.gemm.position_axis == "m" else (self.k, self.m)
-        whole = (taps.trips == 1)[:, None, None]
-        channels = taps.channels[:, 0][:, None, None]
-        run = channels * np.where(whole, positions.run_rows[:, None, None], 1) * self.value_bytes
+        on_m = self.gemm.position_axis == "m"
+        positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
+        together = self._channels_together(tapped)
+        together = together[:, None, _FIRST_MIDDLE_LAST] if on_m else together[:, :, None]
+        whole = (tapped.trips == 1)[:, None, None]
+        run = together * np.where(whole, positions.run_rows[:, None, None], 1) * self.value_bytes
+        # The last tile's positions may be fewer than a full tile's.
+        run = np.minimum(run, self.a_load_bytes)
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
             run = self.a_load_bytes
         return self._with_reduction("a", self.memory.cycles(self.a_load_bytes, run), self._dense_a_elements())
+
+    def _channels_together(self, tapped: AxisTiles) -> IntArray:
+        """[J, 2] neighbours in memory at one position: some channels, or all taps' where patches lie expanded."""
+        return np.where((tapped.trips == 1)[:, None], tapped.channels, tapped.size // self.gemm.taps)
 
     @cached_property
     def b_load_cycles(self) -> IntArray:
@@ -262,7 +270,9 @@ class TileGrid:
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int) -> IntArray:
         whole = (self.n.trips == 1)[:, None, None]
-        rows = self.m.channels if self.gemm.tap_axis == "m" else self.m.size
+        rows = self.m.size
+        if self.gemm.tap_axis == "m":
+            rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.taps)
         run = self.size_n[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
         return self.memory.cycles(tile_bytes, run)
 
