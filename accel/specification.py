@@ -183,7 +183,7 @@ class Hardware(Section):
     @property
     def dram_latency_cycles(self) -> int:
         """DRAM latency in whole clock cycles."""
-        return -(-int(self.dram.latency_seconds * 1e12) * int(self.clock_hz) // 10**12)
+        return -(-round(self.dram.latency_seconds * 1e12) * int(self.clock_hz) // 10**12)
 
     @property
     def peak_macs_per_cycle(self) -> int:
