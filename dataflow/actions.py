@@ -37,7 +37,8 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     output = _over_tiles(times, times.output_bytes)
     results = gemm.m * gemm.n * SUM_BYTES
     if times.dataflow == "os":
-        leaving = results * engine.rows // 2 if engine.drain == "shift" else 0
+        # Every tile along k sends its own sums out.
+        leaving = results * times.tiles.trips["k"] * engine.rows // 2 if engine.drain == "shift" else 0
         hops = west * engine.cols + north * engine.rows + leaving
     else:
         hops = west * engine.cols + north * engine.rows // 2 + (output + results) // 2 * engine.rows
@@ -50,8 +51,8 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
         "link_bits": 8 * count * hops,
         "west_read_bits": 8 * count * west,
         "north_read_bits": 8 * count * north,
-        "output_read_bits": 8 * count * (output - results * times.tiles.trips["k"]) // 2,
-        "output_write_bits": 8 * count * (output + results * times.tiles.trips["k"]) // 2,
+        "output_read_bits": 8 * count * (output - results) // 2,
+        "output_write_bits": 8 * count * (output + results) // 2,
     }
 
 
