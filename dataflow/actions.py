@@ -20,11 +20,6 @@ from .traffic import Traffic
 IntArray = npt.NDArray[np.int64]
 
 
-def _over_tiles(times: TileTime, per_tile: IntArray) -> IntArray:
-    """[A, J] sum over all tiles of one repetition."""
-    return np.asarray((per_tile * times.tiles.counts).sum(axis=(2, 3, 4)))
-
-
 def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     """Actions that depend on how tiles are laid on the array, [A, J], all repetitions.
 
@@ -33,8 +28,8 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     """
     hardware = times.tiles.hardware
     engine, count = hardware.tensor_engine, gemm.count
-    west, north = _over_tiles(times, times.west_bytes), _over_tiles(times, times.north_bytes)
-    output = _over_tiles(times, times.output_bytes)
+    west, north = times.total(times.west_bytes), times.total(times.north_bytes)
+    output = times.total(times.output_bytes)
     results = gemm.m * gemm.n * SUM_BYTES
     if times.dataflow == "os":
         # Every tile along k sends its own sums out.

@@ -155,25 +155,33 @@ class Pipeline:
             latency_cycles=tiles.memory.latency_cycles,
         )
 
-    @cached_property
+    @property
     def first_load_cycles(self) -> IntArray:
         """[K] latency and load of the first tile."""
-        tiles = self.tiles
-        only_m, only_n = (tiles.trips["m"] == 1).astype(np.int64), (tiles.trips["n"] == 1).astype(np.int64)
-        rows = np.arange(len(tiles))
-        return np.asarray(
-            tiles.memory.latency_cycles + tiles.a_load_cycles[rows, only_m, 0] + tiles.b_load_cycles[rows, 0, only_n]
-        )
+        return first_load_cycles(self.tiles)
 
-    @cached_property
+    @property
     def last_store_cycles(self) -> IntArray:
         """[K] store of the last tile's results."""
-        return self.tiles.result_cycles[:, 1, 1]
+        return last_store_cycles(self.tiles)
 
     @cached_property
     def cycles(self) -> IntArray:
         """[K] cycles of the product, all repetitions."""
         return np.asarray(self.first_load_cycles + self.terms.total + self.last_store_cycles)
+
+
+def first_load_cycles(tiles: TileGrid) -> IntArray:
+    """[J] latency and load of the first tile."""
+    only_m, only_n = (tiles.trips["m"] == 1).astype(np.int64), (tiles.trips["n"] == 1).astype(np.int64)
+    rows = np.arange(len(tiles))
+    loads = tiles.a_load_cycles[rows, only_m, 0] + tiles.b_load_cycles[rows, 0, only_n]
+    return np.asarray(tiles.memory.latency_cycles + loads)
+
+
+def last_store_cycles(tiles: TileGrid) -> IntArray:
+    """[J] store of the last tile's results."""
+    return tiles.result_cycles[:, 1, 1]
 
 
 @dataclass(frozen=True, kw_only=True)

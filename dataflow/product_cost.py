@@ -24,6 +24,10 @@ from .traffic import Traffic
 IntArray = npt.NDArray[np.int64]
 
 
+_FIRST = np.zeros(1, dtype=np.int64)
+"""The only candidate."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductCost:
     """One product under one mapping, all repetitions.
@@ -60,7 +64,9 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> ProductCos
     tiles = TileGrid.of_mapping(gemm, hardware, mapping)
     times = TileTime(tiles=tiles, mappings=(mapping.array,))
     traffic = Traffic(tiles=tiles, order=mapping.order)
-    pipeline = Pipeline(tiles=tiles, orders=(mapping.order,), tile_cycles=times.cycles[0], count=gemm.count)
+    pipeline = Pipeline(
+        tiles=tiles, orders=(mapping.order,), tile_cycles=times.cycles_at(_FIRST, _FIRST), count=gemm.count
+    )
     cycles = int(pipeline.cycles[0])
     actions = merge(array_actions(gemm, times), memory_actions(gemm, traffic, times.west))
     fetched = traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes
@@ -87,7 +93,7 @@ def _one(value: Any) -> int:
 
 def _over(times: TileTime, per_tile: IntArray) -> int:
     """Sum over all tiles of one repetition."""
-    return int((per_tile * times.tiles.counts).sum())
+    return int(times.total(np.asarray(per_tile)).sum())
 
 
 def _causes(gemm: Gemm, times: TileTime, pipeline: Pipeline, cycles: int) -> dict[str, int]:

@@ -7,8 +7,10 @@ below the best time found: the answer equals that of timing all of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -17,10 +19,10 @@ import numpy.typing as npt
 from ..accel.specification import Dataflow, Hardware
 from ..configs.errors import MappingError
 from .actions import array_actions, memory_actions
-from .gemm import Gemm
+from .gemm import Gemm, Operand
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings
 from .objective import TIME, Objective
-from .pipeline import Pipeline
+from .pipeline import Pipeline, first_load_cycles, last_store_cycles
 from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .traffic import Traffic, distinct_orders
@@ -28,8 +30,11 @@ from .traffic import Traffic, distinct_orders
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-_FIRST_BATCH = 32
-"""Candidates timed exactly at first; every further batch is twice as large."""
+_FIRST_BATCH = 16
+"""Candidates timed exactly at first: the ones with the lowest bounds. Mostly no other can win."""
+
+_BATCH = 256
+"""Candidates timed exactly at once after that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,41 +54,6 @@ class Choice:
     timed_exactly: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Side:
-    """Candidates that share a dataflow and a side: array mappings x tiles x loop orders."""
-
-    gemm: Gemm
-    mappings: tuple[ArrayMapping, ...]
-    tiles: TileGrid
-    times: TileTime
-    bound: IntArray = field(repr=False)
-    """[A, J, O] lower bound on cycles; largest integer where an equal order stands already."""
-
-    @property
-    def legal(self) -> int:
-        return int((self.bound < _NEVER).sum())
-
-    def values(self, objective: Objective) -> FloatArray:
-        """[A * J * O] lower bounds on the objective."""
-        bound = objective.value(self.tiles.hardware, self.bound, self.dynamic_joules(objective))
-        return np.where(self.bound < _NEVER, bound, np.inf).ravel()
-
-    def dynamic_joules(self, objective: Objective) -> FloatArray | None:
-        """[A, J, O] dynamic energy of every candidate, exact."""
-        if objective.energy is None:
-            return None
-        on_array = objective.energy.dynamic_joules(array_actions(self.gemm, self.times))
-        traffics = (Traffic(tiles=self.tiles, order=order) for order in LOOP_ORDERS)
-        in_memory = [
-            objective.energy.dynamic_joules(memory_actions(self.gemm, traffic, self.times.west)) for traffic in traffics
-        ]
-        return np.asarray(on_array[:, :, None] + np.stack(in_memory, axis=1)[None])
-
-
-_NEVER = np.iinfo(np.int64).max
-
-
 def best_mapping(
     gemm: Gemm, hardware: Hardware, *, objective: Objective = TIME, dataflows: tuple[Dataflow, ...] | None = None
 ) -> Choice:
@@ -98,25 +68,105 @@ def best_mapping(
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
-    sides = list(_sides(gemm, hardware, array_mappings(hardware.tensor_engine, gemm, dataflows)))
+    sides = list(_sides(gemm, hardware, objective, array_mappings(hardware.tensor_engine, gemm, dataflows)))
     if not sides:
         raise MappingError(_no_tile_fits(gemm, hardware))
-    values = np.concatenate([side.values(objective) for side in sides])
-    starts = np.cumsum([0] + [side.bound.size for side in sides])
-    legal = sum(side.legal for side in sides)
-    ranked = np.argsort(values, kind="stable")[:legal]
-    best: _Best | None = None
-    batch, done = _FIRST_BATCH, 0
-    while done < legal and (best is None or values[ranked[done]] <= best.value):
-        chosen = ranked[done : done + batch]
-        done += len(chosen)
-        batch *= 2
-        for start, side in zip(starts, sides, strict=False):
-            own = chosen[(chosen >= start) & (chosen < start + side.bound.size)] - start
-            if len(own):
-                best = min(filter(None, (best, _best_of(side, own, objective))), key=_Best.rank)
-    assert best is not None, "a side has at least one legal candidate"
-    return Choice(mapping=best.mapping, cycles=best.cycles, candidates=legal, timed_exactly=done)
+    values = np.concatenate([side.values for side in sides])
+    legal = int(np.isfinite(values).sum())
+    first = np.argpartition(values, min(_FIRST_BATCH, legal) - 1)[: min(_FIRST_BATCH, legal)]
+    best = _best_among(sides, first)
+    # Whatever is bounded above the best time found cannot win; the rest is timed in batches by rising bound.
+    rest = np.setdiff1d(np.flatnonzero(values <= best.value), first)
+    rest = rest[np.argsort(values[rest], kind="stable")]
+    done = 0
+    while done < len(rest) and values[rest[done]] <= best.value:
+        best = min(best, _best_among(sides, rest[done : done + _BATCH]), key=_Best.rank)
+        done += _BATCH
+    timed = len(first) + min(done, len(rest))
+    return Choice(mapping=best.mapping, cycles=best.cycles, candidates=legal, timed_exactly=timed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """Candidates that share a dataflow and a side: array mappings x tiles x loop orders, [A, J, O]."""
+
+    gemm: Gemm
+    mappings: tuple[ArrayMapping, ...]
+    tiles: TileGrid
+    objective: Objective
+
+    @cached_property
+    def times(self) -> TileTime:
+        return TileTime(tiles=self.tiles, mappings=self.mappings)
+
+    @cached_property
+    def traffics(self) -> tuple[Traffic, ...]:
+        return tuple(Traffic(tiles=self.tiles, order=order) for order in LOOP_ORDERS)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.mappings), len(self.tiles), len(LOOP_ORDERS)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """[A * J * O] lower bounds on the objective; infinite where an equal loop order stands already."""
+        value = self.objective.value(self.tiles.hardware, self._bound, self.dynamic_joules)
+        value[:, ~distinct_orders(self.tiles.trips, LOOP_ORDERS)] = np.inf
+        return value.ravel()
+
+    @property
+    def _bound(self) -> IntArray:
+        """[A, J, O] cycles that no schedule of these tiles can beat."""
+        tiles, count = self.tiles, self.gemm.count
+        computing = count * self.times.total(self.times.cycles)
+        moving = count * np.stack([traffic.cycles for traffic in self.traffics], axis=1)
+        unhidden = first_load_cycles(tiles) + last_store_cycles(tiles)
+        return np.maximum((computing + unhidden)[:, :, None], tiles.memory.latency_cycles + moving[None])
+
+    @cached_property
+    def dynamic_joules(self) -> FloatArray | None:
+        """[A, J, O] dynamic energy of every candidate, exact; None when the objective does not ask."""
+        energy = self.objective.energy
+        if energy is None or not self.objective.needs_energy:
+            return None
+        on_array = energy.dynamic_joules(array_actions(self.gemm, self.times))
+        in_memory = [
+            energy.dynamic_joules(memory_actions(self.gemm, traffic, self.times.west)) for traffic in self.traffics
+        ]
+        return np.asarray(on_array[:, :, None] + np.stack(in_memory, axis=1)[None])
+
+    def moved_bytes(self, tile: IntArray, order: IntArray) -> IntArray:
+        """[K] bytes that chosen candidates move between DRAM and chip, one repetition."""
+        moved = [traffic.read_bytes + traffic.write_bytes for traffic in self.traffics]
+        return np.stack(moved, axis=1)[tile, order]
+
+    def mapping(self, number: int) -> Mapping:
+        array, tile, order = (int(index) for index in np.unravel_index(number, self.shape))
+        return Mapping(
+            array=self.mappings[array],
+            tile_m=int(self.tiles.size_m[tile, 0]),
+            tile_n=int(self.tiles.size_n[tile, 0]),
+            tile_k=int(self.tiles.size_k[tile, 0]),
+            order=LOOP_ORDERS[order],
+        )
+
+
+def _sides(gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple[ArrayMapping, ...]) -> Iterator[_Side]:
+    grid = TileGrid.ladder(gemm, hardware)
+    legal: dict[Operand, npt.NDArray[np.bool_]] = {"a": grid.fits("a"), "b": grid.fits("b")}
+    # What does not depend on the side is worked out once, for tiles that are legal on either.
+    either = legal["a"] | legal["b"]
+    grid = grid.pick(either)
+    tiles_with_west = {west: grid.pick(fits[either]) for west, fits in legal.items()}
+    for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
+        same = tuple(members)
+        tiles = tiles_with_west[same[0].west]
+        if len(tiles):
+            yield _Side(gemm=gemm, mappings=same, tiles=tiles, objective=objective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,68 +182,35 @@ class _Best:
         return self.value, self.moved_bytes
 
 
-def _best_of(side: _Side, own: IntArray, objective: Objective) -> _Best:
-    """Time chosen candidates of a side exactly and keep the best."""
-    array, tile, order = np.unravel_index(own, side.bound.shape)
-    tiles = side.tiles.pick(tile)
+def _best_among(sides: list[_Side], chosen: IntArray) -> _Best:
+    """Time chosen candidates, numbered through all sides, exactly and keep the best."""
+    found, start = [], 0
+    for side in sides:
+        own = chosen[(chosen >= start) & (chosen < start + side.size)] - start
+        start += side.size
+        if len(own):
+            found.append(_best_of(side, own))
+    return min(found, key=_Best.rank)
+
+
+def _best_of(side: _Side, own: IntArray) -> _Best:
+    """Time chosen candidates of one side exactly and keep the best."""
+    array, tile, order = np.unravel_index(own, side.shape)
     cycles = Pipeline(
-        tiles=tiles,
-        orders=tuple(LOOP_ORDERS[o] for o in order),
-        tile_cycles=side.times.cycles[array, tile],
+        tiles=side.tiles.pick(tile),
+        orders=tuple(LOOP_ORDERS[number] for number in order),
+        tile_cycles=side.times.cycles_at(array, tile),
         count=side.gemm.count,
     ).cycles
-    moved = np.zeros(len(own), dtype=np.int64)
-    for number, name in enumerate(LOOP_ORDERS):
-        rows = order == number
-        if rows.any():
-            traffic = Traffic(tiles=tiles.pick(rows), order=name)
-            moved[rows] = traffic.read_bytes + traffic.write_bytes
-    dynamic = side.dynamic_joules(objective)
-    spent = None if dynamic is None else dynamic.ravel()[own]
-    value = objective.value(side.tiles.hardware, cycles, spent)
-    at = int(np.lexsort((moved, value))[0])
+    moved = side.moved_bytes(tile, order)
+    spent = None if side.dynamic_joules is None else side.dynamic_joules[array, tile, order]
+    value = side.objective.value(side.tiles.hardware, cycles, spent)
+    at = int(np.lexsort((own, moved, value))[0])
     return _Best(
         value=float(value[at]),
         moved_bytes=int(moved[at]),
         cycles=int(cycles[at]),
-        mapping=_mapping(side, int(own[at])),
-    )
-
-
-def _sides(gemm: Gemm, hardware: Hardware, mappings: tuple[ArrayMapping, ...]) -> Iterator[_Side]:
-    grid = TileGrid.ladder(gemm, hardware)
-    for (_, _), members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
-        same = tuple(members)
-        tiles = grid.pick(grid.fits(same[0].west))
-        if len(tiles):
-            times = TileTime(tiles=tiles, mappings=same)
-            yield _Side(gemm=gemm, mappings=same, tiles=tiles, times=times, bound=_bound(gemm, tiles, times))
-
-
-def _bound(gemm: Gemm, tiles: TileGrid, times: TileTime) -> IntArray:
-    """[A, J, O] cycles that no schedule of these tiles can beat."""
-    computing = gemm.count * (times.cycles * tiles.counts).sum(axis=(2, 3, 4))
-    moving = gemm.count * np.stack([Traffic(tiles=tiles, order=order).cycles for order in LOOP_ORDERS], axis=1)
-    first, last = _unhidden(tiles)
-    bound = np.maximum((computing + first + last)[:, :, None], tiles.memory.latency_cycles + moving[None])
-    return np.where(distinct_orders(tiles.trips, LOOP_ORDERS)[None], bound, _NEVER)
-
-
-def _unhidden(tiles: TileGrid) -> tuple[IntArray, IntArray]:
-    """[J] cycles of the first load and the last store."""
-    ends = Pipeline(tiles=tiles, orders=(), tile_cycles=np.empty(0, dtype=np.int64), count=1)
-    return ends.first_load_cycles, ends.last_store_cycles
-
-
-def _mapping(side: _Side, flat: int) -> Mapping:
-    array, tile, order = (int(i) for i in np.unravel_index(flat, side.bound.shape))
-    tiles = side.tiles
-    return Mapping(
-        array=side.mappings[array],
-        tile_m=int(tiles.size_m[tile, 0]),
-        tile_n=int(tiles.size_n[tile, 0]),
-        tile_k=int(tiles.size_k[tile, 0]),
-        order=LOOP_ORDERS[order],
+        mapping=side.mapping(int(own[at])),
     )
 
 

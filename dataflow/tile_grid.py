@@ -6,6 +6,7 @@ one. Along k there are three: the first tile (no partial sums to read), those be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,12 +66,7 @@ class TileGrid:
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
         """All combinations of the three axes' ladders."""
-        engine, expansion = hardware.tensor_engine, hardware.buffers.patch_expansion
-        unit = min(engine.rows, engine.cols)
-        axes: tuple[Axis, ...] = ("m", "n", "k")
-        m, n, k = (axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in axes)
-        index = np.indices((len(m), len(n), len(k))).reshape(3, -1)
-        return cls(gemm=gemm, hardware=hardware, m=take(m, index[0]), n=take(n, index[1]), k=take(k, index[2]))
+        return cls._product_of_axes(gemm, hardware, _ladders(gemm, hardware))
 
     @classmethod
     def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
@@ -79,24 +75,35 @@ class TileGrid:
         Raises:
             MappingError: the ladder has no such tile, or it does not fit the buffers.
         """
-        grid = cls.ladder(gemm, hardware)
-        sizes = np.stack([grid.m.size[:, 0], grid.n.size[:, 0], grid.k.size[:, 0]], axis=1)
         wanted = (mapping.tile_m, mapping.tile_n, mapping.tile_k)
-        tiles = grid.pick(np.flatnonzero((sizes == wanted).all(axis=1))[:1])
+        named = [
+            take(tiles, np.flatnonzero(tiles.size[:, 0] == size)[:1])
+            for tiles, size in zip(_ladders(gemm, hardware), wanted, strict=True)
+        ]
+        tiles = cls._product_of_axes(gemm, hardware, named)
         if len(tiles) == 0 or not tiles.fits(mapping.array.west)[0]:
             shown = "x".join(map(str, wanted))
             raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
         return tiles
 
+    @classmethod
+    def _product_of_axes(cls, gemm: Gemm, hardware: Hardware, axes: Sequence[AxisTiles]) -> TileGrid:
+        index = np.indices([len(tiles) for tiles in axes]).reshape(3, -1)
+        m, n, k = (take(tiles, chosen) for tiles, chosen in zip(axes, index, strict=True))
+        return cls(gemm=gemm, hardware=hardware, m=m, n=n, k=k)
+
     def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
-        """Some of the candidates."""
-        return TileGrid(
+        """Some of the candidates. What was worked out of them already is carried over."""
+        picked = TileGrid(
             gemm=self.gemm,
             hardware=self.hardware,
             m=take(self.m, chosen),
             n=take(self.n, chosen),
             k=take(self.k, chosen),
         )
+        known = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        vars(picked).update(known)
+        return picked
 
     def __len__(self) -> int:
         return len(self.m)
@@ -329,6 +336,14 @@ class TileGrid:
             & (2 * in_north <= buffers.north.capacity_bytes)
             & (2 * self.sum_bytes[:, 0, 0] <= buffers.output.capacity_bytes)
         )
+
+
+def _ladders(gemm: Gemm, hardware: Hardware) -> list[AxisTiles]:
+    """The sizes to try along m, n and k."""
+    engine, expansion = hardware.tensor_engine, hardware.buffers.patch_expansion
+    unit = min(engine.rows, engine.cols)
+    axes: tuple[Axis, ...] = ("m", "n", "k")
+    return [axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in axes]
 
 
 def take(tiles: AxisTiles, index: IntArray | BoolArray) -> AxisTiles:

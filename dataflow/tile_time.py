@@ -57,18 +57,29 @@ class TileTime:
 
     @cached_property
     def _sizes(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-        """m, n, k and slots of every tile kind, shaped to broadcast against [A, J, 2, 2, 3]."""
+        """m, n, k and slots of every tile kind, shaped to broadcast against [A, J, 2, 2, 3]; an axis has length 1 where
+        the last tile of every candidate is a full one, which is the usual case and twelve times less work."""
         tiles = self.tiles
         return (
-            tiles.size_m[None, :, :, None, None],
-            tiles.size_n[None, :, None, :, None],
-            tiles.size_k[None, :, None, None, :],
-            tiles.slots[None, :, None, None, :],
+            _kinds_apart(tiles.size_m)[None, :, :, None, None],
+            _kinds_apart(tiles.size_n)[None, :, None, :, None],
+            _kinds_apart(tiles.size_k)[None, :, None, None, :],
+            _kinds_apart(tiles.slots)[None, :, None, None, :],
         )
 
     @cached_property
     def _groups(self) -> IntArray:
-        return self.tiles.groups[None, :, None, None, :]
+        return _kinds_apart(self.tiles.groups)[None, :, None, None, :]
+
+    def total(self, per_tile: IntArray) -> IntArray:
+        """[A, J] sum of a per-tile quantity over all tiles of one repetition."""
+        alike = tuple(axis - 1 for axis in (2, 3, 4) if per_tile.shape[axis] == 1)
+        counts = self.tiles.counts.sum(axis=alike, keepdims=True)
+        return np.asarray((per_tile * counts).sum(axis=(2, 3, 4)))
+
+    def cycles_at(self, mapping: IntArray, tile: IntArray) -> IntArray:
+        """[K, 2, 2, 3] cycles of every tile kind of chosen candidates."""
+        return np.broadcast_to(self.cycles[mapping, tile], (len(mapping), 2, 2, 3))
 
     # Cycles ----------------------------------------------------------------------------------------------------------
 
@@ -202,3 +213,8 @@ class TileTime:
                 interleave=self._parameter("interleave"),
             )
         return np.asarray(split[0]), np.asarray(split[1])
+
+
+def _kinds_apart(sizes: IntArray) -> IntArray:
+    """[J, kinds], or [J, 1] when full tiles and last ones are alike everywhere."""
+    return sizes[:, :1] if (sizes == sizes[:, :1]).all() else sizes

@@ -7,7 +7,7 @@ turns more than once: inside of it the block stays. Witnessed by the loop-nest w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -29,30 +29,27 @@ def refetches(trips: dict[Axis, IntArray], order: str, operand: str) -> IntArray
     >>> refetches(trips, "mnk", "c").tolist()  # sums stay until finished
     [1]
     """
-    times = np.ones_like(trips["m"])
-    pending = np.ones_like(times)
-    for axis in reversed(order):
-        trip = trips[axis]  # type: ignore[index]
-        if axis in _AXES_OF[operand]:
-            # Once a relevant loop turns, every irrelevant loop outside of it repeats the fetch.
-            pending = np.where(trip > 1, 0, pending)
-        else:
-            times = times * np.where(pending == 1, 1, trip)
-    return times
+    free = next(axis for axis in order if axis not in _AXES_OF[operand])
+    inside = order[order.index(free) + 1 :]
+    # Once a loop that the operand depends on turns inside the free one, every turn of the free loop repeats the fetch.
+    turned = np.logical_or.reduce([trips[axis] > 1 for axis in inside], initial=False)  # type: ignore[index]
+    return np.where(turned, trips[free], 1)  # type: ignore[index]
 
 
 def distinct_orders(trips: dict[Axis, IntArray], orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     """[J, orders] the orders that differ: loops that turn once may stand anywhere, so one of the equal orders is kept."""
-    turning = np.stack([trips[axis] > 1 for axis in ("m", "n", "k")], axis=1)
-    keep = np.zeros((len(turning), len(orders)), dtype=bool)
+    code = sum((trips[axis] > 1) << position for position, axis in enumerate("mnk"))  # type: ignore[index]
+    return _distinct_by_code(orders)[code]
+
+
+@cache
+def _distinct_by_code(orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """[8, orders] which orders to keep, by which of m, n, k turn (bits 0, 1, 2)."""
+    keep = np.zeros((8, len(orders)), dtype=bool)
     for code in range(8):
-        turns = {axis: bool(code >> position & 1) for position, axis in enumerate("mnk")}
-        rows = np.all(turning == np.array(list(turns.values())), axis=1)
-        seen: set[str] = set()
-        for column, order in enumerate(orders):
-            essence = "".join(axis for axis in order if turns[axis])
-            keep[rows, column] = essence not in seen
-            seen.add(essence)
+        turning = {axis for position, axis in enumerate("mnk") if code >> position & 1}
+        essences = ["".join(axis for axis in order if axis in turning) for order in orders]
+        keep[code] = [essence not in essences[:column] for column, essence in enumerate(essences)]
     return keep
 
 

@@ -1,0 +1,254 @@
+"""Schedules as JSON files: the decisions of one step, readable, versioned, replayed against the same inputs.
+
+A file holds what a schedule was made for (by name) and the mapping of every product; times are not saved, since the engines make
+them again. A replayed schedule differs from the one that was searched only in the number of candidates: nothing is searched.
+Sizes of products are checked against the graph; a mapping may be edited by hand, as long as the design can do it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from ..accel.specification import Dataflow, Hardware
+from ..configs.errors import ConfigError, MappingError
+from ..configs.quantity import PatternText
+from ..configs.schema import validate
+from ..configs.strict_yaml import Document, parse
+from .mapping import ArrayMapping, Mapping, array_mappings
+from .objective import Name
+from .schedule import PlannedProduct, Schedule
+
+SCHEMA_VERSION = 1
+
+Order = Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm"]
+
+
+class _Section(BaseModel):
+    """Base of every part of a file: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Decision(_Section):
+    """One product and its mapping; the fields are those of ``Gemm``, ``ArrayMapping`` and ``Mapping``."""
+
+    name: str
+    m: PositiveInt
+    n: PositiveInt
+    k: PositiveInt
+    count: PositiveInt
+    dataflow: Dataflow
+    swapped: bool
+    interleave_m: PositiveInt
+    interleave_n: PositiveInt
+    resident_groups: PositiveInt
+    interleave: PositiveInt
+    tile_m: PositiveInt
+    tile_n: PositiveInt
+    tile_k: PositiveInt
+    order: Order
+
+    @property
+    def mapping(self) -> Mapping:
+        """The decision as engines take it."""
+        array = ArrayMapping(
+            dataflow=self.dataflow,
+            swapped=self.swapped,
+            interleave_m=self.interleave_m,
+            interleave_n=self.interleave_n,
+            resident_groups=self.resident_groups,
+            interleave=self.interleave,
+        )
+        return Mapping(array=array, tile_m=self.tile_m, tile_n=self.tile_n, tile_k=self.tile_k, order=self.order)
+
+
+class ScheduleFile(_Section):
+    """What a file says."""
+
+    schema_version: int
+    hardware: str
+    workload: str
+    recipe: str
+    sparsity: PatternText
+    batch: PositiveInt
+    objective: Name
+    optimizer: str
+    pre_generation: bool
+    overlap_update: bool
+    products: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSchedule:
+    """A schedule read back.
+
+    Attributes:
+        document: the file and the line of every value in it, for messages.
+        content: what it says.
+    """
+
+    document: Document
+    content: ScheduleFile
+
+    @property
+    def decisions(self) -> dict[str, Mapping]:
+        """The mapping of every product, by name."""
+        return {product.name: product.mapping for product in self.content.products}
+
+    def check_made_for(self, **inputs: object) -> None:
+        """Refuse inputs, by field of the file, that the schedule was not made for.
+
+        Raises:
+            ConfigError: one of them differs; the message names the file, the line and the field.
+        """
+        for name, asked in inputs.items():
+            made_for = getattr(self.content, name)
+            if made_for != asked:
+                place = self.document.place_of((name,))
+                raise ConfigError(
+                    f"{place}: {name}: got a schedule made for {made_for}, need one for {asked}; "
+                    "try saving one for these inputs"
+                )
+
+    def check_products(self, schedule: Schedule) -> None:
+        """Refuse a file whose products are not those of the schedule that was built with it.
+
+        Raises:
+            MappingError: a product has other sizes, or the design cannot do its mapping.
+        """
+        planned = {product.gemm.name: product for product in schedule.products}
+        for number, decision in enumerate(self.content.products):
+            place = self.document.place_of(("products", number))
+            if decision.name not in planned:
+                raise MappingError(
+                    f"{place}: {decision.name}: got a product that {schedule.pruned.graph.name} does not have; "
+                    "was it made for another graph?"
+                )
+            self._check_product(f"{place}: {decision.name}", decision, planned[decision.name], schedule.hardware)
+
+    @staticmethod
+    def _check_product(where: str, decision: Decision, planned: PlannedProduct, hardware: Hardware) -> None:
+        gemm = planned.gemm
+        sizes = (gemm.m, gemm.n, gemm.k, gemm.count)
+        said = (decision.m, decision.n, decision.k, decision.count)
+        if said != sizes:
+            raise MappingError(
+                f"{where}: got {_sizes(said)}, need {_sizes(sizes)} as in the graph; was it made for another graph?"
+            )
+        if planned.mapping.array not in array_mappings(hardware.tensor_engine, gemm):
+            raise MappingError(f"{where}: got {describe(planned.mapping)}, need an array mapping of {hardware.name}")
+
+
+def schedule_document(schedule: Schedule) -> dict[str, Any]:
+    """A schedule's decisions as plain data, ready for JSON."""
+    pruned = schedule.pruned
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "hardware": schedule.hardware.name,
+        "workload": pruned.graph.name,
+        "recipe": pruned.recipe.name,
+        "sparsity": str(pruned.pattern),
+        "batch": schedule.batch,
+        "objective": schedule.objective,
+        "optimizer": schedule.optimizer,
+        "pre_generation": pruned.pre_generation,
+        "overlap_update": schedule.overlap_update,
+        "products": [_decision(product) for product in schedule.products],
+    }
+
+
+def save_schedule(schedule: Schedule, path: Path | str) -> None:
+    """Write a schedule, a product a line; the folder is made when it is missing.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    document = schedule_document(schedule)
+    products = ",\n".join(f"    {json.dumps(product)}" for product in document.pop("products"))
+    head = "\n".join(f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in document.items())
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f'{{\n{head}\n  "products": [\n{products}\n  ]\n}}\n', encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --save-schedule") from error
+
+
+def load_schedule(path: Path | str) -> SavedSchedule:
+    """Read a schedule.
+
+    Raises:
+        ConfigError: the file is missing or wrong, or a newer version wrote it.
+    """
+    document = parse(path)
+    version = document.data.get("schema_version") if isinstance(document.data, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"{document.place_of(('schema_version',))}: schema_version: got {version}, need {SCHEMA_VERSION} or older; "
+            "try a newer bisparse"
+        )
+    return SavedSchedule(document=document, content=validate(document, ScheduleFile))
+
+
+def load_decisions(path: Path | str) -> dict[str, Mapping]:
+    """The mappings that a file holds, by product name; see ``load_schedule``."""
+    return load_schedule(path).decisions
+
+
+def schedule_table(schedule: Schedule) -> list[tuple[str, ...]]:
+    """A schedule to be read: a header, then a row a product."""
+    rows = [
+        (
+            product.gemm.name,
+            _sizes((product.gemm.m, product.gemm.n, product.gemm.k, product.gemm.count)),
+            str(product.gemm.pattern) if product.gemm.compressed else "dense",
+            describe(product.mapping),
+            str(product.candidates),
+        )
+        for product in schedule.products
+    ]
+    return [("product", "m x n x k (times)", "sparsity", "mapping", "candidates"), *rows]
+
+
+def describe(mapping: Mapping) -> str:
+    """A mapping in words.
+
+    >>> array = ArrayMapping(dataflow="os", swapped=True, interleave_m=4, interleave_n=2)
+    >>> describe(Mapping(array=array, tile_m=64, tile_n=32, tile_k=256, order="mnk"))
+    'OS swapped, interleave 4x2, tile 64x32x256, order mnk'
+    """
+    array = mapping.array
+    if array.dataflow == "os":
+        side = " swapped" if array.swapped else ""
+        on_array = f"OS{side}, interleave {array.interleave_m}x{array.interleave_n}"
+    else:
+        on_array = f"{array.dataflow.upper()}, {array.resident_groups} resident, interleave {array.interleave}"
+    return f"{on_array}, tile {mapping.tile_m}x{mapping.tile_n}x{mapping.tile_k}, order {mapping.order}"
+
+
+def _sizes(sizes: tuple[int, int, int, int]) -> str:
+    *extents, count = sizes
+    shown = " x ".join(map(str, extents))
+    return shown if count == 1 else f"{shown} ({count})"
+
+
+def _decision(product: PlannedProduct) -> dict[str, Any]:
+    gemm, mapping = product.gemm, product.mapping
+    return {
+        "name": gemm.name,
+        "m": gemm.m,
+        "n": gemm.n,
+        "k": gemm.k,
+        "count": gemm.count,
+        **dataclasses.asdict(mapping.array),
+        "tile_m": mapping.tile_m,
+        "tile_n": mapping.tile_n,
+        "tile_k": mapping.tile_k,
+        "order": mapping.order,
+    }
