@@ -1,0 +1,448 @@
+"""The mapping search finds what a brute force over every legal mapping finds: time, energy and their product.
+
+Every mapping means every one: each tile size, each interleave (those that the search leaves out too), each number of
+resident groups, both sides, all six loop orders; evaluated one at a time in plain integers, from the written hardware
+model. Only the array's own cycles are taken from ``accel``: the register-level machine vouches for those.
+"""
+
+import itertools
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from bisparse.accel.energy import EnergyModel
+from bisparse.accel.specification import load_hardware
+from bisparse.accel.tensor_engine import output_stationary_cycles, weight_stationary_cycles
+from bisparse.configs.errors import MappingError
+from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.gemm import DENSE, Gemm, Window
+from bisparse.dataflow.mapping import ArrayMapping, Mapping
+from bisparse.dataflow.objective import Objective
+from bisparse.dataflow.search import best_mapping
+from bisparse.sim.tile_walk import TileWalk
+from bisparse.training.graph import Stage
+
+PRESET = load_hardware("sat-vcu1525").model
+ORDERS = ["".join(order) for order in itertools.permutations("mnk")]
+PRICES = EnergyModel(
+    prices_pj={
+        "multiplies": 3.0,
+        "accumulates": 2.0,
+        "register_bits": 0.011,
+        "link_bits": 0.07,
+        "west_read_bits": 0.31,
+        "west_write_bits": 0.37,
+        "north_read_bits": 0.29,
+        "north_write_bits": 0.41,
+        "output_read_bits": 0.23,
+        "output_write_bits": 0.43,
+        "dram_bits": 5.3,
+        "compares": 1.7,
+    },
+    static_watts=0.9,
+    notes=(),
+)
+
+
+# Random small problems -----------------------------------------------------------------------------------------------
+
+
+def small_problem(seed):
+    """A product and a design so small that every mapping can be tried, with buffers that many tiles do not fit."""
+    draw = np.random.default_rng(seed)
+
+    def between(low, high):
+        return int(draw.integers(low, high, endpoint=True))
+
+    def chance(share):
+        return bool(draw.random() < share)
+
+    def one_of(choices):
+        return choices[between(0, len(choices) - 1)]
+
+    return small_gemm(between, chance, one_of), small_design(between, chance, one_of)
+
+
+def small_gemm(between, chance, one_of):
+    kind = one_of(["matrix", "matrix", "patches", "weight gradient"])
+    gradient = kind == "weight gradient"
+    taps, window = 1, None
+    if kind != "matrix":
+        taps = one_of([1, 2, 4])
+        window = Window(
+            images=between(1, 3),
+            rows=one_of([1, 2, 3, 4]),
+            row_positions=between(1, 2),
+            input_rows=between(1, 6),
+            input_row_elements=between(1, 4),
+            row_stride=between(1, 2),
+            row_reach=between(1, 3),
+        )
+    positions = window.images * window.rows * window.row_positions if window else between(1, 6)
+    tapped = taps * between(1, 4 if kind != "matrix" else 7)
+    compressed = one_of([None, "b", "b", "a"]) if not gradient else None
+    return Gemm(
+        name=kind,
+        operator=kind,
+        stage=Stage.WEIGHT_GRADIENT if gradient else Stage.FORWARD,
+        m=tapped if gradient else positions,
+        n=between(1, 6),
+        k=positions if gradient else tapped,
+        count=between(1, 2),
+        taps=taps,
+        tap_axis="m" if gradient else "k",
+        window=window,
+        compressed=compressed,
+        pattern=one_of([Pattern(1, 2), Pattern(2, 4), Pattern(1, 4), Pattern(3, 4)]) if compressed else DENSE,
+        reduced_on_load=compressed is not None and chance(0.3),
+        a_contiguous="m" if gradient else "k",
+        b_contiguous="n" if gradient else one_of(["n", "k"]),
+        result_bytes=4 if gradient else 2,
+    )
+
+
+def small_design(between, chance, one_of):
+    latency = between(1, 4)
+    engine = PRESET.tensor_engine.model_copy(
+        update={
+            "rows": between(2, 4),
+            "cols": between(2, 4),
+            "mac_latency": latency + between(0, 3),
+            "accumulate_latency": latency,
+            "register_depth": between(2, 4),
+            "overlapped": chance(0.5),
+            "drain": one_of(["shift", "wire"]),
+            "stationary_load": one_of(["chain", "latch"]),
+            "dataflows": one_of([("os",), ("ws",), ("is",), ("os", "ws"), ("os", "ws", "is")]),
+            "swap_operands": chance(0.5),
+            "patterns": ("1:2", "2:4", "1:4", "3:4"),
+            "compressed_west": chance(0.3),
+            "compressed_moving": chance(0.7),
+        }
+    )
+
+    def buffer():
+        return {
+            "capacity_bytes": one_of([48, 80, 120, 200, 1000]),
+            "port_bytes_per_cycle": one_of([1, 2, 5, 16]),
+        }
+
+    buffers = PRESET.buffers.model_copy(
+        update={side: getattr(PRESET.buffers, side).model_copy(update=buffer()) for side in ("west", "north", "output")}
+        | {"patch_expansion": chance(0.7)}
+    )
+    dram = PRESET.dram.model_copy(
+        update={
+            "channels": 1,
+            "channel_bytes_per_second": one_of([1, 4, 16, 64]) * 1e9,
+            "latency_seconds": between(0, 12) * 1e-9,
+            "run_overhead_bytes": one_of([0, 4, 16]),
+            "burst_bytes": one_of([1, 4, 8]),
+        }
+    )
+    sorters = PRESET.reduction_engine.model_copy(update={"lanes": between(1, 4)})
+    return PRESET.model_copy(
+        update={
+            "clock_hz": 1e9,
+            "tensor_engine": engine,
+            "buffers": buffers,
+            "dram": dram,
+            "reduction_engine": sorters,
+        }
+    )
+
+
+# Every legal mapping -------------------------------------------------------------------------------------------------
+
+
+def legal_sizes(gemm, axis):
+    """Every legal tile size along an axis."""
+    if gemm.window is not None and axis == gemm.position_axis:
+        row, rows = gemm.window.row_positions, gemm.window.rows
+        part = {height * row for height in range(1, rows + 1) if rows % height == 0}
+        return sorted(part | {images * rows * row for images in range(1, gemm.window.images + 1)})
+    extent = {"m": gemm.m, "n": gemm.n, "k": gemm.k}[axis]
+    taps = gemm.taps if axis == gemm.tap_axis else 1
+    group = gemm.pattern.group if axis == "k" and gemm.compressed else 1
+    channels = extent // taps
+    return [taps * size for size in range(1, channels + 1) if size % group == 0 or size == channels]
+
+
+def legal_array_mappings(engine, gemm):
+    """Every way to lay a tile on the array, those that the search leaves out included."""
+    depth = range(1, engine.register_depth + 1)
+    compressed, pattern = gemm.compressed, gemm.pattern
+    for swapped in (False, True) if engine.swap_operands else (False,):
+        west = "b" if swapped else "a"
+        if "os" in engine.dataflows and (compressed != west or engine.compressed_west):
+            for on_rows, on_cols in itertools.product(depth, depth):
+                if on_rows * on_cols <= engine.register_depth:
+                    yield ArrayMapping(dataflow="os", swapped=swapped, interleave_m=on_rows, interleave_n=on_cols)
+    for dataflow, moving in (("ws", "a"), ("is", "b")):
+        if dataflow in engine.dataflows and (compressed != moving or engine.compressed_moving):
+            values = 1 if compressed is None else pattern.group if compressed == moving else pattern.kept
+            for groups, interleave in itertools.product(depth, depth):
+                if groups * values <= engine.register_depth:
+                    yield ArrayMapping(dataflow=dataflow, resident_groups=groups, interleave=interleave)
+
+
+def claimed_array_mappings(engine, gemm):
+    """Those that the search claims to consider: under WS and IS no interleave below the accumulate latency."""
+    slots = gemm.pattern.kept if gemm.compressed else 1
+    least = min(engine.accumulate_latency, engine.register_depth)
+    for mapping in legal_array_mappings(engine, gemm):
+        alone = mapping.resident_groups * slots == 1
+        tried = mapping.interleave == 1 if alone else mapping.interleave >= least
+        if mapping.dataflow == "os" or tried:
+            yield mapping
+
+
+# One mapping, in plain integers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Extents of one tile, and whether it adds to partial sums."""
+
+    m: int
+    n: int
+    k: int
+    slots: int
+    groups: int
+    adds: bool
+
+
+@dataclass(frozen=True)
+class OnArray:
+    """What the array does with one tile."""
+
+    cycles: int
+    west_bytes: int
+    north_bytes: int
+    output_reads: int
+    output_writes: int
+    hop_bytes: int
+
+
+def on_array(hardware, gemm, walk, mapping, tile):
+    """Cycles and bytes of one tile on the array."""
+    engine = hardware.tensor_engine
+    operand = {
+        "a": tile.m * tile.k * walk._value_bytes,
+        "b": tile.n * tile.k * walk._value_bytes,
+    }
+    if gemm.compressed:
+        side = tile.m if gemm.compressed == "a" else tile.n
+        operand[gemm.compressed] = walk.pair_bytes(side * tile.slots)
+    sums = 4 * tile.m * tile.n
+    if mapping.dataflow == "os":
+        west, north = ("b", "a") if mapping.swapped else ("a", "b")
+        rows, cols = (tile.n, tile.m) if mapping.swapped else (tile.m, tile.n)
+        array = int(
+            output_stationary_cycles(
+                engine.timing,
+                m=rows,
+                n=cols,
+                slots=tile.slots,
+                interleave_m=mapping.interleave_m,
+                interleave_n=mapping.interleave_n,
+            )
+        )
+        a_fold_of_rows = engine.rows * min(mapping.interleave_m, math.ceil(rows / engine.rows))
+        a_fold_of_cols = engine.cols * min(mapping.interleave_n, math.ceil(cols / engine.cols))
+        west_bytes = operand[west] * math.ceil(cols / a_fold_of_cols)
+        north_bytes = operand[north] * math.ceil(rows / a_fold_of_rows)
+        writes, reads = sums, sums if tile.adds else 0
+        hops = west_bytes * engine.cols + north_bytes * engine.rows
+        hops += sums * engine.rows / 2 if engine.drain == "shift" else 0
+    else:
+        moving, stationary = ("a", "b") if mapping.dataflow == "ws" else ("b", "a")
+        vectors, columns = (tile.m, tile.n) if moving == "a" else (tile.n, tile.m)
+        kept = gemm.pattern.kept if gemm.compressed else 1
+        held = gemm.pattern.group if gemm.compressed == moving else kept
+        array = int(
+            weight_stationary_cycles(
+                engine.timing,
+                moving=vectors,
+                columns=columns,
+                groups=tile.groups,
+                group_slots=kept,
+                group_load=held,
+                resident_groups=mapping.resident_groups,
+                interleave=mapping.interleave,
+            )
+        )
+        folds_of_k = math.ceil(tile.groups / (engine.rows * mapping.resident_groups))
+        west_bytes, north_bytes = operand[moving] * math.ceil(columns / engine.cols), operand[stationary]
+        writes = sums * folds_of_k
+        reads = writes if tile.adds else writes - sums
+        hops = west_bytes * engine.cols + north_bytes * engine.rows / 2 + writes * engine.rows
+    ports = hardware.buffers
+    return OnArray(
+        cycles=max(
+            array,
+            math.ceil(west_bytes / ports.west.port_bytes_per_cycle),
+            math.ceil(north_bytes / ports.north.port_bytes_per_cycle),
+            math.ceil((reads + writes) / ports.output.port_bytes_per_cycle),
+        ),
+        west_bytes=west_bytes,
+        north_bytes=north_bytes,
+        output_reads=reads,
+        output_writes=writes,
+        hop_bytes=hops,
+    )
+
+
+@dataclass(frozen=True)
+class Walked:
+    """One tiling in one loop order: steps that look alike, counted."""
+
+    walk: TileWalk
+    steps: Counter
+    tiles: Counter
+    ends: int
+
+    @classmethod
+    def of(cls, walk):
+        steps, tiles = Counter(), Counter()
+        latency, sequence = walk.hardware.dram_latency_cycles, walk.steps
+        for number, (visit, _, _) in enumerate(sequence):
+            k = visit.k_index
+            tile = Tile(
+                m=walk.sizes_m[visit.m_index],
+                n=walk.sizes_n[visit.n_index],
+                k=walk.sizes_k[k],
+                slots=walk.slots_k[k],
+                groups=len(walk.groups_k[k]),
+                adds=k > 0,
+            )
+            load = sequence[number + 1][1] if number + 1 < len(sequence) else 0
+            store = sequence[number - 1][2] if number else 0
+            steps[tile, max(load + latency if load else 0, load + store)] += 1
+            tiles[tile] += 1
+        return cls(walk=walk, steps=steps, tiles=tiles, ends=latency + sequence[0][1] + sequence[-1][2])
+
+    def cycles(self, times):
+        return self.ends + sum(count * max(times[tile].cycles, memory) for (tile, memory), count in self.steps.items())
+
+    @property
+    def moved_bytes(self):
+        moved = self.walk.moved
+        reads = moved.a_bytes + moved.b_bytes + moved.partial_sum_read_bytes
+        return reads + moved.partial_sum_write_bytes + moved.result_bytes
+
+    def dynamic_joules(self, gemm, hardware, mapping, times):
+        """Every action of the product, priced."""
+        moved, west = self.walk.moved, "b" if mapping.swapped or mapping.dataflow == "is" else "a"
+        over = {
+            name: sum(count * getattr(times[tile], name) for tile, count in self.tiles.items())
+            for name in ("west_bytes", "north_bytes", "output_reads", "output_writes", "hop_bytes")
+        }
+        macs = sum(count * tile.m * tile.n * tile.slots for tile, count in self.tiles.items())
+        index_bits = math.ceil(math.log2(gemm.pattern.group))
+        fills = {"a": gemm.count * moved.a_held_bytes, "b": gemm.count * moved.b_held_bytes}
+        fetched = moved.a_bytes if gemm.compressed == "a" else moved.b_bytes
+        finished = 4 * gemm.count * gemm.m * gemm.n
+        price = PRICES.prices_pj
+        bits = {
+            "link_bits": over["hop_bytes"],
+            "west_read_bits": over["west_bytes"],
+            "west_write_bits": fills[west],
+            "north_read_bits": over["north_bytes"],
+            "north_write_bits": fills["b" if west == "a" else "a"],
+            "output_read_bits": over["output_reads"] + gemm.count * moved.partial_sum_write_bytes + finished,
+            "output_write_bits": over["output_writes"] + gemm.count * moved.partial_sum_read_bytes,
+            "dram_bits": gemm.count * self.moved_bytes,
+        }
+        joules = sum(8 * number * price[name] for name, number in bits.items())
+        joules += macs * (price["multiplies"] + price["accumulates"])
+        joules += macs * (2 * 8 * self.walk._value_bytes + index_bits + 32) * price["register_bits"]
+        if gemm.reduced_on_load:
+            joules += gemm.count * fetched / self.walk._value_bytes * gemm.pattern.kept * price["compares"]
+        return joules * 1e-12
+
+
+def value_of(name, cycles, joules, hardware):
+    if name == "time":
+        return cycles
+    total = joules + PRICES.static_watts * cycles / hardware.clock_hz
+    return total * cycles if name == "energy-delay" else total
+
+
+def brute_force(gemm, hardware, name):
+    """Value, bytes moved and cycles of every legal mapping, and how many of them the search claims to consider."""
+    mappings = list(legal_array_mappings(hardware.tensor_engine, gemm))
+    claimed = Counter(mapping.west for mapping in claimed_array_mappings(hardware.tensor_engine, gemm))
+    found, claims = {}, 0
+    for sizes in itertools.product(*(legal_sizes(gemm, axis) for axis in "mnk")):
+        tilings = [
+            TileWalk(gemm=gemm, hardware=hardware, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=order)
+            for order in ORDERS
+        ]
+        sides = [west for west in "ab" if tilings[0].fits(west)]
+        if not sides:
+            continue
+        turning = sum(len(cut) > 1 for cut in (tilings[0].sizes_m, tilings[0].sizes_n, tilings[0].sizes_k))
+        claims += sum(claimed[west] for west in sides) * math.factorial(turning)
+        walked = [Walked.of(walk) for walk in tilings]
+        for mapping in mappings:
+            if mapping.west not in sides:
+                continue
+            times = {tile: on_array(hardware, gemm, tilings[0], mapping, tile) for tile in walked[0].tiles}
+            for each in walked:
+                cycles = each.cycles(times)
+                joules = 0.0 if name == "time" else each.dynamic_joules(gemm, hardware, mapping, times)
+                whole = Mapping(array=mapping, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=each.walk.order)
+                found[whole] = value_of(name, cycles, joules, hardware), each.moved_bytes, cycles
+    return found, claims
+
+
+def assert_honest(gemm, hardware, name):
+    every, claims = brute_force(gemm, hardware, name)
+    objective = Objective(name=name, energy=PRICES)
+    if not every:
+        with pytest.raises(MappingError):
+            best_mapping(gemm, hardware, objective=objective)
+        return
+    choice = best_mapping(gemm, hardware, objective=objective)
+    best = min(value for value, _, _ in every.values())
+    value, moved, cycles = every[choice.mapping]
+    assert value == pytest.approx(best, rel=1e-12)
+    assert cycles == choice.cycles
+    assert choice.candidates == claims
+    assert choice.timed_exactly <= choice.candidates
+    if name == "time":
+        assert moved == min(moved for value, moved, _ in every.values() if value == best)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_search_finds_the_fastest_of_all_mappings(seed):
+    assert_honest(*small_problem(seed), "time")
+
+
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_the_search_finds_the_least_energy_of_all_mappings(seed):
+    assert_honest(*small_problem(seed), "energy")
+
+
+@pytest.mark.parametrize("seed", range(200, 220))
+def test_the_search_finds_the_least_energy_delay_of_all_mappings(seed):
+    assert_honest(*small_problem(seed), "energy-delay")
+
+
+def test_the_problems_reach_every_kind_and_the_buffers_bite():
+    problems = [small_problem(seed) for seed in range(60)]
+    seen = Counter()
+    for gemm, hardware in problems:
+        seen[gemm.name] += 1
+        seen["compressed", gemm.compressed] += 1
+        seen.update(hardware.tensor_engine.dataflows)
+        seen["swap"] += hardware.tensor_engine.swap_operands
+        seen["repeated"] += gemm.count > 1
+        whole = TileWalk(gemm=gemm, hardware=hardware, tile_m=gemm.m, tile_n=gemm.n, tile_k=gemm.k, order="mnk")
+        seen["whole product does not fit"] += not (whole.fits("a") or whole.fits("b"))
+    kinds = ["matrix", "patches", "weight gradient", "os", "ws", "is", "swap", "repeated", "whole product does not fit"]
+    assert {kind: seen[kind] for kind in kinds if seen[kind] < 10} == {}
+    assert min(seen["compressed", operand] for operand in (None, "a", "b")) >= 8
