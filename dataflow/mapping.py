@@ -1,7 +1,7 @@
 """A mapping: everything that the scheduler decides about one product. And the array mappings that a design offers.
 
-Sides: under OS operand A lies along the rows and enters from the west, unless swapped; under WS operand B is stationary and
-loaded from the north while A streams in from the west; IS is WS with the operands' roles exchanged.
+Sides: under OS operand A lies along the rows and enters from the west, unless swapped; under WS operand B is
+stationary and loaded from the north while A streams in from the west; IS is WS with the operands' roles exchanged.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ class ArrayMapping:
         """The operand in the west buffer."""
         return "b" if self.swapped or self.dataflow == "is" else "a"
 
+    def __str__(self) -> str:
+        name = self.dataflow.upper() + (" swapped" if self.swapped else "")
+        if self.dataflow == "os":
+            return f"{name}, interleave {self.interleave_m}x{self.interleave_n}"
+        return f"{name}, {self.resident_groups} resident, interleave {self.interleave}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
@@ -54,6 +60,10 @@ class Mapping:
         tile_n: columns of a full tile.
         tile_k: depth of a full tile.
         order: block loop order, outermost first, such as ``mnk``.
+
+    >>> array = ArrayMapping(dataflow="os", interleave_m=4, interleave_n=2)
+    >>> print(Mapping(array=array, tile_m=64, tile_n=32, tile_k=256, order="mnk"))
+    OS, interleave 4x2, tile 64x32x256, loops mnk
     """
 
     array: ArrayMapping
@@ -61,6 +71,9 @@ class Mapping:
     tile_n: int
     tile_k: int
     order: str
+
+    def __str__(self) -> str:
+        return f"{self.array}, tile {self.tile_m}x{self.tile_n}x{self.tile_k}, loops {self.order}"
 
 
 def compressed_side_allowed(engine: TensorEngine, dataflow: Dataflow, *, swapped: bool, compressed: Operand) -> bool:
@@ -80,8 +93,8 @@ def array_mappings(
 ) -> tuple[ArrayMapping, ...]:
     """Every array mapping worth trying for a product on this engine.
 
-    Under WS and IS an interleave below the accumulate latency is left out: with s = max(I, L) it makes the same steps in more
-    batches, so min(L, D) is never slower.
+    Under WS and IS an interleave below the accumulate latency is left out: with s = max(I, L) it makes the same
+    steps in more batches, so min(L, D) is never slower.
 
     Args:
         engine: the tensor engine.
@@ -98,8 +111,8 @@ def array_mappings(
     found = tuple(itertools.chain.from_iterable(_of_dataflow(engine, gemm, dataflow) for dataflow in wanted))
     if not found:
         raise MappingError(
-            f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select for it; "
-            f"this engine offers {', '.join(wanted) or 'none of those asked for'}"
+            f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select "
+            f"for it; this engine offers {', '.join(wanted) or 'none of those asked for'}"
         )
     return found
 

@@ -142,7 +142,7 @@ class SavedSchedule:
                 f"{where}: got {_sizes(said)}, need {_sizes(sizes)} as in the graph; was it made for another graph?"
             )
         if planned.mapping.array not in array_mappings(hardware.tensor_engine, gemm):
-            raise MappingError(f"{where}: got {describe(planned.mapping)}, need an array mapping of {hardware.name}")
+            raise MappingError(f"{where}: got {planned.mapping.array}, need an array mapping of {hardware.name}")
 
 
 def schedule_document(schedule: Schedule) -> dict[str, Any]:
@@ -208,28 +208,12 @@ def schedule_table(schedule: Schedule) -> list[tuple[str, ...]]:
             product.gemm.name,
             _sizes((product.gemm.m, product.gemm.n, product.gemm.k, product.gemm.count)),
             str(product.gemm.pattern) if product.gemm.compressed else "dense",
-            describe(product.mapping),
+            str(product.mapping),
             str(product.candidates),
         )
         for product in schedule.products
     ]
     return [("product", "m x n x k (times)", "sparsity", "mapping", "candidates"), *rows]
-
-
-def describe(mapping: Mapping) -> str:
-    """A mapping in words.
-
-    >>> array = ArrayMapping(dataflow="os", swapped=True, interleave_m=4, interleave_n=2)
-    >>> describe(Mapping(array=array, tile_m=64, tile_n=32, tile_k=256, order="mnk"))
-    'OS swapped, interleave 4x2, tile 64x32x256, order mnk'
-    """
-    array = mapping.array
-    if array.dataflow == "os":
-        side = " swapped" if array.swapped else ""
-        on_array = f"OS{side}, interleave {array.interleave_m}x{array.interleave_n}"
-    else:
-        on_array = f"{array.dataflow.upper()}, {array.resident_groups} resident, interleave {array.interleave}"
-    return f"{on_array}, tile {mapping.tile_m}x{mapping.tile_n}x{mapping.tile_k}, order {mapping.order}"
 
 
 def _sizes(sizes: tuple[int, int, int, int]) -> str:

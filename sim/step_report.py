@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..accel.energy import EnergyModel
+from ..accel.energy import Actions, EnergyModel
 from ..dataflow.actions import merge
-from ..dataflow.mapping import Mapping
 from ..dataflow.schedule import Schedule, VectorWork
 from .analytic import StepTime, TensorTime, UpdateTime, VectorTime
 from .results import CYCLE_CAUSES, STAGES, OperatorResult
@@ -84,7 +83,7 @@ class StepReport:
             dram_write_bytes=sum(cost.write_bytes for cost in time.costs),
             buffer_bytes=merge(*(cost.port_bytes for cost in time.costs)),
             energy_joules=self.energy.dynamic_joules(actions) + self._static_joules(time.cycles),
-            mapping="; ".join(dict.fromkeys(readable(product.mapping) for product in work.products)),
+            mapping="; ".join(dict.fromkeys(str(product.mapping) for product in work.products)),
             candidates=sum(product.candidates for product in work.products),
             limit=limit,
         )
@@ -205,7 +204,7 @@ class StepReport:
     @cached_property
     def energy_by_component(self) -> dict[str, float]:
         """Joules by component."""
-        counts = [cost.actions for time in self._tensor_times for cost in time.costs]
+        counts: list[Actions] = [cost.actions for time in self._tensor_times for cost in time.costs]
         counts += [_vector_actions(work) for work in self._vector_works()]
         counts += [_update_actions(update) for update in self.step.updates]
         return self.energy.by_component(merge(*counts), self.seconds)
@@ -276,14 +275,3 @@ def _update_actions(time: UpdateTime) -> dict[str, int]:
         "compares": sum(elements * kept for elements, kept, _ in work.reductions),
         "dram_bits": 8 * (work.read_bytes + work.write_bytes),
     }
-
-
-def readable(mapping: Mapping) -> str:
-    """A mapping in a few words, such as ``OS 2x2, tile 6272x64x576, loops mnk``."""
-    array = mapping.array
-    name = array.dataflow.upper() + (" swapped" if array.swapped else "")
-    if array.dataflow == "os":
-        on_array = f"interleave {array.interleave_m}x{array.interleave_n}"
-    else:
-        on_array = f"{array.resident_groups} resident, interleave {array.interleave}"
-    return f"{name}, {on_array}, tile {mapping.tile_m}x{mapping.tile_n}x{mapping.tile_k}, loops {mapping.order}"
