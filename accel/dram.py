@@ -1,4 +1,4 @@
-"""Off-chip memory, the simple model: a transfer takes its bytes over the bandwidth, and more when it comes in short runs.
+"""Off-chip memory, the simple model: a transfer takes its bytes over the bandwidth, more in short runs.
 
 Not modelled here: rows, banks, turnarounds, refresh. Source: docs/hardware-model.md, "Memory".
 """

@@ -1,7 +1,7 @@
 """Energy: actions counted by the models, times the price of each, plus static power over time.
 
-A price depends on the design (buffer banks, number format, memory technology) and on the energy table. Counts may be integers or
-arrays. Source: docs/hardware-model.md, "Energy and resources".
+A price depends on the design (buffer banks, number format, memory technology) and on the energy table. Counts may be
+integers or arrays. Source: docs/hardware-model.md, "Energy and resources".
 """
 
 from __future__ import annotations

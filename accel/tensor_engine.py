@@ -1,10 +1,10 @@
 """Cycle counts of one tile on the tensor engine: closed forms, vectorised over tiles and mappings.
 
-Modelled: an R x C array whose processing elements (PEs) issue one multiply-accumulate a cycle, output stationary (OS) or
-weight stationary (WS), dense or N:M, with interleave, latencies, fold overlap and the way results leave. Input stationary
-(IS) is WS with the operands' roles exchanged. Not modelled here: buffers, ports and DRAM (see ``dataflow.traffic``).
-Source: the project's hardware model, docs/hardware-model.md. The register-level machine in ``sim.reference`` agrees with every
-number these functions return; the tests hold the two together.
+Modelled: an R x C array whose processing elements (PEs) issue one multiply-accumulate a cycle, output stationary
+(OS) or weight stationary (WS), dense or N:M, with interleave, latencies, fold overlap and the way results leave. Input
+stationary (IS) is WS with the operands' roles exchanged. Not modelled here: buffers, ports and DRAM (see
+``dataflow.traffic``). Source: the project's hardware model, docs/hardware-model.md. The register-level machine in
+``sim.reference`` agrees with every number these functions return; the tests hold the two together.
 
 Every count may be a Python integer or an integer array; arrays broadcast. Counts are cycles of the array clock.
 """
@@ -12,7 +12,7 @@ Every count may be a Python integer or an integer array; arrays broadcast. Count
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,8 @@ class ArrayTiming:
     Attributes:
         rows: R, PEs from north to south.
         cols: C, PEs from west to east.
-        mac_latency: P, cycles from the issue of a multiply-accumulate to a usable result, the hop to a neighbour included.
+        mac_latency: P, cycles from the issue of a multiply-accumulate to a usable result, the hop to a neighbour
+            included.
         accumulate_latency: L, cycles before an accumulation that depends on the last one may issue; 1 <= L <= P.
         register_depth: D, partial sums (OS) or stationary values (WS) that a PE can hold.
         overlapped: whether the next fold starts while this one empties (shadow registers).
@@ -105,8 +106,8 @@ def output_stationary_cycles(
     drain = interleave * array.rows if array.drain == "shift" else 0 * interleave
     ends = (array.rows - 1) + (array.cols - 1) + (array.mac_latency - 1) + drain
     if array.overlapped:
-        return (folds - 1) * np.maximum(issue, drain) + issue + ends
-    return folds * (issue + ends)
+        return cast(Count, (folds - 1) * np.maximum(issue, drain) + issue + ends)
+    return cast(Count, folds * (issue + ends))
 
 
 def output_stationary_folds(
@@ -131,9 +132,9 @@ def weight_stationary_cycles(
 ) -> Count:
     """Cycles of a tile whose stationary operand is [k, columns] while ``moving`` vectors stream past it.
 
-    A dense k counts as groups of one: ``groups=k, group_slots=1, group_load=1``. A compressed stationary operand holds N
-    pairs a group (``group_slots=group_load=N``); a compressed moving operand meets M stationary values a group in N slots
-    (``group_slots=N, group_load=M``).
+    A dense k counts as groups of one: ``groups=k, group_slots=1, group_load=1``. A compressed stationary operand
+    holds N pairs a group (``group_slots=group_load=N``); a compressed moving operand meets M stationary values a
+    group in N slots (``group_slots=N, group_load=M``).
 
     Args:
         array: the tensor engine.
@@ -163,8 +164,8 @@ def weight_stationary_cycles(
     ends = beats + skew + (array.cols - 1) + (array.mac_latency - 1)
     if array.overlapped:
         refill = load + skew if array.stationary_load == "chain" else load
-        return load + (folds - 1) * np.maximum(beats, refill) + ends
-    return folds * (load + ends)
+        return cast(Count, load + (folds - 1) * np.maximum(beats, refill) + ends)
+    return cast(Count, folds * (load + ends))
 
 
 def weight_stationary_folds(
@@ -199,4 +200,6 @@ def weight_stationary_bubbles(
     slots = resident * group_slots
     batch = np.where(slots == 1, 1, np.minimum(interleave, moving))
     spacing = np.maximum(batch, array.accumulate_latency)
-    return folds * slots * moving, folds * (slots - 1) * (ceil_div(moving, batch) * spacing - moving)
+    return cast(Count, folds * slots * moving), cast(
+        Count, folds * (slots - 1) * (ceil_div(moving, batch) * spacing - moving)
+    )

@@ -1,7 +1,8 @@
-"""What a mapped product does, counted for the energy model: arithmetic, registers, links, buffers, DRAM, top-K compares.
+"""What a mapped product does, counted for the energy model.
 
-Counts are arrays over candidates: [A, 1] or [A, J] for what depends on the array mapping, [J] for what depends on the tiles and
-loop order. Fills of a buffer equal the reads of the level above, tensor by tensor; the tests hold that as a law.
+Counts are arrays over candidates: [A, 1] or [A, J] for what depends on the array mapping, [J] for what depends on
+the tiles and loop order. Fills of a buffer equal the reads of the level above, tensor by tensor; the tests hold that
+as a law.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..accel.energy import mac_register_bits
+from ..accel.energy import Actions, mac_register_bits
 from .gemm import Gemm, Operand
 from .tile_grid import SUM_BYTES
 from .tile_time import TileTime
@@ -23,8 +24,8 @@ IntArray = npt.NDArray[np.int64]
 def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     """Actions that depend on how tiles are laid on the array, [A, J], all repetitions.
 
-    Operands hop along a row or column of PEs; OS results leave down half a column on average when they are shifted, WS sums pass
-    a whole column in every fold.
+    Operands hop along a row or column of PEs; OS results leave down half a column on average when they are shifted,
+    WS sums pass a whole column in every fold.
     """
     hardware = times.tiles.hardware
     engine, count = hardware.tensor_engine, gemm.count
@@ -79,7 +80,7 @@ def reduction_compares(gemm: Gemm, traffic: Traffic) -> Any:
     return gemm.count * fetched // traffic.tiles.value_bytes * gemm.pattern.kept
 
 
-def merge(*counts: dict[str, Any]) -> dict[str, Any]:
+def merge(*counts: Actions) -> dict[str, Any]:
     """Sum of several counts, action by action."""
     total: dict[str, Any] = {}
     for each in counts:

@@ -1,7 +1,7 @@
-"""One matrix product as the mapper sees it: C[m, n] = A[m, k] B[k, n], with what its operands remember of a convolution.
+"""One matrix product as the mapper sees it: C[m, n] = A[m, k] B[k, n], and what it remembers of a convolution.
 
-A convolution's patches are never stored: operand A is a ``Window`` over an image, so a tile of A is fetched as the rows of the
-image under it. Kernel positions ("taps") are folded into one GEMM axis, channels innermost.
+A convolution's patches are never stored: operand A is a ``Window`` over an image, so a tile of A is fetched as the
+rows of the image under it. Kernel positions ("taps") are folded into one GEMM axis, channels innermost.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from ..training.graph import Stage
 
 Axis = Literal["m", "n", "k"]
 Operand = Literal["a", "b"]
+
+AXES: tuple[Axis, ...] = ("m", "n", "k")
 
 DENSE = Pattern(1, 1)
 """The pattern of an operand that nothing was pruned from."""
@@ -56,8 +58,8 @@ class Gemm:
         count: times that it runs, on different operands (groups, attention heads).
         taps: kernel positions folded into ``tap_axis``; that axis is taps x channels.
         tap_axis: ``k`` in FF and BP, ``m`` in WU.
-        window: where A's positions come from; they lie along m when ``tap_axis`` is k, along k when it is m. None when A
-            is a plain matrix.
+        window: where A's positions come from; they lie along m when ``tap_axis`` is k, along k when it is m. None
+            when A is a plain matrix.
         compressed: the operand pruned N:M along its channels on k, or None.
         pattern: that operand's pattern.
         reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.

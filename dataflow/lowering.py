@@ -1,8 +1,10 @@
-"""Operators to GEMMs. A convolution relates a wide tensor (its input) and a narrow one (its output):
+"""Operators to GEMMs.
+
+A convolution relates a wide tensor (its input) and a narrow one (its output):
 
 - gather, wide to narrow: FF of a convolution, BP of a transposed one: one GEMM over patches of the wide tensor;
-- scatter, narrow to wide: BP of a convolution, FF of a transposed one: one GEMM a phase of the wide grid, so that nothing is
-  ever multiplied by an inserted zero; phases that no kernel position reaches are filled with zeros;
+- scatter, narrow to wide: BP of a convolution, FF of a transposed one: one GEMM a phase of the wide grid, so that
+  nothing is ever multiplied by an inserted zero; phases that no kernel position reaches are filled with zeros;
 - weight gradient: patches of the wide tensor, transposed, times the narrow one.
 
 Groups are ``count`` small GEMMs. Source: docs/hardware-model.md, "A training step".
@@ -17,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from ..training.graph import Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
-from .gemm import DENSE, Gemm, Window
+from .gemm import Gemm, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,3 @@ def _phase_offsets(convolution: Convolution, axis: int, phase: int) -> list[int]
     stride, padding = convolution.stride[axis], convolution.padding[axis]
     reached = (phase + padding - tap * convolution.dilation[axis] for tap in range(convolution.kernel[axis]))
     return [distance // stride for distance in reached if distance % stride == 0]
-
-
-__all__ = ["DENSE", "Lowered", "lower"]

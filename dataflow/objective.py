@@ -1,4 +1,7 @@
-"""What the mapping search minimises: time, energy, or their product. Each grows with time, so a bound on time bounds it."""
+"""What the mapping search minimises: time, energy, or their product.
+
+Each grows with time, so a bound on time bounds it.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
     first latency + d(1) + sum over tiles of max(c(i), [d(i+1) > 0] (d(i+1) + latency), d(i+1) + o(i-1)) + o(last)
 
-c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what the tile
-before last left. Repetitions of the product (groups, heads) form one more, outermost loop. The sum is exact: positions in
-the loop nest that look alike (same tile kinds, same neighbours) are counted, not walked.
+c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what
+the tile before last left. Repetitions of the product (groups, heads) form one more, outermost loop. The sum is exact:
+positions in the loop nest that look alike (same tile kinds, same neighbours) are counted, not walked.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 _SPECIAL_LAST = 2
-"""Positions at the end of a loop that differ from those before: the last, and the one whose next is the last. At the start
-only the first differs."""
+"""Positions at the end of a loop that differ from those before: the last, and the one whose next is the last. At the
+start only the first differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,8 @@ class Pipeline:
     tile_cycles: IntArray
     count: int
 
-    # Positions ---------------------------------------------------------------------------------------------------------
+    # Positions
+    # ---------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _trips(self) -> IntArray:
@@ -66,7 +67,10 @@ class Pipeline:
         return np.array([["mnk".index(axis) for axis in order] for order in self.orders], dtype=np.int64)
 
     def _loop_positions(self, trips: IntArray) -> tuple[IntArray, IntArray]:
-        """[K, p] representative indices of one loop, and how many positions each stands for (zero where it does not exist)."""
+        """[K, p] representative indices of one loop, and how many positions each stands for.
+
+        Zero where a loop is too short to have the position.
+        """
         places = min(int(trips.max()), 2 + _SPECIAL_LAST)
         index = np.broadcast_to(np.arange(places), (len(trips), places)).copy()
         weight = (index < trips[:, None]).astype(np.int64)
@@ -117,7 +121,8 @@ class Pipeline:
         k = np.where(place.k == 0, 0, np.where(place.k == last["k"], 2, 1))
         return m, n, k
 
-    # Terms of the sum --------------------------------------------------------------------------------------------------
+    # Terms of the sum
+    # --------------------------------------------------------------------------------------------------
 
     @cached_property
     def terms(self) -> Terms:
@@ -222,7 +227,7 @@ class Terms:
     @cached_property
     def waiting(self) -> IntArray:
         """Cycles that the array waits for DMA after a tile."""
-        return np.maximum(self.memory - self.tile, 0)
+        return np.asarray(np.maximum(self.memory - self.tile, 0))
 
     @cached_property
     def total(self) -> IntArray:

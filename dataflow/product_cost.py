@@ -1,6 +1,9 @@
-"""What one mapped product costs: time by cause, traffic, ports, energy actions. The search's own formulas, for one candidate.
+"""What one mapped product costs: time by cause, traffic, ports, energy actions.
 
-Causes follow a fixed precedence when several hold: reduction, west, north, output, then the array's own (bubble, fill and drain).
+The search's own formulas, for one candidate.
+
+Causes follow a fixed precedence when several hold: reduction, west, north, output, then the array's own (bubble,
+fill and drain).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The schedule: one training step as a list of work, every decision made. Engines run it; they decide nothing.
 
-Decided offline: the mapping of every product, which vector operations ride on the write-back of the operator before them, when
-N:M weights are made, and whether updates run beside the backward pass. A schedule holds no times. Its decisions are saved as
-JSON and replayed against the same inputs.
+Decided offline: the mapping of every product, which vector operations ride on the write-back of the operator before
+them, when N:M weights are made, and whether updates run beside the backward pass. A schedule holds no times. Its
+decisions are saved as JSON and replayed against the same inputs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The offline scheduler: from a pruned graph and a design to a schedule.
 
-It walks the graph in execution order, lowers products and maps each one, prices vector work in lane cycles and bytes, rides
-element-wise work on the write-back of what comes before it where the design can, and lines up the updates.
+It walks the graph in execution order, lowers products and maps each one, prices vector work in lane cycles and
+bytes, rides element-wise work on the write-back of what comes before it where the design can, and lines up the updates.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class _Steps:
         return at
 
     def _carrier(self, operator: Operator) -> str | None:
-        """The tensor on whose way out this operator can ride: the last of its inputs to be made, read by nobody else."""
+        """The tensor on whose way out this operator can ride: the last input made, if nobody else reads it."""
         made = {name: self.made_by[name] for name in operator.inputs if name in self.made_by}
         if operator.kind not in self.hardware.vector_engine.fused or not made:
             return None

@@ -1,8 +1,8 @@
 """The mapping search: the best of every legal mapping in the ladder, found without timing each one exactly.
 
-Every combination of array mapping, tile sizes and distinct loop order gets a lower bound on its time (compute on one side, DRAM
-on the other; what neither can hide added). Candidates are then timed exactly in the order of their bounds until no bound is
-below the best time found: the answer equals that of timing all of them.
+Every combination of array mapping, tile sizes and distinct loop order gets a lower bound on its time (compute on one
+side, DRAM on the other; what neither can hide added). Candidates are then timed exactly in the order of their bounds
+until no bound is below the best time found: the answer equals that of timing all of them.
 """
 
 from __future__ import annotations

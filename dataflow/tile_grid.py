@@ -1,7 +1,7 @@
 """The tiles of a product: what each candidate tile size holds, moves and costs in DRAM time.
 
-Arrays have a candidate axis [J] first, then one axis for each GEMM axis that matters: position 0 is a full tile, 1 the last
-one. Along k there are three: the first tile (no partial sums to read), those between, the last.
+Arrays have a candidate axis [J] first, then one axis for each GEMM axis that matters: position 0 is a full tile, 1
+the last one. Along k there are three: the first tile (no partial sums to read), those between, the last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..accel.engines import reduction_cycles
 from ..accel.specification import BYTES_OF, Hardware
 from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.errors import MappingError
-from .gemm import Axis, Gemm, Operand
+from .gemm import AXES, Axis, Gemm, Operand
 from .mapping import Mapping
 from .tiling import AxisTiles, axis_tiles
 
@@ -308,7 +308,7 @@ class TileGrid:
     def sum_over_blocks(self, per_tile: IntArray, axes: str) -> IntArray:
         """[J] sum of a per-tile quantity over every block of an operand, each counted once."""
         first, second = (self._block_counts[axis] for axis in axes)
-        return np.einsum("jxy,jx,jy->j", per_tile, first, second)
+        return np.asarray(np.einsum("jxy,jx,jy->j", per_tile, first, second))
 
     @cached_property
     def once(self) -> Once:
@@ -342,8 +342,7 @@ def _ladders(gemm: Gemm, hardware: Hardware) -> list[AxisTiles]:
     """The sizes to try along m, n and k."""
     engine, expansion = hardware.tensor_engine, hardware.buffers.patch_expansion
     unit = min(engine.rows, engine.cols)
-    axes: tuple[Axis, ...] = ("m", "n", "k")
-    return [axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in axes]
+    return [axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in AXES]
 
 
 def take(tiles: AxisTiles, index: IntArray | BoolArray) -> AxisTiles:

@@ -1,8 +1,8 @@
 """How long the tensor engine is busy with one tile, and what passes its ports meanwhile.
 
-Tile time is the longest of the array's own cycles and each port's bytes over its width; fill and drain are paid by every tile.
-Arrays are [A, J, 2, 2, 3]: array mappings of one dataflow and side, candidate tiles, tile kinds along m, n and k (see
-``tile_grid``).
+Tile time is the longest of the array's own cycles and each port's bytes over its width; fill and drain are paid by
+every tile. Arrays are [A, J, 2, 2, 3]: array mappings of one dataflow and side, candidate tiles, tile kinds along m,
+n and k (see ``tile_grid``).
 """
 
 from __future__ import annotations
@@ -57,8 +57,11 @@ class TileTime:
 
     @cached_property
     def _sizes(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-        """m, n, k and slots of every tile kind, shaped to broadcast against [A, J, 2, 2, 3]; an axis has length 1 where
-        the last tile of every candidate is a full one, which is the usual case and twelve times less work."""
+        """m, n, k and slots of every tile kind, shaped to broadcast against [A, J, 2, 2, 3].
+
+        An axis has length 1 where the last tile of every candidate is a full one: the usual case, and twelve times less
+        work.
+        """
         tiles = self.tiles
         return (
             _kinds_apart(tiles.size_m)[None, :, :, None, None],
@@ -178,7 +181,7 @@ class TileTime:
 
     @cached_property
     def output_bytes(self) -> IntArray:
-        """Bytes through the output port: every fold along k writes its sums, all but the first of an output read them."""
+        """Bytes through the output port: every fold along k writes its sums, all but the first read them."""
         m, n, _, _ = self._sizes
         later_tile = np.array([0, 1, 1])
         if self.dataflow == "os":
@@ -186,7 +189,7 @@ class TileTime:
         else:
             rows = self.tiles.hardware.tensor_engine.rows
             folds = np.asarray(ceil_div(self._groups, rows * self._parameter("resident_groups")))
-        return m * n * SUM_BYTES * (2 * folds - 1 + later_tile)
+        return np.asarray(m * n * SUM_BYTES * (2 * folds - 1 + later_tile))
 
     # Where the array's cycles go -------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """Tile sizes: for each GEMM axis the sizes worth trying, and what a tile of each size holds.
 
-The ladder never looks at buffer capacity, so that a larger buffer can only add legal mappings. Up to ``EXHAUSTIVE`` every size is
-tried; above that, halvings rounded to the array. Legal sizes: output positions of a convolution are tiled in whole rows
-(a divisor of the rows of an image, so that tiles are equal) or whole images; channels in whole groups of M; anything else freely.
+The ladder never looks at buffer capacity, so that a larger buffer can only add legal mappings. Up to ``EXHAUSTIVE``
+every size is tried; above that, halvings rounded to the array. Legal sizes: output positions of a convolution are
+tiled in whole rows (a divisor of the rows of an image, so that tiles are equal) or whole images; channels in whole
+groups of M; anything else freely.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class AxisTiles:
         size: [T, 2] extent on the GEMM axis of a full tile and of the last.
         trips: [T] tiles along the axis.
         channels: [T, 2] channels a tile holds, on the tap axis; equals ``size`` elsewhere.
-        rows: [T, 2] memory rows of A under the tile's positions, times their length: positions fetched a channel. Equals
-            ``size`` where A is a plain matrix.
+        rows: [T, 2] memory rows of A under the tile's positions, times their length: positions fetched a channel.
+            Equals ``size`` where A is a plain matrix.
         run_rows: [T] of those, contiguous ones when all channels are fetched.
     """
 

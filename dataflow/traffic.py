@@ -1,7 +1,7 @@
 """How often each operand's blocks cross between DRAM and the buffers, in closed form.
 
-``fetches(X)`` is the product of the trip counts from the outermost loop through the innermost loop that X depends on and that
-turns more than once: inside of it the block stays. Witnessed by the loop-nest walker in ``sim.reference``.
+``fetches(X)`` is the product of the trip counts from the outermost loop through the innermost loop that X depends on
+and that turns more than once: inside of it the block stays. Witnessed by the loop-nest walker in ``sim.reference``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .gemm import Axis
+from .gemm import AXES, Axis
 from .tile_grid import TileGrid
 
 IntArray = npt.NDArray[np.int64]
@@ -37,9 +37,10 @@ def refetches(trips: dict[Axis, IntArray], order: str, operand: str) -> IntArray
 
 
 def distinct_orders(trips: dict[Axis, IntArray], orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """[J, orders] the orders that differ: loops that turn once may stand anywhere, so one of the equal orders is kept."""
-    code = sum((trips[axis] > 1) << position for position, axis in enumerate("mnk"))  # type: ignore[index]
-    return _distinct_by_code(orders)[code]
+    """[J, orders] one of each set of equal orders: loops that turn once may stand anywhere."""
+    turning = [(trips[axis] > 1).astype(np.int64) for axis in AXES]
+    code = turning[0] + 2 * turning[1] + 4 * turning[2]
+    return np.asarray(_distinct_by_code(orders)[code])
 
 
 @cache

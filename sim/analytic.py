@@ -1,9 +1,10 @@
 """The analytic engine: a schedule's time in closed form, operator after operator.
 
-Modelled: forward and backward work one after another in graph order, each with its own overlap of computing and DMA; element-wise
-work on the way out of a product runs beside it; updates and reductions run beside later work when the schedule says so, as far
-as their engines and the DRAM time left over allow. Not modelled: overlap between neighbouring products, tensors kept on chip
-between operators. ``accel`` and ``dataflow`` give every product's time; nothing here is fitted.
+Modelled: forward and backward work one after another in graph order, each with its own overlap of computing and DMA;
+element-wise work on the way out of a product runs beside it; updates and reductions run beside later work when the
+schedule says so, as far as their engines and the DRAM time left over allow. Not modelled: overlap between
+neighbouring products, tensors kept on chip between operators. ``accel`` and ``dataflow`` give every product's time;
+nothing here is fitted.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles, update_cycles, vector_cycles
 from ..accel.specification import Hardware
+from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
 from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork, VectorWork
-from ..dataflow.actions import merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +223,7 @@ class _Job:
 
 
 def _run_beside(jobs: list[_Job], works: tuple[TensorTime | VectorTime, ...]) -> None:
-    """Let updates run beside forward and backward work, first come first served, in the DRAM time that it leaves idle."""
+    """Let updates run beside other work, first come first served, in the DRAM time that it leaves idle."""
     waiting = deque(jobs)
     for index, work in enumerate(works):
         engine_left, dram_left = float(work.cycles), float(work.cycles - work.dram_cycles)

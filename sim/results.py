@@ -1,8 +1,9 @@
 """The result of a simulation: plain data with units in its names, ready for JSON, CSV and a DataFrame.
 
-Cycles are of the design's one clock. ``useful_macs`` are the multiply-accumulates that the algorithm keeps; ``issued_macs`` those
-that the array issues (they differ at the edges of strided convolutions). ``array_utilisation`` is the smaller of the two over
-what R x C processing elements could issue in the cycles of the tensor engine, so skipped multiplications never count as done.
+Cycles are of the design's one clock. ``useful_macs`` are the multiply-accumulates that the algorithm keeps;
+``issued_macs`` those that the array issues (they differ at the edges of strided convolutions). ``array_utilisation``
+is the smaller of the two over what R x C processing elements could issue in the cycles of the tensor engine, so
+skipped multiplications never count as done.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ CYCLE_CAUSES = (
     "north",
     "output",
 )
-"""What a cycle of the tensor engine goes to. ``busy``: PEs issue (edge folds counted whole). ``bubble``: the accumulate latency
-is not hidden. ``fill_drain``: skew, stationary loads, results on their way out. ``dependence``: it waits for the vector engine.
-``reduction`` and ``update``: for those engines. ``west``, ``north``, ``output``: for a port or for DRAM on that side."""
+"""What a cycle of the tensor engine goes to. ``busy``: PEs issue (edge folds counted whole). ``bubble``: the
+accumulate latency is not hidden. ``fill_drain``: skew, stationary loads, results on their way out. ``dependence``:
+it waits for the vector engine. ``reduction`` and ``update``: for those engines. ``west``, ``north``, ``output``: for
+a port or for DRAM on that side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ class OperatorResult:
         energy_joules: dynamic energy, static share by exposed time added.
         mapping: the tensor engine's mapping, readable, or empty.
         candidates: legal mappings considered.
-        limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``, ``vector``, ``reduction``.
+        limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``, ``vector``,
+            ``reduction``.
         dense_cycles: exposed cycles of the same operator in the dense step.
         dense_energy_joules: energy of the same operator in the dense step.
     """
@@ -165,7 +168,8 @@ class SimulationResult:
         energy_ratio_vs_dense: this energy over the dense step's.
         flop_bound_speedup: dense multiply-accumulates over kept ones: no hardware of equal peak can do better.
         by_stage: exposed cycles by stage, summing to the total.
-        by_engine: busy cycles by engine (``tensor``, ``vector``, ``update``, ``reduction``, ``dram``), hidden work included.
+        by_engine: busy cycles by engine (``tensor``, ``vector``, ``update``, ``reduction``, ``dram``), hidden work
+            included.
         by_scope: ``gemm`` and ``step``.
         stalls: cycles of the tensor engine by cause, summing to the total.
         energy_by_component: joules.

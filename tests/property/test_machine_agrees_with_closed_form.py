@@ -183,7 +183,7 @@ EQUIVALENT = {
 }
 """Mutants that no case can tell apart, and why."""
 
-NOT_COUNTS = {"array", "np", "pattern"}
+NOT_COUNTS = {"array", "np", "pattern", "Count"}
 
 
 def _functions_behind(module: ast.Module, names: set[str]) -> list[ast.FunctionDef]:

@@ -20,6 +20,7 @@ from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import DENSE, Gemm, Window
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.objective import Objective
+from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.sim.tile_walk import TileWalk
 from bisparse.training.graph import Stage
@@ -333,8 +334,8 @@ class Walked:
         reads = moved.a_bytes + moved.b_bytes + moved.partial_sum_read_bytes
         return reads + moved.partial_sum_write_bytes + moved.result_bytes
 
-    def dynamic_joules(self, gemm, hardware, mapping, times):
-        """Every action of the product, priced."""
+    def actions(self, gemm, mapping, times):
+        """Every action of the product, all repetitions."""
         moved, west = self.walk.moved, "b" if mapping.swapped or mapping.dataflow == "is" else "a"
         over = {
             name: sum(count * getattr(times[tile], name) for tile, count in self.tiles.items())
@@ -345,23 +346,24 @@ class Walked:
         fills = {"a": gemm.count * moved.a_held_bytes, "b": gemm.count * moved.b_held_bytes}
         fetched = moved.a_bytes if gemm.compressed == "a" else moved.b_bytes
         finished = 4 * gemm.count * gemm.m * gemm.n
-        price = PRICES.prices_pj
-        bits = {
-            "link_bits": over["hop_bytes"],
-            "west_read_bits": over["west_bytes"],
-            "west_write_bits": fills[west],
-            "north_read_bits": over["north_bytes"],
-            "north_write_bits": fills["b" if west == "a" else "a"],
-            "output_read_bits": over["output_reads"] + gemm.count * moved.partial_sum_write_bytes + finished,
-            "output_write_bits": over["output_writes"] + gemm.count * moved.partial_sum_read_bytes,
-            "dram_bits": gemm.count * self.moved_bytes,
+        return {
+            "multiplies": macs,
+            "accumulates": macs,
+            "register_bits": macs * (2 * 8 * self.walk._value_bytes + index_bits + 32),
+            "link_bits": 8 * over["hop_bytes"],
+            "west_read_bits": 8 * over["west_bytes"],
+            "west_write_bits": 8 * fills[west],
+            "north_read_bits": 8 * over["north_bytes"],
+            "north_write_bits": 8 * fills["b" if west == "a" else "a"],
+            "output_read_bits": 8 * (over["output_reads"] + gemm.count * moved.partial_sum_write_bytes + finished),
+            "output_write_bits": 8 * (over["output_writes"] + gemm.count * moved.partial_sum_read_bytes),
+            "dram_bits": 8 * gemm.count * self.moved_bytes,
+            "compares": gemm.count * fetched // self.walk._value_bytes * gemm.pattern.kept * gemm.reduced_on_load,
         }
-        joules = sum(8 * number * price[name] for name, number in bits.items())
-        joules += macs * (price["multiplies"] + price["accumulates"])
-        joules += macs * (2 * 8 * self.walk._value_bytes + index_bits + 32) * price["register_bits"]
-        if gemm.reduced_on_load:
-            joules += gemm.count * fetched / self.walk._value_bytes * gemm.pattern.kept * price["compares"]
-        return joules * 1e-12
+
+
+def joules_of(actions):
+    return sum(number * PRICES.prices_pj[name] * 1e-12 for name, number in actions.items())
 
 
 def value_of(name, cycles, joules, hardware):
@@ -393,7 +395,7 @@ def brute_force(gemm, hardware, name):
             times = {tile: on_array(hardware, gemm, tilings[0], mapping, tile) for tile in walked[0].tiles}
             for each in walked:
                 cycles = each.cycles(times)
-                joules = 0.0 if name == "time" else each.dynamic_joules(gemm, hardware, mapping, times)
+                joules = 0.0 if name == "time" else joules_of(each.actions(gemm, mapping, times))
                 whole = Mapping(array=mapping, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=each.walk.order)
                 found[whole] = value_of(name, cycles, joules, hardware), each.moved_bytes, cycles
     return found, claims
@@ -430,6 +432,32 @@ def test_the_search_finds_the_least_energy_of_all_mappings(seed):
 @pytest.mark.parametrize("seed", range(200, 220))
 def test_the_search_finds_the_least_energy_delay_of_all_mappings(seed):
     assert_honest(*small_problem(seed), "energy-delay")
+
+
+@pytest.mark.parametrize("seed", range(300, 340))
+def test_any_mapping_costs_what_counting_by_hand_says(seed):
+    """Not only the best: cycles, bytes and every action of mappings picked at random."""
+    gemm, hardware = small_problem(seed)
+    draw = np.random.default_rng(seed)
+    mappings = list(claimed_array_mappings(hardware.tensor_engine, gemm))
+    tilings = list(itertools.product(*(legal_sizes(gemm, axis) for axis in "mnk"), ORDERS))
+    for number in draw.permutation(len(tilings))[:12]:
+        m, n, k, order = tilings[number]
+        walk = TileWalk(gemm=gemm, hardware=hardware, tile_m=m, tile_n=n, tile_k=k, order=order)
+        for array in (mappings[index] for index in draw.permutation(len(mappings))[:3]):
+            if not walk.fits(array.west):
+                continue
+            walked = Walked.of(walk)
+            times = {tile: on_array(hardware, gemm, walk, array, tile) for tile in walked.tiles}
+            mapping = Mapping(array=array, tile_m=m, tile_n=n, tile_k=k, order=order)
+            cost = product_cost(gemm, hardware, mapping)
+            assert cost.cycles == walked.cycles(times)
+            assert cost.read_bytes + cost.write_bytes == gemm.count * walked.moved_bytes
+            counted = walked.actions(gemm, array, times)
+            # Half a column on average: half a byte a repetition may be lost.
+            hops = counted.pop("link_bits")
+            assert hops - 8 * gemm.count < cost.actions["link_bits"] <= hops
+            assert {name: cost.actions[name] for name in counted} == counted
 
 
 def test_the_problems_reach_every_kind_and_the_buffers_bite():

@@ -1,6 +1,7 @@
-"""A recipe laid over a training graph: which operand of which operator is pruned, what stays dense and why, what it costs.
+"""A recipe laid over a training graph: what is pruned, what stays dense and why, what it costs.
 
-Pure declarations: no weights, no torch. The masks themselves are made by training; here only their shape and price count.
+Pure declarations: no weights, no torch. The masks themselves are made by training; here only their shape and price
+count.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The declaration of a recipe, as its YAML file states it.
 
-A recipe says which operand of which stage carries an N:M pattern, which operators stay dense, and what work the masks cost. The
-ratio itself is chosen a run; ``layers`` may give some operators their own.
+A recipe says which operand of which stage carries an N:M pattern, which operators stay dense, and what work the
+masks cost. The ratio itself is chosen a run; ``layers`` may give some operators their own.
 """
 
 from __future__ import annotations
