@@ -100,7 +100,8 @@ class Gemm:
         """S: accumulations an output."""
         if self.compressed is None:
             return self.k
-        return self.k // self.channels * self.pattern.kept_of(self.channels)
+        channels = self.channels if self.tap_axis == "k" else self.k
+        return self.k // channels * self.pattern.kept_of(channels)
 
     @property
     def issued_macs(self) -> int:

@@ -108,11 +108,15 @@ def array_mappings(
         offered = ", ".join(engine.patterns) or "dense only"
         raise MappingError(f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}")
     wanted = tuple(d for d in engine.dataflows if dataflows is None or d in dataflows)
+    if not wanted:
+        asked, offered = ", ".join(dataflows or ()), ", ".join(engine.dataflows)
+        raise MappingError(f"{gemm.name}: got dataflow {asked}, need one that the tensor engine has: {offered}")
     found = tuple(itertools.chain.from_iterable(_of_dataflow(engine, gemm, dataflow) for dataflow in wanted))
     if not found:
         raise MappingError(
             f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select "
-            f"for it; this engine offers {', '.join(wanted) or 'none of those asked for'}"
+            f"for it and a register_depth that holds a group; this engine offers {', '.join(wanted)} "
+            f"with register_depth {engine.register_depth}"
         )
     return found
 

@@ -68,9 +68,10 @@ def best_mapping(
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
-    sides = list(_sides(gemm, hardware, objective, array_mappings(hardware.tensor_engine, gemm, dataflows)))
+    mappings = array_mappings(hardware.tensor_engine, gemm, dataflows)
+    sides = list(_sides(gemm, hardware, objective, mappings))
     if not sides:
-        raise MappingError(_no_tile_fits(gemm, hardware))
+        raise MappingError(_no_tile_fits(gemm, hardware, mappings[0].west))
     values = np.concatenate([side.values for side in sides])
     legal = int(np.isfinite(values).sum())
     first = np.argpartition(values, min(_FIRST_BATCH, legal) - 1)[: min(_FIRST_BATCH, legal)]
@@ -214,11 +215,13 @@ def _best_of(side: _Side, own: IntArray) -> _Best:
     )
 
 
-def _no_tile_fits(gemm: Gemm, hardware: Hardware) -> str:
+def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> str:
     grid, buffers = TileGrid.ladder(gemm, hardware), hardware.buffers
+    held = (grid.a_held_bytes, grid.b_held_bytes)
+    in_west, in_north = held if west == "a" else held[::-1]
     least = {
-        "west": (int(2 * grid.a_held_bytes[:, 0, 0].min()), buffers.west.capacity_bytes),
-        "north": (int(2 * grid.b_held_bytes[:, 0, 0].min()), buffers.north.capacity_bytes),
+        "west": (int(2 * in_west[:, 0, 0].min()), buffers.west.capacity_bytes),
+        "north": (int(2 * in_north[:, 0, 0].min()), buffers.north.capacity_bytes),
         "output": (int(2 * grid.sum_bytes[:, 0, 0].min()), buffers.output.capacity_bytes),
     }
     short = [
