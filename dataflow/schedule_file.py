@@ -1,8 +1,9 @@
 """Schedules as JSON files: the decisions of one step, readable, versioned, replayed against the same inputs.
 
-A file holds what a schedule was made for (by name) and the mapping of every product; times are not saved, since the engines make
-them again. A replayed schedule differs from the one that was searched only in the number of candidates: nothing is searched.
-Sizes of products are checked against the graph; a mapping may be edited by hand, as long as the design can do it.
+A file holds what a schedule was made for (by name) and the mapping of every product; times are not saved, since the
+engines make them again. A replayed schedule differs from the one that was searched only in the number of candidates:
+nothing is searched. Sizes of products are checked against the graph; a mapping may be edited by hand, as long as the
+design can do it.
 """
 
 from __future__ import annotations
