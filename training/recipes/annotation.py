@@ -171,23 +171,33 @@ class _Exceptions:
 def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) -> Iterable[WeightCopies]:
     """What each pruned weight leaves behind. Without pre-generation every stage reads the dense copy."""
     search = recipe.mask_search.passes / recipe.mask_search.every_steps
-    users: dict[str, list[Operator]] = {}
-    for operator in graph.products:
-        if operator.parameter is not None and operator.stage in (Stage.FORWARD, Stage.BACKWARD):
-            users.setdefault(operator.parameter, []).append(operator)
-    for parameter, operators in users.items():
+    for parameter, readers in _readers(graph).items():
         pruned = [
             (operator.stage, prunings[operator.name])
-            for operator in operators
+            for operator in readers
             if operator.name in prunings and prunings[operator.name].operand == "weight"
         ]
         if not pruned:
             continue
-        made = {stage: pruning.pattern for stage, pruning in pruned if not pruning.reduced_on_load}
+        streams = [(stage, pruning.pattern) for stage, pruning in pruned if not pruning.reduced_on_load]
         yield WeightCopies(
             parameter=parameter,
-            dense=len(made) < len({operator.stage for operator in operators}),
-            compressed=tuple(made.values()),
+            dense=len(streams) < len(readers),
+            compressed=tuple(pattern for _, pattern in dict.fromkeys(streams)),
             search_passes=search,
-            reads_mask=recipe.decay is not None,
+            reads_mask=recipe.decay is not None and _MASK_STAGE[recipe.decay.mask] in (stage for stage, _ in pruned),
         )
+
+
+_MASK_STAGE = {"forward": Stage.FORWARD, "backward": Stage.BACKWARD}
+
+
+def _readers(graph: TrainingGraph) -> dict[str, list[Operator]]:
+    """Operators that read each weight in FF and BP: products, and whatever gathers or copies from it."""
+    found: dict[str, list[Operator]] = {}
+    for operator in graph.operators:
+        if operator.stage in (Stage.FORWARD, Stage.BACKWARD):
+            for name in (operator.parameter,) if operator.is_product else operator.inputs:
+                if name is not None:
+                    found.setdefault(name, []).append(operator)
+    return found
