@@ -20,4 +20,12 @@ class CaptureError(BisparseError):
 
 
 class MappingError(BisparseError):
-    """No legal mapping exists for a product on this hardware; the message says which limit stands in the way."""
+    """No legal mapping exists for a product on this hardware; the message says which limit stands in the way.
+
+    Attributes:
+        field: the design's field that sets the limit, dotted, or None; whoever knows the file adds its line.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from . import library
 from .complaints import explain, shown
-from .errors import ConfigError
+from .errors import ConfigError, MappingError
 from .provenance import Provenance, strip_provenance
 from .strict_yaml import Document, KeyPath, Place, parse
 
@@ -37,12 +37,21 @@ class Loaded(Generic[Model]):
         provenance: what is known of each leaf, by dotted path; what the model fills by default is not there.
         sources: the file itself, then the files that it extends, nearest first.
         sha256: of the resolved plain data, so that two files that say the same have the same hash.
+        document: the resolved plain data, with the place of every value.
     """
 
     model: Model
     provenance: Mapping[str, Provenance]
     sources: tuple[Path, ...]
     sha256: str
+    document: Document
+
+    def placed(self, error: MappingError) -> MappingError:
+        """The error with the file and line of the field that set the limit, if it is known and stands in a file."""
+        path = tuple((error.field or "").split("."))
+        if path not in self.document.places:
+            return error
+        return MappingError(f"{self.document.place_of(path)}: {error}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +87,7 @@ def load_annotated(path_or_name: str | Path, model: type[Model], kind: str) -> L
         provenance=resolved.provenance,
         sources=resolved.sources,
         sha256=library.content_hash(resolved.document.data),
+        document=resolved.document,
     )
 
 

@@ -106,11 +106,17 @@ def array_mappings(
     """
     if not engine.supports(gemm.pattern):
         offered = ", ".join(engine.patterns) or "dense only"
-        raise MappingError(f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}")
+        raise MappingError(
+            f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}",
+            field="tensor_engine.patterns",
+        )
     wanted = tuple(d for d in engine.dataflows if dataflows is None or d in dataflows)
     if not wanted:
         asked, offered = ", ".join(dataflows or ()), ", ".join(engine.dataflows)
-        raise MappingError(f"{gemm.name}: got dataflow {asked}, need one that the tensor engine has: {offered}")
+        raise MappingError(
+            f"{gemm.name}: got dataflow {asked}, need one that the tensor engine has: {offered}",
+            field="tensor_engine.dataflows",
+        )
     found = tuple(itertools.chain.from_iterable(_of_dataflow(engine, gemm, dataflow) for dataflow in wanted))
     if not found:
         raise MappingError(

@@ -100,7 +100,8 @@ def _check_groups(pruned: PrunedGraph, hardware: Hardware) -> None:
         if pruning.pattern.group > largest:
             raise MappingError(
                 f"{name}: got groups of {pruning.pattern.group}, need at most {largest} "
-                f"(reduction_engine.largest_group of {hardware.name})"
+                f"(reduction_engine.largest_group of {hardware.name})",
+                field="reduction_engine.largest_group",
             )
 
 

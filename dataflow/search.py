@@ -71,7 +71,7 @@ def best_mapping(
     mappings = array_mappings(hardware.tensor_engine, gemm, dataflows)
     sides = list(_sides(gemm, hardware, objective, mappings))
     if not sides:
-        raise MappingError(_no_tile_fits(gemm, hardware, mappings[0].west))
+        raise _no_tile_fits(gemm, hardware, mappings[0].west)
     values = np.concatenate([side.values for side in sides])
     legal = int(np.isfinite(values).sum())
     first = np.argpartition(values, min(_FIRST_BATCH, legal) - 1)[: min(_FIRST_BATCH, legal)]
@@ -215,7 +215,7 @@ def _best_of(side: _Side, own: IntArray) -> _Best:
     )
 
 
-def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> str:
+def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> MappingError:
     grid, buffers = TileGrid.ladder(gemm, hardware), hardware.buffers
     held = (grid.a_held_bytes, grid.b_held_bytes)
     in_west, in_north = held if west == "a" else held[::-1]
@@ -224,10 +224,14 @@ def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> str:
         "north": (int(2 * in_north[:, 0, 0].min()), buffers.north.capacity_bytes),
         "output": (int(2 * grid.sum_bytes[:, 0, 0].min()), buffers.output.capacity_bytes),
     }
-    short = [
-        f"buffers.{name}.capacity_bytes: got {have}, need at least {need}"
+    short = {
+        f"buffers.{name}.capacity_bytes": f"got {have}, need at least {need}"
         for name, (need, have) in least.items()
         if need > have
-    ]
-    reason = "; ".join(short) or "buffers too small for the smallest tile of all three operands together"
-    return f"{hardware.name}: no tile of {gemm.name} fits: {reason}; try a larger buffer"
+    }
+    told = "; ".join(f"{field}: {reason}" for field, reason in short.items())
+    reason = told or "buffers too small for the smallest tile of all three operands together"
+    return MappingError(
+        f"{hardware.name}: no tile of {gemm.name} fits: {reason}; try a larger buffer",
+        field=next(iter(short), "buffers"),
+    )

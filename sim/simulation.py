@@ -9,7 +9,7 @@ from functools import cached_property
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, load_energy_table
 from ..accel.specification import Dataflow, Hardware
-from ..configs.errors import ConfigError
+from ..configs.errors import ConfigError, MappingError
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..dataflow.mapping import Mapping
@@ -108,6 +108,7 @@ class Simulator:
         Raises:
             MappingError: a product has no legal mapping on this design.
         """
+        self._check_pattern(recipe, pattern)
         options, policy = self.options, self.hardware.model.policy
         pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
         overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
@@ -115,7 +116,22 @@ class Simulator:
         mapper = self._mapper
         if decisions:
             mapper = Mapper(hardware=mapper.hardware, objective=mapper.objective, decisions=decisions)
-        return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
+        try:
+            return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
+        except MappingError as error:
+            raise self.hardware.placed(error) from None
+
+    def _check_pattern(self, recipe: Recipe, pattern: Pattern) -> None:
+        """Refuse a pattern that the design lacks, even where no operator could take it: that would look like no gain."""
+        hardware = self.hardware.model
+        if recipe.prunes and not hardware.tensor_engine.supports(pattern):
+            offered = ", ".join(hardware.tensor_engine.patterns) or "dense only"
+            raise self.hardware.placed(
+                MappingError(
+                    f"sparsity: got {pattern}, need one that {hardware.name} has: {offered}",
+                    field="tensor_engine.patterns",
+                )
+            )
 
     @cached_property
     def _dense(self) -> StepReport:
