@@ -122,7 +122,7 @@ class Simulator:
             raise self.hardware.placed(error) from None
 
     def _check_pattern(self, recipe: Recipe, pattern: Pattern) -> None:
-        """Refuse a pattern that the design lacks, even where no operator could take it: that would look like no gain."""
+        """Refuse a pattern that the design lacks, even where no operator could take it: it would look like no gain."""
         hardware = self.hardware.model
         if recipe.prunes and not hardware.tensor_engine.supports(pattern):
             offered = ", ".join(hardware.tensor_engine.patterns) or "dense only"
@@ -184,6 +184,7 @@ class Simulator:
             by_stage=sparse.by_stage,
             by_engine=sparse.by_engine,
             by_scope=_scopes(sparse, dense),
+            breakdown=sparse.breakdown,
             stalls=sparse.causes,
             energy_by_component=sparse.energy_by_component,
             candidates=sparse.candidates,
