@@ -1,0 +1,84 @@
+"""``report.md``: the answer and the main tables, compact, for an issue, a chat or a README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..sim.results import SimulationResult
+from . import operator_list, tables
+from .answer import answer, comparison, fastest, is_dense, labels, workload_name
+from .ladder import ladder
+from .provenance import status_words
+from .tables import Table
+
+
+def markdown(results: Sequence[SimulationResult], *, command: str) -> str:
+    """The report as Markdown.
+
+    Args:
+        results: one, or several to stand side by side.
+        command: what a reader types to repeat the run.
+    """
+    return "\n".join(_lines(results, command)) + "\n"
+
+
+def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
+    names = labels(results)
+    best = fastest(results)
+    if len(results) == 1:
+        yield from (
+            f"# {_escaped(names[0])}: {_escaped(workload_name(results[0]))}",
+            "",
+            _escaped(answer(results[0])),
+            "",
+        )
+    else:
+        yield from (f"# {_escaped(workload_name(results[0]))}: {len(results)} runs compared", "")
+        yield from (_escaped(comparison(results)), "")
+        yield from _table(tables.comparison_table(results))
+        yield from (f"## {_escaped(names[best])} in detail", "", _escaped(answer(results[best])), "")
+    yield from _detail(results[best])
+    yield from ("## What it rests on", "", f"{status_words(results)} parameters; `result.json` lists each.", "")
+    yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
+    yield from _table(tables.inputs_table(results))
+    yield (
+        "Cycles are of the design's one clock. "
+        "Utilisation is useful MACs / (rows x columns x cycles); skipped ones never count. "
+        "The `gemm` scope is the tensor engine with its waits, `step` is everything. An energy ratio below 1 saves."
+    )
+
+
+def _detail(result: SimulationResult) -> Iterator[str]:
+    if result.unknown_operators:
+        listed = ", ".join(f"`{name}`" for name in result.unknown_operators)
+        yield from (f"> **Priced as a generic pass, for want of a formula:** {listed}", "")
+    yield from _table(tables.settings_table(result))
+    yield from ("### Time by stage", "", *_table(tables.stage_table(result)))
+    yield from ("### Time by engine", "", *_table(tables.engine_table(result)))
+    if not is_dense(result) and result.flop_bound_speedup > 1:
+        yield from ("### From the FLOP bound to the prediction", "", *_table(tables.ladder_table(ladder(result))))
+    yield from ("### Where the cycles went", "", *_table(tables.cause_table(result)))
+    saved = operator_list.saved_most(result)
+    if saved:
+        yield from ("### Operators that changed most", "", *_table(saved))
+    yield from ("### Operators that take most time", "", *_table(operator_list.cost_most(result)))
+    yield from ("### DRAM traffic", "", *_table(tables.traffic_table(result)))
+    yield from ("### Energy by component", "", *_table(tables.energy_table(result)))
+
+
+def _table(content: Table) -> Iterator[str]:
+    yield _row(content.headings)
+    yield _row([":--" if position in content.words else "--:" for position in range(len(content.headings))])
+    for row in content.rows:
+        yield _row([_escaped(cell.text) for cell in row])
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(text: str) -> str:
+    for mark in ("\\", "|", "<", "*", "`", "_"):
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("\n", " ")

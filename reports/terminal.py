@@ -1,0 +1,118 @@
+"""The answer for a terminal: plain text, at most 80 columns wide, fit for a pipe."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from ..sim.results import STAGES, SimulationResult
+from .answer import answer, comparison, is_dense, labels
+from .provenance import status_words
+from .quantities import byte_count, count, cycles, joules, percent, seconds, times
+
+WIDTH = 80
+
+
+def text_summary(results: Sequence[SimulationResult]) -> str:
+    """What the run found, in a screen of text.
+
+    Args:
+        results: one, or several to stand side by side.
+
+    Returns:
+        Lines of at most 80 characters, names permitting.
+    """
+    lines = _one(results[0]) if len(results) == 1 else _several(results)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _one(result: SimulationResult) -> Iterator[str]:
+    yield from _wrapped(answer(result))
+    yield ""
+    yield from _aligned(_figures(result))
+    yield ""
+    yield from _aligned(_stages(result))
+    yield ""
+    yield from _footnotes([result])
+
+
+def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
+    yield from _wrapped(comparison(results))
+    yield ""
+    rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "array"]]
+    rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "used"])
+    for name, result in zip(labels(results), results, strict=True):
+        step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+        rows.append(
+            [
+                name,
+                seconds(result.step_seconds),
+                times(step.speedup_vs_dense),
+                times(gemm.speedup_vs_dense),
+                times(result.flop_bound_speedup),
+                joules(result.energy_joules),
+                times(step.energy_ratio_vs_dense),
+                percent(result.array_utilisation),
+            ]
+        )
+    yield from _aligned(rows)
+    yield ""
+    yield from _footnotes(results)
+
+
+def _figures(result: SimulationResult) -> list[list[str]]:
+    dense, step, gemm = result.dense, result.by_scope["step"], result.by_scope["gemm"]
+    traffic = result.dram_read_bytes + result.dram_write_bytes
+    rows = [
+        [
+            "step time",
+            seconds(dense.step_seconds),
+            seconds(result.step_seconds),
+            f"{times(step.speedup_vs_dense)} speedup",
+        ],
+        ["step cycles", cycles(dense.total_cycles), cycles(result.total_cycles), ""],
+        ["  matrix products", "", cycles(gemm.total_cycles), f"{times(gemm.speedup_vs_dense)} speedup"],
+        ["FLOP bound", "", "", f"{times(result.flop_bound_speedup)} speedup"],
+        [
+            "energy",
+            joules(dense.energy_joules),
+            joules(result.energy_joules),
+            f"{times(step.energy_ratio_vs_dense)} of dense",
+        ],
+        ["  matrix products", "", joules(gemm.energy_joules), f"{times(gemm.energy_ratio_vs_dense)} of dense"],
+        ["DRAM traffic", byte_count(dense.dram_read_bytes + dense.dram_write_bytes), byte_count(traffic), ""],
+        ["array utilisation", percent(dense.array_utilisation), percent(result.array_utilisation), ""],
+    ]
+    if is_dense(result):
+        return [[row[0], row[2]] for row in rows if row[2]]
+    return [["", "dense", "this run", ""], *rows]
+
+
+def _stages(result: SimulationResult) -> list[list[str]]:
+    seen = [stage for stage in STAGES if result.by_stage.get(stage) or result.dense.by_stage.get(stage)]
+    rows = [["exposed cycles", *seen]]
+    if not is_dense(result):
+        rows.append(["dense", *(count(result.dense.by_stage.get(stage, 0)) for stage in seen)])
+    return [*rows, ["this run", *(count(result.by_stage.get(stage, 0)) for stage in seen)]]
+
+
+def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
+    unknown = sorted({name for result in results for name in result.unknown_operators})
+    if unknown:
+        listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        yield from _wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")
+    counts = status_words(results)
+    note = f"Rests on {counts} parameters. " if counts else ""
+    yield from _wrapped(f"{note}gemm: tensor engine with its waits; step: everything. Energy ratio below 1 saves.")
+
+
+def _wrapped(text: str) -> list[str]:
+    # A name broken at its hyphen cannot be searched for.
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        first = row[0].ljust(widths[0])
+        yield "  ".join([first, *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
