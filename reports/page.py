@@ -1,0 +1,245 @@
+"""The HTML report: one file that needs no network, the answer first.
+
+Jinja2 renders the words and tables, ``figures`` gives the pictures as data, and plotly's own JavaScript, taken from the
+installed plotly package, draws them in the reader's browser.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..configs.errors import ConfigError
+from ..sim.results import SCHEMA_VERSION, SimulationResult
+from . import figures, operator_list, provenance, tables
+from .answer import answer, comparison, dense_among, fastest, is_dense, labels, workload_name
+from .ladder import CAUSE_WORDS, ladder
+from .quantities import byte_count, cycles, joules, percent, seconds, times
+from .roofline import undrawn
+from .roofline_figure import roofline_figure
+
+TEMPLATES = Path(__file__).parent / "templates"
+_PLOTLY_MARK = "/*plotly*/"
+
+
+def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
+    """The report as UTF-8 HTML.
+
+    Args:
+        results: one, or several to stand side by side.
+        command: what a reader types to repeat the run.
+    """
+    names = labels(results)
+    panels = [
+        _panel(position, name, result, results)
+        for position, (name, result) in enumerate(zip(names, results, strict=True))
+    ]
+    drawings = {panel["key"]: panel.pop("figures") for panel in panels}
+    if len(results) > 1:
+        drawings["comparison"] = {
+            "speedup": figures.speedup_figure(names, results),
+            "energy": figures.energy_ratio_figure(names, results),
+        }
+    html = (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            title=_title(names, results),
+            answer=comparison(results) if len(results) > 1 else answer(results[0]),
+            panels=panels,
+            chosen=fastest(results),
+            comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
+            assumptions=provenance.by_group(results),
+            statuses=provenance.statuses(results),
+            inputs_table=tables.inputs_table(results),
+            command=command,
+            schema_version=SCHEMA_VERSION,
+            bisparse_version=results[0].bisparse_version,
+            figures_json=_json(drawings),
+            columns_json=_json(operator_list.COLUMNS),
+            plotly_mark=_PLOTLY_MARK,
+        )
+    )
+    # The library is five megabytes: joined as bytes, not passed through the template.
+    before, after = html.split(_PLOTLY_MARK)
+    return b"".join((before.encode(), _plotly(), after.encode()))
+
+
+def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
+    network = workload_name(results[0])
+    return f"{names[0]}: {network}" if len(results) == 1 else f"{network}: {len(results)} runs compared"
+
+
+def _panel(position: int, name: str, result: SimulationResult, results: Sequence[SimulationResult]) -> dict[str, Any]:
+    dense_run = is_dense(result)
+    rungs = () if dense_run or result.flop_bound_speedup <= 1 else ladder(result)
+    baseline = dense_among(result, results)
+    return {
+        "key": f"run{position}",
+        "name": name,
+        "answer": answer(result),
+        "dense_run": dense_run,
+        "highlights": _highlights(result),
+        "unknown": result.unknown_operators,
+        "settings": tables.settings_table(result),
+        "stages": tables.stage_table(result),
+        "engines": tables.engine_table(result),
+        "breakdown": tables.breakdown_table(result),
+        "ladder": tables.ladder_table(rungs) if rungs else None,
+        "causes": tables.cause_table(result),
+        "saved_most": operator_list.saved_most(result),
+        "cost_most": operator_list.cost_most(result),
+        "operators": len(result.rows),
+        "operators_json": _json(operator_list.all_operators(result)),
+        "undrawn": undrawn(result),
+        "has_dense_points": baseline is not None and baseline is not result,
+        "traffic": tables.traffic_table(result),
+        "ports": tables.port_table(result),
+        "energy": tables.energy_table(result),
+        "mappings": tables.mapping_table(result),
+        "candidates": result.candidates,
+        "figures": _figures(result, name, rungs, baseline),
+    }
+
+
+def _figures(
+    result: SimulationResult, name: str, rungs: Sequence[Any], baseline: SimulationResult | None
+) -> dict[str, figures.Figure]:
+    dense_run = is_dense(result)
+
+    def pair(
+        words: dict[str, str], dense: dict[str, Any], own: dict[str, Any], quantity: str, unit: str
+    ) -> figures.Figure:
+        seen = [key for key in words if dense.get(key) or own.get(key)]
+        first, second = figures.pooled(
+            {words[key]: dense.get(key, 0) for key in seen}, {words[key]: own.get(key, 0) for key in seen}
+        )
+        return figures.paired_bars(
+            first, None if dense_run else second, quantity=quantity, unit=unit, names=("dense", name)
+        )
+
+    dense = result.dense
+    parts = sorted(dense.energy_by_component, key=lambda part: -dense.energy_by_component[part])
+    parts += [part for part in result.energy_by_component if part not in parts]
+    drawn = {
+        "stages": pair(tables.STAGE_WORDS, dense.by_stage, result.by_stage, "exposed time", "cycles"),
+        "engines": pair(tables.ENGINE_WORDS, dense.by_engine, result.by_engine, "busy time", "cycles"),
+        "causes": pair(CAUSE_WORDS, dense.stalls, result.stalls, "time of the step", "cycles"),
+        "energy": pair(
+            {part: part for part in parts}, dense.energy_by_component, result.energy_by_component, "energy", "J"
+        ),
+        "traffic": _traffic_figure(result),
+        "roofline": roofline_figure(result, baseline if baseline is not result else None),
+    }
+    if rungs:
+        drawn["ladder"] = figures.ladder_figure(rungs)
+    return drawn
+
+
+def _traffic_figure(result: SimulationResult) -> figures.Figure:
+    read = dict.fromkeys(tables.STAGE_WORDS, 0)
+    written = dict.fromkeys(tables.STAGE_WORDS, 0)
+    for row in result.rows:
+        # A row of vector work names the stage it serves; the page counts it with the vector work.
+        stage = "vector" if row.engine == "vector" else row.stage
+        read[stage] += row.dram_read_bytes
+        written[stage] += row.dram_write_bytes
+    seen = [stage for stage in read if read[stage] or written[stage]]
+    parts = {
+        "read": {tables.STAGE_WORDS[stage]: read[stage] for stage in seen},
+        "written": {tables.STAGE_WORDS[stage]: written[stage] for stage in seen},
+    }
+    own = figures.DENSE if is_dense(result) else figures.SPARSE
+    return figures.stacked_bars(parts, quantity="DRAM traffic", unit="B", colours=(own, "@pale"))
+
+
+def _highlights(result: SimulationResult) -> list[dict[str, str]]:
+    """The big numbers: each with what it is and what stands beside it."""
+    step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+    time = {
+        "value": seconds(result.step_seconds),
+        "name": "a step",
+        "beside": cycles(result.total_cycles),
+    }
+    energy = {"value": joules(result.energy_joules), "name": "energy of a step", "beside": ""}
+    utilisation = {
+        "value": percent(result.array_utilisation),
+        "name": "array utilisation",
+        "beside": "of the tensor engine's cycles",
+    }
+    traffic = {
+        "value": byte_count(result.dram_read_bytes + result.dram_write_bytes),
+        "name": "DRAM traffic",
+        "beside": "",
+    }
+    if is_dense(result):
+        return [time, energy, utilisation, traffic]
+    time["beside"] = f"dense {seconds(result.dense.step_seconds)}"
+    energy["beside"] = f"dense {joules(result.dense.energy_joules)}"
+    utilisation["beside"] = f"dense {percent(result.dense.array_utilisation)}"
+    traffic["beside"] = f"dense {byte_count(result.dense.dram_read_bytes + result.dense.dram_write_bytes)}"
+    return [
+        {
+            "value": times(step.speedup_vs_dense),
+            "name": "speedup, whole step",
+            "beside": f"FLOP bound {times(result.flop_bound_speedup)}",
+            "lead": "lead",
+        },
+        {
+            "value": times(step.energy_ratio_vs_dense),
+            "name": "energy ratio, whole step",
+            "beside": "below 1 saves",
+            "lead": "lead",
+        },
+        {
+            "value": times(gemm.speedup_vs_dense),
+            "name": "speedup, matrix products",
+            "beside": f"FLOP bound {times(result.flop_bound_speedup)}",
+        },
+        {
+            "value": times(gemm.energy_ratio_vs_dense),
+            "name": "energy ratio, matrix products",
+            "beside": "below 1 saves",
+        },
+        time,
+        energy,
+        utilisation,
+        traffic,
+    ]
+
+
+def _json(value: Any) -> str:
+    # Inside a script element only these characters could end it or begin a comment.
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+@cache
+def _environment() -> Any:
+    # Imported here: a run that writes no page does not wait for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _plotly() -> bytes:
+    # Found without importing plotly, which would take longer than the rest of the page.
+    found = importlib.util.find_spec("plotly")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        library = Path(folder) / "package_data" / "plotly.min.js"
+        if library.is_file():
+            return library.read_bytes()
+    raise ConfigError(
+        "report.html: got no plotly.min.js, need the plotly package; try pip install --force-reinstall plotly"
+    )
