@@ -63,6 +63,7 @@ class OperatorResult:
         dram_write_bytes: written to DRAM.
         buffer_bytes: through the array's three ports, by side.
         energy_joules: dynamic energy, static share by exposed time added.
+        energy_by_component: those joules by component.
         mapping: the tensor engine's mapping, readable, or empty.
         candidates: legal mappings considered.
         limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``, ``vector``,
@@ -89,11 +90,32 @@ class OperatorResult:
     dram_write_bytes: int = 0
     buffer_bytes: dict[str, int] = field(default_factory=dict)
     energy_joules: float = 0.0
+    energy_by_component: dict[str, float] = field(default_factory=dict)
     mapping: str = ""
     candidates: int = 0
     limit: str = ""
     dense_cycles: int | None = None
     dense_energy_joules: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """The sum of the rows of one stage on one engine; fields as in ``OperatorResult``."""
+
+    stage: str
+    engine: Engine
+    operators: int
+    cycles: int
+    hidden_cycles: int
+    causes: dict[str, int]
+    useful_macs: int
+    issued_macs: int
+    array_utilisation: float
+    dram_read_bytes: int
+    dram_write_bytes: int
+    buffer_bytes: dict[str, int]
+    energy_joules: float
+    energy_by_component: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +193,7 @@ class SimulationResult:
         by_engine: busy cycles by engine (``tensor``, ``vector``, ``update``, ``reduction``, ``dram``), hidden work
             included.
         by_scope: ``gemm`` and ``step``.
+        breakdown: every figure of the rows, summed by stage and engine.
         stalls: cycles of the tensor engine by cause, summing to the total.
         energy_by_component: joules.
         candidates: mappings considered: in all, and the fewest for one product.
@@ -205,6 +228,7 @@ class SimulationResult:
     by_stage: dict[str, int]
     by_engine: dict[str, int]
     by_scope: dict[str, ScopeResult]
+    breakdown: tuple[Breakdown, ...]
     stalls: dict[str, int]
     energy_by_component: dict[str, float]
     candidates: dict[str, int]
@@ -234,6 +258,7 @@ class SimulationResult:
         fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
         fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
+        fields["breakdown"] = tuple(Breakdown(**value) for value in fields["breakdown"])
         fields["unknown_operators"] = tuple(fields["unknown_operators"])
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..accel.energy import Actions, EnergyModel
+from ..accel.energy import COMPONENTS, Actions, EnergyModel
 from ..dataflow.actions import merge
 from ..dataflow.schedule import Schedule, VectorWork
 from .analytic import StepTime, TensorTime, UpdateTime, VectorTime
-from .results import CYCLE_CAUSES, STAGES, OperatorResult
+from .results import CYCLE_CAUSES, STAGES, Breakdown, Engine, OperatorResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,11 @@ class StepReport:
         for update in self.step.updates:
             yield self._update_row(update)
 
-    def _static_joules(self, cycles: int) -> float:
-        return self.energy.static_watts * cycles / self.schedule.hardware.clock_hz
+    def _priced(self, row: OperatorResult, actions: Actions) -> OperatorResult:
+        """The row with its energy: the actions, and static power for the cycles that it exposes."""
+        seconds = row.cycles / self.schedule.hardware.clock_hz
+        joules = {name: each for name, each in self.energy.by_component(actions, seconds).items() if each}
+        return replace(row, energy_joules=sum(joules.values()), energy_by_component=joules)
 
     def _tensor_row(self, time: TensorTime) -> OperatorResult:
         work, pruned = time.work, self.schedule.pruned
@@ -65,7 +68,7 @@ class StepReport:
         limit = longest.limit if longest is not None else "dram"
         if time.cycles > time.product_cycles:
             limit = "vector" if time.vector_cycles == time.cycles else "dram"
-        return OperatorResult(
+        row = OperatorResult(
             name=work.operator,
             module=work.module,
             kind=work.kind,
@@ -82,26 +85,25 @@ class StepReport:
             dram_read_bytes=sum(cost.read_bytes for cost in time.costs),
             dram_write_bytes=sum(cost.write_bytes for cost in time.costs),
             buffer_bytes=merge(*(cost.port_bytes for cost in time.costs)),
-            energy_joules=self.energy.dynamic_joules(actions) + self._static_joules(time.cycles),
             mapping="; ".join(dict.fromkeys(str(product.mapping) for product in work.products)),
             candidates=sum(product.candidates for product in work.products),
             limit=limit,
         )
+        return self._priced(row, actions)
 
     def _vector_row(self, time: VectorTime) -> OperatorResult:
-        row = self._fused_row(time.work.head)
-        return replace(
-            row,
+        row = replace(
+            self._fused_row(time.work.head),
             cycles=time.cycles,
             hidden_cycles=0,
             causes={"dependence": time.cycles},
-            energy_joules=row.energy_joules + self._static_joules(time.cycles),
             limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
         )
+        return self._priced(row, _vector_actions(time.work.head))
 
     def _fused_row(self, work: VectorWork) -> OperatorResult:
         lanes = self.schedule.hardware.vector_engine.lanes
-        return OperatorResult(
+        row = OperatorResult(
             name=work.operator,
             module=work.module,
             kind=work.kind,
@@ -110,15 +112,15 @@ class StepReport:
             hidden_cycles=-int(-work.lane_operations // lanes),
             dram_read_bytes=work.read_bytes,
             dram_write_bytes=work.write_bytes,
-            energy_joules=self.energy.dynamic_joules(_vector_actions(work)),
             limit="fused",
         )
+        return self._priced(row, _vector_actions(work))
 
     def _update_row(self, time: UpdateTime) -> OperatorResult:
         work = time.work
         cycles = time.exposed_update + time.exposed_reduction
         pace = {"dram": time.dram_cycles, "update": time.update_cycles, "reduction": time.reduction_cycles}
-        return OperatorResult(
+        row = OperatorResult(
             name=work.operator,
             module=work.module,
             kind="parameter_update",
@@ -134,9 +136,9 @@ class StepReport:
             },
             dram_read_bytes=work.read_bytes,
             dram_write_bytes=work.write_bytes,
-            energy_joules=self.energy.dynamic_joules(_update_actions(time)) + self._static_joules(cycles),
             limit=max(pace, key=lambda name: pace[name]),
         )
+        return self._priced(row, _update_actions(time))
 
     def rows_beside(self, dense: StepReport) -> tuple[OperatorResult, ...]:
         """The rows, each with the dense step's figures of the same operator."""
@@ -199,21 +201,14 @@ class StepReport:
     def gemm_energy_joules(self) -> float:
         """Energy of the products alone, with static power for their time."""
         actions = merge(*(cost.actions for time in self._tensor_times for cost in time.costs))
-        return float(self.energy.dynamic_joules(actions)) + self._static_joules(self.gemm_cycles)
+        seconds = self.gemm_cycles / self.schedule.hardware.clock_hz
+        return sum(self.energy.by_component(actions, seconds).values())
 
     @cached_property
     def energy_by_component(self) -> dict[str, float]:
         """Joules by component."""
-        counts: list[Actions] = [cost.actions for time in self._tensor_times for cost in time.costs]
-        counts += [_vector_actions(work) for work in self._vector_works()]
-        counts += [_update_actions(update) for update in self.step.updates]
-        return self.energy.by_component(merge(*counts), self.seconds)
-
-    def _vector_works(self) -> Iterator[VectorWork]:
-        for time in self.step.works:
-            if isinstance(time, VectorTime):
-                yield time.work.head
-            yield from time.work.fused.works
+        joules = merge(*(row.energy_by_component for row in self.rows))
+        return {name: joules.get(name, 0.0) for name in COMPONENTS}
 
     @property
     def energy_joules(self) -> float:
@@ -252,6 +247,34 @@ class StepReport:
         cycles = sum(row.cycles for row in rows)
         done = sum(min(row.useful_macs, row.issued_macs) for row in rows)
         return done / (self.schedule.hardware.peak_macs_per_cycle * cycles) if cycles else 0.0
+
+    @cached_property
+    def breakdown(self) -> tuple[Breakdown, ...]:
+        """The rows, summed by stage and engine, in the order of their first appearance."""
+        groups: dict[tuple[str, Engine], list[OperatorResult]] = {}
+        for row in self.rows:
+            groups.setdefault((row.stage, row.engine), []).append(row)
+        return tuple(self._sum(stage, engine, rows) for (stage, engine), rows in groups.items())
+
+    def _sum(self, stage: str, engine: Engine, rows: list[OperatorResult]) -> Breakdown:
+        cycles = sum(row.cycles for row in rows)
+        kept = sum(min(row.useful_macs, row.issued_macs) for row in rows)
+        return Breakdown(
+            stage=stage,
+            engine=engine,
+            operators=len(rows),
+            cycles=cycles,
+            hidden_cycles=sum(row.hidden_cycles for row in rows),
+            causes=merge(*(row.causes for row in rows)),
+            useful_macs=sum(row.useful_macs for row in rows),
+            issued_macs=sum(row.issued_macs for row in rows),
+            array_utilisation=kept / (self.schedule.hardware.peak_macs_per_cycle * cycles) if cycles else 0.0,
+            dram_read_bytes=sum(row.dram_read_bytes for row in rows),
+            dram_write_bytes=sum(row.dram_write_bytes for row in rows),
+            buffer_bytes=merge(*(row.buffer_bytes for row in rows)),
+            energy_joules=sum(row.energy_joules for row in rows),
+            energy_by_component=merge(*(row.energy_by_component for row in rows)),
+        )
 
     @property
     def candidates(self) -> dict[str, int]:
