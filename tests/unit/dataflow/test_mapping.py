@@ -1,0 +1,155 @@
+"""Which array mappings a design offers, and what it says when it offers none."""
+
+import itertools
+
+import pytest
+from bisparse.accel.specification import load_hardware
+from bisparse.configs.errors import MappingError
+from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.gemm import Gemm
+from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, array_mappings, stationary_group
+from bisparse.dataflow.search import best_mapping
+from bisparse.training.graph import Stage
+
+SAT = load_hardware("sat-vcu1525").model
+
+
+def engine(**fields):
+    return SAT.tensor_engine.model_copy(update=fields)
+
+
+def product(compressed=None, pattern="1:1", **fields):
+    return Gemm(
+        name="conv1:FF",
+        operator="conv1",
+        stage=Stage.FORWARD,
+        compressed=compressed,
+        pattern=Pattern.parse(pattern),
+        **{"m": 64, "n": 64, "k": 64} | fields,
+    )
+
+
+def places(engine_, gemm):
+    return {(mapping.dataflow, mapping.swapped) for mapping in array_mappings(engine_, gemm)}
+
+
+def test_a_dense_product_may_lie_either_way():
+    offered = engine(dataflows=("os", "ws", "is"), swap_operands=True)
+    assert places(offered, product()) == {("os", False), ("os", True), ("ws", False), ("is", False)}
+    assert places(engine(dataflows=("os",), swap_operands=False), product()) == {("os", False)}
+
+
+@pytest.mark.parametrize(
+    ("compressed", "west", "moving", "expected"),
+    [
+        ("b", False, False, {("os", False), ("ws", False)}),
+        ("a", False, False, {("os", True), ("is", False)}),
+        ("b", True, False, {("os", False), ("os", True), ("ws", False)}),
+        ("b", False, True, {("os", False), ("ws", False), ("is", False)}),
+        ("a", True, True, {("os", False), ("os", True), ("ws", False), ("is", False)}),
+    ],
+)
+def test_a_compressed_operand_goes_where_the_processing_elements_select(compressed, west, moving, expected):
+    offered = engine(dataflows=("os", "ws", "is"), swap_operands=True, compressed_west=west, compressed_moving=moving)
+    assert places(offered, product(compressed, "2:8")) == expected
+
+
+def test_interleaves_fill_the_registers_and_no_more():
+    found = array_mappings(engine(dataflows=("os",), swap_operands=False, register_depth=4), product())
+    assert {(each.interleave_m, each.interleave_n) for each in found} == {
+        (m, n) for m, n in itertools.product(range(1, 5), repeat=2) if m * n <= 4
+    }
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    ("compressed", "dataflow", "group"),
+    [("b", "ws", (2, 2)), ("a", "is", (2, 2)), ("a", "ws", (2, 8)), ("b", "is", (2, 8)), (None, "ws", (1, 1))],
+)
+def test_registers_hold_pairs_of_a_stationary_operand_and_groups_beside_a_moving_one(compressed, dataflow, group):
+    gemm = product(compressed, "2:8" if compressed else "1:1")
+    assert stationary_group(gemm, dataflow) == group
+    offered = engine(dataflows=(dataflow,), compressed_moving=True, register_depth=8)
+    most = max(mapping.resident_groups for mapping in array_mappings(offered, gemm))
+    assert most == 8 // group[1]
+
+
+def test_one_slot_a_processing_element_leaves_nothing_to_turn_between():
+    found = array_mappings(engine(dataflows=("ws",), register_depth=3, accumulate_latency=2), product())
+    assert [(each.resident_groups, each.interleave) for each in found] == [(1, 1), (2, 2), (2, 3), (3, 2), (3, 3)]
+
+
+def test_an_adder_longer_than_the_registers_is_interleaved_as_far_as_they_go():
+    found = array_mappings(engine(dataflows=("ws",), register_depth=2, accumulate_latency=4), product())
+    assert [(each.resident_groups, each.interleave) for each in found] == [(1, 1), (2, 2)]
+
+
+def test_the_west_operand_is_a_unless_swapped_or_stationary():
+    assert ArrayMapping(dataflow="os").west == ArrayMapping(dataflow="ws").west == "a"
+    assert ArrayMapping(dataflow="os", swapped=True).west == ArrayMapping(dataflow="is").west == "b"
+
+
+def test_there_are_six_loop_orders():
+    assert sorted(LOOP_ORDERS) == sorted({"".join(order) for order in itertools.permutations("mnk")})
+
+
+def test_a_pattern_that_the_engine_lacks_is_refused():
+    with pytest.raises(MappingError) as refused:
+        array_mappings(engine(patterns=("2:4", "2:8")), product("b", "3:8"))
+    assert str(refused.value) == "conv1:FF: got sparsity 3:8, need one that the tensor engine has: 2:4, 2:8"
+    with pytest.raises(MappingError, match="need one that the tensor engine has: dense only"):
+        array_mappings(engine(patterns=()), product("b", "2:8"))
+
+
+def test_a_dataflow_that_the_engine_lacks_is_refused():
+    with pytest.raises(MappingError) as refused:
+        array_mappings(engine(dataflows=("os", "ws")), product(), ("is",))
+    assert str(refused.value) == "conv1:FF: got dataflow is, need one that the tensor engine has: os, ws"
+
+
+def test_a_compressed_operand_that_no_place_selects_for_is_refused():
+    with pytest.raises(MappingError) as refused:
+        array_mappings(engine(dataflows=("ws",)), product("a", "2:8"))
+    assert str(refused.value) == (
+        "conv1:FF: got operand a compressed 2:8, need a dataflow that can select for it and a register_depth that "
+        "holds a group; this engine offers ws with register_depth 8"
+    )
+
+
+def test_registers_too_few_for_a_group_are_refused():
+    with pytest.raises(
+        MappingError, match="a register_depth that holds a group; this engine offers ws with register_depth 1"
+    ):
+        array_mappings(engine(dataflows=("ws",), register_depth=1), product("b", "2:8"))
+
+
+def with_capacity(**bytes_of):
+    buffers = {
+        side: getattr(SAT.buffers, side).model_copy(update={"capacity_bytes": capacity})
+        for side, capacity in bytes_of.items()
+    }
+    return SAT.model_copy(update={"buffers": SAT.buffers.model_copy(update=buffers)})
+
+
+def test_a_buffer_too_small_for_any_tile_is_named_with_what_it_needs():
+    """The smallest tiles are 32 x 32: 2 KiB of FP16, 4 KiB double buffered; 8 KiB of partial sums."""
+    with pytest.raises(MappingError) as refused:
+        best_mapping(product(), with_capacity(west=4095))
+    assert str(refused.value) == (
+        "sat-vcu1525: no tile of conv1:FF fits: buffers.west.capacity_bytes: got 4095, need at least 4096; "
+        "try a larger buffer"
+    )
+    with pytest.raises(MappingError, match=r"output.capacity_bytes: got 8191, need at least 8192; try"):
+        best_mapping(product(), with_capacity(output=8191))
+
+
+def test_the_need_named_is_that_of_the_operand_on_that_side():
+    """Under IS operand B is in the west: k x n of 8 x 1, where A has 8 x 8."""
+    design = with_capacity(west=1).model_copy(update={"tensor_engine": engine(dataflows=("is",))})
+    with pytest.raises(MappingError, match=r"west.capacity_bytes: got 1, need at least 4; try"):
+        best_mapping(product(m=20, n=1, k=8), design)
+
+
+def test_a_tile_along_k_is_chosen_when_the_whole_depth_does_not_fit():
+    design = with_capacity(west=32 * 64 * 4, north=32 * 32 * 4, output=32 * 32 * 8)
+    assert best_mapping(product(), design).mapping.tile_k == 32
