@@ -1,0 +1,85 @@
+"""The command line: what ``bisparse`` and ``python -m bisparse`` run.
+
+Commands stand in ``bisparse.commands``, a file each; they import what they need when they run, so that ``--help``
+costs only typer. A user's mistake is one line on standard error and exit code 2; an interrupt is exit code 130; a
+traceback is a fault of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from . import __version__
+from .commands import capture, gemm, hardware, recipes, report, step, validate, workloads
+from .configs.errors import BisparseError
+
+app = typer.Typer(
+    name="bisparse",
+    help="What a sparse-training method buys on an accelerator, in cycles, joules and silicon, against dense training.",
+    epilog="Shipped names: bisparse workloads list, bisparse hardware list, bisparse recipes list.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Without markup typer never imports rich, which would double the time of --help.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(step.simulate)
+app.command()(step.compare)
+app.command()(capture.capture)
+app.command()(gemm.gemm)
+app.command()(validate.validate)
+app.command()(report.report)
+app.add_typer(hardware.app, name="hardware")
+app.add_typer(workloads.app, name="workloads")
+app.add_typer(recipes.app, name="recipes")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"bisparse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options of ``bisparse`` itself."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code: 0, 1 (a check failed), 2 (a mistake in the input) or 130.
+
+    Args:
+        arguments: of the command line; the process's own when None.
+    """
+    try:
+        try:
+            app(args=None if arguments is None else list(arguments), prog_name="bisparse")
+        finally:
+            # Here, where it can still be answered for, rather than at exit.
+            sys.stdout.flush()
+    except BisparseError as error:
+        _refuse(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is still in the buffer must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _refuse(f"{where}got {error.strerror or error}, need a file or stream that can be used")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _refuse(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)

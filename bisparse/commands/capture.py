@@ -1,0 +1,91 @@
+"""``bisparse capture``: a torch module's training step as a graph file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..configs.errors import CaptureError
+from .terminal import Progress, note, print_table
+
+if TYPE_CHECKING:
+    from ..training.graph import TrainingGraph
+
+
+def capture(
+    factory: Annotated[
+        str,
+        typer.Argument(metavar="PACKAGE.MODULE:FACTORY", help="A function without arguments that returns a module."),
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            metavar="SHAPE",
+            help="One input without the batch: 3x224x224, or 512:int for indices. Repeat it.",
+        ),
+    ],
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="B", help="Samples, unless a simulation says otherwise.")
+    ] = 32,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--loss",
+            metavar="NAME|PACKAGE.MODULE:FUNCTION",
+            help="cross-entropy, token-cross-entropy, mean, or your own. [by the output's shape]",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="N", help="Of the workload. [the factory's]")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The graph. [NAME.json]")] = None,
+    cached: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")
+    ] = True,
+) -> None:
+    """Capture a torch module as a workload.
+
+    The factory is imported from the working directory or from what is installed; shapes are all that its step sees.
+
+    Example: bisparse capture mymodels.resnet:resnet18 --input 3x224x224 --batch 256 --out resnet18.json
+    """
+    _check_torch()
+    from ..training.capture import GraphCache, capture_factory
+    from ..training.graph_file import save_graph
+    from ..training.input_shape import parse_input_shape
+    from ..training.workloads import capture_source
+
+    shapes = [parse_input_shape(text) for text in inputs]
+    called = name or factory.rpartition(":")[2].rpartition(".")[2] or "captured"
+    with Progress() as progress:
+        progress(f"capturing {factory}", 0, 1)
+        graph = capture_factory(
+            factory,
+            shapes,
+            name=called,
+            default_batch=batch,
+            source=capture_source(factory, shapes, name=called, batch=batch, loss=loss),
+            loss=loss,
+            cache=GraphCache() if cached else None,
+        )
+    target = out or Path(f"{called}.json")
+    save_graph(graph, target)
+    for unknown in graph.unknown:
+        shown = ", ".join("x".join(map(str, shape)) for shape in unknown.shapes)
+        note(f"{unknown.module or graph.name}: got operator {unknown.name} ({shown}), unknown: priced as one pass")
+    _summarise(graph)
+    print(f"graph: {target}")
+
+
+def _check_torch() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise CaptureError('capture: got no torch, need it installed; try pip install "bisparse[torch]"')
+
+
+def _summarise(graph: TrainingGraph) -> None:
+    from .workloads import stage_table
+
+    print_table(stage_table(graph, graph.default_batch), right=(1, 2, 3))

@@ -1,0 +1,117 @@
+"""``bisparse gemm``: one matrix product, or a list of them, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..configs.errors import ConfigError
+from . import options
+from .terminal import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..accel.specification import Hardware
+    from ..configs.schema import Loaded
+    from ..sim.single_product import ProductResult
+
+
+def gemm(
+    product: Annotated[str | None, typer.Argument(metavar="MxNxK", help="C[M, N] = A[M, K] B[K, N].")] = None,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE.csv", help="Columns rows, cols, dataflow, M, N, K and perhaps sparsity."),
+    ] = None,
+    sparsity: Annotated[
+        str | None, typer.Option("--sparsity", metavar="N:M", help="Of the weights, operand B, along K. [dense]")
+    ] = None,
+    dataflow: Annotated[
+        str | None,
+        typer.Option("--dataflow", metavar="os|ws|is|best", help="Among those that the design offers. [best]"),
+    ] = None,
+    hardware: options.HardwareOption = None,
+    as_json: options.Json = False,
+) -> None:
+    """Time one matrix product, nothing else.
+
+    Two times are given. "array" is the tensor engine alone: the whole product as one tile, the best interleave of the
+    dataflow, no memory. "mapped" adds buffers, ports and DRAM: the best tiles and loop order that fit. Utilisation is
+    M x N x (kept K) over rows x cols x cycles: skipped work never counts as done.
+
+    With --from, each row is timed on the design's array made rows x cols in size, array alone, and printed as CSV with
+    useful_macs, array_cycles and array_utilisation added. On --hardware systolic-textbook, array_cycles is SCALE-Sim's
+    'Total Cycles' + 1 (it prints the index of the last cycle).
+
+    Example: bisparse gemm 512x512x4096 --sparsity 2:8 --dataflow ws
+    """
+    if (product is None) == (listed is None):
+        raise ConfigError("gemm: got both or neither of MxNxK and --from, need one; try bisparse gemm 512x512x4096")
+    from ..accel.specification import load_hardware
+
+    design = load_hardware(hardware or "sat-vcu1525")
+    if listed is not None:
+        for option, given in (("--sparsity", sparsity), ("--dataflow", dataflow)):
+            if given is not None:
+                raise ConfigError(f"{option}: got it with --from, need it in the file's own column")
+        _time_list(listed, design.model, as_json=as_json)
+        return
+    assert product is not None, "one of the two is given"
+    result = _time_product(product, sparsity or "1:1", dataflow or "best", design)
+    if as_json:
+        print_json(result.document())
+    else:
+        _print_product(result)
+
+
+def _time_product(product: str, sparsity: str, dataflow: str, design: Loaded[Hardware]) -> ProductResult:
+    from ..configs.errors import MappingError
+    from ..configs.pattern import Pattern
+    from ..sim.single_product import parse_dataflow, parse_product, plain_product, simulate_product
+
+    gemm = plain_product(*parse_product(product), Pattern.parse(sparsity))
+    try:
+        return simulate_product(gemm, design.model, parse_dataflow(dataflow))
+    except MappingError as error:
+        raise design.placed(error) from None
+
+
+def _print_product(result: ProductResult) -> None:
+    array, mapped = result.array, result.mapped
+    print(
+        f"{result.m}x{result.n}x{result.k}, {result.sparsity}, on {result.hardware}: {result.useful_macs:,} MACs kept\n"
+    )
+    print_table(
+        [
+            ("", "array alone", "mapped"),
+            ("cycles", f"{array.cycles:,}", f"{mapped.cycles:,}"),
+            ("utilisation", f"{array.utilisation:.1%}", f"{mapped.utilisation:.1%}"),
+            ("seconds", "", f"{mapped.seconds:.6g}"),
+            ("energy, joules", "", f"{mapped.energy_joules:.6g}"),
+            ("DRAM read, bytes", "", f"{mapped.dram_read_bytes:,}"),
+            ("DRAM written, bytes", "", f"{mapped.dram_write_bytes:,}"),
+            ("limited by", "", mapped.limit),
+        ],
+        right=(1, 2),
+    )
+    print(f"\narray alone: {array.mapping}\nmapped:      {mapped.mapping} (of {mapped.candidates:,} candidates)")
+    causes = sorted(mapped.stalls.items(), key=lambda cause: -cause[1])
+    print(f"cycles go to: {', '.join(f'{cause} {cycles / mapped.cycles:.1%}' for cause, cycles in causes)}")
+
+
+def _time_list(path: Path, design: Hardware, *, as_json: bool) -> None:
+    from ..sim.product_list import read_products
+
+    # All rows before the first is printed: a list with a bad row gives a message and no half of an answer.
+    rows = [product.with_figures(design) for product in read_products(path)]
+    if not rows:
+        raise ConfigError(f"{path}: got no row, need at least one product")
+    if as_json:
+        print_json({"schema_version": 1, "hardware": design.name, "rows": rows})
+        return
+    import csv
+
+    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)

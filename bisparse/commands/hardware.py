@@ -1,0 +1,107 @@
+"""``bisparse hardware``: the shipped designs, one design with the source of its numbers, a check of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .shipped import as_path
+from .terminal import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..accel.specification import Hardware
+
+app = typer.Typer(help="Designs: list the shipped ones, show one, check a file.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_designs(as_json: options.Json = False) -> None:
+    """List the shipped designs."""
+    from ..accel.specification import load_hardware
+    from ..configs.library import names
+
+    designs = [load_hardware(name).model for name in names("hardware")]
+    if as_json:
+        print_json({"hardware": [_key_figures(design) for design in designs]})
+        return
+    rows = [("name", "array", "clock", "precision", "dataflows", "sparsity", "DRAM", "title")]
+    for design in designs:
+        engine = design.tensor_engine
+        rows.append(
+            (
+                design.name,
+                f"{engine.rows}x{engine.cols}",
+                f"{design.clock_hz / 1e6:g} MHz",
+                engine.precision,
+                ",".join(engine.dataflows),
+                ",".join(engine.patterns) or "dense",
+                f"{design.dram.bytes_per_second / 1e9:g} GB/s",
+                design.title,
+            )
+        )
+    print_table(rows)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Shipped design or YAML file.")],
+    as_json: options.Json = False,
+) -> None:
+    """Show every parameter of a design with its status and source."""
+    from ..accel.specification import load_hardware
+
+    loaded = load_hardware(name)
+    design = loaded.model
+    known = {path: (each.value, each.status, each.source) for path, each in loaded.provenance.items()}
+    if as_json:
+        print_json(
+            {
+                "name": design.name,
+                "title": design.title,
+                "sha256": loaded.sha256,
+                "files": [str(file) for file in loaded.sources],
+                "values": design.model_dump(mode="json"),
+                "provenance": {
+                    path: {"value": value, "status": status, "source": source}
+                    for path, (value, status, source) in known.items()
+                },
+            }
+        )
+        return
+    print(f"{design.name}: {design.title}\nfiles: {', '.join(map(str, loaded.sources))}\nsha256: {loaded.sha256}\n")
+    rows = [("parameter", "value", "status", "source")]
+    rows += [(path, _shown(value), status, source) for path, (value, status, source) in known.items()]
+    print_table(rows)
+
+
+@app.command()
+def check(file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file.")]) -> None:
+    """Check a design's file; prints 'ok' or a line for each fault."""
+    from ..accel.energy import EnergyModel
+    from ..accel.energy_table import load_energy_table
+    from ..accel.specification import load_hardware
+
+    loaded = load_hardware(as_path(file))
+    EnergyModel.of(loaded.model, load_energy_table(loaded.model.energy_table).model)
+    print(f"ok: {loaded.model.name}")
+
+
+def _key_figures(design: Hardware) -> dict[str, Any]:
+    engine = design.tensor_engine
+    return {
+        "name": design.name,
+        "title": design.title,
+        "rows": engine.rows,
+        "cols": engine.cols,
+        "clock_hz": design.clock_hz,
+        "precision": engine.precision,
+        "dataflows": list(engine.dataflows),
+        "patterns": list(engine.patterns),
+        "dram_bytes_per_second": design.dram.bytes_per_second,
+    }
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,75 @@
+"""Options that several commands share, and the command line that repeats a run."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Workload = Annotated[
+    str,
+    typer.Argument(metavar="WORKLOAD", help="Shipped workload (see: bisparse workloads list) or captured graph.json."),
+]
+HardwareOption = Annotated[
+    str | None, typer.Option("--hardware", metavar="NAME|FILE", help="Shipped design or YAML file. [sat-vcu1525]")
+]
+Sparsity = Annotated[
+    str | None, typer.Option("--sparsity", metavar="N:M", help="N kept of every M, 1 <= N <= M <= 32. [2:8]")
+]
+Batch = Annotated[int | None, typer.Option("--batch", metavar="B", help="Samples. [the workload's own]")]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="Only 'analytic' in this version.")]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option("--objective", metavar="NAME", help="What mappings minimise: time, energy or energy-delay. [time]"),
+]
+OptimizerOption = Annotated[
+    str | None, typer.Option("--optimizer", metavar="NAME", help="sgd, sgd-momentum or adam. [sgd-momentum]")
+]
+PreGeneration = Annotated[
+    bool | None,
+    typer.Option(
+        "--pre-generation/--no-pre-generation",
+        help="Make N:M weights in the update, or on the way into FF and BP. [the design's policy]",
+    ),
+]
+OverlapUpdate = Annotated[
+    bool | None,
+    typer.Option(
+        "--overlap-update/--no-overlap-update",
+        help="Update weights beside the backward pass, or after it. [the design's policy]",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Open = Annotated[
+    bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")
+]
+
+_OF_THE_TERMINAL = frozenset({"as_json", "open_report"})
+"""Parameters that change where a run is shown, not what it is."""
+
+
+def invocation(context: typer.Context) -> str:
+    """The command line that repeats this run: what was given, in the order that the help lists it.
+
+    Args:
+        context: of the running command.
+    """
+    words = context.command_path.split()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        value = context.params.get(name)
+        if value is None or value == parameter.default or name in _OF_THE_TERMINAL:
+            continue
+        if parameter.param_type_name == "argument":
+            words.append(str(value))
+        elif isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
+            words += [parameter.opts[0], str(value)]
+    return shlex.join(words)

@@ -1,0 +1,272 @@
+"""``bisparse simulate`` and ``bisparse compare``: one training step, beside the dense one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import __version__
+from ..configs.errors import BisparseError, ConfigError, MappingError
+from . import options
+from .terminal import Progress, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..configs.pattern import Pattern
+    from ..configs.schema import Loaded
+    from ..dataflow.schedule import Schedule
+    from ..dataflow.schedule_file import SavedSchedule
+    from ..sim.results import SimulationResult
+    from ..sim.simulation import Simulator
+    from ..training.recipes.declaration import Recipe
+
+COMMAND_FILE = "command.txt"
+"""Beside a run's results: the command line that repeats it."""
+
+Recipes = Annotated[str, typer.Option("--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.")]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file. [bdwp]")
+]
+SaveSchedule = Annotated[
+    Path | None, typer.Option("--save-schedule", metavar="FILE", help="Save the mapping of every product as JSON.")
+]
+ReplaySchedule = Annotated[
+    Path | None,
+    typer.Option(
+        "--schedule",
+        metavar="FILE",
+        help="Replay a saved schedule instead of searching. Options not given are taken from it; inputs must agree.",
+    ),
+]
+ShowSchedule = Annotated[bool, typer.Option("--show-schedule", help="Print the mapping of every product.")]
+
+
+def simulate(
+    context: typer.Context,
+    workload: options.Workload,
+    hardware: options.HardwareOption = None,
+    recipe: RecipeOption = None,
+    sparsity: options.Sparsity = None,
+    batch: options.Batch = None,
+    engine: options.Engine = "analytic",
+    objective: options.ObjectiveOption = None,
+    optimizer: options.OptimizerOption = None,
+    pre_generation: options.PreGeneration = None,
+    overlap_update: options.OverlapUpdate = None,
+    out: options.Out = None,
+    save_schedule: SaveSchedule = None,
+    schedule: ReplaySchedule = None,
+    show_schedule: ShowSchedule = False,
+    as_json: options.Json = False,
+    open_report: options.Open = False,
+) -> None:
+    """Simulate one training step, and the dense one.
+
+    Example: bisparse simulate resnet18-tinyimagenet --recipe bdwp --sparsity 2:8 --out runs/resnet18
+    """
+    _check_engine(engine)
+    if show_schedule and as_json:
+        raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
+    from ..configs.pattern import Pattern
+    from ..dataflow import schedule_file
+    from ..training.recipes.declaration import load_recipe
+
+    saved = None if schedule is None else schedule_file.load_schedule(schedule)
+    request = _Request(
+        workload=workload,
+        hardware=hardware,
+        sparsity=sparsity,
+        batch=batch,
+        objective=objective,
+        optimizer=optimizer,
+        pre_generation=pre_generation,
+        overlap_update=overlap_update,
+        saved=saved,
+    )
+    with Progress() as progress:
+        progress(f"simulating {workload}", 0, 1)
+        loaded, pattern = load_recipe(request.text("recipe", recipe, "bdwp")), Pattern.parse(request.pattern)
+        simulator = request.simulator()
+        if saved is None:
+            made = simulator.schedule(loaded.model, pattern)
+            result = simulator.run_schedule(made, loaded)
+        else:
+            made, result = _replay(simulator, saved, loaded, pattern)
+    if save_schedule is not None:
+        schedule_file.save_schedule(made, save_schedule)
+        note(f"schedule: {save_schedule}")
+    if show_schedule:
+        _show(made)
+    _deliver([result], context, out=out, as_json=as_json, open_report=open_report)
+
+
+def compare(
+    context: typer.Context,
+    workload: options.Workload,
+    recipes: Recipes = "dense,sr-ste,sdgp,bdwp",
+    hardware: options.HardwareOption = None,
+    sparsity: options.Sparsity = None,
+    batch: options.Batch = None,
+    engine: options.Engine = "analytic",
+    objective: options.ObjectiveOption = None,
+    optimizer: options.OptimizerOption = None,
+    pre_generation: options.PreGeneration = None,
+    overlap_update: options.OverlapUpdate = None,
+    out: options.Out = None,
+    as_json: options.Json = False,
+    open_report: options.Open = False,
+) -> None:
+    """Simulate several recipes, side by side.
+
+    Example: bisparse compare resnet18-tinyimagenet --recipes dense,sr-ste,sdgp,sdwp,bdwp --sparsity 2:8
+    """
+    _check_engine(engine)
+    from ..configs.pattern import Pattern
+    from ..training.recipes.declaration import load_recipe
+
+    names = [name.strip() for name in recipes.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"--recipes: got {recipes!r}, need at least one; try dense,bdwp")
+    request = _Request(
+        workload=workload,
+        hardware=hardware,
+        sparsity=sparsity,
+        batch=batch,
+        objective=objective,
+        optimizer=optimizer,
+        pre_generation=pre_generation,
+        overlap_update=overlap_update,
+        saved=None,
+    )
+    with Progress() as progress:
+        loaded, pattern = [load_recipe(name) for name in names], Pattern.parse(request.pattern)
+        simulator = request.simulator()
+        results = []
+        for done, recipe in enumerate(loaded):
+            progress(f"simulating {workload} under {recipe.model.name}", done, len(loaded))
+            results.append(simulator.run(recipe, pattern))
+    _deliver(results, context, out=out, as_json=as_json, open_report=open_report, several=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What was asked for; a saved schedule speaks where the command line is silent."""
+
+    workload: str
+    hardware: str | None
+    sparsity: str | None
+    batch: int | None
+    objective: str | None
+    optimizer: str | None
+    pre_generation: bool | None
+    overlap_update: bool | None
+    saved: SavedSchedule | None
+
+    def _chosen(self, field: str, given: Any, default: Any) -> Any:
+        if given is not None or self.saved is None:
+            return default if given is None else given
+        return getattr(self.saved.content, field)
+
+    def text(self, field: str, given: str | None, default: str) -> str:
+        """An option's value: given, saved, or the default."""
+        return str(self._chosen(field, given, default))
+
+    @property
+    def pattern(self) -> str:
+        """N:M."""
+        return self.text("sparsity", self.sparsity, "2:8")
+
+    def simulator(self) -> Simulator:
+        """The workload on the design, as asked."""
+        from ..accel.specification import load_hardware
+        from ..api import load_workload
+        from ..sim.simulation import Options, Simulator
+
+        return Simulator(
+            workload=load_workload(self.workload),
+            hardware=load_hardware(self.text("hardware", self.hardware, "sat-vcu1525")),
+            options=Options(
+                batch=self._chosen("batch", self.batch, None),
+                objective=self._chosen("objective", self.objective, "time"),
+                optimizer=self._chosen("optimizer", self.optimizer, "sgd-momentum"),
+                pre_generation=self._chosen("pre_generation", self.pre_generation, None),
+                overlap_update=self._chosen("overlap_update", self.overlap_update, None),
+            ),
+            version=__version__,
+        )
+
+
+def _check_engine(engine: str) -> None:
+    if engine != "analytic":
+        raise ConfigError(f"--engine: got {engine!r}, need analytic: the only engine of this version")
+
+
+def _replay(
+    simulator: Simulator, saved: SavedSchedule, recipe: Loaded[Recipe], pattern: Pattern
+) -> tuple[Schedule, SimulationResult]:
+    """Simulate a saved schedule, if it was made for these inputs."""
+    saved.check_made_for(
+        workload=simulator.workload.graph.name,
+        hardware=simulator.hardware.model.name,
+        recipe=recipe.model.name,
+        sparsity=str(pattern),
+        batch=simulator.batch,
+    )
+    try:
+        made = simulator.schedule(recipe.model, pattern, decisions=saved.decisions)
+    except MappingError as error:
+        raise MappingError(f"{saved.document.file}: {error}") from None
+    saved.check_products(made)
+    try:
+        return made, simulator.run_schedule(made, recipe)
+    except BisparseError as error:
+        raise MappingError(f"{saved.document.file}: {error}") from None
+
+
+def _show(schedule: Schedule) -> None:
+    from ..dataflow.schedule_file import schedule_table
+
+    print_table(schedule_table(schedule), right=(4,))
+    print()
+
+
+def _deliver(
+    results: list[SimulationResult],
+    context: typer.Context,
+    *,
+    out: Path | None,
+    as_json: bool,
+    open_report: bool,
+    several: bool = False,
+) -> None:
+    """Write the run, print the answer, show the report."""
+    page = _write(results, context, out, open_report)
+    if as_json:
+        documents = [result.document() for result in results]
+        print_json({"results": documents} if several else documents[0])
+    else:
+        from ..reports import text_summary
+
+        print(text_summary(results))
+    if page is not None:
+        (note if as_json else print)(f"report: {page}")
+        if open_report:
+            import webbrowser
+
+            webbrowser.open(page.resolve().as_uri())
+
+
+def _write(results: list[SimulationResult], context: typer.Context, out: Path | None, open_report: bool) -> Path | None:
+    if out is None and not open_report:
+        return None
+    import tempfile
+
+    from ..reports import write_run
+
+    directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
+    command = options.invocation(context)
+    page = write_run(results, directory, command=command)
+    (directory / COMMAND_FILE).write_text(f"{command}\n", encoding="utf-8")
+    return page
