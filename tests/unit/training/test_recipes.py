@@ -1,0 +1,335 @@
+"""Each shipped recipe laid over a small network: what is pruned, what stays dense and why, what weights leave."""
+
+from __future__ import annotations
+
+import pytest
+from bisparse.configs.errors import ConfigError
+from bisparse.configs.library import names
+from bisparse.configs.pattern import Pattern
+from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
+from bisparse.training.recipes.annotation import Pruning, WeightCopies, annotate
+from bisparse.training.recipes.declaration import DenseRule, LayerRule, Recipe, load_recipe
+
+FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
+EACH = Size(per_sample=1)
+
+
+def convolution(module: str, in_channels: int, out_channels: int, *stages: Stage, groups: int = 1) -> list[Operator]:
+    geometry = Convolution(
+        batch=EACH,
+        groups=groups,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        input_size=(8, 8),
+        output_size=(8, 8),
+        kernel=(3, 3),
+        stride=(1, 1),
+        padding=(1, 1),
+        dilation=(1, 1),
+    )
+    return [operator(f"{module}:{stage}", "convolution", stage, module, geometry) for stage in stages]
+
+
+def linear(module: str, inputs: int, outputs: int, *stages: Stage, parameter: str | None = None) -> list[Operator]:
+    depth = {FF: Size(fixed=inputs), BP: Size(fixed=outputs), WU: EACH}
+    return [
+        operator(
+            f"{module}:{stage}",
+            "linear",
+            stage,
+            module,
+            MatrixProduct(m=EACH, n=Size(fixed=1), k=depth[stage]),
+            parameter=parameter,
+        )
+        for stage in stages
+    ]
+
+
+def operator(
+    name: str,
+    kind: str,
+    stage: Stage,
+    module: str,
+    geometry: Convolution | MatrixProduct,
+    *,
+    parameter: str | None = None,
+) -> Operator:
+    weight = parameter or f"{module}.weight"
+    return Operator(
+        name=name,
+        kind=kind,
+        stage=stage,
+        module=module,
+        inputs=("x", weight),
+        outputs=(f"{name}.out",),
+        geometry=geometry,
+        parameter=weight,
+    )
+
+
+def attention() -> Operator:
+    return Operator(
+        name="scores:FF",
+        kind="matmul",
+        stage=FF,
+        module="attention",
+        inputs=("q", "k"),
+        outputs=("scores",),
+        geometry=MatrixProduct(m=Size(fixed=16), n=Size(fixed=16), k=Size(fixed=64), count=EACH),
+    )
+
+
+def embedding(weight: str) -> Operator:
+    return Operator(
+        name="tokens:FF", kind="embedding", stage=FF, module="tokens", inputs=(weight, "ids"), outputs=("embedded",)
+    )
+
+
+def graph(*operators: Operator) -> TrainingGraph:
+    return TrainingGraph(name="small", source="by hand", default_batch=1, tensors={}, operators=operators)
+
+
+NETWORK = graph(
+    *convolution("stem", 16, 16, FF, WU),
+    *convolution("body", 16, 32, FF, BP, WU),
+    *convolution("odd", 32, 20, FF, BP, WU),
+    attention(),
+    *linear("head", 20, 16, FF, BP, WU),
+)
+"""The first convolution has no BP. ``odd`` has 20 output channels, which 8 does not divide, so ``head`` has 20 inputs."""
+
+
+def laid(recipe: str | Recipe, pattern: str = "2:8", over: TrainingGraph = NETWORK, *, pre_generation: bool = True):
+    declared = load_recipe(recipe).model if isinstance(recipe, str) else recipe
+    return annotate(over, declared, Pattern.parse(pattern), pre_generation=pre_generation)
+
+
+PRUNED = {
+    "dense": set(),
+    "sr-ste": {"body:FF", "odd:FF"},
+    "sdwp": {"body:BP", "head:BP"},
+    "sdgp": {"body:BP", "head:BP"},
+    "bdwp": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    "bi-mask": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+}
+
+
+def test_every_shipped_recipe_is_told_here():
+    assert set(PRUNED) == set(names("recipes"))
+
+
+@pytest.mark.parametrize("recipe", PRUNED)
+def test_a_recipe_prunes_these_operators_at_this_ratio(recipe):
+    pruned = laid(recipe)
+    assert set(pruned.prunings) == PRUNED[recipe]
+    assert {each.pattern for each in pruned.prunings.values()} <= {Pattern(2, 8)}
+
+
+@pytest.mark.parametrize("recipe", PRUNED)
+def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
+    pruned = laid(recipe)
+    untouched = {"stem:WU", "body:WU", "odd:WU", "head:WU", "scores:FF"}
+    assert untouched.isdisjoint(pruned.prunings)
+    assert untouched.isdisjoint(pruned.dense_reasons)
+
+
+@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", "sdgp"}))
+def test_weights_made_ahead_are_compressed_in_memory(recipe):
+    assert {(each.operand, each.reduced_on_load) for each in laid(recipe).prunings.values()} == {("weight", False)}
+    on_the_way = laid(recipe, pre_generation=False).prunings
+    assert {(each.operand, each.reduced_on_load) for each in on_the_way.values()} == {("weight", True)}
+
+
+@pytest.mark.parametrize("pre_generation", [True, False])
+def test_sdgp_prunes_the_gradient_as_it_streams_in(pre_generation):
+    pruned = laid("sdgp", pre_generation=pre_generation)
+    assert pruned.prunings["body:BP"] == Pruning(
+        operand="gradient", pattern=Pattern(2, 8), reduced_on_load=True, permuted=False
+    )
+    assert pruned.copies == {}, "every weight needs a dense copy"
+
+
+def test_bi_mask_alone_gathers_the_gradient_and_only_backwards():
+    for recipe in PRUNED:
+        permuted = {name for name, each in laid(recipe).prunings.items() if each.permuted}
+        assert permuted == ({"body:BP", "head:BP"} if recipe == "bi-mask" else set())
+
+
+def test_reasons_name_the_rule_that_kept_an_operator_dense():
+    assert laid("bdwp").dense_reasons == {
+        "stem:FF": "first convolution",
+        "odd:BP": "20 channels are not divisible by 8",
+        "head:FF": "20 channels are not divisible by 8",
+    }
+    assert laid("sr-ste").dense_reasons == {
+        "stem:FF": "first convolution",
+        "head:FF": "20 channels are not divisible by 8",
+    }
+    assert laid("dense").dense_reasons == {}
+
+
+def test_groups_divide_the_channels_that_a_mask_runs_along():
+    grouped = graph(*convolution("stem", 16, 16, FF), *convolution("grouped", 16, 32, FF, BP, groups=4))
+    pruned = laid("bdwp", over=grouped)
+    assert pruned.dense_reasons["grouped:FF"] == "4 channels are not divisible by 8"
+    assert set(pruned.prunings) == {"grouped:BP"}
+    assert set(laid("bdwp", "2:4", grouped).prunings) == {"grouped:FF", "grouped:BP"}
+
+
+def test_transposed_convolutions_contract_input_channels_forward_and_output_channels_backward():
+    base = convolution("up", 24, 20, FF, BP)
+    turned = [operator(each.name, each.kind, each.stage, each.module, _transposed(each.geometry)) for each in base]
+    pruned = laid("bdwp", over=graph(*convolution("stem", 16, 16, FF), *turned))
+    assert set(pruned.prunings) == {"up:FF"}
+    assert pruned.dense_reasons["up:BP"] == "20 channels are not divisible by 8"
+
+
+def _transposed(geometry: Convolution) -> Convolution:
+    fields = {name: getattr(geometry, name) for name in Convolution.__dataclass_fields__}
+    return Convolution(**fields | {"transposed": True})
+
+
+def with_rules(base: str = "bdwp", **fields) -> Recipe:
+    return load_recipe(base).model.model_copy(update=fields)
+
+
+def test_short_last_groups_are_allowed_when_the_recipe_says_so():
+    pruned = laid(with_rules(dense=DenseRule(indivisible=False)))
+    assert set(pruned.dense_reasons) == {"stem:FF"}
+    assert pruned.prunings["head:FF"].pattern == Pattern(2, 8)
+
+
+def test_the_first_convolution_is_pruned_when_the_recipe_says_so():
+    assert "stem:FF" in laid(with_rules(dense=DenseRule(first_convolution=False))).prunings
+
+
+def test_operators_named_dense_stay_dense():
+    pruned = laid(with_rules(dense=DenseRule(names=("bo*", "classifier"))))
+    assert pruned.dense_reasons["body:FF"] == pruned.dense_reasons["body:BP"] == "named dense by the recipe"
+    assert set(pruned.prunings) == {"odd:FF", "head:BP"}
+
+
+def test_layers_may_have_a_ratio_of_their_own():
+    rules = (LayerRule(names=("bod?",), sparsity="1:16"), LayerRule(names=("*d*",), sparsity="2:4"))
+    pruned = laid(with_rules(layers=rules))
+    assert pruned.prunings["body:FF"].pattern == Pattern(1, 16), "the first rule that matches"
+    assert pruned.prunings["odd:BP"].pattern == Pattern(2, 4), "20 channels are divisible by 4"
+    assert pruned.prunings["head:FF"].pattern == Pattern(2, 4)
+    assert pruned.copies["body.weight"].compressed == (Pattern(1, 16), Pattern(1, 16))
+
+
+def test_keeping_all_is_dense_and_says_so():
+    pruned = laid("bdwp", "8:8")
+    assert pruned.prunings == {}
+    assert set(pruned.dense_reasons.values()) == {"N = M keeps every element"}
+    alone = laid(with_rules(layers=(LayerRule(names=("body",), sparsity="4:4"),)))
+    assert alone.dense_reasons["body:FF"] == "N = M keeps every element"
+
+
+def test_a_weight_tied_to_an_embedding_stays_dense():
+    tied = graph(embedding("wte"), *linear("logits", 64, 96, FF, BP, WU, parameter="wte"), *linear("body", 64, 64, FF))
+    pruned = laid("bdwp", over=tied)
+    assert pruned.dense_reasons == dict.fromkeys(("logits:FF", "logits:BP"), "weight tied to an embedding")
+    assert set(pruned.prunings) == {"body:FF"}
+    loose = laid(with_rules(dense=DenseRule(tied_embedding=False)), over=tied)
+    assert loose.copies["wte"].dense, "the embedding gathers dense rows"
+
+
+# What the update leaves behind ---------------------------------------------------------------------------------------
+
+
+def test_bdwp_leaves_two_streams_where_both_directions_are_pruned_and_a_dense_copy_where_one_is():
+    assert laid("bdwp").copies == {
+        "body.weight": WeightCopies(
+            parameter="body.weight", dense=False, compressed=(Pattern(2, 8), Pattern(2, 8)), reads_mask=True
+        ),
+        "odd.weight": WeightCopies(parameter="odd.weight", dense=True, compressed=(Pattern(2, 8),), reads_mask=True),
+        # Its forward mask does not exist: no decay, no mask to read.
+        "head.weight": WeightCopies(parameter="head.weight", dense=True, compressed=(Pattern(2, 8),), reads_mask=False),
+    }
+
+
+def test_sr_ste_keeps_a_dense_copy_for_its_backward_pass():
+    copies = laid("sr-ste").copies
+    assert {name: (copy.dense, len(copy.compressed), copy.reads_mask) for name, copy in copies.items()} == {
+        "body.weight": (True, 1, True),
+        "odd.weight": (True, 1, True),
+    }
+
+
+def test_a_weight_without_a_backward_product_needs_no_dense_copy():
+    assert laid("sr-ste", over=graph(*convolution("stem", 16, 16, FF), *linear("only", 64, 8, FF))).copies == {
+        "only.weight": WeightCopies(parameter="only.weight", dense=False, compressed=(Pattern(2, 8),), reads_mask=True)
+    }
+
+
+def test_without_pre_generation_only_dense_copies_are_left():
+    for copy in laid("bdwp", pre_generation=False).copies.values():
+        assert (copy.dense, copy.compressed) == (True, ())
+
+
+@pytest.mark.parametrize(("recipe", "passes"), [("bdwp", 0.0), ("bi-mask", 10 / 100), ("transposable", 1 / 40)])
+@pytest.mark.parametrize("pre_generation", [True, False])
+def test_mask_searches_are_spread_over_the_steps_between_them(recipe, passes, pre_generation):
+    copies = laid(recipe, pre_generation=pre_generation).copies
+    assert {copy.search_passes for copy in copies.values()} == {passes}
+
+
+def test_only_methods_with_decay_read_a_mask():
+    reading = {recipe: laid(recipe).copies.get("body.weight") for recipe in PRUNED}
+    assert {recipe for recipe, copy in reading.items() if copy is not None and copy.reads_mask} == {
+        "sr-ste", "bdwp", "bi-mask",
+    }  # fmt: skip
+
+
+def test_a_shared_weight_keeps_what_each_of_its_readers_needs():
+    """Two layers share a weight; one of them is named dense, or has a ratio of its own."""
+    first = linear("first", 64, 64, FF, BP, parameter="shared")
+    second = linear("second", 64, 64, FF, BP, parameter="shared")
+    shared = graph(*first, *second)
+    both = laid("bdwp", over=shared).copies["shared"]
+    assert (both.dense, both.compressed) == (False, (Pattern(2, 8), Pattern(2, 8)))
+    one = laid(with_rules(dense=DenseRule(names=("second",))), over=shared).copies["shared"]
+    assert (one.dense, one.compressed) == (True, (Pattern(2, 8), Pattern(2, 8)))
+    own = laid(with_rules(layers=(LayerRule(names=("second",), sparsity="2:4"),)), over=shared).copies["shared"]
+    assert (own.dense, sorted(own.compressed)) == (False, [Pattern(2, 4)] * 2 + [Pattern(2, 8)] * 2)
+
+
+# The declaration -----------------------------------------------------------------------------------------------------
+
+
+def write(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ntitle: Mine\nsource: here\n" + text)
+    return str(path)
+
+
+def test_a_recipe_of_ones_own_is_loaded_from_its_file(tmp_path):
+    recipe = load_recipe(
+        write(tmp_path, "forward: {operand: weight}\nlayers: [{names: ['a.*'], sparsity: '1:4'}]\n")
+    ).model
+    assert recipe.prunes
+    assert recipe.layers == (LayerRule(names=("a.*",), sparsity="1:4"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "forward: {operand: gradient}\n",
+            "forward: got operand gradient, need weight: the forward pass has no gradient",
+        ),
+        ("backward: {operand: mask}\n", "backward.operand: got 'mask', need weight or gradient"),
+        ("mask_search: {passes: -1}\n", "mask_search.passes: got -1, need a number >= 0"),
+        ("layers: [{names: [a], sparsity: '9:8'}]\n", "layers.0.sparsity: got 9:8, need N:M with 1 <= N <= M <= 32"),
+    ],
+)
+def test_a_wrong_recipe_is_told_where_and_what_is_needed(tmp_path, text, message):
+    with pytest.raises(ConfigError) as wrong:
+        load_recipe(write(tmp_path, text))
+    assert f"mine.yaml:4: {message}" in str(wrong.value)
+
+
+def test_only_dense_prunes_nothing():
+    assert [name for name in names("recipes") if not load_recipe(name).model.prunes] == ["dense"]
