@@ -96,7 +96,7 @@ NETWORK = graph(
     attention(),
     *linear("head", 20, 16, FF, BP, WU),
 )
-"""The first convolution has no BP. ``odd`` has 20 output channels, which 8 does not divide, so ``head`` has 20 inputs."""
+"""The first convolution has no BP. ``odd`` has 20 output channels, which 8 does not divide; so ``head`` 20 inputs."""
 
 
 def laid(recipe: str | Recipe, pattern: str = "2:8", over: TrainingGraph = NETWORK, *, pre_generation: bool = True):
