@@ -8,13 +8,15 @@ in execution order, which is part of what the graph says.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..configs.errors import ConfigError
+from ..configs.strict_yaml import parse_text
 from .graph import Convolution, Geometry, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
-from .graph_reading import GraphReader
+from .graph_reading import GraphFormatError, GraphReader
 
 SCHEMA_VERSION = 1
 
@@ -52,7 +54,22 @@ def load_graph(path: Path | str) -> TrainingGraph:
         raise ConfigError(
             f"{source}:{error.lineno}: got invalid JSON ({error.msg}), need a captured graph; try bisparse capture"
         ) from error
-    return GraphReader(str(source), SCHEMA_VERSION).graph(document)
+    try:
+        return GraphReader(SCHEMA_VERSION).graph(document)
+    except GraphFormatError as fault:
+        raise ConfigError(f"{_place(source, text, fault.where)}: {fault}") from None
+
+
+def _place(file: Path, text: str, where: str) -> str:
+    """File and line of a value such as ``operators[3].inputs``, or of what is nearest around it.
+
+    The file is read again, as YAML, which JSON is: slow, and only done for a message.
+    """
+    path = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[^.\[\]]+", where))
+    try:
+        return str(parse_text(text, file=str(file)).place_of(path))
+    except ConfigError:
+        return str(file)
 
 
 def graph_text(graph: TrainingGraph) -> str:

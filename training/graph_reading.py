@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NoReturn, get_args
 
-from ..configs.errors import ConfigError
 from .graph import (
     Convolution,
     Geometry,
@@ -41,11 +40,18 @@ _CONVOLUTION = (
 )
 
 
-class GraphReader:
-    """Reads one document; ``file`` names it in messages."""
+class GraphFormatError(Exception):
+    """What is wrong with a document, and where in it; the caller knows the file and can find the line."""
 
-    def __init__(self, file: str, schema_version: int) -> None:
-        self._file = file
+    def __init__(self, where: str, complaint: str) -> None:
+        super().__init__(f"{where}: {complaint}")
+        self.where = where
+
+
+class GraphReader:
+    """Reads one document; raises ``GraphFormatError``."""
+
+    def __init__(self, schema_version: int) -> None:
         self._schema_version = schema_version
         self._sizes: dict[Any, Size] = {}
 
@@ -80,9 +86,10 @@ class GraphReader:
                 "bisparse capture",
             )
         if version > self._schema_version:
-            raise ConfigError(
-                f"{self._file}: schema_version: got {version}, made by a newer bisparse, need at most "
-                f"{self._schema_version}; try to upgrade bisparse"
+            raise GraphFormatError(
+                "schema_version",
+                f"got {version}, made by a newer bisparse, need at most {self._schema_version}; "
+                "try to upgrade bisparse",
             )
         if version < 1:
             self._refuse("schema_version", version, f"1 to {self._schema_version}", "bisparse capture")
@@ -236,9 +243,7 @@ class GraphReader:
         prefix = f"{where}." if where else ""
         for field in needed:
             if field not in record:
-                raise ConfigError(
-                    f"{self._file}: {prefix}{field}: got nothing, need this field; try bisparse capture again"
-                )
+                raise GraphFormatError(f"{prefix}{field}", "got nothing, need this field; try bisparse capture again")
         if len(record) > len(needed):
             for field in record:
                 if field not in needed and field not in optional:
@@ -251,4 +256,4 @@ class GraphReader:
             shown = "nothing"
         if len(shown) > 60:
             shown = f"{shown[:57]}..."
-        raise ConfigError(f"{self._file}: {where}: got {shown}, need {need}; try {remedy}")
+        raise GraphFormatError(where, f"got {shown}, need {need}; try {remedy}")

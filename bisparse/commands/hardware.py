@@ -12,6 +12,7 @@ from .terminal import print_json, print_table
 
 if TYPE_CHECKING:
     from ..accel.specification import Hardware
+    from ..configs.schema import Loaded
 
 app = typer.Typer(help="Designs: list the shipped ones, show one, check a file.", no_args_is_help=True)
 
@@ -54,7 +55,7 @@ def show(
 
     loaded = load_hardware(name)
     design = loaded.model
-    known = {path: (each.value, each.status, each.source) for path, each in loaded.provenance.items()}
+    known = _parameters(loaded)
     if as_json:
         print_json(
             {
@@ -101,6 +102,26 @@ def _key_figures(design: Hardware) -> dict[str, Any]:
         "patterns": list(engine.patterns),
         "dram_bytes_per_second": design.dram.bytes_per_second,
     }
+
+
+def _parameters(loaded: Loaded[Hardware]) -> dict[str, tuple[Any, str, str]]:
+    """Value, status and source of every parameter, in the specification's order; what no file says is a default."""
+    from ..configs.provenance import LABELS
+
+    said = loaded.provenance
+    parameters: dict[str, tuple[Any, str, str]] = {}
+
+    def walk(value: Any, path: str) -> None:
+        if path in said:
+            parameters[path] = (said[path].value, said[path].status, said[path].source)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                walk(each, f"{path}.{key}" if path else key)
+        elif path not in LABELS:
+            parameters[path] = (value, "default", "")
+
+    walk(loaded.model.model_dump(mode="json"), "")
+    return parameters
 
 
 def _shown(value: Any) -> str:

@@ -165,9 +165,20 @@ def test_a_fault_is_named_by_its_place(tmp_path, path, value, message):
     file.write_text(changed(path, value))
     with pytest.raises(ConfigError) as caught:
         load_graph(file)
-    assert str(caught.value).startswith(f"{file}: {message}")
+    assert str(caught.value).startswith(f"{file}:1: {message}")
     assert "; try " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_fault_is_named_by_its_line(tmp_path):
+    file = tmp_path / "graph.json"
+    lines = graph_text(small_graph()).splitlines()
+    line = next(number for number, text in enumerate(lines) if '"name": "p:odd"' in text)
+    lines[line] = lines[line].replace('"BP"', '"BQ"')
+    file.write_text("\n".join(lines))
+    with pytest.raises(ConfigError) as caught:
+        load_graph(file)
+    assert str(caught.value).startswith(f"{file}:{line + 1}: operators[2].stage: got 'BQ', need one of FF, BP")
 
 
 def test_files_that_cannot_be_read(tmp_path):
