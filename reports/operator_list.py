@@ -15,25 +15,25 @@ MOST = 12
 
 COLUMNS = (
     ("operator", "text"),
-    ("module", "text"),
-    ("kind", "text"),
     ("stage", "text"),
     ("engine", "text"),
     ("sparsity", "text"),
-    ("why dense", "text"),
     ("dense cycles", "cycles"),
     ("cycles", "cycles"),
     ("saved cycles", "cycles"),
     ("hidden cycles", "cycles"),
     ("utilisation", "fraction"),
     ("limit", "text"),
+    ("why dense", "text"),
+    ("mapping", "text"),
+    ("candidates", "count"),
     ("useful MACs", "MACs"),
     ("DRAM read", "B"),
     ("DRAM written", "B"),
     ("dense energy", "J"),
     ("energy", "J"),
-    ("mapping", "text"),
-    ("candidates", "count"),
+    ("kind", "text"),
+    ("module", "text"),
 )
 """Columns of the full table and the unit that the page formats them in."""
 
@@ -43,17 +43,38 @@ def saved_cycles(row: OperatorResult) -> int:
     return (row.dense_cycles or 0) - row.cycles
 
 
+def alike(result: SimulationResult) -> list[tuple[OperatorResult, ...]]:
+    """The operators, those alike in every figure that the short tables show together.
+
+    Twelve equal blocks of a network would otherwise fill a table with one line said twelve times.
+    """
+    groups: dict[tuple[object, ...], list[OperatorResult]] = {}
+    for row in result.rows:
+        seen = (
+            row.kind,
+            row.stage,
+            row.sparsity,
+            row.dense_cycles,
+            row.cycles,
+            row.limit,
+            row.dense_reason,
+            row.mapping,
+        )
+        groups.setdefault(seen, []).append(row)
+    return [tuple(rows) for rows in groups.values()]
+
+
 def saved_most(result: SimulationResult) -> Table | None:
     """The operators whose time changed most, either way; None when nothing is pruned."""
     if is_dense(result):
         return None
-    rows = sorted((row for row in result.rows if saved_cycles(row)), key=lambda row: -abs(saved_cycles(row)))
-    return _table(result, rows[:MOST])
+    groups = [group for group in alike(result) if saved_cycles(group[0])]
+    return _table(result, sorted(groups, key=lambda group: -abs(sum(map(saved_cycles, group))))[:MOST])
 
 
 def cost_most(result: SimulationResult) -> Table:
     """The operators with the most exposed cycles."""
-    return _table(result, sorted(result.rows, key=lambda row: -row.cycles)[:MOST])
+    return _table(result, sorted(alike(result), key=lambda group: -sum(row.cycles for row in group))[:MOST])
 
 
 def all_operators(result: SimulationResult) -> list[list[Any]]:
@@ -62,25 +83,25 @@ def all_operators(result: SimulationResult) -> list[list[Any]]:
     return [
         [
             row.name,
-            row.module,
-            row.kind,
             row.stage,
             row.engine,
             _sparsity(row),
-            why_dense(row, pruned),
             row.dense_cycles,
             row.cycles,
             saved_cycles(row),
             row.hidden_cycles,
             round(row.array_utilisation, 4) if row.engine == "tensor" else None,
             row.limit,
+            why_dense(row, pruned),
+            row.mapping,
+            row.candidates,
             row.useful_macs,
             row.dram_read_bytes,
             row.dram_write_bytes,
             row.dense_energy_joules,
             row.energy_joules,
-            row.mapping,
-            row.candidates,
+            row.kind,
+            row.module,
         ]
         for row in result.rows
     ]
@@ -98,7 +119,7 @@ def why_dense(row: OperatorResult, pruned: frozenset[str]) -> str:
     return "" if row.stage in pruned or not pruned else f"{row.stage} is not pruned"
 
 
-def _table(result: SimulationResult, rows: Sequence[OperatorResult]) -> Table:
+def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]]) -> Table:
     headings = (
         "operator",
         "stage",
@@ -108,14 +129,14 @@ def _table(result: SimulationResult, rows: Sequence[OperatorResult]) -> Table:
         "of step",
         "utilisation",
         "limit",
-        "why dense",
+        *(() if is_dense(result) else ("why dense",)),
         "mapping",
     )
     pruned = pruned_stages(result)
     figures = frozenset(headings.index(name) for name in headings if name in _FIGURES)
     return Table(
         headings=headings,
-        rows=tuple(_row(result, row, pruned) for row in rows),
+        rows=tuple(_row(result, group, pruned) for group in groups),
         words=frozenset(range(len(headings))) - figures,
     )
 
@@ -123,21 +144,23 @@ def _table(result: SimulationResult, rows: Sequence[OperatorResult]) -> Table:
 _FIGURES = ("dense cycles", "cycles", "ratio", "of step", "utilisation")
 
 
-def _row(result: SimulationResult, row: OperatorResult, pruned: frozenset[str]) -> tuple[Cell, ...]:
-    time = [figure(row.cycles, count)]
+def _row(result: SimulationResult, group: Sequence[OperatorResult], pruned: frozenset[str]) -> tuple[Cell, ...]:
+    row = group[0]
+    spent = sum(each.cycles for each in group)
+    time = [figure(spent, count)]
     if not is_dense(result):
-        before = row.dense_cycles or 0
-        time = [figure(before, count), *time, change(before, row.cycles)]
+        before = sum(each.dense_cycles or 0 for each in group)
+        time = [figure(before, count), *time, change(before, spent)]
     name = row.name if row.engine != "tensor" else row.module or row.name
     return (
-        Cell(name, row.name),
+        Cell(name if len(group) == 1 else f"{name} and {len(group) - 1} alike", ", ".join(each.name for each in group)),
         Cell(row.stage),
         Cell(_sparsity(row)),
         *time,
-        Cell(percent(row.cycles / result.total_cycles) if result.total_cycles else "–"),
+        Cell(percent(spent / result.total_cycles) if result.total_cycles else "–"),
         Cell(percent(row.array_utilisation) if row.engine == "tensor" else "–"),
         Cell(row.limit),
-        Cell(why_dense(row, pruned)),
+        *(() if is_dense(result) else (Cell(why_dense(row, pruned)),)),
         Cell(row.mapping),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..sim.results import SimulationResult
+from .answer import is_dense
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def whole_steps(result: SimulationResult) -> tuple[Point, ...]:
             macs_per_cycle=macs / cycles,
             cycles=cycles,
         )
-        for name, macs, traffic, cycles in steps
+        for name, macs, traffic, cycles in (steps[:1] if is_dense(result) else steps)
         if traffic and cycles
     )
 

@@ -33,9 +33,7 @@ def roofline_figure(result: SimulationResult, baseline: SimulationResult | None)
     traces = _roof(result, low, ridge, high)
     largest = max((point.cycles for _, _, _, group in groups for point in group), default=1)
     traces += [_dots(name, colour, symbol, group, largest) for name, colour, symbol, group in groups if group]
-    traces += [
-        _step_mark(point) for point in steps if point.name == "this step" or not baseline or baseline is not result
-    ]
+    traces += [_step_mark(point) for point in steps]
     return {
         "data": traces,
         "layout": {

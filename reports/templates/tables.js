@@ -34,7 +34,7 @@
     const table = Object.assign(document.createElement("table"), { className: "operators" });
     const head = table.createTHead().insertRow();
     const body = table.createTBody();
-    let order = 8, down = true;
+    let order = columns.findIndex(([name]) => name === "cycles"), down = true;
 
     const fill = () => {
       const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
