@@ -38,7 +38,7 @@ def write_run(results: Sequence[SimulationResult], directory: Path, *, command: 
         raise ValueError("a run has at least one result")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _write(directory / RESULT_FILE, (json.dumps(_document(results), indent=1) + "\n").encode())
+        _write(directory / RESULT_FILE, _document_text(results).encode())
         _write(directory / "operators.csv", operators_csv(results).encode())
         _write(directory / "report.md", markdown(results, command=command).encode())
         html = directory / "report.html"
@@ -75,9 +75,21 @@ def read_run(directory: Path) -> list[SimulationResult]:
     return [_result(each, path) for each in several]
 
 
-def _document(results: Sequence[SimulationResult]) -> dict[str, Any]:
-    documents = [result.document() for result in results]
-    return documents[0] if len(documents) == 1 else {"results": documents}
+def _document_text(results: Sequence[SimulationResult]) -> str:
+    texts = [_lines(result.document()) for result in results]
+    return f"{texts[0]}\n" if len(texts) == 1 else '{"results": [\n' + ",\n".join(texts) + "\n]}\n"
+
+
+def _lines(document: dict[str, Any]) -> str:
+    # A line for each field and for each item of a list: readable in a diff. json's own indent is ten times slower.
+    fields = []
+    for name, value in document.items():
+        if isinstance(value, list) and value:
+            text = "[\n  " + ",\n  ".join(json.dumps(item) for item in value) + "\n ]"
+        else:
+            text = json.dumps(value)
+        fields.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(fields) + "\n}"
 
 
 def _result(document: Any, path: Path) -> SimulationResult:
