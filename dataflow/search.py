@@ -16,6 +16,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from ..accel.energy import EnergyModel
 from ..accel.specification import Dataflow, Hardware
 from ..configs.errors import MappingError
 from .actions import array_actions, memory_actions
@@ -75,38 +76,75 @@ def best_mapping(
     values = np.concatenate([side.values for side in sides])
     legal = int(np.isfinite(values).sum())
     first = np.argpartition(values, min(_FIRST_BATCH, legal) - 1)[: min(_FIRST_BATCH, legal)]
-    best = _best_among(sides, first)
+    best = _best_among(sides, np.sort(first))
     # Whatever is bounded above the best time found cannot win; the rest is timed in batches by rising bound.
     rest = np.setdiff1d(np.flatnonzero(values <= best.value), first)
     rest = rest[np.argsort(values[rest], kind="stable")]
     done = 0
     while done < len(rest) and values[rest[done]] <= best.value:
-        best = min(best, _best_among(sides, rest[done : done + _BATCH]), key=_Best.rank)
+        best = min(best, _best_among(sides, np.sort(rest[done : done + _BATCH])), key=_Best.rank)
         done += _BATCH
     timed = len(first) + min(done, len(rest))
     return Choice(mapping=best.mapping, cycles=best.cycles, candidates=legal, timed_exactly=timed)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Side:
-    """Candidates that share a dataflow and a side: array mappings x tiles x loop orders, [A, J, O]."""
+class _Ground:
+    """What does not depend on the side: tiles legal on either, and their memory traffic in every loop order."""
 
     gemm: Gemm
-    mappings: tuple[ArrayMapping, ...]
     tiles: TileGrid
-    objective: Objective
-
-    @cached_property
-    def times(self) -> TileTime:
-        return TileTime(tiles=self.tiles, mappings=self.mappings)
 
     @cached_property
     def traffics(self) -> tuple[Traffic, ...]:
         return tuple(Traffic(tiles=self.tiles, order=order) for order in LOOP_ORDERS)
 
+    @cached_property
+    def memory_cycles(self) -> IntArray:
+        """[J, O] cycles that DRAM alone needs."""
+        busy = np.stack([traffic.cycles for traffic in self.traffics], axis=1)
+        return np.asarray(self.tiles.memory.latency_cycles + self.gemm.count * busy)
+
+    @cached_property
+    def unhidden_cycles(self) -> IntArray:
+        """[J] cycles of the first load and the last store."""
+        return np.asarray(first_load_cycles(self.tiles) + last_store_cycles(self.tiles))
+
+    @cached_property
+    def equal_order(self) -> npt.NDArray[np.bool_]:
+        """[J, O] where an equal loop order stands already."""
+        return ~distinct_orders(self.tiles.trips, LOOP_ORDERS)
+
+    @cached_property
+    def moved_bytes(self) -> IntArray:
+        """[J, O] bytes moved between DRAM and chip, one repetition."""
+        return np.stack([traffic.read_bytes + traffic.write_bytes for traffic in self.traffics], axis=1)
+
+    def memory_joules(self, energy: EnergyModel, west: Operand) -> FloatArray:
+        """[J, O] dynamic energy of what moves."""
+        joules = [energy.dynamic_joules(memory_actions(self.gemm, traffic, west)) for traffic in self.traffics]
+        return np.stack(joules, axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """Candidates that share a dataflow and a side: array mappings x tiles x loop orders, [A, J, O].
+
+    ``rows`` are the tiles among the ground's that are legal on this side.
+    """
+
+    ground: _Ground
+    rows: IntArray
+    mappings: tuple[ArrayMapping, ...]
+    objective: Objective
+
+    @cached_property
+    def times(self) -> TileTime:
+        return TileTime(tiles=self.ground.tiles.pick(self.rows), mappings=self.mappings)
+
     @property
     def shape(self) -> tuple[int, int, int]:
-        return len(self.mappings), len(self.tiles), len(LOOP_ORDERS)
+        return len(self.mappings), len(self.rows), len(LOOP_ORDERS)
 
     @property
     def size(self) -> int:
@@ -115,18 +153,16 @@ class _Side:
     @cached_property
     def values(self) -> FloatArray:
         """[A * J * O] lower bounds on the objective; infinite where an equal loop order stands already."""
-        value = self.objective.value(self.tiles.hardware, self._bound, self.dynamic_joules)
-        value[:, ~distinct_orders(self.tiles.trips, LOOP_ORDERS)] = np.inf
+        value = self.objective.value(self.ground.tiles.hardware, self._bound, self.dynamic_joules)
+        value[:, self.ground.equal_order[self.rows]] = np.inf
         return value.ravel()
 
     @property
     def _bound(self) -> IntArray:
         """[A, J, O] cycles that no schedule of these tiles can beat."""
-        tiles, count = self.tiles, self.gemm.count
-        computing = count * self.times.total(self.times.cycles)
-        moving = count * np.stack([traffic.cycles for traffic in self.traffics], axis=1)
-        unhidden = first_load_cycles(tiles) + last_store_cycles(tiles)
-        return np.maximum((computing + unhidden)[:, :, None], tiles.memory.latency_cycles + moving[None])
+        computing = self.ground.gemm.count * self.times.total(self.times.cycles)
+        on_array = computing + self.ground.unhidden_cycles[self.rows]
+        return np.maximum(on_array[:, :, None], self.ground.memory_cycles[self.rows][None])
 
     @cached_property
     def dynamic_joules(self) -> FloatArray | None:
@@ -134,40 +170,22 @@ class _Side:
         energy = self.objective.energy
         if energy is None or not self.objective.needs_energy:
             return None
-        on_array = energy.dynamic_joules(array_actions(self.gemm, self.times))
-        in_memory = [
-            energy.dynamic_joules(memory_actions(self.gemm, traffic, self.times.west)) for traffic in self.traffics
-        ]
-        return np.asarray(on_array[:, :, None] + np.stack(in_memory, axis=1)[None])
-
-    def moved_bytes(self, tile: IntArray, order: IntArray) -> IntArray:
-        """[K] bytes that chosen candidates move between DRAM and chip, one repetition."""
-        moved = [traffic.read_bytes + traffic.write_bytes for traffic in self.traffics]
-        return np.stack(moved, axis=1)[tile, order]
-
-    def mapping(self, number: int) -> Mapping:
-        array, tile, order = (int(index) for index in np.unravel_index(number, self.shape))
-        return Mapping(
-            array=self.mappings[array],
-            tile_m=int(self.tiles.size_m[tile, 0]),
-            tile_n=int(self.tiles.size_n[tile, 0]),
-            tile_k=int(self.tiles.size_k[tile, 0]),
-            order=LOOP_ORDERS[order],
-        )
+        on_array = energy.dynamic_joules(array_actions(self.ground.gemm, self.times))
+        in_memory = self.ground.memory_joules(energy, self.times.west)[self.rows]
+        return np.asarray(on_array[:, :, None] + in_memory[None])
 
 
 def _sides(gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple[ArrayMapping, ...]) -> Iterator[_Side]:
     grid = TileGrid.ladder(gemm, hardware)
     legal: dict[Operand, npt.NDArray[np.bool_]] = {"a": grid.fits("a"), "b": grid.fits("b")}
-    # What does not depend on the side is worked out once, for tiles that are legal on either.
     either = legal["a"] | legal["b"]
-    grid = grid.pick(either)
-    tiles_with_west = {west: grid.pick(fits[either]) for west, fits in legal.items()}
+    ground = _Ground(gemm=gemm, tiles=grid.pick(either))
+    rows_with_west = {west: np.flatnonzero(fits[either]) for west, fits in legal.items()}
     for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
         same = tuple(members)
-        tiles = tiles_with_west[same[0].west]
-        if len(tiles):
-            yield _Side(gemm=gemm, mappings=same, tiles=tiles, objective=objective)
+        rows = rows_with_west[same[0].west]
+        if len(rows):
+            yield _Side(ground=ground, rows=rows, mappings=same, objective=objective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,35 +201,68 @@ class _Best:
         return self.value, self.moved_bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """Some candidates of one side: [K] indices of array mapping, tile (of the ground) and loop order."""
+
+    side: _Side
+    mapping: IntArray
+    row: IntArray
+    order: IntArray
+    tile_cycles: IntArray
+    dynamic_joules: FloatArray | None
+
+    @classmethod
+    def of(cls, side: _Side, numbers: IntArray) -> _Chosen:
+        mapping, tile, order = np.unravel_index(numbers, side.shape)
+        joules = side.dynamic_joules
+        return cls(
+            side=side,
+            mapping=mapping,
+            row=side.rows[tile],
+            order=order,
+            tile_cycles=side.times.cycles_at(mapping, tile),
+            dynamic_joules=None if joules is None else joules[mapping, tile, order],
+        )
+
+
 def _best_among(sides: list[_Side], chosen: IntArray) -> _Best:
-    """Time chosen candidates, numbered through all sides, exactly and keep the best."""
-    found, start = [], 0
+    """Time chosen candidates, numbered through all sides in rising order, exactly and keep the best."""
+    parts, start = [], 0
     for side in sides:
         own = chosen[(chosen >= start) & (chosen < start + side.size)] - start
         start += side.size
         if len(own):
-            found.append(_best_of(side, own))
-    return min(found, key=_Best.rank)
-
-
-def _best_of(side: _Side, own: IntArray) -> _Best:
-    """Time chosen candidates of one side exactly and keep the best."""
-    array, tile, order = np.unravel_index(own, side.shape)
+            parts.append(_Chosen.of(side, own))
+    ground, objective = sides[0].ground, sides[0].objective
+    row = np.concatenate([part.row for part in parts])
+    order = np.concatenate([part.order for part in parts])
     cycles = Pipeline(
-        tiles=side.tiles.pick(tile),
+        tiles=ground.tiles.pick(row),
         orders=tuple(LOOP_ORDERS[number] for number in order),
-        tile_cycles=side.times.cycles_at(array, tile),
-        count=side.gemm.count,
+        tile_cycles=np.concatenate([part.tile_cycles for part in parts]),
+        count=ground.gemm.count,
     ).cycles
-    moved = side.moved_bytes(tile, order)
-    spent = None if side.dynamic_joules is None else side.dynamic_joules[array, tile, order]
-    value = side.objective.value(side.tiles.hardware, cycles, spent)
-    at = int(np.lexsort((own, moved, value))[0])
+    spent = [part.dynamic_joules for part in parts if part.dynamic_joules is not None]
+    value = objective.value(ground.tiles.hardware, cycles, np.concatenate(spent) if spent else None)
+    moved = ground.moved_bytes[row, order]
+    at = int(np.lexsort((moved, value))[0])
+    mappings = [part.side.mappings[number] for part in parts for number in part.mapping]
     return _Best(
         value=float(value[at]),
         moved_bytes=int(moved[at]),
         cycles=int(cycles[at]),
-        mapping=side.mapping(int(own[at])),
+        mapping=_mapping(ground.tiles, mappings[at], int(row[at]), LOOP_ORDERS[order[at]]),
+    )
+
+
+def _mapping(tiles: TileGrid, array: ArrayMapping, row: int, order: str) -> Mapping:
+    return Mapping(
+        array=array,
+        tile_m=int(tiles.size_m[row, 0]),
+        tile_n=int(tiles.size_n[row, 0]),
+        tile_k=int(tiles.size_k[row, 0]),
+        order=order,
     )
 
 
