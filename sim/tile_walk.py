@@ -126,12 +126,13 @@ class TileWalk:
     # Bytes -----------------------------------------------------------------------------------------------------------
 
     @property
-    def _value_bytes(self) -> int:
+    def value_bytes(self) -> int:
+        """Bytes of an operand value."""
         return BYTES_OF[self.hardware.tensor_engine.precision]
 
     def pair_bytes(self, values: int) -> int:
         """Bytes of compressed values and their indices, before they are rounded up to bursts."""
-        bits = 8 * self._value_bytes + math.ceil(math.log2(self.gemm.pattern.group))
+        bits = 8 * self.value_bytes + math.ceil(math.log2(self.gemm.pattern.group))
         return math.ceil(Fraction(values * bits, 8))
 
     def _whole_bursts(self, transfer_bytes: int) -> int:
@@ -142,7 +143,7 @@ class TileWalk:
         efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
         return math.ceil(transfer_bytes / efficiency / Fraction(self.hardware.dram_bytes_per_cycle))
 
-    def _positions(self, tile: int) -> tuple[int, int]:
+    def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
         gemm, window = self.gemm, self.gemm.window
         size = self.tile_m if gemm.position_axis == "m" else self.tile_k
@@ -171,11 +172,11 @@ class TileWalk:
     def a_block(self, tile_m: int, tile_k: int) -> Block:
         """The block of A that a tile needs."""
         on_positions, on_taps = (tile_m, tile_k) if self.gemm.position_axis == "m" else (tile_k, tile_m)
-        positions, neighbours = self._positions(on_positions)
+        positions, neighbours = self.positions(on_positions)
         values, together = self._channels(on_taps)
         whole = len(self.sizes_k if self.gemm.tap_axis == "k" else self.sizes_m) == 1
         elements = positions * values
-        run = together * (neighbours if whole else 1) * self._value_bytes
+        run = together * (neighbours if whole else 1) * self.value_bytes
         return self._operand("a", elements, self._kept(elements, tile_k), run)
 
     def _kept(self, elements: int, tile_k: int) -> int:
@@ -192,10 +193,10 @@ class TileWalk:
             run = (depth if whole_k else channels) * wide if whole_n else wide
         else:
             run = channels * wide if whole_k else channels
-        return self._operand("b", depth * wide, self.slots_k[tile_k] * wide, run * self._value_bytes)
+        return self._operand("b", depth * wide, self.slots_k[tile_k] * wide, run * self.value_bytes)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int) -> Block:
-        dense_bytes = elements * self._value_bytes
+        dense_bytes = elements * self.value_bytes
         if self.gemm.compressed != operand:
             return Block(held_bytes=dense_bytes, moved_bytes=dense_bytes, cycles=self._cycles(dense_bytes, run_bytes))
         stream = self._whole_bursts(self.pair_bytes(kept))

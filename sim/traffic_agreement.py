@@ -7,7 +7,7 @@ loop order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 
 import numpy as np
@@ -43,7 +43,7 @@ class TilingCase:
     """
 
     gemm: Gemm
-    hardware: Hardware
+    hardware: Hardware = field(repr=False)
     candidate: int
     tile_m: int
     tile_n: int
@@ -90,7 +90,7 @@ def random_tiling(seed: int) -> TilingCase:
     True
     """
     draw = _Draw(seed)
-    gemm, hardware = random_product(draw), _random_hardware(draw)
+    gemm, hardware = _random_product(draw), _random_hardware(draw)
     grid = TileGrid.ladder(gemm, hardware)
     tiles = np.prod([grid.trips[axis] for axis in ("m", "n", "k")], axis=0)
     small_enough = np.flatnonzero(tiles <= LARGEST_WALK)
@@ -107,7 +107,7 @@ def random_tiling(seed: int) -> TilingCase:
     )
 
 
-def random_product(draw: _Draw) -> Gemm:
+def _random_product(draw: _Draw) -> Gemm:
     """A product of any kind that lowering makes."""
     kind = draw.one_of("matrix", "patches", "weight gradient", "matrix weight gradient")
     compressed: Operand | None = None
@@ -208,9 +208,9 @@ def check_tiling(case: TilingCase) -> str | None:
     """Walk a tiling; None if the closed forms found every fetch, byte and cycle of it, else what differs."""
     said, walked = closed_form(case), case.walk().moved
     differing = [
-        f"{field.name} {getattr(said, field.name)}, walked {getattr(walked, field.name)}"
-        for field in fields(Moved)
-        if getattr(said, field.name) != getattr(walked, field.name)
+        f"{each.name} {getattr(said, each.name)}, walked {getattr(walked, each.name)}"
+        for each in fields(Moved)
+        if getattr(said, each.name) != getattr(walked, each.name)
     ]
     if not differing:
         return None

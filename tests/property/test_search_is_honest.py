@@ -231,8 +231,8 @@ def on_array(hardware, gemm, walk, mapping, tile):
     """Cycles and bytes of one tile on the array."""
     engine = hardware.tensor_engine
     operand = {
-        "a": tile.m * tile.k * walk._value_bytes,
-        "b": tile.n * tile.k * walk._value_bytes,
+        "a": tile.m * tile.k * walk.value_bytes,
+        "b": tile.n * tile.k * walk.value_bytes,
     }
     if gemm.compressed:
         side = tile.m if gemm.compressed == "a" else tile.n
@@ -349,7 +349,7 @@ class Walked:
         return {
             "multiplies": macs,
             "accumulates": macs,
-            "register_bits": macs * (2 * 8 * self.walk._value_bytes + index_bits + 32),
+            "register_bits": macs * (2 * 8 * self.walk.value_bytes + index_bits + 32),
             "link_bits": 8 * over["hop_bytes"],
             "west_read_bits": 8 * over["west_bytes"],
             "west_write_bits": 8 * fills[west],
@@ -358,7 +358,7 @@ class Walked:
             "output_read_bits": 8 * (over["output_reads"] + gemm.count * moved.partial_sum_write_bytes + finished),
             "output_write_bits": 8 * (over["output_writes"] + gemm.count * moved.partial_sum_read_bytes),
             "dram_bits": 8 * gemm.count * self.moved_bytes,
-            "compares": gemm.count * fetched // self.walk._value_bytes * gemm.pattern.kept * gemm.reduced_on_load,
+            "compares": gemm.count * fetched // self.walk.value_bytes * gemm.pattern.kept * gemm.reduced_on_load,
         }
 
 

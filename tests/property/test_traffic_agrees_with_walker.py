@@ -61,7 +61,7 @@ def _corners(case):
         "reduced on the way in": gemm.reduced_on_load,
         "window along m": window is not None and gemm.position_axis == "m",
         "window along k": window is not None and gemm.position_axis == "k",
-        "several images a tile": window is not None and walk._positions(0)[0] > walk._positions(0)[1],
+        "several images a tile": window is not None and walk.positions(0)[0] > walk.positions(0)[1],
         "stride beyond reach": window is not None and window.row_stride > window.row_reach,
         "footprint cut to the image": window is not None
         and (window.rows - 1) * window.row_stride + window.row_reach > window.input_rows,
