@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from ..accel.specification import Dataflow, Hardware
 from ..configs.errors import ConfigError, MappingError
@@ -82,7 +82,7 @@ class ScheduleFile(_Section):
     optimizer: str
     pre_generation: bool
     overlap_update: bool
-    products: tuple[Decision, ...]
+    products: tuple[Decision, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

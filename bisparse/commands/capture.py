@@ -50,13 +50,14 @@ def capture(
 
     Example: bisparse capture mymodels.resnet:resnet18 --input 3x224x224 --batch 256 --out resnet18.json
     """
+    from ..training.input_shape import parse_input_shape
+
+    shapes = [parse_input_shape(text) for text in inputs]
     _check_torch()
     from ..training.capture import GraphCache, capture_factory
     from ..training.graph_file import save_graph
-    from ..training.input_shape import parse_input_shape
     from ..training.workloads import capture_source
 
-    shapes = [parse_input_shape(text) for text in inputs]
     called = name or factory.rpartition(":")[2].rpartition(".")[2] or "captured"
     with Progress() as progress:
         progress(f"capturing {factory}", 0, 1)

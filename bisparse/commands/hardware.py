@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ..accel.specification import Hardware
     from ..configs.schema import Loaded
 
+DEFAULT = "default"
+"""Status of a parameter that no file mentions."""
+
 app = typer.Typer(help="Designs: list the shipped ones, show one, check a file.", no_args_is_help=True)
 
 
@@ -73,8 +76,10 @@ def show(
         return
     print(f"{design.name}: {design.title}\nfiles: {', '.join(map(str, loaded.sources))}\nsha256: {loaded.sha256}\n")
     rows = [("parameter", "value", "status", "source")]
-    rows += [(path, _shown(value), status, source) for path, (value, status, source) in known.items()]
+    said = {path: each for path, each in known.items() if each[1] != DEFAULT}
+    rows += [(path, _shown(value), status, source) for path, (value, status, source) in said.items()]
     print_table(rows)
+    print(f"\nand {len(known) - len(said)} defaults, which --json shows")
 
 
 @app.command()
@@ -118,7 +123,7 @@ def _parameters(loaded: Loaded[Hardware]) -> dict[str, tuple[Any, str, str]]:
             for key, each in value.items():
                 walk(each, f"{path}.{key}" if path else key)
         elif path not in LABELS:
-            parameters[path] = (value, "default", "")
+            parameters[path] = (value, DEFAULT, "")
 
     walk(loaded.model.model_dump(mode="json"), "")
     return parameters

@@ -1,0 +1,138 @@
+import dataclasses
+import json
+
+import pytest
+from bisparse.accel.specification import load_hardware
+from bisparse.configs.errors import ConfigError, MappingError
+from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.schedule_file import load_decisions, load_schedule, save_schedule, schedule_table
+from bisparse.sim.simulation import Options, Simulator
+from bisparse.training.recipes.declaration import load_recipe
+
+from bisparse.api import load_workload
+
+BDWP = load_recipe("bdwp")
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return Simulator(
+        workload=load_workload("resnet9-cifar10"),
+        hardware=load_hardware("sat-vcu1525"),
+        options=Options(batch=16),
+        version="test",
+    )
+
+
+@pytest.fixture(scope="module")
+def schedule(simulator):
+    return simulator.schedule(BDWP.model, Pattern(2, 8))
+
+
+@pytest.fixture
+def saved(schedule, tmp_path):
+    save_schedule(schedule, tmp_path / "made" / "schedule.json")
+    return tmp_path / "made" / "schedule.json"
+
+
+def edited(path, change):
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document, indent=1))
+    return load_schedule(path)
+
+
+def test_a_replayed_schedule_gives_the_identical_result_without_searching(simulator, schedule, saved):
+    replayed = simulator.schedule(BDWP.model, Pattern(2, 8), decisions=load_decisions(saved))
+    load_schedule(saved).check_products(replayed)
+    first, again = (simulator.run_schedule(each, BDWP) for each in (schedule, replayed))
+    products = len(schedule.products)
+    assert first.candidates["total"] > products
+    assert again.candidates == {"total": products, "fewest": 1}
+
+    def without_candidates(result):
+        rows = tuple(dataclasses.replace(row, candidates=0) for row in result.rows)
+        return dataclasses.replace(result, candidates={}, rows=rows)
+
+    assert without_candidates(first) == without_candidates(again)
+
+
+def test_a_file_says_what_it_was_made_for(saved):
+    content = load_schedule(saved).content
+    assert (content.hardware, content.workload, content.recipe) == ("sat-vcu1525", "resnet9-cifar10", "bdwp")
+    assert (content.sparsity, content.batch, content.objective, content.optimizer) == (
+        "2:8",
+        16,
+        "time",
+        "sgd-momentum",
+    )
+
+
+def test_other_inputs_are_refused_by_line_and_field(saved):
+    read = load_schedule(saved)
+    read.check_made_for(workload="resnet9-cifar10", batch=16)
+    with pytest.raises(ConfigError) as caught:
+        read.check_made_for(workload="resnet9-cifar10", batch=32)
+    assert str(caught.value) == (
+        f"{saved}:7: batch: got a schedule made for 16, need one for 32; try saving one for these inputs"
+    )
+
+
+def test_a_product_that_is_missing_unknown_or_of_another_size(simulator, schedule, saved):
+    decisions = load_decisions(saved)
+    del decisions["0.0:FF"]
+    with pytest.raises(
+        MappingError, match=r"0\.0:FF: the schedule has no mapping for it; was it made for another graph"
+    ):
+        simulator.schedule(BDWP.model, Pattern(2, 8), decisions=decisions)
+    read = edited(saved, lambda document: document["products"][1].update(name="elsewhere"))
+    with pytest.raises(MappingError, match=r"elsewhere: got a product that resnet9-cifar10 does not have"):
+        read.check_products(schedule)
+    read = edited(saved, lambda document: document["products"][1].update(name="1.0:FF", k=7))
+    with pytest.raises(MappingError, match=r"1\.0:FF: got .* x 7, need .* as in the graph"):
+        read.check_products(schedule)
+
+
+def test_an_edited_mapping_must_be_one_that_the_design_can_do(simulator, saved):
+    def deeper(document):
+        document["products"][0].update(dataflow="os", interleave_m=8, interleave_n=2)
+
+    read = edited(saved, deeper)
+    replayed = simulator.schedule(BDWP.model, Pattern(2, 8), decisions=read.decisions)
+    with pytest.raises(MappingError, match=r"got OS, interleave 8x2, need an array mapping of sat-vcu1525"):
+        read.check_products(replayed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 2}, "schema_version: got 2, need 1 or older; try a newer bisparse"),
+        ({"bach": 3}, "bach: got bach, no such field; try batch"),
+        ({"batch": 0}, "batch: got 0, need a number > 0"),
+        ({"batch": "many"}, "batch: got 'many', need an integer"),
+        ({"sparsity": "9:8"}, "sparsity: got 9:8, need N:M"),
+        ({"products": []}, "products: got"),
+    ],
+)
+def test_a_wrong_file_is_named_by_line_and_field(saved, change, message):
+    with pytest.raises(ConfigError) as caught:
+        edited(saved, lambda document: document.update(change))
+    assert f": {message}" in str(caught.value)
+    assert str(caught.value).startswith(f"{saved}:")
+
+
+def test_a_file_that_cannot_be_read_or_written(schedule, tmp_path):
+    with pytest.raises(ConfigError, match="got no such file"):
+        load_schedule(tmp_path / "none.json")
+    with pytest.raises(ConfigError, match=r"cannot be written: .*; try another --save-schedule"):
+        save_schedule(schedule, tmp_path)
+
+
+def test_a_schedule_reads_as_a_table(schedule):
+    header, *rows = schedule_table(schedule)
+    assert header[0] == "product"
+    assert len(rows) == len(schedule.products)
+    assert rows[0][0] == "0.0:FF"
+    assert rows[0][2] == "dense"
+    assert rows[1][2] == "2:8"
+    assert "tile" in rows[0][3]
