@@ -66,12 +66,14 @@ def test_help_imports_nothing_heavy():
 
 
 def test_help_is_quick():
-    def seconds():
-        started = time.perf_counter()
+    def processor_seconds():
+        # Not of the wall clock, which other processes share.
+        before = os.times()
         assert in_process_of_its_own("--help").returncode == 0
-        return time.perf_counter() - started
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
 
-    assert min(seconds() for _ in range(3)) < 0.5
+    assert min(processor_seconds() for _ in range(3)) < 0.5
 
 
 def test_simulating_a_shipped_workload_needs_no_torch(tmp_path):
