@@ -63,8 +63,8 @@ class Gemm:
         compressed: the operand pruned N:M along its channels on k, or None.
         pattern: that operand's pattern.
         reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
-        a_contiguous: the axis of A along which neighbours in memory lie.
-        b_contiguous: the same of B. C is contiguous along n.
+        b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
+        scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
         result_bytes: bytes of a finished element of C.
     """
 
@@ -81,8 +81,8 @@ class Gemm:
     compressed: Operand | None = None
     pattern: Pattern = DENSE
     reduced_on_load: bool = False
-    a_contiguous: Literal["m", "k"] = "k"
     b_contiguous: Literal["k", "n"] = "n"
+    scattered_result: bool = False
     result_bytes: int = 2
 
     @property
@@ -122,7 +122,7 @@ class Gemm:
             self.compressed,
             self.pattern,
             self.reduced_on_load,
-            self.a_contiguous,
             self.b_contiguous,
+            self.scattered_result,
             self.result_bytes,
         )

@@ -74,7 +74,6 @@ def _matrix_product(operator: Operator, product: MatrixProduct, batch: int) -> G
         k=product.k.at(batch),
         count=product.count.at(batch),
         tap_axis="m" if weight_gradient else "k",
-        a_contiguous="m" if weight_gradient else "k",
         b_contiguous="k" if weight_backward else "n",
         result_bytes=4 if weight_gradient else 2,
     )
@@ -155,7 +154,6 @@ def _weight_gradient(operator: Operator, convolution: Convolution, batch: int) -
         taps=taps,
         tap_axis="m",
         window=_patches(convolution, images),
-        a_contiguous="m",
         result_bytes=4,
     )
 
@@ -196,6 +194,7 @@ def _scatter(operator: Operator, convolution: Convolution, batch: int) -> Iterat
             taps=taps,
             window=window,
             b_contiguous="k" if operator.stage is Stage.BACKWARD else "n",
+            scattered_result=math.prod(convolution.stride) > 1,
         )
 
 

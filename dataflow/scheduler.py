@@ -270,5 +270,6 @@ def _compressed_bytes(weights: int, pattern: Pattern, value_bytes: int) -> int:
 def _reductions(weights: int, copies: WeightCopies, pattern: Pattern) -> tuple[tuple[int, int, int], ...]:
     passes = [(weights, each.kept, each.group) for each in copies.compressed]
     if copies.search_passes:
-        passes.append((round(weights * copies.search_passes), pattern.kept, pattern.group))
+        searched = copies.compressed[0] if copies.compressed else pattern
+        passes.append((round(weights * copies.search_passes), searched.kept, searched.group))
     return tuple(passes)

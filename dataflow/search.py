@@ -162,7 +162,7 @@ class _Side:
         """[A, J, O] cycles that no schedule of these tiles can beat."""
         computing = self.ground.gemm.count * self.times.total(self.times.cycles)
         on_array = computing + self.ground.unhidden_cycles[self.rows]
-        return np.maximum(on_array[:, :, None], self.ground.memory_cycles[self.rows][None])
+        return np.asarray(np.maximum(on_array[:, :, None], self.ground.memory_cycles[self.rows][None]))
 
     @cached_property
     def dynamic_joules(self) -> FloatArray | None:
@@ -194,11 +194,12 @@ class _Best:
 
     value: float
     moved_bytes: int
+    number: int
     cycles: int
     mapping: Mapping
 
-    def rank(self) -> tuple[float, int]:
-        return self.value, self.moved_bytes
+    def rank(self) -> tuple[float, int, int]:
+        return self.value, self.moved_bytes, self.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +252,7 @@ def _best_among(sides: list[_Side], chosen: IntArray) -> _Best:
     return _Best(
         value=float(value[at]),
         moved_bytes=int(moved[at]),
+        number=int(chosen[at]),
         cycles=int(cycles[at]),
         mapping=_mapping(ground.tiles, mappings[at], int(row[at]), LOOP_ORDERS[order[at]]),
     )

@@ -276,7 +276,7 @@ class TileGrid:
         return np.maximum(cycles, reduction_cycles(engine, elements, self.gemm.pattern.group))
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int) -> IntArray:
-        whole = (self.n.trips == 1)[:, None, None]
+        whole = (self.n.trips == 1)[:, None, None] & (not self.gemm.scattered_result)
         rows = self.m.size
         if self.gemm.tap_axis == "m":
             rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.taps)

@@ -68,13 +68,14 @@ def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> A
 
 
 def _ladder(extent: int, unit: int, *, least: int) -> list[int]:
-    """Sizes to try: every multiple of ``unit`` when there are few, else halvings of the extent rounded up to it."""
+    """Sizes to try: every multiple of ``unit`` of a small extent, else its halvings down to ``least``, rounded up."""
     if extent <= EXHAUSTIVE:
         return [*range(unit, extent, unit), extent]
     sizes, parts = {extent}, 2
     while parts <= extent and (size := -(-extent // parts)) >= least:
         sizes.add(min(extent, -(-size // unit) * unit))
         parts *= 2
+    sizes.add(min(extent, -(-least // unit) * unit))
     return sorted(sizes)
 
 

@@ -214,7 +214,8 @@ class TileWalk:
         together = rows
         if self.gemm.tap_axis == "m" and len(self.sizes_m) > 1:
             together = rows // self.gemm.taps
-        run = wide * (together if len(self.sizes_n) == 1 else 1) * element_bytes
+        alone = len(self.sizes_n) > 1 or self.gemm.scattered_result
+        run = wide * (1 if alone else together) * element_bytes
         size = rows * wide * element_bytes
         return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, cycles=self._cycles(size, run))
 

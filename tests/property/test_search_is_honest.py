@@ -98,7 +98,6 @@ def small_gemm(between, chance, one_of):
         compressed=compressed,
         pattern=one_of([Pattern(1, 2), Pattern(2, 4), Pattern(1, 4), Pattern(3, 4)]) if compressed else DENSE,
         reduced_on_load=compressed is not None and chance(0.3),
-        a_contiguous="m" if gradient else "k",
         b_contiguous="n" if gradient else one_of(["n", "k"]),
         result_bytes=4 if gradient else 2,
     )

@@ -89,7 +89,10 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
     exceptions = _Exceptions(graph, recipe)
     for operator in graph.products:
         stage = _pruned_stage(operator, recipe)
-        if stage is None or operator.parameter is None:
+        if stage is None:
+            continue
+        if operator.parameter is None:
+            reasons[operator.name] = "product of two activations"
             continue
         own = _ratio(operator, recipe, pattern)
         reason = "N = M keeps every element" if own.is_dense else exceptions.reason(operator, own)
@@ -164,7 +167,8 @@ class _Exceptions:
         if _matches(operator, self._rule.names):
             return "named dense by the recipe"
         if self._rule.indivisible and channels % pattern.group:
-            return f"{channels} channels are not divisible by {pattern.group}"
+            counted = "1 channel is" if channels == 1 else f"{channels} channels are"
+            return f"{counted} not divisible by {pattern.group}"
         return None
 
 
