@@ -1,6 +1,7 @@
 """The N:M pattern: of every group of M consecutive elements along one axis, N are kept.
 
-``N = M`` is dense. A last group shorter than M keeps ``min(N, length)`` elements, so an axis need not be divisible by M.
+``N = M`` is dense. A last group shorter than M keeps ``min(N, length)`` elements, so an axis need not be divisible
+by M.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ class SimulationResult:
         array_utilisation: over the cycles of the tensor engine.
         speedup_vs_dense: dense step cycles over these.
         energy_ratio_vs_dense: this energy over the dense step's.
-        flop_bound_speedup: dense multiply-accumulates over kept ones: no hardware of equal peak can do better.
+        flop_bound_speedup: dense multiply-accumulates over kept ones: the gain of an array that never waits.
         by_stage: exposed cycles by stage, summing to the total.
         by_engine: busy cycles by engine (``tensor``, ``vector``, ``update``, ``reduction``, ``dram``), hidden work
             included.
