@@ -1,4 +1,4 @@
-"""BDWP at 2:8 on the paper's five networks: what the FLOP count allows, what the model predicts, and what stands between.
+"""BDWP at 2:8 on the paper's five networks: the FLOP bound, the prediction, and what stands between.
 
     python examples/paper_networks.py [--hardware sat-vcu1525] [--sparsity 2:8]
 
