@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from .strict_yaml import Document, KeyPath, dotted
+from .strict_yaml import Document, KeyPath, Place, dotted
 
 MOST_LINES = 10
 """Faults told at once; the rest are counted."""
@@ -70,15 +71,34 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
         for path, group in faults.items()
         if group[0]["type"] == "extra_forbidden" and (near := _nearest_field(path, group[0]["loc"], model))
     }
-    lines = [
-        f"{document.place_of(path)}: {dotted(path) or 'file'}: {_message(path, group, model)}"
-        for path, group in sorted(faults.items(), key=lambda item: document.place_of(item[0]))
+    told = [
+        (*_blamed(path, _message(path, group, model), document), path)
+        for path, group in faults.items()
         # A misspelt field is missing too; the one cause is told once.
         if not (group[0]["type"] == "missing" and path in misspelt)
+    ]
+    lines = [
+        f"{place}: {dotted(path) or 'file'}: {message}" for place, message, path in sorted(told, key=itemgetter(0))
     ]
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"(and {len(lines) - MOST_LINES} more)"]
     return "\n".join(lines)
+
+
+def _blamed(path: KeyPath, message: str, document: Document) -> tuple[Place, str]:
+    """The place to blame, and the message.
+
+    Where a field of a base file contradicts one beside it that the user's own file sets, the user's line is at fault
+    and the message says where the other stands.
+    """
+    place = document.place_of(path)
+    if place.file == document.file or not path:
+        return place, message
+    for known, own in document.places.items():
+        beside = known[:-1] == path[:-1] and known != path and own.file == document.file
+        if beside and re.search(rf"\b{re.escape(str(known[-1]))}\b", message):
+            return own, message.replace(", need", f" (of {place}), need", 1)
+    return place, message
 
 
 def _message(path: KeyPath, group: list[dict[str, Any]], model: type[BaseModel]) -> str:
@@ -138,8 +158,8 @@ def _own_words(message: str, value: Any) -> str:
 
 def _unknown_field(path: KeyPath, loc: KeyPath, model: type[BaseModel]) -> str:
     near = _nearest_field(path, loc, model)
-    advice = f"; try {near}" if near else f", need one of {', '.join(_accepted_fields(loc, model))}"
-    return f"got {path[-1]}, no such field{advice}"
+    need = f"a known field; try {near}" if near else f"one of {', '.join(_accepted_fields(loc, model))}"
+    return f"got {path[-1]}, need {need}"
 
 
 def _nearest_field(path: KeyPath, loc: KeyPath, model: type[BaseModel]) -> str | None:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 
 class BisparseError(Exception):
-    """Base of every error that a user's input can cause."""
+    """Base of every error that a user's input can cause.
+
+    Attributes:
+        field: the field of a file that is at fault, dotted, or None; whoever knows the file adds its line
+            (``configs.schema.Loaded.placed``).
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ConfigError(BisparseError):
@@ -20,12 +29,4 @@ class CaptureError(BisparseError):
 
 
 class MappingError(BisparseError):
-    """No legal mapping exists for a product on this hardware; the message says which limit stands in the way.
-
-    Attributes:
-        field: the design's field that sets the limit, dotted, or None; whoever knows the file adds its line.
-    """
-
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.field = field
+    """No legal mapping exists for a product on this hardware; the message says which limit stands in the way."""

@@ -16,13 +16,14 @@ from pydantic import BaseModel, ValidationError
 
 from . import library
 from .complaints import explain, shown
-from .errors import ConfigError, MappingError
+from .errors import BisparseError, ConfigError
 from .provenance import Provenance, strip_provenance
 from .strict_yaml import Document, KeyPath, Place, parse
 
 __all__ = ["Loaded", "Provenance", "load", "load_annotated", "strip_provenance", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
+Refusal = TypeVar("Refusal", bound=BisparseError)
 
 EXTENDS = "extends"
 """The top-level key that names the file whose values are taken where this one says nothing."""
@@ -46,12 +47,12 @@ class Loaded(Generic[Model]):
     sha256: str
     document: Document
 
-    def placed(self, error: MappingError) -> MappingError:
-        """The error with the file and line of the field that set the limit, if it is known and stands in a file."""
+    def placed(self, error: Refusal) -> Refusal:
+        """The error with the file and line of the field at fault, if it is known and stands in a file."""
         path = tuple((error.field or "").split("."))
         if path not in self.document.places:
             return error
-        return MappingError(f"{self.document.place_of(path)}: {error}")
+        return type(error)(f"{self.document.place_of(path)}: {error}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -350,7 +350,7 @@ def test_a_users_file_is_checked(run, tmp_path):
     done = run("hardware", "check", "wider.yaml")
     assert done.code == 2
     assert set(done.err.splitlines()) == {
-        "wider.yaml:3: tensor_engine.rowz: got rowz, no such field; try rows",
+        "wider.yaml:3: tensor_engine.rowz: got rowz, need a known field; try rows",
         "wider.yaml:3: tensor_engine.cols: got 'x', need an integer",
     }
     # A word without a suffix is a file here, never the shipped design of that name.
@@ -367,7 +367,7 @@ DESIGN = "name: mine\nextends: sat-vcu1525\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tensor_engine:\n  rowz: 32\n", "mine.yaml:4: tensor_engine.rowz: got rowz, no such field; try rows"),
+        ("tensor_engine:\n  rowz: 32\n", "mine.yaml:4: tensor_engine.rowz: got rowz, need a known field; try rows"),
         ("tensor_engine:\n  rows: many\n", "mine.yaml:4: tensor_engine.rows: got 'many', need an integer"),
         (
             "tensor_engine:\n  rows: 32\n  rows: 16\n",

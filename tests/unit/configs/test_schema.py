@@ -88,10 +88,10 @@ def test_a_good_file_becomes_a_model():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("engine:\n  rowz: 4\n", "a.yaml:2: engine.rowz: got rowz, no such field; try rows"),
+        ("engine:\n  rowz: 4\n", "a.yaml:2: engine.rowz: got rowz, need a known field; try rows"),
         (
             "engine: {rows: 1, zzz: 4}",
-            "a.yaml:1: engine.zzz: got zzz, no such field, need one of rows, columns, flow, deep, latency",
+            "a.yaml:1: engine.zzz: got zzz, need one of rows, columns, flow, deep, latency",
         ),
         ("\nengine: {}", "a.yaml:2: engine.rows: got nothing, need an integer (Rows of PEs)"),
         ("name: y", "a.yaml:1: engine: got nothing, need a mapping"),
@@ -128,11 +128,11 @@ def test_a_good_file_becomes_a_model():
         ("engine: {rows: 1}\nmemory: {stacks: 2}", "a.yaml:2: memory.type: got nothing, need ddr or hbm"),
         (
             "engine: {rows: 1}\nmemory:\n  type: hbm\n  stack: 2",
-            "a.yaml:4: memory.stack: got stack, no such field; try stacks",
+            "a.yaml:4: memory.stack: got stack, need a known field; try stacks",
         ),
         (
             "engine: {rows: 1}\nbanks:\n  - {type: ddr, width: 1}\n  - {type: ddr,\n     wide: 1, width: 1}",
-            "a.yaml:5: banks.1.wide: got wide, no such field; try width",
+            "a.yaml:5: banks.1.wide: got wide, need a known field; try width",
         ),
         ("engine: {rows: 1}\nlimit: [1, 2]", "a.yaml:2: limit: got a list of 2, need an integer or a text"),
         ("engine: {rows: 1}\nprice:\n  add: {rows: 0}", "a.yaml:3: price.add.rows: got 0, need a number > 0"),
@@ -153,7 +153,7 @@ def test_several_faults_are_a_line_each_in_the_order_of_the_file():
     assert refusal("clock_hz: fast\nengine:\n  rows: 0\n  flo: os\n").splitlines() == [
         "a.yaml:1: clock_hz: got 'fast', need hertz: a number, alone or with one of Hz, kHz, MHz, GHz; try 200 MHz",
         "a.yaml:3: engine.rows: got 0, need a number > 0",
-        "a.yaml:4: engine.flo: got flo, no such field; try flow",
+        "a.yaml:4: engine.flo: got flo, need a known field; try flow",
     ]
 
 
@@ -220,6 +220,19 @@ class TestExtends:
             "base.yaml:2: engine.rows: got 0, need a number > 0",
             "base.yaml:5: banks.0.width: got 'x', need an integer",
         ]
+
+    def test_a_base_that_contradicts_the_own_file_is_blamed_on_the_own_line(self):
+        write("engine:\n  rows: 8\n  latency: 4\n", "base.yaml")
+        assert refusal("extends: base.yaml\nengine:\n  columns: 1\n  rows: 2\n") == (
+            "a.yaml:4: engine.latency: got 4 (of base.yaml:3), need at most rows (2)"
+        )
+        assert refusal("extends: base.yaml\nengine:\n  rows: 2\n  latency: 3\n") == (
+            "a.yaml:4: engine.latency: got 3, need at most rows (2)"
+        )
+        write("engine:\n  rows: 2\n  latency: 4\n", "base.yaml")
+        assert refusal("extends: base.yaml\nengine:\n  columns: 1\n") == (
+            "base.yaml:3: engine.latency: got 4, need at most rows (2)"
+        )
 
     def test_a_replaced_list_leaves_no_lines_behind(self):
         write("engine: {rows: 1}\nbanks:\n  - {type: ddr, width: 1}\n  - {type: ddr, width: x}\n", "base.yaml")

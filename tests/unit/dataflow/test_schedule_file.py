@@ -107,7 +107,7 @@ def test_an_edited_mapping_must_be_one_that_the_design_can_do(simulator, saved):
     ("change", "message"),
     [
         ({"schema_version": 2}, "schema_version: got 2, need 1 or older; try a newer bisparse"),
-        ({"bach": 3}, "bach: got bach, no such field; try batch"),
+        ({"bach": 3}, "bach: got bach, need a known field; try batch"),
         ({"batch": 0}, "batch: got 0, need a number > 0"),
         ({"batch": "many"}, "batch: got 'many', need an integer"),
         ({"sparsity": "9:8"}, "sparsity: got 9:8, need N:M"),
