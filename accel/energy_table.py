@@ -16,8 +16,10 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..configs.errors import ConfigError
+from ..configs.library import find
 from ..configs.quantity import Bytes
 from ..configs.schema import Loaded, load_annotated
+from .specification import Hardware
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -170,3 +172,37 @@ def load_energy_table(name_or_path: str) -> Loaded[EnergyTable]:
         ConfigError: the file is missing or wrong; the message names file, line and field.
     """
     return load_annotated(name_or_path, EnergyTable, "energy")
+
+
+def energy_table_of(design: Loaded[Hardware]) -> Loaded[EnergyTable]:
+    """Load the energy table that a design names, and see that it prices what the design has.
+
+    Raises:
+        ConfigError: there is no such table, the table's file is wrong, or it lacks a price that the design needs; the
+            message names file, line and field of the design.
+    """
+    hardware = design.model
+    try:
+        find("energy", hardware.energy_table)
+    except ConfigError as error:
+        needed = str(error).partition(": ")[2]
+        raise design.placed(ConfigError(f"energy_table: {needed}", field="energy_table")) from None
+    loaded = load_energy_table(hardware.energy_table)
+    table = loaded.model
+    if "fp32" not in table.accumulate_pj:
+        missing = "accumulate_pj: got no fp32, need it: every design sums in FP32"
+        raise loaded.placed(ConfigError(missing, field="accumulate_pj"))
+    for field, value, prices in (
+        ("tensor_engine.precision", hardware.tensor_engine.precision, table.multiply_pj),
+        ("dram.technology", hardware.dram.technology, table.dram_pj_per_bit),
+    ):
+        if value not in prices:
+            needed = f"one that energy table {table.name} prices: {', '.join(prices)}"
+            raise design.placed(ConfigError(f"{field}: got {value!r}, need {needed}", field=field))
+    for name in ("west", "north", "output"):
+        buffer = getattr(hardware.buffers, name)
+        if buffer.capacity_bytes < buffer.banks:
+            field = f"buffers.{name}.capacity_bytes"
+            needed = f"at least a byte in each of the {buffer.banks} banks"
+            raise design.placed(ConfigError(f"{field}: got {buffer.capacity_bytes}, need {needed}", field=field))
+    return loaded

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..accel.energy import EnergyModel
-from ..accel.energy_table import EnergyTable, load_energy_table
+from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.specification import Dataflow, Hardware
 from ..configs.errors import ConfigError, MappingError
 from ..configs.pattern import Pattern
@@ -81,7 +81,7 @@ class Simulator:
     @cached_property
     def table(self) -> Loaded[EnergyTable]:
         """The design's energy table."""
-        return load_energy_table(self.hardware.model.energy_table)
+        return energy_table_of(self.hardware)
 
     @cached_property
     def energy(self) -> EnergyModel:

@@ -85,12 +85,11 @@ def show(
 @app.command()
 def check(file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file.")]) -> None:
     """Check a design's file; prints 'ok' or a line for each fault."""
-    from ..accel.energy import EnergyModel
-    from ..accel.energy_table import load_energy_table
+    from ..accel.energy_table import energy_table_of
     from ..accel.specification import load_hardware
 
     loaded = load_hardware(as_path(file))
-    EnergyModel.of(loaded.model, load_energy_table(loaded.model.energy_table).model)
+    energy_table_of(loaded)
     print(f"ok: {loaded.model.name}")
 
 

@@ -362,6 +362,23 @@ def test_a_users_file_is_checked(run, tmp_path):
 # Bad input -----------------------------------------------------------------------------------------------------------
 
 DESIGN = "name: mine\nextends: sat-vcu1525\n"
+LACKING_TABLE = """\
+name: lacking
+technology: "a sketch"
+node_nm: 7
+multiply_pj: {fp16: 1}
+accumulate_pj: {fp32: 1}
+register_pj_per_bit: 1
+link_hop_pj_per_bit: 1
+sram: [{capacity_bytes: 1 KiB, read_pj_per_bit: 1, write_pj_per_bit: 1, leakage_mw: 1}]
+dram_pj_per_bit: {ddr4: 1}
+compare_pj: 1
+vector_op_pj: 1
+update_multiply_pj: 1
+update_accumulate_pj: 1
+pe_leakage_mw: 1
+static_watts: 1
+"""
 
 
 @pytest.mark.parametrize(
@@ -381,15 +398,46 @@ DESIGN = "name: mine\nextends: sat-vcu1525\n"
         ),
         ("tensor_engine:\n  patterns: ['2:4']\n", "mine.yaml:4: sparsity: got 2:8, need one that mine has: 2:4"),
         ("reduction_engine:\n  largest_group: 4\n", "mine.yaml:4: 1.0:FF: got groups of 8, need at most 4"),
-        ("energy_table: none\n", "energy: got 'none', need one of 16nm-fpga, 45nm or a path to a file"),
+        (
+            "energy_table: 7nm\n",
+            "mine.yaml:3: energy_table: got '7nm', need one of 16nm-fpga, 45nm or a path to a file",
+        ),
+        ("energy_table: 7nm.yaml\n", "mine.yaml:3: energy_table: got no such file, need a path to a file of energy"),
+        (
+            "dram:\n  technology: hbm9\n",
+            "mine.yaml:4: dram.technology: got 'hbm9', need one that energy table 16nm-fpga prices: ddr4, lpddr4, hbm2",
+        ),
+        (
+            "tensor_engine:\n  precision: fp8\nenergy_table: lacking.yaml\n",
+            "mine.yaml:4: tensor_engine.precision: got 'fp8', need one that energy table lacking prices: fp16",
+        ),
+        (
+            "buffers:\n  output:\n    capacity_bytes: 1 B\n",
+            "mine.yaml:5: buffers.output.capacity_bytes: got 1, need at least a byte in each of the 32 banks",
+        ),
+        (
+            "tensor_engine:\n  mac_latency: 2\n",
+            "mine.yaml:4: tensor_engine.accumulate_latency: got 4 (of ",
+        ),
+        (
+            "tensor_engine:\n  tensor_engin: 2\n",
+            "mine.yaml:4: tensor_engine.tensor_engin: got tensor_engin, need one of rows, cols, mac_latency",
+        ),
     ],
 )
 def test_a_fault_in_a_design_is_one_line_with_file_line_and_field(run, tmp_path, text, message):
+    (tmp_path / "lacking.yaml").write_text(LACKING_TABLE)
     (tmp_path / "mine.yaml").write_text(DESIGN + text)
     done = run("simulate", SMALL, "--hardware", "mine.yaml")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(message)
     assert len(done.err.splitlines()) == 1
+
+
+def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
+    (tmp_path / "mine.yaml").write_text(f"{DESIGN}dram:\n  technology: hbm9\n")
+    for command in (("hardware", "check", "mine.yaml"), ("gemm", "8x8x8", "--hardware", "mine.yaml")):
+        assert run(*command).err.startswith("mine.yaml:4: dram.technology: got 'hbm9', need one that"), command
 
 
 @pytest.mark.parametrize(
