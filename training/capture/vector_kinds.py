@@ -1,59 +1,12 @@
 """Which vector operation an aten operator is, by name. Free of torch.
 
-The hardware's vector table prices exactly the kinds listed here. An operator that is in no table below and that torch
-does not tag as pointwise is ``unknown``: it is reported, and its elements are counted as a generic pass.
+The hardware's vector table prices the kinds of ``configs.vector_kinds``. An operator that is in no table below and
+that torch does not tag as pointwise is ``unknown``: it is reported, and its elements are counted as a generic pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-
-VECTOR_KINDS: frozenset[str] = frozenset(
-    {
-        "bias_add",
-        "bias_gradient",
-        "batch_norm",
-        "batch_norm_backward",
-        "layer_norm",
-        "layer_norm_backward",
-        "group_norm",
-        "group_norm_backward",
-        "relu",
-        "relu_backward",
-        "gelu",
-        "gelu_backward",
-        "silu",
-        "silu_backward",
-        "sigmoid",
-        "sigmoid_backward",
-        "tanh",
-        "tanh_backward",
-        "hardtanh",
-        "hardtanh_backward",
-        "softmax",
-        "softmax_backward",
-        "log_softmax",
-        "log_softmax_backward",
-        "nll_loss",
-        "nll_loss_backward",
-        "max_pool",
-        "max_pool_backward",
-        "average_pool",
-        "average_pool_backward",
-        "add",
-        "gradient_add",
-        "multiply",
-        "elementwise",
-        "reduce",
-        "embedding",
-        "embedding_backward",
-        "dropout",
-        "dropout_backward",
-        "copy",
-        "zero_fill",
-        "unknown",
-    }
-)
 
 ALLOCATIONS: frozenset[str] = frozenset(
     {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "resize"}

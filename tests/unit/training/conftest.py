@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from bisparse.configs.vector_kinds import VECTOR_KINDS
 from bisparse.training.capture import Loss, capture
-from bisparse.training.capture.vector_kinds import VECTOR_KINDS
 from bisparse.training.graph import Stage, TrainingGraph
 
 PRODUCT_KINDS = {"convolution", "linear", "matmul"}
