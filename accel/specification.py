@@ -6,6 +6,8 @@ Sizes are integers in the unit that the field's name carries. A preset states th
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -13,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from ..configs.pattern import LARGEST_GROUP, Pattern
 from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds
 from ..configs.schema import Loaded, load_annotated
+from ..configs.vector_kinds import VECTOR_KINDS
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 
 Dataflow = Literal["os", "ws", "is"]
@@ -147,10 +150,19 @@ class VectorEngine(Section):
     def _kinds_priced(self) -> Self:
         if "unknown" not in self.operations:
             raise ValueError("operations: got no entry 'unknown', need one: it prices the operators that have no entry")
-        for kind in self.fused:
+        for kind in self.operations:
+            if kind not in VECTOR_KINDS:
+                raise ValueError(f"operations.{kind}: got {kind!r}, need a kind of vector operation{_near(kind)}")
+        for position, kind in enumerate(self.fused):
             if kind not in self.operations:
-                raise ValueError(f"fused: got {kind!r}, need a kind that stands in operations")
+                need = f"need a kind that stands in operations{_near(kind, self.operations)}"
+                raise ValueError(f"fused.{position}: got {kind!r}, {need}")
         return self
+
+
+def _near(word: str, known: Iterable[str] = VECTOR_KINDS) -> str:
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    return f"; try {near[0]}" if near else ""
 
 
 class Policy(Section):

@@ -48,7 +48,11 @@ def test_a_design_of_ones_own_changes_what_it_says_and_keeps_the_rest(tmp_path):
         ("tensor_engine:\n  patterns: ['9:8']\n", "patterns.0: got "),
         ("dram:\n  latency_seconds: -1 ns\n", "latency_seconds: got '-1 ns', need seconds that are not negative"),
         ("dram:\n  channels: 0\n", "channels: got 0, need a number > 0"),
-        ("vector_engine:\n  fused: [mystery]\n", "fused: got 'mystery', need a kind that stands in operations"),
+        ("vector_engine:\n  fused: [mystery]\n", "fused.0: got 'mystery', need a kind that stands in operations"),
+        (
+            "vector_engine:\n  fused: [add, reluu]\n",
+            "fused.1: got 'reluu', need a kind that stands in operations; try relu",
+        ),
         ("reduction_engine:\n  largest_group: 64\n", "largest_group: got 64, need a number <= 32"),
         ("buffers:\n  east: 1\n", "east: "),
     ],
@@ -56,6 +60,14 @@ def test_a_design_of_ones_own_changes_what_it_says_and_keeps_the_rest(tmp_path):
 def test_a_wrong_design_is_told_where_and_what_is_needed(tmp_path, text, complaint):
     section = text.partition(":")[0]
     assert refusal(tmp_path, text).startswith(f"mine.yaml:4: {section}.{complaint}")
+
+
+def test_a_price_for_no_known_kind_of_vector_operation_is_refused_with_the_nearest_kind(tmp_path):
+    priced = "vector_engine:\n  operations:\n    reluu: {cycles_per_element: 1}\n"
+    assert refusal(tmp_path, priced) == (
+        "mine.yaml:5: vector_engine.operations.reluu: got 'reluu', need a kind of vector operation; try relu"
+    )
+    assert refusal(tmp_path, priced.replace("reluu", "qqq")).endswith("need a kind of vector operation")
 
 
 def test_every_array_runs_dense_and_only_the_patterns_it_lists():
