@@ -2,7 +2,7 @@
 
 Decided offline: the mapping of every product, which vector operations ride on the write-back of the operator before
 them, when N:M weights are made, and whether updates run beside the backward pass. A schedule holds no times. Its
-decisions are saved as JSON and replayed against the same inputs.
+mappings and options are saved as JSON and replayed against the same inputs; the rest follows from those.
 """
 
 from __future__ import annotations

@@ -185,11 +185,16 @@ class _Steps:
     def _bytes(self, tensor: Tensor) -> int:
         if tensor.integer:
             size = _INTEGER_BYTES
-        elif tensor.role == "parameter_gradient":
+        elif self._is_weight_gradient(tensor):
             size = BYTES_OF["fp32"]
         else:
             size = BYTES_OF[self.hardware.tensor_engine.precision]
         return tensor.elements(self.batch) * size
+
+    def _is_weight_gradient(self, tensor: Tensor) -> bool:
+        """Weight gradients are FP32 sums, also those that are added up before they reach their parameter."""
+        made_by = self.graph.producer.get(tensor.name)
+        return tensor.role == "parameter_gradient" or (made_by is not None and made_by.stage is Stage.WEIGHT_GRADIENT)
 
     def _vector_work(self, operator: Operator) -> VectorWork:
         price = vector_operation(self.hardware.vector_engine, operator.kind)
@@ -227,7 +232,7 @@ class _Steps:
             return None
         last = max(made, key=lambda name: made[name])
         alone = len(self.graph.consumers[last]) == 1
-        return last if alone and self.graph.tensors[last].role != "parameter_gradient" else None
+        return last if alone and not self._is_weight_gradient(self.graph.tensors[last]) else None
 
     # Updates -------------------------------------------------------------------------------------------------------
 
@@ -254,7 +259,7 @@ class _Steps:
             weights=weights,
             ready_after=max((self.made_by[name] for name in gradients), default=len(self.works) - 1),
             read_bytes=rule.read_bytes * weights + mask_bytes,
-            write_bytes=rule.write_bytes * weights + copied,
+            write_bytes=rule.write_bytes * weights + copied + mask_bytes,
             multiplies=(rule.multiplies + copies.reads_mask) * weights,
             accumulates=(rule.accumulates + copies.reads_mask) * weights,
             reductions=_reductions(weights, copies, self.pruned.pattern),

@@ -9,6 +9,7 @@ nothing here is fitted.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -123,7 +124,7 @@ def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
     jobs = [engine.job(update) for update in schedule.updates]
     if schedule.overlap_update:
         _run_beside(jobs, works)
-    return StepTime(works=works, updates=tuple(job.time() for job in jobs))
+    return StepTime(works=works, updates=_exposed(jobs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +143,9 @@ class _Analytic:
         on_lanes = vector_cycles(self.hardware.vector_engine, work.fused.lane_operations)
         cycles = max(product, on_lanes, dram)
         causes = merge(*(cost.causes for cost in costs))
-        # The write-back cannot keep up: results wait for the vector engine or for its memory.
-        causes["output"] = causes.get("output", 0) + cycles - product
+        # The write-back cannot keep up: results wait for the vector engine's lanes, or for its memory.
+        late = "dependence" if on_lanes == cycles else "output"
+        causes[late] = causes.get(late, 0) + cycles - product
         return TensorTime(
             work=work,
             cycles=cycles,
@@ -172,7 +174,7 @@ class _Analytic:
 
     def _stream_cycles(self, stream_bytes: int) -> int:
         """Cycles of one long contiguous transfer."""
-        return -(-stream_bytes // self.memory.bytes_per_cycle).__int__() if stream_bytes else 0
+        return math.ceil(stream_bytes / self.memory.bytes_per_cycle)
 
 
 def _bytes(work: VectorWork) -> int:
@@ -181,57 +183,74 @@ def _bytes(work: VectorWork) -> int:
 
 @dataclass(kw_only=True)
 class _Job:
-    """An update on its way: what is left of it."""
+    """An update on its way. It advances through ``alone`` cycles, the time that it takes by itself.
+
+    Every cycle of it needs its share of DRAM, so beside other work it advances no faster than the DRAM time left over
+    allows; never faster than alone either.
+    """
 
     work: UpdateWork
     update: int
     reduction: int
     dram: int
     latency: int
-    done: float = 0.0
-    """Fraction of the work that ran beside other work."""
+    left: float = field(init=False)
+    """Cycles still to go."""
+
+    def __post_init__(self) -> None:
+        self.left = float(self.alone)
 
     @property
-    def engine(self) -> int:
-        """The engines work on one stream, so the slower sets the pace."""
-        return max(self.update, self.reduction)
+    def alone(self) -> int:
+        """The engines work on one stream, so the slowest sets the pace."""
+        return self.latency + max(self.update, self.reduction, self.dram)
 
-    def advance(self, engine_cycles: float, dram_cycles: float) -> tuple[float, float]:
+    def advance(self, cycles: float, dram_cycles: float) -> tuple[float, float]:
         """Run beside other work for as long as both budgets last; gives back what was spent of each."""
-        possible = 1.0 - self.done
-        if self.engine:
-            possible = min(possible, engine_cycles / self.engine)
-        if self.dram:
-            possible = min(possible, dram_cycles / self.dram)
-        self.done += possible
-        return possible * self.engine, possible * self.dram
+        share = self.dram / self.alone
+        ran = min(self.left, cycles, dram_cycles / share if share else cycles)
+        self.left = 0.0 if math.isclose(ran, self.left) else self.left - ran
+        return ran, ran * share
 
-    def time(self) -> UpdateTime:
-        """What is exposed: the rest, and the latency of a job that never started."""
-        left = 1.0 - self.done
-        streaming = max(self.update, self.dram)
-        exposed = -int(-left * max(streaming, self.reduction) // 1) + (self.latency if self.done == 0.0 else 0)
-        beyond = min(exposed, int(left * max(self.reduction - streaming, 0)))
-        return UpdateTime(
-            work=self.work,
-            update_cycles=self.update,
-            reduction_cycles=self.reduction,
-            dram_cycles=self.dram,
-            exposed_update=exposed - beyond,
-            exposed_reduction=beyond,
+    @property
+    def reducing(self) -> float:
+        """Share of its time that it waits for the reduction engine alone."""
+        return max(self.reduction - max(self.update, self.dram), 0) / self.alone
+
+
+def _exposed(jobs: list[_Job]) -> tuple[UpdateTime, ...]:
+    """What is left of each job runs at the end of the step, one after another, rounded up once over all of them."""
+    times, before = [], 0.0
+    for job in jobs:
+        after = before + job.left
+        exposed = math.ceil(after - _ROUNDING) - math.ceil(before - _ROUNDING)
+        reducing = round(exposed * job.reducing)
+        times.append(
+            UpdateTime(
+                work=job.work,
+                update_cycles=job.update,
+                reduction_cycles=job.reduction,
+                dram_cycles=job.dram,
+                exposed_update=exposed - reducing,
+                exposed_reduction=reducing,
+            )
         )
+        before = after
+    return tuple(times)
+
+
+_ROUNDING = 1e-6
+"""Cycles that sums of fractions may be off by."""
 
 
 def _run_beside(jobs: list[_Job], works: tuple[TensorTime | VectorTime, ...]) -> None:
     """Let updates run beside other work, first come first served, in the DRAM time that it leaves idle."""
     waiting = deque(jobs)
     for index, work in enumerate(works):
-        engine_left, dram_left = float(work.cycles), float(work.cycles - work.dram_cycles)
-        while waiting and waiting[0].work.ready_after < index and engine_left > 0 and dram_left > 0:
-            job = waiting[0]
-            engine_spent, dram_spent = job.advance(engine_left, dram_left)
-            engine_left -= engine_spent
-            dram_left -= dram_spent
-            if job.done < 1.0:
+        cycles, dram = float(work.cycles), float(work.cycles - work.dram_cycles)
+        while waiting and waiting[0].work.ready_after < index and cycles > 0 and dram > 0:
+            ran, moved = waiting[0].advance(cycles, dram)
+            cycles, dram = cycles - ran, dram - moved
+            if waiting[0].left:
                 break
             waiting.popleft()

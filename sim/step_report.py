@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -42,12 +43,10 @@ class StepReport:
         for time in self.step.works:
             if isinstance(time, TensorTime):
                 yield self._tensor_row(time)
-                fused = time.work.fused.works
             else:
                 yield self._vector_row(time)
-                fused = time.work.fused.works
-            for work in fused:
-                yield self._fused_row(work)
+            for work in time.work.fused.works:
+                yield self._fused_row(work, _hidden_share(time))
         for update in self.step.updates:
             yield self._update_row(update)
 
@@ -93,15 +92,14 @@ class StepReport:
 
     def _vector_row(self, time: VectorTime) -> OperatorResult:
         row = replace(
-            self._fused_row(time.work.head),
+            self._fused_row(time.work.head, 0.0),
             cycles=time.cycles,
-            hidden_cycles=0,
             causes={"dependence": time.cycles},
             limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
         )
         return self._priced(row, _vector_actions(time.work.head))
 
-    def _fused_row(self, work: VectorWork) -> OperatorResult:
+    def _fused_row(self, work: VectorWork, hidden_share: float) -> OperatorResult:
         lanes = self.schedule.hardware.vector_engine.lanes
         row = OperatorResult(
             name=work.operator,
@@ -109,7 +107,7 @@ class StepReport:
             kind=work.kind,
             stage=work.stage.value,
             engine="vector",
-            hidden_cycles=-int(-work.lane_operations // lanes),
+            hidden_cycles=math.ceil(hidden_share * work.lane_operations / lanes),
             dram_read_bytes=work.read_bytes,
             dram_write_bytes=work.write_bytes,
             limit="fused",
@@ -281,6 +279,13 @@ class StepReport:
         """Mappings considered: in all, and the fewest for one product."""
         counts = [product.candidates for product in self.schedule.products]
         return {"total": sum(counts), "fewest": min(counts, default=0)}
+
+
+def _hidden_share(host: TensorTime | VectorTime) -> float:
+    """Share of fused lane time that runs beside its host: what its products cover; none when the lanes are the host."""
+    if isinstance(host, VectorTime) or host.vector_cycles == 0:
+        return 0.0
+    return min(1.0, host.product_cycles / host.vector_cycles)
 
 
 def _vector_actions(work: VectorWork) -> dict[str, float]:
