@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .energy_table import EnergyTable
-from .specification import BYTES_OF, Hardware
+from .specification import Hardware
 
 COMPONENT_OF: dict[str, str] = {
     "multiplies": "multiply",
@@ -96,8 +96,3 @@ class EnergyModel:
             joules[COMPONENT_OF[name]] += count * self.prices_pj[name] * 1e-12
         joules["static"] = self.static_watts * seconds
         return joules
-
-
-def mac_register_bits(hardware: Hardware, index_bits: int) -> int:
-    """Register bits written for one multiply-accumulate: both operands, the index, the FP32 sum."""
-    return 2 * 8 * BYTES_OF[hardware.tensor_engine.precision] + index_bits + 32

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..accel.energy import Actions, mac_register_bits
+from ..accel.energy import Actions
 from .gemm import Gemm, Operand
 from .tile_grid import SUM_BYTES
 from .tile_time import TileTime
@@ -24,11 +24,10 @@ IntArray = npt.NDArray[np.int64]
 def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     """Actions that depend on how tiles are laid on the array, [A, J], all repetitions.
 
-    Operands hop along a row or column of PEs; OS results leave down half a column on average when they are shifted,
-    WS sums pass a whole column in every fold.
+    Operands hop along a row or column of PEs, and each hop ends in a register; OS results leave down half a column on
+    average when they are shifted, WS sums pass a whole column in every fold. A multiply-accumulate writes its sum.
     """
-    hardware = times.tiles.hardware
-    engine, count = hardware.tensor_engine, gemm.count
+    engine, count = times.tiles.hardware.tensor_engine, gemm.count
     west, north = times.total(times.west_bytes), times.total(times.north_bytes)
     output = times.total(times.output_bytes)
     results = gemm.m * gemm.n * SUM_BYTES
@@ -43,7 +42,7 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     return {
         "multiplies": macs,
         "accumulates": macs,
-        "register_bits": macs * mac_register_bits(hardware, gemm.pattern.index_bits),
+        "register_bits": macs * 8 * SUM_BYTES + 8 * count * hops,
         "link_bits": 8 * count * hops,
         "west_read_bits": 8 * count * west,
         "north_read_bits": 8 * count * north,

@@ -14,6 +14,7 @@ from ..training.graph import Stage
 
 Axis = Literal["m", "n", "k"]
 Operand = Literal["a", "b"]
+Result = Literal["value", "sum"]
 
 AXES: tuple[Axis, ...] = ("m", "n", "k")
 
@@ -65,7 +66,7 @@ class Gemm:
         reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
-        result_bytes: bytes of a finished element of C.
+        result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Gemm:
     reduced_on_load: bool = False
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
-    result_bytes: int = 2
+    result: Result = "value"
 
     @property
     def position_axis(self) -> Literal["m", "k"]:
@@ -124,5 +125,5 @@ class Gemm:
             self.reduced_on_load,
             self.b_contiguous,
             self.scattered_result,
-            self.result_bytes,
+            self.result,
         )

@@ -75,7 +75,7 @@ def _matrix_product(operator: Operator, product: MatrixProduct, batch: int) -> G
         count=product.count.at(batch),
         tap_axis="m" if weight_gradient else "k",
         b_contiguous="k" if weight_backward else "n",
-        result_bytes=4 if weight_gradient else 2,
+        result="sum" if weight_gradient else "value",
     )
 
 
@@ -154,7 +154,7 @@ def _weight_gradient(operator: Operator, convolution: Convolution, batch: int) -
         taps=taps,
         tap_axis="m",
         window=_patches(convolution, images),
-        result_bytes=4,
+        result="sum",
     )
 
 

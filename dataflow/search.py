@@ -152,9 +152,10 @@ class _Side:
 
     @cached_property
     def values(self) -> FloatArray:
-        """[A * J * O] lower bounds on the objective; infinite where an equal loop order stands already."""
+        """[A * J * O] lower bounds on the objective; infinite where an equal candidate stands already."""
         value = self.objective.value(self.ground.tiles.hardware, self._bound, self.dynamic_joules)
         value[:, self.ground.equal_order[self.rows]] = np.inf
+        value[self.times.repeats] = np.inf
         return value.ravel()
 
     @property

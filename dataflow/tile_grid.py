@@ -169,6 +169,11 @@ class TileGrid:
         return BYTES_OF[self.hardware.tensor_engine.precision]
 
     @property
+    def result_element_bytes(self) -> int:
+        """Bytes of a finished element of C."""
+        return SUM_BYTES if self.gemm.result == "sum" else self.value_bytes
+
+    @property
     def pair_bits(self) -> int:
         """Bits of a compressed value and its index."""
         return 8 * self.value_bytes + self.gemm.pattern.index_bits
@@ -228,7 +233,7 @@ class TileGrid:
     @cached_property
     def result_bytes(self) -> IntArray:
         """[J, 2, 2] bytes of a finished C tile."""
-        return self.size_m[:, :, None] * self.size_n[:, None, :] * self.gemm.result_bytes
+        return self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes
 
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
 
@@ -291,7 +296,7 @@ class TileGrid:
     @cached_property
     def result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles to write a finished C tile."""
-        return self._c_cycles(self.result_bytes, self.gemm.result_bytes)
+        return self._c_cycles(self.result_bytes, self.result_element_bytes)
 
     # Sums over blocks ------------------------------------------------------------------------------------------------
 

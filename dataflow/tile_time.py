@@ -27,6 +27,7 @@ from .mapping import ArrayMapping, stationary_group
 from .tile_grid import SUM_BYTES, TileGrid
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,22 @@ class TileTime:
     def cycles_at(self, mapping: IntArray, tile: IntArray) -> IntArray:
         """[K, 2, 2, 3] cycles of every tile kind of chosen candidates."""
         return np.broadcast_to(self.cycles[mapping, tile], (len(mapping), 2, 2, 3))
+
+    @property
+    def repeats(self) -> BoolArray:
+        """[A, J] where a mapping, cut to what the tile offers, is one that stands already with smaller numbers."""
+        engine, tiles = self.tiles.hardware.tensor_engine, self.tiles
+        full = {"m": tiles.size_m[:, 0], "n": tiles.size_n[:, 0]}
+        if self.dataflow == "os":
+            rows, cols = (full["n"], full["m"]) if self.west == "b" else (full["m"], full["n"])
+            on_rows, on_cols = (each[:, :, 0, 0, 0] for each in self._interleaves)
+            return np.asarray((on_rows > ceil_div(rows, engine.rows)) | (on_cols > ceil_div(cols, engine.cols)))
+        resident = self._parameter("resident_groups")[:, :, 0, 0, 0]
+        interleave = self._parameter("interleave")[:, :, 0, 0, 0]
+        moving = full["m" if self.dataflow == "ws" else "n"]
+        least = np.minimum(engine.accumulate_latency, engine.register_depth)
+        all_resident = resident > ceil_div(tiles.groups[:, 0], engine.rows)
+        return np.asarray(all_resident | (interleave > np.maximum(moving, least)))
 
     # Cycles ----------------------------------------------------------------------------------------------------------
 

@@ -241,7 +241,12 @@ class TileWalk:
         if visit.writes_c == "partial":
             yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES)
         elif visit.writes_c == "final":
-            yield "final", self.c_block(visit.m_index, visit.n_index, self.gemm.result_bytes)
+            yield "final", self.c_block(visit.m_index, visit.n_index, self.result_element_bytes)
+
+    @property
+    def result_element_bytes(self) -> int:
+        """Bytes of a finished element of C."""
+        return {"sum": SUM_BYTES, "value": self.value_bytes}[self.gemm.result]
 
     @cached_property
     def moved(self) -> Moved:

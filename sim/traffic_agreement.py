@@ -147,7 +147,7 @@ def _random_product(draw: _Draw) -> Gemm:
         reduced_on_load=compressed is not None and draw.chance(0.3),
         b_contiguous="n" if of_weights or draw.chance(0.6) else "k",
         scattered_result=not of_weights and draw.chance(0.2),
-        result_bytes=4 if of_weights else 2,
+        result="sum" if of_weights or draw.chance(0.2) else "value",
     )
 
 

@@ -184,7 +184,7 @@ def test_weight_gradient_windows_are_stepped_along_k(order):
     window = Window(images=3, rows=4, row_positions=2, input_rows=9, input_row_elements=3, row_stride=2, row_reach=3)
     gemm = Gemm(
         name="wu", operator="wu", stage=Stage.WEIGHT_GRADIENT, m=9 * 4, n=5, k=24, count=2, taps=9, tap_axis="m",
-        window=window, result_bytes=4,
+        window=window, result="sum",
     )  # fmt: skip
     hardware = design()
     grid = TileGrid.ladder(gemm, hardware)

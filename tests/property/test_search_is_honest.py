@@ -99,7 +99,7 @@ def small_gemm(between, chance, one_of):
         pattern=one_of([Pattern(1, 2), Pattern(2, 4), Pattern(1, 4), Pattern(3, 4)]) if compressed else DENSE,
         reduced_on_load=compressed is not None and chance(0.3),
         b_contiguous="n" if gradient else one_of(["n", "k"]),
-        result_bytes=4 if gradient else 2,
+        result="sum" if gradient else "value",
     )
 
 
@@ -197,6 +197,20 @@ def claimed_array_mappings(engine, gemm):
         tried = mapping.interleave == 1 if alone else mapping.interleave >= least
         if mapping.dataflow == "os" or tried:
             yield mapping
+
+
+def as_cut(mapping, engine, walk):
+    """The mapping as it is after the tile has cut it to what there is: equal ones are one candidate."""
+    m, n, groups = walk.sizes_m[0], walk.sizes_n[0], len(walk.groups_k[0])
+    if mapping.dataflow == "os":
+        rows, cols = (n, m) if mapping.swapped else (m, n)
+        on_rows = min(mapping.interleave_m, -(-rows // engine.rows))
+        on_cols = min(mapping.interleave_n, -(-cols // engine.cols))
+        return "os", mapping.swapped, on_rows, on_cols
+    resident = min(mapping.resident_groups, -(-groups // engine.rows))
+    slots = resident * (walk.gemm.pattern.kept if walk.gemm.compressed else 1)
+    moving = m if mapping.dataflow == "ws" else n
+    return mapping.dataflow, resident, 1 if slots == 1 else min(mapping.interleave, moving)
 
 
 # One mapping, in plain integers --------------------------------------------------------------------------------------
@@ -341,14 +355,13 @@ class Walked:
             for name in ("west_bytes", "north_bytes", "output_reads", "output_writes", "hop_bytes")
         }
         macs = sum(count * tile.m * tile.n * tile.slots for tile, count in self.tiles.items())
-        index_bits = math.ceil(math.log2(gemm.pattern.group))
         fills = {"a": gemm.count * moved.a_held_bytes, "b": gemm.count * moved.b_held_bytes}
         fetched = moved.a_bytes if gemm.compressed == "a" else moved.b_bytes
         finished = 4 * gemm.count * gemm.m * gemm.n
         return {
             "multiplies": macs,
             "accumulates": macs,
-            "register_bits": macs * (2 * 8 * self.walk.value_bytes + index_bits + 32),
+            "register_bits": 32 * macs + 8 * over["hop_bytes"],
             "link_bits": 8 * over["hop_bytes"],
             "west_read_bits": 8 * over["west_bytes"],
             "west_write_bits": 8 * fills[west],
@@ -375,7 +388,7 @@ def value_of(name, cycles, joules, hardware):
 def brute_force(gemm, hardware, name):
     """Value, bytes moved and cycles of every legal mapping, and how many of them the search claims to consider."""
     mappings = list(legal_array_mappings(hardware.tensor_engine, gemm))
-    claimed = Counter(mapping.west for mapping in claimed_array_mappings(hardware.tensor_engine, gemm))
+    claimed = list(claimed_array_mappings(hardware.tensor_engine, gemm))
     found, claims = {}, 0
     for sizes in itertools.product(*(legal_sizes(gemm, axis) for axis in "mnk")):
         tilings = [
@@ -386,7 +399,8 @@ def brute_force(gemm, hardware, name):
         if not sides:
             continue
         turning = sum(len(cut) > 1 for cut in (tilings[0].sizes_m, tilings[0].sizes_n, tilings[0].sizes_k))
-        claims += sum(claimed[west] for west in sides) * math.factorial(turning)
+        tried = {as_cut(mapping, hardware.tensor_engine, tilings[0]) for mapping in claimed if mapping.west in sides}
+        claims += len(tried) * math.factorial(turning)
         walked = [Walked.of(walk) for walk in tilings]
         for mapping in mappings:
             if mapping.west not in sides:
@@ -454,8 +468,9 @@ def test_any_mapping_costs_what_counting_by_hand_says(seed):
             assert cost.read_bytes + cost.write_bytes == gemm.count * walked.moved_bytes
             counted = walked.actions(gemm, array, times)
             # Half a column on average: half a byte a repetition may be lost.
-            hops = counted.pop("link_bits")
-            assert hops - 8 * gemm.count < cost.actions["link_bits"] <= hops
+            for halved in ("link_bits", "register_bits"):
+                counts = counted.pop(halved)
+                assert counts - 8 * gemm.count < cost.actions[halved] <= counts
             assert {name: cost.actions[name] for name in counted} == counted
 
 

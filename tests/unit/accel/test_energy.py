@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bisparse.accel.energy import COMPONENT_OF, COMPONENTS, EnergyModel, mac_register_bits
+from bisparse.accel.energy import COMPONENT_OF, COMPONENTS, EnergyModel
 from bisparse.accel.energy_table import EnergyTable, SramPoint
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
@@ -133,9 +133,3 @@ def test_components_add_up_to_the_whole():
     both_ways = actions["west_read_bits"] * 0.016 + actions["west_write_bits"] * 0.032
     assert parts["west buffer"] == pytest.approx(both_ways * 1e-12)
     assert sum(parts.values()) == pytest.approx(model.dynamic_joules(actions) + parts["static"])
-
-
-@pytest.mark.parametrize(("precision", "index_bits", "bits"), [("fp16", 0, 64), ("fp16", 3, 67), ("fp8", 4, 52)])
-def test_a_multiply_accumulate_writes_its_operands_its_index_and_its_sum(precision, index_bits, bits):
-    engine = SAT.tensor_engine.model_copy(update={"precision": precision})
-    assert mac_register_bits(SAT.model_copy(update={"tensor_engine": engine}), index_bits) == bits

@@ -214,7 +214,7 @@ def test_weight_gradients_are_one_product_of_patches_and_the_narrow_tensor(geome
     relation = Relation(geometry)
     lowered = lowered_of(geometry, Stage.WEIGHT_GRADIENT)
     (gemm,) = lowered.gemms
-    assert (gemm.tap_axis, gemm.position_axis, gemm.result_bytes) == ("m", "k", 4)
+    assert (gemm.tap_axis, gemm.position_axis, gemm.result) == ("m", "k", "sum")
     for group in range(geometry.groups):
         a = patches(relation, group).T
         b = relation.narrow_values[:, group].reshape(-1, relation.narrow_channels)
@@ -380,7 +380,7 @@ def test_a_fully_connected_layer_is_one_product_a_stage():
     shapes[Stage.WEIGHT_GRADIENT] = lower(linear(Stage.WEIGHT_GRADIENT), 3).gemms[0]
     assert [(g.m, g.n, g.k) for g in shapes.values()] == [(21, 12, 16), (21, 16, 12), (16, 12, 21)]
     assert [g.b_contiguous for g in shapes.values()] == ["n", "k", "n"]
-    assert [g.result_bytes for g in shapes.values()] == [2, 2, 4]
+    assert [g.result for g in shapes.values()] == ["value", "value", "sum"]
     assert [g.window for g in shapes.values()] == [None, None, None]
 
 
