@@ -1,7 +1,7 @@
 """Which vector operation an aten operator is, by name. Free of torch.
 
-The hardware's vector table prices the kinds of ``configs.vector_kinds``. An operator that is in no table below and
-that torch does not tag as pointwise is ``unknown``: it is reported, and its elements are counted as a generic pass.
+The hardware's vector table prices the kinds of ``configs.vector_kinds``. An operator that is in no table below is
+``elementwise`` when torch tags it as pointwise, and ``unknown`` otherwise: reported, and its elements counted as a generic pass.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ _ATEN_NAMES: dict[str, str] = {
     " upsample_linear1d upsample_linear1d_backward upsample_bilinear2d upsample_bilinear2d_backward"
     " upsample_trilinear3d upsample_trilinear3d_backward upsample_bicubic2d upsample_bicubic2d_backward"
     " _upsample_bilinear2d_aa _upsample_bilinear2d_aa_backward grid_sampler_2d grid_sampler_2d_backward",
+    # What takes several operations an element: a series, a table, a division.
+    "transcendental": "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal div remainder fmod pow erf erfc"
+    " erfinv sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh lgamma digamma",
     "embedding": "embedding _embedding_bag",
     "embedding_backward": "embedding_dense_backward _embedding_bag_backward _embedding_bag_dense_backward",
     "dropout": "native_dropout",

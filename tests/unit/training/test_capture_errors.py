@@ -34,7 +34,7 @@ def refusal(module, shape=(6,), **options) -> str:
 
 def test_extent_that_is_not_affine_in_the_batch_names_the_operator():
     message = refusal(Applied(lambda x: (x @ x.t()).exp()))
-    assert message.startswith("elements of model:elementwise: got 25 at batch 5, 49 at batch 7, 121 at batch 11")
+    assert message.startswith("elements of model:transcendental: got 25 at batch 5, 49 at batch 7, 121 at batch 11")
 
 
 def test_operators_that_depend_on_the_batch():
