@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
-from .commands import capture, gemm, hardware, recipes, report, step, validate, workloads
+from .commands import capture, gemm, hardware, recipes, report, step, usage, validate, workloads
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -63,24 +63,42 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # A command is one short run whose objects live to its end: looking for garbage cost a quarter of its time.
     gc.set_threshold(100_000, 20, 20)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         try:
-            app(args=None if arguments is None else list(arguments), prog_name="bisparse")
+            code = app(args=words, prog_name="bisparse", standalone_mode=False)
         finally:
             # Here, where it can still be answered for, rather than at exit.
             sys.stdout.flush()
     except BisparseError as error:
         _refuse(str(error))
+    except usage.UsageError as error:
+        if usage.wants_help(error):
+            _refuse(str(error))
+        _refuse(usage.one_line(error, words))
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is still in the buffer must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _refuse(f"{where}got {error.strerror or error}, need a file or stream that can be used")
+        _refuse(f"{where}{_in_our_words(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_our_words(error: OSError) -> str:
+    match error:
+        case IsADirectoryError():
+            return "got a folder, need a file"
+        case FileExistsError() | NotADirectoryError():
+            return "got a file, need a folder"
+        case FileNotFoundError():
+            return "got no such file or folder, need one that is there"
+        case PermissionError():
+            return "got no permission, need a file or folder that you may use"
+    return f"got {error.strerror or error}, need a file or stream that can be used"
 
 
 def _refuse(message: str) -> NoReturn:

@@ -43,9 +43,13 @@ def write_run(results: Sequence[SimulationResult], directory: Path, *, command: 
         _write(directory / "report.md", markdown(results, command=command).encode())
         html = directory / "report.html"
         _write(html, page(results, command=command))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigError(f"{directory}: got a file in its place, need a directory; try another name") from error
+    except PermissionError as error:
+        raise ConfigError(f"{directory}: got no permission to write, need a directory that can be written") from error
     except OSError as error:
         raise ConfigError(
-            f"{directory}: got {error.strerror or error}, need a directory that can be written; try another --out"
+            f"{directory}: got {error.strerror or error}, need a directory that can be written; try another disk"
         ) from error
     return html
 
@@ -61,7 +65,8 @@ def read_run(directory: Path) -> list[SimulationResult]:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError(
-            f"{directory}: got no readable {RESULT_FILE}, need a run's directory; try the --out of an earlier run"
+            f"{directory}: got no readable {RESULT_FILE}, need the directory of an earlier run; "
+            "try one that bisparse simulate wrote"
         ) from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}: got broken JSON ({error.msg}); try running it again") from error

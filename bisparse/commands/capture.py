@@ -9,40 +9,51 @@ import typer
 
 from ..configs.errors import CaptureError
 from .terminal import Progress, note, print_table
+from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..training.graph import TrainingGraph
 
 
+Factory = Annotated[
+    str, typer.Argument(metavar="PACKAGE.MODULE:FACTORY", help="A function without arguments that returns a module.")
+]
+Inputs = Annotated[
+    list[str],
+    typer.Option(
+        "--input", metavar="SHAPE", help="One input without the batch: 3x224x224, or 512:int for indices. Repeat it."
+    ),
+]
+Batch = Annotated[
+    int,
+    typer.Option(
+        "--batch",
+        metavar="B",
+        parser=whole_number("--batch", at_least=1, example=32),
+        help="Samples, unless a simulation says otherwise.",
+    ),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        metavar="NAME|PACKAGE.MODULE:FUNCTION",
+        help="cross-entropy, token-cross-entropy, mean, or your own. [by the output's shape]",
+    ),
+]
+Name = Annotated[str | None, typer.Option("--name", metavar="N", help="Of the workload. [the factory's]")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The graph. [NAME.json]")]
+Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")]
+
+
 def capture(
-    factory: Annotated[
-        str,
-        typer.Argument(metavar="PACKAGE.MODULE:FACTORY", help="A function without arguments that returns a module."),
-    ],
-    inputs: Annotated[
-        list[str],
-        typer.Option(
-            "--input",
-            metavar="SHAPE",
-            help="One input without the batch: 3x224x224, or 512:int for indices. Repeat it.",
-        ),
-    ],
-    batch: Annotated[
-        int, typer.Option("--batch", metavar="B", help="Samples, unless a simulation says otherwise.")
-    ] = 32,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            "--loss",
-            metavar="NAME|PACKAGE.MODULE:FUNCTION",
-            help="cross-entropy, token-cross-entropy, mean, or your own. [by the output's shape]",
-        ),
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="N", help="Of the workload. [the factory's]")] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The graph. [NAME.json]")] = None,
-    cached: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")
-    ] = True,
+    factory: Factory,
+    inputs: Inputs,
+    batch: Batch = 32,
+    loss: Loss = None,
+    name: Name = None,
+    out: Out = None,
+    cached: Cached = True,
 ) -> None:
     """Capture a torch module as a workload.
 
@@ -72,9 +83,6 @@ def capture(
         )
     target = out or Path(f"{called}.json")
     save_graph(graph, target)
-    for unknown in graph.unknown:
-        shown = ", ".join("x".join(map(str, shape)) for shape in unknown.shapes)
-        note(f"{unknown.module or graph.name}: got operator {unknown.name} ({shown}), unknown: priced as one pass")
     _summarise(graph)
     print(f"graph: {target}")
 
@@ -89,4 +97,7 @@ def _check_torch() -> None:
 def _summarise(graph: TrainingGraph) -> None:
     from .workloads import stage_table
 
+    for unknown in graph.unknown:
+        shown = ", ".join("x".join(map(str, shape)) for shape in unknown.shapes)
+        note(f"{unknown.module or graph.name}: got operator {unknown.name} ({shown}), unknown: priced as one pass")
     print_table(stage_table(graph, graph.default_batch), right=(1, 2, 3))

@@ -52,6 +52,8 @@ def gemm(
 
     design = load_hardware(hardware or "sat-vcu1525")
     if listed is not None:
+        if listed.is_dir():
+            raise ConfigError(f"{listed}: got a folder, need a CSV list of products")
         for option, given in (("--sparsity", sparsity), ("--dataflow", dataflow)):
             if given is not None:
                 raise ConfigError(f"{option}: got it with --from, need it in the file's own column")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .usage import whole_number
+
 Workload = Annotated[
     str,
     typer.Argument(metavar="WORKLOAD", help="Shipped workload (see: bisparse workloads list) or captured graph.json."),
@@ -18,11 +20,24 @@ HardwareOption = Annotated[
 Sparsity = Annotated[
     str | None, typer.Option("--sparsity", metavar="N:M", help="N kept of every M, 1 <= N <= M <= 32. [2:8]")
 ]
-Batch = Annotated[int | None, typer.Option("--batch", metavar="B", help="Samples. [the workload's own]")]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        metavar="B",
+        parser=whole_number("--batch", at_least=1, example=512),
+        help="Samples. [the workload's own]",
+    ),
+]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="Only 'analytic' in this version.")]
 ObjectiveOption = Annotated[
     str | None,
-    typer.Option("--objective", metavar="NAME", help="What mappings minimise: time, energy or energy-delay. [time]"),
+    typer.Option(
+        "--objective",
+        metavar="NAME",
+        help="What the mapping of each product, on its own, minimises: time, energy or energy-delay (of that product, "
+        "not of the step). [time]",
+    ),
 ]
 OptimizerOption = Annotated[
     str | None, typer.Option("--optimizer", metavar="NAME", help="sgd, sgd-momentum or adam. [sgd-momentum]")

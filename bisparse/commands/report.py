@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from . import options
 from .step import COMMAND_FILE
 
 
 def report(
-    run_directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --out of an earlier run.")],
-    open_report: options.Open = False,
+    run_directory: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="The directory that an earlier simulate or compare wrote.")
+    ],
+    open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
     """Render the report of a run again.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,31 +69,12 @@ def simulate(
     _check_engine(engine)
     if show_schedule and as_json:
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
-    from ..configs.pattern import Pattern
     from ..dataflow import schedule_file
-    from ..training.recipes.declaration import load_recipe
 
     saved = None if schedule is None else schedule_file.load_schedule(schedule)
-    request = _Request(
-        workload=workload,
-        hardware=hardware,
-        sparsity=sparsity,
-        batch=batch,
-        objective=objective,
-        optimizer=optimizer,
-        pre_generation=pre_generation,
-        overlap_update=overlap_update,
-        saved=saved,
-    )
     with Progress() as progress:
         progress(f"simulating {workload}", 0, 1)
-        loaded, pattern = load_recipe(request.text("recipe", recipe, "bdwp")), Pattern.parse(request.pattern)
-        simulator = request.simulator()
-        if saved is None:
-            made = simulator.schedule(loaded.model, pattern)
-            result = simulator.run_schedule(made, loaded)
-        else:
-            made, result = _replay(simulator, saved, loaded, pattern)
+        made, result = _simulated(_Request.of(context, saved), recipe)
     if save_schedule is not None:
         schedule_file.save_schedule(made, save_schedule)
         note(f"schedule: {save_schedule}")
@@ -126,20 +107,11 @@ def compare(
     from ..configs.pattern import Pattern
     from ..training.recipes.declaration import load_recipe
 
-    names = [name.strip() for name in recipes.split(",") if name.strip()]
-    if not names:
-        raise ConfigError(f"--recipes: got {recipes!r}, need at least one; try dense,bdwp")
-    request = _Request(
-        workload=workload,
-        hardware=hardware,
-        sparsity=sparsity,
-        batch=batch,
-        objective=objective,
-        optimizer=optimizer,
-        pre_generation=pre_generation,
-        overlap_update=overlap_update,
-        saved=None,
-    )
+    names = [name.strip() for name in recipes.split(",")]
+    if not all(names):
+        good = ",".join(filter(None, names)) or "dense,bdwp"
+        raise ConfigError(f"--recipes: got {recipes!r}, need a name on both sides of a comma; try {good}")
+    request = _Request.of(context)
     with Progress() as progress:
         loaded, pattern = [load_recipe(name) for name in names], Pattern.parse(request.pattern)
         simulator = request.simulator()
@@ -163,6 +135,12 @@ class _Request:
     pre_generation: bool | None
     overlap_update: bool | None
     saved: SavedSchedule | None
+
+    @classmethod
+    def of(cls, context: typer.Context, saved: SavedSchedule | None = None) -> _Request:
+        """What the running command was given: its parameters bear the names of these fields."""
+        names = (each.name for each in fields(cls) if each.name != "saved")
+        return cls(**{name: context.params[name] for name in names}, saved=saved)
 
     def _chosen(self, field: str, given: Any, default: Any) -> Any:
         if given is not None or self.saved is None:
@@ -201,6 +179,19 @@ class _Request:
 def _check_engine(engine: str) -> None:
     if engine != "analytic":
         raise ConfigError(f"--engine: got {engine!r}, need analytic: the only engine of this version")
+
+
+def _simulated(request: _Request, recipe: str | None) -> tuple[Schedule, SimulationResult]:
+    """The schedule and the result of what was asked for: searched, or replayed."""
+    from ..configs.pattern import Pattern
+    from ..training.recipes.declaration import load_recipe
+
+    loaded, pattern = load_recipe(request.text("recipe", recipe, "bdwp")), Pattern.parse(request.pattern)
+    simulator = request.simulator()
+    if request.saved is not None:
+        return _replay(simulator, request.saved, loaded, pattern)
+    made = simulator.schedule(loaded.model, pattern)
+    return made, simulator.run_schedule(made, loaded)
 
 
 def _replay(

@@ -10,6 +10,7 @@ import typer
 from ..configs.errors import ConfigError
 from . import options
 from .terminal import Progress, print_json, print_table
+from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..sim.validation import Recount, ValidationResult
@@ -19,13 +20,31 @@ _SEEDS = 2**32
 
 def validate(
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="S", help="First seed of the random cases, to repeat a run. [fresh]")
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="S",
+            parser=whole_number("--seed", at_least=0, example=1),
+            help="First seed of the random cases, to repeat a run. [fresh]",
+        ),
     ] = None,
     gemms: Annotated[
-        int, typer.Option("--gemms", metavar="COUNT", help="Random products on the register-level machine.")
+        int,
+        typer.Option(
+            "--gemms",
+            metavar="COUNT",
+            parser=whole_number("--gemms", at_least=0, example=1000),
+            help="Random products on the register-level machine.",
+        ),
     ] = 1000,
     tilings: Annotated[
-        int, typer.Option("--tilings", metavar="COUNT", help="Random tilings for the loop-nest walk.")
+        int,
+        typer.Option(
+            "--tilings",
+            metavar="COUNT",
+            parser=whole_number("--tilings", at_least=0, example=500),
+            help="Random tilings for the loop-nest walk.",
+        ),
     ] = 500,
     torch: Annotated[
         bool | None, typer.Option("--torch/--no-torch", help="Count with torch again. [where it is installed]")
@@ -37,11 +56,6 @@ def validate(
     SCALE-Sim's measured cycles, a register-level machine that computes the products it is timed on, a walk of the
     loop nest, and torch's own counts. Exit code 1 on any mismatch. About twenty seconds.
     """
-    for option, count in (("--gemms", gemms), ("--tilings", tilings)):
-        if count < 0:
-            raise ConfigError(f"{option}: got {count}, need 0 or more")
-    if seed is not None and seed < 0:
-        raise ConfigError(f"--seed: got {seed}, need 0 or more")
     from ..sim.validation import validate as run_checks
 
     with Progress() as progress:

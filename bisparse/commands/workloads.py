@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..configs.errors import ConfigError
 from . import options
 from .shipped import as_path
 from .terminal import print_json, print_table
@@ -51,8 +50,6 @@ def show(
     """Show a workload by stage: operators, products, multiply-accumulates."""
     from ..api import load_workload
 
-    if batch is not None and batch < 1:
-        raise ConfigError(f"--batch: got {batch}, need at least 1")
     loaded = load_workload(name)
     graph = loaded.graph
     samples = batch or graph.default_batch

@@ -449,7 +449,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["simulate", "broken.json"], "broken.json:1: got invalid JSON"),
         (["simulate", SMALL, "--sparsity", "9:8"], "sparsity: got 9:8, need N:M with 1 <= N <= M <= 32; try 2:8"),
         (["simulate", SMALL, "--sparsity", "3:7"], ": sparsity: got 3:7, need one that sat-vcu1525 has: 1:4, 2:4"),
-        (["simulate", SMALL, "--batch", "-3"], "batch: got -3, need at least 1"),
+        (["simulate", SMALL, "--batch", "-3"], "--batch: got -3, need at least 1; try 512"),
         (["simulate", SMALL, "--recipe", "bdpw"], "recipes: got 'bdpw', need one of bdwp"),
         (["simulate", SMALL, "--optimizer", "lion"], "optimizer: got 'lion', need one of sgd, sgd-momentum, adam"),
         (["simulate", SMALL, "--objective", "area"], "objective: got 'area', need one of time, energy, energy-delay"),
@@ -459,8 +459,14 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         ),
         (["simulate", SMALL, "--schedule", "none.json"], "none.json: got no such file"),
         (["simulate", SMALL, "--json", "--show-schedule"], "--show-schedule: got it with --json, need one of them"),
-        (["simulate", SMALL, "--batch", "8", "--out", "broken.json"], "broken.json: got File exists, need a directory"),
-        (["compare", SMALL, "--recipes", ","], "--recipes: got ',', need at least one; try dense,bdwp"),
+        (
+            ["simulate", SMALL, "--batch", "8", "--out", "broken.json"],
+            "broken.json: got a file in its place, need a directory",
+        ),
+        (
+            ["compare", SMALL, "--recipes", ","],
+            "--recipes: got ',', need a name on both sides of a comma; try dense,bdwp",
+        ),
         (["gemm", "12x12"], "product: got '12x12', need MxNxK, three positive integers"),
         (["gemm"], "gemm: got both or neither of MxNxK and --from, need one"),
         (["gemm", "8x8x8", "--dataflow", "is"], "dataflow: got is, need one that sat-vcu1525 offers: os, ws"),
@@ -470,7 +476,31 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
             "--sparsity: got it with --from, need it in the file's own column",
         ),
         (["gemm", "--from", "none.csv"], "none.csv: got no such file, need a CSV list of products"),
-        (["validate", "--gemms", "-1"], "--gemms: got -1, need 0 or more"),
+        (["validate", "--gemms", "-1"], "--gemms: got -1, need at least 0; try 1000"),
+        (["simulate", SMALL, "--batch", "abc"], "--batch: got 'abc', need a whole number; try 512\n"),
+        (["simulate", SMALL, "--batch", "1e9"], "--batch: got '1e9', need a whole number; try 512\n"),
+        (["simulate", SMALL, "--batch", "1.5"], "--batch: got '1.5', need a whole number; try 512\n"),
+        (["simulate", SMALL, "--batch"], "--batch: got nothing, need a value; try bisparse simulate --help\n"),
+        (["simulate", SMALL, "--json=3"], "--json: got a value, need none; try bisparse simulate --help\n"),
+        (
+            ["simulate", SMALL, "--recipee", "bdwp"],
+            "--recipee: got no option of this name, need one of bisparse simulate; try --recipe\n",
+        ),
+        (["simulate", SMALL, "-b", "3"], "-b: got no option of this name, need one of bisparse simulate; try"),
+        (["simulate"], "WORKLOAD: got nothing, need shipped workload (see: bisparse workloads list)"),
+        (["capture", "a:b"], "--input: got nothing, need one input without the batch: 3x224x224"),
+        (["simulate", SMALL, "more"], "bisparse simulate: got 'more' after its last argument, need nothing there"),
+        (["simulat", SMALL], "bisparse: got 'simulat', need one of simulate, compare"),
+        (["hardware", "lst"], "bisparse hardware: got 'lst', need one of list, show, check; try list\n"),
+        (["validate", "--seed", "abc"], "--seed: got 'abc', need a whole number; try 1\n"),
+        (["workloads", "show", SMALL, "--batch", "0"], "--batch: got 0, need at least 1; try 512\n"),
+        (["capture", "a:b", "--input", "3", "--batch", "0"], "--batch: got 0, need at least 1; try 32\n"),
+        (["gemm", "-1x4x4"], "MxNxK: got '-1x4x4', need a value without a minus; try bisparse gemm --help\n"),
+        (["gemm", "--from", "."], ".: got a folder, need a CSV list of products\n"),
+        (
+            ["compare", SMALL, "--recipes", "dense,,bdwp"],
+            "--recipes: got 'dense,,bdwp', need a name on both sides of a comma; try dense,bdwp\n",
+        ),
         (["report", "none"], "none: got no readable result.json"),
         (["capture", "nothing:here", "--input", "3xx"], "--input: got '3xx', need positive extents"),
     ],
@@ -484,11 +514,17 @@ def test_a_mistake_is_one_line(run, tmp_path, arguments, message):
     assert len(done.err.splitlines()) == 1
 
 
-def test_an_unknown_option_is_refused_with_the_usage(run):
-    done = run("simulate", SMALL, "--recipee", "bdwp")
-    assert done.code == 2
-    assert "--recipee" in done.err
-    assert "Usage: bisparse simulate" in done.err
+def test_a_bare_command_shows_its_help(run):
+    for arguments in ((), ("hardware",)):
+        done = run(*arguments)
+        assert done.code == 2
+        assert "Usage: bisparse" in done.out + done.err
+    assert run("--version").code == 0
+    assert run("gemm", "--help").code == 0
+
+
+def test_help_speaks_of_no_option_that_the_command_lacks(run):
+    assert "--out" not in run("report", "--help").out
 
 
 # capture -------------------------------------------------------------------------------------------------------------

@@ -96,7 +96,8 @@ def test_a_directory_without_a_result_is_refused_and_the_message_says_what_to_gi
         read_run(tmp_path / "absent")
     message = str(caught.value).replace(str(tmp_path), "RUNS")
     assert message == (
-        "RUNS/absent: got no readable result.json, need a run's directory; try the --out of an earlier run"
+        "RUNS/absent: got no readable result.json, need the directory of an earlier run; "
+        "try one that bisparse simulate wrote"
     )
 
 
@@ -125,5 +126,5 @@ def test_a_result_with_wrong_fields_is_refused(tmp_path, change):
 
 def test_a_directory_that_cannot_be_made_is_a_users_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="need a directory that can be written"):
+    with pytest.raises(ConfigError, match="got a file in its place, need a directory"):
         write_run([sample_result()], tmp_path / "file" / "run", command=COMMAND)
