@@ -208,8 +208,11 @@ class TrainingGraph:
             for tensor in self.tensors.values()
             if tensor.role in ("input", "activation")
             and any(c.stage in (Stage.BACKWARD, Stage.WEIGHT_GRADIENT) for c in self.consumers.get(tensor.name, ()))
-            and (tensor.role == "input" or self.producer[tensor.name].stage is Stage.FORWARD)
+            and (tensor.role == "input" or self._made_forward(tensor.name))
         )
+
+    def _made_forward(self, tensor: str) -> bool:
+        return tensor in self.producer and self.producer[tensor].stage is Stage.FORWARD
 
     def macs(self, batch: int, *stages: Stage) -> int:
         """Multiply-accumulates of the dense matrix products of these stages (all, when none is named)."""

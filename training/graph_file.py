@@ -16,7 +16,8 @@ from typing import Any
 from ..configs.errors import ConfigError
 from ..configs.strict_yaml import parse_text
 from .graph import Convolution, Geometry, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
-from .graph_reading import GraphFormatError, GraphReader
+from .graph_fault import GraphFormatError
+from .graph_reading import GraphReader
 
 SCHEMA_VERSION = 1
 
@@ -49,15 +50,30 @@ def load_graph(path: Path | str) -> TrainingGraph:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source}: got an unreadable file, need JSON text; try bisparse capture") from error
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"{source}:{error.lineno}: got invalid JSON ({error.msg}), need a captured graph; try bisparse capture"
         ) from error
+    except _DuplicateKeyError:
+        # The strict reader of YAML, which JSON is, says where; it is slow.
+        parse_text(text, file=str(source))
+        raise AssertionError("the strict reader refuses every key that stands twice") from None
     try:
         return GraphReader(SCHEMA_VERSION).graph(document)
     except GraphFormatError as fault:
         raise ConfigError(f"{_place(source, text, fault.where)}: {fault}") from None
+
+
+class _DuplicateKeyError(Exception):
+    """A key stands twice in one object."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _DuplicateKeyError
+    return found
 
 
 def _place(file: Path, text: str, where: str) -> str:

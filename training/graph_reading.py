@@ -7,7 +7,7 @@ names the place in the document, as ``operators[3].inputs``.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 from .graph import (
     Convolution,
@@ -21,6 +21,8 @@ from .graph import (
     TrainingGraph,
     UnknownOperator,
 )
+from .graph_consistency import check_convolution, check_counts, check_kind, check_matrix_product, check_order
+from .graph_fault import GraphFormatError, refuse
 
 _ROLES = frozenset(get_args(TensorRole))
 _STAGES = {stage.value: stage for stage in Stage}
@@ -40,14 +42,6 @@ _CONVOLUTION = (
 )
 
 
-class GraphFormatError(Exception):
-    """What is wrong with a document, and where in it; the caller knows the file and can find the line."""
-
-    def __init__(self, where: str, complaint: str) -> None:
-        super().__init__(f"{where}: {complaint}")
-        self.where = where
-
-
 class GraphReader:
     """Reads one document; raises ``GraphFormatError``."""
 
@@ -58,15 +52,15 @@ class GraphReader:
     def graph(self, document: Any) -> TrainingGraph:
         """The graph that a document holds."""
         if not isinstance(document, dict):
-            self._refuse("top level", document, "an object")
+            refuse("top level", document, "an object")
         self._check_version(document)
         self._check_fields(document, "", _TOP, ())
         default_batch = self._integer(document["default_batch"], "default_batch")
         if default_batch < 1:
-            self._refuse("default_batch", default_batch, "at least 1")
+            refuse("default_batch", default_batch, "at least 1")
         counted = self._object(document["counted_macs"], "counted_macs")
         tensors = self._tensors(document["tensors"])
-        return TrainingGraph(
+        graph = TrainingGraph(
             name=self._text(document["name"], "name"),
             source=self._text(document["source"], "source"),
             default_batch=default_batch,
@@ -75,11 +69,14 @@ class GraphReader:
             unknown=self._unknown(document["unknown"]),
             counted_macs={key: self._size(value, f"counted_macs.{key}") for key, value in counted.items()},
         )
+        check_order(graph.operators)
+        check_counts(graph)
+        return graph
 
     def _check_version(self, document: dict[str, Any]) -> None:
         version = document.get("schema_version")
         if not isinstance(version, int) or isinstance(version, bool):
-            self._refuse(
+            refuse(
                 "schema_version",
                 version,
                 f"an integer up to {self._schema_version}",
@@ -92,7 +89,7 @@ class GraphReader:
                 "try to upgrade bisparse",
             )
         if version < 1:
-            self._refuse("schema_version", version, f"1 to {self._schema_version}", "bisparse capture")
+            refuse("schema_version", version, f"1 to {self._schema_version}", "bisparse capture")
 
     def _tensors(self, records: Any) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -101,17 +98,17 @@ class GraphReader:
             self._check_fields(record, where, ("name", "shape", "role"), ("integer",))
             name = self._text(record["name"], f"{where}.name")
             if name in found:
-                self._refuse(f"{where}.name", name, "a name used once")
+                refuse(f"{where}.name", name, "a name used once")
             role = record["role"]
             if role not in _ROLES:
-                self._refuse(f"{where}.role", role, f"one of {', '.join(sorted(_ROLES))}")
+                refuse(f"{where}.role", role, f"one of {', '.join(sorted(_ROLES))}")
             shape = self._list(record["shape"], f"{where}.shape")
             integer = record.get("integer", False)
             if not isinstance(integer, bool):
-                self._refuse(f"{where}.integer", integer, "true or false")
+                refuse(f"{where}.integer", integer, "true or false")
             found[name] = Tensor(
                 name=name,
-                shape=tuple([self._size(extent, f"{where}.shape") for extent in shape]),
+                shape=tuple([self._extent(extent, where) for extent in shape]),
                 role=role,
                 integer=integer,
             )
@@ -125,16 +122,16 @@ class GraphReader:
             self._check_fields(record, where, needed, ("geometry", "parameter", "elements"))
             name = self._text(record["name"], f"{where}.name")
             if name in found:
-                self._refuse(f"{where}.name", name, "a name used once")
+                refuse(f"{where}.name", name, "a name used once")
             stage = _STAGES.get(record["stage"]) if isinstance(record["stage"], str) else None
             if stage is None:
-                self._refuse(f"{where}.stage", record["stage"], f"one of {', '.join(_STAGES)}")
+                refuse(f"{where}.stage", record["stage"], f"one of {', '.join(_STAGES)}")
             parameter = record.get("parameter")
             if parameter is not None:
                 self._known([parameter], f"{where}.parameter", tensors)
             geometry = record.get("geometry")
             elements = record.get("elements")
-            found[name] = Operator(
+            found[name] = operator = Operator(
                 name=name,
                 kind=self._text(record["kind"], f"{where}.kind"),
                 stage=stage,
@@ -145,25 +142,28 @@ class GraphReader:
                 parameter=parameter,
                 elements=Size() if elements is None else self._size(elements, f"{where}.elements"),
             )
+            check_kind(operator, where)
         return tuple(found.values())
 
     def _geometry(self, record: Any, where: str) -> Geometry:
         if isinstance(record, dict) and "m" in record:
             self._check_fields(record, where, ("m", "n", "k"), ("count",))
-            return MatrixProduct(
+            product = MatrixProduct(
                 m=self._size(record["m"], f"{where}.m"),
                 n=self._size(record["n"], f"{where}.n"),
                 k=self._size(record["k"], f"{where}.k"),
                 count=self._size(record["count"], f"{where}.count") if "count" in record else _ONE,
             )
+            check_matrix_product(product, where)
+            return product
         self._check_fields(record, where, _CONVOLUTION, ("transposed",))
         extents = {key: self._extents(record[key], f"{where}.{key}") for key in _CONVOLUTION[4:]}
         if len({len(axes) for axes in extents.values()}) != 1:
-            self._refuse(f"{where}.kernel", record["kernel"], "as many axes as the other extents")
+            refuse(f"{where}.kernel", record["kernel"], "as many axes as the other extents")
         transposed = record.get("transposed", False)
         if not isinstance(transposed, bool):
-            self._refuse(f"{where}.transposed", transposed, "true or false")
-        return Convolution(
+            refuse(f"{where}.transposed", transposed, "true or false")
+        shape = Convolution(
             batch=self._size(record["batch"], f"{where}.batch"),
             groups=self._integer(record["groups"], f"{where}.groups"),
             in_channels=self._integer(record["in_channels"], f"{where}.in_channels"),
@@ -171,6 +171,8 @@ class GraphReader:
             transposed=transposed,
             **extents,
         )
+        check_convolution(shape, where)
+        return shape
 
     def _unknown(self, records: Any) -> tuple[UnknownOperator, ...]:
         found = []
@@ -190,9 +192,9 @@ class GraphReader:
     def _known(self, names: Any, where: str, tensors: Collection[str]) -> tuple[str, ...]:
         for name in self._list(names, where):
             if not isinstance(name, str):
-                self._refuse(where, name, "the name of a tensor")
+                refuse(where, name, "the name of a tensor")
             if name not in tensors:
-                self._refuse(where, name, "a tensor listed under tensors")
+                refuse(where, name, "a tensor listed under tensors")
         return tuple(names)
 
     def _size(self, value: Any, where: str) -> Size:
@@ -206,40 +208,46 @@ class GraphReader:
         numbers = value if isinstance(value, list) else [0 if value is None else value]
         whole = all(type(number) is int and number >= 0 for number in numbers)
         if value is None or not whole or (isinstance(value, list) and len(value) != 2):
-            self._refuse(where, value, "a count, or [fixed, per_sample]")
+            refuse(where, value, "a count, or [fixed, per_sample]")
         size = Size(*numbers)
         self._sizes[key] = size
+        return size
+
+    def _extent(self, value: Any, where: str) -> Size:
+        size = self._size(value, f"{where}.shape")
+        if size.fixed + size.per_sample < 1:
+            refuse(f"{where}.shape", value, "extents of at least 1")
         return size
 
     def _extents(self, value: Any, where: str) -> tuple[int, ...]:
         extents = self._list(value, where)
         if not all(type(extent) is int and extent >= 0 for extent in extents):
-            self._refuse(where, value, "a list of counts")
+            refuse(where, value, "a list of counts")
         return tuple(extents)
 
     def _integer(self, value: Any, where: str) -> int:
         if type(value) is not int:
-            self._refuse(where, value, "an integer")
+            refuse(where, value, "an integer")
         return value
 
     def _text(self, value: Any, where: str) -> str:
         if not isinstance(value, str):
-            self._refuse(where, value, "text")
+            refuse(where, value, "text")
         return value
 
     def _list(self, value: Any, where: str) -> list[Any]:
         if not isinstance(value, list):
-            self._refuse(where, value, "a list")
+            refuse(where, value, "a list")
         return value
 
     def _object(self, value: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self._refuse(where, value, "an object")
+            refuse(where, value, "an object")
         return value
 
     def _check_fields(self, record: Any, where: str, needed: tuple[str, ...], optional: tuple[str, ...]) -> None:
         if not isinstance(record, dict):
-            self._refuse(where, record, "an object")
+            refuse(where, record, "an object")
         prefix = f"{where}." if where else ""
         for field in needed:
             if field not in record:
@@ -248,12 +256,4 @@ class GraphReader:
             for field in record:
                 if field not in needed and field not in optional:
                     allowed = ", ".join((*needed, *optional))
-                    self._refuse(f"{prefix}{field}", "an unknown field", f"one of {allowed}", "removing it")
-
-    def _refuse(self, where: str, got: Any, need: str, remedy: str = "bisparse capture again") -> NoReturn:
-        shown = repr(got) if isinstance(got, str) and " " not in got else str(got)
-        if got is None:
-            shown = "nothing"
-        if len(shown) > 60:
-            shown = f"{shown[:57]}..."
-        raise GraphFormatError(where, f"got {shown}, need {need}; try {remedy}")
+                    refuse(f"{prefix}{field}", "an unknown field", f"one of {allowed}", "removing it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 from bisparse.configs.vector_kinds import VECTOR_KINDS
 from bisparse.training.capture import Loss, capture
 from bisparse.training.graph import Stage, TrainingGraph
+from bisparse.training.graph_file import SCHEMA_VERSION, graph_text
+from bisparse.training.graph_reading import GraphReader
 
 PRODUCT_KINDS = {"convolution", "linear", "matmul"}
 
@@ -55,6 +58,7 @@ def check(graph: TrainingGraph) -> None:
         elif operator.stage is not Stage.UPDATE:
             assert operator.kind in VECTOR_KINDS
     check_weight_gradients(graph)
+    assert GraphReader(SCHEMA_VERSION).graph(json.loads(graph_text(graph))) == graph, "its file can be read again"
     for batch in (1, 8, 512):
         assert graph.macs(batch, Stage.FORWARD) == graph.counted_macs["forward"].at(batch)
         backward = graph.macs(batch, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)

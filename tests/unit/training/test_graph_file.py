@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from bisparse.configs.errors import ConfigError
@@ -45,7 +46,7 @@ def small_graph(*, turned: bool = False) -> TrainingGraph:
         dilation=(1,),
         transposed=True,
     )
-    product = MatrixProduct(m=EACH, n=Size(fixed=4), k=Size(3, 2), count=Size(fixed=6))
+    product = MatrixProduct(m=EACH, n=Size(fixed=4), k=Size(3), count=Size(fixed=6))
     operators = (
         Operator(
             name="c:FF",
@@ -83,7 +84,7 @@ def small_graph(*, turned: bool = False) -> TrainingGraph:
         tensors={item.name: item for item in (reversed(tensors) if turned else tensors)},
         operators=operators,
         unknown=(UnknownOperator(name="aten.odd", module="p", shapes=((16, 4), ())),),
-        counted_macs={"forward": EACH, "backward": Size(3, 4)},
+        counted_macs={"forward": Size(per_sample=456), "backward": Size()},
     )
 
 
@@ -100,7 +101,7 @@ def test_a_count_without_batch_is_a_bare_number():
     document = json.loads(graph_text(small_graph()))
     assert document["schema_version"] == 1
     assert document["tensors"][1]["shape"] == [[0, 1], 4]
-    assert document["operators"][1]["geometry"] == {"m": [0, 1], "n": 4, "k": [3, 2], "count": 6}
+    assert document["operators"][1]["geometry"] == {"m": [0, 1], "n": 4, "k": 3, "count": 6}
     assert "elements" not in document["operators"][1]
 
 
@@ -170,6 +171,93 @@ def test_a_fault_is_named_by_its_place(tmp_path, path, value, message):
     assert "\n" not in str(caught.value)
 
 
+CONV, PRODUCT = ["operators", 0, "geometry"], ["operators", 1, "geometry"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["tensors", 1, "shape"], [0], "tensors[1].shape: got 0, need extents of at least 1"),
+        (["tensors", 1, "shape"], [[0, 0]], "tensors[1].shape: got [0, 0], need extents of at least 1"),
+        (["operators"], [], "operators: got [], need at least one operator"),
+        ([*CONV, "batch"], 0, "operators[0].geometry.batch: got 0, need at least 1"),
+        ([*CONV, "groups"], 0, "operators[0].geometry.groups: got 0, need at least 1"),
+        ([*CONV, "groups"], 7, "operators[0].geometry.groups: got 7, need a divisor of in_channels (4)"),
+        ([*CONV, "in_channels"], -3, "operators[0].geometry.in_channels: got -3, need at least 1"),
+        ([*CONV, "out_channels"], 0, "operators[0].geometry.out_channels: got 0, need at least 1"),
+        ([*CONV, "kernel"], [0], "operators[0].geometry.kernel: got [0], need extents of at least 1"),
+        ([*CONV, "stride"], [0], "operators[0].geometry.stride: got [0], need extents of at least 1"),
+        ([*CONV, "dilation"], [0], "operators[0].geometry.dilation: got [0], need extents of at least 1"),
+        ([*CONV, "input_size"], [0], "operators[0].geometry.input_size: got [0], need extents of at least 1"),
+        ([*CONV, "padding"], [-1], "operators[0].geometry.padding: got [-1], need a list of counts"),
+        ([*CONV, "output_size"], [999], "operators[0].geometry.output_size: got [999], need 17 to 18 on axis 0, as "),
+        ([*CONV, "output_size"], [16], "operators[0].geometry.output_size: got [16], need 17 to 18 on axis 0, as "),
+        ([*CONV, "transposed"], False, "operators[0].geometry.output_size: got [17], need 3 on axis 0, as input_size"),
+        ([*PRODUCT, "m"], 0, "operators[1].geometry.m: got 0, need at least 1"),
+        ([*PRODUCT, "count"], [0, 0], "operators[1].geometry.count: got 0, need at least 1"),
+        (
+            ["operators", 0, "kind"],
+            "convolutoin",
+            "operators[0].kind: got 'convolutoin', need convolution, as its geometry says; try convolution",
+        ),
+        (["operators", 0, "kind"], "relu", "operators[0].kind: got 'relu', need convolution, as its geometry says"),
+        (["operators", 1, "kind"], "matmull", "operators[1].kind: got 'matmull', need linear or matmul, as its"),
+        (["operators", 1, "kind"], "linear", "operators[1].parameter: got nothing, need the weight of a linear"),
+        (["operators", 1, "inputs"], ["y"], "operators[1].inputs: got ['y'], need the two operands of a product"),
+        (["operators", 2, "kind"], "matmul", "operators[2].geometry: got nothing, need the geometry of a matmul"),
+        (
+            ["operators", 2, "kind"],
+            "batch_nrm",
+            "operators[2].kind: got 'batch_nrm', need a kind of vector operation; try batch_norm",
+        ),
+        (["operators", 2, "stage"], "update", "operators[2].kind: got 'unknown', need parameter_update: the only kind"),
+        (
+            ["operators", 0, "inputs"],
+            ["z", "w"],
+            "operators[0].inputs: got 'z', need a tensor made earlier: p:FF makes",
+        ),
+        (
+            ["operators", 0, "inputs"],
+            ["y", "w"],
+            "operators[0].inputs: got 'y', need a tensor made earlier: c:FF makes",
+        ),
+        (["operators", 2, "outputs"], ["y"], "operators[2].outputs: got 'y', need a tensor that c:FF does not make"),
+        (["counted_macs", "forward"], 456, "counted_macs.forward: got 456 at batch 2, need 912, the multiply-"),
+        (["counted_macs", "backward"], 5, "counted_macs.backward: got 5 at batch 1, need 0, the multiply-accumulates"),
+        (["counted_macs", "forwrad"], 5, "counted_macs.forwrad: got 'forwrad', need forward or backward; try forward"),
+    ],
+)
+def test_a_graph_of_no_network_is_refused(tmp_path, path, value, message):
+    file = tmp_path / "graph.json"
+    file.write_text(changed(path, value))
+    with pytest.raises(ConfigError) as caught:
+        load_graph(file)
+    assert str(caught.value).startswith(f"{file}:1: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_output_of_the_size_that_the_convolution_makes_is_accepted(tmp_path):
+    """With stride 2 a transposed convolution may pad its output by 1; a plain one drops what does not fill a step."""
+    file = tmp_path / "graph.json"
+    # 18 positions instead of 17 change no MACs of a transposed convolution, which are counted at its input.
+    file.write_text(changed([*CONV, "output_size"], [18]))
+    load_graph(file)
+    document = json.loads(graph_text(small_graph()))
+    document["operators"][0]["geometry"] |= {"transposed": False, "output_size": [3]}
+    document["counted_macs"]["forward"] = [0, 3 * 3 * 4 * 4 + 72]
+    file.write_text(json.dumps(document))
+    assert load_graph(file).operators[0].geometry.output_size == (3,)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    file = tmp_path / "graph.json"
+    text = graph_text(small_graph())
+    file.write_text(text.replace('  "default_batch": 16,\n', '  "default_batch": 16,\n  "default_batch": 32,\n'))
+    with pytest.raises(ConfigError, match=r"graph\.json:6: default_batch: got a key already given") as caught:
+        load_graph(file)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_fault_is_named_by_its_line(tmp_path):
     file = tmp_path / "graph.json"
     lines = graph_text(small_graph()).splitlines()
@@ -179,6 +267,13 @@ def test_a_fault_is_named_by_its_line(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_graph(file)
     assert str(caught.value).startswith(f"{file}:{line + 1}: operators[2].stage: got 'BQ', need one of FF, BP")
+
+
+def test_an_activation_that_nothing_makes_is_no_saved_activation():
+    """A constant of the step: read by the backward pass, made by none of its operators."""
+    graph = small_graph()
+    loose = replace(graph, operators=tuple(each for each in graph.operators if each.name != "p:FF"))
+    assert loose.saved_activations() == ()
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -1,0 +1,160 @@
+"""What a graph must satisfy beyond the form of its document.
+
+Geometry that a network can have, kinds that have a price, operators in execution order, and multiply-accumulates that
+agree with torch's own count. What breaks one of these would be simulated into figures of no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..configs.vector_kinds import VECTOR_KINDS
+from .graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
+from .graph_fault import refuse, refuse_word
+
+PRODUCT_KINDS = ("convolution", "linear", "matmul")
+UPDATE_KIND = "parameter_update"
+COUNTED_STAGES = {"forward": (Stage.FORWARD,), "backward": (Stage.BACKWARD, Stage.WEIGHT_GRADIENT)}
+"""The stages that each pass of torch's counter covers."""
+
+_EXTENTS = ("input_size", "output_size", "kernel", "stride", "dilation")
+
+
+def check_convolution(shape: Convolution, where: str) -> None:
+    """Extents that are positive, groups that divide the channels, and an output of the size that they make.
+
+    Raises:
+        GraphFormatError: they are not so.
+    """
+    check_positive(shape.batch, f"{where}.batch")
+    for name in ("groups", "in_channels", "out_channels"):
+        count = getattr(shape, name)
+        if count < 1:
+            refuse(f"{where}.{name}", count, "at least 1")
+    for name in ("in_channels", "out_channels"):
+        if getattr(shape, name) % shape.groups:
+            refuse(f"{where}.groups", shape.groups, f"a divisor of {name} ({getattr(shape, name)})")
+    if not 1 <= len(shape.kernel) <= 3:
+        refuse(f"{where}.kernel", list(shape.kernel), "1 to 3 axes")
+    for name in _EXTENTS:
+        if min(getattr(shape, name)) < 1:
+            refuse(f"{where}.{name}", list(getattr(shape, name)), "extents of at least 1")
+    _check_output_size(shape, where)
+
+
+def _check_output_size(shape: Convolution, where: str) -> None:
+    axes = zip(
+        shape.input_size, shape.output_size, shape.kernel, shape.stride, shape.padding, shape.dilation, strict=True
+    )
+    for axis, (entering, leaving, kernel, stride, padding, dilation) in enumerate(axes):
+        reach = dilation * (kernel - 1) + 1
+        if shape.transposed:
+            least = (entering - 1) * stride - 2 * padding + reach
+            # Torch lets the output padding be anything below the stride or the dilation.
+            most = least + max(stride, dilation) - 1
+        else:
+            least = most = (entering + 2 * padding - reach) // stride + 1
+        if not least <= leaving <= most:
+            need = str(least) if least == most else f"{least} to {most}"
+            refuse(
+                f"{where}.output_size",
+                list(shape.output_size),
+                f"{need} on axis {axis}, as input_size, kernel, stride, padding and dilation make it",
+            )
+
+
+def check_matrix_product(product: MatrixProduct, where: str) -> None:
+    """Sides of at least 1.
+
+    Raises:
+        GraphFormatError: one is smaller.
+    """
+    for name in ("m", "n", "k", "count"):
+        check_positive(getattr(product, name), f"{where}.{name}")
+
+
+def check_positive(size: Size, where: str) -> None:
+    """A size that is at least 1 at every batch.
+
+    Raises:
+        GraphFormatError: it is not.
+    """
+    if size.fixed + size.per_sample < 1:
+        refuse(where, size.fixed, "at least 1")
+
+
+def check_kind(operator: Operator, where: str) -> None:
+    """A kind that goes with the operator's stage and geometry, and the tensors that the kind needs.
+
+    Raises:
+        GraphFormatError: it does not, or one is missing.
+    """
+    if operator.stage is Stage.UPDATE:
+        if operator.kind != UPDATE_KIND:
+            refuse(f"{where}.kind", operator.kind, f"{UPDATE_KIND}: the only kind in stage update")
+        if operator.geometry is not None:
+            refuse(f"{where}.geometry", "a geometry", "none in stage update")
+    elif operator.geometry is not None:
+        _check_product(operator, where)
+    elif operator.kind in PRODUCT_KINDS:
+        refuse(f"{where}.geometry", None, f"the geometry of a {operator.kind}")
+    elif operator.kind not in VECTOR_KINDS:
+        refuse_word(f"{where}.kind", operator.kind, "a kind of vector operation", VECTOR_KINDS)
+    if operator.parameter is None and operator.kind in ("linear", UPDATE_KIND):
+        refuse(f"{where}.parameter", None, f"the weight of a {operator.kind}")
+
+
+def _check_product(operator: Operator, where: str) -> None:
+    fitting = PRODUCT_KINDS[:1] if isinstance(operator.geometry, Convolution) else PRODUCT_KINDS[1:]
+    if operator.kind not in fitting:
+        refuse_word(f"{where}.kind", operator.kind, f"{' or '.join(fitting)}, as its geometry says", fitting)
+    if len(operator.inputs) < 2:
+        refuse(f"{where}.inputs", list(operator.inputs), "the two operands of a product")
+    if not operator.outputs:
+        refuse(f"{where}.outputs", [], "the result of a product")
+
+
+def check_order(operators: Sequence[Operator]) -> None:
+    """Execution order: a tensor is made once, and before it is read.
+
+    Raises:
+        GraphFormatError: there is no operator, or the order is broken; so it is by a cycle.
+    """
+    if not operators:
+        refuse("operators", [], "at least one operator")
+    made_at: dict[str, int] = {}
+    for index, operator in enumerate(operators):
+        for name in operator.outputs:
+            if name in made_at:
+                refuse(
+                    f"operators[{index}].outputs", name, f"a tensor that {operators[made_at[name]].name} does not make"
+                )
+            made_at[name] = index
+    for index, operator in enumerate(operators):
+        for name in operator.inputs:
+            if made_at.get(name, -1) >= index:
+                refuse(
+                    f"operators[{index}].inputs",
+                    name,
+                    f"a tensor made earlier: {operators[made_at[name]].name} makes it, and stands no earlier",
+                )
+
+
+def check_counts(graph: TrainingGraph) -> None:
+    """Multiply-accumulates counted by torch that are those of the graph's own products.
+
+    Raises:
+        GraphFormatError: they differ, or a pass is named that does not exist.
+    """
+    batches = (1, 2, graph.default_batch)
+    for name, counted in graph.counted_macs.items():
+        if name not in COUNTED_STAGES:
+            refuse_word(f"counted_macs.{name}", name, " or ".join(COUNTED_STAGES), COUNTED_STAGES)
+        for batch in batches:
+            own = graph.macs(batch, *COUNTED_STAGES[name])
+            if own != counted.at(batch):
+                refuse(
+                    f"counted_macs.{name}",
+                    f"{counted.at(batch)} at batch {batch}",
+                    f"{own}, the multiply-accumulates of the operators",
+                )
