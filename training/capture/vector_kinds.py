@@ -1,7 +1,8 @@
 """Which vector operation an aten operator is, by name. Free of torch.
 
 The hardware's vector table prices the kinds of ``configs.vector_kinds``. An operator that is in no table below is
-``elementwise`` when torch tags it as pointwise, and ``unknown`` otherwise: reported, and its elements counted as a generic pass.
+``elementwise`` when torch tags it as pointwise, and ``unknown`` otherwise: reported, and its elements counted as a
+generic pass.
 """
 
 from __future__ import annotations
