@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..sim.results import SimulationResult
 from .quantities import percent, seconds, times
+from .shares import dynamic_energy_ratio, static_share, static_status
 
 EVEN = 0.005
 """A ratio this close to 1 is no gain and no loss."""
@@ -101,10 +102,21 @@ def answer(result: SimulationResult) -> str:
     return (
         f"{label(result)} trains {subject(result)} {speed_words(step.speedup_vs_dense)}, "
         f"at {energy_words(step.energy_ratio_vs_dense)}, counting the whole step. "
+        f"{static_sentence(result)}"
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
         f"at {energy_words(gemm.energy_ratio_vs_dense)}. "
         f"{bound_sentence(result)}"
     )
+
+
+def static_sentence(result: SimulationResult) -> str:
+    """What part of the energy is static power, and the ratio without it; nothing where there is none."""
+    share, ratio = static_share(result), dynamic_energy_ratio(result)
+    if share <= EVEN or ratio is None:
+        return ""
+    status = static_status(result)
+    known = f" ({status})" if status else ""
+    return f"Static power{known} is {percent(share)} of this step's energy; without it the ratio is {times(ratio)}. "
 
 
 def bound_sentence(result: SimulationResult) -> str:

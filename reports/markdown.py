@@ -11,6 +11,8 @@ from .ladder import ladder
 from .provenance import status_words
 from .tables import Table
 
+STAGE_NOTE = "FF, BP and WU include waits for vector work that rides on their products."
+
 
 def markdown(results: Sequence[SimulationResult], *, command: str) -> str:
     """The report as Markdown.
@@ -43,7 +45,8 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
     yield from _table(tables.inputs_table(results))
     yield (
         "Cycles are of the design's one clock. "
-        "Utilisation is useful MACs / (rows x columns x cycles); skipped ones never count. "
+        "Utilisation is useful MACs / (rows x columns x cycles), of the step or of the tensor engine while it runs; "
+        "skipped ones never count. "
         "The `gemm` scope is the tensor engine with its waits, `step` is everything. An energy ratio below 1 saves."
     )
 
@@ -53,7 +56,7 @@ def _detail(result: SimulationResult) -> Iterator[str]:
         listed = ", ".join(f"`{name}`" for name in result.unknown_operators)
         yield from (f"> **Priced as a generic pass, for want of a formula:** {listed}", "")
     yield from _table(tables.settings_table(result))
-    yield from ("### Time by stage", "", *_table(tables.stage_table(result)))
+    yield from ("### Time by stage", "", STAGE_NOTE, "", *_table(tables.stage_table(result)))
     yield from ("### Time by engine", "", *_table(tables.engine_table(result)))
     if not is_dense(result) and result.flop_bound_speedup > 1:
         yield from ("### From the FLOP bound to the prediction", "", *_table(tables.ladder_table(ladder(result))))

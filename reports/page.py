@@ -21,6 +21,7 @@ from .ladder import CAUSE_WORDS, ladder
 from .quantities import byte_count, cycles, joules, percent, seconds, times
 from .roofline import undrawn
 from .roofline_figure import roofline_figure
+from .shares import array_share, dynamic_energy_ratio, static_share
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PLOTLY_MARK = "/*plotly*/"
@@ -168,8 +169,8 @@ def _highlights(result: SimulationResult) -> list[dict[str, str]]:
     energy = {"value": joules(result.energy_joules), "name": "energy of a step", "beside": ""}
     utilisation = {
         "value": percent(result.array_utilisation),
-        "name": "array utilisation",
-        "beside": "of the tensor engine's cycles",
+        "name": "array utilisation while it runs",
+        "beside": f"of the whole step {percent(array_share(result))}",
     }
     traffic = {
         "value": byte_count(result.dram_read_bytes + result.dram_write_bytes),
@@ -180,7 +181,9 @@ def _highlights(result: SimulationResult) -> list[dict[str, str]]:
         return [time, energy, utilisation, traffic]
     time["beside"] = f"dense {seconds(result.dense.step_seconds)}"
     energy["beside"] = f"dense {joules(result.dense.energy_joules)}"
-    utilisation["beside"] = f"dense {percent(result.dense.array_utilisation)}"
+    utilisation["beside"] += (
+        f"; dense {percent(result.dense.array_utilisation)} and {percent(array_share(result.dense))}"
+    )
     traffic["beside"] = f"dense {byte_count(result.dense.dram_read_bytes + result.dense.dram_write_bytes)}"
     return [
         {
@@ -192,7 +195,7 @@ def _highlights(result: SimulationResult) -> list[dict[str, str]]:
         {
             "value": times(step.energy_ratio_vs_dense),
             "name": "energy ratio, whole step",
-            "beside": "below 1 saves",
+            "beside": _without_static(result),
             "lead": "lead",
         },
         {
@@ -210,6 +213,13 @@ def _highlights(result: SimulationResult) -> list[dict[str, str]]:
         utilisation,
         traffic,
     ]
+
+
+def _without_static(result: SimulationResult) -> str:
+    ratio = dynamic_energy_ratio(result)
+    if ratio is None or not static_share(result):
+        return "below 1 saves"
+    return f"{times(ratio)} without static power, which is {percent(static_share(result))}"
 
 
 def _json(value: Any) -> str:

@@ -9,6 +9,7 @@ from ..sim.results import CYCLE_CAUSES, STAGES, SimulationResult
 from .answer import hardware_name, is_dense, labels, recipe_name, workload_name
 from .ladder import CAUSE_WORDS, Rung
 from .quantities import Formatter, byte_count, count, joules, percent, seconds, times
+from .shares import array_share, dynamic_energy_ratio
 
 STAGE_WORDS = {
     "FF": "FF: forward",
@@ -69,49 +70,27 @@ def change(before: float, now: float) -> Cell:
 
 def stage_table(result: SimulationResult) -> Table:
     """Exposed cycles by stage; they sum to the step."""
-    return _paired(
-        "cycles by stage",
-        {STAGE_WORDS[stage]: result.dense.by_stage.get(stage, 0) for stage in STAGES},
-        {STAGE_WORDS[stage]: result.by_stage.get(stage, 0) for stage in STAGES},
-        count,
-        dense_run=is_dense(result),
-    )
+    return _paired("cycles by stage", STAGE_WORDS, result.dense.by_stage, result.by_stage, count, result)
 
 
 def cause_table(result: SimulationResult) -> Table:
     """Cycles of the step by cause; they sum to the step."""
-    causes = [cause for cause in CYCLE_CAUSES if result.stalls.get(cause, 0) or result.dense.stalls.get(cause, 0)]
-    return _paired(
-        "cycles by cause",
-        {CAUSE_WORDS[cause]: result.dense.stalls.get(cause, 0) for cause in causes},
-        {CAUSE_WORDS[cause]: result.stalls.get(cause, 0) for cause in causes},
-        count,
-        dense_run=is_dense(result),
-    )
+    words = {cause: CAUSE_WORDS[cause] for cause in CYCLE_CAUSES}
+    return _paired("cycles by cause", words, result.dense.stalls, result.stalls, count, result)
 
 
 def energy_table(result: SimulationResult) -> Table:
     """Energy by component, the largest first."""
     parts = dict.fromkeys((*result.dense.energy_by_component, *result.energy_by_component))
     order = sorted(parts, key=lambda name: -result.dense.energy_by_component.get(name, 0.0))
-    return _paired(
-        "component",
-        {name: result.dense.energy_by_component.get(name, 0.0) for name in order},
-        {name: result.energy_by_component.get(name, 0.0) for name in order},
-        joules,
-        dense_run=is_dense(result),
-    )
+    words = {name: name for name in order}
+    return _paired("component", words, result.dense.energy_by_component, result.energy_by_component, joules, result)
 
 
 def traffic_table(result: SimulationResult) -> Table:
     """DRAM bytes of the step, read and written."""
-    return _paired(
-        "DRAM",
-        {"read": result.dense.dram_read_bytes, "written": result.dense.dram_write_bytes},
-        {"read": result.dram_read_bytes, "written": result.dram_write_bytes},
-        byte_count,
-        dense_run=is_dense(result),
-    )
+    dense, own = ({"read": step.dram_read_bytes, "written": step.dram_write_bytes} for step in (result.dense, result))
+    return _paired("DRAM", {"read": "read", "written": "written"}, dense, own, byte_count, result)
 
 
 def engine_table(result: SimulationResult) -> Table:
@@ -154,7 +133,7 @@ def breakdown_table(result: SimulationResult) -> Table:
             "cycles",
             "hidden cycles",
             "useful MACs",
-            "utilisation",
+            "utilisation while it runs",
             "DRAM read",
             "DRAM written",
             "energy",
@@ -214,7 +193,7 @@ def comparison_table(results: Sequence[SimulationResult]) -> Table:
     """A row for each run: time and energy in both scopes, and the FLOP bound."""
     rows = []
     for name, result in zip(labels(results), results, strict=True):
-        step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+        step, gemm, dynamic = result.by_scope["step"], result.by_scope["gemm"], dynamic_energy_ratio(result)
         rows.append(
             (
                 Cell(name),
@@ -225,6 +204,8 @@ def comparison_table(results: Sequence[SimulationResult]) -> Table:
                 figure(result.energy_joules, joules),
                 Cell(times(step.energy_ratio_vs_dense), f"{step.energy_ratio_vs_dense:.6g}"),
                 Cell(times(gemm.energy_ratio_vs_dense), f"{gemm.energy_ratio_vs_dense:.6g}"),
+                Cell("–") if dynamic is None else Cell(times(dynamic), f"{dynamic:.6g}"),
+                Cell(percent(array_share(result)), f"{array_share(result):.6g}"),
                 Cell(percent(result.array_utilisation), f"{result.array_utilisation:.6g}"),
                 figure(result.dram_read_bytes + result.dram_write_bytes, byte_count),
             )
@@ -239,7 +220,9 @@ def comparison_table(results: Sequence[SimulationResult]) -> Table:
             "energy",
             "energy ratio, step",
             "energy ratio, gemm",
-            "array utilisation",
+            "energy ratio, step, without static",
+            "array use of the step",
+            "array use while it runs",
             "DRAM traffic",
         ),
         rows=tuple(rows),
@@ -289,7 +272,7 @@ def settings_table(result: SimulationResult) -> Table:
         "batch": f"{result.batch} samples",
         "optimizer": result.optimizer,
         "engine of the simulation": result.engine,
-        "mappings chosen for": result.objective,
+        "mappings chosen for": f"{result.objective}, product by product",
         "clock": f"{result.clock_hz / 1e6:g} MHz, one for every engine",
         "array peak": f"{result.peak_macs_per_cycle} MACs/cycle",
         "DRAM peak": f"{result.dram_bytes_per_cycle:g} B/cycle",
@@ -305,13 +288,15 @@ def settings_table(result: SimulationResult) -> Table:
 
 def _paired(
     subject: str,
+    words: Mapping[str, str],
     dense: Mapping[str, float],
     sparse: Mapping[str, float],
     formatter: Formatter,
-    *,
-    dense_run: bool,
+    result: SimulationResult,
 ) -> Table:
-    total = sum(sparse.values())
+    """A row for each key of ``words`` that either step has anything under, and their sum."""
+    dense_run = is_dense(result)
+    total = sum(sparse.get(key, 0) for key in words)
 
     def row(name: str, before: float, now: float) -> tuple[Cell, ...]:
         share = Cell(percent(now / total) if total else "–")
@@ -319,7 +304,8 @@ def _paired(
             return Cell(name), figure(now, formatter), share
         return Cell(name), figure(before, formatter), figure(now, formatter), change(before, now), share
 
-    rows = [row(name, dense[name], sparse[name]) for name in dense if dense[name] or sparse[name]]
-    rows.append(row("total", sum(dense.values()), sum(sparse.values())))
+    pairs = {name: (dense.get(key, 0), sparse.get(key, 0)) for key, name in words.items()}
+    rows = [row(name, before, now) for name, (before, now) in pairs.items() if before or now]
+    rows.append(row("total", sum(before for before, _ in pairs.values()), total))
     headings = (subject, "dense", "share") if dense_run else (subject, "dense", "this run", "ratio", "share")
     return Table(headings=headings, rows=tuple(rows), total=True)

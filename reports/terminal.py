@@ -9,6 +9,7 @@ from ..sim.results import STAGES, SimulationResult
 from .answer import answer, comparison, is_dense, labels
 from .provenance import status_words
 from .quantities import byte_count, count, cycles, joules, percent, seconds, times
+from .shares import array_share, dynamic_energy_ratio, static_share
 
 WIDTH = 80
 
@@ -39,8 +40,8 @@ def _one(result: SimulationResult) -> Iterator[str]:
 def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
     yield from _wrapped(comparison(results))
     yield ""
-    rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "array"]]
-    rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "used"])
+    rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "without", "array,"]]
+    rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "static", "of step"])
     for name, result in zip(labels(results), results, strict=True):
         step, gemm = result.by_scope["step"], result.by_scope["gemm"]
         rows.append(
@@ -52,7 +53,8 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
                 times(result.flop_bound_speedup),
                 joules(result.energy_joules),
                 times(step.energy_ratio_vs_dense),
-                percent(result.array_utilisation),
+                _ratio(dynamic_energy_ratio(result)),
+                percent(array_share(result)),
             ]
         )
     yield from _aligned(rows)
@@ -71,7 +73,12 @@ def _figures(result: SimulationResult) -> list[list[str]]:
             f"{times(step.speedup_vs_dense)} speedup",
         ],
         ["step cycles", cycles(dense.total_cycles), cycles(result.total_cycles), ""],
-        ["  matrix products", "", cycles(gemm.total_cycles), f"{times(gemm.speedup_vs_dense)} speedup"],
+        [
+            "  matrix products",
+            cycles(round(gemm.total_cycles * gemm.speedup_vs_dense)),
+            cycles(gemm.total_cycles),
+            f"{times(gemm.speedup_vs_dense)} speedup",
+        ],
         ["FLOP bound", "", "", f"{times(result.flop_bound_speedup)} speedup"],
         [
             "energy",
@@ -79,13 +86,29 @@ def _figures(result: SimulationResult) -> list[list[str]]:
             joules(result.energy_joules),
             f"{times(step.energy_ratio_vs_dense)} of dense",
         ],
-        ["  matrix products", "", joules(gemm.energy_joules), f"{times(gemm.energy_ratio_vs_dense)} of dense"],
+        [
+            "  without static",
+            joules(dense.energy_joules * (1 - static_share(dense))),
+            joules(result.energy_joules * (1 - static_share(result))),
+            f"{_ratio(dynamic_energy_ratio(result))} of dense",
+        ],
+        [
+            "  matrix products",
+            joules(gemm.energy_joules / gemm.energy_ratio_vs_dense) if gemm.energy_ratio_vs_dense else "",
+            joules(gemm.energy_joules),
+            f"{times(gemm.energy_ratio_vs_dense)} of dense",
+        ],
         ["DRAM traffic", byte_count(dense.dram_read_bytes + dense.dram_write_bytes), byte_count(traffic), ""],
-        ["array utilisation", percent(dense.array_utilisation), percent(result.array_utilisation), ""],
+        ["array use of the step", percent(array_share(dense)), percent(array_share(result)), ""],
+        ["  while it runs", percent(dense.array_utilisation), percent(result.array_utilisation), ""],
     ]
     if is_dense(result):
         return [[row[0], row[2]] for row in rows if row[2]]
     return [["", "dense", "this run", ""], *rows]
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else times(value)
 
 
 def _stages(result: SimulationResult) -> list[list[str]]:
