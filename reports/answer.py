@@ -142,9 +142,9 @@ def comparison(results: Sequence[SimulationResult]) -> str:
         return f"None of the {len(results)} runs is faster than dense training{place}."
     first = (
         f"{names[best]} is the fastest of {len(results)} runs{place}: {speed_words(results[best].speedup_vs_dense)} "
-        f"over the whole step, at {energy_words(results[best].energy_ratio_vs_dense)}."
-    )
+        f"over the whole step, at {energy_words(results[best].energy_ratio_vs_dense)}. {static_sentence(results[best])}"
+    ).rstrip()
     # Ratios that read the same are not told apart.
     if times(results[thrifty].energy_ratio_vs_dense) == times(results[best].energy_ratio_vs_dense):
-        return f"{first} It saves the most energy too."
+        return f"{first} No other run saves more energy."
     return f"{first} {names[thrifty]} saves the most energy: {energy_words(results[thrifty].energy_ratio_vs_dense)}."

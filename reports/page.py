@@ -219,7 +219,7 @@ def _without_static(result: SimulationResult) -> str:
     ratio = dynamic_energy_ratio(result)
     if ratio is None or not static_share(result):
         return "below 1 saves"
-    return f"{times(ratio)} without static power, which is {percent(static_share(result))}"
+    return f"{times(ratio)} without static power ({percent(static_share(result))} of it)"
 
 
 def _json(value: Any) -> str:

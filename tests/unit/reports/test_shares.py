@@ -41,8 +41,9 @@ def test_static_energy_is_told_beside_the_energy_ratio_everywhere():
     assert said in " ".join(text_summary([half]).split())
     assert said in markdown([half], command="x")
     html = page([half], command="x").decode()
-    assert f"{times(dynamic_energy_ratio(half))} without static power, which is 50%" in html
+    assert f"{times(dynamic_energy_ratio(half))} without static power (50% of it)" in html
     assert static_share(half) == 0.5
+    assert said in " ".join(text_summary([half, sample_result("dense")]).split())
     table = comparison_table([half, sample_result("dense")])
     assert table.rows[0][table.headings.index("energy ratio, step, without static")].text == times(
         dynamic_energy_ratio(half)
