@@ -18,37 +18,43 @@ if TYPE_CHECKING:
 _SEEDS = 2**32
 
 
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="S",
+        parser=whole_number("--seed", at_least=0, example=1),
+        help="First seed of the random cases, to repeat a run. [fresh]",
+    ),
+]
+Gemms = Annotated[
+    int,
+    typer.Option(
+        "--gemms",
+        metavar="COUNT",
+        parser=whole_number("--gemms", at_least=0, example=1000),
+        help="Random products on the register-level machine.",
+    ),
+]
+Tilings = Annotated[
+    int,
+    typer.Option(
+        "--tilings",
+        metavar="COUNT",
+        parser=whole_number("--tilings", at_least=0, example=500),
+        help="Random tilings for the loop-nest walk.",
+    ),
+]
+Torch = Annotated[
+    bool | None, typer.Option("--torch/--no-torch", help="Count with torch again. [where it is installed]")
+]
+
+
 def validate(
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            metavar="S",
-            parser=whole_number("--seed", at_least=0, example=1),
-            help="First seed of the random cases, to repeat a run. [fresh]",
-        ),
-    ] = None,
-    gemms: Annotated[
-        int,
-        typer.Option(
-            "--gemms",
-            metavar="COUNT",
-            parser=whole_number("--gemms", at_least=0, example=1000),
-            help="Random products on the register-level machine.",
-        ),
-    ] = 1000,
-    tilings: Annotated[
-        int,
-        typer.Option(
-            "--tilings",
-            metavar="COUNT",
-            parser=whole_number("--tilings", at_least=0, example=500),
-            help="Random tilings for the loop-nest walk.",
-        ),
-    ] = 500,
-    torch: Annotated[
-        bool | None, typer.Option("--torch/--no-torch", help="Count with torch again. [where it is installed]")
-    ] = None,
+    seed: Seed = None,
+    gemms: Gemms = 1000,
+    tilings: Tilings = 500,
+    torch: Torch = None,
     as_json: options.Json = False,
 ) -> None:
     """Check the models against their witnesses.
