@@ -49,7 +49,7 @@ class Loaded(Generic[Model]):
 
     def placed(self, error: Refusal) -> Refusal:
         """The error with the file and line of the field at fault, if it is known and stands in a file."""
-        path = tuple((error.field or "").split("."))
+        path = tuple(int(step) if step.isdecimal() else step for step in (error.field or "").split("."))
         if path not in self.document.places:
             return error
         return type(error)(f"{self.document.place_of(path)}: {error}")

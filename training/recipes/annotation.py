@@ -6,11 +6,13 @@ count.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
 from ..graph import Convolution, Operator, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
@@ -83,7 +85,11 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
         recipe: the method.
         pattern: N:M, for every operator that has no ratio of its own.
         pre_generation: whether N:M weights are made in the update stage.
+
+    Raises:
+        ConfigError: a rule of the recipe names no product of this graph; ``field`` says which rule.
     """
+    _check_rules(graph, recipe)
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}
     exceptions = _Exceptions(graph, recipe)
@@ -116,6 +122,22 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
     )
 
 
+def _check_rules(graph: TrainingGraph, recipe: Recipe) -> None:
+    """Refuse a rule without effect on this graph: a misspelt path would look like a rule that was followed."""
+    modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
+    fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
+    for rule, layer in enumerate(recipe.layers):
+        fields |= {f"layers.{rule}.names.{number}": name for number, name in enumerate(layer.names)}
+    for field, name in fields.items():
+        if not any(fnmatchcase(module, name) for module in modules):
+            near = difflib.get_close_matches(name, sorted(modules - {""}), n=1, cutoff=0.0)
+            remedy = f"; try {near[0]}" if near else ""
+            raise ConfigError(
+                f"{field}: got {name!r}, need the path of a matrix product of {graph.name}, with * and ?{remedy}",
+                field=field,
+            )
+
+
 def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
     match operator.stage:
         case Stage.FORWARD:
@@ -132,7 +154,7 @@ def _matches(operator: Operator, names: Iterable[str]) -> bool:
 
 def _ratio(operator: Operator, recipe: Recipe, pattern: Pattern) -> Pattern:
     for rule in recipe.layers:
-        if _matches(operator, rule.names):
+        if operator.stage.value in rule.stages and _matches(operator, rule.names):
             return Pattern.parse(rule.sparsity)
     return pattern
 

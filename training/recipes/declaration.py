@@ -6,9 +6,9 @@ masks cost. The ratio itself is chosen a run; ``layers`` may give some operators
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from ...configs.quantity import PatternText
 from ...configs.schema import Loaded, load_annotated
@@ -62,6 +62,9 @@ class LayerRule(Section):
 
     names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
     sparsity: PatternText
+    stages: tuple[Literal["FF", "BP"], ...] = Field(
+        default=("FF", "BP"), min_length=1, description="stages that the ratio holds in"
+    )
 
 
 class Recipe(Section):
@@ -86,6 +89,14 @@ class Recipe(Section):
         if stage is not None and stage.operand == "gradient":
             raise ValueError("got operand gradient, need weight: the forward pass has no gradient")
         return stage
+
+    @model_validator(mode="after")
+    def _layers_are_in_pruned_stages(self) -> Self:
+        pruned = [name for name, stage in (("FF", self.forward), ("BP", self.backward)) if stage is not None]
+        for number, rule in enumerate(self.layers):
+            if pruned and not set(rule.stages) & set(pruned):
+                raise ValueError(f"layers.{number}.stages: got {', '.join(rule.stages)}, need {' or '.join(pruned)}")
+        return self
 
     @property
     def prunes(self) -> bool:

@@ -207,7 +207,7 @@ def test_the_first_convolution_is_pruned_when_the_recipe_says_so():
 
 
 def test_operators_named_dense_stay_dense():
-    pruned = laid(with_rules(dense=DenseRule(names=("bo*", "classifier"))))
+    pruned = laid(with_rules(dense=DenseRule(names=("bo*", "stem"))))
     assert pruned.dense_reasons["body:FF"] == pruned.dense_reasons["body:BP"] == "named dense by the recipe"
     assert set(pruned.prunings) == {"odd:FF", "head:BP"}
 
@@ -219,6 +219,34 @@ def test_layers_may_have_a_ratio_of_their_own():
     assert pruned.prunings["odd:BP"].pattern == Pattern(2, 4), "20 channels are divisible by 4"
     assert pruned.prunings["head:FF"].pattern == Pattern(2, 4)
     assert pruned.copies["body.weight"].compressed == (Pattern(1, 16), Pattern(1, 16))
+
+
+def test_a_ratio_may_hold_in_one_stage_alone():
+    rules = (
+        LayerRule(names=("body",), sparsity="1:16", stages=("BP",)),
+        LayerRule(names=("body",), sparsity="2:4", stages=("FF",)),
+        LayerRule(names=("head",), sparsity="2:4", stages=("FF",)),
+    )
+    pruned = laid(with_rules(layers=rules))
+    assert pruned.prunings["body:FF"].pattern == Pattern(2, 4)
+    assert pruned.prunings["body:BP"].pattern == Pattern(1, 16)
+    assert pruned.prunings["head:BP"].pattern == Pattern(2, 8), "the ratio of the run"
+    assert pruned.copies["body.weight"].compressed == (Pattern(2, 4), Pattern(1, 16))
+
+
+@pytest.mark.parametrize(
+    ("rules", "field", "got", "near"),
+    [
+        ({"dense": DenseRule(names=("body", "haed"))}, "dense.names.1", "haed", "head"),
+        ({"layers": (LayerRule(names=("bodi.*",), sparsity="2:4"),)}, "layers.0.names.0", "bodi.*", "body"),
+    ],
+)
+def test_a_rule_that_names_no_product_is_refused_with_the_nearest_path(rules, field, got, near):
+    with pytest.raises(ConfigError) as wrong:
+        laid(with_rules(**rules))
+    need = "need the path of a matrix product of small, with * and ?"
+    assert str(wrong.value) == f"{field}: got {got!r}, {need}; try {near}"
+    assert wrong.value.field == field
 
 
 def test_keeping_all_is_dense_and_says_so():
@@ -324,13 +352,22 @@ def test_a_recipe_of_ones_own_is_loaded_from_its_file(tmp_path):
         ),
         ("backward: {operand: mask}\n", "backward.operand: got 'mask', need weight or gradient"),
         ("mask_search: {passes: -1}\n", "mask_search.passes: got -1, need a number >= 0"),
+        (
+            "forward: {operand: weight}\nlayers: [{names: [a], sparsity: '1:4', stages: [BP]}]\n",
+            "layers.0.stages: got BP, need FF",
+        ),
+        (
+            "layers: [{names: [a], sparsity: '1:4', stages: [WU]}]\n",
+            "layers.0.stages.0: got 'WU', need FF or BP",
+        ),
         ("layers: [{names: [a], sparsity: '9:8'}]\n", "layers.0.sparsity: got 9:8, need N:M with 1 <= N <= M <= 32"),
     ],
 )
 def test_a_wrong_recipe_is_told_where_and_what_is_needed(tmp_path, text, message):
     with pytest.raises(ConfigError) as wrong:
         load_recipe(write(tmp_path, text))
-    assert f"mine.yaml:4: {message}" in str(wrong.value)
+    line = 3 + text.count("\n")
+    assert f"mine.yaml:{line}: {message}" in str(wrong.value)
 
 
 def test_only_dense_prunes_nothing():
