@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
+from typing import SupportsIndex, get_args
 
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
+from ..accel.engines import OPTIMIZERS
 from ..accel.specification import Dataflow, Hardware
-from ..configs.errors import ConfigError, MappingError
+from ..configs.errors import BisparseError, ConfigError, MappingError
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..dataflow.mapping import Mapping
@@ -56,10 +60,33 @@ class Options:
     dataflows: tuple[Dataflow, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.batch is not None and self.batch < 1:
-            raise ConfigError(f"batch: got {self.batch}, need at least 1")
+        if self.batch is not None:
+            object.__setattr__(self, "batch", _positive(self.batch, "batch"))
         if self.objective not in NAMES:
             raise ConfigError(f"objective: got {self.objective!r}, need one of {', '.join(NAMES)}")
+        if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"optimizer: got {self.optimizer!r}, need one of {', '.join(OPTIMIZERS)}")
+        for name in ("pre_generation", "overlap_update"):
+            if getattr(self, name) not in (None, True, False):
+                raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
+        offered, chosen = get_args(Dataflow), self.dataflows
+        if chosen is not None and not (
+            isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
+        ):
+            raise ConfigError(f"dataflows: got {chosen!r}, need a tuple of {', '.join(offered)}, or None")
+
+
+def _positive(number: object, name: str) -> int:
+    """A whole number of at least 1; those of NumPy count."""
+    whole = index(number) if isinstance(number, SupportsIndex) and not isinstance(number, bool) else 0
+    if whole < 1:
+        raise ConfigError(f"{name}: got {number!r}, need an integer of at least 1")
+    return whole
+
+
+LARGEST_STEP = 10**16
+"""Multiply-accumulates, and elements of one tensor, that a step may have. What is counted of each (bytes, hops down the
+array, passes) is below 900 times that on any array of up to 512 rows, and so fits the 64-bit integers of the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +104,20 @@ class Simulator:
     hardware: Loaded[Hardware]
     options: Options
     version: str
+
+    def __post_init__(self) -> None:
+        graph = self.workload.graph
+        if _fits(graph, self.batch):
+            return
+        if not _fits(graph, 1):
+            raise ConfigError(f"workload: got {graph.name}, need a step of at most {LARGEST_STEP:.0e} MACs at batch 1")
+        # From 1, so that the number of batch sizes that fit is the largest of them.
+        tried = range(1, min(self.batch, LARGEST_STEP))
+        most = bisect_left(tried, True, key=lambda batch: not _fits(graph, batch))
+        raise ConfigError(
+            f"batch: got {self.batch}, need at most {most}: a larger step of {graph.name} passes the "
+            f"{LARGEST_STEP:.0e} MACs up to which counts are exact"
+        )
 
     @cached_property
     def table(self) -> Loaded[EnergyTable]:
@@ -102,13 +143,21 @@ class Simulator:
         """Samples in the step."""
         return self.options.batch or self.workload.graph.default_batch
 
-    def schedule(self, recipe: Recipe, pattern: Pattern, decisions: dict[str, Mapping] | None = None) -> Schedule:
+    def schedule(
+        self, recipe: Recipe | Loaded[Recipe], pattern: Pattern, decisions: dict[str, Mapping] | None = None
+    ) -> Schedule:
         """Schedule a step; with ``decisions``, replay a saved schedule's mappings instead of searching.
 
         Raises:
-            MappingError: a product has no legal mapping on this design.
+            ConfigError: a rule of the recipe names no product of the workload.
+            MappingError: the design lacks a pattern, or a product has no legal mapping on it.
         """
-        self._check_pattern(recipe, pattern)
+        if isinstance(recipe, Loaded):
+            try:
+                return self.schedule(recipe.model, pattern, decisions)
+            except BisparseError as error:
+                raise recipe.placed(error) from None
+        self._check_patterns(recipe, pattern)
         options, policy = self.options, self.hardware.model.policy
         pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
         overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
@@ -121,17 +170,19 @@ class Simulator:
         except MappingError as error:
             raise self.hardware.placed(error) from None
 
-    def _check_pattern(self, recipe: Recipe, pattern: Pattern) -> None:
+    def _check_patterns(self, recipe: Recipe, pattern: Pattern) -> None:
         """Refuse a pattern that the design lacks, even where no operator could take it: it would look like no gain."""
         hardware = self.hardware.model
-        if recipe.prunes and not hardware.tensor_engine.supports(pattern):
-            offered = ", ".join(hardware.tensor_engine.patterns) or "dense only"
-            raise self.hardware.placed(
-                MappingError(
-                    f"sparsity: got {pattern}, need one that {hardware.name} has: {offered}",
-                    field="tensor_engine.patterns",
-                )
-            )
+        engine = hardware.tensor_engine
+        if not recipe.prunes:
+            return
+        need = f"need one that {hardware.name} has: {', '.join(engine.patterns) or 'dense only'}"
+        if not engine.supports(pattern):
+            raise self.hardware.placed(MappingError(f"sparsity: got {pattern}, {need}", field="tensor_engine.patterns"))
+        for number, rule in enumerate(recipe.layers):
+            if not engine.supports(Pattern.parse(rule.sparsity)):
+                field = f"layers.{number}.sparsity"
+                raise MappingError(f"{field}: got {rule.sparsity}, {need}", field=field)
 
     @cached_property
     def _dense(self) -> StepReport:
@@ -147,7 +198,7 @@ class Simulator:
         Raises:
             MappingError: a product has no legal mapping on this design.
         """
-        return self.run_schedule(self.schedule(recipe.model, pattern), recipe)
+        return self.run_schedule(self.schedule(recipe, pattern), recipe)
 
     def run_schedule(self, schedule: Schedule, recipe: Loaded[Recipe]) -> SimulationResult:
         """Simulate a schedule of this workload on this design."""
@@ -178,9 +229,9 @@ class Simulator:
             peak_macs_per_cycle=hardware.peak_macs_per_cycle,
             dram_bytes_per_cycle=hardware.dram_bytes_per_cycle,
             array_utilisation=sparse.array_utilisation,
-            speedup_vs_dense=dense.total_cycles / sparse.total_cycles,
-            energy_ratio_vs_dense=sparse.energy_joules / dense.energy_joules,
-            flop_bound_speedup=sparse.dense_macs / sparse.useful_macs if sparse.useful_macs else 1.0,
+            speedup_vs_dense=_ratio(dense.total_cycles, sparse.total_cycles),
+            energy_ratio_vs_dense=_ratio(sparse.energy_joules, dense.energy_joules),
+            flop_bound_speedup=_ratio(sparse.dense_macs, sparse.useful_macs),
             by_stage=sparse.by_stage,
             by_engine=sparse.by_engine,
             by_scope=_scopes(sparse, dense),
@@ -209,21 +260,29 @@ class Simulator:
         return (method, *of("hardware", self.hardware), *of("energy", self.table), *notes)
 
 
+def _fits(graph: TrainingGraph, batch: int) -> bool:
+    largest = max((tensor.elements(batch) for tensor in graph.tensors.values()), default=0)
+    return max(graph.macs(batch), largest) <= LARGEST_STEP
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """A ratio; 1 of nothing: a step without products, or on a design without a price."""
+    return numerator / denominator if denominator else 1.0
+
+
 def _scopes(sparse: StepReport, dense: StepReport) -> dict[str, ScopeResult]:
     return {
         "gemm": ScopeResult(
             total_cycles=sparse.gemm_cycles,
             energy_joules=sparse.gemm_energy_joules,
-            speedup_vs_dense=dense.gemm_cycles / sparse.gemm_cycles if sparse.gemm_cycles else 1.0,
-            energy_ratio_vs_dense=(
-                sparse.gemm_energy_joules / dense.gemm_energy_joules if dense.gemm_energy_joules else 1.0
-            ),
+            speedup_vs_dense=_ratio(dense.gemm_cycles, sparse.gemm_cycles),
+            energy_ratio_vs_dense=_ratio(sparse.gemm_energy_joules, dense.gemm_energy_joules),
         ),
         "step": ScopeResult(
             total_cycles=sparse.total_cycles,
             energy_joules=sparse.energy_joules,
-            speedup_vs_dense=dense.total_cycles / sparse.total_cycles,
-            energy_ratio_vs_dense=sparse.energy_joules / dense.energy_joules,
+            speedup_vs_dense=_ratio(dense.total_cycles, sparse.total_cycles),
+            energy_ratio_vs_dense=_ratio(sparse.energy_joules, dense.energy_joules),
         ),
     }
 
