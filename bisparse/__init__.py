@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError
     from .configs.pattern import Pattern
     from .sim.results import SimulationResult
+    from .training.input_shape import InputShape
 
 __version__ = "0.1.0"
 
@@ -29,12 +30,14 @@ _HOME = {
     "MappingError": ".configs.errors",
     "Pattern": ".configs.pattern",
     "SimulationResult": ".sim.results",
+    "InputShape": ".training.input_shape",
 }
 
 __all__ = [
     "BisparseError",
     "CaptureError",
     "ConfigError",
+    "InputShape",
     "MappingError",
     "Pattern",
     "SimulationResult",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .accel.specification import Hardware, load_hardware
+from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
@@ -15,10 +16,13 @@ from .sim.results import SimulationResult
 from .sim.simulation import Options, Simulator, Workload
 from .training.graph import TrainingGraph
 from .training.graph_file import graph_text, load_graph
+from .training.input_shape import InputShapes
 from .training.recipes.declaration import Recipe, load_recipe
 
 if TYPE_CHECKING:
     import torch
+
+    from .training.capture import Loss
 
 DEFAULT_HARDWARE = "sat-vcu1525"
 DEFAULT_SPARSITY = "2:8"
@@ -36,22 +40,28 @@ def load_workload(name_or_path: str | Path) -> Workload:
 
 
 def simulate(
-    model_or_name: str | Path | TrainingGraph | torch.nn.Module,
+    model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
     hardware: str | Path | Loaded[Hardware] = DEFAULT_HARDWARE,
     recipe: str | Path | Loaded[Recipe] = "bdwp",
-    sparsity: str = DEFAULT_SPARSITY,
+    sparsity: str | Pattern = DEFAULT_SPARSITY,
     *,
-    input_shape: Sequence[int] | None = None,
+    input_shape: InputShapes | None = None,
+    integer_inputs: bool | Collection[int] = False,
+    loss: Loss | str | None = None,
     **options: Any,
 ) -> SimulationResult:
     """Simulate one training step under a recipe, and the dense step that it is compared with.
 
     Args:
-        model_or_name: a shipped workload's name, a captured graph or its path, or a torch module.
+        model_or_name: a shipped workload's name, a captured graph or its path, or a torch module (or what makes one).
         hardware: a shipped design's name, or a YAML file.
         recipe: a shipped recipe's name, or a YAML file.
         sparsity: N:M, N kept of every M.
-        input_shape: extents of one sample, such as ``(3, 224, 224)``; needed for a torch module only.
+        input_shape: of a torch module, which needs it: extents of one sample, such as ``(3, 224, 224)``; the command
+            line's text, such as ``"512:int"``; an ``InputShape``; or a list of such, one for each input.
+        integer_inputs: True when every input of the module holds token indices, or the positions of those that do.
+        loss: maps the module's output to a scalar, or ``cross-entropy``, ``token-cross-entropy``, ``mean``; by the
+            output's shape when None.
         **options: see ``sim.simulation.Options``: ``batch``, ``objective``, ``optimizer``, ...
 
     Returns:
@@ -60,22 +70,33 @@ def simulate(
     Raises:
         BisparseError: an input is wrong, or the design cannot run it; the message says what to change.
     """
-    return compare(model_or_name, hardware, [recipe], sparsity, input_shape=input_shape, **options)[0]
+    return compare(
+        model_or_name,
+        hardware,
+        [recipe],
+        sparsity,
+        input_shape=input_shape,
+        integer_inputs=integer_inputs,
+        loss=loss,
+        **options,
+    )[0]
 
 
 def compare(
-    model_or_name: str | Path | TrainingGraph | torch.nn.Module,
+    model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
     hardware: str | Path | Loaded[Hardware] = DEFAULT_HARDWARE,
     recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
-    sparsity: str = DEFAULT_SPARSITY,
+    sparsity: str | Pattern = DEFAULT_SPARSITY,
     *,
-    input_shape: Sequence[int] | None = None,
+    input_shape: InputShapes | None = None,
+    integer_inputs: bool | Collection[int] = False,
+    loss: Loss | str | None = None,
     **options: Any,
 ) -> list[SimulationResult]:
     """Simulate several recipes on one workload and one design; arguments as for ``simulate``."""
-    pattern = Pattern.parse(sparsity)
+    pattern = sparsity if isinstance(sparsity, Pattern) else Pattern.parse(str(sparsity))
     simulator = Simulator(
-        workload=_workload(model_or_name, input_shape),
+        workload=_workload(model_or_name, input_shape, integer_inputs, loss),
         hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),
         options=Options(**options),
         version=__version__,
@@ -85,23 +106,52 @@ def compare(
 
 
 def capture(
-    module: torch.nn.Module, input_shape: Sequence[int], *, name: str = "captured", default_batch: int = 1
+    module: torch.nn.Module | Callable[[], torch.nn.Module],
+    input_shape: InputShapes,
+    *,
+    name: str = "captured",
+    default_batch: int = 1,
+    integer_inputs: bool | Collection[int] = False,
+    loss: Loss | str | None = None,
 ) -> TrainingGraph:
     """Capture one training step of a torch module as a graph, symbolic in the batch size.
+
+    Arguments as for ``simulate``.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
     """
+    if not callable(module):
+        raise CaptureError(f"{name}: got {type(module).__name__}, need a torch module or a function that makes one")
     from .training.capture import capture as capture_module
 
-    return capture_module(module, input_shape, name=name, default_batch=default_batch, source="captured in Python")
+    return capture_module(
+        module,
+        input_shape,
+        name=name,
+        default_batch=default_batch,
+        source="captured in Python",
+        loss=loss,
+        integer_inputs=integer_inputs,
+    )
 
 
-def _workload(given: str | Path | TrainingGraph | torch.nn.Module, input_shape: Sequence[int] | None) -> Workload:
+def _workload(
+    given: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
+    input_shape: InputShapes | None,
+    integer_inputs: bool | Collection[int],
+    loss: Loss | str | None,
+) -> Workload:
+    captured = isinstance(given, str | Path | TrainingGraph)
+    if captured and (input_shape is not None or integer_inputs is not False or loss is not None):
+        raise ConfigError(
+            "input_shape, integer_inputs, loss: got one of them with a captured graph, need a torch module"
+        )
     if isinstance(given, str | Path):
         return load_workload(given)
     if not isinstance(given, TrainingGraph):
         if input_shape is None:
-            raise TypeError("input_shape is needed to simulate a torch module, such as (3, 224, 224)")
-        given = capture(given, input_shape, name=type(given).__name__)
+            raise ConfigError("input_shape: got nothing, need the extents of one sample; try input_shape=(3, 224, 224)")
+        name = getattr(given, "__name__", type(given).__name__)
+        given = capture(given, input_shape, name=name, integer_inputs=integer_inputs, loss=loss)
     return Workload(graph=given, sha256=content_hash(graph_text(given)))

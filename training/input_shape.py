@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..configs.errors import CaptureError
 
@@ -22,7 +24,57 @@ class InputShape:
         return "x".join(str(extent) for extent in self.extents) + (":int" if self.integer else "")
 
 
-def parse_input_shape(text: str) -> InputShape:
+InputShapes = InputShape | str | Sequence[int] | Sequence[InputShape | str | Sequence[int]]
+"""The inputs of a module: one shape, or a list with one for each.
+
+A shape is an ``InputShape``, the extents of one sample without the batch, such as ``(3, 224, 224)``, or the command
+line's text, such as ``"512:int"``.
+"""
+
+
+def input_shapes(given: InputShapes, integer: bool | Collection[int] = False) -> tuple[InputShape, ...]:
+    """One shape an input.
+
+    Args:
+        given: the shapes.
+        integer: True when every input holds token indices, or the positions of those that do.
+
+    >>> [str(shape) for shape in input_shapes([(3, 32, 32), "16:int"])]
+    ['3x32x32', '16:int']
+
+    Raises:
+        CaptureError: they are none.
+    """
+    one = isinstance(given, InputShape | str) or (
+        isinstance(given, Sequence) and all(isinstance(extent, int) for extent in given)
+    )
+    several: Any = [given] if one else given
+    if not isinstance(several, Sequence):
+        raise _refusal(given)
+    if isinstance(integer, str) or not isinstance(integer, bool | Collection):
+        raise CaptureError(f"integer_inputs: got {integer!r}, need True, False or positions of inputs; try [0]")
+    marked: Collection[int] = integer if not isinstance(integer, bool) else range(len(several)) if integer else ()
+    return tuple(_one_shape(shape, integer=position in marked) for position, shape in enumerate(several))
+
+
+def _one_shape(given: object, *, integer: bool) -> InputShape:
+    if isinstance(given, str):
+        given = parse_input_shape(given, where="input_shape")
+    if isinstance(given, InputShape):
+        return replace(given, integer=given.integer or integer)
+    if not isinstance(given, Sequence) or not all(type(extent) is int and extent > 0 for extent in given):
+        raise _refusal(given)
+    return InputShape(tuple(given), integer=integer)
+
+
+def _refusal(given: object) -> CaptureError:
+    return CaptureError(
+        f"input_shape: got {given!r}, need positive extents of one sample without the batch, or a list of such; "
+        "try (3, 224, 224), or '512:int' for token indices"
+    )
+
+
+def parse_input_shape(text: str, *, where: str = "--input") -> InputShape:
     """Read ``3x224x224``, or ``512:int`` for token indices; one input of the command line.
 
     >>> parse_input_shape("512:int")
@@ -35,7 +87,7 @@ def parse_input_shape(text: str) -> InputShape:
     extents = extents_text.split("x")
     if (colon and kind != "int") or not all(extent.isdecimal() and int(extent) > 0 for extent in extents):
         raise CaptureError(
-            f"--input: got '{text}', need positive extents of one sample without the batch; "
+            f"{where}: got '{text}', need positive extents of one sample without the batch; "
             "try 3x224x224, or 512:int for token indices"
         )
     return InputShape(tuple(int(extent) for extent in extents), integer=bool(colon))

@@ -10,7 +10,7 @@ import torch
 
 from ...configs.errors import CaptureError
 from ..graph import TrainingGraph
-from ..input_shape import InputShape
+from ..input_shape import InputShape, InputShapes, input_shapes
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
 from .factories import load_factory
@@ -21,23 +21,24 @@ from .step import record_step
 
 def capture(
     source_module: torch.nn.Module | Callable[[], torch.nn.Module],
-    input_shape: Sequence[int] | Sequence[Sequence[int]],
+    input_shape: InputShapes,
     *,
     name: str,
     default_batch: int,
     source: str,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     integer_inputs: bool | Collection[int] = False,
 ) -> TrainingGraph:
     """One training step of a module as a graph, symbolic in the batch size.
 
     Args:
         source_module: a module, or a function without arguments that makes one. The module itself is not changed.
-        input_shape: extents of one sample without the batch, such as ``(3, 224, 224)``, or one such for each input.
+        input_shape: extents of one sample without the batch, such as ``(3, 224, 224)``, or one such for each input;
+            see ``InputShapes`` for the other forms.
         name: of the workload.
         default_batch: batch size used unless told otherwise.
         source: what this is and how to make it again.
-        loss: maps the module's output to a scalar; see ``losses`` for the default.
+        loss: maps the module's output to a scalar, or a name in ``LOSSES``; see ``losses`` for the default.
         integer_inputs: True when every input holds token indices, or the positions of those that do.
 
     Raises:
@@ -45,11 +46,11 @@ def capture(
     """
     return _captured(
         on_meta(source_module),
-        _input_shapes(input_shape, integer_inputs),
+        input_shapes(input_shape, integer_inputs),
         name=name,
         default_batch=default_batch,
         source=source,
-        loss=loss,
+        loss=_named_loss(loss, None) if isinstance(loss, str) else loss,
     )
 
 
@@ -107,25 +108,13 @@ def _captured(
     source: str,
     loss: Loss | None,
 ) -> TrainingGraph:
-    if default_batch < 1:
-        raise CaptureError(f"{name}: batch: got {default_batch}, need at least 1; try 32")
+    if type(default_batch) is not int or default_batch < 1:
+        raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     extents = {extent for tensor in module.parameters() for extent in tensor.shape}
     batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
     steps = [record_step(module, inputs, batch=batch, loss=loss, name=name) for batch in batches]
     fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
     return replace(fitted, source=source)
-
-
-def _input_shapes(
-    shapes: Sequence[int] | Sequence[Sequence[int]], integer: bool | Collection[int]
-) -> tuple[InputShape, ...]:
-    several = [tuple(shape) for shape in shapes if not isinstance(shape, int)]
-    if not several:
-        several = [tuple(extent for extent in shapes if isinstance(extent, int))]
-    return tuple(
-        InputShape(extents, integer=integer if isinstance(integer, bool) else position in integer)
-        for position, extents in enumerate(several)
-    )
 
 
 def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:

@@ -76,7 +76,7 @@ def test_loss_that_is_no_scalar():
 
 
 def test_batch_below_one():
-    with pytest.raises(CaptureError, match="batch: got 0, need at least 1"):
+    with pytest.raises(CaptureError, match="batch: got 0, need an integer of at least 1"):
         capture(nn.Linear(2, 2), (2,), name="net", default_batch=0, source="")
 
 
