@@ -47,17 +47,7 @@ def record_step(
     path = ModulePath(module)
     counter = mac_counter(path)
     recorder = StepRecorder(path)
-    parameters = {
-        key: recorder.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
-    }
-    for key, buffer in module.named_buffers():
-        recorder.declare(buffer, key, "buffer", Category.CONSTANT)
-    for number, sample in enumerate(samples):
-        label = "input" if len(samples) == 1 else f"input.{number}"
-        recorder.declare(sample, label, "input", Category.ACTIVATION)
-    # The engine is given its seed, so that no operator of ours has to make a one.
-    recorder.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
-
+    parameters = _declare_all(recorder, module, samples, seed)
     reads_tokens = any(shape.integer for shape in inputs)
     with counter, _plain_attention(), torch.device("meta"), _explained(name, recorder), recorder:
         output = module(*samples)
@@ -78,12 +68,26 @@ def record_step(
         for draft in recorder.drafts[forward_drafts:]
         if draft.geometry is not None and not draft.in_backward
     )
-    counted = {
-        "forward": forward_flops // 2 + again,
-        "backward": (total_flops - forward_flops) // 2 - again,
-    }
+    counted = {"forward": forward_flops // 2 + again, "backward": (total_flops - forward_flops) // 2 - again}
     builder = GraphBuilder(recorder.drafts, parameters=parameters, gradients=gradients)
     return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
+
+
+def _declare_all(
+    recorder: StepRecorder, module: torch.nn.Module, samples: Sequence[torch.Tensor], seed: torch.Tensor
+) -> dict[str, Value]:
+    """Tell the recorder what the step finds in memory; returns the parameters by name."""
+    parameters = {
+        key: recorder.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
+    }
+    for key, buffer in module.named_buffers():
+        recorder.declare(buffer, key, "buffer", Category.CONSTANT)
+    for number, sample in enumerate(samples):
+        label = "input" if len(samples) == 1 else f"input.{number}"
+        recorder.declare(sample, label, "input", Category.ACTIVATION)
+    # The engine is given its seed, so that no operator of ours has to make a one.
+    recorder.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
+    return parameters
 
 
 def _sample(shape: InputShape, batch: int) -> torch.Tensor:
