@@ -11,12 +11,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..configs.errors import ConfigError
-from ..configs.library import find
+from ..configs.library import find, is_path
 from ..configs.quantity import Bytes
 from ..configs.schema import Loaded, load_annotated
 from .specification import Hardware
@@ -182,12 +183,16 @@ def energy_table_of(design: Loaded[Hardware]) -> Loaded[EnergyTable]:
             message names file, line and field of the design.
     """
     hardware = design.model
+    name = hardware.energy_table
+    if is_path(name):
+        # Beside the file that names it, wherever that is used from; as ``extends`` does.
+        name = str(Path(design.document.place_of(("energy_table",)).file).parent / name)
     try:
-        find("energy", hardware.energy_table)
+        find("energy", name)
     except ConfigError as error:
         needed = str(error).partition(": ")[2]
         raise design.placed(ConfigError(f"energy_table: {needed}", field="energy_table")) from None
-    loaded = load_energy_table(hardware.energy_table)
+    loaded = load_energy_table(name)
     table = loaded.model
     if "fp32" not in table.accumulate_pj:
         missing = "accumulate_pj: got no fp32, need it: every design sums in FP32"

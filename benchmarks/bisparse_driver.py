@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,13 @@ def _mapped(request: dict[str, Any]) -> dict[str, Any]:
     from bisparse.sim.peers import TEXTBOOK_DESIGN
     from bisparse.sim.single_product import plain_product, simulate_product
 
-    hardware = load_hardware(TEXTBOOK_DESIGN).model
+    design = load_hardware(TEXTBOOK_DESIGN)
     sizes = {"rows": request["rows"], "cols": request["cols"]}
-    hardware = hardware.model_copy(update={"tensor_engine": hardware.tensor_engine.model_copy(update=sizes)})
+    engine = design.model.tensor_engine.model_copy(update=sizes)
+    design = replace(design, model=design.model.model_copy(update={"tensor_engine": engine}))
 
     def one(m: int, n: int, k: int) -> dict[str, Any]:
-        mapped = simulate_product(plain_product(m, n, k), hardware).mapped
+        mapped = simulate_product(plain_product(m, n, k), design).mapped
         return {"cycles": mapped.cycles, "candidates": mapped.candidates}
 
     return {"products": [_timed(one, size) for size in request["products"]]}

@@ -18,11 +18,12 @@ from typing import Any, get_args
 import numpy as np
 
 from ..accel.energy import EnergyModel
-from ..accel.energy_table import load_energy_table
+from ..accel.energy_table import energy_table_of
 from ..accel.specification import Dataflow, Hardware, TensorEngine
 from ..accel.tensor_engine import groups_of, output_stationary_cycles, slots_of, weight_stationary_cycles
 from ..configs.errors import ConfigError, MappingError
 from ..configs.pattern import Pattern
+from ..configs.schema import Loaded
 from ..dataflow.gemm import DENSE, Gemm
 from ..dataflow.mapping import ArrayMapping, array_mappings, stationary_group
 from ..dataflow.product_cost import product_cost
@@ -189,20 +190,27 @@ def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow | None = 
     )
 
 
-def simulate_product(gemm: Gemm, hardware: Hardware, dataflow: Dataflow | None = None) -> ProductResult:
+def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: Dataflow | None = None) -> ProductResult:
     """Both figures of one product.
 
     Args:
         gemm: the product.
-        hardware: the design.
+        design: the design, with the file that it comes from.
         dataflow: only this one; the best of all that the design offers when None.
 
     Raises:
-        MappingError: the design lacks the pattern or the dataflow, or no tile fits its buffers.
+        MappingError: the design lacks the pattern or the dataflow, or no tile fits its buffers; the message names file,
+            line and field.
         ConfigError: the design's energy table is missing or lacks a figure.
     """
-    check_dataflow(hardware, dataflow)
-    array = array_figures(hardware.tensor_engine, gemm, dataflow)
+    hardware = design.model
+    energy = EnergyModel.of(hardware, energy_table_of(design).model)
+    try:
+        check_dataflow(hardware, dataflow)
+        array = array_figures(hardware.tensor_engine, gemm, dataflow)
+        mapped = _mapped(gemm, hardware, energy, dataflow)
+    except MappingError as error:
+        raise design.placed(error) from None
     return ProductResult(
         hardware=hardware.name,
         m=gemm.m,
@@ -211,7 +219,7 @@ def simulate_product(gemm: Gemm, hardware: Hardware, dataflow: Dataflow | None =
         sparsity=str(gemm.pattern) if gemm.compressed else "dense",
         useful_macs=gemm.issued_macs,
         array=array,
-        mapped=_mapped(gemm, hardware, dataflow),
+        mapped=mapped,
     )
 
 
@@ -245,10 +253,9 @@ def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
     )
 
 
-def _mapped(gemm: Gemm, hardware: Hardware, dataflow: Dataflow | None) -> MappedFigures:
+def _mapped(gemm: Gemm, hardware: Hardware, energy: EnergyModel, dataflow: Dataflow | None) -> MappedFigures:
     choice = best_mapping(gemm, hardware, dataflows=None if dataflow is None else (dataflow,))
     cost = product_cost(gemm, hardware, choice.mapping)
-    energy = EnergyModel.of(hardware, load_energy_table(hardware.energy_table).model)
     seconds = cost.cycles / hardware.clock_hz
     return MappedFigures(
         dataflow=choice.mapping.array.dataflow,

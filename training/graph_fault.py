@@ -13,6 +13,7 @@ class GraphFormatError(Exception):
     def __init__(self, where: str, complaint: str) -> None:
         super().__init__(f"{where}: {complaint}")
         self.where = where
+        self.complaint = complaint
 
 
 def refuse(where: str, got: Any, need: str, remedy: str = "bisparse capture again") -> NoReturn:

@@ -68,17 +68,11 @@ def gemm(
 
 
 def _time_product(product: str, sparsity: str, dataflow: str, design: Loaded[Hardware]) -> ProductResult:
-    from ..accel.energy_table import energy_table_of
-    from ..configs.errors import MappingError
     from ..configs.pattern import Pattern
     from ..sim.single_product import parse_dataflow, parse_product, plain_product, simulate_product
 
     gemm = plain_product(*parse_product(product), Pattern.parse(sparsity))
-    energy_table_of(design)
-    try:
-        return simulate_product(gemm, design.model, parse_dataflow(dataflow))
-    except MappingError as error:
-        raise design.placed(error) from None
+    return simulate_product(gemm, design, parse_dataflow(dataflow))
 
 
 def _print_product(result: ProductResult) -> None:

@@ -190,7 +190,7 @@ def _simulated(request: _Request, recipe: str | None) -> tuple[Schedule, Simulat
     simulator = request.simulator()
     if request.saved is not None:
         return _replay(simulator, request.saved, loaded, pattern)
-    made = simulator.schedule(loaded.model, pattern)
+    made = simulator.schedule(loaded, pattern)
     return made, simulator.run_schedule(made, loaded)
 
 

@@ -10,6 +10,8 @@ import torch
 
 from ...configs.errors import CaptureError
 from ..graph import TrainingGraph
+from ..graph_consistency import check_counts
+from ..graph_fault import GraphFormatError
 from ..input_shape import InputShape, InputShapes, input_shapes
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
@@ -114,6 +116,12 @@ def _captured(
     batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
     steps = [record_step(module, inputs, batch=batch, loss=loss, name=name) for batch in batches]
     fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
+    try:
+        check_counts(fitted)
+    except GraphFormatError as error:
+        # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
+        told = f"{name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
+        raise CaptureError(told) from None
     return replace(fitted, source=source)
 
 

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from bisparse.accel.energy_table import load_energy_table
+from bisparse.accel.energy_table import energy_table_of, load_energy_table
+from bisparse.accel.specification import load_hardware
 from bisparse.configs import library
 from bisparse.configs.errors import ConfigError
 
@@ -163,3 +164,13 @@ def test_points_out_of_order_are_refused_on_their_line(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_energy_table(str(mine))
     assert str(caught.value) == (f"{mine}:4: sram.1.capacity_bytes: got 1024, need more than the 2048 before it")
+
+
+def test_a_table_is_looked_for_beside_the_design_that_names_it(tmp_path, monkeypatch):
+    folder = tmp_path / "designs"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("name: mine\nextends: sat-vcu1525\nenergy_table: table.yaml\n")
+    (folder / "table.yaml").write_text(library.find("energy", "45nm").read_text())
+    monkeypatch.chdir(tmp_path)
+    design = load_hardware("designs/mine.yaml")
+    assert energy_table_of(design).model.name == "45nm"

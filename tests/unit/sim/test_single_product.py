@@ -11,8 +11,8 @@ from bisparse.sim.single_product import (
     simulate_product,
 )
 
-SAT = load_hardware("sat-vcu1525").model
-DATACENTER = load_hardware("datacenter-128x128").model
+SAT = load_hardware("sat-vcu1525")
+DATACENTER = load_hardware("datacenter-128x128")
 
 
 def test_a_product_is_three_positive_integers():
@@ -32,10 +32,10 @@ def test_best_leaves_the_dataflow_to_the_search():
 
 def test_array_cycles_are_the_closed_form_with_the_best_interleave():
     # 32x32 outputs, one fold, one accumulation a PE: each waits for the one before it (L = 4), then P, skew and drain.
-    alone = array_figures(SAT.tensor_engine, plain_product(32, 32, 100), "os")
+    alone = array_figures(SAT.model.tensor_engine, plain_product(32, 32, 100), "os")
     assert alone.cycles == (99 * 4 + 1) + 31 + 31 + 7 + 32
     # Four folds that take turns in every PE hide the adder: 99 * 4 + 4 issues, and four results drain.
-    turns = array_figures(SAT.tensor_engine, plain_product(64, 64, 100), "os")
+    turns = array_figures(SAT.model.tensor_engine, plain_product(64, 64, 100), "os")
     assert turns.cycles == (99 * 4 + 4) + 31 + 31 + 7 + 4 * 32
     assert turns.utilisation == 64 * 64 * 100 / (1024 * turns.cycles)
 
@@ -88,7 +88,7 @@ def test_columns_may_stand_in_any_order_and_others_are_handed_through(tmp_path):
     assert (one.rows, one.cols, one.m, one.n, one.k, one.dataflow) == (4, 5, 1, 2, 3, "os")
     assert one.pattern == Pattern(1, 1)
     assert two.pattern == Pattern(2, 8)
-    row = two.with_figures(SAT)
+    row = two.with_figures(SAT.model)
     assert row["note"] == "a, b"
     assert list(row)[-3:] == ["useful_macs", "array_cycles", "array_utilisation"]
     assert row["useful_macs"] == 8 * 8 * 4
@@ -124,10 +124,10 @@ def test_a_bad_row_is_named_by_line_and_column(tmp_path, text, message):
 def test_what_a_row_asks_of_a_design_that_lacks_it(tmp_path):
     (row,) = listed(tmp_path, f"{HEADER}\n8,8,is,1,1,1\n")
     with pytest.raises(ConfigError, match=r"list\.csv:2: dataflow: got is, need one that sat-vcu1525 offers: os, ws"):
-        row.on(SAT)
+        row.on(SAT.model)
     (row,) = listed(tmp_path, f"{HEADER},sparsity\n8,8,os,1,1,1,3:7\n")
     with pytest.raises(ConfigError, match=r"list\.csv:2: sparsity: got 3:7, need one that sat-vcu1525 offers: 1:4"):
-        row.on(SAT)
+        row.on(SAT.model)
 
 
 def test_a_list_that_cannot_be_read(tmp_path):
