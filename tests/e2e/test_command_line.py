@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import signal
 import subprocess
@@ -12,36 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bisparse.command_line import main
-
 GOLDEN = Path(__file__).parents[1] / "golden" / "scalesim-dense-gemm.csv"
 SMALL = "resnet9-cifar10"
-
-
-class Run:
-    """What one command line left behind."""
-
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def document(self):
-        """Standard output as the one JSON document that it must be."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Runs command lines in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def command_line(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return Run(left.value.code, printed.out, printed.err)
-
-    return command_line
 
 
 def in_process_of_its_own(*arguments, **options):
@@ -63,17 +34,6 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set() 0"
-
-
-def test_help_is_quick():
-    def processor_seconds():
-        # Not of the wall clock, which other processes share.
-        before = os.times()
-        assert in_process_of_its_own("--help").returncode == 0
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
-
-    assert min(processor_seconds() for _ in range(3)) < 0.5
 
 
 def test_simulating_a_shipped_workload_needs_no_torch(tmp_path):
@@ -357,174 +317,6 @@ def test_a_users_file_is_checked(run, tmp_path):
     assert run("hardware", "check", "sat-vcu1525").err.startswith("sat-vcu1525: got no such file")
     (tmp_path / "method.yaml").write_text("name: mine\nextends: bdwp\n")
     assert run("recipes", "check", "method.yaml").out == "ok: mine\n"
-
-
-# Bad input -----------------------------------------------------------------------------------------------------------
-
-DESIGN = "name: mine\nextends: sat-vcu1525\n"
-LACKING_TABLE = """\
-name: lacking
-technology: "a sketch"
-node_nm: 7
-multiply_pj: {fp16: 1}
-accumulate_pj: {fp32: 1}
-register_pj_per_bit: 1
-link_hop_pj_per_bit: 1
-sram: [{capacity_bytes: 1 KiB, read_pj_per_bit: 1, write_pj_per_bit: 1, leakage_mw: 1}]
-dram_pj_per_bit: {ddr4: 1}
-compare_pj: 1
-vector_op_pj: 1
-update_multiply_pj: 1
-update_accumulate_pj: 1
-pe_leakage_mw: 1
-static_watts: 1
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("tensor_engine:\n  rowz: 32\n", "mine.yaml:4: tensor_engine.rowz: got rowz, need a known field; try rows"),
-        ("tensor_engine:\n  rows: many\n", "mine.yaml:4: tensor_engine.rows: got 'many', need an integer"),
-        (
-            "tensor_engine:\n  rows: 32\n  rows: 16\n",
-            "mine.yaml:5: tensor_engine.rows: got a key already given on line 4, need it once",
-        ),
-        ("tensor_engine:\n  rows: -4\n", "mine.yaml:4: tensor_engine.rows: got -4, need a number > 0"),
-        ("tensor_engine:\n  patterns: ['9:8']\n", "mine.yaml:4: tensor_engine.patterns.0: got 9:8, need N:M with"),
-        (
-            "buffers:\n  west:\n    capacity_bytes: 64\n",
-            "mine.yaml:5: mine: no tile of 0.0:FF fits: buffers.west.capacity_bytes: got 64, need at least",
-        ),
-        ("tensor_engine:\n  patterns: ['2:4']\n", "mine.yaml:4: sparsity: got 2:8, need one that mine has: 2:4"),
-        ("reduction_engine:\n  largest_group: 4\n", "mine.yaml:4: 1.0:FF: got groups of 8, need at most 4"),
-        (
-            "energy_table: 7nm\n",
-            "mine.yaml:3: energy_table: got '7nm', need one of 16nm-fpga, 45nm or a path to a file",
-        ),
-        ("energy_table: 7nm.yaml\n", "mine.yaml:3: energy_table: got no such file, need a path to a file of energy"),
-        (
-            "dram:\n  technology: hbm9\n",
-            "mine.yaml:4: dram.technology: got 'hbm9', need one that energy table 16nm-fpga prices: ddr4, lpddr4, hbm2",
-        ),
-        (
-            "tensor_engine:\n  precision: fp8\nenergy_table: lacking.yaml\n",
-            "mine.yaml:4: tensor_engine.precision: got 'fp8', need one that energy table lacking prices: fp16",
-        ),
-        (
-            "buffers:\n  output:\n    capacity_bytes: 1 B\n",
-            "mine.yaml:5: buffers.output.capacity_bytes: got 1, need at least a byte in each of the 32 banks",
-        ),
-        (
-            "tensor_engine:\n  mac_latency: 2\n",
-            "mine.yaml:4: tensor_engine.accumulate_latency: got 4 (of ",
-        ),
-        (
-            "tensor_engine:\n  tensor_engin: 2\n",
-            "mine.yaml:4: tensor_engine.tensor_engin: got tensor_engin, need one of rows, cols, mac_latency",
-        ),
-    ],
-)
-def test_a_fault_in_a_design_is_one_line_with_file_line_and_field(run, tmp_path, text, message):
-    (tmp_path / "lacking.yaml").write_text(LACKING_TABLE)
-    (tmp_path / "mine.yaml").write_text(DESIGN + text)
-    done = run("simulate", SMALL, "--hardware", "mine.yaml")
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(message)
-    assert len(done.err.splitlines()) == 1
-
-
-def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
-    (tmp_path / "mine.yaml").write_text(f"{DESIGN}dram:\n  technology: hbm9\n")
-    for command in (("hardware", "check", "mine.yaml"), ("gemm", "8x8x8", "--hardware", "mine.yaml")):
-        assert run(*command).err.startswith("mine.yaml:4: dram.technology: got 'hbm9', need one that"), command
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["simulate", "resnet9-cifar"], "workloads: got 'resnet9-cifar', need one of bert-base"),
-        (["simulate", "none.json"], "none.json: got no such file, need a path to a file of workloads"),
-        (["simulate", "newer.json"], "newer.json:2: schema_version: got 9, made by a newer bisparse, need at most 1"),
-        (["simulate", "broken.json"], "broken.json:1: got invalid JSON"),
-        (["simulate", SMALL, "--sparsity", "9:8"], "sparsity: got 9:8, need N:M with 1 <= N <= M <= 32; try 2:8"),
-        (["simulate", SMALL, "--sparsity", "3:7"], ": sparsity: got 3:7, need one that sat-vcu1525 has: 1:4, 2:4"),
-        (["simulate", SMALL, "--batch", "-3"], "--batch: got -3, need at least 1; try 512"),
-        (["simulate", SMALL, "--recipe", "bdpw"], "recipes: got 'bdpw', need one of bdwp"),
-        (["simulate", SMALL, "--optimizer", "lion"], "optimizer: got 'lion', need one of sgd, sgd-momentum, adam"),
-        (["simulate", SMALL, "--objective", "area"], "objective: got 'area', need one of time, energy, energy-delay"),
-        (
-            ["simulate", SMALL, "--engine", "event"],
-            "--engine: got 'event', need analytic: the only engine of this version",
-        ),
-        (["simulate", SMALL, "--schedule", "none.json"], "none.json: got no such file"),
-        (["simulate", SMALL, "--json", "--show-schedule"], "--show-schedule: got it with --json, need one of them"),
-        (
-            ["simulate", SMALL, "--batch", "8", "--out", "broken.json"],
-            "broken.json: got a file in its place, need a directory",
-        ),
-        (
-            ["compare", SMALL, "--recipes", ","],
-            "--recipes: got ',', need a name on both sides of a comma; try dense,bdwp",
-        ),
-        (["gemm", "12x12"], "product: got '12x12', need MxNxK, three positive integers"),
-        (["gemm"], "gemm: got both or neither of MxNxK and --from, need one"),
-        (["gemm", "8x8x8", "--dataflow", "is"], "dataflow: got is, need one that sat-vcu1525 offers: os, ws"),
-        (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:20: 8x8x8: got sparsity 3:7, need one that"),
-        (
-            ["gemm", "--from", GOLDEN, "--sparsity", "2:8"],
-            "--sparsity: got it with --from, need it in the file's own column",
-        ),
-        (["gemm", "--from", "none.csv"], "none.csv: got no such file, need a CSV list of products"),
-        (["validate", "--gemms", "-1"], "--gemms: got -1, need at least 0; try 1000"),
-        (["simulate", SMALL, "--batch", "abc"], "--batch: got 'abc', need a whole number; try 512\n"),
-        (["simulate", SMALL, "--batch", "1e9"], "--batch: got '1e9', need a whole number; try 512\n"),
-        (["simulate", SMALL, "--batch", "1.5"], "--batch: got '1.5', need a whole number; try 512\n"),
-        (["simulate", SMALL, "--batch"], "--batch: got nothing, need a value; try bisparse simulate --help\n"),
-        (["simulate", SMALL, "--json=3"], "--json: got a value, need none; try bisparse simulate --help\n"),
-        (
-            ["simulate", SMALL, "--recipee", "bdwp"],
-            "--recipee: got no option of this name, need one of bisparse simulate; try --recipe\n",
-        ),
-        (["simulate", SMALL, "-b", "3"], "-b: got no option of this name, need one of bisparse simulate; try"),
-        (["simulate"], "WORKLOAD: got nothing, need shipped workload (see: bisparse workloads list)"),
-        (["capture", "a:b"], "--input: got nothing, need one input without the batch: 3x224x224"),
-        (["simulate", SMALL, "more"], "bisparse simulate: got 'more' after its last argument, need nothing there"),
-        (["simulat", SMALL], "bisparse: got 'simulat', need one of simulate, compare"),
-        (["hardware", "lst"], "bisparse hardware: got 'lst', need one of list, show, check; try list\n"),
-        (["validate", "--seed", "abc"], "--seed: got 'abc', need a whole number; try 1\n"),
-        (["workloads", "show", SMALL, "--batch", "0"], "--batch: got 0, need at least 1; try 512\n"),
-        (["capture", "a:b", "--input", "3", "--batch", "0"], "--batch: got 0, need at least 1; try 32\n"),
-        (["gemm", "-1x4x4"], "MxNxK: got '-1x4x4', need a value without a minus; try bisparse gemm --help\n"),
-        (["gemm", "--from", "."], ".: got a folder, need a CSV list of products\n"),
-        (
-            ["compare", SMALL, "--recipes", "dense,,bdwp"],
-            "--recipes: got 'dense,,bdwp', need a name on both sides of a comma; try dense,bdwp\n",
-        ),
-        (["report", "none"], "none: got no readable result.json"),
-        (["capture", "nothing:here", "--input", "3xx"], "--input: got '3xx', need positive extents"),
-    ],
-)
-def test_a_mistake_is_one_line(run, tmp_path, arguments, message):
-    (tmp_path / "newer.json").write_text('{\n "schema_version": 9\n}')
-    (tmp_path / "broken.json").write_text("{")
-    done = run(*arguments)
-    assert (done.code, done.out) == (2, "")
-    assert message in done.err
-    assert len(done.err.splitlines()) == 1
-
-
-def test_a_bare_command_shows_its_help(run):
-    for arguments in ((), ("hardware",)):
-        done = run(*arguments)
-        assert done.code == 2
-        assert "Usage: bisparse" in done.out + done.err
-    assert run("--version").code == 0
-    assert run("gemm", "--help").code == 0
-
-
-def test_help_speaks_of_no_option_that_the_command_lacks(run):
-    assert "--out" not in run("report", "--help").out
 
 
 # capture -------------------------------------------------------------------------------------------------------------
