@@ -154,6 +154,10 @@ class Schedule:
     updates: tuple[UpdateWork, ...]
     overlap_update: bool
 
+    def awaits_tensor(self, index: int) -> bool:
+        """Whether the tensor engine has work after the work of this index."""
+        return any(isinstance(work, TensorWork) for work in self.works[index + 1 :])
+
     @property
     def products(self) -> tuple[PlannedProduct, ...]:
         """Every planned product in order."""

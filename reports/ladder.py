@@ -28,6 +28,7 @@ CAUSE_WORDS = {
     "west": "waits for the west side",
     "north": "waits for the north side",
     "output": "waits for the output side",
+    "idle": "array idle: its products are done",
 }
 
 

@@ -19,80 +19,7 @@ from ..accel.specification import Hardware
 from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
 from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork, VectorWork
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorTime:
-    """A tensor work's time.
-
-    Attributes:
-        work: the work.
-        cycles: from start to end, fused vector work included.
-        product_cycles: of its products alone.
-        causes: ``cycles`` by cause.
-        costs: a cost a product.
-        vector_cycles: of the fused vector work.
-        dram_cycles: for which DRAM is busy.
-    """
-
-    work: TensorWork
-    cycles: int
-    product_cycles: int
-    causes: dict[str, int]
-    costs: tuple[ProductCost, ...]
-    vector_cycles: int
-    dram_cycles: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VectorTime:
-    """A vector work's time, with what rides on it."""
-
-    work: ChainedVectorWork
-    cycles: int
-    vector_cycles: int
-    dram_cycles: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateTime:
-    """An update's time.
-
-    Attributes:
-        work: the update.
-        update_cycles: of the update engine.
-        reduction_cycles: of the reduction engine.
-        dram_cycles: for which it needs DRAM.
-        exposed_update: cycles that the step waits for update or its memory.
-        exposed_reduction: cycles that the step waits for the reduction beyond that.
-    """
-
-    work: UpdateWork
-    update_cycles: int
-    reduction_cycles: int
-    dram_cycles: int
-    exposed_update: int
-    exposed_reduction: int
-
-    @property
-    def hidden_cycles(self) -> int:
-        """Cycles of the longer engine that ran beside other work."""
-        longest = max(self.update_cycles, self.reduction_cycles, self.dram_cycles)
-        return max(longest - self.exposed_update - self.exposed_reduction, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepTime:
-    """A whole step."""
-
-    works: tuple[TensorTime | VectorTime, ...]
-    updates: tuple[UpdateTime, ...]
-
-    @property
-    def total_cycles(self) -> int:
-        """Cycles of the step."""
-        exposed = sum(update.exposed_update + update.exposed_reduction for update in self.updates)
-        return sum(work.cycles for work in self.works) + exposed
+from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
 class CostCache:
@@ -119,7 +46,10 @@ def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
     """
     engine = _Analytic(hardware=schedule.hardware, costs=costs or CostCache(schedule.hardware))
     works = tuple(
-        engine.tensor(work) if isinstance(work, TensorWork) else engine.vector(work) for work in schedule.works
+        engine.tensor(work)
+        if isinstance(work, TensorWork)
+        else engine.vector(work, awaited=schedule.awaits_tensor(index))
+        for index, work in enumerate(schedule.works)
     )
     jobs = [engine.job(update) for update in schedule.updates]
     if schedule.overlap_update:
@@ -156,11 +86,17 @@ class _Analytic:
             dram_cycles=dram,
         )
 
-    def vector(self, work: ChainedVectorWork) -> VectorTime:
+    def vector(self, work: ChainedVectorWork, *, awaited: bool) -> VectorTime:
         on_lanes = vector_cycles(self.hardware.vector_engine, work.head.lane_operations + work.fused.lane_operations)
         dram = self._stream_cycles(_bytes(work.head) + work.fused.dram_bytes)
         latency = self.memory.latency_cycles if dram else 0
-        return VectorTime(work=work, cycles=max(on_lanes, dram) + latency, vector_cycles=on_lanes, dram_cycles=dram)
+        return VectorTime(
+            work=work,
+            cycles=max(on_lanes, dram) + latency,
+            vector_cycles=on_lanes,
+            dram_cycles=dram,
+            awaited=awaited,
+        )
 
     def job(self, update: UpdateWork) -> _Job:
         engine = self.hardware.reduction_engine

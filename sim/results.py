@@ -33,11 +33,12 @@ CYCLE_CAUSES = (
     "west",
     "north",
     "output",
+    "idle",
 )
 """What a cycle of the tensor engine goes to. ``busy``: PEs issue (edge folds counted whole). ``bubble``: the
 accumulate latency is not hidden. ``fill_drain``: skew, stationary loads, results on their way out. ``dependence``:
 it waits for the vector engine. ``reduction`` and ``update``: for those engines. ``west``, ``north``, ``output``: for
-a port or for DRAM on that side."""
+a port or for DRAM on that side. ``idle``: its last product is done, and vector work ends the step without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

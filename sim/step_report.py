@@ -10,8 +10,8 @@ from functools import cached_property
 from ..accel.energy import COMPONENTS, Actions, EnergyModel
 from ..dataflow.actions import merge
 from ..dataflow.schedule import Schedule, VectorWork
-from .analytic import StepTime, TensorTime, UpdateTime, VectorTime
 from .results import CYCLE_CAUSES, STAGES, Breakdown, Engine, OperatorResult
+from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class StepReport:
         row = replace(
             self._fused_row(time.work.head, 0.0),
             cycles=time.cycles,
-            causes={"dependence": time.cycles},
+            causes={time.cause: time.cycles},
             limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
         )
         return self._priced(row, _vector_actions(time.work.head))
@@ -167,12 +167,9 @@ class StepReport:
     @cached_property
     def causes(self) -> dict[str, int]:
         """Cycles of the tensor engine by cause; they sum to the total."""
-        waits = {
-            "dependence": self.by_stage["vector"],
-            "update": self.by_stage["update"],
-            "reduction": self.by_stage["reduction"],
-        }
-        merged = merge(waits, *(time.causes for time in self._tensor_times))
+        updates = {"update": self.by_stage["update"], "reduction": self.by_stage["reduction"]}
+        on_vector = ({time.cause: time.cycles} for time in self.step.works if isinstance(time, VectorTime))
+        merged = merge(updates, *on_vector, *(time.causes for time in self._tensor_times))
         return {cause: merged.get(cause, 0) for cause in CYCLE_CAUSES}
 
     @cached_property

@@ -108,20 +108,17 @@ class TileWalk:
         """Depth of each tile along k."""
         return tile_extents(self.gemm.k, self.tile_k)
 
-    @cached_property
-    def groups_k(self) -> list[list[int]]:
-        """Lengths of the groups of M in each tile along k, at all kernel positions; one element each when dense."""
+    def groups(self, tile_k: int) -> list[int]:
+        """Lengths of the groups of M in a tile along k, at all kernel positions, of a product with a pruned operand."""
         gemm = self.gemm
-        if gemm.compressed is None:
-            return [[1] * size for size in self.sizes_k]
         taps = gemm.taps if gemm.tap_axis == "k" else 1
-        return [taps * tile_extents(size // taps, gemm.pattern.group) for size in self.sizes_k]
+        return taps * tile_extents(self.sizes_k[tile_k] // taps, gemm.pattern.group)
 
-    @cached_property
-    def slots_k(self) -> list[int]:
-        """Accumulations for an output in each tile along k."""
-        kept = self.gemm.pattern.kept if self.gemm.compressed else 1
-        return [sum(min(kept, length) for length in groups) for groups in self.groups_k]
+    def slots(self, tile_k: int) -> int:
+        """Accumulations for an output in a tile along k."""
+        if self.gemm.compressed is None:
+            return self.sizes_k[tile_k]
+        return sum(min(self.gemm.pattern.kept, length) for length in self.groups(tile_k))
 
     # Bytes -----------------------------------------------------------------------------------------------------------
 
@@ -151,12 +148,12 @@ class TileWalk:
         inside = range(tile * size, min(extent, (tile + 1) * size))
         if window is None or not self.hardware.buffers.patch_expansion:
             return len(inside), len(inside)
-        rows_of_image: dict[int, set[int]] = {}
-        for position in inside:
-            image, row = divmod(position // window.row_positions, window.rows)
-            first = row * window.row_stride
-            rows_of_image.setdefault(image, set()).update((first, first + window.row_reach - 1))
-        spans = [min(window.input_rows, max(rows) - min(rows) + 1) for rows in rows_of_image.values()]
+        first, last = inside[0] // window.row_positions, inside[-1] // window.row_positions
+        spans = []
+        for image in range(first // window.rows, last // window.rows + 1):
+            top = max(first, image * window.rows)
+            bottom = min(last, (image + 1) * window.rows - 1)
+            spans.append(min(window.input_rows, (bottom - top) * window.row_stride + window.row_reach))
         return sum(spans) * window.input_row_elements, max(spans) * window.input_row_elements
 
     def _channels(self, tile: int) -> tuple[int, int]:
@@ -181,7 +178,7 @@ class TileWalk:
 
     def _kept(self, elements: int, tile_k: int) -> int:
         """Of some elements of A, those that the pattern keeps."""
-        return math.ceil(Fraction(elements * self.slots_k[tile_k], self.sizes_k[tile_k]))
+        return math.ceil(Fraction(elements * self.slots(tile_k), self.sizes_k[tile_k]))
 
     def b_block(self, tile_k: int, tile_n: int) -> Block:
         """The block of B that a tile needs."""
@@ -193,7 +190,7 @@ class TileWalk:
             run = (depth if whole_k else channels) * wide if whole_n else wide
         else:
             run = channels * wide if whole_k else channels
-        return self._operand("b", depth * wide, self.slots_k[tile_k] * wide, run * self.value_bytes)
+        return self._operand("b", depth * wide, self.slots(tile_k) * wide, run * self.value_bytes)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int) -> Block:
         dense_bytes = elements * self.value_bytes

@@ -201,7 +201,7 @@ def claimed_array_mappings(engine, gemm):
 
 def as_cut(mapping, engine, walk):
     """The mapping as it is after the tile has cut it to what there is: equal ones are one candidate."""
-    m, n, groups = walk.sizes_m[0], walk.sizes_n[0], len(walk.groups_k[0])
+    m, n, groups = walk.sizes_m[0], walk.sizes_n[0], len(walk.groups(0))
     if mapping.dataflow == "os":
         rows, cols = (n, m) if mapping.swapped else (m, n)
         on_rows = min(mapping.interleave_m, -(-rows // engine.rows))
@@ -328,8 +328,8 @@ class Walked:
                 m=walk.sizes_m[visit.m_index],
                 n=walk.sizes_n[visit.n_index],
                 k=walk.sizes_k[k],
-                slots=walk.slots_k[k],
-                groups=len(walk.groups_k[k]),
+                slots=walk.slots(k),
+                groups=len(walk.groups(k)),
                 adds=k > 0,
             )
             load = sequence[number + 1][1] if number + 1 < len(sequence) else 0
