@@ -7,14 +7,15 @@ as a law.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..accel.energy import Actions
-from .gemm import Gemm, Operand
-from .tile_grid import SUM_BYTES
+from ..accel.specification import Dataflow, TensorEngine
+from .gemm import SUM_BYTES, Gemm, Operand
 from .tile_time import TileTime
 from .traffic import Traffic
 
@@ -22,61 +23,108 @@ IntArray = npt.NDArray[np.int64]
 
 
 def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
-    """Actions that depend on how tiles are laid on the array, [A, J], all repetitions.
+    """Actions of candidates that depend on how tiles are laid on the array, [A, J], all repetitions."""
+    return actions_on_array(
+        gemm,
+        times.tiles.hardware.tensor_engine,
+        times.dataflow,
+        trips_k=times.tiles.trips["k"],
+        west_bytes=gemm.count * times.total(times.west_bytes),
+        north_bytes=gemm.count * times.total(times.north_bytes),
+        output_bytes=gemm.count * times.total(times.output_bytes),
+    )
+
+
+def actions_on_array(
+    gemm: Gemm,
+    engine: TensorEngine,
+    dataflow: Dataflow,
+    *,
+    trips_k: Any,
+    west_bytes: Any,
+    north_bytes: Any,
+    output_bytes: Any,
+) -> dict[str, Any]:
+    """Actions of the array, from what passes its ports in all repetitions.
 
     Operands hop along a row or column of PEs, and each hop ends in a register; OS results leave down half a column on
     average when they are shifted, WS sums pass a whole column in every fold. A multiply-accumulate writes its sum.
     """
-    engine, count = times.tiles.hardware.tensor_engine, gemm.count
-    west, north = times.total(times.west_bytes), times.total(times.north_bytes)
-    output = times.total(times.output_bytes)
-    results = gemm.m * gemm.n * SUM_BYTES
-    if times.dataflow == "os":
+    results = gemm.count * gemm.m * gemm.n * SUM_BYTES
+    if dataflow == "os":
         # Every tile along k sends its own sums out.
-        leaving = results * times.tiles.trips["k"] * engine.rows // 2 if engine.drain == "shift" else 0
-        hops = west * engine.cols + north * engine.rows + leaving
+        leaving = results * trips_k * engine.rows // 2 if engine.drain == "shift" else 0
+        hops = west_bytes * engine.cols + north_bytes * engine.rows + leaving
     else:
-        hops = west * engine.cols + north * engine.rows // 2 + (output + results) // 2 * engine.rows
+        hops = west_bytes * engine.cols + north_bytes * engine.rows // 2 + (output_bytes + results) // 2 * engine.rows
     macs = gemm.issued_macs
     # Every fold writes its sums; all but the first of an output read them: writes exceed reads by one result.
     return {
         "multiplies": macs,
         "accumulates": macs,
-        "register_bits": macs * 8 * SUM_BYTES + 8 * count * hops,
-        "link_bits": 8 * count * hops,
-        "west_read_bits": 8 * count * west,
-        "north_read_bits": 8 * count * north,
-        "output_read_bits": 8 * count * (output - results) // 2,
-        "output_write_bits": 8 * count * (output + results) // 2,
+        "register_bits": macs * 8 * SUM_BYTES + 8 * hops,
+        "link_bits": 8 * hops,
+        "west_read_bits": 8 * west_bytes,
+        "north_read_bits": 8 * north_bytes,
+        "output_read_bits": 8 * (output_bytes - results) // 2,
+        "output_write_bits": 8 * (output_bytes + results) // 2,
     }
 
 
 def memory_actions(gemm: Gemm, traffic: Traffic, west: Operand) -> dict[str, Any]:
-    """Actions that depend on tiles and loop order, [J], all repetitions."""
+    """Actions of candidates that depend on tiles and loop order, [J], all repetitions."""
     tiles, count = traffic.tiles, gemm.count
     held = {
         "a": traffic.a_fetches * tiles.sum_over_blocks(tiles.a_held_bytes, "mk"),
         "b": traffic.b_fetches * tiles.sum_over_blocks(tiles.b_held_bytes, "kn"),
     }
+    return actions_in_memory(
+        gemm,
+        filled_bytes={operand: count * filled for operand, filled in held.items()},
+        west=west,
+        partial_sum_bytes=count * traffic.partial_sum_bytes,
+        dram_bytes=count * (traffic.read_bytes + traffic.write_bytes),
+        reduced=count * reduced_elements(gemm, traffic),
+    )
+
+
+def actions_in_memory(
+    gemm: Gemm,
+    *,
+    filled_bytes: Mapping[Operand, Any],
+    west: Operand,
+    partial_sum_bytes: Any,
+    dram_bytes: Any,
+    reduced: Any,
+) -> dict[str, Any]:
+    """Actions of buffers, DRAM and the reduction engine, from what moves in all repetitions.
+
+    Args:
+        gemm: the product.
+        filled_bytes: written into the buffer of each operand.
+        west: the operand in the west buffer.
+        partial_sum_bytes: written to DRAM unfinished, and as many read back.
+        dram_bytes: read and written.
+        reduced: elements of the operand reduced on its way in; each meets the N kept so far.
+    """
     north: Operand = "b" if west == "a" else "a"
-    finished_sums = gemm.m * gemm.n * SUM_BYTES
+    finished_sums = gemm.count * gemm.m * gemm.n * SUM_BYTES
     return {
-        "west_write_bits": 8 * count * held[west],
-        "north_write_bits": 8 * count * held[north],
-        "output_write_bits": 8 * count * traffic.partial_sum_bytes,
-        "output_read_bits": 8 * count * (traffic.partial_sum_bytes + finished_sums),
-        "dram_bits": 8 * count * (traffic.read_bytes + traffic.write_bytes),
-        "compares": reduction_compares(gemm, traffic),
+        "west_write_bits": 8 * filled_bytes[west],
+        "north_write_bits": 8 * filled_bytes[north],
+        "output_write_bits": 8 * partial_sum_bytes,
+        "output_read_bits": 8 * (partial_sum_bytes + finished_sums),
+        "dram_bits": 8 * dram_bytes,
+        "compares": reduced * gemm.pattern.kept,
     }
 
 
-def reduction_compares(gemm: Gemm, traffic: Traffic) -> Any:
-    """Comparisons of an operand reduced on its way in: each element meets the N kept so far."""
+def reduced_elements(gemm: Gemm, traffic: Traffic) -> Any:
+    """Elements of an operand reduced on its way in, [J], one repetition."""
     if not gemm.reduced_on_load:
         return 0
     # Operand bytes are dense on that path.
-    fetched = traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes
-    return gemm.count * fetched // traffic.tiles.value_bytes * gemm.pattern.kept
+    return (traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes) // traffic.tiles.value_bytes
 
 
 def merge(*counts: Actions) -> dict[str, Any]:

@@ -18,6 +18,9 @@ Result = Literal["value", "sum"]
 
 AXES: tuple[Axis, ...] = ("m", "n", "k")
 
+SUM_BYTES = 4
+"""Bytes of a partial sum, and of a finished one that is kept whole."""
+
 DENSE = Pattern(1, 1)
 """The pattern of an operand that nothing was pruned from."""
 
@@ -108,6 +111,10 @@ class Gemm:
     def issued_macs(self) -> int:
         """Multiply-accumulates issued over all repetitions."""
         return self.count * self.m * self.n * self.slots
+
+    def result_bytes(self, value_bytes: int) -> int:
+        """Bytes of a finished element of C."""
+        return SUM_BYTES if self.result == "sum" else value_bytes
 
     @property
     def shape_key(self) -> tuple[object, ...]:

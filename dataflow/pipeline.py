@@ -1,10 +1,13 @@
 """The time of a whole product: tiles computed one after another while DMA fetches exactly one tile ahead.
 
-    first latency + d(1) + sum over tiles of max(c(i), [d(i+1) > 0] (d(i+1) + latency), d(i+1) + o(i-1)) + o(last)
+    first latency + d(1)
+    + sum over tiles of max(c(i), [d(i+1) > 0] (d(i+1) + latency), d(i+1) + o(i-1), v(i-1))
+    + max(o(last), v(last))
 
-c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what
-the tile before last left. Repetitions of the product (groups, heads) form one more, outermost loop. The sum is exact:
-positions in the loop nest that look alike (same tile kinds, same neighbours) are counted, not walked.
+c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what the
+tile before last left; v: cycles of the vector lanes on those results (see ``way_out``). Repetitions of the product
+(groups, heads) form one more, outermost loop. The sum is exact: positions in the loop nest that look alike (same tile
+kinds, same neighbours) are counted, not walked.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .tile_grid import TileGrid
+from .way_out import NOTHING, WayOut
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -44,12 +48,14 @@ class Pipeline:
         orders: [K] block loop orders, outermost first.
         tile_cycles: [K, 2, 2, 3] time of each kind of tile.
         count: repetitions of the product.
+        way_out: what rides on the write-back of results.
     """
 
     tiles: TileGrid
     orders: tuple[str, ...]
     tile_cycles: IntArray
     count: int
+    way_out: WayOut = NOTHING
 
     # Positions
     # ---------------------------------------------------------------------------------------------------------
@@ -146,19 +152,33 @@ class Pipeline:
         m, n, _ = self._kind(before)
         finished = before.k == tiles.trips["k"][:, None] - 1
         store = np.where(
-            left_c, np.where(finished, tiles.result_cycles[rows, m, n], tiles.sum_cycles[rows, m, n]), zero
+            left_c, np.where(finished, self.result_store_cycles[rows, m, n], tiles.sum_cycles[rows, m, n]), zero
         )
+        lanes = np.where(left_c & finished, self.result_lane_cycles[rows, m, n], zero)
+        next_kind = self._kind(following)
         m, n, k = self._kind(here)
         return Terms(
             weight=weight,
-            kind=(m * 2 + n) * 3 + k,
             tile=self.tile_cycles[rows, m, n, k],
+            next_kind=next_kind,
             load_a=load_a,
             load_b=load_b,
             load_sums=load_sums,
             store=store,
+            lanes=lanes,
             latency_cycles=tiles.memory.latency_cycles,
         )
+
+    @cached_property
+    def result_store_cycles(self) -> IntArray:
+        """[K, 2, 2] DRAM cycles in which a finished tile leaves, riders' bytes included."""
+        return self.way_out.store_cycles(self.tiles.result_cycles)
+
+    @cached_property
+    def result_lane_cycles(self) -> IntArray:
+        """[K, 2, 2] cycles of the vector lanes on a finished tile."""
+        elements = self.tiles.size_m[:, :, None] * self.tiles.size_n[:, None, :]
+        return self.way_out.lane_cycles(self.tiles.hardware.vector_engine, elements)
 
     @property
     def first_load_cycles(self) -> IntArray:
@@ -167,8 +187,8 @@ class Pipeline:
 
     @property
     def last_store_cycles(self) -> IntArray:
-        """[K] store of the last tile's results."""
-        return last_store_cycles(self.tiles)
+        """[K] the last tile's results on their way out: stored, and through the lanes."""
+        return np.maximum(self.result_store_cycles, self.result_lane_cycles)[:, 1, 1]
 
     @cached_property
     def cycles(self) -> IntArray:
@@ -195,22 +215,24 @@ class Terms:
 
     Attributes:
         weight: positions that each one stands for.
-        kind: tile kind, (m * 2 + n) * 3 + k.
         tile: c, cycles of the tile itself.
+        next_kind: kinds along m, n and k of the tile after this one.
         load_a: cycles to load the next tile's block of A, if it is a new one.
         load_b: the same for B.
         load_sums: the same for partial sums.
         store: cycles to store what the tile before this one left.
+        lanes: cycles of the vector lanes on that.
         latency_cycles: of a DRAM request.
     """
 
     weight: IntArray
-    kind: IntArray
     tile: IntArray
+    next_kind: tuple[IntArray, IntArray, IntArray]
     load_a: IntArray
     load_b: IntArray
     load_sums: IntArray
     store: IntArray
+    lanes: IntArray
     latency_cycles: int
 
     @cached_property
@@ -226,8 +248,8 @@ class Terms:
 
     @cached_property
     def waiting(self) -> IntArray:
-        """Cycles that the array waits for DMA after a tile."""
-        return np.asarray(np.maximum(self.memory - self.tile, 0))
+        """Cycles that the array waits after a tile, for DMA or for the lanes."""
+        return np.asarray(np.maximum(np.maximum(self.memory, self.lanes) - self.tile, 0))
 
     @cached_property
     def total(self) -> IntArray:

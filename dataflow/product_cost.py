@@ -2,8 +2,8 @@
 
 The search's own formulas, for one candidate.
 
-Causes follow a fixed precedence when several hold: reduction, west, north, output, then the array's own (bubble,
-fill and drain).
+Causes follow a fixed precedence when several hold: dependence, reduction, west, north, output (see ``waits``), then
+the array's own (bubble, fill and drain).
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..accel.engines import reduction_cycles
 from ..accel.specification import Hardware
-from .actions import array_actions, memory_actions, merge
+from .actions import array_actions, memory_actions, merge, reduced_elements
 from .gemm import Gemm
 from .mapping import Mapping
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .traffic import Traffic
+from .waits import sorting_limits, waits_by_cause
+from .way_out import NOTHING, WayOut
 
 IntArray = npt.NDArray[np.int64]
 
@@ -58,8 +59,14 @@ class ProductCost:
     limit: str
 
 
-def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> ProductCost:
+def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayOut = NOTHING) -> ProductCost:
     """Cost a product under a mapping.
+
+    Args:
+        gemm: the product.
+        hardware: the design.
+        mapping: how it is laid on the array and cut into tiles.
+        way_out: what rides on the write-back of its results: in its cycles and causes, not in its bytes and actions.
 
     Raises:
         MappingError: the mapping is not legal on this design.
@@ -68,15 +75,19 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> ProductCos
     times = TileTime(tiles=tiles, mappings=(mapping.array,))
     traffic = Traffic(tiles=tiles, order=mapping.order)
     pipeline = Pipeline(
-        tiles=tiles, orders=(mapping.order,), tile_cycles=times.cycles_at(_FIRST, _FIRST), count=gemm.count
+        tiles=tiles,
+        orders=(mapping.order,),
+        tile_cycles=times.cycles_at(_FIRST, _FIRST),
+        count=gemm.count,
+        way_out=way_out,
     )
     cycles = int(pipeline.cycles[0])
+    riding = tiles.sum_over_blocks(pipeline.result_store_cycles - tiles.result_cycles, "mn")
     actions = merge(array_actions(gemm, times), memory_actions(gemm, traffic, times.west))
-    fetched = traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes
     return ProductCost(
         cycles=cycles,
         causes=_causes(gemm, times, pipeline, cycles),
-        dram_cycles=gemm.count * _one(traffic.cycles),
+        dram_cycles=gemm.count * _one(traffic.cycles + riding),
         read_bytes=gemm.count * _one(traffic.read_bytes),
         write_bytes=gemm.count * _one(traffic.write_bytes),
         port_bytes={
@@ -84,7 +95,7 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> ProductCos
             "north": gemm.count * _over(times, times.north_bytes),
             "output": gemm.count * _over(times, times.output_bytes),
         },
-        reduced_elements=gemm.count * _one(fetched) // tiles.value_bytes if gemm.reduced_on_load else 0,
+        reduced_elements=gemm.count * _one(reduced_elements(gemm, traffic)),
         actions={name: _one(number) for name, number in actions.items()},
         limit=_limit(gemm, times, traffic),
     )
@@ -105,47 +116,15 @@ def _causes(gemm: Gemm, times: TileTime, pipeline: Pipeline, cycles: int) -> dic
         "busy": gemm.count * _over(times, issue),
         "bubble": gemm.count * _over(times, bubble),
         "fill_drain": gemm.count * _over(times, times.array_cycles - issue - bubble),
-        "reduction": 0,
     }
     late = times.cycles - times.array_cycles
     at_west = np.broadcast_to(times.west_cycles == times.cycles, late.shape)
     at_north = ~at_west & (times.north_cycles == times.cycles)
     for name, held in (("west", at_west), ("north", at_north), ("output", ~at_west & ~at_north)):
         causes[name] = gemm.count * _over(times, np.where(held, late, 0))
-    for name, waited in _memory_waits(times, pipeline).items():
-        causes[name] += waited
-    causes["west"] += int(pipeline.first_load_cycles[0])
-    causes["output"] += int(pipeline.last_store_cycles[0])
+    causes = merge(causes, waits_by_cause(pipeline, times.west))
     assert sum(causes.values()) == cycles, "every cycle has one cause"
     return causes
-
-
-def _memory_waits(times: TileTime, pipeline: Pipeline) -> dict[str, int]:
-    """Cycles that the array waits for DMA between tiles, by cause."""
-    terms = pipeline.terms
-    west, north = (terms.load_a, terms.load_b) if times.west == "a" else (terms.load_b, terms.load_a)
-    waiting = terms.weight * terms.waiting
-    reducing = _sorting_limits(times) & ((terms.load_a if times.tiles.gemm.compressed == "a" else terms.load_b) > 0)
-    loads_west = ~reducing & (west > 0)
-    loads_north = ~reducing & ~loads_west & (north > 0)
-    rest = ~reducing & ~loads_west & ~loads_north
-    held = {"reduction": reducing, "west": loads_west, "north": loads_north, "output": rest}
-    return {name: int(waiting[where].sum()) for name, where in held.items()}
-
-
-def _sorting_limits(times: TileTime) -> bool:
-    """Whether the reduction engine, not DRAM, sets the pace of the operand it reduces on the way in."""
-    tiles, gemm = times.tiles, times.tiles.gemm
-    if not gemm.reduced_on_load:
-        return False
-    loaded, cycles = (
-        (tiles.a_load_bytes, tiles.a_load_cycles)
-        if gemm.compressed == "a"
-        else (tiles.b_load_bytes, tiles.b_load_cycles)
-    )
-    elements = int(loaded[0, 0, 0]) // tiles.value_bytes
-    engine = tiles.hardware.reduction_engine
-    return bool(reduction_cycles(engine, elements, gemm.pattern.group) == cycles[0, 0, 0])
 
 
 def _limit(gemm: Gemm, times: TileTime, traffic: Traffic) -> str:
@@ -154,6 +133,9 @@ def _limit(gemm: Gemm, times: TileTime, traffic: Traffic) -> str:
         "west port": _over(times, times.west_cycles),
         "north port": _over(times, times.north_cycles),
         "output port": _over(times, times.output_cycles),
-        "reduction" if _sorting_limits(times) else "dram": _one(traffic.cycles),
+        "dram": _one(traffic.cycles),
     }
-    return max(busy, key=lambda name: busy[name])
+    longest = max(busy, key=lambda name: busy[name])
+    if longest == "dram" and gemm.compressed is not None and sorting_limits(times.tiles, gemm.compressed)[0, 0]:
+        return "reduction"
+    return longest

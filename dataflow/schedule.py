@@ -14,6 +14,7 @@ from ..training.graph import Stage
 from ..training.recipes.annotation import PrunedGraph
 from .gemm import Gemm
 from .mapping import Mapping
+from .way_out import NOTHING, WayOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,23 @@ class TensorWork:
     useful_macs: int
     dense_macs: int
     fused: Fused = Fused()
+
+    def way_out(self, value_bytes: int) -> WayOut:
+        """What rides on the write-back of its results.
+
+        Args:
+            value_bytes: of an operand value.
+        """
+        if not self.fused.works:
+            return NOTHING
+        gemms = [product.gemm for product in self.products]
+        sizes = [gemm.count * gemm.m * gemm.n for gemm in gemms]
+        return WayOut(
+            lane_operations=self.fused.lane_operations,
+            moved_bytes=self.fused.dram_bytes,
+            result_elements=sum(sizes),
+            result_bytes=sum(size * gemm.result_bytes(value_bytes) for size, gemm in zip(sizes, gemms, strict=True)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,12 @@ from ..accel.engines import reduction_cycles
 from ..accel.specification import BYTES_OF, Hardware
 from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.errors import MappingError
-from .gemm import AXES, Axis, Gemm, Operand
+from .gemm import AXES, SUM_BYTES, Axis, Gemm, Operand
 from .mapping import Mapping
 from .tiling import AxisTiles, axis_tiles
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-SUM_BYTES = 4
-"""Bytes of a partial sum."""
 
 _FIRST_MIDDLE_LAST = [0, 0, 1]
 
@@ -171,7 +168,7 @@ class TileGrid:
     @property
     def result_element_bytes(self) -> int:
         """Bytes of a finished element of C."""
-        return SUM_BYTES if self.gemm.result == "sum" else self.value_bytes
+        return self.gemm.result_bytes(self.value_bytes)
 
     @property
     def pair_bits(self) -> int:

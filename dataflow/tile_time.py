@@ -22,9 +22,9 @@ from ..accel.tensor_engine import (
     weight_stationary_bubbles,
     weight_stationary_cycles,
 )
-from .gemm import Operand
+from .gemm import SUM_BYTES, Operand
 from .mapping import ArrayMapping, stationary_group
-from .tile_grid import SUM_BYTES, TileGrid
+from .tile_grid import TileGrid
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]

@@ -1,10 +1,10 @@
 """The analytic engine: a schedule's time in closed form, operator after operator.
 
 Modelled: forward and backward work one after another in graph order, each with its own overlap of computing and DMA;
-element-wise work on the way out of a product runs beside it; updates and reductions run beside later work when the
-schedule says so, as far as their engines and the DRAM time left over allow. Not modelled: overlap between
-neighbouring products, tensors kept on chip between operators. ``accel`` and ``dataflow`` give every product's time;
-nothing here is fitted.
+element-wise work on the way out of a product holds up the store of each finished tile; updates and reductions run
+beside later work when the schedule says so, as far as their engines and the DRAM time left over allow. Not modelled:
+overlap between neighbouring products, tensors kept on chip between operators. ``accel`` and ``dataflow`` give every
+product's time; nothing here is fitted.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles, update_cycles, vector_cycles
-from ..accel.specification import Hardware
+from ..accel.specification import BYTES_OF, Hardware
 from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
 from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork, VectorWork
+from ..dataflow.way_out import NOTHING, WayOut
 from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
@@ -29,11 +30,11 @@ class CostCache:
         self._hardware = hardware
         self._costs: dict[tuple[object, ...], ProductCost] = {}
 
-    def cost(self, product: PlannedProduct) -> ProductCost:
-        """The cost of a planned product."""
-        key = (product.gemm.shape_key, product.mapping)
+    def cost(self, product: PlannedProduct, way_out: WayOut = NOTHING) -> ProductCost:
+        """The cost of a planned product with what rides on its results."""
+        key = (product.gemm.shape_key, product.mapping, way_out)
         if key not in self._costs:
-            self._costs[key] = product_cost(product.gemm, self._hardware, product.mapping)
+            self._costs[key] = product_cost(product.gemm, self._hardware, product.mapping, way_out)
         return self._costs[key]
 
 
@@ -67,21 +68,30 @@ class _Analytic:
         object.__setattr__(self, "memory", DramTiming.of(self.hardware))
 
     def tensor(self, work: TensorWork) -> TensorTime:
-        costs = tuple(self.costs.cost(product) for product in work.products)
-        product = sum(cost.cycles for cost in costs)
-        dram = sum(cost.dram_cycles for cost in costs) + self._stream_cycles(work.fused.dram_bytes)
-        on_lanes = vector_cycles(self.hardware.vector_engine, work.fused.lane_operations)
-        cycles = max(product, on_lanes, dram)
-        causes = merge(*(cost.causes for cost in costs))
-        # The write-back cannot keep up: results wait for the vector engine's lanes, or for its memory.
-        late = "dependence" if on_lanes == cycles else "output"
-        causes[late] = causes.get(late, 0) + cycles - product
+        if not work.products:
+            return self._without_products(work)
+        way_out = work.way_out(BYTES_OF[self.hardware.tensor_engine.precision])
+        costs = tuple(self.costs.cost(product, way_out) for product in work.products)
         return TensorTime(
             work=work,
-            cycles=cycles,
-            product_cycles=product,
-            causes=causes,
+            cycles=sum(cost.cycles for cost in costs),
+            product_cycles=sum(self.costs.cost(product).cycles for product in work.products),
+            causes=merge(*(cost.causes for cost in costs)),
             costs=costs,
+            vector_cycles=vector_cycles(self.hardware.vector_engine, work.fused.lane_operations),
+            dram_cycles=sum(cost.dram_cycles for cost in costs),
+        )
+
+    def _without_products(self, work: TensorWork) -> TensorTime:
+        """An operator whose every result element is zero: only its fill takes time."""
+        dram = self._stream_cycles(work.fused.dram_bytes)
+        on_lanes = vector_cycles(self.hardware.vector_engine, work.fused.lane_operations)
+        return TensorTime(
+            work=work,
+            cycles=max(on_lanes, dram),
+            product_cycles=0,
+            causes={"dependence" if on_lanes >= dram else "output": max(on_lanes, dram)},
+            costs=(),
             vector_cycles=on_lanes,
             dram_cycles=dram,
         )

@@ -66,7 +66,7 @@ class StepReport:
         longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
         limit = longest.limit if longest is not None else "dram"
         if time.cycles > time.product_cycles:
-            limit = "vector" if time.vector_cycles == time.cycles else "dram"
+            limit = "vector" if time.causes.get("dependence") else "dram"
         row = OperatorResult(
             name=work.operator,
             module=work.module,
@@ -279,10 +279,10 @@ class StepReport:
 
 
 def _hidden_share(host: TensorTime | VectorTime) -> float:
-    """Share of fused lane time that runs beside its host: what its products cover; none when the lanes are the host."""
+    """Share of fused lane time that runs beside its host; none when the lanes are the host."""
     if isinstance(host, VectorTime) or host.vector_cycles == 0:
         return 0.0
-    return min(1.0, host.product_cycles / host.vector_cycles)
+    return max(0.0, 1 - host.causes.get("dependence", 0) / host.vector_cycles)
 
 
 def _vector_actions(work: VectorWork) -> dict[str, float]:

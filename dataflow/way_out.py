@@ -1,0 +1,63 @@
+"""What rides on the write-back of a product's results: element-wise work on the vector lanes, and the memory it moves.
+
+A finished tile passes the lanes on its way to DRAM: its store ends when both are done, and until then the tile's half
+of the output buffer is taken. The work of a whole operator is shared out over its finished tiles by their elements;
+what it moves in memory lies as the results lie, so it is moved as efficiently as they are.
+Source: docs/hardware-model.md, "Engines beside the array".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..accel.specification import VectorEngine
+
+Count = TypeVar("Count", int, npt.NDArray[np.int64])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayOut:
+    """The riders of one tensor work.
+
+    Attributes:
+        lane_operations: lane cycles of all of them.
+        moved_bytes: DRAM bytes of all of them, what they save taken off.
+        result_elements: of all products of the work.
+        result_bytes: of the same, as they lie in memory.
+    """
+
+    lane_operations: float = 0.0
+    moved_bytes: int = 0
+    result_elements: int = 0
+    result_bytes: int = 0
+
+    def store_cycles(self, result_cycles: Count) -> Count:
+        """DRAM cycles of finished tiles that by themselves would take ``result_cycles``: riders' bytes added.
+
+        >>> WayOut(moved_bytes=50, result_elements=50, result_bytes=100).store_cycles(7)
+        11
+        """
+        if not self.moved_bytes:
+            return result_cycles
+        return -(-result_cycles * (self.result_bytes + self.moved_bytes) // self.result_bytes)
+
+    def lane_cycles(self, engine: VectorEngine, elements: Count) -> Count:
+        """Cycles that the lanes need for finished tiles of so many elements.
+
+        >>> engine = VectorEngine(lanes=4, operations={"unknown": {"cycles_per_element": 1}})
+        >>> WayOut(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(engine, 3)
+        2
+        """
+        if not self.lane_operations:
+            return 0 * elements
+        share = self.lane_operations * elements / (self.result_elements * engine.lanes)
+        cycles: Count = np.ceil(share).astype(np.int64) if isinstance(share, np.ndarray) else int(np.ceil(share))
+        return cycles
+
+
+NOTHING = WayOut()
+"""Results that go straight to memory."""
