@@ -5,6 +5,7 @@ Not modelled here: rows, banks, turnarounds, refresh. Source: docs/hardware-mode
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,10 @@ class DramTiming:
         stretched = transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes)
         cycles: IntArray = np.ceil(stretched / (run * self.bytes_per_cycle)).astype(np.int64)
         return cycles
+
+    def stream_cycles(self, read_bytes: int, write_bytes: int) -> int:
+        """Whole cycles of long contiguous transfers, both ways on the same pins."""
+        return math.ceil((read_bytes + write_bytes) / self.bytes_per_cycle)
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
         """Bytes rounded up to bursts."""

@@ -81,9 +81,7 @@ class TensorEngine(Section):
 class Buffer(Section):
     """One on-chip buffer and the port that the array sees."""
 
-    capacity_bytes: Bytes = Field(
-        gt=0, description="whole capacity; half of it holds the tile in use (double buffering)"
-    )
+    capacity_bytes: Bytes = Field(gt=0, description="whole capacity, shared out over the tiles held at once")
     banks: PositiveInt = Field(description="banks; the energy of an access is that of one bank")
     port_bytes_per_cycle: PositiveInt = Field(description="bytes a cycle between the buffer and the array")
 
@@ -94,6 +92,7 @@ class Buffers(Section):
     west: Buffer = Field(description="W2E, the operand that enters from the west")
     north: Buffer = Field(description="N2S, the operand that enters from the north")
     output: Buffer = Field(description="partial sums and results, 4 bytes each")
+    tiles_held: int = Field(default=2, ge=2, description="tiles that each buffer holds at once; 2 is double buffering")
     patch_expansion: bool = Field(description="whether line buffers expand convolution patches on chip")
 
 

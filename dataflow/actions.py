@@ -74,7 +74,7 @@ def actions_on_array(
 def memory_actions(gemm: Gemm, traffic: Traffic, west: Operand) -> dict[str, Any]:
     """Actions of candidates that depend on tiles and loop order, [J], all repetitions."""
     tiles, count = traffic.tiles, gemm.count
-    held = {
+    held: dict[Operand, Any] = {
         "a": traffic.a_fetches * tiles.sum_over_blocks(tiles.a_held_bytes, "mk"),
         "b": traffic.b_fetches * tiles.sum_over_blocks(tiles.b_held_bytes, "kn"),
     }

@@ -39,7 +39,7 @@ class ProductCost:
     Attributes:
         cycles: from first request to last store.
         causes: those cycles by cause, summing to ``cycles``.
-        dram_cycles: for which DRAM (or the reduction engine on its stream) is busy.
+        dram_cycles: for which DRAM is busy.
         read_bytes: from DRAM.
         write_bytes: to DRAM.
         port_bytes: through the array's ports, by side.
@@ -87,7 +87,7 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayO
     return ProductCost(
         cycles=cycles,
         causes=_causes(gemm, times, pipeline, cycles),
-        dram_cycles=gemm.count * _one(traffic.cycles + riding),
+        dram_cycles=gemm.count * _one(traffic.dram_cycles + riding),
         read_bytes=gemm.count * _one(traffic.read_bytes),
         write_bytes=gemm.count * _one(traffic.write_bytes),
         port_bytes={

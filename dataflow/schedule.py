@@ -61,9 +61,14 @@ class Fused:
         return sum(work.lane_operations for work in self.works)
 
     @property
-    def dram_bytes(self) -> int:
-        """Bytes that they move."""
-        return sum(work.read_bytes + work.write_bytes for work in self.works)
+    def read_bytes(self) -> int:
+        """Bytes that they read from DRAM."""
+        return sum(work.read_bytes for work in self.works)
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes that they write to DRAM beyond what the work that they ride on writes."""
+        return sum(work.write_bytes for work in self.works)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ class TensorWork:
         sizes = [gemm.count * gemm.m * gemm.n for gemm in gemms]
         return WayOut(
             lane_operations=self.fused.lane_operations,
-            moved_bytes=self.fused.dram_bytes,
+            moved_bytes=self.fused.read_bytes + self.fused.write_bytes,
             result_elements=sum(sizes),
             result_bytes=sum(size * gemm.result_bytes(value_bytes) for size, gemm in zip(sizes, gemms, strict=True)),
         )
@@ -114,6 +119,21 @@ class ChainedVectorWork:
 
     head: VectorWork
     fused: Fused = Fused()
+
+    @property
+    def lane_operations(self) -> float:
+        """Lane cycles of all of it."""
+        return self.head.lane_operations + self.fused.lane_operations
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes read from DRAM."""
+        return self.head.read_bytes + self.fused.read_bytes
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes written to DRAM."""
+        return self.head.write_bytes + self.fused.write_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -274,9 +274,9 @@ def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> MappingError
     held = (grid.a_held_bytes, grid.b_held_bytes)
     in_west, in_north = held if west == "a" else held[::-1]
     least = {
-        "west": (int(2 * in_west[:, 0, 0].min()), buffers.west.capacity_bytes),
-        "north": (int(2 * in_north[:, 0, 0].min()), buffers.north.capacity_bytes),
-        "output": (int(2 * grid.sum_bytes[:, 0, 0].min()), buffers.output.capacity_bytes),
+        "west": (int(buffers.tiles_held * in_west[:, 0, 0].min()), buffers.west.capacity_bytes),
+        "north": (int(buffers.tiles_held * in_north[:, 0, 0].min()), buffers.north.capacity_bytes),
+        "output": (int(buffers.tiles_held * grid.sum_bytes[:, 0, 0].min()), buffers.output.capacity_bytes),
     }
     short = {
         f"buffers.{name}.capacity_bytes": f"got {have}, need at least {need}"

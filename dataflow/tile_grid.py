@@ -236,7 +236,12 @@ class TileGrid:
 
     @cached_property
     def a_load_cycles(self) -> IntArray:
-        """[J, 2, 3] cycles to fetch an A tile, reduction on the way included."""
+        """[J, 2, 3] cycles to load an A tile, reduction on the way included."""
+        return self._with_reduction("a", self.a_fetch_cycles, self._dense_a_elements())
+
+    @cached_property
+    def a_fetch_cycles(self) -> IntArray:
+        """[J, 2, 3] cycles of DRAM to fetch an A tile."""
         on_m = self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
         together = self._channels_together(tapped)
@@ -247,7 +252,7 @@ class TileGrid:
         run = np.minimum(run, self.a_load_bytes)
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
             run = self.a_load_bytes
-        return self._with_reduction("a", self.memory.cycles(self.a_load_bytes, run), self._dense_a_elements())
+        return self.memory.cycles(self.a_load_bytes, run)
 
     def _channels_together(self, tapped: AxisTiles) -> IntArray:
         """[J, 2] neighbours in memory at one position: some channels, or all taps' where patches lie expanded."""
@@ -255,7 +260,12 @@ class TileGrid:
 
     @cached_property
     def b_load_cycles(self) -> IntArray:
-        """[J, 3, 2] cycles to fetch a B tile, reduction on the way included."""
+        """[J, 3, 2] cycles to load a B tile, reduction on the way included."""
+        return self._with_reduction("b", self.b_fetch_cycles, self.size_k[:, :, None] * self.size_n[:, None, :])
+
+    @cached_property
+    def b_fetch_cycles(self) -> IntArray:
+        """[J, 3, 2] cycles of DRAM to fetch a B tile."""
         gemm = self.gemm
         if gemm.compressed == "b" and not gemm.reduced_on_load:
             return self.memory.cycles(self.b_load_bytes, self.b_load_bytes)
@@ -267,8 +277,7 @@ class TileGrid:
             run = np.where(whole_n, np.where(whole_k, depth, channels) * wide, wide)
         else:
             run = np.where(whole_k, channels * wide, channels)
-        elements = depth * wide
-        return self._with_reduction("b", self.memory.cycles(self.b_load_bytes, run * self.value_bytes), elements)
+        return self.memory.cycles(self.b_load_bytes, run * self.value_bytes)
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
         """The longer of fetching and reducing: the sorters work on the stream."""
@@ -329,14 +338,14 @@ class TileGrid:
     # Capacity --------------------------------------------------------------------------------------------------------
 
     def fits(self, west: Operand) -> BoolArray:
-        """[J] whether double-buffered tiles fit, with this operand in the west buffer."""
+        """[J] whether as many tiles as a buffer holds at once fit, with this operand in the west buffer."""
         buffers = self.hardware.buffers
         a, b = self.a_held_bytes[:, 0, 0], self.b_held_bytes[:, 0, 0]
         in_west, in_north = (a, b) if west == "a" else (b, a)
         return np.asarray(
-            (2 * in_west <= buffers.west.capacity_bytes)
-            & (2 * in_north <= buffers.north.capacity_bytes)
-            & (2 * self.sum_bytes[:, 0, 0] <= buffers.output.capacity_bytes)
+            (buffers.tiles_held * in_west <= buffers.west.capacity_bytes)
+            & (buffers.tiles_held * in_north <= buffers.north.capacity_bytes)
+            & (buffers.tiles_held * self.sum_bytes[:, 0, 0] <= buffers.output.capacity_bytes)
         )
 
 

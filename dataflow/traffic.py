@@ -112,8 +112,19 @@ class Traffic:
         return self.partial_sum_bytes + self.result_bytes
 
     @cached_property
+    def dram_cycles(self) -> IntArray:
+        """[J] cycles for which DRAM is busy: less than ``cycles`` where the reduction engine holds up its stream."""
+        tiles = self.tiles
+        held_up = self.a_fetches * tiles.sum_over_blocks(tiles.a_load_cycles - tiles.a_fetch_cycles, "mk")
+        return np.asarray(
+            self.cycles
+            - held_up
+            - self.b_fetches * tiles.sum_over_blocks(tiles.b_load_cycles - tiles.b_fetch_cycles, "kn")
+        )
+
+    @cached_property
     def cycles(self) -> IntArray:
-        """[J] cycles for which DRAM (or the reduction engine on its stream) is busy."""
+        """[J] cycles for which DMA is busy: DRAM, or the reduction engine on its stream."""
         once = self.tiles.once
         return np.asarray(
             self.a_fetches * once.a_cycles

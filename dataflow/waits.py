@@ -31,7 +31,7 @@ def waits_by_cause(pipeline: Pipeline, west: Operand) -> dict[str, int]:
     """
     terms, tiles = pipeline.terms, pipeline.tiles
     m, n, k = (kind[0] for kind in terms.next_kind)
-    sorting = {"a": sorting_limits(tiles, "a"), "b": sorting_limits(tiles, "b")}
+    sorting: dict[Operand, BoolArray] = {"a": sorting_limits(tiles, "a"), "b": sorting_limits(tiles, "b")}
     fetched, both = terms.load_a, terms.load_a + terms.load_b
     latency = terms.latency_cycles
     arrivals = {

@@ -18,7 +18,7 @@ from ..accel.engines import reduction_cycles, update_cycles, vector_cycles
 from ..accel.specification import BYTES_OF, Hardware
 from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
-from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork, VectorWork
+from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork
 from ..dataflow.way_out import NOTHING, WayOut
 from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
@@ -84,7 +84,7 @@ class _Analytic:
 
     def _without_products(self, work: TensorWork) -> TensorTime:
         """An operator whose every result element is zero: only its fill takes time."""
-        dram = self._stream_cycles(work.fused.dram_bytes)
+        dram = self.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
         on_lanes = vector_cycles(self.hardware.vector_engine, work.fused.lane_operations)
         return TensorTime(
             work=work,
@@ -97,8 +97,8 @@ class _Analytic:
         )
 
     def vector(self, work: ChainedVectorWork, *, awaited: bool) -> VectorTime:
-        on_lanes = vector_cycles(self.hardware.vector_engine, work.head.lane_operations + work.fused.lane_operations)
-        dram = self._stream_cycles(_bytes(work.head) + work.fused.dram_bytes)
+        on_lanes = vector_cycles(self.hardware.vector_engine, work.lane_operations)
+        dram = self.memory.stream_cycles(work.read_bytes, work.write_bytes)
         latency = self.memory.latency_cycles if dram else 0
         return VectorTime(
             work=work,
@@ -114,17 +114,9 @@ class _Analytic:
             work=update,
             update=update_cycles(self.hardware.update_engine, update.weights),
             reduction=sum(int(reduction_cycles(engine, elements, group)) for elements, _, group in update.reductions),
-            dram=self._stream_cycles(update.read_bytes + update.write_bytes),
+            dram=self.memory.stream_cycles(update.read_bytes, update.write_bytes),
             latency=self.memory.latency_cycles,
         )
-
-    def _stream_cycles(self, stream_bytes: int) -> int:
-        """Cycles of one long contiguous transfer."""
-        return math.ceil(stream_bytes / self.memory.bytes_per_cycle)
-
-
-def _bytes(work: VectorWork) -> int:
-    return work.read_bytes + work.write_bytes
 
 
 @dataclass(kw_only=True)

@@ -23,9 +23,10 @@ from ..dataflow.scheduler import Mapper, build_schedule
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import annotate
 from ..training.recipes.declaration import Recipe
-from .analytic import CostCache, StepTime, time_step
+from .analytic import CostCache, time_step
 from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
 from .step_report import StepReport
+from .step_time import StepTime
 
 DENSE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""

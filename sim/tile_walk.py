@@ -28,12 +28,21 @@ class Block:
     Attributes:
         held_bytes: in the buffer.
         moved_bytes: over the memory's pins.
-        cycles: that the memory, or the reduction engine on its stream, is busy.
+        dram_cycles: that the memory is busy.
+        sorted_elements: that pass the reduction engine on their way in.
+        sort_cycles: that the reduction engine is busy with them.
     """
 
     held_bytes: int
     moved_bytes: int
-    cycles: int
+    dram_cycles: int
+    sorted_elements: int = 0
+    sort_cycles: int = 0
+
+    @property
+    def cycles(self) -> int:
+        """For which the stream is busy: the sorters work on it as it comes."""
+        return max(self.dram_cycles, self.sort_cycles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,14 +204,19 @@ class TileWalk:
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int) -> Block:
         dense_bytes = elements * self.value_bytes
         if self.gemm.compressed != operand:
-            return Block(held_bytes=dense_bytes, moved_bytes=dense_bytes, cycles=self._cycles(dense_bytes, run_bytes))
+            return Block(
+                held_bytes=dense_bytes, moved_bytes=dense_bytes, dram_cycles=self._cycles(dense_bytes, run_bytes)
+            )
         stream = self._whole_bursts(self.pair_bytes(kept))
         if not self.gemm.reduced_on_load:
-            return Block(held_bytes=stream, moved_bytes=stream, cycles=self._cycles(stream, stream))
+            return Block(held_bytes=stream, moved_bytes=stream, dram_cycles=self._cycles(stream, stream))
         lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
-        sorting = math.ceil(Fraction(elements, group * lanes)) * group
         return Block(
-            held_bytes=stream, moved_bytes=dense_bytes, cycles=max(self._cycles(dense_bytes, run_bytes), sorting)
+            held_bytes=stream,
+            moved_bytes=dense_bytes,
+            dram_cycles=self._cycles(dense_bytes, run_bytes),
+            sorted_elements=elements,
+            sort_cycles=math.ceil(Fraction(elements, group * lanes)) * group,
         )
 
     def c_block(self, tile_m: int, tile_n: int, element_bytes: int) -> Block:
@@ -214,7 +228,7 @@ class TileWalk:
         alone = len(self.sizes_n) > 1 or self.gemm.scattered_result
         run = wide * (1 if alone else together) * element_bytes
         size = rows * wide * element_bytes
-        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, cycles=self._cycles(size, run))
+        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, dram_cycles=self._cycles(size, run))
 
     # The walk --------------------------------------------------------------------------------------------------------
 
@@ -275,16 +289,16 @@ class TileWalk:
         )
 
     def fits(self, west: str) -> bool:
-        """Whether every tile fits its buffers twice, with this operand in the west buffer."""
+        """Whether every tile fits its buffers as often as they hold tiles, with this operand in the west buffer."""
         buffers = self.hardware.buffers
         a = max(self.a_block(m, k).held_bytes for m in range(len(self.sizes_m)) for k in range(len(self.sizes_k)))
         b = max(self.b_block(k, n).held_bytes for k in range(len(self.sizes_k)) for n in range(len(self.sizes_n)))
         in_west, in_north = (a, b) if west == "a" else (b, a)
         sums = SUM_BYTES * max(self.sizes_m) * max(self.sizes_n)
         return (
-            2 * in_west <= buffers.west.capacity_bytes
-            and 2 * in_north <= buffers.north.capacity_bytes
-            and 2 * sums <= buffers.output.capacity_bytes
+            buffers.tiles_held * in_west <= buffers.west.capacity_bytes
+            and buffers.tiles_held * in_north <= buffers.north.capacity_bytes
+            and buffers.tiles_held * sums <= buffers.output.capacity_bytes
         )
 
     # The operator's time ---------------------------------------------------------------------------------------------

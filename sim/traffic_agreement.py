@@ -67,19 +67,22 @@ class TilingCase:
         )
 
 
-class _Draw:
+class Draw:
     """Draws from one seed."""
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
 
     def between(self, low: int, high: int) -> int:
+        """A whole number, both ends included."""
         return int(self._generator.integers(low, high, endpoint=True))
 
     def chance(self, share: float) -> bool:
+        """True in that share of draws."""
         return bool(self._generator.random() < share)
 
     def one_of(self, *choices: str) -> str:
+        """One of some words."""
         return choices[self.between(0, len(choices) - 1)]
 
 
@@ -89,8 +92,8 @@ def random_tiling(seed: int) -> TilingCase:
     >>> random_tiling(7) == random_tiling(7)
     True
     """
-    draw = _Draw(seed)
-    gemm, hardware = _random_product(draw), _random_hardware(draw)
+    draw = Draw(seed)
+    gemm, hardware = random_product(draw), random_hardware(draw)
     grid = TileGrid.ladder(gemm, hardware)
     tiles = np.prod([grid.trips[axis] for axis in ("m", "n", "k")], axis=0)
     small_enough = np.flatnonzero(tiles <= LARGEST_WALK)
@@ -107,7 +110,7 @@ def random_tiling(seed: int) -> TilingCase:
     )
 
 
-def _random_product(draw: _Draw) -> Gemm:
+def random_product(draw: Draw) -> Gemm:
     """A product of any kind that lowering makes."""
     kind = draw.one_of("matrix", "patches", "weight gradient", "matrix weight gradient")
     compressed: Operand | None = None
@@ -151,7 +154,7 @@ def _random_product(draw: _Draw) -> Gemm:
     )
 
 
-def _extent(draw: _Draw) -> int:
+def _extent(draw: Draw) -> int:
     return draw.between(1, 12) if draw.chance(0.6) else draw.between(13, 70)
 
 
@@ -160,7 +163,8 @@ def _reference_design() -> Hardware:
     return load_hardware("sat-vcu1525").model
 
 
-def _random_hardware(draw: _Draw) -> Hardware:
+def random_hardware(draw: Draw) -> Hardware:
+    """A design whose array, precision, bursts and sorters are drawn."""
     base = _reference_design()
     return base.model_copy(
         update={

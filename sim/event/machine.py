@@ -1,0 +1,88 @@
+"""The machine: DRAM channels, DMA, reduction, update and vector engines, and the state that they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from ...accel.dram import DramTiming
+from ...dataflow.schedule import Schedule, UpdateWork
+from .clock import Clock
+from .dma import TileDma
+from .fast_forward import Jump
+from .recorder import Recorder
+from .server import Channels, Server
+from .updates import Updater
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """How a step is played. None of it changes a result; the tests hold that.
+
+    Attributes:
+        fast_forward: count repetitions instead of playing them.
+        channels_apart: play every DRAM channel by itself, although all are asked alike.
+    """
+
+    fast_forward: bool = True
+    channels_apart: bool = False
+
+
+class Machine:
+    """Engines with their queues, and the clock that they share.
+
+    Args:
+        schedule: the step that it will run.
+        play: how.
+        recorder: of the timeline, or None.
+    """
+
+    def __init__(self, schedule: Schedule, play: Play, recorder: Recorder | None = None) -> None:
+        hardware = schedule.hardware
+        watch = recorder.span if recorder is not None else None
+        self.hardware = hardware
+        self.fast_forward = play.fast_forward
+        self.recorder = recorder
+        self.memory = DramTiming.of(hardware)
+        self.clock = Clock()
+        self.channels = Channels(self.clock, hardware.dram.channels, apart=play.channels_apart, watch=watch)
+        self.sorters = Server(self.clock, "reduction engine", watch)
+        self.lanes = Server(self.clock, "vector engine", watch)
+        self.update_engine = Server(self.clock, "update engine", watch)
+        self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, self.memory.latency_cycles)
+        self.updater = Updater(
+            self.clock,
+            hardware,
+            self.channels,
+            self.update_engine,
+            self.sorters,
+            works=schedule.updates,
+            dram_cycles=tuple(self.stream_cycles(work) for work in schedule.updates),
+            latency_cycles=self.memory.latency_cycles,
+        )
+
+    def stream_cycles(self, work: UpdateWork) -> int:
+        """DRAM cycles of an update."""
+        return self.memory.stream_cycles(work.read_bytes, work.write_bytes)
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Every engine with a queue."""
+        return (*self.channels.servers, self.sorters, self.lanes, self.update_engine)
+
+    @property
+    def patient_left_cycles(self) -> tuple[int, ...]:
+        """What patient work under way still needs, server by server."""
+        return tuple(server.patient_left_cycles for server in self.servers)
+
+    def state(self) -> Hashable:
+        """All that its future depends on, relative to now, but for ``patient_left_cycles``."""
+        queues = tuple((server.waiting, server.urgent_left_cycles) for server in self.servers)
+        return queues, self.dma.commands, self.updater.state
+
+    def skip(self, jump: Jump) -> None:
+        """Be where the machine would be after repetitions that are not played."""
+        for server, served in zip(self.servers, jump.served, strict=True):
+            if served:
+                server.advance_patient(served)
+        self.clock.skipped_cycles += jump.cycles

@@ -1,0 +1,68 @@
+"""What a product that was run cost: its tiles added up, as the rest of the program reads it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ...dataflow.actions import actions_in_memory, actions_on_array, merge
+from ...dataflow.product_cost import ProductCost
+from .tensor_engine import ProductRun
+from .tile_program import Tile, TileProgram
+
+
+def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
+    """The figures of one run: cycles as played, traffic and actions as its tiles moved them."""
+    total: Counter[str] = Counter()
+    for tile, times in run.tiles.items():
+        for name, figure in _figures(tile).items():
+            total[name] += times * figure
+    gemm, array = program.gemm, program.mapping.array
+    on_array = actions_on_array(
+        gemm,
+        program.hardware.tensor_engine,
+        array.dataflow,
+        trips_k=len(program.walk.sizes_k),
+        west_bytes=total["west bytes"],
+        north_bytes=total["north bytes"],
+        output_bytes=total["output bytes"],
+    )
+    in_memory = actions_in_memory(
+        gemm,
+        filled_bytes={"a": total["a filled"], "b": total["b filled"]},
+        west=array.west,
+        partial_sum_bytes=total["partial sums"],
+        dram_bytes=total["read"] + total["written"],
+        reduced=total["reduced"],
+    )
+    return ProductCost(
+        cycles=run.cycles,
+        causes=run.causes,
+        dram_cycles=total["dram"],
+        read_bytes=total["read"],
+        write_bytes=total["written"],
+        port_bytes={side: total[f"{side} bytes"] for side in ("west", "north", "output")},
+        reduced_elements=total["reduced"],
+        actions=merge(on_array, in_memory),
+        limit=max(_BUSY, key=lambda name: total[name]),
+    )
+
+
+_BUSY = ("array", "west port", "north port", "output port", "reduction", "dram")
+"""Cycles of resources, by the names that results give them; of equals the first limits."""
+
+
+def _figures(tile: Tile) -> dict[str, int]:
+    on_array = tile.on_array
+    return {
+        "array": on_array.array_cycles,
+        **{f"{side} port": cycles for side, cycles in on_array.port_cycles.items()},
+        **{f"{side} bytes": moved for side, moved in on_array.port_bytes.items()},
+        "reduction": tile.sort_cycles,
+        "dram": tile.dram_cycles,
+        "a filled": tile.filled_bytes["a"],
+        "b filled": tile.filled_bytes["b"],
+        "read": tile.read_bytes,
+        "written": tile.write_bytes,
+        "partial sums": tile.partial_sum_bytes,
+        "reduced": tile.reduced_elements,
+    }

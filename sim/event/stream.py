@@ -1,0 +1,100 @@
+"""Work that streams: a tensor through an engine, chunk by chunk, DRAM and lanes on the same chunk at once.
+
+A chunk's first elements are worked on while its last are on their way, and its results leave as they come, so a stream
+lasts as long as its slowest stage; two chunks may be under way, so that no stage runs further ahead. Chunks are equal
+parts, as many as leave each at least ``_SHORTEST`` cycles, at most ``_MOST``: they cut the stream into events, and
+carry no time of their own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import simpy
+
+from .clock import Clock, Process
+from .server import Channels, Server
+
+_SHORTEST = 64
+_MOST = 64
+_UNDER_WAY = 2
+
+Stage = tuple[Server | Channels, int]
+"""Who works on the stream, and for how many cycles in all."""
+
+Ends = tuple[int, ...]
+"""Simpy times at which each stage was done with a chunk."""
+
+
+class Stream:
+    """One stream.
+
+    Args:
+        clock: of the machine.
+        stages: that work on it side by side.
+        latency_cycles: before its first element is there.
+        label: for the timeline.
+        urgent: whether it is served before patient work.
+        each: told when each chunk is done.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        stages: Sequence[Stage],
+        *,
+        latency_cycles: int,
+        label: str,
+        urgent: bool,
+        each: Callable[[Ends], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._stages = stages
+        self._latency_cycles = latency_cycles
+        self._label = label
+        self._urgent = urgent
+        self._each = each
+        self._issued = 0
+        self._begins_at = 0
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """How far it is: cycles until its first element, chunks handed to the stages."""
+        return max(self._begins_at - int(self._clock.environment.now), 0), self._issued
+
+    def run(self) -> Process:
+        """The process."""
+        if self._latency_cycles:
+            self._begins_at = int(self._clock.environment.now) + self._latency_cycles
+            yield self._clock.wait(self._latency_cycles)
+        chunks = max(1, min(_MOST, max(cycles for _, cycles in self._stages) // _SHORTEST))
+        under_way: deque[list[simpy.Event]] = deque()
+        for number in range(chunks):
+            if len(under_way) == _UNDER_WAY:
+                yield from self._finish(under_way.popleft())
+            self._issued += 1
+            under_way.append(
+                [
+                    server.serve(_share(cycles, number, chunks), label=self._label, urgent=self._urgent)
+                    for server, cycles in self._stages
+                ]
+            )
+        while under_way:
+            yield from self._finish(under_way.popleft())
+
+    def _finish(self, chunk: list[simpy.Event]) -> Process:
+        ends = []
+        for part in chunk:
+            ends.append(int((yield part)))
+        if self._each is not None:
+            self._each(tuple(ends))
+
+
+def _share(total: int, number: int, parts: int) -> int:
+    """Part of a total that is cut into nearly equal whole parts.
+
+    >>> [_share(10, number, 4) for number in range(4)]
+    [2, 3, 2, 3]
+    """
+    return total * (number + 1) // parts - total * number // parts

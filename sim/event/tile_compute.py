@@ -1,0 +1,155 @@
+"""How long the array works on one tile, where those cycles go, and what passes its ports.
+
+The array's cycles are those of ``accel.tensor_engine``. A port that cannot keep up holds the tile: its operand is sent
+once for every fold along the other dimension, sums pass the output port in every fold along k.
+Source: docs/hardware-model.md, "Tile time".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ...accel.tensor_engine import (
+    output_stationary_bubbles,
+    output_stationary_cycles,
+    weight_stationary_bubbles,
+    weight_stationary_cycles,
+)
+from ...dataflow.gemm import Operand
+from ...dataflow.mapping import ArrayMapping, stationary_group
+from ..tile_walk import SUM_BYTES, TileWalk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayPass:
+    """One tile on the array.
+
+    Attributes:
+        array_cycles: of the array, nothing in its way.
+        issue_cycles: of those, PEs issue.
+        bubble_cycles: of those, lost to the accumulate latency.
+        port_bytes: through each port: ``west``, ``north``, ``output``.
+        port_cycles: that each port needs for them.
+    """
+
+    array_cycles: int
+    issue_cycles: int
+    bubble_cycles: int
+    port_bytes: dict[str, int]
+    port_cycles: dict[str, int]
+
+    @classmethod
+    def of(cls, walk: TileWalk, mapping: ArrayMapping, *, m_index: int, n_index: int, k_index: int) -> ArrayPass:
+        """The tile at these indices of a walk, laid on the array as a mapping says."""
+        shape = _Shape(walk=walk, m=walk.sizes_m[m_index], n=walk.sizes_n[n_index], k_index=k_index)
+        on_array, issue, bubble = shape.array_cycles(mapping)
+        moved = shape.port_bytes(mapping)
+        buffers = walk.hardware.buffers
+        width = {side: getattr(buffers, side).port_bytes_per_cycle for side in moved}
+        return cls(
+            array_cycles=on_array,
+            issue_cycles=issue,
+            bubble_cycles=bubble,
+            port_bytes=moved,
+            port_cycles={side: -(-moved[side] // width[side]) for side in moved},
+        )
+
+    @property
+    def cycles(self) -> int:
+        """The array or the port that holds it up."""
+        return max(self.array_cycles, *self.port_cycles.values())
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """The cycles by cause; the first of west, north and output that needs all of them names what is late."""
+        found = {
+            "busy": self.issue_cycles,
+            "bubble": self.bubble_cycles,
+            "fill_drain": self.array_cycles - self.issue_cycles - self.bubble_cycles,
+        }
+        if self.cycles > self.array_cycles:
+            slowest = next(side for side in ("west", "north", "output") if self.port_cycles[side] == self.cycles)
+            found[slowest] = self.cycles - self.array_cycles
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """A tile's extents."""
+
+    walk: TileWalk
+    m: int
+    n: int
+    k_index: int
+
+    @property
+    def _slots(self) -> int:
+        return self.walk.slots(self.k_index)
+
+    @property
+    def _groups(self) -> int:
+        """Groups along k; single values when nothing is pruned."""
+        walk = self.walk
+        return walk.sizes_k[self.k_index] if walk.gemm.compressed is None else len(walk.groups(self.k_index))
+
+    def _on_array(self, mapping: ArrayMapping) -> tuple[int, int]:
+        """Extents along the array's rows and columns under OS; what moves and what stands in columns under WS, IS."""
+        exchanged = mapping.swapped if mapping.dataflow == "os" else mapping.dataflow == "is"
+        return (self.n, self.m) if exchanged else (self.m, self.n)
+
+    def array_cycles(self, mapping: ArrayMapping) -> tuple[int, int, int]:
+        """Cycles of the array, those in which PEs issue, those lost to latency."""
+        timing = self.walk.hardware.tensor_engine.timing
+        first, second = self._on_array(mapping)
+        if mapping.dataflow == "os":
+            laid = {
+                "m": first,
+                "n": second,
+                "slots": self._slots,
+                "interleave_m": mapping.interleave_m,
+                "interleave_n": mapping.interleave_n,
+            }
+            cycles = output_stationary_cycles(timing, **laid)
+            split = output_stationary_bubbles(timing, **laid)
+        else:
+            group_slots, group_load = stationary_group(self.walk.gemm, mapping.dataflow)
+            streamed = {
+                "moving": first,
+                "columns": second,
+                "groups": self._groups,
+                "group_slots": group_slots,
+                "resident_groups": mapping.resident_groups,
+                "interleave": mapping.interleave,
+            }
+            cycles = weight_stationary_cycles(timing, group_load=group_load, **streamed)
+            split = weight_stationary_bubbles(timing, **streamed)
+        return int(cycles), int(split[0]), int(split[1])
+
+    def _operand_bytes(self, operand: Operand) -> int:
+        """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""
+        side = self.m if operand == "a" else self.n
+        if operand == self.walk.gemm.compressed:
+            return self.walk.pair_bytes(side * self._slots)
+        return side * self.walk.sizes_k[self.k_index] * self.walk.value_bytes
+
+    def port_bytes(self, mapping: ArrayMapping) -> dict[str, int]:
+        """Bytes through each port."""
+        engine = self.walk.hardware.tensor_engine
+        first, second = self._on_array(mapping)
+        if mapping.dataflow == "os":
+            west_sends = math.ceil(second / (engine.cols * mapping.interleave_n))
+            north_sends = math.ceil(first / (engine.rows * mapping.interleave_m))
+            sum_folds = 1
+        else:
+            west_sends, north_sends = math.ceil(second / engine.cols), 1
+            sum_folds = math.ceil(self._groups / (engine.rows * mapping.resident_groups))
+        north: Operand = "a" if mapping.west == "b" else "b"
+        # Each fold along k writes its sums; each reads those before it, the tile's first only if an earlier tile left
+        # some.
+        passes = sum_folds + sum_folds - 1 + (self.k_index > 0)
+        return {
+            "west": west_sends * self._operand_bytes(mapping.west),
+            "north": north_sends * self._operand_bytes(north),
+            "output": passes * self.m * self.n * SUM_BYTES,
+        }

@@ -1,0 +1,219 @@
+"""One mapped product as the machine runs it: tile after tile, what each loads, computes and stores.
+
+The loop nest is walked by position: a block that differs from the one before is loaded, the block of C that the next
+tile leaves is stored. What a block holds comes from ``sim.tile_walk``; how long the array works on a tile from
+``accel``. Tiles that ask the same share one object, so that a product of a million tiles is a few of them, each many
+times.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from ...accel.specification import Hardware
+from ...dataflow.gemm import SUM_BYTES, Gemm, Operand
+from ...dataflow.mapping import Mapping
+from ...dataflow.way_out import NOTHING, WayOut
+from ..tile_walk import TileWalk
+from .tile_compute import ArrayPass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A block on its way in.
+
+    Attributes:
+        what: operand ``a`` or ``b``, or ``sums``: partial sums read back.
+        dram_cycles: that every channel is busy with it.
+        sort_cycles: of the reduction engine, for an operand that passes it.
+    """
+
+    what: Literal["a", "b", "sums"]
+    dram_cycles: int
+    sort_cycles: int = 0
+
+    @property
+    def sorting_limits(self) -> bool:
+        """Whether the reduction engine sets its pace."""
+        return self.sort_cycles > 0 and self.sort_cycles >= self.dram_cycles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A block of C on its way out.
+
+    Attributes:
+        dram_cycles: that every channel is busy with it, riders' bytes included.
+        lane_cycles: of the vector lanes on it.
+    """
+
+    dram_cycles: int
+    lane_cycles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tile:
+    """What a tile asks of the machine. Tiles that ask the same are the same object.
+
+    Attributes:
+        cycles: from its first operand entering the array to its last sum out of it, ports included.
+        on_array: where they go, and what passes the ports.
+        loads: in the order in which DMA fetches them.
+        store: of the block of C that the next tile leaves behind, or None.
+        filled_bytes: into the buffer of each operand.
+        read_bytes: from DRAM.
+        write_bytes: to DRAM, without riders.
+        partial_sum_bytes: of those written, unfinished ones.
+        reduced_elements: that pass the reduction engine on their way in.
+        dram_cycles: that every channel is busy for it.
+        held_bytes: in the buffers while it is worked on, by side.
+    """
+
+    cycles: int
+    on_array: ArrayPass
+    loads: tuple[Load, ...]
+    store: Store | None
+    filled_bytes: dict[Operand, int]
+    read_bytes: int
+    write_bytes: int
+    partial_sum_bytes: int
+    reduced_elements: int
+    dram_cycles: int
+    held_bytes: dict[str, int]
+
+    @property
+    def sort_cycles(self) -> int:
+        """Cycles of the reduction engine on what is loaded for it."""
+        return sum(load.sort_cycles for load in self.loads)
+
+
+class _Place(NamedTuple):
+    repeat: int
+    m: int
+    n: int
+    k: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileProgram:
+    """The tiles of one product, all repetitions, by position.
+
+    Attributes:
+        gemm: the product.
+        hardware: the design.
+        mapping: how it is mapped.
+        way_out: what rides on the write-back of its results.
+    """
+
+    gemm: Gemm
+    hardware: Hardware
+    mapping: Mapping
+    way_out: WayOut = NOTHING
+
+    @cached_property
+    def walk(self) -> TileWalk:
+        """What blocks hold."""
+        mapping = self.mapping
+        return TileWalk(
+            gemm=self.gemm,
+            hardware=self.hardware,
+            tile_m=mapping.tile_m,
+            tile_n=mapping.tile_n,
+            tile_k=mapping.tile_k,
+            order=mapping.order,
+        )
+
+    @cached_property
+    def trips(self) -> tuple[int, int, int, int]:
+        """Turns of each loop, outermost first: repetitions, then the three block loops."""
+        turns = {"m": len(self.walk.sizes_m), "n": len(self.walk.sizes_n), "k": len(self.walk.sizes_k)}
+        first, second, third = (turns[axis] for axis in self.mapping.order)
+        return self.gemm.count, first, second, third
+
+    def __len__(self) -> int:
+        return math.prod(self.trips)
+
+    # Positions -------------------------------------------------------------------------------------------------------
+
+    def _place(self, index: int) -> _Place:
+        _, *turns = self.trips
+        loops = {}
+        for axis, turn in zip(reversed(self.mapping.order), reversed(turns), strict=True):
+            index, loops[axis] = divmod(index, turn)
+        return _Place(repeat=index, m=loops["m"], n=loops["n"], k=loops["k"])
+
+    @cached_property
+    def _known(self) -> dict[tuple[bool | int | str, ...], Tile]:
+        return {}
+
+    def tile(self, index: int) -> Tile:
+        """The tile at a position."""
+        here = self._place(index)
+        before = self._place(index - 1) if index else None
+        after = self._place(index + 1) if index + 1 < len(self) else None
+        last_m, last_n, last_k = (
+            here.m + 1 == len(self.walk.sizes_m),
+            here.n + 1 == len(self.walk.sizes_n),
+            here.k + 1 == len(self.walk.sizes_k),
+        )
+        fresh = before is None or before.repeat != here.repeat
+        loads_a = fresh or before is None or (before.m, before.k) != (here.m, here.k)
+        loads_b = fresh or before is None or (before.k, before.n) != (here.k, here.n)
+        new_c = fresh or before is None or (before.m, before.n) != (here.m, here.n)
+        leaves = after is None or (after.repeat, after.m, after.n) != (here.repeat, here.m, here.n)
+        reads_sums = new_c and here.k > 0
+        key = (last_m, last_n, last_k, here.k > 0, loads_a, loads_b, reads_sums, leaves)
+        if key not in self._known:
+            self._known[key] = self._tile(
+                here, loads_a=loads_a, loads_b=loads_b, reads_sums=reads_sums, leaves=leaves, finished=last_k
+            )
+        return self._known[key]
+
+    # Tiles -----------------------------------------------------------------------------------------------------------
+
+    def _tile(
+        self, here: _Place, *, loads_a: bool, loads_b: bool, reads_sums: bool, leaves: bool, finished: bool
+    ) -> Tile:
+        walk = self.walk
+        a, b = walk.a_block(here.m, here.k), walk.b_block(here.k, here.n)
+        sums = walk.c_block(here.m, here.n, SUM_BYTES)
+        result = walk.c_block(here.m, here.n, walk.result_element_bytes) if finished else sums
+        blocks = {"a": (loads_a, a), "b": (loads_b, b), "sums": (reads_sums, sums)}
+        moved = {what: block for what, (moves, block) in blocks.items() if moves}
+        loads = tuple(
+            Load(what=what, dram_cycles=block.dram_cycles, sort_cycles=block.sort_cycles)  # type: ignore[arg-type]
+            for what, block in moved.items()
+            if block.dram_cycles or block.sort_cycles
+        )
+        store = self._store(here, result.dram_cycles, finished=finished) if leaves else None
+        on_array = ArrayPass.of(walk, self.mapping.array, m_index=here.m, n_index=here.n, k_index=here.k)
+        return Tile(
+            cycles=on_array.cycles,
+            on_array=on_array,
+            loads=loads,
+            store=store,
+            filled_bytes={"a": a.held_bytes if loads_a else 0, "b": b.held_bytes if loads_b else 0},
+            read_bytes=sum(block.moved_bytes for block in moved.values()),
+            write_bytes=result.moved_bytes if leaves else 0,
+            partial_sum_bytes=sums.moved_bytes if leaves and not finished else 0,
+            reduced_elements=sum(block.sorted_elements for block in moved.values()),
+            dram_cycles=sum(load.dram_cycles for load in loads) + (store.dram_cycles if store else 0),
+            held_bytes={
+                "west": (a if self.mapping.array.west == "a" else b).held_bytes,
+                "north": (b if self.mapping.array.west == "a" else a).held_bytes,
+                "output": sums.held_bytes,
+            },
+        )
+
+    def _store(self, here: _Place, natural_cycles: int, *, finished: bool) -> Store:
+        """Riders take their share of a finished block's way out."""
+        if not finished:
+            return Store(dram_cycles=natural_cycles, lane_cycles=0)
+        elements = self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n]
+        return Store(
+            dram_cycles=self.way_out.store_cycles(natural_cycles),
+            lane_cycles=self.way_out.lane_cycles(self.hardware.vector_engine, elements),
+        )

@@ -1,0 +1,151 @@
+"""The weight update as a process: one parameter after another, in what DRAM time tiles and vector work leave.
+
+An update may begin when its gradient is there; with ``overlap_update`` that is beside later work, else after all of it.
+Its stream passes DRAM, the update engine and the reduction engine at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import simpy
+
+from ...accel.engines import reduction_cycles, update_cycles
+from ...accel.specification import Hardware
+from ...dataflow.schedule import UpdateWork
+from .clock import Clock, Process
+from .server import Channels, Server
+from .stream import Ends, Stream
+
+
+@dataclass(slots=True, kw_only=True)
+class UpdateRun:
+    """What running an update found; times are simpy's.
+
+    Attributes:
+        work: the update.
+        update_cycles: of the update engine.
+        reduction_cycles: of the reduction engine.
+        dram_cycles: of DRAM.
+        chunks: of each chunk, when DRAM and the update engine were done with it, and when the reduction engine was too.
+        ended_at: when it was over.
+    """
+
+    work: UpdateWork
+    update_cycles: int
+    reduction_cycles: int
+    dram_cycles: int
+    chunks: list[tuple[int, int]] = field(default_factory=list)
+    ended_at: int = 0
+
+    def chunk_done(self, ends: Ends) -> None:
+        """DRAM, the update engine and the reduction engine are done with the next chunk."""
+        on_dram, on_update, on_sorters = ends
+        others = max(on_dram, on_update)
+        self.chunks.append((others, max(others, on_sorters)))
+
+    def exposed(self, since: int) -> tuple[int, int]:
+        """Cycles after ``since`` in which the step waits for update or memory, and for the reduction beyond them.
+
+        Args:
+            since: when nothing else was left to do, and no earlier update either.
+        """
+        reducing, now = 0, since
+        for others_done, all_done in self.chunks:
+            now = max(now, others_done)
+            if all_done > now:
+                reducing += all_done - now
+                now = all_done
+        return max(self.ended_at - since, 0) - reducing, reducing
+
+
+class Updater:
+    """Runs the updates of a step.
+
+    Args:
+        clock: of the machine.
+        hardware: the design.
+        channels: DRAM.
+        update_engine: WUVE.
+        sorters: SORE.
+        stream_cycles: DRAM cycles of an update, by its work.
+        latency_cycles: of a DRAM request.
+        works: the updates, earliest gradient first.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        hardware: Hardware,
+        channels: Channels,
+        update_engine: Server,
+        sorters: Server,
+        works: tuple[UpdateWork, ...],
+        dram_cycles: tuple[int, ...],
+        latency_cycles: int,
+    ) -> None:
+        self._clock = clock
+        self._channels = channels
+        self._update_engine = update_engine
+        self._sorters = sorters
+        self._latency_cycles = latency_cycles
+        self.runs = tuple(
+            UpdateRun(
+                work=work,
+                update_cycles=update_cycles(hardware.update_engine, work.weights),
+                reduction_cycles=sum(
+                    int(reduction_cycles(hardware.reduction_engine, elements, group))
+                    for elements, _, group in work.reductions
+                ),
+                dram_cycles=on_dram,
+            )
+            for work, on_dram in zip(works, dram_cycles, strict=True)
+        )
+        self._waiting = deque(self.runs)
+        self._ready = 0
+        self._stream: Stream | None = None
+        self._woken: simpy.Event | None = None
+        clock.environment.process(self._run())
+
+    @property
+    def busy(self) -> bool:
+        """Whether an update is under way, or could be."""
+        return self._stream is not None or self._ready > 0
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """How far it is."""
+        return () if self._stream is None else (len(self._waiting), *self._stream.state)
+
+    def release(self, after: int) -> None:
+        """Let updates begin whose gradients the work of this index, or an earlier one, has made."""
+        ready = sum(run.work.ready_after <= after for run in self._waiting)
+        if ready > self._ready:
+            self._ready = ready
+            if self._woken is not None:
+                self._woken.succeed()
+                self._woken = None
+
+    def _run(self) -> Process:
+        while True:
+            if not self._ready:
+                self._woken = self._clock.environment.event()
+                yield self._woken
+            run = self._waiting.popleft()
+            self._ready -= 1
+            self._stream = Stream(
+                self._clock,
+                [
+                    (self._channels, run.dram_cycles),
+                    (self._update_engine, run.update_cycles),
+                    (self._sorters, run.reduction_cycles),
+                ],
+                latency_cycles=self._latency_cycles,
+                label=run.work.operator,
+                urgent=False,
+                each=run.chunk_done,
+            )
+            yield from self._stream.run()
+            run.ended_at = int(self._clock.environment.now)
+            self._stream = None
