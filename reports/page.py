@@ -17,11 +17,13 @@ from ..configs.errors import ConfigError
 from ..sim.results import SCHEMA_VERSION, SimulationResult
 from . import figures, operator_list, provenance, tables
 from .answer import answer, comparison, dense_among, fastest, is_dense, labels, workload_name
+from .chrome_trace import timeline_file
 from .ladder import CAUSE_WORDS, ladder
 from .quantities import byte_count, cycles, joules, percent, seconds, times
 from .roofline import undrawn
 from .roofline_figure import roofline_figure
 from .shares import array_share, dynamic_energy_ratio, static_share
+from .timeline_figure import timeline_figure
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PLOTLY_MARK = "/*plotly*/"
@@ -103,6 +105,7 @@ def _panel(position: int, name: str, result: SimulationResult, results: Sequence
         "energy": tables.energy_table(result),
         "mappings": tables.mapping_table(result),
         "candidates": result.candidates,
+        "timeline_file": timeline_file(result, results) if result.profile is not None else "",
         "figures": _figures(result, name, rungs, baseline),
     }
 
@@ -138,6 +141,8 @@ def _figures(
     }
     if rungs:
         drawn["ladder"] = figures.ladder_figure(rungs)
+    if result.profile is not None:
+        drawn["timeline"] = timeline_figure(result, result.profile)
     return drawn
 
 

@@ -1,6 +1,7 @@
 """A run's directory: ``result.json``, ``operators.csv``, ``report.md`` and ``report.html``, and reading it back.
 
-``result.json`` is the run; the other files can be made again from it. Each is written whole or not at all.
+``result.json`` is the run; these files can be made again from it. A run of the event engine adds a
+``timeline*.json.gz`` for each result, which only running it again can make. Each file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from ..configs.errors import ConfigError
 from ..sim.results import SCHEMA_VERSION, SimulationResult
+from .chrome_trace import chrome_trace, timeline_file
 from .markdown import markdown
 from .operators_csv import operators_csv
 from .page import page
@@ -41,6 +43,9 @@ def write_run(results: Sequence[SimulationResult], directory: Path, *, command: 
         _write(directory / RESULT_FILE, _document_text(results).encode())
         _write(directory / "operators.csv", operators_csv(results).encode())
         _write(directory / "report.md", markdown(results, command=command).encode())
+        for result in results:
+            if result.timeline is not None:
+                _write(directory / timeline_file(result, results), chrome_trace(result))
         html = directory / "report.html"
         _write(html, page(results, command=command))
     except (FileExistsError, NotADirectoryError) as error:

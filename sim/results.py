@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas
 
+    from .event.recorder import Recorder
+
 SCHEMA_VERSION = 1
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -147,6 +149,62 @@ class ScopeResult:
     energy_ratio_vs_dense: float
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorSpan:
+    """When an operator ran.
+
+    Attributes:
+        name: the operator.
+        stage: FF, BP, WU or ``vector``.
+        start_cycle: first cycle.
+        end_cycle: the cycle after the last.
+    """
+
+    name: str
+    stage: str
+    start_cycle: int
+    end_cycle: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The step over time, as the event engine played it: equal parts, and what everybody did in each.
+
+    Attributes:
+        parts: how many.
+        dram_channels: that requests are spread over.
+        tensor: share of each part that the tensor engine spent on each cause; they sum to 1.
+        engines: share of each part that each other engine, and DRAM, was busy.
+        moved_bytes: between chip and DRAM in each part.
+        held_bytes: most that each buffer of the tensor engine held in each part.
+        operators: in order.
+    """
+
+    parts: int
+    dram_channels: int
+    tensor: dict[str, tuple[float, ...]]
+    engines: dict[str, tuple[float, ...]]
+    moved_bytes: tuple[int, ...]
+    held_bytes: dict[str, tuple[int, ...]]
+    operators: tuple[OperatorSpan, ...]
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Profile:
+        """The profile that a document was made of."""
+        rows = {name: _rows(document[name]) for name in ("tensor", "engines", "held_bytes")}
+        return cls(
+            parts=document["parts"],
+            dram_channels=document["dram_channels"],
+            moved_bytes=tuple(document["moved_bytes"]),
+            operators=tuple(OperatorSpan(**span) for span in document["operators"]),
+            **rows,
+        )
+
+
+def _rows(document: dict[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(row) for name, row in document.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseStep:
     """The dense step that the ratios are against."""
@@ -202,6 +260,8 @@ class SimulationResult:
         operators: a row an operator.
         assumptions: every parameter with its status.
         dense: the dense step.
+        profile: the step over time; None unless the event engine was asked for it.
+        timeline: every recorded stretch, for a trace; not part of the document.
     """
 
     bisparse_version: str
@@ -237,6 +297,8 @@ class SimulationResult:
     rows: tuple[OperatorResult, ...]
     assumptions: tuple[Assumption, ...]
     dense: DenseStep
+    profile: Profile | None = None
+    timeline: Recorder | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def operators(self) -> pandas.DataFrame:
@@ -249,6 +311,8 @@ class SimulationResult:
         """The result as plain data, ready for JSON."""
         plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         for each in dataclasses.fields(self):
+            if each.name == "timeline":
+                continue
             value = getattr(self, each.name)
             plain["operators" if each.name == "rows" else each.name] = _plain(value)
         return plain
@@ -263,6 +327,8 @@ class SimulationResult:
         fields["unknown_operators"] = tuple(fields["unknown_operators"])
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])
+        if fields.get("profile") is not None:
+            fields["profile"] = Profile.from_document(fields["profile"])
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
-from typing import SupportsIndex, get_args
+from typing import Literal, SupportsIndex, get_args
 
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
@@ -24,9 +24,14 @@ from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import annotate
 from ..training.recipes.declaration import Recipe
 from .analytic import CostCache, time_step
+from .event.profile import profile
+from .event.recorder import Recorder
 from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
 from .step_report import StepReport
 from .step_time import StepTime
+
+EngineName = Literal["analytic", "event"]
+"""What finds the time of a step."""
 
 DENSE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""
@@ -51,6 +56,8 @@ class Options:
         pre_generation: N:M weights made in the update stage; the design's policy when None.
         overlap_update: updates beside the backward pass; the design's policy when None.
         dataflows: only these; all that the design offers when None.
+        engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
+        timeline: whether the event engine keeps what happened when.
     """
 
     batch: int | None = None
@@ -59,6 +66,8 @@ class Options:
     pre_generation: bool | None = None
     overlap_update: bool | None = None
     dataflows: tuple[Dataflow, ...] | None = None
+    engine: EngineName = "analytic"
+    timeline: bool = False
 
     def __post_init__(self) -> None:
         if self.batch is not None:
@@ -67,6 +76,10 @@ class Options:
             raise ConfigError(f"objective: got {self.objective!r}, need one of {', '.join(NAMES)}")
         if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer: got {self.optimizer!r}, need one of {', '.join(OPTIMIZERS)}")
+        if self.engine not in get_args(EngineName):
+            raise ConfigError(f"engine: got {self.engine!r}, need one of {', '.join(get_args(EngineName))}")
+        if self.timeline not in (True, False) or (self.timeline and self.engine != "event"):
+            raise ConfigError(f"timeline: got {self.timeline!r}, need True or False, and engine='event' for True")
         for name in ("pre_generation", "overlap_update"):
             if getattr(self, name) not in (None, True, False):
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
@@ -189,9 +202,16 @@ class Simulator:
     def _dense(self) -> StepReport:
         return self._report(self.schedule(DENSE, Pattern(1, 1)))
 
-    def _report(self, schedule: Schedule) -> StepReport:
-        step: StepTime = time_step(schedule, self._costs)
-        return StepReport(schedule=schedule, step=step, energy=self.energy)
+    def _report(self, schedule: Schedule, recorder: Recorder | None = None) -> StepReport:
+        return StepReport(schedule=schedule, step=self._time(schedule, recorder), energy=self.energy)
+
+    def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
+        if self.options.engine == "analytic":
+            return time_step(schedule, self._costs)
+        # Imported here: who does not play events does not wait for simpy.
+        from .event import engine
+
+        return engine.time_step(schedule, recorder=recorder)
 
     def run(self, recipe: Loaded[Recipe], pattern: Pattern) -> SimulationResult:
         """Simulate one recipe at one ratio.
@@ -203,7 +223,8 @@ class Simulator:
 
     def run_schedule(self, schedule: Schedule, recipe: Loaded[Recipe]) -> SimulationResult:
         """Simulate a schedule of this workload on this design."""
-        sparse, dense = self._report(schedule), self._dense
+        recorder = Recorder() if self.options.timeline else None
+        sparse, dense = self._report(schedule, recorder), self._dense
         hardware = self.hardware.model
         return SimulationResult(
             bisparse_version=self.version,
@@ -216,7 +237,7 @@ class Simulator:
             title={"hardware": hardware.title, "recipe": recipe.model.title},
             batch=self.batch,
             sparsity=str(schedule.pruned.pattern) if recipe.model.prunes else "dense",
-            engine="analytic",
+            engine=self.options.engine,
             objective=schedule.objective,
             optimizer=schedule.optimizer,
             clock_hz=hardware.clock_hz,
@@ -244,6 +265,10 @@ class Simulator:
             rows=sparse.rows_beside(dense),
             assumptions=self._assumptions(recipe.model),
             dense=_dense_step(dense),
+            profile=None
+            if recorder is None
+            else profile(recorder, total_cycles=sparse.total_cycles, dram_channels=hardware.dram.channels),
+            timeline=recorder,
         )
 
     def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:

@@ -29,7 +29,14 @@ Batch = Annotated[
         help="Samples. [the workload's own]",
     ),
 ]
-Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="Only 'analytic' in this version.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="analytic: closed forms, milliseconds; event: the step played, with a timeline in --out.",
+    ),
+]
 ObjectiveOption = Annotated[
     str | None,
     typer.Option(

@@ -66,7 +66,6 @@ def simulate(
 
     Example: bisparse simulate resnet18-tinyimagenet --recipe bdwp --sparsity 2:8 --out runs/resnet18
     """
-    _check_engine(engine)
     if show_schedule and as_json:
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
     from ..dataflow import schedule_file
@@ -103,7 +102,6 @@ def compare(
 
     Example: bisparse compare resnet18-tinyimagenet --recipes dense,sr-ste,sdgp,sdwp,bdwp --sparsity 2:8
     """
-    _check_engine(engine)
     from ..configs.pattern import Pattern
     from ..training.recipes.declaration import load_recipe
 
@@ -130,6 +128,9 @@ class _Request:
     hardware: str | None
     sparsity: str | None
     batch: int | None
+    engine: str
+    out: Path | None
+    open_report: bool
     objective: str | None
     optimizer: str | None
     pre_generation: bool | None
@@ -171,14 +172,11 @@ class _Request:
                 optimizer=self._chosen("optimizer", self.optimizer, "sgd-momentum"),
                 pre_generation=self._chosen("pre_generation", self.pre_generation, None),
                 overlap_update=self._chosen("overlap_update", self.overlap_update, None),
+                engine=self.engine,
+                timeline=self.engine == "event" and (self.out is not None or self.open_report),
             ),
             version=__version__,
         )
-
-
-def _check_engine(engine: str) -> None:
-    if engine != "analytic":
-        raise ConfigError(f"--engine: got {engine!r}, need analytic: the only engine of this version")
 
 
 def _simulated(request: _Request, recipe: str | None) -> tuple[Schedule, SimulationResult]:

@@ -113,14 +113,17 @@ class TileDma:
             if isinstance(command, LoadCommand):
                 yield from self._load(command)
             else:
-                yield self._channels.serve(command.store.dram_cycles, label=f"{command.label} store")
+                store = command.store
+                yield self._channels.serve(
+                    store.dram_cycles, label=f"{command.label} store", moved_bytes=store.moved_bytes
+                )
                 command.stored.succeed(self._clock.environment.now)
             self._queue.popleft()
 
     def _load(self, command: LoadCommand) -> Process:
         for load in command.loads:
             label = f"{command.label} {load.what}"
-            fetched = self._channels.serve(load.dram_cycles, label=label)
+            fetched = self._channels.serve(load.dram_cycles, label=label, moved_bytes=load.moved_bytes)
             if load.sort_cycles:
                 sorted_ = self._sorters.serve(load.sort_cycles, label=label)
                 yield fetched

@@ -19,7 +19,7 @@ from ...accel.engines import vector_cycles
 from ...accel.specification import BYTES_OF
 from ...dataflow.actions import merge
 from ...dataflow.product_cost import ProductCost
-from ...dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork
+from ...dataflow.schedule import ChainedVectorWork, Fused, PlannedProduct, Schedule, TensorWork
 from ...dataflow.way_out import WayOut
 from ..step_time import StepTime, TensorTime, UpdateTime, VectorTime
 from .clock import Process
@@ -93,7 +93,7 @@ class _Step:
         if not costs:
             # Every result element is zero: only its fill takes time.
             on_dram = self.machine.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
-            cycles = yield from self._stream(work.operator, on_dram, on_lanes, latency_cycles=0)
+            cycles = yield from self._stream(work.operator, work.fused, on_dram, on_lanes, latency_cycles=0)
             causes = {"dependence" if on_lanes >= on_dram else "output": cycles}
         self.works.append(
             TensorTime(
@@ -129,18 +129,33 @@ class _Step:
         on_lanes = vector_cycles(machine.hardware.vector_engine, work.lane_operations)
         on_dram = machine.memory.stream_cycles(work.read_bytes, work.write_bytes)
         latency = machine.memory.latency_cycles if on_dram else 0
-        cycles = yield from self._stream(work.head.operator, on_dram, on_lanes, latency_cycles=latency)
-        self.works.append(
-            VectorTime(work=work, cycles=cycles, vector_cycles=on_lanes, dram_cycles=on_dram, awaited=awaited)
-        )
+        cycles = yield from self._stream(work.head.operator, work, on_dram, on_lanes, latency_cycles=latency)
+        time = VectorTime(work=work, cycles=cycles, vector_cycles=on_lanes, dram_cycles=on_dram, awaited=awaited)
+        self.works.append(time)
+        if machine.recorder is not None:
+            now = machine.clock.now
+            machine.recorder.wait(work.head.operator, time.cause, now - cycles, now)
 
     def _stream(
-        self, label: str, dram_cycles: int, lane_cycles: int, *, latency_cycles: int
+        self,
+        label: str,
+        moves: Fused | ChainedVectorWork,
+        dram_cycles: int,
+        lane_cycles: int,
+        *,
+        latency_cycles: int,
     ) -> Generator[simpy.Event, Any, int]:
         """Stream through DRAM and the vector lanes, served before patient work."""
         machine, started = self.machine, self.machine.clock.now
         stages: list[Stage] = [(machine.channels, dram_cycles), (machine.lanes, lane_cycles)]
-        stream = Stream(machine.clock, stages, latency_cycles=latency_cycles, label=label, urgent=True)
+        stream = Stream(
+            machine.clock,
+            stages,
+            latency_cycles=latency_cycles,
+            label=label,
+            moved_bytes=moves.read_bytes + moves.write_bytes,
+            urgent=True,
+        )
         yield from stream.run()
         return machine.clock.now - started
 
@@ -151,6 +166,10 @@ class _Step:
         times, since = [], self.ended_at
         for run in self.machine.updater.runs:
             update, reduction = run.exposed(since)
+            if self.machine.recorder is not None:
+                now = since + self.machine.clock.skipped_cycles
+                self.machine.recorder.wait(run.work.operator, "update", now, now + update)
+                self.machine.recorder.wait(run.work.operator, "reduction", now + update, now + update + reduction)
             since = max(since, run.ended_at)
             times.append(
                 UpdateTime(

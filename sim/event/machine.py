@@ -39,7 +39,7 @@ class Machine:
 
     def __init__(self, schedule: Schedule, play: Play, recorder: Recorder | None = None) -> None:
         hardware = schedule.hardware
-        watch = recorder.span if recorder is not None else None
+        watch = recorder.serve if recorder is not None else None
         self.hardware = hardware
         self.fast_forward = play.fast_forward
         self.recorder = recorder

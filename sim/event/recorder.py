@@ -1,11 +1,13 @@
 """What happened when: the timeline of a played step, for pictures and traces.
 
 Stretches of service of every engine and channel, tiles and waits of the tensor engine, operators, what the buffers
-hold. Repetitions that fast-forward counted appear as one stretch that says how often what came before it repeats.
+hold. Repetitions that fast-forward counted appear as one stretch that says how often what came before it repeats, and
+what it holds of everybody's cycles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TENSOR = "tensor engine"
@@ -23,6 +25,9 @@ class Span:
         end_cycle: the cycle after the last.
         kind: ``work``, ``wait`` or ``repeat``.
         detail: cause of a wait, stage of an operator, how often something repeats.
+        moved_bytes: over the memory's pins meanwhile.
+        shares: of a tile, its cycles by cause; of repetitions, those of the tensor engine by cause and those of every
+            other track.
     """
 
     track: str
@@ -31,6 +36,8 @@ class Span:
     end_cycle: int
     kind: str = "work"
     detail: str = ""
+    moved_bytes: int = 0
+    shares: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +69,24 @@ class Recorder:
     spans: list[Span] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
 
-    def span(self, track: str, label: str, start: int, end: int) -> None:
-        """An engine was busy."""
-        self.spans.append(Span(track, label, start, end))
+    def serve(self, track: str, label: str, start: int, end: int, moved_bytes: int) -> None:
+        """An engine or a channel was busy."""
+        self.spans.append(Span(track, label, start, end, moved_bytes=moved_bytes))
+
+    def tile(self, label: str, start: int, end: int, causes: Mapping[str, int]) -> None:
+        """The array worked on a tile."""
+        self.spans.append(Span(TENSOR, label, start, end, shares=causes))
 
     def wait(self, label: str, cause: str, start: int, end: int) -> None:
         """The tensor engine waited."""
         self.spans.append(Span(TENSOR, label, start, end, "wait", cause))
 
-    def repeat(self, label: str, times: int, tiles: int, start: int, end: int) -> None:
+    def repeat(
+        self, label: str, start: int, end: int, *, times: int, tiles: int, shares: Mapping[str, int], moved_bytes: int
+    ) -> None:
         """What came just before happened so many times more."""
-        self.spans.append(Span(TENSOR, label, start, end, "repeat", f"{times} times more, {tiles} tiles"))
+        detail = f"{times:,} times more, {tiles:,} tiles"
+        self.spans.append(Span(TENSOR, label, start, end, "repeat", detail, moved_bytes, shares))
 
     def operator(self, label: str, stage: str, start: int, end: int) -> None:
         """A work of the schedule, from start to end."""

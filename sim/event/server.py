@@ -15,8 +15,8 @@ import simpy
 
 from .clock import Clock
 
-Watch = Callable[[str, str, int, int], None]
-"""Told the server's name, the job's label, and the cycles from which and until which it was served."""
+Watch = Callable[[str, str, int, int, int], None]
+"""Told the server's name, the job's label, the cycles from and until which it was served, and the bytes moved."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class _Job:
     left_cycles: int
     urgent: bool
     label: str
+    moved_bytes: int
     done: simpy.Event
 
 
@@ -46,9 +47,17 @@ class Server:
         self._since = 0
         self._turn = 0
 
-    def serve(self, cycles: int, *, label: str = "", urgent: bool = True) -> simpy.Event:
-        """Queue a job; the event comes when it is done, with the simpy time of its end as value."""
-        job = _Job(left_cycles=cycles, urgent=urgent, label=label, done=self._clock.environment.event())
+    def serve(self, cycles: int, *, label: str = "", urgent: bool = True, moved_bytes: int = 0) -> simpy.Event:
+        """Queue a job; the event comes when it is done, with the simpy time of its end as value.
+
+        Args:
+            cycles: of service.
+            label: for the timeline.
+            urgent: whether it is served before patient work.
+            moved_bytes: for the timeline.
+        """
+        done = self._clock.environment.event()
+        job = _Job(left_cycles=cycles, urgent=urgent, label=label, moved_bytes=moved_bytes, done=done)
         (self._urgent if urgent else self._patient).append(job)
         if self._running is None:
             self._start()
@@ -118,10 +127,12 @@ class Server:
 
     def _pause(self, job: _Job) -> None:
         served = int(self._clock.environment.now) - self._since
+        if self._watch is not None and served:
+            moved = job.moved_bytes * served // job.left_cycles
+            job.moved_bytes -= moved
+            self._watch(self.name, job.label, self._clock.now - served, self._clock.now, moved)
         job.left_cycles -= served
         self._turn += 1
-        if self._watch is not None and served:
-            self._watch(self.name, job.label, self._clock.now - served, self._clock.now)
         self._running = None
 
     def _suspend(self) -> None:
@@ -159,9 +170,17 @@ class Channels:
         names = [f"channel {number}" for number in range(count)] if apart else ["channels"]
         self.servers = tuple(Server(clock, name, watch) for name in names)
 
-    def serve(self, cycles: int, *, label: str = "", urgent: bool = True) -> simpy.Event:
-        """Queue a request at every channel; the event comes when the last one is done, with that time as value."""
-        parts = [server.serve(cycles, label=label, urgent=urgent) for server in self.servers]
+    def serve(self, cycles: int, *, label: str = "", urgent: bool = True, moved_bytes: int = 0) -> simpy.Event:
+        """Queue a request at every channel; the event comes when the last one is done, with that time as value.
+
+        Args:
+            cycles: of service, of each channel.
+            label: for the timeline.
+            urgent: whether it is served before patient work.
+            moved_bytes: of all channels, for the timeline.
+        """
+        share = moved_bytes // len(self.servers)
+        parts = [server.serve(cycles, label=label, urgent=urgent, moved_bytes=share) for server in self.servers]
         if len(parts) == 1:
             return parts[0]
         whole = self._clock.environment.event()

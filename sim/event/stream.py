@@ -32,9 +32,10 @@ class Stream:
 
     Args:
         clock: of the machine.
-        stages: that work on it side by side.
+        stages: that work on it side by side, DRAM first.
         latency_cycles: before its first element is there.
         label: for the timeline.
+        moved_bytes: over the memory's pins, for the timeline.
         urgent: whether it is served before patient work.
         each: told when each chunk is done.
     """
@@ -46,6 +47,7 @@ class Stream:
         *,
         latency_cycles: int,
         label: str,
+        moved_bytes: int,
         urgent: bool,
         each: Callable[[Ends], None] | None = None,
     ) -> None:
@@ -53,6 +55,7 @@ class Stream:
         self._stages = stages
         self._latency_cycles = latency_cycles
         self._label = label
+        self._moved_bytes = moved_bytes
         self._urgent = urgent
         self._each = each
         self._issued = 0
@@ -76,7 +79,12 @@ class Stream:
             self._issued += 1
             under_way.append(
                 [
-                    server.serve(_share(cycles, number, chunks), label=self._label, urgent=self._urgent)
+                    server.serve(
+                        _share(cycles, number, chunks),
+                        label=self._label,
+                        urgent=self._urgent,
+                        moved_bytes=_share(self._moved_bytes, number, chunks) if server is self._stages[0][0] else 0,
+                    )
                     for server, cycles in self._stages
                 ]
             )

@@ -18,9 +18,9 @@ import simpy
 from ...dataflow.gemm import Operand
 from .clock import Process
 from .dma import LoadCommand, StoreCommand
-from .fast_forward import FastForward, Snapshot
+from .fast_forward import FastForward, Jump, Snapshot
 from .machine import Machine
-from .recorder import TENSOR
+from .recorder import Recorder
 from .tile_program import Load, Tile, TileProgram
 
 
@@ -96,7 +96,7 @@ class Sequencer:
             yield self._clock.wait(tile.cycles)
             if self._machine.recorder is not None:
                 now = self._clock.now
-                self._machine.recorder.span(TENSOR, f"{self._name} tile {index}", now - tile.cycles, now)
+                self._machine.recorder.tile(f"{self._name} tile {index}", now - tile.cycles, now, tile.on_array.causes)
             yield from self._wait_for(self._coming[0] if self._coming else None, self._due(index + 1 - self._held))
             index += 1
         self._send(tiles - 1)
@@ -177,17 +177,40 @@ class Sequencer:
         jump = self._loops.jump(index, snapshot)
         if jump is None:
             return 0
+        more = iter(jump.counts)
+        skipped = ProductRun(
+            cycles=jump.cycles,
+            waits=Counter({cause: next(more) for cause in run.waits}),
+            tiles=Counter({tile: next(more) for tile in run.tiles}),
+        )
+        run.waits.update(skipped.waits)
+        run.tiles.update(skipped.tiles)
         if machine.recorder is not None:
-            end = snapshot.now + jump.cycles
-            machine.recorder.repeat(self._name, jump.repetitions, jump.tiles, snapshot.now, end)
+            self._record_skipped(machine.recorder, jump, skipped)
         machine.skip(jump)
         self._leaving = deque((number + jump.tiles, command) for number, command in self._leaving)
-        counted: list[Counter[Any]] = [run.waits, run.tiles]
-        more = iter(jump.counts)
-        for counter in counted:
-            for each in counter:
-                counter[each] += next(more)
         return jump.tiles
+
+    def _record_skipped(self, recorder: Recorder, jump: Jump, skipped: ProductRun) -> None:
+        machine = self._machine
+        busy = Counter(dict(zip((server.name for server in machine.servers), jump.served, strict=True)))
+        moved = 0
+        for tile, times in skipped.tiles.items():
+            for server in machine.channels.servers:
+                busy[server.name] += times * tile.dram_cycles
+            busy[machine.sorters.name] += times * tile.sort_cycles
+            busy[machine.lanes.name] += times * (tile.store.lane_cycles if tile.store else 0)
+            moved += times * sum(block.moved_bytes for block in (*tile.loads, tile.store) if block is not None)
+        now = self._clock.now
+        recorder.repeat(
+            self._name,
+            now,
+            now + jump.cycles,
+            times=jump.repetitions,
+            tiles=jump.tiles,
+            shares=skipped.causes | busy,
+            moved_bytes=moved,
+        )
 
     def _state(self, index: int) -> Hashable:
         """What is under way of this product, relative to now and to the tile that begins."""

@@ -17,7 +17,7 @@ from ...accel.specification import Hardware
 from ...dataflow.gemm import SUM_BYTES, Gemm, Operand
 from ...dataflow.mapping import Mapping
 from ...dataflow.way_out import NOTHING, WayOut
-from ..tile_walk import TileWalk
+from ..tile_walk import Block, TileWalk
 from .tile_compute import ArrayPass
 
 
@@ -28,11 +28,13 @@ class Load:
     Attributes:
         what: operand ``a`` or ``b``, or ``sums``: partial sums read back.
         dram_cycles: that every channel is busy with it.
+        moved_bytes: over the memory's pins.
         sort_cycles: of the reduction engine, for an operand that passes it.
     """
 
     what: Literal["a", "b", "sums"]
     dram_cycles: int
+    moved_bytes: int
     sort_cycles: int = 0
 
     @property
@@ -48,10 +50,12 @@ class Store:
     Attributes:
         dram_cycles: that every channel is busy with it, riders' bytes included.
         lane_cycles: of the vector lanes on it.
+        moved_bytes: over the memory's pins, riders' included.
     """
 
     dram_cycles: int
     lane_cycles: int
+    moved_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -184,11 +188,16 @@ class TileProgram:
         blocks = {"a": (loads_a, a), "b": (loads_b, b), "sums": (reads_sums, sums)}
         moved = {what: block for what, (moves, block) in blocks.items() if moves}
         loads = tuple(
-            Load(what=what, dram_cycles=block.dram_cycles, sort_cycles=block.sort_cycles)  # type: ignore[arg-type]
+            Load(
+                what=what,  # type: ignore[arg-type]
+                dram_cycles=block.dram_cycles,
+                moved_bytes=block.moved_bytes,
+                sort_cycles=block.sort_cycles,
+            )
             for what, block in moved.items()
             if block.dram_cycles or block.sort_cycles
         )
-        store = self._store(here, result.dram_cycles, finished=finished) if leaves else None
+        store = self._store(here, result, finished=finished) if leaves else None
         on_array = ArrayPass.of(walk, self.mapping.array, m_index=here.m, n_index=here.n, k_index=here.k)
         return Tile(
             cycles=on_array.cycles,
@@ -208,12 +217,13 @@ class TileProgram:
             },
         )
 
-    def _store(self, here: _Place, natural_cycles: int, *, finished: bool) -> Store:
+    def _store(self, here: _Place, block: Block, *, finished: bool) -> Store:
         """Riders take their share of a finished block's way out."""
         if not finished:
-            return Store(dram_cycles=natural_cycles, lane_cycles=0)
+            return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
         elements = self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n]
         return Store(
-            dram_cycles=self.way_out.store_cycles(natural_cycles),
+            dram_cycles=self.way_out.store_cycles(block.dram_cycles),
             lane_cycles=self.way_out.lane_cycles(self.hardware.vector_engine, elements),
+            moved_bytes=self.way_out.store_cycles(block.moved_bytes),
         )

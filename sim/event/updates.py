@@ -143,6 +143,7 @@ class Updater:
                 ],
                 latency_cycles=self._latency_cycles,
                 label=run.work.operator,
+                moved_bytes=run.work.read_bytes + run.work.write_bytes,
                 urgent=False,
                 each=run.chunk_done,
             )

@@ -99,10 +99,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["simulate", SMALL, "--recipe", "bdpw"], "recipes: got 'bdpw', need one of bdwp"),
         (["simulate", SMALL, "--optimizer", "lion"], "optimizer: got 'lion', need one of sgd, sgd-momentum, adam"),
         (["simulate", SMALL, "--objective", "area"], "objective: got 'area', need one of time, energy, energy-delay"),
-        (
-            ["simulate", SMALL, "--engine", "event"],
-            "--engine: got 'event', need analytic: the only engine of this version",
-        ),
+        (["simulate", SMALL, "--engine", "events"], "engine: got 'events', need one of analytic, event"),
         (["simulate", SMALL, "--schedule", "none.json"], "none.json: got no such file"),
         (["simulate", SMALL, "--json", "--show-schedule"], "--show-schedule: got it with --json, need one of them"),
         (

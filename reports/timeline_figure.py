@@ -1,0 +1,162 @@
+"""The step over time as a plotly figure: operators, what the tensor engine does, other engines, what buffers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from ..sim.results import OperatorSpan, Profile, SimulationResult
+from .figures import Figure, plain
+from .ladder import CAUSE_WORDS
+from .quantities import axis_scale, cycles, percent, scaled
+
+CAUSE_COLOURS = {
+    "busy": "@sparse",
+    "bubble": "@pale",
+    "fill_drain": "@bound",
+    "dependence": "@dense",
+    "reduction": "@published",
+    "update": "@given",
+    "west": "@loss",
+    "north": "@assumed",
+    "output": "@gain",
+    "idle": "@line",
+}
+STAGE_COLOURS = {"FF": "@sparse", "BP": "@loss", "WU": "@gain", "vector": "@dense"}
+STAGE_NAMES = {"FF": "forward", "BP": "input gradients", "WU": "weight gradients", "vector": "vector work"}
+_ENGINE_COLOURS = {
+    "DRAM": "@loss",
+    "vector engine": "@dense",
+    "update engine": "@given",
+    "reduction engine": "@published",
+}
+_SIDE_COLOURS = {"west": "@loss", "north": "@assumed", "output": "@gain"}
+
+_BANDS = {"yaxis": (0.9, 1.0), "yaxis2": (0.5, 0.86), "yaxis3": (0.24, 0.44), "yaxis4": (0.0, 0.16)}
+"""Where each of the four stands: operators, tensor engine, other engines, buffers."""
+
+
+def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
+    """One step, left to right, in four bands that share the axis of time."""
+    milliseconds = 1e3 / result.clock_hz
+    length = result.total_cycles * milliseconds
+    times = [(part + 0.5) * length / profile.parts for part in range(profile.parts)]
+    largest = max((max(row) for row in profile.held_bytes.values()), default=0)
+    divisor, prefix = axis_scale([largest])
+    traces = [
+        *_operators(profile.operators, milliseconds),
+        *_tensor(profile, times),
+        *_engines(profile, times),
+        *_held(profile, times, divisor),
+    ]
+    titles = {"yaxis2": "tensor engine", "yaxis3": "busy", "yaxis4": f"buffers, {prefix}B"}
+    axes = {
+        name: {
+            "domain": list(domain),
+            "fixedrange": True,
+            "automargin": True,
+            "gridcolor": "@line",
+            "zerolinecolor": "@line",
+            "title": {"text": titles.get(name, ""), "font": {"size": 12}},
+        }
+        for name, domain in _BANDS.items()
+    }
+    axes["yaxis"] |= {"showgrid": False, "showticklabels": False, "ticks": ""}
+    shares = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
+    axes["yaxis2"] |= shares
+    axes["yaxis3"] |= shares
+    axes["yaxis4"] |= {"rangemode": "tozero", "nticks": 3}
+    return {
+        "data": traces,
+        "layout": {
+            **axes,
+            "height": 620,
+            "margin": {"l": 10, "r": 10, "t": 70, "b": 10},
+            "barmode": "overlay",
+            "bargap": 0,
+            "hovermode": "closest",
+            "showlegend": True,
+            "xaxis": {
+                "title": {"text": "time in the step, ms"},
+                "range": [0, length],
+                "automargin": True,
+                "anchor": "y4",
+            },
+        },
+    }
+
+
+def _operators(spans: Sequence[OperatorSpan], milliseconds: float) -> Iterator[Figure]:
+    """A bar for each stretch of one stage: neighbours too short to tell apart share one."""
+    runs = [list(run) for _, run in groupby(spans, key=lambda span: span.stage)]
+    for stage, colour in STAGE_COLOURS.items():
+        own = [run for run in runs if run[0].stage == stage]
+        if not own:
+            continue
+        yield {
+            "type": "bar",
+            "orientation": "h",
+            "name": STAGE_NAMES[stage],
+            "legendgroup": "stages",
+            "y": [""] * len(own),
+            "base": [run[0].start_cycle * milliseconds for run in own],
+            "x": [(run[-1].end_cycle - run[0].start_cycle) * milliseconds for run in own],
+            "marker": {"color": colour, "line": {"width": 0}},
+            "text": [_names(run) for run in own],
+            "textposition": "none",
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+
+
+def _names(run: Sequence[OperatorSpan]) -> str:
+    taken = cycles(run[-1].end_cycle - run[0].start_cycle)
+    first, last = plain(run[0].name), plain(run[-1].name)
+    name = first if len(run) == 1 else f"{first} to {last}, {len(run)} operators"
+    return f"{name}: {taken}"
+
+
+def _tensor(profile: Profile, times: list[float]) -> Iterator[Figure]:
+    for cause, shares in profile.tensor.items():
+        yield {
+            "type": "scatter",
+            "mode": "lines",
+            "stackgroup": "tensor",
+            "name": CAUSE_WORDS[cause],
+            "x": times,
+            "y": list(shares),
+            "yaxis": "y2",
+            "line": {"width": 0, "shape": "hvh", "color": CAUSE_COLOURS[cause]},
+            "fillcolor": CAUSE_COLOURS[cause],
+            "customdata": [percent(share) for share in shares],
+            "hovertemplate": f"%{{x:.3f}} ms, {CAUSE_WORDS[cause]}: %{{customdata}}<extra></extra>",
+        }
+
+
+def _engines(profile: Profile, times: list[float]) -> Iterator[Figure]:
+    for name, shares in profile.engines.items():
+        yield {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": times,
+            "y": list(shares),
+            "yaxis": "y3",
+            "line": {"width": 1.5, "shape": "hvh", "color": _ENGINE_COLOURS.get(name, "@ink")},
+            "customdata": [percent(share) for share in shares],
+            "hovertemplate": f"%{{x:.3f}} ms, {name}: %{{customdata}}<extra></extra>",
+        }
+
+
+def _held(profile: Profile, times: list[float], divisor: float) -> Iterator[Figure]:
+    for side, held in profile.held_bytes.items():
+        yield {
+            "type": "scatter",
+            "mode": "lines",
+            "name": f"{side} buffer",
+            "x": times,
+            "y": [each / divisor for each in held],
+            "yaxis": "y4",
+            "line": {"width": 1.5, "shape": "hvh", "color": _SIDE_COLOURS[side]},
+            "customdata": [scaled(each, "B") for each in held],
+            "hovertemplate": f"%{{x:.3f}} ms, {side} buffer holds %{{customdata}}<extra></extra>",
+        }
