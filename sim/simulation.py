@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import index
 from typing import SupportsIndex, get_args
@@ -50,6 +50,8 @@ class Options:
         pre_generation: N:M weights made in the update stage; the design's policy when None.
         overlap_update: updates beside the backward pass; the design's policy when None.
         dataflows: only these; all that the design offers when None.
+        interleave: a processing element turns between accumulations, as many as its registers hold; one at a time
+            when False.
     """
 
     batch: int | None = None
@@ -58,6 +60,7 @@ class Options:
     pre_generation: bool | None = None
     overlap_update: bool | None = None
     dataflows: tuple[Dataflow, ...] | None = None
+    interleave: bool = True
 
     def __post_init__(self) -> None:
         if self.batch is not None:
@@ -69,6 +72,8 @@ class Options:
         for name in ("pre_generation", "overlap_update"):
             if getattr(self, name) not in (None, True, False):
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
+        if self.interleave not in (True, False):
+            raise ConfigError(f"interleave: got {self.interleave!r}, need True or False")
         offered, chosen = get_args(Dataflow), self.dataflows
         if chosen is not None and not (
             isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
@@ -132,7 +137,12 @@ class Simulator:
     @cached_property
     def _mapper(self) -> Mapper:
         objective = Objective(name=self.options.objective, energy=self.energy)
-        return Mapper(hardware=self.hardware.model, objective=objective, dataflows=self.options.dataflows)
+        return Mapper(
+            hardware=self.hardware.model,
+            objective=objective,
+            dataflows=self.options.dataflows,
+            interleave=self.options.interleave,
+        )
 
     @cached_property
     def _costs(self) -> CostCache:
@@ -164,7 +174,7 @@ class Simulator:
         pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
         mapper = self._mapper
         if decisions:
-            mapper = Mapper(hardware=mapper.hardware, objective=mapper.objective, decisions=decisions)
+            mapper = replace(mapper, decisions=decisions)
         try:
             return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
         except MappingError as error:

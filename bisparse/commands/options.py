@@ -49,6 +49,13 @@ PreGeneration = Annotated[
         help="Make N:M weights in the update, or on the way into FF and BP. [the design's policy]",
     ),
 ]
+Interleave = Annotated[
+    bool | None,
+    typer.Option(
+        "--interleave/--no-interleave",
+        help="Let a processing element turn between accumulations, or work on one at a time. [interleave]",
+    ),
+]
 OverlapUpdate = Annotated[
     bool | None,
     typer.Option(
