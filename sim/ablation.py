@@ -1,9 +1,10 @@
 """An ablation: one training step under every useful setting of four optimisations, as plain data.
 
-Three of them the SAT paper names in its abstract (arXiv 2309.13015): interleave mapping, pre-generation of N:M weights, and
-offline scheduling, here the choice of a dataflow for each product. The fourth, update and reduction beside the backward
-pass, is assumed of the design. The abstract gives no figure for any of them; these are predictions. What a row means
-stands in its ``group``: all off, one on alone, all on but one, all on. Not modelled: the silicon that a switch costs.
+Three of them the SAT paper names in its abstract (arXiv 2309.13015): interleave mapping, pre-generation of N:M weights,
+and offline scheduling, here the choice of a dataflow for each product. The fourth, update and reduction beside the
+backward pass, is assumed of the design. The abstract gives no figure for any of them; these are predictions. What a row
+means stands in its ``group``: all off, one on alone, all on but one, all on. Not modelled: the silicon that a switch
+costs.
 """
 
 from __future__ import annotations
