@@ -53,7 +53,7 @@ def ablate(
     rows, results, first_error = [], [], None
     for done, row in enumerate(planned):
         if progress is not None:
-            progress(f"simulating {row.group} {row.switch}".rstrip(), done, len(planned))
+            progress(f"ablating {simulator.workload.graph.name}", done, len(planned))
         if not row.reason:
             try:
                 results.append(simulator.with_options(_options(simulator.options, row.setting)).run(recipe, pattern))
