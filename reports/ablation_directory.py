@@ -13,7 +13,7 @@ from ..configs.errors import ConfigError
 from ..sim.ablation import SCHEMA_VERSION, Ablation, AblationRow, StepFigures
 from ..sim.results import CYCLE_CAUSES
 from .ablation_page import ablation_page
-from .ablation_tables import causes_table, gains_table, settings_table
+from .ablation_tables import causes_table, gains_table, left_out_table, settings_table
 from .ablation_words import ablation_answer, row_name
 from .answer import label, workload_name
 from .directory_files import check_version, document_lines, read_document, write_files
@@ -107,6 +107,9 @@ def _lines(ablation: Ablation, command: str) -> Iterator[str]:
     yield from ("## What each switch buys", "", *table_lines(gains_table(ablation)))
     yield from ("## Every setting", "", f"Speedup is over {row_name(ablation.base)}.", "")
     yield from table_lines(settings_table(ablation))
+    left_out = left_out_table(ablation)
+    if left_out.rows:
+        yield from table_lines(left_out)
     yield from ("## Cycles by cause", "", *table_lines(causes_table(ablation)))
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
     yield from table_lines(inputs_table([ablation]))

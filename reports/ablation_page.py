@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..sim.ablation import SCHEMA_VERSION, Ablation
 from . import provenance, tables
 from .ablation_figures import gains_figure, time_figure
-from .ablation_tables import causes_table, gains_table, settings_table
+from .ablation_tables import causes_table, gains_table, left_out_table, settings_table
 from .ablation_words import ablation_answer, row_name
 from .answer import label, workload_name
 from .html import render, script_json
@@ -26,6 +26,7 @@ def ablation_page(ablation: Ablation, *, command: str) -> bytes:
         base=row_name(ablation.base),
         gains_table=gains_table(ablation),
         settings_table=settings_table(ablation),
+        left_out_table=left_out_table(ablation),
         causes_table=causes_table(ablation),
         assumptions=provenance.by_group([ablation]),
         statuses=provenance.statuses([ablation]),

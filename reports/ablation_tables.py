@@ -13,7 +13,7 @@ _NONE = Cell("–")
 
 
 def settings_table(ablation: Ablation) -> Table:
-    """A row a setting: time, what it is over, energy and traffic."""
+    """A row a setting that was simulated: time, what it is over, energy and traffic."""
     headings = (
         "setting",
         "step time",
@@ -27,18 +27,14 @@ def settings_table(ablation: Ablation) -> Table:
         "exposed reduction",
         "array use while it runs",
     )
-    rows = tuple((Cell(row_name(row)), *_cells(row, ablation)) for row in ablation.rows)
-    if not any(row.reason for row in ablation.rows):
-        return Table(headings=headings, rows=rows)
-    told = tuple((*cells, Cell(row.reason)) for cells, row in zip(rows, ablation.rows, strict=True))
-    return Table(headings=(*headings, "why not"), rows=told, words=frozenset({0, len(headings)}))
+    base = ablation.base.figures
+    rows = tuple(_setting(row, row.figures, base) for row in ablation.rows if row.figures is not None)
+    return Table(headings=headings, rows=rows)
 
 
-def _cells(row: AblationRow, ablation: Ablation) -> tuple[Cell, ...]:
-    own, base = row.figures, ablation.base.figures
-    if own is None:
-        return (_NONE,) * 10
+def _setting(row: AblationRow, own: StepFigures, base: StepFigures | None) -> tuple[Cell, ...]:
     return (
+        Cell(row_name(row)),
         figure(own.step_seconds, seconds),
         _ratio(row.speedup),
         _NONE if row.gain is None else Cell(fine(row.gain), f"{row.gain:.6g}"),
@@ -52,6 +48,12 @@ def _cells(row: AblationRow, ablation: Ablation) -> tuple[Cell, ...]:
     )
 
 
+def left_out_table(ablation: Ablation) -> Table:
+    """The settings that were not simulated, and why."""
+    rows = tuple((Cell(row_name(row)), Cell(row.reason)) for row in ablation.rows if row.figures is None)
+    return Table(headings=("not simulated", "why not"), rows=rows, words=frozenset({0, 1}))
+
+
 def _products(base: StepFigures | None, own: StepFigures) -> float | None:
     return base.gemm_cycles / own.gemm_cycles if base and own.gemm_cycles else None
 
@@ -62,13 +64,10 @@ def _ratio(value: float | None) -> Cell:
 
 def gains_table(ablation: Ablation) -> Table:
     """What each switch buys when the others are off, and when they are on."""
-    rows = tuple(
-        (Cell(gain.name), Cell(fine(gain.alone)), Cell(fine(gain.last)), Cell(gain.reason)) for gain in gains(ablation)
+    return Table(
+        headings=("switch", "gain, the others off", "gain, the others on"),
+        rows=tuple((Cell(gain.name), Cell(fine(gain.alone)), Cell(fine(gain.last))) for gain in gains(ablation)),
     )
-    headings = ("switch", "gain, the others off", "gain, the others on", "why not")
-    if any(gain.reason for gain in gains(ablation)):
-        return Table(headings=headings, rows=rows, words=frozenset({0, 3}))
-    return Table(headings=headings[:3], rows=tuple(row[:3] for row in rows))
 
 
 def causes_table(ablation: Ablation) -> Table:

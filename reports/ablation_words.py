@@ -135,7 +135,7 @@ def ablation_answer(ablation: Ablation) -> str:
     speedup = times(on.speedup or 1.0)
     energy = energy_words(ratio)
     first = (
-        f"{what}: with all four optimisations a step runs {speedup} as fast as with none ({_only(base)}), at {energy}."
+        f"{what}: with every optimisation on a step runs {speedup} as fast as with none ({_only(base)}), at {energy}."
     )
     own = [gain for gain in gains(ablation) if gain.against in ("", ablation.base_dataflow)]
     there = sorted((gain for gain in own if not gain.reason), key=lambda gain: -gain.most)
