@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import capture, compare, simulate
+    from .api import ablate, capture, compare, simulate
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError
     from .configs.pattern import Pattern
+    from .sim.ablation import Ablation
     from .sim.results import SimulationResult
     from .training.input_shape import InputShape
 
@@ -23,17 +24,20 @@ __version__ = "0.1.0"
 _HOME = {
     "simulate": ".api",
     "compare": ".api",
+    "ablate": ".api",
     "capture": ".api",
     "BisparseError": ".configs.errors",
     "CaptureError": ".configs.errors",
     "ConfigError": ".configs.errors",
     "MappingError": ".configs.errors",
     "Pattern": ".configs.pattern",
+    "Ablation": ".sim.ablation",
     "SimulationResult": ".sim.results",
     "InputShape": ".training.input_shape",
 }
 
 __all__ = [
+    "Ablation",
     "BisparseError",
     "CaptureError",
     "ConfigError",
@@ -42,6 +46,7 @@ __all__ = [
     "Pattern",
     "SimulationResult",
     "__version__",
+    "ablate",
     "capture",
     "compare",
     "simulate",

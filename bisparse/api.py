@@ -1,4 +1,4 @@
-"""The Python face of bisparse: simulate and compare recipes on a workload and a design, capture a module."""
+"""The Python face of bisparse: simulate, compare and ablate on a workload and a design, capture a module."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
+from .sim.ablation import Ablation
+from .sim.ablation_run import ablate as run_ablation
 from .sim.results import SimulationResult
 from .sim.simulation import Options, Simulator, Workload
 from .training.graph import TrainingGraph
@@ -94,15 +96,35 @@ def compare(
     **options: Any,
 ) -> list[SimulationResult]:
     """Simulate several recipes on one workload and one design; arguments as for ``simulate``."""
-    pattern = sparsity if isinstance(sparsity, Pattern) else Pattern.parse(str(sparsity))
-    simulator = Simulator(
-        workload=_workload(model_or_name, input_shape, integer_inputs, loss),
-        hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),
-        options=Options(**options),
-        version=__version__,
-    )
-    loaded = [recipe if isinstance(recipe, Loaded) else load_recipe(str(recipe)) for recipe in recipes]
-    return [simulator.run(recipe, pattern) for recipe in loaded]
+    pattern = _pattern(sparsity)
+    simulator = _simulator(_workload(model_or_name, input_shape, integer_inputs, loss), hardware, options)
+    return [simulator.run(recipe, pattern) for recipe in map(_recipe, recipes)]
+
+
+def ablate(
+    model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
+    hardware: str | Path | Loaded[Hardware] = DEFAULT_HARDWARE,
+    recipe: str | Path | Loaded[Recipe] = "bdwp",
+    sparsity: str | Pattern = DEFAULT_SPARSITY,
+    *,
+    input_shape: InputShapes | None = None,
+    integer_inputs: bool | Collection[int] = False,
+    loss: Loss | str | None = None,
+    **options: Any,
+) -> Ablation:
+    """Simulate a step with four optimisations off, each on alone, each off alone, and all on.
+
+    Interleave, pre-generation of N:M weights, choice of a dataflow for each product, update beside the backward pass.
+    Arguments as for ``simulate``; ``options`` leaves out those four.
+
+    Returns:
+        The ablation; ``.table`` is a DataFrame with a row a setting.
+
+    Raises:
+        BisparseError: an input is wrong, or the design can run no setting; the message says what to change.
+    """
+    workload = _workload(model_or_name, input_shape, integer_inputs, loss)
+    return run_ablation(_simulator(workload, hardware, options), _recipe(recipe), _pattern(sparsity))
 
 
 def capture(
@@ -134,6 +156,23 @@ def capture(
         loss=loss,
         integer_inputs=integer_inputs,
     )
+
+
+def _simulator(workload: Workload, hardware: str | Path | Loaded[Hardware], options: dict[str, Any]) -> Simulator:
+    return Simulator(
+        workload=workload,
+        hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),
+        options=Options(**options),
+        version=__version__,
+    )
+
+
+def _recipe(given: str | Path | Loaded[Recipe]) -> Loaded[Recipe]:
+    return given if isinstance(given, Loaded) else load_recipe(str(given))
+
+
+def _pattern(given: str | Pattern) -> Pattern:
+    return given if isinstance(given, Pattern) else Pattern.parse(str(given))
 
 
 def _workload(

@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
-from .commands import capture, gemm, hardware, recipes, report, step, usage, validate, workloads
+from .commands import ablate, capture, gemm, hardware, recipes, report, step, usage, validate, workloads
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(step.simulate)
 app.command()(step.compare)
+app.command()(ablate.ablate)
 app.command()(capture.capture)
 app.command()(gemm.gemm)
 app.command()(validate.validate)

@@ -89,17 +89,21 @@ def compressed_side_allowed(engine: TensorEngine, dataflow: Dataflow, *, swapped
 
 
 def array_mappings(
-    engine: TensorEngine, gemm: Gemm, dataflows: tuple[Dataflow, ...] | None = None
+    engine: TensorEngine, gemm: Gemm, dataflows: tuple[Dataflow, ...] | None = None, *, interleave: bool = True
 ) -> tuple[ArrayMapping, ...]:
     """Every array mapping worth trying for a product on this engine.
 
     Under WS and IS an interleave below the accumulate latency is left out: with s = max(I, L) it makes the same
     steps in more batches, so min(L, D) is never slower.
 
+    Without interleave a PE works on one accumulation at a time: every interleave is 1, and what it holds resident
+    under WS and IS stays free.
+
     Args:
         engine: the tensor engine.
         gemm: the product.
         dataflows: only these; all that the engine offers when None.
+        interleave: whether a PE may turn between accumulations.
 
     Raises:
         MappingError: the engine lacks the pattern, or has no dataflow that can take the compressed operand.
@@ -117,7 +121,8 @@ def array_mappings(
             f"{gemm.name}: got dataflow {asked}, need one that the tensor engine has: {offered}",
             field="tensor_engine.dataflows",
         )
-    found = tuple(itertools.chain.from_iterable(_of_dataflow(engine, gemm, dataflow) for dataflow in wanted))
+    offered_by = (_of_dataflow(engine, gemm, dataflow, interleave=interleave) for dataflow in wanted)
+    found = tuple(itertools.chain.from_iterable(offered_by))
     if not found:
         raise MappingError(
             f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select "
@@ -127,16 +132,17 @@ def array_mappings(
     return found
 
 
-def _of_dataflow(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow) -> Iterator[ArrayMapping]:
+def _of_dataflow(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow, *, interleave: bool) -> Iterator[ArrayMapping]:
     depth = engine.register_depth
+    most = depth if interleave else 1
     if dataflow == "os":
         for swapped in (False, True) if engine.swap_operands else (False,):
             if gemm.compressed and not compressed_side_allowed(
                 engine, "os", swapped=swapped, compressed=gemm.compressed
             ):
                 continue
-            for interleave_m in range(1, depth + 1):
-                for interleave_n in range(1, depth // interleave_m + 1):
+            for interleave_m in range(1, most + 1):
+                for interleave_n in range(1, most // interleave_m + 1):
                     yield ArrayMapping(
                         dataflow="os", swapped=swapped, interleave_m=interleave_m, interleave_n=interleave_n
                     )
@@ -146,9 +152,8 @@ def _of_dataflow(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow) -> Iterat
     slots, values = stationary_group(gemm, dataflow)
     for groups in range(1, depth // values + 1):
         alone = groups * slots == 1
-        interleaves = (1,) if alone else range(min(engine.accumulate_latency, depth), depth + 1)
-        for interleave in interleaves:
-            yield ArrayMapping(dataflow=dataflow, resident_groups=groups, interleave=interleave)
+        for turns in (1,) if alone else range(min(engine.accumulate_latency, most), most + 1):
+            yield ArrayMapping(dataflow=dataflow, resident_groups=groups, interleave=turns)
 
 
 def stationary_group(gemm: Gemm, dataflow: Dataflow) -> tuple[int, int]:

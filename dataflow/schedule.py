@@ -177,6 +177,7 @@ class Schedule:
         pruned: graph and recipe.
         batch: samples.
         objective: what the mapping search minimised.
+        interleave: whether a PE might turn between accumulations.
         optimizer: of the update.
         works: forward and backward work in execution order.
         updates: parameter updates in the order that their gradients appear.
@@ -187,6 +188,7 @@ class Schedule:
     pruned: PrunedGraph
     batch: int
     objective: str
+    interleave: bool
     optimizer: str
     works: tuple[Work, ...]
     updates: tuple[UpdateWork, ...]

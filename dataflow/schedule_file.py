@@ -79,6 +79,7 @@ class ScheduleFile(_Section):
     sparsity: PatternText
     batch: PositiveInt
     objective: Name
+    interleave: bool = True
     optimizer: str
     pre_generation: bool
     overlap_update: bool
@@ -131,10 +132,18 @@ class SavedSchedule:
                     f"{place}: {decision.name}: got a product that {schedule.pruned.graph.name} does not have; "
                     "was it made for another graph?"
                 )
-            self._check_product(f"{place}: {decision.name}", decision, planned[decision.name], schedule.hardware)
+            self._check_product(
+                f"{place}: {decision.name}",
+                decision,
+                planned[decision.name],
+                schedule.hardware,
+                interleave=schedule.interleave,
+            )
 
     @staticmethod
-    def _check_product(where: str, decision: Decision, planned: PlannedProduct, hardware: Hardware) -> None:
+    def _check_product(
+        where: str, decision: Decision, planned: PlannedProduct, hardware: Hardware, *, interleave: bool
+    ) -> None:
         gemm = planned.gemm
         sizes = (gemm.m, gemm.n, gemm.k, gemm.count)
         said = (decision.m, decision.n, decision.k, decision.count)
@@ -142,8 +151,11 @@ class SavedSchedule:
             raise MappingError(
                 f"{where}: got {_sizes(said)}, need {_sizes(sizes)} as in the graph; was it made for another graph?"
             )
-        if planned.mapping.array not in array_mappings(hardware.tensor_engine, gemm):
-            raise MappingError(f"{where}: got {planned.mapping.array}, need an array mapping of {hardware.name}")
+        if planned.mapping.array not in array_mappings(hardware.tensor_engine, gemm, interleave=interleave):
+            without = "" if interleave else " without interleave"
+            raise MappingError(
+                f"{where}: got {planned.mapping.array}, need an array mapping of {hardware.name}{without}"
+            )
 
 
 def schedule_document(schedule: Schedule) -> dict[str, Any]:
@@ -157,6 +169,7 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "sparsity": str(pruned.pattern),
         "batch": schedule.batch,
         "objective": schedule.objective,
+        "interleave": schedule.interleave,
         "optimizer": schedule.optimizer,
         "pre_generation": pruned.pre_generation,
         "overlap_update": schedule.overlap_update,

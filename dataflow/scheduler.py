@@ -35,12 +35,14 @@ class Mapper:
         hardware: the design.
         objective: what is minimised.
         dataflows: only these; all that the design offers when None.
+        interleave: whether a PE may turn between accumulations.
         decisions: mappings to use instead of searching, by product name: a schedule replayed.
     """
 
     hardware: Hardware
     objective: Objective = TIME
     dataflows: tuple[Dataflow, ...] | None = None
+    interleave: bool = True
     decisions: Decisions[str, Mapping] = field(default_factory=dict)
     _found: dict[tuple[object, ...], Choice] = field(default_factory=dict, repr=False)
 
@@ -56,7 +58,13 @@ class Mapper:
             return PlannedProduct(gemm=gemm, mapping=self.decisions[gemm.name], candidates=1)
         choice = self._found.get(gemm.shape_key)
         if choice is None:
-            choice = best_mapping(gemm, self.hardware, objective=self.objective, dataflows=self.dataflows)
+            choice = best_mapping(
+                gemm,
+                self.hardware,
+                objective=self.objective,
+                dataflows=self.dataflows,
+                interleave=self.interleave,
+            )
             self._found[gemm.shape_key] = choice
         return PlannedProduct(gemm=gemm, mapping=choice.mapping, candidates=choice.candidates)
 
@@ -87,6 +95,7 @@ def build_schedule(
         pruned=pruned,
         batch=batch,
         objective=mapper.objective.name,
+        interleave=mapper.interleave,
         optimizer=optimizer,
         works=tuple(steps.works),
         updates=tuple(steps.updates(optimizer)),

@@ -56,7 +56,12 @@ class Choice:
 
 
 def best_mapping(
-    gemm: Gemm, hardware: Hardware, *, objective: Objective = TIME, dataflows: tuple[Dataflow, ...] | None = None
+    gemm: Gemm,
+    hardware: Hardware,
+    *,
+    objective: Objective = TIME,
+    dataflows: tuple[Dataflow, ...] | None = None,
+    interleave: bool = True,
 ) -> Choice:
     """Find the best mapping of a product.
 
@@ -65,11 +70,12 @@ def best_mapping(
         hardware: the design.
         objective: what is minimised.
         dataflows: only these dataflows; all that the design offers when None.
+        interleave: whether a PE may turn between accumulations.
 
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
-    mappings = array_mappings(hardware.tensor_engine, gemm, dataflows)
+    mappings = array_mappings(hardware.tensor_engine, gemm, dataflows, interleave=interleave)
     sides = list(_sides(gemm, hardware, objective, mappings))
     if not sides:
         raise _no_tile_fits(gemm, hardware, mappings[0].west)

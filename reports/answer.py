@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from ..sim.ablation import Ablation
 from ..sim.results import SimulationResult
 from .quantities import percent, seconds, times
 from .shares import dynamic_energy_ratio, static_share, static_status
+
+Subject = SimulationResult | Ablation
+"""What a report is about: both have inputs, a batch, a ratio and assumptions."""
 
 EVEN = 0.005
 """A ratio this close to 1 is no gain and no loss."""
 
 
-def recipe_name(result: SimulationResult) -> str:
+def recipe_name(result: Subject) -> str:
     """The recipe's name."""
     return result.inputs["recipe"].name
 
 
-def hardware_name(result: SimulationResult) -> str:
+def hardware_name(result: Subject) -> str:
     """The hardware's name."""
     return result.inputs["hardware"].name
 
 
-def workload_name(result: SimulationResult) -> str:
+def workload_name(result: Subject) -> str:
     """The workload's name."""
     return result.inputs["workload"].name
 
@@ -33,7 +37,7 @@ def is_dense(result: SimulationResult) -> bool:
     return all(row.sparsity == "dense" for row in result.rows)
 
 
-def label(result: SimulationResult) -> str:
+def label(result: Subject) -> str:
     """A short name for the run among others: the recipe and its sparsity."""
     name = recipe_name(result)
     return name if result.sparsity in ("dense", name) else f"{name} {result.sparsity}"
@@ -86,7 +90,7 @@ def energy_words(ratio: float) -> str:
     return f"{times(ratio)} its energy ({change})"
 
 
-def subject(result: SimulationResult) -> str:
+def subject(result: Subject) -> str:
     """What was simulated, in a phrase."""
     return f"{workload_name(result)} at batch {result.batch} on {hardware_name(result)}"
 

@@ -75,9 +75,14 @@ def pooled(dense: Mapping[str, float], sparse: Mapping[str, float]) -> tuple[dic
 
 
 def stacked_bars(
-    parts: Mapping[str, Mapping[str, float]], *, quantity: str, unit: str, colours: Sequence[str]
+    parts: Mapping[str, Mapping[str, float]],
+    *,
+    quantity: str,
+    unit: str,
+    colours: Sequence[str],
+    ends: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Horizontal bars made of parts: ``parts[part][key]``; the length of the whole is written at the end."""
+    """Horizontal bars made of parts: ``parts[part][key]``; at its end each says ``ends[key]``, or its whole length."""
     keys = list(dict.fromkeys(key for values in parts.values() for key in values))
     sums = {key: sum(values.get(key, 0) for values in parts.values()) for key in keys}
     divisor, prefix = axis_scale(sums.values())
@@ -91,7 +96,7 @@ def stacked_bars(
                 "name": part,
                 "y": [wrapped(key) for key in keys],
                 "x": [values.get(key, 0) / divisor for key in keys],
-                "text": [scaled(sums[key], unit) for key in keys] if last else None,
+                "text": [ends[key] if ends else scaled(sums[key], unit) for key in keys] if last else None,
                 "customdata": [scaled(values.get(key, 0), unit) for key in keys],
                 "textposition": "outside" if last else "none",
                 "cliponaxis": False,

@@ -29,20 +29,20 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
     best = fastest(results)
     if len(results) == 1:
         yield from (
-            f"# {_escaped(names[0])}: {_escaped(workload_name(results[0]))}",
+            f"# {escaped(names[0])}: {escaped(workload_name(results[0]))}",
             "",
-            _escaped(answer(results[0])),
+            escaped(answer(results[0])),
             "",
         )
     else:
-        yield from (f"# {_escaped(workload_name(results[0]))}: {len(results)} runs compared", "")
-        yield from (_escaped(comparison(results)), "")
-        yield from _table(tables.comparison_table(results))
-        yield from (f"## {_escaped(names[best])} in detail", "", _escaped(answer(results[best])), "")
+        yield from (f"# {escaped(workload_name(results[0]))}: {len(results)} runs compared", "")
+        yield from (escaped(comparison(results)), "")
+        yield from table_lines(tables.comparison_table(results))
+        yield from (f"## {escaped(names[best])} in detail", "", escaped(answer(results[best])), "")
     yield from _detail(results[best])
     yield from ("## What it rests on", "", f"{status_words(results)} parameters; `result.json` lists each.", "")
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
-    yield from _table(tables.inputs_table(results))
+    yield from table_lines(tables.inputs_table(results))
     yield (
         "Cycles are of the design's one clock. "
         "Utilisation is useful MACs / (rows x columns x cycles), of the step or of the tensor engine while it runs; "
@@ -55,25 +55,26 @@ def _detail(result: SimulationResult) -> Iterator[str]:
     if result.unknown_operators:
         listed = ", ".join(f"`{name}`" for name in result.unknown_operators)
         yield from (f"> **Priced as a generic pass, for want of a formula:** {listed}", "")
-    yield from _table(tables.settings_table(result))
-    yield from ("### Time by stage", "", STAGE_NOTE, "", *_table(tables.stage_table(result)))
-    yield from ("### Time by engine", "", *_table(tables.engine_table(result)))
+    yield from table_lines(tables.settings_table(result))
+    yield from ("### Time by stage", "", STAGE_NOTE, "", *table_lines(tables.stage_table(result)))
+    yield from ("### Time by engine", "", *table_lines(tables.engine_table(result)))
     if not is_dense(result) and result.flop_bound_speedup > 1:
-        yield from ("### From the FLOP bound to the prediction", "", *_table(tables.ladder_table(ladder(result))))
-    yield from ("### Where the cycles went", "", *_table(tables.cause_table(result)))
+        yield from ("### From the FLOP bound to the prediction", "", *table_lines(tables.ladder_table(ladder(result))))
+    yield from ("### Where the cycles went", "", *table_lines(tables.cause_table(result)))
     saved = operator_list.saved_most(result)
     if saved:
-        yield from ("### Operators that changed most", "", *_table(saved))
-    yield from ("### Operators that take most time", "", *_table(operator_list.cost_most(result)))
-    yield from ("### DRAM traffic", "", *_table(tables.traffic_table(result)))
-    yield from ("### Energy by component", "", *_table(tables.energy_table(result)))
+        yield from ("### Operators that changed most", "", *table_lines(saved))
+    yield from ("### Operators that take most time", "", *table_lines(operator_list.cost_most(result)))
+    yield from ("### DRAM traffic", "", *table_lines(tables.traffic_table(result)))
+    yield from ("### Energy by component", "", *table_lines(tables.energy_table(result)))
 
 
-def _table(content: Table) -> Iterator[str]:
+def table_lines(content: Table) -> Iterator[str]:
+    """A table in Markdown, and the empty line after it."""
     yield _row(content.headings)
     yield _row([":--" if position in content.words else "--:" for position in range(len(content.headings))])
     for row in content.rows:
-        yield _row([_escaped(cell.text) for cell in row])
+        yield _row([escaped(cell.text) for cell in row])
     yield ""
 
 
@@ -81,7 +82,8 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
     for mark in ("\\", "|", "<", "*", "`", "_"):
         text = text.replace(mark, f"\\{mark}")
     return text.replace("\n", " ")

@@ -1,32 +1,24 @@
 """The HTML report: one file that needs no network, the answer first.
 
-Jinja2 renders the words and tables, ``figures`` gives the pictures as data, and plotly's own JavaScript, taken from the
-installed plotly package, draws them in the reader's browser.
+``figures`` gives the pictures as data, ``html`` fills in the template and joins the library that draws them.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ..configs.errors import ConfigError
 from ..sim.results import SCHEMA_VERSION, SimulationResult
 from . import figures, operator_list, provenance, tables
 from .answer import answer, comparison, dense_among, fastest, is_dense, labels, workload_name
 from .chrome_trace import timeline_file
+from .html import render, script_json
 from .ladder import CAUSE_WORDS, ladder
 from .quantities import byte_count, cycles, joules, percent, seconds, times
 from .roofline import undrawn
 from .roofline_figure import roofline_figure
 from .shares import array_share, dynamic_energy_ratio, static_share
 from .timeline_figure import timeline_figure
-
-TEMPLATES = Path(__file__).parent / "templates"
-_PLOTLY_MARK = "/*plotly*/"
 
 
 def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
@@ -47,29 +39,22 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
             "speedup": figures.speedup_figure(names, results),
             "energy": figures.energy_ratio_figure(names, results),
         }
-    html = (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            title=_title(names, results),
-            answer=comparison(results) if len(results) > 1 else answer(results[0]),
-            panels=panels,
-            chosen=fastest(results),
-            comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
-            assumptions=provenance.by_group(results),
-            statuses=provenance.statuses(results),
-            inputs_table=tables.inputs_table(results),
-            command=command,
-            schema_version=SCHEMA_VERSION,
-            bisparse_version=results[0].bisparse_version,
-            figures_json=_json(drawings),
-            columns_json=_json(operator_list.COLUMNS),
-            plotly_mark=_PLOTLY_MARK,
-        )
+    return render(
+        "report.html.jinja",
+        title=_title(names, results),
+        answer=comparison(results) if len(results) > 1 else answer(results[0]),
+        panels=panels,
+        chosen=fastest(results),
+        comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
+        assumptions=provenance.by_group(results),
+        statuses=provenance.statuses(results),
+        inputs_table=tables.inputs_table(results),
+        command=command,
+        schema_version=SCHEMA_VERSION,
+        bisparse_version=results[0].bisparse_version,
+        figures_json=script_json(drawings),
+        columns_json=script_json(operator_list.COLUMNS),
     )
-    # The library is five megabytes: joined as bytes, not passed through the template.
-    before, after = html.split(_PLOTLY_MARK)
-    return b"".join((before.encode(), _plotly(), after.encode()))
 
 
 def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
@@ -97,7 +82,7 @@ def _panel(position: int, name: str, result: SimulationResult, results: Sequence
         "saved_most": operator_list.saved_most(result),
         "cost_most": operator_list.cost_most(result),
         "operators": len(result.rows),
-        "operators_json": _json(operator_list.all_operators(result)),
+        "operators_json": script_json(operator_list.all_operators(result)),
         "undrawn": undrawn(result),
         "has_dense_points": baseline is not None and baseline is not result,
         "traffic": tables.traffic_table(result),
@@ -226,36 +211,3 @@ def _without_static(result: SimulationResult) -> str:
     if ratio is None or not static_share(result):
         return "below 1 saves"
     return f"{times(ratio)} without static power ({percent(static_share(result))} of it)"
-
-
-def _json(value: Any) -> str:
-    # Inside a script element only these characters could end it or begin a comment.
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-@cache
-def _environment() -> Any:
-    # Imported here: a run that writes no page does not wait for it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _plotly() -> bytes:
-    # Found without importing plotly, which would take longer than the rest of the page.
-    found = importlib.util.find_spec("plotly")
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        library = Path(folder) / "package_data" / "plotly.min.js"
-        if library.is_file():
-            return library.read_bytes()
-    raise ConfigError(
-        "report.html: got no plotly.min.js, need the plotly package; try pip install --force-reinstall plotly"
-    )

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..sim.results import Assumption, SimulationResult
-from .answer import label
+from ..sim.results import Assumption
+from .answer import Subject, label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Parameter:
         return self.path.removeprefix(f"{self.group}.")
 
 
-def parameters(results: Sequence[SimulationResult]) -> tuple[Parameter, ...]:
+def parameters(results: Sequence[Subject]) -> tuple[Parameter, ...]:
     """Every parameter of the runs, once for each different value."""
     owners: dict[tuple[str, str, str, str], list[str]] = {}
     for result in results:
@@ -57,7 +57,7 @@ def parameters(results: Sequence[SimulationResult]) -> tuple[Parameter, ...]:
     )
 
 
-def by_group(results: Sequence[SimulationResult]) -> dict[str, list[Parameter]]:
+def by_group(results: Sequence[Subject]) -> dict[str, list[Parameter]]:
     """The parameters by the first part of their path."""
     groups: dict[str, list[Parameter]] = {}
     for parameter in parameters(results):
@@ -65,12 +65,12 @@ def by_group(results: Sequence[SimulationResult]) -> dict[str, list[Parameter]]:
     return groups
 
 
-def statuses(results: Sequence[SimulationResult]) -> list[tuple[str, int]]:
+def statuses(results: Sequence[Subject]) -> list[tuple[str, int]]:
     """How many parameters have each status, the most frequent first."""
     return Counter(parameter.status for parameter in parameters(results)).most_common()
 
 
-def status_words(results: Sequence[SimulationResult]) -> str:
+def status_words(results: Sequence[Subject]) -> str:
     """The count of each status in words, or empty: ``126 assumed, 5 derived, 4 published``."""
     return ", ".join(f"{size} {status}" for status, size in statuses(results))
 

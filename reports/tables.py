@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..sim.results import CYCLE_CAUSES, STAGES, SimulationResult
-from .answer import hardware_name, is_dense, labels, recipe_name, workload_name
+from .answer import Subject, hardware_name, is_dense, labels, recipe_name, workload_name
 from .ladder import CAUSE_WORDS, Rung
 from .quantities import Formatter, byte_count, count, joules, percent, seconds, times
 from .shares import array_share, dynamic_energy_ratio
@@ -247,7 +247,7 @@ def mapping_table(result: SimulationResult) -> Table:
     )
 
 
-def inputs_table(results: Sequence[SimulationResult]) -> Table:
+def inputs_table(results: Sequence[Subject]) -> Table:
     """What went into the runs, each input once, with the hash of its content."""
     rows: dict[tuple[str, str, str], list[str]] = {}
     for result in results:

@@ -314,7 +314,7 @@ class SimulationResult:
             if each.name == "timeline":
                 continue
             value = getattr(self, each.name)
-            plain["operators" if each.name == "rows" else each.name] = _plain(value)
+            plain["operators" if each.name == "rows" else each.name] = plain_data(value)
         return plain
 
     @classmethod
@@ -332,11 +332,12 @@ class SimulationResult:
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
 
 
-def _plain(value: Any) -> Any:
+def plain_data(value: Any) -> Any:
+    """Dataclasses as dictionaries and tuples as lists, all the way down: what JSON gives back as it was."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        return {each.name: plain_data(getattr(value, each.name)) for each in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain_data(each) for name, each in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain_data(each) for each in value]
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
 from typing import Literal, SupportsIndex, get_args
@@ -58,6 +58,8 @@ class Options:
         dataflows: only these; all that the design offers when None.
         engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
         timeline: whether the event engine keeps what happened when.
+        interleave: a processing element turns between accumulations, as many as its registers hold; one at a time
+            when False.
     """
 
     batch: int | None = None
@@ -68,6 +70,7 @@ class Options:
     dataflows: tuple[Dataflow, ...] | None = None
     engine: EngineName = "analytic"
     timeline: bool = False
+    interleave: bool = True
 
     def __post_init__(self) -> None:
         if self.batch is not None:
@@ -83,6 +86,8 @@ class Options:
         for name in ("pre_generation", "overlap_update"):
             if getattr(self, name) not in (None, True, False):
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
+        if self.interleave not in (True, False):
+            raise ConfigError(f"interleave: got {self.interleave!r}, need True or False")
         offered, chosen = get_args(Dataflow), self.dataflows
         if chosen is not None and not (
             isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
@@ -104,6 +109,33 @@ array, passes) is below 900 times that on any array of up to 512 rows, and so fi
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What steps of one workload on one design share whatever their options: prices, costs, and what was searched.
+
+    Attributes:
+        hardware: the design.
+        mappers: by what a search depends on.
+        dense: dense steps by the options that a dense step depends on.
+    """
+
+    hardware: Loaded[Hardware]
+    mappers: dict[tuple[object, ...], Mapper] = field(default_factory=dict)
+    dense: dict[Options, StepReport] = field(default_factory=dict)
+
+    @cached_property
+    def table(self) -> Loaded[EnergyTable]:
+        return energy_table_of(self.hardware)
+
+    @cached_property
+    def energy(self) -> EnergyModel:
+        return EnergyModel.of(self.hardware.model, self.table.model)
+
+    @cached_property
+    def costs(self) -> CostCache:
+        return CostCache(self.hardware.model)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Simulator:
     """Simulates recipes on one workload and one design; mappings and costs are shared between them.
 
@@ -118,8 +150,10 @@ class Simulator:
     hardware: Loaded[Hardware]
     options: Options
     version: str
+    _shared: _Shared = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_shared", _Shared(hardware=self.hardware))
         graph = self.workload.graph
         if _fits(graph, self.batch):
             return
@@ -133,24 +167,34 @@ class Simulator:
             f"{LARGEST_STEP:.0e} MACs up to which counts are exact"
         )
 
-    @cached_property
+    def with_options(self, options: Options) -> Simulator:
+        """The same workload and design under other options; what is searched and priced once serves both."""
+        other = replace(self, options=options)
+        object.__setattr__(other, "_shared", self._shared)
+        return other
+
+    @property
     def table(self) -> Loaded[EnergyTable]:
         """The design's energy table."""
-        return energy_table_of(self.hardware)
+        return self._shared.table
 
-    @cached_property
+    @property
     def energy(self) -> EnergyModel:
         """Prices of the design's actions."""
-        return EnergyModel.of(self.hardware.model, self.table.model)
+        return self._shared.energy
 
-    @cached_property
+    @property
     def _mapper(self) -> Mapper:
-        objective = Objective(name=self.options.objective, energy=self.energy)
-        return Mapper(hardware=self.hardware.model, objective=objective, dataflows=self.options.dataflows)
-
-    @cached_property
-    def _costs(self) -> CostCache:
-        return CostCache(self.hardware.model)
+        options, mappers = self.options, self._shared.mappers
+        key = (options.objective, options.dataflows, options.interleave)
+        if key not in mappers:
+            mappers[key] = Mapper(
+                hardware=self.hardware.model,
+                objective=Objective(name=options.objective, energy=self.energy),
+                dataflows=options.dataflows,
+                interleave=options.interleave,
+            )
+        return mappers[key]
 
     @property
     def batch(self) -> int:
@@ -178,7 +222,7 @@ class Simulator:
         pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
         mapper = self._mapper
         if decisions:
-            mapper = Mapper(hardware=mapper.hardware, objective=mapper.objective, decisions=decisions)
+            mapper = replace(mapper, decisions=decisions)
         try:
             return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
         except MappingError as error:
@@ -198,16 +242,20 @@ class Simulator:
                 field = f"layers.{number}.sparsity"
                 raise MappingError(f"{field}: got {rule.sparsity}, {need}", field=field)
 
-    @cached_property
+    @property
     def _dense(self) -> StepReport:
-        return self._report(self.schedule(DENSE, Pattern(1, 1)))
+        # A dense step has no N:M weights, whenever they would be made.
+        key, steps = replace(self.options, pre_generation=None), self._shared.dense
+        if key not in steps:
+            steps[key] = self._report(self.schedule(DENSE, Pattern(1, 1)))
+        return steps[key]
 
     def _report(self, schedule: Schedule, recorder: Recorder | None = None) -> StepReport:
         return StepReport(schedule=schedule, step=self._time(schedule, recorder), energy=self.energy)
 
     def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
         if self.options.engine == "analytic":
-            return time_step(schedule, self._costs)
+            return time_step(schedule, self._shared.costs)
         # Imported here: who does not play events does not wait for simpy.
         from .event import engine
 

@@ -34,7 +34,7 @@ Engine = Annotated[
     typer.Option(
         "--engine",
         metavar="NAME",
-        help="analytic: closed forms, milliseconds; event: the step played, with a timeline in --out.",
+        help="analytic: closed forms, milliseconds; event: the step played, with a timeline in --out of a run.",
     ),
 ]
 ObjectiveOption = Annotated[
@@ -54,6 +54,13 @@ PreGeneration = Annotated[
     typer.Option(
         "--pre-generation/--no-pre-generation",
         help="Make N:M weights in the update, or on the way into FF and BP. [the design's policy]",
+    ),
+]
+Interleave = Annotated[
+    bool | None,
+    typer.Option(
+        "--interleave/--no-interleave",
+        help="Let a processing element turn between accumulations, or work on one at a time. [interleave]",
     ),
 ]
 OverlapUpdate = Annotated[

@@ -8,27 +8,43 @@ from typing import Annotated
 
 import typer
 
+from . import ablate
 from .step import COMMAND_FILE
 
 
 def report(
     run_directory: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="The directory that an earlier simulate or compare wrote.")
+        Path, typer.Argument(metavar="RUN_DIR", help="The directory that an earlier simulate, compare or ablate wrote.")
     ],
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
     """Render the report of a run again.
 
-    Reads result.json and simulates nothing.
+    Reads result.json, or ablation.json, or both where both are, and simulates nothing.
     """
-    from ..reports import read_run, write_run
+    from ..reports import read_ablation, read_run, write_ablation, write_run
+    from ..reports.ablation_directory import ABLATION_FILE
+    from ..reports.run_directory import RESULT_FILE
 
-    results = read_run(run_directory)
-    asked = run_directory / COMMAND_FILE
+    pages = []
+    has_ablation = (run_directory / ABLATION_FILE).exists()
+    if (run_directory / RESULT_FILE).exists() or not has_ablation:
+        results = read_run(run_directory)
+        pages.append(write_run(results, run_directory, command=_command(run_directory, COMMAND_FILE)))
+    if has_ablation:
+        ablation = read_ablation(run_directory)
+        command = _command(run_directory, ablate.COMMAND_FILE)
+        pages.append(write_ablation(ablation, run_directory, command=command))
+    for page in pages:
+        print(f"report: {page}")
+        if open_report:
+            import webbrowser
+
+            webbrowser.open(page.resolve().as_uri())
+
+
+def _command(run_directory: Path, file: str) -> str:
+    """What repeats the run, as far as it is known."""
+    asked = run_directory / file
     repeat = asked.read_text(encoding="utf-8").strip() if asked.is_file() else ""
-    page = write_run(results, run_directory, command=repeat or shlex.join(["bisparse", "report", str(run_directory)]))
-    print(f"report: {page}")
-    if open_report:
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
+    return repeat or shlex.join(["bisparse", "report", str(run_directory)])

@@ -55,6 +55,7 @@ def simulate(
     optimizer: options.OptimizerOption = None,
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
+    interleave: options.Interleave = None,
     out: options.Out = None,
     save_schedule: SaveSchedule = None,
     schedule: ReplaySchedule = None,
@@ -94,6 +95,7 @@ def compare(
     optimizer: options.OptimizerOption = None,
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
+    interleave: options.Interleave = None,
     out: options.Out = None,
     as_json: options.Json = False,
     open_report: options.Open = False,
@@ -135,6 +137,7 @@ class _Request:
     optimizer: str | None
     pre_generation: bool | None
     overlap_update: bool | None
+    interleave: bool | None
     saved: SavedSchedule | None
 
     @classmethod
@@ -174,6 +177,7 @@ class _Request:
                 overlap_update=self._chosen("overlap_update", self.overlap_update, None),
                 engine=self.engine,
                 timeline=self.engine == "event" and (self.out is not None or self.open_report),
+                interleave=self._chosen("interleave", self.interleave, True),
             ),
             version=__version__,
         )
@@ -202,6 +206,7 @@ def _replay(
         recipe=recipe.model.name,
         sparsity=str(pattern),
         batch=simulator.batch,
+        interleave=simulator.options.interleave,
     )
     try:
         made = simulator.schedule(recipe.model, pattern, decisions=saved.decisions)

@@ -56,6 +56,7 @@ CASES = [
         for dataflow in ("os", "ws", "is")
         for recipe in ("bdwp", "sdgp")
     ],
+    *[{"design": design, "interleave": False} for design in DESIGNS if "2:8" in supported(design)],
     *[{"objective": objective} for objective in NAMES],
     *[{"optimizer": optimizer} for optimizer in OPTIMIZERS],
     *[

@@ -155,6 +155,10 @@ def test_options_reach_the_simulation(run):
     online = asked("--no-pre-generation")
     assert online["useful_macs"] == plain["useful_macs"]
     assert online["dram_read_bytes"] > plain["dram_read_bytes"]
+    one_at_a_time = asked("--no-interleave")
+    assert one_at_a_time["stalls"]["bubble"] > plain["stalls"]["bubble"]
+    assert one_at_a_time["dense"]["total_cycles"] > plain["dense"]["total_cycles"]
+    assert asked("--interleave") == plain
 
 
 def test_n_equal_to_m_is_the_dense_step(run):
@@ -197,9 +201,10 @@ def test_open_shows_the_report(run, monkeypatch):
     assert address.endswith("/report.html")
 
 
-def test_a_saved_schedule_is_replayed(run):
+@pytest.mark.parametrize("interleave", ["--interleave", "--no-interleave"])
+def test_a_saved_schedule_is_replayed(run, interleave):
     searched = run(
-        "simulate", SMALL, "--batch", 16, "--optimizer", "adam", "--save-schedule", "s.json", "--json"
+        "simulate", SMALL, "--batch", 16, "--optimizer", "adam", interleave, "--save-schedule", "s.json", "--json"
     ).document
     replayed = run("simulate", SMALL, "--schedule", "s.json", "--json").document
     for each in (searched, replayed):
@@ -210,6 +215,8 @@ def test_a_saved_schedule_is_replayed(run):
     other = run("simulate", SMALL, "--schedule", "s.json", "--batch", 8)
     assert other.code == 2
     assert other.err == "s.json:7: batch: got a schedule made for 16, need one for 8; try saving one for these inputs\n"
+    (contrary,) = {"--interleave", "--no-interleave"} - {interleave}
+    assert "interleave: got a schedule made for" in run("simulate", SMALL, "--schedule", "s.json", contrary).err
 
 
 def test_a_schedule_is_shown(run):

@@ -1,13 +1,15 @@
 """Which array mappings a design offers, and what it says when it offers none."""
 
 import itertools
+import random
 
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import Gemm
-from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, array_mappings, stationary_group
+from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings, stationary_group
+from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.training.graph import Stage
 
@@ -153,3 +155,58 @@ def test_the_need_named_is_that_of_the_operand_on_that_side():
 def test_a_tile_along_k_is_chosen_when_the_whole_depth_does_not_fit():
     design = with_capacity(west=32 * 64 * 4, north=32 * 32 * 4, output=32 * 32 * 8)
     assert best_mapping(product(), design).mapping.tile_k == 32
+
+
+# Interleave switched off ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("compressed", "pattern"), [(None, "1:1"), ("b", "2:8"), ("a", "2:4")])
+def test_without_interleave_a_processing_element_works_on_one_accumulation_and_holds_what_it_likes(compressed, pattern):
+    offered = engine(dataflows=("os", "ws", "is"), compressed_moving=True)
+    with_it = array_mappings(offered, product(compressed, pattern))
+    without = array_mappings(offered, product(compressed, pattern), interleave=False)
+    assert {(each.interleave_m, each.interleave_n, each.interleave) for each in without} == {(1, 1, 1)}
+    assert len(without) == len(set(without))
+
+    def held(mappings):
+        return {(each.dataflow, each.swapped, each.resident_groups) for each in mappings}
+
+    assert held(without) == held(with_it)
+
+
+def test_registers_of_one_value_leave_no_interleave_to_switch_off():
+    narrow = engine(dataflows=("os", "ws"), register_depth=1)
+    assert array_mappings(narrow, product(), interleave=False) == array_mappings(narrow, product())
+
+
+def test_what_interleave_buys_an_output_stationary_product_by_hand():
+    """64 x 64 x 64 on 32 x 32 with L = 4: a fold issues for (S - 1) * max(I, L) + I cycles, S = 64.
+
+    Without: 4 folds of 63 * 4 + 1 = 253, of which 64 issue and 63 * 3 = 189 wait: 4 * 64 = 256 busy, 756 bubbles. The
+    array needs 3 * 253 + 253 + 31 + 31 + 7 + 32 (drain, I * R) = 1113.
+    With 2 x 2: one fold of 63 * 4 + 4 = 256, all busy. The array needs 256 + 31 + 31 + 7 + 4 * 32 = 453.
+    """
+    design = SAT.model_copy(update={"tensor_engine": engine(dataflows=("os",))})
+    without, with_it = (
+        product_cost(product(), design, Mapping(array=array, tile_m=64, tile_n=64, tile_k=64, order="mnk"))
+        for array in (ArrayMapping(dataflow="os"), ArrayMapping(dataflow="os", interleave_m=2, interleave_n=2))
+    )
+    assert (without.causes["busy"], without.causes["bubble"]) == (256, 756)
+    assert (with_it.causes["busy"], with_it.causes.get("bubble", 0)) == (256, 0)
+    assert without.causes["busy"] + without.causes["bubble"] + without.causes["fill_drain"] == 1113
+    assert with_it.causes["busy"] + with_it.causes["fill_drain"] == 453
+    assert best_mapping(product(), design, interleave=False).mapping.array.interleave_m == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_search_with_more_freedom_never_finds_a_slower_product(seed):
+    draw = random.Random(seed)
+    design = SAT.model_copy(update={"tensor_engine": engine(dataflows=("os", "ws", "is"))})
+    compressed, pattern = draw.choice([(None, "1:1"), ("b", "2:8")])
+    gemm = product(compressed, pattern, m=draw.randint(1, 700), n=draw.randint(1, 300), k=8 * draw.randint(1, 90))
+    freest = best_mapping(gemm, design).cycles
+    for dataflows in (("os",), ("ws",), ("os", "ws")):
+        interleaved = best_mapping(gemm, design, dataflows=dataflows)
+        one_at_a_time = best_mapping(gemm, design, dataflows=dataflows, interleave=False)
+        assert freest <= interleaved.cycles <= one_at_a_time.cycles
+        assert one_at_a_time.mapping.array.dataflow in dataflows

@@ -103,6 +103,27 @@ def test_an_edited_mapping_must_be_one_that_the_design_can_do(simulator, saved):
         read.check_products(replayed)
 
 
+def test_a_schedule_without_interleave_is_replayed_as_one_and_an_older_file_as_one_with_it(simulator, tmp_path):
+    """Its weight-stationary mappings have interleave 1, which a search with interleave leaves out as dominated."""
+    one_at_a_time = dataclasses.replace(simulator, options=Options(batch=16, interleave=False))
+    path = tmp_path / "schedule.json"
+    save_schedule(one_at_a_time.schedule(BDWP.model, Pattern(2, 8)), path)
+    read = load_schedule(path)
+    assert read.content.interleave is False
+    read.check_products(one_at_a_time.schedule(BDWP.model, Pattern(2, 8), decisions=read.decisions))
+    with pytest.raises(ConfigError, match="interleave: got a schedule made for False, need one for True"):
+        read.check_made_for(interleave=True)
+    assert edited(path, lambda document: document.pop("interleave")).content.interleave is True
+
+
+def test_a_mapping_that_interleaves_is_refused_in_a_schedule_that_says_it_does_not(simulator, saved):
+    read = edited(saved, lambda document: document.update(interleave=False))
+    one_at_a_time = dataclasses.replace(simulator, options=Options(batch=16, interleave=False))
+    replayed = one_at_a_time.schedule(BDWP.model, Pattern(2, 8), decisions=read.decisions)
+    with pytest.raises(MappingError, match="need an array mapping of sat-vcu1525 without interleave"):
+        read.check_products(replayed)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -8,7 +8,8 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from bisparse.reports.page import _plotly, page
+from bisparse.reports.html import plotly_library
+from bisparse.reports.page import page
 from bisparse.reports.quantities import count, joules, seconds, times
 from bisparse.sim.results import Assumption
 
@@ -35,7 +36,7 @@ RECIPES = ("dense", "sr-ste", "sdgp", "sdwp", "bdwp")
 
 def written(results):
     """The page without the library's own code."""
-    return page(results, command=COMMAND).replace(_plotly(), b"").decode()
+    return page(results, command=COMMAND).replace(plotly_library(), b"").decode()
 
 
 class Reader(HTMLParser):
@@ -204,7 +205,7 @@ def test_inputs_stand_with_their_hashes_and_the_command_beside_them():
 
 def test_the_library_is_embedded_once_and_its_python_side_is_not_imported():
     whole = page([sample_result("dense"), sample_result("bdwp")], command=COMMAND)
-    assert whole.count(_plotly()) == 1
+    assert whole.count(plotly_library()) == 1
     assert len(whole) < 6_000_000
     code = "import sys, bisparse.reports; print({'plotly', 'jinja2', 'pandas', 'rich'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,0 +1,56 @@
+"""What an ablation of any recipe on any design must satisfy."""
+
+from functools import cache
+
+import pytest
+from bisparse.accel.specification import load_hardware
+from bisparse.configs.library import names
+from bisparse.sim.ablation import SWITCHES, Ablation
+
+import bisparse
+
+CASES = [
+    (design, recipe)
+    for design in names("hardware")
+    for recipe in names("recipes")
+    if recipe == "dense" or "2:8" in load_hardware(design).model.tensor_engine.patterns
+]
+
+pytestmark = pytest.mark.xdist_group("ablation contract")
+
+
+@cache
+def ablated(design, recipe, **options) -> Ablation:
+    return bisparse.ablate("resnet9-cifar10", hardware=design, recipe=recipe, batch=8, **options)
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def ablation(request) -> Ablation:
+    return ablated(*request.param)
+
+
+def test_every_switch_has_a_row_on_alone_and_a_row_off_alone_with_figures_or_a_reason(ablation):
+    for switch in SWITCHES:
+        assert ablation.of("alone", switch)
+        assert ablation.of("all but", switch)
+    for row in ablation.rows:
+        assert (row.figures is None) == bool(row.reason)
+    assert ablation.all_on.figures is not None
+
+
+def test_every_cycle_of_every_row_has_a_cause(ablation):
+    for row in ablation.rows:
+        if row.figures is not None:
+            assert sum(row.figures.stalls.values()) == row.figures.total_cycles
+            assert row.figures.gemm_cycles <= row.figures.total_cycles
+            assert 0 < row.figures.array_utilisation <= 1
+
+
+def test_no_switch_slows_the_products_by_itself_or_beside_the_others(ablation):
+    """A law of products alone: a step may be slower, since a faster product leaves DRAM less time for updates."""
+    on = ablation.all_on.figures.gemm_cycles
+    for row in ablation.rows:
+        if row.figures is not None:
+            assert on <= row.figures.gemm_cycles
+            if row.group == "alone":
+                assert row.figures.gemm_cycles <= ablation.base.figures.gemm_cycles
