@@ -32,35 +32,54 @@ _ENGINE_COLOURS = {
 }
 _SIDE_COLOURS = {"west": "@loss", "north": "@assumed", "output": "@gain"}
 
-_BANDS = {"yaxis": (0.9, 1.0), "yaxis2": (0.5, 0.86), "yaxis3": (0.24, 0.44), "yaxis4": (0.0, 0.16)}
-"""Where each of the four stands: operators, tensor engine, other engines, buffers."""
+_SHORT = {
+    "busy": "busy",
+    "bubble": "adder latency",
+    "fill_drain": "fill, drain",
+    "dependence": "vector engine",
+    "reduction": "reduction",
+    "update": "update",
+    "west": "west",
+    "north": "north",
+    "output": "output",
+    "idle": "idle",
+}
+"""Causes as a legend has room for them."""
+
+_VISIBLE = 0.01
+"""A cause that never has this share of a part would only fill the legend; the table beside has it."""
+
+_BANDS = (("y", 0.94, 1.0), ("y2", 0.55, 0.82), ("y3", 0.27, 0.43), ("y4", 0.0, 0.15))
+"""Where each of the four stands, from and to: operators, tensor engine, other engines, buffers."""
 
 
 def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
     """One step, left to right, in four bands that share the axis of time."""
-    milliseconds = 1e3 / result.clock_hz
-    length = result.total_cycles * milliseconds
+    per_second, prefix_of_seconds = axis_scale([result.step_seconds])
+    tick = 1 / (result.clock_hz * per_second)
+    length = result.total_cycles * tick
     times = [(part + 0.5) * length / profile.parts for part in range(profile.parts)]
     largest = max((max(row) for row in profile.held_bytes.values()), default=0)
     divisor, prefix = axis_scale([largest])
     traces = [
-        *_operators(profile.operators, milliseconds),
+        *_operators(profile.operators, tick),
         *_tensor(profile, times),
         *_engines(profile, times),
         *_held(profile, times, divisor),
     ]
-    titles = {"yaxis2": "tensor engine", "yaxis3": "busy", "yaxis4": f"buffers, {prefix}B"}
-    axes = {
-        name: {
-            "domain": list(domain),
+    titles = {"y2": "tensor engine", "y3": "busy", "y4": f"held, {prefix}B"}
+    axes: Figure = {
+        name.replace("y", "yaxis"): {
+            "domain": [low, high],
             "fixedrange": True,
             "automargin": True,
             "gridcolor": "@line",
             "zerolinecolor": "@line",
             "title": {"text": titles.get(name, ""), "font": {"size": 12}},
         }
-        for name, domain in _BANDS.items()
+        for name, low, high in _BANDS
     }
+    legends = {name.replace("y", "legend"): _legend(high) for name, _, high in _BANDS}
     axes["yaxis"] |= {"showgrid": False, "showticklabels": False, "ticks": ""}
     shares = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
     axes["yaxis2"] |= shares
@@ -70,14 +89,15 @@ def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
         "data": traces,
         "layout": {
             **axes,
-            "height": 620,
-            "margin": {"l": 10, "r": 10, "t": 70, "b": 10},
+            **legends,
+            "height": 700,
+            "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
             "barmode": "overlay",
             "bargap": 0,
             "hovermode": "closest",
             "showlegend": True,
             "xaxis": {
-                "title": {"text": "time in the step, ms"},
+                "title": {"text": f"time in the step, {prefix_of_seconds}s"},
                 "range": [0, length],
                 "automargin": True,
                 "anchor": "y4",
@@ -86,7 +106,22 @@ def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
     }
 
 
-def _operators(spans: Sequence[OperatorSpan], milliseconds: float) -> Iterator[Figure]:
+def _legend(top: float) -> Figure:
+    """Over its band."""
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": top,
+        "yanchor": "bottom",
+        "font": {"size": 11},
+        "itemclick": False,
+        "itemdoubleclick": False,
+        "traceorder": "normal",
+    }
+
+
+def _operators(spans: Sequence[OperatorSpan], tick: float) -> Iterator[Figure]:
     """A bar for each stretch of one stage: neighbours too short to tell apart share one."""
     runs = [list(run) for _, run in groupby(spans, key=lambda span: span.stage)]
     for stage, colour in STAGE_COLOURS.items():
@@ -97,10 +132,9 @@ def _operators(spans: Sequence[OperatorSpan], milliseconds: float) -> Iterator[F
             "type": "bar",
             "orientation": "h",
             "name": STAGE_NAMES[stage],
-            "legendgroup": "stages",
             "y": [""] * len(own),
-            "base": [run[0].start_cycle * milliseconds for run in own],
-            "x": [(run[-1].end_cycle - run[0].start_cycle) * milliseconds for run in own],
+            "base": [run[0].start_cycle * tick for run in own],
+            "x": [(run[-1].end_cycle - run[0].start_cycle) * tick for run in own],
             "marker": {"color": colour, "line": {"width": 0}},
             "text": [_names(run) for run in own],
             "textposition": "none",
@@ -117,18 +151,21 @@ def _names(run: Sequence[OperatorSpan]) -> str:
 
 def _tensor(profile: Profile, times: list[float]) -> Iterator[Figure]:
     for cause, shares in profile.tensor.items():
+        if max(shares) < _VISIBLE:
+            continue
         yield {
             "type": "scatter",
             "mode": "lines",
             "stackgroup": "tensor",
-            "name": CAUSE_WORDS[cause],
+            "name": _SHORT[cause],
+            "legend": "legend2",
             "x": times,
             "y": list(shares),
             "yaxis": "y2",
             "line": {"width": 0, "shape": "hvh", "color": CAUSE_COLOURS[cause]},
             "fillcolor": CAUSE_COLOURS[cause],
             "customdata": [percent(share) for share in shares],
-            "hovertemplate": f"%{{x:.3f}} ms, {CAUSE_WORDS[cause]}: %{{customdata}}<extra></extra>",
+            "hovertemplate": f"{CAUSE_WORDS[cause]}: %{{customdata}}<extra></extra>",
         }
 
 
@@ -138,12 +175,13 @@ def _engines(profile: Profile, times: list[float]) -> Iterator[Figure]:
             "type": "scatter",
             "mode": "lines",
             "name": name,
+            "legend": "legend3",
             "x": times,
             "y": list(shares),
             "yaxis": "y3",
             "line": {"width": 1.5, "shape": "hvh", "color": _ENGINE_COLOURS.get(name, "@ink")},
             "customdata": [percent(share) for share in shares],
-            "hovertemplate": f"%{{x:.3f}} ms, {name}: %{{customdata}}<extra></extra>",
+            "hovertemplate": f"{name}: %{{customdata}}<extra></extra>",
         }
 
 
@@ -153,10 +191,11 @@ def _held(profile: Profile, times: list[float], divisor: float) -> Iterator[Figu
             "type": "scatter",
             "mode": "lines",
             "name": f"{side} buffer",
+            "legend": "legend4",
             "x": times,
             "y": [each / divisor for each in held],
             "yaxis": "y4",
             "line": {"width": 1.5, "shape": "hvh", "color": _SIDE_COLOURS[side]},
             "customdata": [scaled(each, "B") for each in held],
-            "hovertemplate": f"%{{x:.3f}} ms, {side} buffer holds %{{customdata}}<extra></extra>",
+            "hovertemplate": f"{side} buffer holds %{{customdata}}<extra></extra>",
         }
