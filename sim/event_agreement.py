@@ -77,6 +77,7 @@ def random_schedule(seed: int) -> Schedule:
         works=works,
         updates=tuple(updates),
         overlap_update=draw.chance(0.7),
+        interleave=True,
     )
 
 
@@ -168,7 +169,7 @@ def _random_vector(draw: Draw, name: str, *, least_bytes: int) -> VectorWork:
 
 
 def _random_update(draw: Draw, number: int, works: int) -> UpdateWork:
-    weights = draw.between(1, 1 << draw.between(1, 14))
+    weights = draw.between(1, 1 << draw.between(1, 20))
     patterns = ((weights, 2, 8),) * draw.between(0, 2)
     return UpdateWork(
         operator=f"update {number}",

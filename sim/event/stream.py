@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import simpy
 
@@ -23,8 +24,18 @@ _UNDER_WAY = 2
 Stage = tuple[Server | Channels, int]
 """Who works on the stream, and for how many cycles in all."""
 
-Ends = tuple[int, ...]
-"""Simpy times at which each stage was done with a chunk."""
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a stream, done.
+
+    Attributes:
+        cycles: of each stage.
+        ended_at: simpy time at which the last stage was done.
+    """
+
+    cycles: tuple[int, ...]
+    ended_at: int
 
 
 class Stream:
@@ -49,7 +60,7 @@ class Stream:
         label: str,
         moved_bytes: int,
         urgent: bool,
-        each: Callable[[Ends], None] | None = None,
+        each: Callable[[Chunk], None] | None = None,
     ) -> None:
         self._clock = clock
         self._stages = stages
@@ -72,31 +83,27 @@ class Stream:
             self._begins_at = int(self._clock.environment.now) + self._latency_cycles
             yield self._clock.wait(self._latency_cycles)
         chunks = max(1, min(_MOST, max(cycles for _, cycles in self._stages) // _SHORTEST))
-        under_way: deque[list[simpy.Event]] = deque()
+        under_way: deque[tuple[tuple[int, ...], list[simpy.Event]]] = deque()
         for number in range(chunks):
             if len(under_way) == _UNDER_WAY:
-                yield from self._finish(under_way.popleft())
+                yield from self._finish(*under_way.popleft())
             self._issued += 1
-            under_way.append(
-                [
-                    server.serve(
-                        _share(cycles, number, chunks),
-                        label=self._label,
-                        urgent=self._urgent,
-                        moved_bytes=_share(self._moved_bytes, number, chunks) if server is self._stages[0][0] else 0,
-                    )
-                    for server, cycles in self._stages
-                ]
-            )
+            cycles = tuple(_share(whole, number, chunks) for _, whole in self._stages)
+            moved = _share(self._moved_bytes, number, chunks)
+            under_way.append((cycles, [self._hand(*each, moved) for each in zip(self._stages, cycles, strict=True)]))
         while under_way:
-            yield from self._finish(under_way.popleft())
+            yield from self._finish(*under_way.popleft())
 
-    def _finish(self, chunk: list[simpy.Event]) -> Process:
-        ends = []
-        for part in chunk:
-            ends.append(int((yield part)))
+    def _hand(self, stage: Stage, cycles: int, moved_bytes: int) -> simpy.Event:
+        server, _ = stage
+        on_pins = moved_bytes if stage is self._stages[0] else 0
+        return server.serve(cycles, label=self._label, urgent=self._urgent, moved_bytes=on_pins)
+
+    def _finish(self, cycles: tuple[int, ...], parts: list[simpy.Event]) -> Process:
+        for part in parts:  # noqa: UP028 - simpy sends values, which a plain iterator cannot take
+            yield part
         if self._each is not None:
-            self._each(tuple(ends))
+            self._each(Chunk(cycles, int(self._clock.environment.now)))
 
 
 def _share(total: int, number: int, parts: int) -> int:

@@ -16,7 +16,7 @@ from ...accel.specification import Hardware
 from ...dataflow.schedule import UpdateWork
 from .clock import Clock, Process
 from .server import Channels, Server
-from .stream import Ends, Stream
+from .stream import Chunk, Stream
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class UpdateRun:
         update_cycles: of the update engine.
         reduction_cycles: of the reduction engine.
         dram_cycles: of DRAM.
-        chunks: of each chunk, when DRAM and the update engine were done with it, and when the reduction engine was too.
+        chunks: of its stream; stages are DRAM, the update engine, the reduction engine.
         ended_at: when it was over.
     """
 
@@ -36,14 +36,8 @@ class UpdateRun:
     update_cycles: int
     reduction_cycles: int
     dram_cycles: int
-    chunks: list[tuple[int, int]] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
     ended_at: int = 0
-
-    def chunk_done(self, ends: Ends) -> None:
-        """DRAM, the update engine and the reduction engine are done with the next chunk."""
-        on_dram, on_update, on_sorters = ends
-        others = max(on_dram, on_update)
-        self.chunks.append((others, max(others, on_sorters)))
 
     def exposed(self, since: int) -> tuple[int, int]:
         """Cycles after ``since`` in which the step waits for update or memory, and for the reduction beyond them.
@@ -51,12 +45,13 @@ class UpdateRun:
         Args:
             since: when nothing else was left to do, and no earlier update either.
         """
-        reducing, now = 0, since
-        for others_done, all_done in self.chunks:
-            now = max(now, others_done)
-            if all_done > now:
-                reducing += all_done - now
-                now = all_done
+        reducing, before = 0, since
+        for chunk in self.chunks:
+            if chunk.ended_at > before:
+                on_dram, on_update, on_sorters = chunk.cycles
+                others = max(on_dram, on_update)
+                reducing += max(min(chunk.ended_at - before, on_sorters) - others, 0)
+                before = chunk.ended_at
         return max(self.ended_at - since, 0) - reducing, reducing
 
 
@@ -145,7 +140,7 @@ class Updater:
                 label=run.work.operator,
                 moved_bytes=run.work.read_bytes + run.work.write_bytes,
                 urgent=False,
-                each=run.chunk_done,
+                each=run.chunks.append,
             )
             yield from self._stream.run()
             run.ended_at = int(self._clock.environment.now)

@@ -1,0 +1,87 @@
+"""The event engine against the register-level machine and a schedule made by hand, memory without limit: identical.
+
+Every tile is run on the machine, register by register; the hand-made schedule adds what a memory that gives any block
+in one cycle leaves over: the two blocks of the first tile before it, the last result after it. Beside a tile at most
+three blocks come and one leaves, 4 cycles, so tiles of at least 4 cycles wait for nothing.
+"""
+
+from dataclasses import replace
+
+import pytest
+from bisparse.dataflow.gemm import Gemm
+from bisparse.dataflow.mapping import ArrayMapping, Mapping
+from bisparse.dataflow.schedule import PlannedProduct
+from bisparse.sim.event.engine import time_step
+from bisparse.sim.reference.loop_nest import tile_extents
+from bisparse.sim.reference.random_cases import random_case
+from bisparse.training.graph import Stage
+
+from .design import schedule, small_design, tensor
+
+ORDERS = ("mnk", "mkn", "nmk", "nkm", "kmn", "knm")
+
+
+def without_limit(machine):
+    return small_design(
+        bytes_per_cycle=1 << 30,
+        rows=machine.rows,
+        cols=machine.cols,
+        mac_latency=machine.mac_latency,
+        accumulate_latency=machine.accumulate_latency,
+        register_depth=machine.register_depth,
+        overlapped=machine.overlapped,
+        drain=machine.drain,
+        stationary_load=machine.stationary_load,
+    )
+
+
+def planned(case, tile, order):
+    gemm = Gemm(
+        name="case",
+        operator="case",
+        stage=Stage.FORWARD,
+        m=case.m,
+        n=case.n,
+        k=case.k,
+        compressed=None if case.pattern.is_dense else case.compressed,
+        pattern=case.pattern,
+    )
+    mapping = case.mapping
+    array = ArrayMapping(
+        dataflow=mapping.dataflow,
+        interleave_m=mapping.interleave_m,
+        interleave_n=mapping.interleave_n,
+        resident_groups=mapping.resident_groups,
+        interleave=mapping.interleave,
+    )
+    return PlannedProduct(
+        gemm=gemm,
+        mapping=Mapping(array=array, tile_m=tile[0], tile_n=tile[1], tile_k=tile[2], order=order),
+        candidates=1,
+    )
+
+
+def on_the_machine(case, tile):
+    """Cycles of every tile, each a product of its own on the register-level machine."""
+    return [
+        replace(case, m=m, n=n, channels=k).run().cycles
+        for m in tile_extents(case.m, tile[0])
+        for n in tile_extents(case.n, tile[1])
+        for k in tile_extents(case.k, tile[2])
+    ]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_tile_takes_the_cycles_of_the_machine_and_nothing_is_added(seed):
+    case = replace(random_case(seed), taps=1)
+    group = case.pattern.group
+    halves = (-(-case.m // 2), -(-case.n // 2), min(case.k, -(-case.k // 2 // group) * group) or case.k)
+    for tile in ((case.m, case.n, case.k), halves):
+        tiles = on_the_machine(case, tile)
+        plan = schedule(without_limit(case.machine), tensor(planned(case, tile, ORDERS[seed % 6])))
+        (found,) = time_step(plan).works
+        first_loads, last_store = 2, 1
+        if min(tiles) >= 4:
+            assert found.cycles == first_loads + sum(tiles) + last_store
+        in_array = sum(found.causes.get(cause, 0) for cause in ("busy", "bubble", "fill_drain"))
+        assert in_array == sum(tiles)
