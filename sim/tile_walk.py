@@ -147,7 +147,9 @@ class TileWalk:
 
     def _cycles(self, transfer_bytes: int, run_bytes: int) -> int:
         efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
-        return math.ceil(transfer_bytes / efficiency / Fraction(self.hardware.dram_bytes_per_cycle))
+        # Exact: the quotient of the two as a float may lie on the wrong side of a whole number.
+        bytes_per_cycle = Fraction(self.hardware.dram.bytes_per_second) / Fraction(self.hardware.clock_hz)
+        return math.ceil(transfer_bytes / efficiency / bytes_per_cycle)
 
     def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""

@@ -1,8 +1,9 @@
 """The fidelity checks: what the models say against witnesses that share nothing with them.
 
-Four questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, do the closed forms of the
-array agree with the register-level machine, does traffic agree with a walk of the loop nest, and do the shipped graphs
-have the multiply-accumulates that torch counted. A mismatch is told with all that it takes to repeat it; nothing is
+Five questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, do the closed forms of the
+array agree with the register-level machine, does traffic agree with a walk of the loop nest, does a schedule played as
+events agree with itself and with the closed forms, and do the shipped graphs have the multiply-accumulates that torch
+counted. A mismatch is told with all that it takes to repeat it; nothing is
 averaged and nothing has a tolerance.
 """
 
@@ -87,6 +88,7 @@ def validate(
     seed: int,
     gemms: int = 1000,
     tilings: int = 500,
+    schedules: int = 100,
     recount: Recount | None = None,
     progress: Progress | None = None,
 ) -> ValidationResult:
@@ -96,17 +98,19 @@ def validate(
         seed: of the random cases.
         gemms: random products for the register-level machine.
         tilings: random tilings and loop orders for the loop-nest walker.
+        schedules: random schedules for the event engine.
         recount: counts with torch; None where torch is not installed.
         progress: told how far it is.
     """
     tell = progress or _tell_nobody
-    seeds = range(seed, seed + max(gemms, tilings))
+    seeds = range(seed, seed + max(gemms, tilings, schedules))
     return ValidationResult(
         seed=seed,
         checks=(
             _scalesim(tell),
             _run("register-level machine, random GEMMs", seeds[:gemms], _machine_disagreement, tell),
             _run("loop-nest walk, random tilings and orders", seeds[:tilings], _walk_disagreement, tell),
+            _run("event engine, random schedules", seeds[:schedules], _play_disagreement, tell),
             _counts(tell),
             _torch_counts(recount, tell),
         ),
@@ -149,6 +153,13 @@ def _machine_disagreement(seed: int) -> str | None:
 
 def _walk_disagreement(seed: int) -> str | None:
     return check_tiling(random_tiling(seed))
+
+
+def _play_disagreement(seed: int) -> str | None:
+    # Imported here: who checks something else does not wait for simpy.
+    from .event_agreement import check_schedule
+
+    return check_schedule(seed)
 
 
 def _counts(tell: Progress) -> CheckOutcome:

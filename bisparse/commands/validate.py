@@ -45,6 +45,16 @@ Tilings = Annotated[
         help="Random tilings for the loop-nest walk.",
     ),
 ]
+Schedules = Annotated[
+    int,
+    typer.Option(
+        "--schedules",
+        metavar="COUNT",
+        parser=whole_number("--schedules", at_least=0, example=100),
+        help="Random schedules for the event engine: with and without fast-forward, channels as one and apart, and "
+        "against the closed forms.",
+    ),
+]
 Torch = Annotated[
     bool | None, typer.Option("--torch/--no-torch", help="Count with torch again. [where it is installed]")
 ]
@@ -54,13 +64,14 @@ def validate(
     seed: Seed = None,
     gemms: Gemms = 1000,
     tilings: Tilings = 500,
+    schedules: Schedules = 100,
     torch: Torch = None,
     as_json: options.Json = False,
 ) -> None:
     """Check the models against their witnesses.
 
     SCALE-Sim's measured cycles, a register-level machine that computes the products it is timed on, a walk of the
-    loop nest, and torch's own counts. Exit code 1 on any mismatch. About twenty seconds.
+    loop nest, steps played as events, and torch's own counts. Exit code 1 on any mismatch. About half a minute.
     """
     from ..sim.validation import validate as run_checks
 
@@ -69,6 +80,7 @@ def validate(
             seed=secrets.randbelow(_SEEDS) if seed is None else seed,
             gemms=gemms,
             tilings=tilings,
+            schedules=schedules,
             recount=_recount(torch),
             progress=progress,
         )
