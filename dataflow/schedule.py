@@ -194,6 +194,10 @@ class Schedule:
     updates: tuple[UpdateWork, ...]
     overlap_update: bool
 
+    def waits_for(self, index: int) -> tuple[int, ...]:
+        """The works that must be over before the work of this index begins."""
+        return (index - 1,) if index else ()
+
     def awaits_tensor(self, index: int) -> bool:
         """Whether the tensor engine has work after the work of this index."""
         return any(isinstance(work, TensorWork) for work in self.works[index + 1 :])

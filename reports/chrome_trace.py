@@ -12,7 +12,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..sim.results import SimulationResult
@@ -141,7 +141,7 @@ class _Trace:
             "args": arguments,
         }
 
-    def _counter(self, name: str, cycle: int, values: dict[str, float]) -> Event:
+    def _counter(self, name: str, cycle: int, values: Mapping[str, float]) -> Event:
         return {"ph": "C", "pid": _PROCESS, "ts": self._at(cycle), "name": name, "args": values}
 
     def _held(self) -> Iterator[Event]:

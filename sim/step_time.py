@@ -41,9 +41,10 @@ class VectorTime:
 
     Attributes:
         work: the work.
-        cycles: from start to end.
+        cycles: from start to end, but for those beside a product.
         vector_cycles: of the lanes.
         dram_cycles: for which DRAM is busy.
+        hidden_cycles: beside a product.
         awaited: whether the tensor engine has work after it; if not, it idles meanwhile.
     """
 
@@ -52,6 +53,7 @@ class VectorTime:
     vector_cycles: int
     dram_cycles: int
     awaited: bool
+    hidden_cycles: int = 0
 
     @property
     def cause(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..dataflow.schedule import Schedule
     from ..dataflow.schedule_file import SavedSchedule
     from ..sim.results import SimulationResult
-    from ..sim.simulation import Simulator
+    from ..sim.simulation import EngineName, Simulator
     from ..training.recipes.declaration import Recipe
 
 COMMAND_FILE = "command.txt"
@@ -130,7 +130,7 @@ class _Request:
     hardware: str | None
     sparsity: str | None
     batch: int | None
-    engine: str
+    engine: EngineName
     out: Path | None
     open_report: bool
     objective: str | None

@@ -1,16 +1,17 @@
 """The event engine: a schedule, run.
 
-Forward and backward work run in the schedule's order, one after another; each product tile by tile, vector work as a
-stream; updates beside them or after them, as the schedule says, in what DRAM time is left. Everybody contends for the
-same channels. The result has the types of the analytic engine's. Modelled: contention, buffers that hold a few tiles,
-who waits for what. Not modelled: events below a tile or chunk; overlap of neighbouring operators, which the schedule
-forbids.
+The tensor engine takes its works in the schedule's order, the vector engine its own; each begins when the works that it
+needs are over: the one before it, or, where the schedule lets vector work run beside products, those that make what it
+reads. Products run tile by tile, vector work as streams, updates in what time is left. Everybody contends for the same
+channels and lanes. The result has the types of the analytic engine's. Modelled: contention, buffers that hold a few
+tiles, who waits for what. Not modelled: events below a tile or chunk; products of neighbouring operators overlapping at
+their ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import simpy
@@ -26,7 +27,8 @@ from .clock import Process
 from .machine import Machine, Play
 from .product_figures import product_figures
 from .recorder import Recorder
-from .stream import Stage, Stream
+from .server import Rank
+from .stream import Stream
 from .tensor_engine import ProductRun, Sequencer
 from .tile_program import TileProgram
 
@@ -42,44 +44,110 @@ def time_step(schedule: Schedule, *, play: Play = NORMAL, recorder: Recorder | N
         recorder: takes the timeline, or None.
     """
     step = _Step(schedule=schedule, machine=Machine(schedule, play, recorder))
-    step.machine.clock.environment.process(step.run())
-    step.machine.clock.environment.run()
-    found = StepTime(works=tuple(step.works), updates=step.updates())
+    environment = step.machine.clock.environment
+    environment.process(step.run())
+    environment.run()
+    found = StepTime(works=tuple(step.times), updates=step.updates())
     assert found.total_cycles == step.end_cycle, "every cycle of the step belongs to a work or an exposed update"
     return found
 
 
-@dataclass(kw_only=True)
 class _Step:
-    """The main process and what it finds."""
+    """The queues of the tensor and the vector engine, and what they find."""
 
-    schedule: Schedule
-    machine: Machine
-    works: list[TensorTime | VectorTime] = field(default_factory=list)
-    ended_at: int = 0
-    """simpy time at which the last work ended."""
-    _known: dict[tuple[object, ...], tuple[TileProgram, ProductRun]] = field(default_factory=dict)
+    def __init__(self, schedule: Schedule, machine: Machine) -> None:
+        self.machine = machine
+        self._schedule = schedule
+        self._times: dict[int, TensorTime | VectorTime] = {}
+        self._over = [machine.clock.environment.event() for _ in schedule.works]
+        self._known: dict[tuple[object, ...], tuple[TileProgram, ProductRun]] = {}
+        self._tensor_cycles = 0
+        """Cycles of the tensor engine's works that are over."""
+        self._tensor_since: int | None = None
+        """When its present work began."""
+        self._ended_at = 0
+        """simpy time at which the last work ended."""
+
+    @property
+    def times(self) -> list[TensorTime | VectorTime]:
+        """What each work took, in the schedule's order."""
+        return [self._times[index] for index in range(len(self._schedule.works))]
 
     def run(self) -> Process:
-        """Every work in order; then whatever updates are left run alone."""
-        for index, work in enumerate(self.schedule.works):
-            started = self.machine.clock.now
+        """Both queues; then whatever updates are left run alone."""
+        environment = self.machine.clock.environment
+        tensor, vector = environment.process(self._tensor_queue()), environment.process(self._vector_queue())
+        yield tensor
+        yield vector
+        self._ended_at = int(environment.now)
+        self.machine.updater.all_done()
+
+    # Queues ----------------------------------------------------------------------------------------------------------
+
+    def _tensor_queue(self) -> Process:
+        clock, recorder = self.machine.clock, self.machine.recorder
+        free_since = 0
+        for index, work in enumerate(self._schedule.works):
+            if not isinstance(work, TensorWork):
+                continue
+            yield from self._wait_for(index)
+            started = clock.now
+            if recorder is not None and started > free_since:
+                recorder.wait(work.operator, "dependence", free_since, started)
+            self._tensor_since = started
+            self._times[index] = yield from self._tensor(work)
+            self._tensor_cycles += clock.now - started
+            self._tensor_since, free_since = None, clock.now
+            self._end(index, work.operator, work.stage.value, started)
+        yield from self._idle(free_since)
+
+    def _idle(self, since: int) -> Process:
+        """Nothing left for the array: vector work ends the step without it."""
+        for index, work in enumerate(self._schedule.works):
+            if not isinstance(work, TensorWork) and not self._over[index].triggered:
+                yield self._over[index]
+        clock, recorder = self.machine.clock, self.machine.recorder
+        if recorder is not None and clock.now > since:
+            recorder.wait("", "idle", since, clock.now)
+
+    def _vector_queue(self) -> Process:
+        clock = self.machine.clock
+        for index, work in enumerate(self._schedule.works):
             if isinstance(work, TensorWork):
-                yield from self._tensor(work)
-                name, stage = work.operator, work.stage.value
-            else:
-                yield from self._vector(work, awaited=self.schedule.awaits_tensor(index))
-                name, stage = work.head.operator, "vector"
-            if self.machine.recorder is not None:
-                self.machine.recorder.operator(name, stage, started, self.machine.clock.now)
-            if self.schedule.overlap_update:
-                self.machine.updater.release(index)
-        self.ended_at = int(self.machine.clock.environment.now)
-        self.machine.updater.release(len(self.schedule.works))
+                continue
+            yield from self._wait_for(index)
+            started, beside = clock.now, self._tensor_busy
+            time = yield from self._vector(work)
+            hidden = self._tensor_busy - beside
+            self._times[index] = replace(
+                time,
+                cycles=time.cycles - hidden,
+                hidden_cycles=hidden,
+                awaited=self._schedule.awaits_tensor(index),
+            )
+            self._end(index, work.head.operator, "vector", started)
+
+    @property
+    def _tensor_busy(self) -> int:
+        """Cycles that the tensor engine has had works for."""
+        present = 0 if self._tensor_since is None else self.machine.clock.now - self._tensor_since
+        return self._tensor_cycles + present
+
+    def _wait_for(self, index: int) -> Process:
+        for earlier in self._schedule.waits_for(index):
+            if not self._over[earlier].triggered:
+                yield self._over[earlier]
+
+    def _end(self, index: int, name: str, stage: str, started: int) -> None:
+        if self.machine.recorder is not None:
+            self.machine.recorder.operator(name, stage, started, self.machine.clock.now)
+        if self._schedule.overlap_update:
+            self.machine.updater.work_done(index)
+        self._over[index].succeed()
 
     # Works -----------------------------------------------------------------------------------------------------------
 
-    def _tensor(self, work: TensorWork) -> Process:
+    def _tensor(self, work: TensorWork) -> Generator[simpy.Event, Any, TensorTime]:
         way_out = work.way_out(BYTES_OF[self.machine.hardware.tensor_engine.precision])
         costs: list[ProductCost] = []
         for product in work.products:
@@ -91,18 +159,17 @@ class _Step:
         if not costs:
             # Every result element is zero: only its fill takes time.
             on_dram = self.machine.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
-            cycles = yield from self._stream(work.operator, work.fused, on_dram, on_lanes, latency_cycles=0)
+            stream = self._stream(work.operator, work.fused, on_dram, on_lanes, latency_cycles=0, rank=Rank.TILE)
+            cycles = yield from self._timed(stream)
             causes = {"dependence" if on_lanes >= on_dram else "output": cycles}
-        self.works.append(
-            TensorTime(
-                work=work,
-                cycles=cycles,
-                product_cycles=cycles - causes.get("dependence", 0),
-                causes=causes,
-                costs=tuple(costs),
-                vector_cycles=on_lanes,
-                dram_cycles=on_dram,
-            )
+        return TensorTime(
+            work=work,
+            cycles=cycles,
+            product_cycles=cycles - causes.get("dependence", 0),
+            causes=causes,
+            costs=tuple(costs),
+            vector_cycles=on_lanes,
+            dram_cycles=on_dram,
         )
 
     def _product(
@@ -110,7 +177,7 @@ class _Step:
     ) -> Generator[simpy.Event, Any, tuple[TileProgram, ProductRun]]:
         """Run a product; one that meets the machine at rest as an equal one did before takes what that one took."""
         machine = self.machine
-        at_rest = machine.fast_forward and machine.recorder is None and not machine.updater.busy
+        at_rest = machine.fast_forward and machine.recorder is None and machine.at_rest
         key = (product.gemm.shape_key, product.mapping, way_out)
         if at_rest and key in self._known:
             program, run = self._known[key]
@@ -122,17 +189,16 @@ class _Step:
             self._known[key] = program, run
         return program, run
 
-    def _vector(self, work: ChainedVectorWork, *, awaited: bool) -> Process:
+    def _vector(self, work: ChainedVectorWork) -> Generator[simpy.Event, Any, VectorTime]:
         machine = self.machine
         on_lanes = vector_cycles(machine.hardware.vector_engine, work.lane_operations)
         on_dram = machine.memory.stream_cycles(work.read_bytes, work.write_bytes)
         latency = machine.memory.latency_cycles if on_dram else 0
-        cycles = yield from self._stream(work.head.operator, work, on_dram, on_lanes, latency_cycles=latency)
-        time = VectorTime(work=work, cycles=cycles, vector_cycles=on_lanes, dram_cycles=on_dram, awaited=awaited)
-        self.works.append(time)
-        if machine.recorder is not None:
-            now = machine.clock.now
-            machine.recorder.wait(work.head.operator, time.cause, now - cycles, now)
+        stream = self._stream(work.head.operator, work, on_dram, on_lanes, latency_cycles=latency, rank=Rank.STREAM)
+        machine.vector_stream = stream
+        cycles = yield from self._timed(stream)
+        machine.vector_stream = None
+        return VectorTime(work=work, cycles=cycles, vector_cycles=on_lanes, dram_cycles=on_dram, awaited=True)
 
     def _stream(
         self,
@@ -142,47 +208,48 @@ class _Step:
         lane_cycles: int,
         *,
         latency_cycles: int,
-    ) -> Generator[simpy.Event, Any, int]:
-        """Stream through DRAM and the vector lanes, served before patient work."""
-        machine, started = self.machine, self.machine.clock.now
-        stages: list[Stage] = [(machine.channels, dram_cycles), (machine.lanes, lane_cycles)]
-        stream = Stream(
+        rank: Rank,
+    ) -> Stream:
+        """A stream through DRAM and the vector lanes."""
+        machine = self.machine
+        return Stream(
             machine.clock,
-            stages,
+            [(machine.channels, dram_cycles), (machine.lanes, lane_cycles)],
             latency_cycles=latency_cycles,
             label=label,
             moved_bytes=moves.read_bytes + moves.write_bytes,
-            urgent=True,
+            rank=rank,
         )
+
+    def _timed(self, stream: Stream) -> Generator[simpy.Event, Any, int]:
+        started = self.machine.clock.now
         yield from stream.run()
-        return machine.clock.now - started
+        return self.machine.clock.now - started
+
+    # Updates ---------------------------------------------------------------------------------------------------------
 
     @property
     def end_cycle(self) -> int:
         """When the last work and update were over. The clock may be later: a timer that nobody needs is let run."""
         ends = (run.ended_at for run in self.machine.updater.runs)
-        return max(self.ended_at, *ends, 0) + self.machine.clock.skipped_cycles
-
-    # Updates ---------------------------------------------------------------------------------------------------------
+        return max(self._ended_at, *ends, 0) + self.machine.clock.skipped_cycles
 
     def updates(self) -> tuple[UpdateTime, ...]:
         """What each update took, and what of it the step waited for."""
-        times, since = [], self.ended_at
-        for run in self.machine.updater.runs:
+        times, since = {}, self._ended_at
+        for run in self.machine.updater.order:
             update, reduction = run.exposed(since)
             if self.machine.recorder is not None:
                 now = since + self.machine.clock.skipped_cycles
                 self.machine.recorder.wait(run.work.operator, "update", now, now + update)
                 self.machine.recorder.wait(run.work.operator, "reduction", now + update, now + update + reduction)
             since = max(since, run.ended_at)
-            times.append(
-                UpdateTime(
-                    work=run.work,
-                    update_cycles=run.update_cycles,
-                    reduction_cycles=run.reduction_cycles,
-                    dram_cycles=run.dram_cycles,
-                    exposed_update=update,
-                    exposed_reduction=reduction,
-                )
+            times[run] = UpdateTime(
+                work=run.work,
+                update_cycles=run.update_cycles,
+                reduction_cycles=run.reduction_cycles,
+                dram_cycles=run.dram_cycles,
+                exposed_update=update,
+                exposed_reduction=reduction,
             )
-        return tuple(times)
+        return tuple(times[run] for run in self.machine.updater.runs)

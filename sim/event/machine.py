@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from ...accel.dram import DramTiming
@@ -11,7 +11,8 @@ from .clock import Clock
 from .dma import TileDma
 from .fast_forward import Jump
 from .recorder import Recorder
-from .server import Channels, Server
+from .server import PATIENT, Channels, Rank, Server
+from .stream import Stream
 from .updates import Updater
 
 
@@ -49,6 +50,7 @@ class Machine:
         self.sorters = Server(self.clock, "reduction engine", watch)
         self.lanes = Server(self.clock, "vector engine", watch)
         self.update_engine = Server(self.clock, "update engine", watch)
+        self.vector_stream: Stream | None = None
         self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, self.memory.latency_cycles)
         self.updater = Updater(
             self.clock,
@@ -72,17 +74,29 @@ class Machine:
 
     @property
     def patient_left_cycles(self) -> tuple[int, ...]:
-        """What patient work under way still needs, server by server."""
-        return tuple(server.patient_left_cycles for server in self.servers)
+        """What patient work under way still needs, server by server and rank by rank."""
+        return tuple(left for server in self.servers for left in server.patient_left_cycles)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way beside the tensor engine, and nothing can begin before its next work is over."""
+        return self.vector_stream is None and not self.updater.busy
 
     def state(self) -> Hashable:
         """All that its future depends on, relative to now, but for ``patient_left_cycles``."""
-        queues = tuple((server.waiting, server.urgent_left_cycles) for server in self.servers)
-        return queues, self.dma.commands, self.updater.state
+        queues = tuple(server.state for server in self.servers)
+        vector = self.vector_stream.state if self.vector_stream is not None else ()
+        return queues, self.dma.commands, vector, self.updater.state
+
+    def served(self, jump: Jump) -> Iterator[tuple[Server, Rank, int]]:
+        """What patient work was served in repetitions that are not played."""
+        places = ((server, rank) for server in self.servers for rank in PATIENT)
+        for (server, rank), cycles in zip(places, jump.served, strict=True):
+            yield server, rank, cycles
 
     def skip(self, jump: Jump) -> None:
         """Be where the machine would be after repetitions that are not played."""
-        for server, served in zip(self.servers, jump.served, strict=True):
-            if served:
-                server.advance_patient(served)
+        for server, rank, cycles in self.served(jump):
+            if cycles:
+                server.advance(rank, cycles)
         self.clock.skipped_cycles += jump.cycles

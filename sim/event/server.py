@@ -1,8 +1,8 @@
-"""An engine or a DRAM channel as a queue: one job at a time, urgent ones first, patient ones in what time is left.
+"""An engine or a DRAM channel as a queue: one job at a time, by rank and then by arrival.
 
-Urgent jobs (tiles, vector work) are served in order of arrival. A patient job (update, reduction for the next step)
-gives way at once and goes on where it was: a channel arbitrates burst by burst, a lane element by element, both within
-a cycle.
+A job gives way at once to one of a better rank and goes on where it was: a channel arbitrates burst by burst, a lane
+element by element, both within a cycle. Tiles come first, since the array waits for them; then streams of vector work;
+then updates, which have until the next step.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import simpy
 
@@ -19,10 +20,22 @@ Watch = Callable[[str, str, int, int, int], None]
 """Told the server's name, the job's label, the cycles from and until which it was served, and the bytes moved."""
 
 
+class Rank(IntEnum):
+    """Who is served before whom."""
+
+    TILE = 0
+    STREAM = 1
+    UPDATE = 2
+
+
+PATIENT = (Rank.STREAM, Rank.UPDATE)
+"""Ranks that give way to tiles."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Job:
     left_cycles: int
-    urgent: bool
+    rank: Rank
     label: str
     moved_bytes: int
     done: simpy.Event
@@ -41,27 +54,26 @@ class Server:
         self.name = name
         self._clock = clock
         self._watch = watch
-        self._urgent: deque[_Job] = deque()
-        self._patient: deque[_Job] = deque()
+        self._queues: tuple[deque[_Job], ...] = tuple(deque() for _ in Rank)
         self._running: _Job | None = None
         self._since = 0
         self._turn = 0
 
-    def serve(self, cycles: int, *, label: str = "", urgent: bool = True, moved_bytes: int = 0) -> simpy.Event:
+    def serve(self, cycles: int, *, label: str = "", rank: Rank = Rank.TILE, moved_bytes: int = 0) -> simpy.Event:
         """Queue a job; the event comes when it is done, with the simpy time of its end as value.
 
         Args:
             cycles: of service.
             label: for the timeline.
-            urgent: whether it is served before patient work.
+            rank: before whom it is served.
             moved_bytes: for the timeline.
         """
         done = self._clock.environment.event()
-        job = _Job(left_cycles=cycles, urgent=urgent, label=label, moved_bytes=moved_bytes, done=done)
-        (self._urgent if urgent else self._patient).append(job)
+        job = _Job(left_cycles=cycles, rank=rank, label=label, moved_bytes=moved_bytes, done=done)
+        self._queues[rank].append(job)
         if self._running is None:
             self._start()
-        elif urgent and not self._running.urgent:
+        elif rank < self._running.rank:
             self._suspend()
             self._start()
         return job.done
@@ -69,29 +81,21 @@ class Server:
     # Repetition ------------------------------------------------------------------------------------------------------
 
     @property
-    def waiting(self) -> tuple[int, int]:
-        """Urgent and patient jobs that are here, the running one included."""
+    def state(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Jobs that are here, by rank, and what those of tiles still need, in order."""
         running = self._running
-        urgent = running is not None and running.urgent
-        patient = running is not None and not running.urgent
-        return len(self._urgent) + urgent, len(self._patient) + patient
+        here = tuple(len(self._queues[rank]) + (running is not None and running.rank == rank) for rank in Rank)
+        first = (self._left(running),) if running is not None and running.rank == Rank.TILE else ()
+        return here, (*first, *(job.left_cycles for job in self._queues[Rank.TILE]))
 
     @property
-    def urgent_left_cycles(self) -> tuple[int, ...]:
-        """What the urgent jobs still need, in order."""
-        running = self._running
-        first = (self._left(running),) if running is not None and running.urgent else ()
-        return (*first, *(job.left_cycles for job in self._urgent))
+    def patient_left_cycles(self) -> tuple[int, ...]:
+        """What the first job of each patient rank still needs; 0 where there is none."""
+        return tuple(0 if job is None else self._left(job) for job in map(self._first, PATIENT))
 
-    @property
-    def patient_left_cycles(self) -> int:
-        """What the first patient job still needs; 0 when there is none."""
-        job = self._first_patient
-        return 0 if job is None else self._left(job)
-
-    def advance_patient(self, cycles: int) -> None:
-        """Take that much off the first patient job: it was served in repetitions that were skipped."""
-        job = self._first_patient
+    def advance(self, rank: Rank, cycles: int) -> None:
+        """Take that much off the first job of a patient rank: it was served in repetitions that were skipped."""
+        job = self._first(rank)
         assert job is not None, "somebody is patient"
         assert self._left(job) > cycles, "a job never ends in skipped time"
         if job is self._running:
@@ -101,11 +105,10 @@ class Server:
         else:
             job.left_cycles -= cycles
 
-    @property
-    def _first_patient(self) -> _Job | None:
-        if self._running is not None and not self._running.urgent:
+    def _first(self, rank: Rank) -> _Job | None:
+        if self._running is not None and self._running.rank == rank:
             return self._running
-        return self._patient[0] if self._patient else None
+        return self._queues[rank][0] if self._queues[rank] else None
 
     # Service ---------------------------------------------------------------------------------------------------------
 
@@ -113,8 +116,8 @@ class Server:
         return job.left_cycles - (int(self._clock.environment.now) - self._since if job is self._running else 0)
 
     def _start(self) -> None:
-        queue = self._urgent or self._patient
-        if queue:
+        queue = next(filter(None, self._queues), None)
+        if queue is not None:
             self._play(queue.popleft())
 
     def _play(self, job: _Job) -> None:
@@ -140,9 +143,9 @@ class Server:
         assert job is not None, "somebody is served"
         self._pause(job)
         if job.left_cycles:
-            self._patient.appendleft(job)
+            self._queues[job.rank].appendleft(job)
         else:
-            # It ends in this very cycle: whether its end or the urgent job is seen first must not matter.
+            # It ends in this very cycle: whether its end or the other job is seen first must not matter.
             job.done.succeed(self._clock.environment.now)
 
     def _finish(self, job: _Job, turn: int) -> None:
@@ -170,17 +173,17 @@ class Channels:
         names = [f"channel {number}" for number in range(count)] if apart else ["channels"]
         self.servers = tuple(Server(clock, name, watch) for name in names)
 
-    def serve(self, cycles: int, *, label: str = "", urgent: bool = True, moved_bytes: int = 0) -> simpy.Event:
+    def serve(self, cycles: int, *, label: str = "", rank: Rank = Rank.TILE, moved_bytes: int = 0) -> simpy.Event:
         """Queue a request at every channel; the event comes when the last one is done, with that time as value.
 
         Args:
             cycles: of service, of each channel.
             label: for the timeline.
-            urgent: whether it is served before patient work.
+            rank: before whom it is served.
             moved_bytes: of all channels, for the timeline.
         """
         share = moved_bytes // len(self.servers)
-        parts = [server.serve(cycles, label=label, urgent=urgent, moved_bytes=share) for server in self.servers]
+        parts = [server.serve(cycles, label=label, rank=rank, moved_bytes=share) for server in self.servers]
         if len(parts) == 1:
             return parts[0]
         whole = self._clock.environment.event()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import simpy
 
 from .clock import Clock, Process
-from .server import Channels, Server
+from .server import Channels, Rank, Server
 
 _SHORTEST = 64
 _MOST = 64
@@ -47,7 +47,7 @@ class Stream:
         latency_cycles: before its first element is there.
         label: for the timeline.
         moved_bytes: over the memory's pins, for the timeline.
-        urgent: whether it is served before patient work.
+        rank: before whom it is served.
         each: told when each chunk is done.
     """
 
@@ -59,7 +59,7 @@ class Stream:
         latency_cycles: int,
         label: str,
         moved_bytes: int,
-        urgent: bool,
+        rank: Rank,
         each: Callable[[Chunk], None] | None = None,
     ) -> None:
         self._clock = clock
@@ -67,7 +67,7 @@ class Stream:
         self._latency_cycles = latency_cycles
         self._label = label
         self._moved_bytes = moved_bytes
-        self._urgent = urgent
+        self._rank = rank
         self._each = each
         self._issued = 0
         self._begins_at = 0
@@ -97,7 +97,7 @@ class Stream:
     def _hand(self, stage: Stage, cycles: int, moved_bytes: int) -> simpy.Event:
         server, _ = stage
         on_pins = moved_bytes if stage is self._stages[0] else 0
-        return server.serve(cycles, label=self._label, urgent=self._urgent, moved_bytes=on_pins)
+        return server.serve(cycles, label=self._label, rank=self._rank, moved_bytes=on_pins)
 
     def _finish(self, cycles: tuple[int, ...], parts: list[simpy.Event]) -> Process:
         for part in parts:  # noqa: UP028 - simpy sends values, which a plain iterator cannot take

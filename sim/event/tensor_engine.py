@@ -193,7 +193,9 @@ class Sequencer:
 
     def _record_skipped(self, recorder: Recorder, jump: Jump, skipped: ProductRun) -> None:
         machine = self._machine
-        busy = Counter(dict(zip((server.name for server in machine.servers), jump.served, strict=True)))
+        busy: Counter[str] = Counter()
+        for server, _, cycles in machine.served(jump):
+            busy[server.name] += cycles
         moved = 0
         for tile, times in skipped.tiles.items():
             for server in machine.channels.servers:

@@ -15,11 +15,11 @@ from ...accel.engines import reduction_cycles, update_cycles
 from ...accel.specification import Hardware
 from ...dataflow.schedule import UpdateWork
 from .clock import Clock, Process
-from .server import Channels, Server
+from .server import Channels, Rank, Server
 from .stream import Chunk, Stream
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class UpdateRun:
     """What running an update found; times are simpy's.
 
@@ -64,9 +64,13 @@ class Updater:
         channels: DRAM.
         update_engine: WUVE.
         sorters: SORE.
-        stream_cycles: DRAM cycles of an update, by its work.
+        works: the updates.
+        dram_cycles: that each of them needs.
         latency_cycles: of a DRAM request.
-        works: the updates, earliest gradient first.
+
+    Attributes:
+        runs: of the updates.
+        order: the same in the order in which they ran.
     """
 
     def __init__(
@@ -97,8 +101,9 @@ class Updater:
             )
             for work, on_dram in zip(works, dram_cycles, strict=True)
         )
-        self._waiting = deque(self.runs)
-        self._ready = 0
+        self.order: list[UpdateRun] = []
+        self._unmade = list(self.runs)
+        self._ready: deque[UpdateRun] = deque()
         self._stream: Stream | None = None
         self._woken: simpy.Event | None = None
         clock.environment.process(self._run())
@@ -106,29 +111,35 @@ class Updater:
     @property
     def busy(self) -> bool:
         """Whether an update is under way, or could be."""
-        return self._stream is not None or self._ready > 0
+        return self._stream is not None or bool(self._ready)
 
     @property
     def state(self) -> tuple[int, ...]:
         """How far it is."""
-        return () if self._stream is None else (len(self._waiting), *self._stream.state)
+        return () if self._stream is None else (len(self._ready), *self._stream.state)
 
-    def release(self, after: int) -> None:
-        """Let updates begin whose gradients the work of this index, or an earlier one, has made."""
-        ready = sum(run.work.ready_after <= after for run in self._waiting)
-        if ready > self._ready:
-            self._ready = ready
-            if self._woken is not None:
-                self._woken.succeed()
-                self._woken = None
+    def work_done(self, index: int) -> None:
+        """A work of the schedule is over: updates of the gradients that it made may begin."""
+        self._begin([run for run in self._unmade if run.work.ready_after == index])
+
+    def all_done(self) -> None:
+        """Every work is over: all updates may begin."""
+        self._begin(list(self._unmade))
+
+    def _begin(self, runs: list[UpdateRun]) -> None:
+        self._ready.extend(runs)
+        self._unmade = [run for run in self._unmade if run not in runs]
+        if self._ready and self._woken is not None:
+            self._woken.succeed()
+            self._woken = None
 
     def _run(self) -> Process:
         while True:
             if not self._ready:
                 self._woken = self._clock.environment.event()
                 yield self._woken
-            run = self._waiting.popleft()
-            self._ready -= 1
+            run = self._ready.popleft()
+            self.order.append(run)
             self._stream = Stream(
                 self._clock,
                 [
@@ -139,7 +150,7 @@ class Updater:
                 latency_cycles=self._latency_cycles,
                 label=run.work.operator,
                 moved_bytes=run.work.read_bytes + run.work.write_bytes,
-                urgent=False,
+                rank=Rank.UPDATE,
                 each=run.chunks.append,
             )
             yield from self._stream.run()
