@@ -72,11 +72,7 @@ def memory_actions(gemm: Gemm, traffic: Traffic, west: Operand) -> dict[str, Any
 
 def reduction_compares(gemm: Gemm, traffic: Traffic) -> Any:
     """Comparisons of an operand reduced on its way in: each element meets the N kept so far."""
-    if not gemm.reduced_on_load:
-        return 0
-    # Operand bytes are dense on that path.
-    fetched = traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes
-    return gemm.count * fetched // traffic.tiles.value_bytes * gemm.pattern.kept
+    return gemm.count * traffic.reduced_elements * gemm.pattern.kept
 
 
 def merge(*counts: Actions) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The time of a whole product: tiles computed one after another while DMA fetches exactly one tile ahead.
 
-    first latency + d(1) + sum over tiles of max(c(i), [d(i+1) > 0] (d(i+1) + latency), d(i+1) + o(i-1)) + o(last)
+    first(d(1)) + sum over tiles of max(c(i), first(d(i+1)), d(i+1) + o(i-1)) + o(last), first(d) = [d > 0] (d + latency)
 
 c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what
 the tile before last left. Repetitions of the product (groups, heads) form one more, outermost loop. The sum is exact:
@@ -181,7 +181,8 @@ def first_load_cycles(tiles: TileGrid) -> IntArray:
     only_m, only_n = (tiles.trips["m"] == 1).astype(np.int64), (tiles.trips["n"] == 1).astype(np.int64)
     rows = np.arange(len(tiles))
     loads = tiles.a_load_cycles[rows, only_m, 0] + tiles.b_load_cycles[rows, 0, only_n]
-    return np.asarray(tiles.memory.latency_cycles + loads)
+    # Operands that stay on chip are not asked for.
+    return np.asarray(np.where(loads > 0, tiles.memory.latency_cycles + loads, 0))
 
 
 def last_store_cycles(tiles: TileGrid) -> IntArray:

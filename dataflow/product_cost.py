@@ -72,7 +72,6 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> ProductCos
     )
     cycles = int(pipeline.cycles[0])
     actions = merge(array_actions(gemm, times), memory_actions(gemm, traffic, times.west))
-    fetched = traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes
     return ProductCost(
         cycles=cycles,
         causes=_causes(gemm, times, pipeline, cycles),
@@ -84,7 +83,7 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> ProductCos
             "north": gemm.count * _over(times, times.north_bytes),
             "output": gemm.count * _over(times, times.output_bytes),
         },
-        reduced_elements=gemm.count * _one(fetched) // tiles.value_bytes if gemm.reduced_on_load else 0,
+        reduced_elements=gemm.count * _one(traffic.reduced_elements),
         actions={name: _one(number) for name, number in actions.items()},
         limit=_limit(gemm, times, traffic),
     )
@@ -138,14 +137,9 @@ def _sorting_limits(times: TileTime) -> bool:
     tiles, gemm = times.tiles, times.tiles.gemm
     if not gemm.reduced_on_load:
         return False
-    loaded, cycles = (
-        (tiles.a_load_bytes, tiles.a_load_cycles)
-        if gemm.compressed == "a"
-        else (tiles.b_load_bytes, tiles.b_load_cycles)
-    )
-    elements = int(loaded[0, 0, 0]) // tiles.value_bytes
-    engine = tiles.hardware.reduction_engine
-    return bool(reduction_cycles(engine, elements, gemm.pattern.group) == cycles[0, 0, 0])
+    cycles = tiles.a_load_cycles if gemm.compressed == "a" else tiles.b_load_cycles
+    elements = int(tiles.reduced_elements[0, 0, 0])
+    return bool(reduction_cycles(tiles.hardware.reduction_engine, elements, gemm.pattern.group) == cycles[0, 0, 0])
 
 
 def _limit(gemm: Gemm, times: TileTime, traffic: Traffic) -> str:
