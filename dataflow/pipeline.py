@@ -1,6 +1,6 @@
 """The time of a whole product: tiles computed one after another while DMA fetches exactly one tile ahead.
 
-    first(d(1)) + sum over tiles of max(c(i), first(d(i+1)), d(i+1) + o(i-1)) + o(last), first(d) = [d > 0] (d + latency)
+    begun(d(1)) + sum over tiles of max(c(i), begun(d(i+1)), d(i+1) + o(i-1)) + o(last), begun(d) = d and latency, or 0
 
 c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what
 the tile before last left. Repetitions of the product (groups, heads) form one more, outermost loop. The sum is exact:
