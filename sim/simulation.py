@@ -24,7 +24,8 @@ from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import annotate
 from ..training.recipes.declaration import Recipe
 from .analytic import CostCache, StepTime, time_step
-from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
+from .results import Assumption, DenseStep, Input, OnChip, ScopeResult, SimulationResult
+from .step_memory import step_memory
 from .step_report import StepReport
 
 DENSE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
@@ -49,6 +50,7 @@ class Options:
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
         pre_generation: N:M weights made in the update stage; the design's policy when None.
         overlap_update: updates beside the backward pass; the design's policy when None.
+        keep_on_chip: tensors that fit stay on chip until their last use; the design's policy when None.
         dataflows: only these; all that the design offers when None.
     """
 
@@ -57,6 +59,7 @@ class Options:
     optimizer: str = "sgd-momentum"
     pre_generation: bool | None = None
     overlap_update: bool | None = None
+    keep_on_chip: bool | None = None
     dataflows: tuple[Dataflow, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -66,7 +69,7 @@ class Options:
             raise ConfigError(f"objective: got {self.objective!r}, need one of {', '.join(NAMES)}")
         if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer: got {self.optimizer!r}, need one of {', '.join(OPTIMIZERS)}")
-        for name in ("pre_generation", "overlap_update"):
+        for name in ("pre_generation", "overlap_update", "keep_on_chip"):
             if getattr(self, name) not in (None, True, False):
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
         offered, chosen = get_args(Dataflow), self.dataflows
@@ -161,12 +164,20 @@ class Simulator:
         options, policy = self.options, self.hardware.model.policy
         pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
         overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
+        keeps = policy.keep_on_chip if options.keep_on_chip is None else options.keep_on_chip
         pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
         mapper = self._mapper
         if decisions:
             mapper = Mapper(hardware=mapper.hardware, objective=mapper.objective, decisions=decisions)
         try:
-            return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
+            return build_schedule(
+                pruned,
+                mapper,
+                batch=self.batch,
+                optimizer=options.optimizer,
+                overlap_update=overlap,
+                keep_on_chip=keeps,
+            )
         except MappingError as error:
             raise self.hardware.placed(error) from None
 
@@ -243,6 +254,8 @@ class Simulator:
             rows=sparse.rows_beside(dense),
             assumptions=self._assumptions(recipe.model),
             dense=_dense_step(dense),
+            memory=step_memory(schedule),
+            on_chip=OnChip(tensors=len(schedule.kept), saved_bytes=sum(kept.saved_bytes for kept in schedule.kept)),
         )
 
     def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:

@@ -55,6 +55,7 @@ def simulate(
     optimizer: options.OptimizerOption = None,
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
+    keep_on_chip: options.KeepOnChip = None,
     out: options.Out = None,
     save_schedule: SaveSchedule = None,
     schedule: ReplaySchedule = None,
@@ -95,6 +96,7 @@ def compare(
     optimizer: options.OptimizerOption = None,
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
+    keep_on_chip: options.KeepOnChip = None,
     out: options.Out = None,
     as_json: options.Json = False,
     open_report: options.Open = False,
@@ -134,6 +136,7 @@ class _Request:
     optimizer: str | None
     pre_generation: bool | None
     overlap_update: bool | None
+    keep_on_chip: bool | None
     saved: SavedSchedule | None
 
     @classmethod
@@ -171,6 +174,7 @@ class _Request:
                 optimizer=self._chosen("optimizer", self.optimizer, "sgd-momentum"),
                 pre_generation=self._chosen("pre_generation", self.pre_generation, None),
                 overlap_update=self._chosen("overlap_update", self.overlap_update, None),
+                keep_on_chip=self._chosen("keep_on_chip", self.keep_on_chip, None),
             ),
             version=__version__,
         )
