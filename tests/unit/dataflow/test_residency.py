@@ -14,6 +14,8 @@ from bisparse.dataflow.work_order import order_work
 from bisparse.sim.analytic import time_step
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import load_recipe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bisparse.api import load_workload
 
@@ -178,6 +180,18 @@ def test_neither_parameters_nor_their_gradients_nor_data_stay(case):
     for each in kept.kept:
         assert whole[each.tensor] == (each.first, each.last)
         assert order.tensor(each.tensor).role in ("activation", "gradient")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 1 << 19), st.sampled_from([1, 2, 16, 256]))
+def test_at_any_batch_and_size_of_buffers_the_bytes_add_up_and_the_room_suffices(batch, divisor):
+    plain, kept = schedules(annotated(), with_buffers(SAT, divisor), batch)
+    held = np.zeros(len(plain.works), dtype=np.int64)
+    for each in kept.kept:
+        held[each.first : each.last + 1] += each.held_bytes
+    assert (held <= np.array(spare_bytes(plain.works, plain.hardware))).all()
+    assert sum(dram_bytes(plain)) - sum(dram_bytes(kept)) == sum(each.saved_bytes for each in kept.kept)
+    assert time_step(kept).total_cycles <= time_step(plain).total_cycles
 
 
 def test_larger_buffers_never_save_less_where_all_fits():
