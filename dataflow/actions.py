@@ -84,7 +84,7 @@ def memory_actions(gemm: Gemm, traffic: Traffic, west: Operand) -> dict[str, Any
         west=west,
         partial_sum_bytes=count * traffic.partial_sum_bytes,
         dram_bytes=count * (traffic.read_bytes + traffic.write_bytes),
-        reduced=count * reduced_elements(gemm, traffic),
+        reduced=count * traffic.reduced_elements,
     )
 
 
@@ -117,14 +117,6 @@ def actions_in_memory(
         "dram_bits": 8 * dram_bytes,
         "compares": reduced * gemm.pattern.kept,
     }
-
-
-def reduced_elements(gemm: Gemm, traffic: Traffic) -> Any:
-    """Elements of an operand reduced on its way in, [J], one repetition."""
-    if not gemm.reduced_on_load:
-        return 0
-    # Operand bytes are dense on that path.
-    return (traffic.a_bytes if gemm.compressed == "a" else traffic.b_bytes) // traffic.tiles.value_bytes
 
 
 def merge(*counts: Actions) -> dict[str, Any]:

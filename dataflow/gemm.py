@@ -15,6 +15,7 @@ from ..training.graph import Stage
 Axis = Literal["m", "n", "k"]
 Operand = Literal["a", "b"]
 Result = Literal["value", "sum"]
+Place = Literal["a", "b", "c"]
 
 AXES: tuple[Axis, ...] = ("m", "n", "k")
 
@@ -70,6 +71,8 @@ class Gemm:
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
         result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
+        on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
+            stored. Partial sums that spill still are.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Gemm:
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
     result: Result = "value"
+    on_chip: tuple[Place, ...] = ()
 
     @property
     def position_axis(self) -> Literal["m", "k"]:
@@ -133,4 +137,5 @@ class Gemm:
             self.b_contiguous,
             self.scattered_result,
             self.result,
+            self.on_chip,
         )

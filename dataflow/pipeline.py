@@ -1,8 +1,8 @@
 """The time of a whole product: tiles computed one after another while DMA fetches exactly one tile ahead.
 
-    first latency + d(1)
-    + sum over tiles of max(c(i), [d(i+1) > 0] (d(i+1) + latency), d(i+1) + o(i-1), v(i-1))
-    + max(o(last), v(last))
+    begun(d(1))
+    + sum over tiles of max(c(i), begun(d(i+1)), d(i+1) + o(i-1), v(i-1))
+    + max(o(last), v(last)),                                   begun(d) = d and latency, or 0
 
 c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what the
 tile before last left; v: cycles of the vector lanes on those results (see ``way_out``). Repetitions of the product
@@ -172,7 +172,9 @@ class Pipeline:
     @cached_property
     def result_store_cycles(self) -> IntArray:
         """[K, 2, 2] DRAM cycles in which a finished tile leaves, riders' bytes included."""
-        return self.way_out.store_cycles(self.tiles.result_cycles)
+        if self.way_out == NOTHING:
+            return self.tiles.result_cycles
+        return self.way_out.store_cycles(self.tiles.bare_result_cycles)
 
     @cached_property
     def result_lane_cycles(self) -> IntArray:
@@ -201,7 +203,8 @@ def first_load_cycles(tiles: TileGrid) -> IntArray:
     only_m, only_n = (tiles.trips["m"] == 1).astype(np.int64), (tiles.trips["n"] == 1).astype(np.int64)
     rows = np.arange(len(tiles))
     loads = tiles.a_load_cycles[rows, only_m, 0] + tiles.b_load_cycles[rows, 0, only_n]
-    return np.asarray(tiles.memory.latency_cycles + loads)
+    # Operands that stay on chip are not asked for.
+    return np.asarray(np.where(loads > 0, tiles.memory.latency_cycles + loads, 0))
 
 
 def last_store_cycles(tiles: TileGrid) -> IntArray:

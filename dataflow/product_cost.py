@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.specification import Hardware
-from .actions import array_actions, memory_actions, merge, reduced_elements
+from .actions import array_actions, memory_actions, merge
 from .gemm import Gemm
 from .mapping import Mapping
 from .pipeline import Pipeline
@@ -95,7 +95,7 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayO
             "north": gemm.count * _over(times, times.north_bytes),
             "output": gemm.count * _over(times, times.output_bytes),
         },
-        reduced_elements=gemm.count * _one(reduced_elements(gemm, traffic)),
+        reduced_elements=gemm.count * _one(traffic.reduced_elements),
         actions={name: _one(number) for name, number in actions.items()},
         limit=_limit(gemm, times, traffic),
     )

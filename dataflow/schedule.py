@@ -1,8 +1,9 @@
 """The schedule: one training step as a list of work, every decision made. Engines run it; they decide nothing.
 
 Decided offline: the mapping of every product, which vector operations ride on the write-back of the operator before
-them, when N:M weights are made, and whether updates run beside the backward pass. A schedule holds no times. Its
-mappings and options are saved as JSON and replayed against the same inputs; the rest follows from those.
+them, when N:M weights are made, whether updates run beside the backward pass, and which tensors stay on chip. A
+schedule holds no times. Its mappings and options are saved as JSON and replayed against the same inputs; the rest
+follows from those.
 """
 
 from __future__ import annotations
@@ -27,6 +28,28 @@ class PlannedProduct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A tensor read or written by vector work.
+
+    Attributes:
+        tensor: its name; empty for what no tensor of the graph stands for.
+        tensor_bytes: moved in one pass.
+        passes: times that they are moved.
+        on_chip: the tensor stays on chip: nothing crosses to DRAM.
+    """
+
+    tensor: str
+    tensor_bytes: int
+    passes: int = 1
+    on_chip: bool = False
+
+    @property
+    def dram_bytes(self) -> int:
+        """Bytes that cross to DRAM."""
+        return 0 if self.on_chip else self.passes * self.tensor_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VectorWork:
     """An operator for the vector engine.
 
@@ -36,8 +59,9 @@ class VectorWork:
         kind: its kind.
         stage: of the operator.
         lane_operations: lane cycles that it costs.
-        read_bytes: from DRAM.
-        write_bytes: to DRAM.
+        reads: tensors that it reads from memory. What is carried to it is not among them.
+        writes: tensors that it makes.
+        displaces: the result carried to it, which the work before it would have stored and no longer does.
     """
 
     operator: str
@@ -45,8 +69,20 @@ class VectorWork:
     kind: str
     stage: Stage
     lane_operations: float
-    read_bytes: int
-    write_bytes: int
+    reads: tuple[Access, ...] = ()
+    writes: tuple[Access, ...] = ()
+    displaces: Access | None = None
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes read from DRAM."""
+        return sum(access.dram_bytes for access in self.reads)
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes written to DRAM, less those that the work before it no longer writes."""
+        displaced = self.displaces.dram_bytes if self.displaces else 0
+        return sum(access.dram_bytes for access in self.writes) - displaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +98,12 @@ class Fused:
 
     @property
     def read_bytes(self) -> int:
-        """Bytes that they read from DRAM."""
+        """Bytes that they read from DRAM beyond what the work that they ride on reads."""
         return sum(work.read_bytes for work in self.works)
 
     @property
     def write_bytes(self) -> int:
-        """Bytes that they write to DRAM beyond what the work that they ride on writes."""
+        """Bytes that they write to DRAM beyond what the work that they ride on writes: none for a ReLU."""
         return sum(work.write_bytes for work in self.works)
 
 
@@ -81,6 +117,7 @@ class TensorWork:
         kind: its kind.
         stage: FF, BP or WU.
         products: its GEMMs in order; several when a strided convolution runs backwards.
+        operands: the tensors that A, B and C are; empty for a compressed stream, which no tensor of the graph is.
         useful_macs: kept by the algorithm.
         dense_macs: of the dense algorithm.
         fused: vector work on its way out.
@@ -93,6 +130,7 @@ class TensorWork:
     products: tuple[PlannedProduct, ...]
     useful_macs: int
     dense_macs: int
+    operands: tuple[str, str, str] = ("", "", "")
     fused: Fused = Fused()
 
     def way_out(self, value_bytes: int) -> WayOut:
@@ -104,12 +142,14 @@ class TensorWork:
         if not self.fused.works:
             return NOTHING
         gemms = [product.gemm for product in self.products]
-        sizes = [gemm.count * gemm.m * gemm.n for gemm in gemms]
+        elements = [gemm.count * gemm.m * gemm.n for gemm in gemms]
+        sizes = [count * gemm.result_bytes(value_bytes) for count, gemm in zip(elements, gemms, strict=True)]
+        stored = sum(size for size, gemm in zip(sizes, gemms, strict=True) if "c" not in gemm.on_chip)
         return WayOut(
             lane_operations=self.fused.lane_operations,
-            moved_bytes=self.fused.read_bytes + self.fused.write_bytes,
-            result_elements=sum(sizes),
-            result_bytes=sum(size * gemm.result_bytes(value_bytes) for size, gemm in zip(sizes, gemms, strict=True)),
+            moved_bytes=stored + self.fused.read_bytes + self.fused.write_bytes,
+            result_elements=sum(elements),
+            result_bytes=sum(sizes),
         )
 
 
@@ -168,6 +208,25 @@ class UpdateWork:
 Work = TensorWork | ChainedVectorWork
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A tensor that stays on chip from the work that makes it to the work that reads it last.
+
+    Attributes:
+        tensor: its name.
+        held_bytes: that it takes of the buffers' spare room.
+        first: index of the work that makes it.
+        last: index of the work that reads it last.
+        saved_bytes: that no longer cross to DRAM.
+    """
+
+    tensor: str
+    held_bytes: int
+    first: int
+    last: int
+    saved_bytes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """One training step, ready to run.
@@ -182,6 +241,8 @@ class Schedule:
         works: forward and backward work in execution order.
         updates: parameter updates in the order that their gradients appear.
         overlap_update: whether updates run beside the backward pass.
+        keep_on_chip: whether tensors may stay on chip between works.
+        kept: those that do.
     """
 
     hardware: Hardware
@@ -193,6 +254,8 @@ class Schedule:
     works: tuple[Work, ...]
     updates: tuple[UpdateWork, ...]
     overlap_update: bool
+    keep_on_chip: bool = False
+    kept: tuple[Kept, ...] = ()
 
     def waits_for(self, index: int) -> tuple[int, ...]:
         """The works that must be over before the work of this index begins."""

@@ -1,11 +1,12 @@
 """The offline scheduler: from a pruned graph and a design to a schedule.
 
-It walks the graph in execution order, lowers products and maps each one, prices vector work in lane cycles and
-bytes, rides element-wise work on the write-back of what comes before it where the design can, and lines up the updates.
+It takes the graph's work in order, lowers products and maps each one, prices vector work in lane cycles and bytes,
+lets tensors that fit stay on chip, and lines up the updates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Decisions
 from dataclasses import dataclass, field, replace
 
@@ -14,17 +15,28 @@ from ..accel.engines import vector_operation
 from ..accel.specification import BYTES_OF, Dataflow, Hardware
 from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
-from ..training.graph import Operator, Stage, Tensor, TrainingGraph
-from ..training.recipes.annotation import PrunedGraph, WeightCopies
+from ..training.graph import Convolution, Operator, Stage, TrainingGraph
+from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .gemm import Gemm
 from .lowering import lower
 from .mapping import Mapping
 from .objective import TIME, Objective
-from .schedule import ChainedVectorWork, Fused, PlannedProduct, Schedule, TensorWork, UpdateWork, VectorWork, Work
+from .residency import choose_kept, with_kept
+from .schedule import (
+    Access,
+    ChainedVectorWork,
+    Fused,
+    PlannedProduct,
+    Schedule,
+    TensorWork,
+    UpdateWork,
+    VectorWork,
+    Work,
+)
 from .search import Choice, best_mapping
-
-_INTEGER_BYTES = 4
-"""Bytes of an index or a label."""
+from .tensor_size import element_bytes
+from .weight_storage import copied_bytes, copies_of, mask_bytes
+from .work_order import Rider, Turn, WorkOrder, gathered_copy, order_work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +82,13 @@ class Mapper:
 
 
 def build_schedule(
-    pruned: PrunedGraph, mapper: Mapper, *, batch: int, optimizer: str, overlap_update: bool
+    pruned: PrunedGraph,
+    mapper: Mapper,
+    *,
+    batch: int,
+    optimizer: str,
+    overlap_update: bool,
+    keep_on_chip: bool = False,
 ) -> Schedule:
     """Schedule one training step.
 
@@ -80,16 +98,17 @@ def build_schedule(
         batch: samples.
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
         overlap_update: whether updates run beside the backward pass.
+        keep_on_chip: whether tensors that fit may stay on chip until their last use.
 
     Raises:
         MappingError: a product has no legal mapping, or the reduction engine cannot sort the recipe's groups.
         ConfigError: there is no such optimizer.
     """
     _check_groups(pruned, mapper.hardware)
-    steps = _Steps(pruned=pruned, mapper=mapper, batch=batch)
-    for operator in pruned.graph.operators:
-        if operator.stage is not Stage.UPDATE:
-            steps.add(operator)
+    order = order_work(pruned, mapper.hardware.vector_engine.fused)
+    steps = _Steps(pruned=pruned, mapper=mapper, batch=batch, order=order)
+    works = tuple(steps.works())
+    kept = choose_kept(works, order, mapper.hardware, batch) if keep_on_chip else ()
     return Schedule(
         hardware=mapper.hardware,
         pruned=pruned,
@@ -97,9 +116,11 @@ def build_schedule(
         objective=mapper.objective.name,
         interleave=mapper.interleave,
         optimizer=optimizer,
-        works=tuple(steps.works),
+        works=with_kept(works, kept, order),
         updates=tuple(steps.updates(optimizer)),
         overlap_update=overlap_update,
+        keep_on_chip=keep_on_chip,
+        kept=kept,
     )
 
 
@@ -114,16 +135,14 @@ def _check_groups(pruned: PrunedGraph, hardware: Hardware) -> None:
             )
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Steps:
-    """The work list under construction."""
+    """Prices the turns of a work order."""
 
     pruned: PrunedGraph
     mapper: Mapper
     batch: int
-    works: list[Work] = field(default_factory=list)
-    made_by: dict[str, int] = field(default_factory=dict)
-    """Index of the work whose end gives a tensor."""
+    order: WorkOrder
 
     @property
     def graph(self) -> TrainingGraph:
@@ -133,115 +152,98 @@ class _Steps:
     def hardware(self) -> Hardware:
         return self.mapper.hardware
 
-    def add(self, operator: Operator) -> None:
-        """Append an operator's work, or ride it on work that is there."""
-        at = self._add_product(operator) if operator.is_product else self._add_vector(operator)
-        self.made_by.update(dict.fromkeys(operator.outputs, at))
+    def works(self) -> Iterator[Work]:
+        """The work of each turn."""
+        for turn in self.order.turns:
+            fused = Fused(works=tuple(self._rider(rider) for rider in turn.riders))
+            if turn.gathers:
+                yield ChainedVectorWork(head=self._gather(turn.operator))
+            elif turn.operator.is_product:
+                yield self._product(turn, fused)
+            else:
+                yield ChainedVectorWork(head=self._vector_work(turn.operator), fused=fused)
 
     # Products ------------------------------------------------------------------------------------------------------
 
-    def _add_product(self, operator: Operator) -> int:
+    def _product(self, turn: Turn, fused: Fused) -> TensorWork:
+        operator = turn.operator
         pruning = self.pruned.prunings.get(operator.name)
         lowered = lower(operator, self.batch, pruning)
-        if pruning is not None and pruning.permuted:
-            self.works.append(ChainedVectorWork(head=self._gather(operator)))
         zeros = lowered.zero_fill_elements
         fill = (self._zero_fill(operator, zeros),) if zeros else ()
         assert operator.geometry is not None, "products have a geometry"
-        self.works.append(
-            TensorWork(
-                operator=operator.name,
-                module=operator.module,
-                kind=operator.kind,
-                stage=operator.stage,
-                products=tuple(self.mapper.plan(gemm) for gemm in lowered.gemms),
-                useful_macs=lowered.useful_macs,
-                dense_macs=operator.geometry.macs(self.batch),
-                fused=Fused(works=fill),
-            )
+        return TensorWork(
+            operator=operator.name,
+            module=operator.module,
+            kind=operator.kind,
+            stage=operator.stage,
+            products=tuple(self.mapper.plan(gemm) for gemm in lowered.gemms),
+            useful_macs=lowered.useful_macs,
+            dense_macs=operator.geometry.macs(self.batch),
+            operands=_operands(turn, pruning),
+            fused=Fused(works=(*fill, *fused.works)),
         )
-        return len(self.works) - 1
 
     def _gather(self, operator: Operator) -> VectorWork:
         """The moving operand brought into the order of the mask."""
         moving = self.graph.tensors[operator.inputs[0]]
-        moved = self._bytes(moving)
         price = vector_operation(self.hardware.vector_engine, "copy")
         return VectorWork(
-            operator=f"{operator.name}:gather",
+            operator=gathered_copy(operator),
             module=operator.module,
             kind="gather",
             stage=operator.stage,
             lane_operations=price.cycles_per_element * moving.elements(self.batch),
-            read_bytes=moved,
-            write_bytes=moved,
+            reads=(self._access(moving.name),),
+            writes=(self._access(gathered_copy(operator)),),
         )
 
     def _zero_fill(self, operator: Operator, elements: int) -> VectorWork:
         price = vector_operation(self.hardware.vector_engine, "zero_fill")
+        filled = elements * BYTES_OF[self.hardware.tensor_engine.precision]
         return VectorWork(
             operator=f"{operator.name}:zero_fill",
             module=operator.module,
             kind="zero_fill",
             stage=operator.stage,
             lane_operations=price.cycles_per_element * elements,
-            read_bytes=0,
-            write_bytes=elements * BYTES_OF[self.hardware.tensor_engine.precision],
+            writes=(Access(tensor=operator.outputs[0], tensor_bytes=filled),),
         )
 
     # Vector work ---------------------------------------------------------------------------------------------------
 
-    def _bytes(self, tensor: Tensor) -> int:
-        if tensor.integer:
-            size = _INTEGER_BYTES
-        elif self._is_weight_gradient(tensor):
-            size = BYTES_OF["fp32"]
-        else:
-            size = BYTES_OF[self.hardware.tensor_engine.precision]
-        return tensor.elements(self.batch) * size
-
-    def _is_weight_gradient(self, tensor: Tensor) -> bool:
-        """Weight gradients are FP32 sums, also those that are added up before they reach their parameter."""
-        made_by = self.graph.producer.get(tensor.name)
-        return tensor.role == "parameter_gradient" or (made_by is not None and made_by.stage is Stage.WEIGHT_GRADIENT)
+    def _access(self, name: str, passes: int = 1) -> Access:
+        tensor = self.order.tensor(name)
+        size = tensor.elements(self.batch) * element_bytes(self.graph, tensor, self.hardware.tensor_engine.precision)
+        return Access(tensor=name, tensor_bytes=size, passes=passes)
 
     def _vector_work(self, operator: Operator) -> VectorWork:
         price = vector_operation(self.hardware.vector_engine, operator.kind)
-        tensors = self.graph.tensors
-        written = sum(self._bytes(tensors[name]) for name in operator.outputs)
-        read = sum(self._bytes(tensors[name]) for name in operator.inputs)
+        writes = tuple(self._access(name) for name in operator.outputs)
+        if price.reads == "inputs":
+            reads = tuple(self._access(name, price.passes) for name in operator.inputs)
+        else:
+            reads = self._gathered_reads(operator, sum(each.tensor_bytes for each in writes), price.passes)
         return VectorWork(
             operator=operator.name,
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
             lane_operations=price.cycles_per_element * operator.elements.at(self.batch),
-            read_bytes=price.passes * (read if price.reads == "inputs" else written),
-            write_bytes=written,
+            reads=reads,
+            writes=writes,
         )
 
-    def _add_vector(self, operator: Operator) -> int:
-        work = self._vector_work(operator)
-        carrier = self._carrier(operator)
-        if carrier is None:
-            self.works.append(ChainedVectorWork(head=work))
-            return len(self.works) - 1
-        # The carrier's result never goes to memory: this operator's own result is written in its place.
-        saved = self._bytes(self.graph.tensors[carrier])
-        work = replace(work, read_bytes=work.read_bytes - saved, write_bytes=work.write_bytes - saved)
-        at = self.made_by[carrier]
-        host = self.works[at]
-        self.works[at] = replace(host, fused=Fused(works=(*host.fused.works, work)))
-        return at
+    def _gathered_reads(self, operator: Operator, gathered_bytes: int, passes: int) -> tuple[Access, ...]:
+        """A gather reads as much as it writes, from a table: the largest of its inputs."""
+        table = max(operator.inputs, key=lambda name: self.order.tensor(name).elements(self.batch), default="")
+        return (Access(tensor=table, tensor_bytes=gathered_bytes, passes=passes),)
 
-    def _carrier(self, operator: Operator) -> str | None:
-        """The tensor on whose way out this operator can ride: the last input made, if nobody else reads it."""
-        made = {name: self.made_by[name] for name in operator.inputs if name in self.made_by}
-        if operator.kind not in self.hardware.vector_engine.fused or not made:
-            return None
-        last = max(made, key=lambda name: made[name])
-        alone = len(self.graph.consumers[last]) == 1
-        return last if alone and not self._is_weight_gradient(self.graph.tensors[last]) else None
+    def _rider(self, rider: Rider) -> VectorWork:
+        """Vector work on the way out of other work: what is carried to it neither is read nor was stored before it."""
+        work = self._vector_work(rider.operator)
+        reads = tuple(access for access in work.reads if access.tensor != rider.carried)
+        return replace(work, reads=reads, displaces=self._access(rider.carried))
 
     # Updates -------------------------------------------------------------------------------------------------------
 
@@ -254,31 +256,39 @@ class _Steps:
         assert operator.parameter is not None, "an update has a parameter"
         rule = optimizer_named(optimizer)
         weights = operator.elements.at(self.batch)
-        copies = self.pruned.copies.get(operator.parameter) or WeightCopies(parameter=operator.parameter, dense=True)
-        value_bytes = BYTES_OF[self.hardware.tensor_engine.precision]
-        copied = (value_bytes * weights if copies.dense else 0) + sum(
-            _compressed_bytes(weights, pattern, value_bytes) for pattern in copies.compressed
-        )
-        mask_bytes = -(-weights // 8) if copies.reads_mask else 0
-        gradients = [name for name in operator.inputs if name in self.made_by]
+        copies = copies_of(self.pruned, operator.parameter)
+        copied = copied_bytes(weights, copies, BYTES_OF[self.hardware.tensor_engine.precision])
+        masked = mask_bytes(weights, copies)
+        gradients = [name for name in operator.inputs if name in self.order.made_by]
         return UpdateWork(
             operator=operator.name,
             module=operator.module,
             parameter=operator.parameter,
             weights=weights,
-            ready_after=max((self.made_by[name] for name in gradients), default=len(self.works) - 1),
-            read_bytes=rule.read_bytes * weights + mask_bytes,
-            write_bytes=rule.write_bytes * weights + copied + mask_bytes,
+            ready_after=max((self.order.made_by[name] for name in gradients), default=len(self.order.turns) - 1),
+            read_bytes=rule.read_bytes * weights + masked,
+            write_bytes=rule.write_bytes * weights + copied + masked,
             multiplies=(rule.multiplies + copies.reads_mask) * weights,
             accumulates=(rule.accumulates + copies.reads_mask) * weights,
             reductions=_reductions(weights, copies, self.pruned.pattern),
         )
 
 
-def _compressed_bytes(weights: int, pattern: Pattern, value_bytes: int) -> int:
-    """Bytes of one compressed stream of a weight."""
-    kept = -(-weights * pattern.kept // pattern.group)
-    return -(-kept * (8 * value_bytes + pattern.index_bits) // 8)
+def _operands(turn: Turn, pruning: Pruning | None) -> tuple[str, str, str]:
+    """The tensors that A, B and C of a turn's products are.
+
+    A compressed stream that the update made is a copy of a parameter, whatever tensor of the graph it stands for.
+    """
+    operator = turn.operator
+    a, b = operator.inputs[:2]
+    if turn.gathered:
+        a = gathered_copy(operator)
+    geometry, weight_gradient = operator.geometry, operator.stage is Stage.WEIGHT_GRADIENT
+    if isinstance(geometry, Convolution) and geometry.transposed and weight_gradient:
+        a, b = b, a  # The patches are those of the wide tensor: here the gradient.
+    if pruning is not None and not pruning.reduced_on_load and not pruning.pattern.is_dense:
+        a, b = (a, "") if pruning.operand == "weight" else ("", b)
+    return a, b, operator.outputs[0]
 
 
 def _reductions(weights: int, copies: WeightCopies, pattern: Pattern) -> tuple[tuple[int, int, int], ...]:

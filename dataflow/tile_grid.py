@@ -30,12 +30,16 @@ _FIRST_MIDDLE_LAST = [0, 0, 1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """[J] bytes and DRAM cycles of an operand's blocks, each block moved one time."""
+    """[J] bytes and DRAM cycles of an operand's blocks, each block moved one time.
+
+    ``reduced_elements`` are those that pass the reduction engine on their way in.
+    """
 
     a_bytes: IntArray
     b_bytes: IntArray
     sum_bytes: IntArray
     result_bytes: IntArray
+    reduced_elements: IntArray
     a_cycles: IntArray
     b_cycles: IntArray
     sum_cycles: IntArray
@@ -210,17 +214,30 @@ class TileGrid:
 
     @cached_property
     def a_load_bytes(self) -> IntArray:
-        """[J, 2, 3] bytes fetched from DRAM for an A tile."""
+        """[J, 2, 3] bytes fetched from DRAM for an A tile: none when A stays on chip."""
+        if "a" in self.gemm.on_chip:
+            return np.zeros_like(self.a_held_bytes)
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
             return self.a_held_bytes
         return self._dense_a_elements() * self.value_bytes
 
     @cached_property
     def b_load_bytes(self) -> IntArray:
-        """[J, 3, 2] bytes fetched from DRAM for a B tile."""
+        """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
+        if "b" in self.gemm.on_chip:
+            return np.zeros_like(self.b_held_bytes)
         if self.gemm.compressed == "b" and not self.gemm.reduced_on_load:
             return self.b_held_bytes
         return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
+
+    @property
+    def reduced_elements(self) -> IntArray:
+        """[J, 2, 3] of A or [J, 3, 2] of B: elements of a tile that pass the reduction engine on their way in."""
+        if not self.gemm.reduced_on_load:
+            return np.zeros_like(self.a_held_bytes if self.gemm.compressed == "a" else self.b_held_bytes)
+        if self.gemm.compressed == "a":
+            return self._dense_a_elements()
+        return self.size_k[:, :, None] * self.size_n[:, None, :]
 
     @cached_property
     def sum_bytes(self) -> IntArray:
@@ -229,7 +246,9 @@ class TileGrid:
 
     @cached_property
     def result_bytes(self) -> IntArray:
-        """[J, 2, 2] bytes of a finished C tile."""
+        """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
+        if "c" in self.gemm.on_chip:
+            return np.zeros_like(self.sum_bytes)
         return self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes
 
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
@@ -242,6 +261,8 @@ class TileGrid:
     @cached_property
     def a_fetch_cycles(self) -> IntArray:
         """[J, 2, 3] cycles of DRAM to fetch an A tile."""
+        if "a" in self.gemm.on_chip:
+            return self.a_load_bytes
         on_m = self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
         together = self._channels_together(tapped)
@@ -267,6 +288,8 @@ class TileGrid:
     def b_fetch_cycles(self) -> IntArray:
         """[J, 3, 2] cycles of DRAM to fetch a B tile."""
         gemm = self.gemm
+        if "b" in gemm.on_chip:
+            return self.b_load_bytes
         if gemm.compressed == "b" and not gemm.reduced_on_load:
             return self.memory.cycles(self.b_load_bytes, self.b_load_bytes)
         depth = self.size_k[:, :, None]
@@ -280,7 +303,7 @@ class TileGrid:
         return self.memory.cycles(self.b_load_bytes, run * self.value_bytes)
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
-        """The longer of fetching and reducing: the sorters work on the stream."""
+        """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
         if self.gemm.compressed != operand or not self.gemm.reduced_on_load:
             return cycles
         engine = self.hardware.reduction_engine
@@ -301,8 +324,14 @@ class TileGrid:
 
     @cached_property
     def result_cycles(self) -> IntArray:
-        """[J, 2, 2] cycles to write a finished C tile."""
-        return self._c_cycles(self.result_bytes, self.result_element_bytes)
+        """[J, 2, 2] cycles to store a finished C tile: none when C stays on chip."""
+        return np.zeros_like(self.sum_bytes) if "c" in self.gemm.on_chip else self.bare_result_cycles
+
+    @cached_property
+    def bare_result_cycles(self) -> IntArray:
+        """[J, 2, 2] cycles in which a finished C tile would be stored."""
+        element_bytes = self.result_element_bytes
+        return self._c_cycles(self.size_m[:, :, None] * self.size_n[:, None, :] * element_bytes, element_bytes)
 
     # Sums over blocks ------------------------------------------------------------------------------------------------
 
@@ -329,6 +358,7 @@ class TileGrid:
             b_bytes=self.sum_over_blocks(self.b_load_bytes, "kn"),
             sum_bytes=self.sum_over_blocks(self.sum_bytes, "mn"),
             result_bytes=self.sum_over_blocks(self.result_bytes, "mn"),
+            reduced_elements=self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.compressed == "a" else "kn"),
             a_cycles=self.sum_over_blocks(self.a_load_cycles, "mk"),
             b_cycles=self.sum_over_blocks(self.b_load_cycles, "kn"),
             sum_cycles=self.sum_over_blocks(self.sum_cycles, "mn"),

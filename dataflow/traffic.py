@@ -98,8 +98,14 @@ class Traffic:
 
     @cached_property
     def result_bytes(self) -> IntArray:
-        """[J] bytes of finished results written."""
+        """[J] bytes of finished results written to DRAM."""
         return self.tiles.once.result_bytes
+
+    @cached_property
+    def reduced_elements(self) -> IntArray:
+        """[J] elements that pass the reduction engine on their way in."""
+        fetches = self.a_fetches if self.tiles.gemm.compressed == "a" else self.b_fetches
+        return fetches * self.tiles.once.reduced_elements
 
     @cached_property
     def read_bytes(self) -> IntArray:

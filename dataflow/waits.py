@@ -79,7 +79,10 @@ def _first(pipeline: Pipeline, west: Operand, sorting: dict[Operand, BoolArray])
     m, n = int(tiles.trips["m"][0] == 1), int(tiles.trips["n"][0] == 1)
     load_a, load_b = tiles.a_load_cycles[0, m, 0], tiles.b_load_cycles[0, 0, n]
     latency = tiles.memory.latency_cycles
-    arrivals: dict[Operand, IntArray] = {"a": latency + load_a, "b": latency + load_a + load_b}
+    arrivals: dict[Operand, IntArray] = {
+        "a": np.where(load_a > 0, latency + load_a, 0),
+        "b": np.where(load_b > 0, latency + load_a + load_b, 0),
+    }
     limits = {"a": sorting["a"][m, 0], "b": sorting["b"][0, n]}
     north: Operand = "b" if west == "a" else "a"
     sorted_at = max(arrivals[operand] if limits[operand] else 0 for operand in arrivals)
@@ -94,11 +97,8 @@ def _last(pipeline: Pipeline) -> list[tuple[str, IntArray]]:
 
 def sorting_limits(tiles: TileGrid, operand: Operand) -> BoolArray:
     """[2, 3] of A or [3, 2] of B: where the reduction engine, not DRAM, sets the pace of a block."""
-    loaded, cycles = (
-        (tiles.a_load_bytes, tiles.a_load_cycles) if operand == "a" else (tiles.b_load_bytes, tiles.b_load_cycles)
-    )
-    gemm = tiles.gemm
+    gemm, cycles = tiles.gemm, tiles.a_load_cycles if operand == "a" else tiles.b_load_cycles
     if gemm.compressed != operand or not gemm.reduced_on_load:
         return np.zeros(cycles.shape[1:], dtype=bool)
-    elements = loaded[0] // tiles.value_bytes
-    return np.asarray(reduction_cycles(tiles.hardware.reduction_engine, elements, gemm.pattern.group) == cycles[0])
+    needed = reduction_cycles(tiles.hardware.reduction_engine, tiles.reduced_elements[0], gemm.pattern.group)
+    return np.asarray(needed == cycles[0])

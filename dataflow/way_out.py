@@ -25,9 +25,9 @@ class WayOut:
 
     Attributes:
         lane_operations: lane cycles of all of them.
-        moved_bytes: DRAM bytes of all of them, what they save taken off.
+        moved_bytes: over the memory's pins on the way out: the results, unless they stay on chip, and what riders move.
         result_elements: of all products of the work.
-        result_bytes: of the same, as they lie in memory.
+        result_bytes: of the same, as they would lie in memory.
     """
 
     lane_operations: float = 0.0
@@ -36,14 +36,12 @@ class WayOut:
     result_bytes: int = 0
 
     def store_cycles(self, result_cycles: Count) -> Count:
-        """DRAM cycles of finished tiles that by themselves would take ``result_cycles``: riders' bytes added.
+        """DRAM cycles of finished tiles whose bare results would be stored in ``result_cycles``.
 
-        >>> WayOut(moved_bytes=50, result_elements=50, result_bytes=100).store_cycles(7)
+        >>> WayOut(moved_bytes=150, result_elements=50, result_bytes=100).store_cycles(7)
         11
         """
-        if not self.moved_bytes:
-            return result_cycles
-        return -(-result_cycles * (self.result_bytes + self.moved_bytes) // self.result_bytes)
+        return -(-result_cycles * self.moved_bytes // self.result_bytes)
 
     def lane_cycles(self, engine: VectorEngine, elements: Count) -> Count:
         """Cycles that the lanes need for finished tiles of so many elements.
@@ -60,4 +58,4 @@ class WayOut:
 
 
 NOTHING = WayOut()
-"""Results that go straight to memory."""
+"""No riders: results go straight to memory, or stay."""

@@ -8,6 +8,7 @@ from ..sim.results import SimulationResult
 from . import operator_list, tables
 from .answer import answer, comparison, fastest, is_dense, labels, workload_name
 from .ladder import ladder
+from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
 from .provenance import status_words
 from .tables import Table
 
@@ -55,6 +56,9 @@ def _detail(result: SimulationResult) -> Iterator[str]:
     if result.unknown_operators:
         listed = ", ".join(f"`{name}`" for name in result.unknown_operators)
         yield from (f"> **Priced as a generic pass, for want of a formula:** {listed}", "")
+    warning = memory_warning(result.memory) if result.memory else None
+    if warning:
+        yield from (f"> **The step {warning}.** Its figures are those of a card with memory enough.", "")
     yield from table_lines(tables.settings_table(result))
     yield from ("### Time by stage", "", STAGE_NOTE, "", *table_lines(tables.stage_table(result)))
     yield from ("### Time by engine", "", *table_lines(tables.engine_table(result)))
@@ -66,6 +70,11 @@ def _detail(result: SimulationResult) -> Iterator[str]:
         yield from ("### Operators that changed most", "", *table_lines(saved))
     yield from ("### Operators that take most time", "", *table_lines(operator_list.cost_most(result)))
     yield from ("### DRAM traffic", "", *table_lines(tables.traffic_table(result)))
+    if result.on_chip:
+        yield from (on_chip_sentence(result), "")
+    memory = memory_table(result)
+    if memory and result.memory:
+        yield from ("### Memory over the step", "", escaped(memory_sentence(result.memory)), "", *table_lines(memory))
     yield from ("### Energy by component", "", *table_lines(tables.energy_table(result)))
 
 

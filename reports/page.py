@@ -14,6 +14,8 @@ from .answer import answer, comparison, dense_among, fastest, is_dense, labels, 
 from .chrome_trace import timeline_file
 from .html import render, script_json
 from .ladder import CAUSE_WORDS, ladder
+from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
+from .memory_figure import memory_figure
 from .quantities import byte_count, cycles, joules, percent, seconds, times
 from .roofline import undrawn
 from .roofline_figure import roofline_figure
@@ -87,6 +89,10 @@ def _panel(position: int, name: str, result: SimulationResult, results: Sequence
         "has_dense_points": baseline is not None and baseline is not result,
         "traffic": tables.traffic_table(result),
         "ports": tables.port_table(result),
+        "on_chip": on_chip_sentence(result) if result.on_chip else None,
+        "memory": memory_table(result),
+        "memory_sentence": memory_sentence(result.memory) if result.memory else None,
+        "does_not_fit": memory_warning(result.memory) if result.memory else None,
         "energy": tables.energy_table(result),
         "mappings": tables.mapping_table(result),
         "candidates": result.candidates,
@@ -124,6 +130,8 @@ def _figures(
         "traffic": _traffic_figure(result),
         "roofline": roofline_figure(result, baseline if baseline is not result else None),
     }
+    if result.memory is not None:
+        drawn["memory"] = memory_figure(result.memory)
     if rungs:
         drawn["ladder"] = figures.ladder_figure(rungs)
     if result.profile is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..sim.results import STAGES, SimulationResult
 from .answer import answer, comparison, is_dense, labels
+from .memory import memory_lines
 from .provenance import status_words
 from .quantities import byte_count, count, cycles, joules, percent, seconds, times
 from .shares import array_share, dynamic_energy_ratio, static_share
@@ -124,6 +125,8 @@ def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
     if unknown:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         yield from _wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")
+    for line in memory_lines(results):
+        yield from _wrapped(line)
     counts = status_words(results)
     note = f"Rests on {counts} parameters. " if counts else ""
     yield from _wrapped(f"{note}gemm: tensor engine with its waits; step: everything. Energy ratio below 1 saves.")

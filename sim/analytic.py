@@ -2,9 +2,9 @@
 
 Modelled: forward and backward work one after another in graph order, each with its own overlap of computing and DMA;
 element-wise work on the way out of a product holds up the store of each finished tile; updates and reductions run
-beside later work when the schedule says so, as far as their engines and the DRAM time left over allow. Not modelled:
-overlap between neighbouring products, tensors kept on chip between operators. ``accel`` and ``dataflow`` give every
-product's time; nothing here is fitted.
+beside later work when the schedule says so, as far as their engines and the DRAM time left over allow; what the
+schedule keeps on chip takes no DRAM. Not modelled: overlap between neighbouring products. ``accel`` and ``dataflow``
+give every product's time; nothing here is fitted.
 """
 
 from __future__ import annotations

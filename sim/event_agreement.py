@@ -18,6 +18,7 @@ from ..configs.pattern import Pattern
 from ..dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ..dataflow.product_cost import ProductCost, product_cost
 from ..dataflow.schedule import (
+    Access,
     ChainedVectorWork,
     Fused,
     PlannedProduct,
@@ -34,7 +35,7 @@ from ..training.recipes.declaration import Recipe
 from .event.engine import time_step
 from .event.machine import Play
 from .step_time import StepTime, TensorTime
-from .traffic_agreement import PATTERNS, Draw, random_hardware, random_product
+from .traffic_agreement import PATTERNS, Draw, random_hardware, random_product, some_on_chip
 
 LARGEST_PRODUCT = 1500
 """Tiles that a product of a random schedule may have."""
@@ -124,9 +125,9 @@ def _random_design(draw: Draw) -> Hardware:
 
 def _random_work(draw: Draw, hardware: Hardware, number: int) -> Work:
     if draw.chance(0.3):
-        return ChainedVectorWork(head=_random_vector(draw, f"vector {number}", least_bytes=0))
+        return ChainedVectorWork(head=_random_vector(draw, f"vector {number}"))
     products = tuple(_random_plan(draw, hardware, f"{number}.{part}") for part in range(draw.between(1, 2)))
-    riders = tuple(_random_vector(draw, f"rider {number}.{part}", least_bytes=0) for part in range(draw.between(0, 2)))
+    riders = tuple(_random_vector(draw, f"rider {number}.{part}") for part in range(draw.between(0, 2)))
     return TensorWork(
         operator=f"work {number}",
         module="",
@@ -140,7 +141,7 @@ def _random_work(draw: Draw, hardware: Hardware, number: int) -> Work:
 
 
 def _random_plan(draw: Draw, hardware: Hardware, name: str) -> PlannedProduct:
-    gemm = replace(random_product(draw), name=name)
+    gemm = replace(random_product(draw), name=name, on_chip=some_on_chip(draw))
     grid = TileGrid.ladder(gemm, hardware)
     tiles = np.prod([grid.trips[axis] for axis in ("m", "n", "k")], axis=0) * gemm.count
     few = np.flatnonzero(tiles <= max(LARGEST_PRODUCT, int(tiles.min())))
@@ -156,15 +157,15 @@ def _random_plan(draw: Draw, hardware: Hardware, name: str) -> PlannedProduct:
     return PlannedProduct(gemm=gemm, mapping=mapping, candidates=1)
 
 
-def _random_vector(draw: Draw, name: str, *, least_bytes: int) -> VectorWork:
+def _random_vector(draw: Draw, name: str) -> VectorWork:
     return VectorWork(
         operator=name,
         module="",
         kind="add",
         stage=Stage.FORWARD,
         lane_operations=float(draw.between(0, 5000)),
-        read_bytes=draw.between(least_bytes, 5000),
-        write_bytes=draw.between(least_bytes, 5000),
+        reads=(Access(tensor="in", tensor_bytes=draw.between(0, 5000)),),
+        writes=(Access(tensor="out", tensor_bytes=draw.between(0, 5000)),),
     )
 
 

@@ -221,6 +221,62 @@ class DenseStep:
     energy_by_component: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPoint:
+    """What lies in the card's memory during one work of the step, beyond what lasts across steps.
+
+    Attributes:
+        operator: that the work begins with.
+        stage: of the operator.
+        bytes_by_category: ``inputs``, ``activations``, ``gradients`` and ``weight_gradients``; those of zero are left
+            out.
+    """
+
+    operator: str
+    stage: str
+    bytes_by_category: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What the step takes of the card's memory.
+
+    Attributes:
+        peak_bytes: the most that lies in it at once.
+        peak_operator: the work at which it does.
+        peak_stage: of that work.
+        capacity_bytes: of the card.
+        fits: whether the peak is within the capacity.
+        largest_batch: the largest batch whose step fits; 0 when not even one sample does.
+        across_steps_bytes: of the peak, what lasts across steps.
+        by_category: the peak by category.
+        curve: a point a work, in execution order.
+    """
+
+    peak_bytes: int
+    peak_operator: str
+    peak_stage: str
+    capacity_bytes: int
+    fits: bool
+    largest_batch: int
+    across_steps_bytes: int
+    by_category: dict[str, int]
+    curve: tuple[MemoryPoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnChip:
+    """What stays on chip between the works of a step.
+
+    Attributes:
+        tensors: how many do.
+        saved_bytes: DRAM bytes of the step that they save.
+    """
+
+    tensors: int
+    saved_bytes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class SimulationResult:
     """One training step on one design. See the module for the meaning of each figure.
@@ -260,6 +316,8 @@ class SimulationResult:
         operators: a row an operator.
         assumptions: every parameter with its status.
         dense: the dense step.
+        memory: what the step takes of the card's memory; None in a result from before it was tracked.
+        on_chip: what stays on chip; None likewise.
         profile: the step over time; None unless the event engine was asked for it.
         timeline: every recorded stretch, for a trace; not part of the document.
     """
@@ -297,6 +355,8 @@ class SimulationResult:
     rows: tuple[OperatorResult, ...]
     assumptions: tuple[Assumption, ...]
     dense: DenseStep
+    memory: Memory | None = None
+    on_chip: OnChip | None = None
     profile: Profile | None = None
     timeline: Recorder | None = field(default=None, compare=False, repr=False)
 
@@ -319,7 +379,10 @@ class SimulationResult:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> SimulationResult:
-        """The result that a document was made of. The document must be of this schema version."""
+        """The result that a document was made of. The document must be of this schema version.
+
+        ``memory`` and ``on_chip`` may be missing: documents of version 1 were written before they were tracked.
+        """
         fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
         fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
@@ -327,6 +390,11 @@ class SimulationResult:
         fields["unknown_operators"] = tuple(fields["unknown_operators"])
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])
+        if fields.get("memory") is not None:
+            points = tuple(MemoryPoint(**point) for point in fields["memory"]["curve"])
+            fields["memory"] = Memory(**fields["memory"] | {"curve": points})
+        if fields.get("on_chip") is not None:
+            fields["on_chip"] = OnChip(**fields["on_chip"])
         if fields.get("profile") is not None:
             fields["profile"] = Profile.from_document(fields["profile"])
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)

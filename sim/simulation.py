@@ -26,7 +26,8 @@ from ..training.recipes.declaration import Recipe
 from .analytic import CostCache, time_step
 from .event.profile import profile
 from .event.recorder import Recorder
-from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
+from .results import Assumption, DenseStep, Input, OnChip, ScopeResult, SimulationResult
+from .step_memory import step_memory
 from .step_report import StepReport
 from .step_time import StepTime
 
@@ -55,6 +56,7 @@ class Options:
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
         pre_generation: N:M weights made in the update stage; the design's policy when None.
         overlap_update: updates beside the backward pass; the design's policy when None.
+        keep_on_chip: tensors that fit stay on chip until their last use; the design's policy when None.
         dataflows: only these; all that the design offers when None.
         engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
         timeline: whether the event engine keeps what happened when.
@@ -67,6 +69,7 @@ class Options:
     optimizer: str = "sgd-momentum"
     pre_generation: bool | None = None
     overlap_update: bool | None = None
+    keep_on_chip: bool | None = None
     dataflows: tuple[Dataflow, ...] | None = None
     engine: EngineName = "analytic"
     timeline: bool = False
@@ -83,7 +86,7 @@ class Options:
             raise ConfigError(f"engine: got {self.engine!r}, need one of {', '.join(get_args(EngineName))}")
         if self.timeline not in (True, False) or (self.timeline and self.engine != "event"):
             raise ConfigError(f"timeline: got {self.timeline!r}, need True or False, and engine='event' for True")
-        for name in ("pre_generation", "overlap_update"):
+        for name in ("pre_generation", "overlap_update", "keep_on_chip"):
             if getattr(self, name) not in (None, True, False):
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
         if self.interleave not in (True, False):
@@ -219,12 +222,20 @@ class Simulator:
         options, policy = self.options, self.hardware.model.policy
         pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
         overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
+        keeps = policy.keep_on_chip if options.keep_on_chip is None else options.keep_on_chip
         pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
         mapper = self._mapper
         if decisions:
             mapper = replace(mapper, decisions=decisions)
         try:
-            return build_schedule(pruned, mapper, batch=self.batch, optimizer=options.optimizer, overlap_update=overlap)
+            return build_schedule(
+                pruned,
+                mapper,
+                batch=self.batch,
+                optimizer=options.optimizer,
+                overlap_update=overlap,
+                keep_on_chip=keeps,
+            )
         except MappingError as error:
             raise self.hardware.placed(error) from None
 
@@ -313,6 +324,8 @@ class Simulator:
             rows=sparse.rows_beside(dense),
             assumptions=self._assumptions(recipe.model),
             dense=_dense_step(dense),
+            memory=step_memory(schedule),
+            on_chip=OnChip(tensors=len(schedule.kept), saved_bytes=sum(kept.saved_bytes for kept in schedule.kept)),
             profile=None
             if recorder is None
             else profile(recorder, total_cycles=sparse.total_cycles, dram_channels=hardware.dram.channels),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -27,16 +27,16 @@ class Block:
 
     Attributes:
         held_bytes: in the buffer.
-        moved_bytes: over the memory's pins.
+        moved_bytes: over the memory's pins; none of what stays on chip.
         dram_cycles: that the memory is busy.
-        sorted_elements: that pass the reduction engine on their way in.
+        reduced_elements: that pass the reduction engine on their way in.
         sort_cycles: that the reduction engine is busy with them.
     """
 
     held_bytes: int
     moved_bytes: int
     dram_cycles: int
-    sorted_elements: int = 0
+    reduced_elements: int = 0
     sort_cycles: int = 0
 
     @property
@@ -62,6 +62,7 @@ class Moved:
         partial_sum_read_bytes: of C read back.
         partial_sum_write_bytes: of C written unfinished.
         result_bytes: of C written finished.
+        reduced_elements: that passed the reduction engine.
         cycles: that DRAM was busy.
     """
 
@@ -77,6 +78,7 @@ class Moved:
     partial_sum_read_bytes: int
     partial_sum_write_bytes: int
     result_bytes: int
+    reduced_elements: int
     cycles: int
 
 
@@ -204,22 +206,24 @@ class TileWalk:
         return self._operand("b", depth * wide, self.slots(tile_k) * wide, run * self.value_bytes)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int) -> Block:
-        dense_bytes = elements * self.value_bytes
+        dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
         if self.gemm.compressed != operand:
-            return Block(
-                held_bytes=dense_bytes, moved_bytes=dense_bytes, dram_cycles=self._cycles(dense_bytes, run_bytes)
-            )
+            return self._block(dense_bytes, dense_bytes, run_bytes, here)
         stream = self._whole_bursts(self.pair_bytes(kept))
         if not self.gemm.reduced_on_load:
-            return Block(held_bytes=stream, moved_bytes=stream, dram_cycles=self._cycles(stream, stream))
+            return self._block(stream, stream, stream, here)
         lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
-        return Block(
-            held_bytes=stream,
-            moved_bytes=dense_bytes,
-            dram_cycles=self._cycles(dense_bytes, run_bytes),
-            sorted_elements=elements,
+        return replace(
+            self._block(stream, dense_bytes, run_bytes, here),
+            reduced_elements=elements,
             sort_cycles=math.ceil(Fraction(elements, group * lanes)) * group,
         )
+
+    def _block(self, held_bytes: int, moved_bytes: int, run_bytes: int, on_chip: bool) -> Block:
+        if on_chip:
+            return Block(held_bytes=held_bytes, moved_bytes=0, dram_cycles=0)
+        cycles = self._cycles(moved_bytes, run_bytes)
+        return Block(held_bytes=held_bytes, moved_bytes=moved_bytes, dram_cycles=cycles)
 
     def c_block(self, tile_m: int, tile_n: int, element_bytes: int) -> Block:
         """A block of C, partial sums or results."""
@@ -254,7 +258,11 @@ class TileWalk:
         if visit.writes_c == "partial":
             yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES)
         elif visit.writes_c == "final":
-            yield "final", self.c_block(visit.m_index, visit.n_index, self.result_element_bytes)
+            yield "final", self._finished(visit)
+
+    def _finished(self, visit: TileVisit) -> Block:
+        block = self.c_block(visit.m_index, visit.n_index, self.result_element_bytes)
+        return replace(block, moved_bytes=0, dram_cycles=0) if "c" in self.gemm.on_chip else block
 
     @property
     def result_element_bytes(self) -> int:
@@ -267,13 +275,14 @@ class TileWalk:
         count: Counter[str] = Counter()
         moved: Counter[str] = Counter()
         held: Counter[str] = Counter()
-        cycles = 0
+        cycles = reduced = 0
         for visit in self.visits:
             for what, block in (*self.loads(visit), *self.stores(visit)):
                 count[what] += 1
                 moved[what] += block.moved_bytes
                 held[what] += block.held_bytes
                 cycles += block.cycles
+                reduced += block.reduced_elements
         return Moved(
             a_fetches=count["a"],
             b_fetches=count["b"],
@@ -287,6 +296,7 @@ class TileWalk:
             partial_sum_read_bytes=moved["sums"],
             partial_sum_write_bytes=moved["partial"],
             result_bytes=moved["final"],
+            reduced_elements=reduced,
             cycles=cycles,
         )
 
@@ -321,7 +331,7 @@ class TileWalk:
     def operator_cycles(self, tile_cycles: Callable[[TileVisit], int]) -> int:
         """Cycles of the product, all repetitions, with DMA fetching exactly one tile ahead."""
         latency, steps = self.hardware.dram_latency_cycles, self.steps
-        total = latency + steps[0][1]
+        total = steps[0][1] + (latency if steps[0][1] else 0)
         for number, (visit, _, _) in enumerate(steps):
             load_next = steps[number + 1][1] if number + 1 < len(steps) else 0
             store_before = steps[number - 1][2] if number else 0

@@ -1,20 +1,20 @@
 """Whether the closed forms of traffic and a brute-force walk of the tiles say the same, on random tilings.
 
 ``bisparse validate`` and the property tests ask here. A tiling is a function of one integer: a product (plain, a
-convolution's patches, a weight gradient; dense or N:M), a design, tile sizes that the mapping search would try, a block
-loop order.
+convolution's patches, a weight gradient; dense or N:M; some of its tensors on chip), a design, tile sizes that the
+mapping search would try, a block loop order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 
 import numpy as np
 
 from ..accel.specification import Hardware, load_hardware
 from ..configs.pattern import Pattern
-from ..dataflow.gemm import DENSE, Gemm, Operand, Window
+from ..dataflow.gemm import DENSE, Gemm, Operand, Place, Window
 from ..dataflow.mapping import LOOP_ORDERS
 from ..dataflow.tile_grid import TileGrid
 from ..dataflow.traffic import Traffic
@@ -98,16 +98,25 @@ def random_tiling(seed: int) -> TilingCase:
     tiles = np.prod([grid.trips[axis] for axis in ("m", "n", "k")], axis=0)
     small_enough = np.flatnonzero(tiles <= LARGEST_WALK)
     candidate = int(small_enough[draw.between(0, len(small_enough) - 1)])
+    order = LOOP_ORDERS[draw.between(0, len(LOOP_ORDERS) - 1)]
     return TilingCase(
-        gemm=gemm,
+        gemm=replace(gemm, on_chip=some_on_chip(draw)),
         hardware=hardware,
         candidate=candidate,
         tile_m=int(grid.size_m[candidate, 0]),
         tile_n=int(grid.size_n[candidate, 0]),
         tile_k=int(grid.size_k[candidate, 0]),
-        order=LOOP_ORDERS[draw.between(0, len(LOOP_ORDERS) - 1)],
+        order=order,
         seed=seed,
     )
+
+
+def some_on_chip(draw: Draw) -> tuple[Place, ...]:
+    """Nothing stays on chip in two tilings of three."""
+    if not draw.chance(1 / 3):
+        return ()
+    places: tuple[Place, ...] = ("a", "b", "c")
+    return tuple(place for place in places if draw.chance(0.5))
 
 
 def random_product(draw: Draw) -> Gemm:
@@ -204,6 +213,7 @@ def closed_form(case: TilingCase) -> Moved:
         partial_sum_read_bytes=int(traffic.partial_sum_bytes[0]),
         partial_sum_write_bytes=int(traffic.partial_sum_bytes[0]),
         result_bytes=int(traffic.result_bytes[0]),
+        reduced_elements=int(traffic.reduced_elements[0]),
         cycles=int(traffic.cycles[0]),
     )
 

@@ -70,6 +70,14 @@ OverlapUpdate = Annotated[
         help="Update weights beside the backward pass, or after it. [the design's policy]",
     ),
 ]
+KeepOnChip = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-on-chip/--no-keep-on-chip",
+        help="Keep tensors that fit in the buffers until their last use, or send all through DRAM. "
+        "[the design's policy]",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),

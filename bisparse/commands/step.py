@@ -56,6 +56,7 @@ def simulate(
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
     interleave: options.Interleave = None,
+    keep_on_chip: options.KeepOnChip = None,
     out: options.Out = None,
     save_schedule: SaveSchedule = None,
     schedule: ReplaySchedule = None,
@@ -96,6 +97,7 @@ def compare(
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
     interleave: options.Interleave = None,
+    keep_on_chip: options.KeepOnChip = None,
     out: options.Out = None,
     as_json: options.Json = False,
     open_report: options.Open = False,
@@ -138,6 +140,7 @@ class _Request:
     pre_generation: bool | None
     overlap_update: bool | None
     interleave: bool | None
+    keep_on_chip: bool | None
     saved: SavedSchedule | None
 
     @classmethod
@@ -178,6 +181,7 @@ class _Request:
                 engine=self.engine,
                 timeline=self.engine == "event" and (self.out is not None or self.open_report),
                 interleave=self._chosen("interleave", self.interleave, True),
+                keep_on_chip=self._chosen("keep_on_chip", self.keep_on_chip, None),
             ),
             version=__version__,
         )

@@ -197,6 +197,7 @@ class TileProgram:
             for what, block in moved.items()
             if block.dram_cycles or block.sort_cycles
         )
+        here_stays = finished and "c" in self.gemm.on_chip
         store = self._store(here, result, finished=finished) if leaves else None
         on_array = ArrayPass.of(walk, self.mapping.array, m_index=here.m, n_index=here.n, k_index=here.k)
         return Tile(
@@ -206,9 +207,9 @@ class TileProgram:
             store=store,
             filled_bytes={"a": a.held_bytes if loads_a else 0, "b": b.held_bytes if loads_b else 0},
             read_bytes=sum(block.moved_bytes for block in moved.values()),
-            write_bytes=result.moved_bytes if leaves else 0,
+            write_bytes=result.moved_bytes if leaves and not here_stays else 0,
             partial_sum_bytes=sums.moved_bytes if leaves and not finished else 0,
-            reduced_elements=sum(block.sorted_elements for block in moved.values()),
+            reduced_elements=sum(block.reduced_elements for block in moved.values()),
             dram_cycles=sum(load.dram_cycles for load in loads) + (store.dram_cycles if store else 0),
             held_bytes={
                 "west": (a if self.mapping.array.west == "a" else b).held_bytes,
@@ -220,6 +221,10 @@ class TileProgram:
     def _store(self, here: _Place, block: Block, *, finished: bool) -> Store:
         """Riders take their share of a finished block's way out."""
         if not finished:
+            return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
+        if self.way_out == NOTHING:
+            if "c" in self.gemm.on_chip:
+                return Store(dram_cycles=0, lane_cycles=0, moved_bytes=0)
             return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
         elements = self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n]
         return Store(

@@ -65,6 +65,7 @@ CASES = [
         for overlap in (False, True)
         for recipe in ("bdwp", "sdgp", "bi-mask")
     ],
+    *[{"recipe": recipe, "keep_on_chip": False} for recipe in RECIPES],
 ]
 
 
@@ -115,6 +116,27 @@ def test_pruning_keeps_the_share_of_the_arithmetic_that_it_says(result):
 def test_a_result_survives_json(result):
     document = json.loads(json.dumps(result.document()))
     assert SimulationResult.from_document(document) == result
+
+
+def test_memory_at_its_peak_is_the_top_of_the_curve(result):
+    memory = result.memory
+    tops = [memory.across_steps_bytes + sum(point.bytes_by_category.values()) for point in memory.curve]
+    assert max(tops) == memory.peak_bytes == sum(memory.by_category.values())
+    assert memory.curve[tops.index(max(tops))].operator == memory.peak_operator
+    assert memory.fits == (memory.peak_bytes <= memory.capacity_bytes) == (result.batch <= memory.largest_batch)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "design"),
+    [(recipe, design) for design in DESIGNS for recipe in RECIPES if recipe == "dense" or "2:8" in supported(design)],
+)
+def test_tensors_on_chip_save_traffic_and_energy_and_never_cost_time(recipe, design):
+    kept, unkept = (run(recipe, design, keep_on_chip=keep) for keep in (True, False))
+    moved, before = (each.dram_read_bytes + each.dram_write_bytes for each in (kept, unkept))
+    assert before - moved == kept.on_chip.saved_bytes >= 0
+    assert kept.total_cycles <= unkept.total_cycles
+    assert kept.energy_joules <= unkept.energy_joules
+    assert [row.mapping for row in kept.rows] == [row.mapping for row in unkept.rows]
 
 
 @pytest.mark.parametrize("design", [design for design in DESIGNS if supported(design)])

@@ -129,6 +129,8 @@ def test_simulate_as_json_is_one_document_with_the_promised_keys(run):
         "energy_by_component",
         "operators",
         "assumptions",
+        "memory",
+        "on_chip",
     }
     assert promised <= set(document)
     assert set(document["by_stage"]) == {"FF", "BP", "WU", "update", "reduction", "vector"}
@@ -139,6 +141,10 @@ def test_simulate_as_json_is_one_document_with_the_promised_keys(run):
         assert set(document["inputs"][name]) == {"name", "sha256"}
     assert {"parameter", "value", "status", "source"} <= set(document["assumptions"][0])
     assert document["sparsity"] == "2:8"
+    memory = document["memory"]
+    assert memory["fits"]
+    assert memory["largest_batch"] > 16
+    assert sum(memory["by_category"].values()) == memory["peak_bytes"] <= memory["capacity_bytes"]
     assert "report: run/report.html" in done.err
 
 
@@ -149,6 +155,12 @@ def test_options_reach_the_simulation(run):
     plain = asked()
     assert asked("--optimizer", "adam")["dram_read_bytes"] > plain["dram_read_bytes"]
     assert asked("--no-overlap-update")["total_cycles"] > plain["total_cycles"]
+    unkept = asked("--no-keep-on-chip")
+    assert unkept["on_chip"] == {"tensors": 0, "saved_bytes": 0}
+    assert unkept["dram_read_bytes"] + unkept["dram_write_bytes"] == (
+        plain["dram_read_bytes"] + plain["dram_write_bytes"] + plain["on_chip"]["saved_bytes"]
+    )
+    assert asked("--hardware", "systolic-textbook", "--recipe", "dense", "--keep-on-chip")["on_chip"]["tensors"] > 0
     assert asked("--objective", "energy")["objective"] == "energy"
     assert asked("--recipe", "sr-ste", "--sparsity", "2:4")["sparsity"] == "2:4"
     assert asked("--hardware", "edge-16x16")["inputs"]["hardware"]["name"] == "edge-16x16"
@@ -159,6 +171,16 @@ def test_options_reach_the_simulation(run):
     assert one_at_a_time["stalls"]["bubble"] > plain["stalls"]["bubble"]
     assert one_at_a_time["dense"]["total_cycles"] > plain["dense"]["total_cycles"]
     assert asked("--interleave") == plain
+
+
+def test_a_step_that_the_card_cannot_hold_is_simulated_with_a_warning(run):
+    largest = run("simulate", SMALL, "--batch", 16, "--json").document["memory"]["largest_batch"]
+    fitting, over = run("simulate", SMALL, "--batch", largest), run("simulate", SMALL, "--batch", largest + 1)
+    assert (fitting.code, over.code) == (0, 0)
+    assert "does not fit" not in fitting.out
+    said = " ".join(over.out.split())
+    assert "Warning: the step does not fit: needs " in said
+    assert f"; the largest batch that fits is {largest}." in said
 
 
 def test_n_equal_to_m_is_the_dense_step(run):

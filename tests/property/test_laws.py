@@ -92,12 +92,44 @@ def test_more_bandwidth_wider_ports_or_more_lanes_never_slow_a_mapping(mapped, t
 @given(mapped_products())
 def test_what_fills_a_buffer_was_read_upstream(mapped):
     gemm, hardware, mapping = mapped
-    assume(not gemm.reduced_on_load)
+    assume(not gemm.reduced_on_load and not {"a", "b"} & set(gemm.on_chip))
     cost = product_cost(gemm, hardware, mapping)
     filled = cost.actions["west_write_bits"] + cost.actions["north_write_bits"]
     # The output buffer is filled by the array and, with partial sums, by DRAM; the array writes what its port carried.
     by_array = 8 * (cost.port_bytes["output"] + 4 * gemm.count * gemm.m * gemm.n) // 2
     assert filled + cost.actions["output_write_bits"] - by_array == 8 * cost.read_bytes
+
+
+@settings(max_examples=200, deadline=None)
+@given(mapped_products(), st.sets(st.sampled_from("abc"), min_size=1))
+def test_what_stays_on_chip_costs_no_traffic_and_never_time(mapped, places):
+    gemm, hardware, mapping = mapped
+    from_memory = product_cost(replace(gemm, on_chip=()), hardware, mapping)
+    kept = product_cost(replace(gemm, on_chip=tuple(sorted(places))), hardware, mapping)
+    alone = [product_cost(replace(gemm, on_chip=(place,)), hardware, mapping) for place in places]
+    assert kept.cycles <= from_memory.cycles
+    assert sum(kept.causes.values()) == kept.cycles
+    saved = sum(from_memory.read_bytes + from_memory.write_bytes - each.read_bytes - each.write_bytes for each in alone)
+    assert saved == from_memory.read_bytes + from_memory.write_bytes - kept.read_bytes - kept.write_bytes > 0
+    assert kept.reduced_elements == from_memory.reduced_elements
+    # The tiles are filled as before; only where they are filled from differs.
+    different = {name for name, number in kept.actions.items() if number != from_memory.actions[name]}
+    assert different == {"dram_bits"}
+
+
+def test_a_gradient_on_chip_still_passes_the_reduction_engine():
+    """256 x 256 values in groups of 8, one lane: 256 x 256 / 8 x 8 = 65536 cycles of sorting, DRAM or not."""
+    gemm = Gemm(
+        name="sdgp", operator="sdgp", stage=Stage.BACKWARD, m=256, n=32, k=256, compressed="a", pattern=Pattern(2, 8),
+        reduced_on_load=True, on_chip=("a", "b", "c"),
+    )  # fmt: skip
+    design = changed(SAT, "tensor_engine", compressed_west=True, dataflows=("os",))
+    design = changed(design, "reduction_engine", lanes=1)
+    cost = product_cost(gemm, design, best_mapping(gemm, design).mapping)
+    assert cost.read_bytes == cost.write_bytes == 0
+    assert cost.reduced_elements == 65536 * (cost.actions["compares"] // (2 * 65536))
+    assert cost.dram_cycles == cost.reduced_elements
+    assert cost.cycles > 65536
 
 
 @settings(max_examples=60, deadline=None)

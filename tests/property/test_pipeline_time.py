@@ -149,7 +149,7 @@ def test_the_terms_hold_every_load_and_store_of_the_traffic_once(seed):
     )
     terms = pipeline.terms
     moved = int((terms.weight * (terms.load + terms.store)).sum())
-    first = int(pipeline.first_load_cycles[0]) - tiles.memory.latency_cycles
+    first = max(int(pipeline.first_load_cycles[0]) - tiles.memory.latency_cycles, 0)
     assert moved + first + int(pipeline.last_store_cycles[0]) == count * int(
         Traffic(tiles=tiles, order=case.order).cycles[0]
     )

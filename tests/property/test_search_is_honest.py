@@ -356,7 +356,6 @@ class Walked:
         }
         macs = sum(count * tile.m * tile.n * tile.slots for tile, count in self.tiles.items())
         fills = {"a": gemm.count * moved.a_held_bytes, "b": gemm.count * moved.b_held_bytes}
-        fetched = moved.a_bytes if gemm.compressed == "a" else moved.b_bytes
         finished = 4 * gemm.count * gemm.m * gemm.n
         return {
             "multiplies": macs,
@@ -370,7 +369,7 @@ class Walked:
             "output_read_bits": 8 * (over["output_reads"] + gemm.count * moved.partial_sum_write_bytes + finished),
             "output_write_bits": 8 * (over["output_writes"] + gemm.count * moved.partial_sum_read_bytes),
             "dram_bits": 8 * gemm.count * self.moved_bytes,
-            "compares": gemm.count * fetched // self.walk.value_bytes * gemm.pattern.kept * gemm.reduced_on_load,
+            "compares": gemm.count * moved.reduced_elements * gemm.pattern.kept,
         }
 
 

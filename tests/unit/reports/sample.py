@@ -13,6 +13,9 @@ from bisparse.sim.results import (
     Breakdown,
     DenseStep,
     Input,
+    Memory,
+    MemoryPoint,
+    OnChip,
     OperatorResult,
     ScopeResult,
     SimulationResult,
@@ -136,6 +139,41 @@ def sample_result(recipe="bdwp", sparsity="2:8", *, module_prefix="", unknown=()
             stalls=_dense_stalls(rows),
             energy_by_component={name: share * dense_energy for name, share in parts.items()},
         ),
+        memory=sample_memory(),
+        on_chip=OnChip(tensors=12, saved_bytes=250_000_000),
+    )
+
+
+def sample_memory(capacity_bytes=16_000_000_000):
+    """A stash that grows over FF and shrinks over BP, on a card of 16 GB: 100 MB a layer on 200 MB of weights."""
+    layers = [layer[0] for layer in LAYERS]
+    forward = [
+        MemoryPoint(operator=f"{name}:FF", stage="FF", bytes_by_category={"activations": 100_000_000 * (at + 1)})
+        for at, name in enumerate(layers)
+    ]
+    backward = [
+        MemoryPoint(
+            operator=f"{name}:BP",
+            stage="BP",
+            bytes_by_category={
+                "activations": 100_000_000 * (at + 1),
+                "gradients": 50_000_000,
+                "weight_gradients": 1_000_000 * (len(layers) - at),
+            },
+        )
+        for at, name in reversed(list(enumerate(layers)))
+    ]
+    peak = 200_000_000 + sum(backward[0].bytes_by_category.values())
+    return Memory(
+        peak_bytes=peak,
+        peak_operator=backward[0].operator,
+        peak_stage="BP",
+        capacity_bytes=capacity_bytes,
+        fits=peak <= capacity_bytes,
+        largest_batch=4100 if peak <= capacity_bytes else 96,
+        across_steps_bytes=200_000_000,
+        by_category={"master_weights": 120_000_000, "optimizer_state": 80_000_000} | backward[0].bytes_by_category,
+        curve=(*forward, *backward),
     )
 
 

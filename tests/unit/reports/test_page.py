@@ -24,6 +24,7 @@ SECTIONS = (
     "The operators that matter",
     "Roofline",
     "Traffic",
+    "Memory over the step",
     "Energy by component",
     "Mappings",
     "Settings",

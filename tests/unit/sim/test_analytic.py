@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.schedule import ChainedVectorWork, Fused, TensorWork, UpdateWork, VectorWork
+from bisparse.dataflow.schedule import Access, ChainedVectorWork, Fused, TensorWork, UpdateWork, VectorWork
 from bisparse.dataflow.scheduler import Mapper, build_schedule
 from bisparse.sim.analytic import time_step
 from bisparse.training.graph import MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
@@ -150,8 +150,8 @@ def test_a_write_back_that_memory_holds_up_waits_on_the_output_side():
     """
     plan = schedule()
     heavy = VectorWork(
-        operator="extra", module="layer", kind="add", stage=Stage.FORWARD, lane_operations=1, read_bytes=10**7,
-        write_bytes=0,
+        operator="extra", module="layer", kind="add", stage=Stage.FORWARD, lane_operations=1,
+        reads=(Access(tensor="other", tensor_bytes=10**7),),
     )  # fmt: skip
     host = replace(plan.works[0], fused=Fused(works=(heavy,)))
     forward = time_step(replace(plan, works=(host, *plan.works[1:]))).works[0]
@@ -165,8 +165,8 @@ def test_vector_work_takes_the_longer_of_lanes_and_memory_and_one_latency():
 
     def cycles(operations, moved):
         work = VectorWork(
-            operator="v", module="", kind="add", stage=Stage.FORWARD, lane_operations=operations, read_bytes=moved,
-            write_bytes=0,
+            operator="v", module="", kind="add", stage=Stage.FORWARD, lane_operations=operations,
+            reads=(Access(tensor="x", tensor_bytes=moved),),
         )  # fmt: skip
         plan = replace(schedule(), works=(ChainedVectorWork(head=work),), updates=())
         return time_step(plan).total_cycles

@@ -36,6 +36,7 @@ def simulator(**options):
         ({"optimizer": "sdg"}, "optimizer: got 'sdg', need one of sgd, sgd-momentum, adam"),
         ({"pre_generation": "no"}, "pre_generation: got 'no', need True, False or None"),
         ({"interleave": None}, "interleave: got None, need True or False"),
+        ({"keep_on_chip": "yes"}, "keep_on_chip: got 'yes', need True, False or None"),
         ({"dataflows": "os"}, "dataflows: got 'os', need a tuple of os, ws, is, or None"),
         ({"dataflows": ("rs",)}, "dataflows: got ('rs',), need a tuple of os, ws, is, or None"),
     ],

@@ -5,6 +5,7 @@ from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import DENSE, Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.schedule import (
+    Access,
     ChainedVectorWork,
     Fused,
     PlannedProduct,
@@ -95,8 +96,8 @@ def vector_work(lane_operations, read_bytes, write_bytes, name="vector"):
         kind="add",
         stage=Stage.FORWARD,
         lane_operations=lane_operations,
-        read_bytes=read_bytes,
-        write_bytes=write_bytes,
+        reads=(Access(tensor="in", tensor_bytes=read_bytes),),
+        writes=(Access(tensor="out", tensor_bytes=write_bytes),),
     )
 
 

@@ -1,0 +1,143 @@
+"""The order of work: which operators run as one piece of work, before anything is priced or mapped.
+
+Forward and backward operators run in graph order. An element-wise operator whose kind the design fuses rides on the
+write-back of the work that makes the last of its operands, when nobody else reads that operand: it is then carried and
+never lies in memory. A moving operand that a mask permutes is gathered by a piece of work of its own. Nothing here
+depends on the batch or on a mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from ..training.graph import Operator, Stage, Tensor, TrainingGraph
+from ..training.recipes.annotation import PrunedGraph
+from .tensor_size import is_weight_gradient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rider:
+    """An operator done on the way out of another's work, and the tensor that is carried to it."""
+
+    operator: Operator
+    carried: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One piece of work.
+
+    Attributes:
+        operator: the operator that it begins with.
+        riders: what rides on its results, in order.
+        gathers: it only brings the operator's moving operand into the order of the mask; the product is the next turn.
+        gathered: the operator reads its moving operand from such a copy.
+    """
+
+    operator: Operator
+    riders: tuple[Rider, ...] = ()
+    gathers: bool = False
+    gathered: bool = False
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Tensors read from memory, each once: carried ones are not."""
+        own = self.operator.inputs
+        if self.gathers:
+            return own[:1]
+        if self.gathered:
+            own = (gathered_copy(self.operator), *own[1:])
+        carried = {rider.carried for rider in self.riders}
+        others = (name for rider in self.riders for name in rider.operator.inputs)
+        return tuple(name for name in dict.fromkeys((*own, *others)) if name not in carried)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Tensors that lie in memory when it ends: carried ones do not."""
+        if self.gathers:
+            return (gathered_copy(self.operator),)
+        carried = {rider.carried for rider in self.riders}
+        made = (*self.operator.outputs, *(name for rider in self.riders for name in rider.operator.outputs))
+        return tuple(name for name in made if name not in carried)
+
+
+def gathered_copy(operator: Operator) -> str:
+    """The name of a product's moving operand in the order of its mask: a tensor that the graph does not have."""
+    return f"{operator.name}:gather"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrder:
+    """All forward and backward work of a step.
+
+    Attributes:
+        graph: the training graph.
+        turns: in execution order.
+        made_by: the turn whose end gives a tensor.
+    """
+
+    graph: TrainingGraph
+    turns: tuple[Turn, ...]
+    made_by: dict[str, int]
+
+    def tensor(self, name: str) -> Tensor:
+        """A tensor of the graph, or the copy that a turn gathers."""
+        if name in self.graph.tensors:
+            return self.graph.tensors[name]
+        gather = self.turns[self.made_by[name]].operator
+        return replace(self.graph.tensors[gather.inputs[0]], name=name)
+
+
+def order_work(pruned: PrunedGraph, fused: Collection[str]) -> WorkOrder:
+    """Order the work of a step.
+
+    Args:
+        pruned: graph and recipe.
+        fused: kinds that the design does in the write-back of the work before them.
+    """
+    order = _Ordering(pruned=pruned, fused=fused)
+    for operator in pruned.graph.operators:
+        if operator.stage is not Stage.UPDATE:
+            order.add(operator)
+    return WorkOrder(graph=pruned.graph, turns=tuple(order.turns), made_by=order.made_by)
+
+
+@dataclass(kw_only=True)
+class _Ordering:
+    """The order under construction."""
+
+    pruned: PrunedGraph
+    fused: Collection[str]
+    turns: list[Turn] = field(default_factory=list)
+    made_by: dict[str, int] = field(default_factory=dict)
+
+    def add(self, operator: Operator) -> None:
+        carried = self._carried_to(operator)
+        if carried is None:
+            at = self._begin(operator)
+        else:
+            at = self.made_by[carried]
+            host = self.turns[at]
+            rider = Rider(operator=operator, carried=carried)
+            self.turns[at] = replace(host, riders=(*host.riders, rider))
+        self.made_by.update(dict.fromkeys(operator.outputs, at))
+
+    def _begin(self, operator: Operator) -> int:
+        pruning = self.pruned.prunings.get(operator.name) if operator.is_product else None
+        permuted = pruning is not None and pruning.permuted
+        if permuted:
+            self.made_by[gathered_copy(operator)] = len(self.turns)
+            self.turns.append(Turn(operator=operator, gathers=True))
+        self.turns.append(Turn(operator=operator, gathered=permuted))
+        return len(self.turns) - 1
+
+    def _carried_to(self, operator: Operator) -> str | None:
+        """The tensor on whose way out this operator can ride: the last input made, if nobody else reads it."""
+        made = {name: self.made_by[name] for name in operator.inputs if name in self.made_by}
+        if operator.is_product or operator.kind not in self.fused or not made:
+            return None
+        graph = self.pruned.graph
+        last = max(made, key=lambda name: made[name])
+        alone = len(graph.consumers[last]) == 1
+        return last if alone and not is_weight_gradient(graph, graph.tensors[last]) else None

@@ -1,0 +1,36 @@
+"""Every shipped workload, with nothing kept on chip, costs what it cost before tensors could stay there.
+
+The file was made on the commit before residency, where the option did not exist yet, by
+``bisparse compare WORKLOAD --hardware HARDWARE --batch BATCH --recipes RECIPE --no-keep-on-chip --json``. An empty
+batch is the workload's own. It changes when something else about the model does; say what, and make it again.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+from bisparse.configs.library import names
+
+import bisparse
+
+ROWS = list(csv.DictReader(Path(__file__).with_name("steps-without-residency.csv").open()))
+
+
+def test_every_shipped_workload_and_design_is_there():
+    assert {row["workload"] for row in ROWS} == set(names("workloads"))
+    assert {row["hardware"] for row in ROWS} == set(names("hardware"))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(list(row.values())[:4]))
+def test_a_step_that_keeps_nothing_costs_what_it_did(row):
+    result = bisparse.simulate(
+        row["workload"],
+        row["hardware"],
+        row["recipe"],
+        batch=int(row["batch"]) if row["batch"] else None,
+        keep_on_chip=False,
+    )
+    figures = ("total_cycles", "dram_read_bytes", "dram_write_bytes")
+    assert {name: getattr(result, name) for name in figures} == {name: int(row[name]) for name in figures}
+    assert result.energy_joules == pytest.approx(float(row["energy_joules"]), rel=1e-12)
+    assert (result.on_chip.tensors, result.on_chip.saved_bytes) == (0, 0)
