@@ -128,7 +128,7 @@ def test_a_gradient_on_chip_still_passes_the_reduction_engine():
     cost = product_cost(gemm, design, best_mapping(gemm, design).mapping)
     assert cost.read_bytes == cost.write_bytes == 0
     assert cost.reduced_elements == 65536 * (cost.actions["compares"] // (2 * 65536))
-    assert cost.dram_cycles == cost.reduced_elements
+    assert cost.dram_cycles == 0
     assert cost.cycles > 65536
 
 

@@ -69,7 +69,7 @@ def dram_bytes(schedule):
     step = time_step(schedule)
     by_work = []
     for time in step.works:
-        moved = time.work.fused.dram_bytes
+        moved = time.work.fused.read_bytes + time.work.fused.write_bytes
         if isinstance(time.work, TensorWork):
             moved += sum(cost.read_bytes + cost.write_bytes for cost in time.costs)
         else:
