@@ -66,6 +66,7 @@ class Gemm:
         reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
+        result_spacing: positions in memory from a row of C to the next: above 1 in such a phase.
         result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
     """
 
@@ -84,6 +85,7 @@ class Gemm:
     reduced_on_load: bool = False
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
+    result_spacing: int = 1
     result: Result = "value"
 
     @property
@@ -125,5 +127,6 @@ class Gemm:
             self.reduced_on_load,
             self.b_contiguous,
             self.scattered_result,
+            self.result_spacing,
             self.result,
         )

@@ -60,9 +60,14 @@ class Fused:
         return sum(work.lane_operations for work in self.works)
 
     @property
-    def dram_bytes(self) -> int:
-        """Bytes that they move."""
-        return sum(work.read_bytes + work.write_bytes for work in self.works)
+    def read_bytes(self) -> int:
+        """Bytes that they read from DRAM."""
+        return sum(work.read_bytes for work in self.works)
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes that they write to DRAM beyond what the work that they ride on writes."""
+        return sum(work.write_bytes for work in self.works)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from ..accel.engines import reduction_cycles, update_cycles, vector_cycles
 from ..accel.specification import Hardware
 from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
-from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork, VectorWork
+from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,9 @@ class _Analytic:
     def tensor(self, work: TensorWork) -> TensorTime:
         costs = tuple(self.costs.cost(product) for product in work.products)
         product = sum(cost.cycles for cost in costs)
-        dram = sum(cost.dram_cycles for cost in costs) + self._stream_cycles(work.fused.dram_bytes)
+        dram = sum(cost.dram_cycles for cost in costs) + self.memory.stream_cycles(
+            work.fused.read_bytes, work.fused.write_bytes
+        )
         on_lanes = vector_cycles(self.hardware.vector_engine, work.fused.lane_operations)
         cycles = max(product, on_lanes, dram)
         causes = merge(*(cost.causes for cost in costs))
@@ -158,7 +160,9 @@ class _Analytic:
 
     def vector(self, work: ChainedVectorWork) -> VectorTime:
         on_lanes = vector_cycles(self.hardware.vector_engine, work.head.lane_operations + work.fused.lane_operations)
-        dram = self._stream_cycles(_bytes(work.head) + work.fused.dram_bytes)
+        dram = self.memory.stream_cycles(
+            work.head.read_bytes + work.fused.read_bytes, work.head.write_bytes + work.fused.write_bytes
+        )
         latency = self.memory.latency_cycles if dram else 0
         return VectorTime(work=work, cycles=max(on_lanes, dram) + latency, vector_cycles=on_lanes, dram_cycles=dram)
 
@@ -168,17 +172,9 @@ class _Analytic:
             work=update,
             update=update_cycles(self.hardware.update_engine, update.weights),
             reduction=sum(int(reduction_cycles(engine, elements, group)) for elements, _, group in update.reductions),
-            dram=self._stream_cycles(update.read_bytes + update.write_bytes),
+            dram=self.memory.stream_cycles(update.read_bytes, update.write_bytes),
             latency=self.memory.latency_cycles,
         )
-
-    def _stream_cycles(self, stream_bytes: int) -> int:
-        """Cycles of one long contiguous transfer."""
-        return math.ceil(stream_bytes / self.memory.bytes_per_cycle)
-
-
-def _bytes(work: VectorWork) -> int:
-    return work.read_bytes + work.write_bytes
 
 
 @dataclass(kw_only=True)

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+import numpy as np
+
+from ..accel.dram import DramTiming
 from ..accel.specification import BYTES_OF, Hardware
 from ..dataflow.gemm import Gemm
 from .reference.loop_nest import TileVisit, tile_extents, walk
@@ -139,7 +142,11 @@ class TileWalk:
         burst = self.hardware.dram.burst_bytes
         return math.ceil(Fraction(transfer_bytes, burst)) * burst
 
-    def _cycles(self, transfer_bytes: int, run_bytes: int) -> int:
+    def _cycles(self, transfer_bytes: int, run_bytes: int, stride_bytes: int, *, write: bool = False) -> int:
+        if self.hardware.dram.timing is not None:
+            # One request's time has a witness of its own, ``reference.dram_banks``.
+            request = (np.array([each]) for each in (transfer_bytes, run_bytes, max(stride_bytes, run_bytes)))
+            return int(DramTiming.of(self.hardware).cycles(*request, write=write)[0])
         efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
         return math.ceil(transfer_bytes / efficiency / Fraction(self.hardware.dram_bytes_per_cycle))
 
@@ -177,7 +184,10 @@ class TileWalk:
         whole = len(self.sizes_k if self.gemm.tap_axis == "k" else self.sizes_m) == 1
         elements = positions * values
         run = together * (neighbours if whole else 1) * self.value_bytes
-        return self._operand("a", elements, self._kept(elements, tile_k), run)
+        window = self.gemm.window if self.hardware.buffers.patch_expansion else None
+        image = window.input_rows * window.input_row_elements * together if window else neighbours * together
+        stride = (image if whole else self.gemm.channels) * self.value_bytes
+        return self._operand("a", elements, self._kept(elements, tile_k), run, stride)
 
     def _kept(self, elements: int, tile_k: int) -> int:
         """Of some elements of A, those that the pattern keeps."""
@@ -191,24 +201,27 @@ class TileWalk:
         channels = depth // taps
         if gemm.b_contiguous == "n":
             run = (depth if whole_k else channels) * wide if whole_n else wide
+            stride = gemm.n * (gemm.k // taps if whole_n else 1)
         else:
             run = channels * wide if whole_k else channels
-        return self._operand("b", depth * wide, self.slots_k[tile_k] * wide, run * self.value_bytes)
+            stride = gemm.k // taps * (gemm.n if whole_k else 1)
+        in_bytes = run * self.value_bytes, stride * self.value_bytes
+        return self._operand("b", depth * wide, self.slots_k[tile_k] * wide, *in_bytes)
 
-    def _operand(self, operand: str, elements: int, kept: int, run_bytes: int) -> Block:
+    def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes = elements * self.value_bytes
         if self.gemm.compressed != operand:
-            return Block(held_bytes=dense_bytes, moved_bytes=dense_bytes, cycles=self._cycles(dense_bytes, run_bytes))
+            cycles = self._cycles(dense_bytes, run_bytes, stride_bytes)
+            return Block(held_bytes=dense_bytes, moved_bytes=dense_bytes, cycles=cycles)
         stream = self._whole_bursts(self.pair_bytes(kept))
         if not self.gemm.reduced_on_load:
-            return Block(held_bytes=stream, moved_bytes=stream, cycles=self._cycles(stream, stream))
+            return Block(held_bytes=stream, moved_bytes=stream, cycles=self._cycles(stream, stream, stream))
         lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
         sorting = math.ceil(Fraction(elements, group * lanes)) * group
-        return Block(
-            held_bytes=stream, moved_bytes=dense_bytes, cycles=max(self._cycles(dense_bytes, run_bytes), sorting)
-        )
+        fetching = self._cycles(dense_bytes, run_bytes, stride_bytes)
+        return Block(held_bytes=stream, moved_bytes=dense_bytes, cycles=max(fetching, sorting))
 
-    def c_block(self, tile_m: int, tile_n: int, element_bytes: int) -> Block:
+    def c_block(self, tile_m: int, tile_n: int, element_bytes: int, *, write: bool) -> Block:
         """A block of C, partial sums or results."""
         rows, wide = self.sizes_m[tile_m], self.sizes_n[tile_n]
         together = rows
@@ -216,8 +229,12 @@ class TileWalk:
             together = rows // self.gemm.taps
         alone = len(self.sizes_n) > 1 or self.gemm.scattered_result
         run = wide * (1 if alone else together) * element_bytes
+        # From position to position, from a tap's channels to the next tap's; all in one piece otherwise.
+        tapped = together if self.gemm.tap_axis == "k" else self.gemm.m // self.gemm.taps
+        stride = self.gemm.n * (self.gemm.result_spacing if alone else tapped) * element_bytes
         size = rows * wide * element_bytes
-        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, cycles=self._cycles(size, run))
+        cycles = self._cycles(size, run, stride, write=write)
+        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, cycles=cycles)
 
     # The walk --------------------------------------------------------------------------------------------------------
 
@@ -234,14 +251,14 @@ class TileWalk:
         if visit.loads_b:
             yield "b", self.b_block(k, n)
         if visit.reads_partial_sums:
-            yield "sums", self.c_block(m, n, SUM_BYTES)
+            yield "sums", self.c_block(m, n, SUM_BYTES, write=False)
 
     def stores(self, visit: TileVisit) -> Iterator[tuple[str, Block]]:
         """What leaves after a tile."""
         if visit.writes_c == "partial":
-            yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES)
+            yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES, write=True)
         elif visit.writes_c == "final":
-            yield "final", self.c_block(visit.m_index, visit.n_index, self.result_element_bytes)
+            yield "final", self.c_block(visit.m_index, visit.n_index, self.result_element_bytes, write=True)
 
     @property
     def result_element_bytes(self) -> int:

@@ -67,6 +67,8 @@ def _corners(case):
         and (window.rows - 1) * window.row_stride + window.row_reach > window.input_rows,
         "patches lie expanded": window is not None and not case.hardware.buffers.patch_expansion,
         "several repetitions": gemm.count > 1,
+        "memory timed by rows and banks": case.hardware.dram.timing is not None,
+        "memory timed simply": case.hardware.dram.timing is None,
     }.items()
 
 
@@ -80,7 +82,7 @@ def test_seeded_tilings_reach_the_corners():
 @pytest.mark.parametrize(
     "property_name",
     [f"{operand}_{what}" for operand in "ab" for what in ("load_bytes", "held_bytes", "load_cycles")]
-    + [f"{what}_{unit}" for what in ("sum", "result") for unit in ("bytes", "cycles")],
+    + ["sum_bytes", "sum_load_cycles", "sum_store_cycles", "result_bytes", "result_cycles"],
 )
 @pytest.mark.parametrize("place", [0, -1], ids=["full tile", "last tile"])
 def test_a_closed_form_off_by_one_in_any_tile_is_found_out(monkeypatch, property_name, place):
