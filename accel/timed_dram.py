@@ -25,6 +25,9 @@ from .runs import blocks_touched
 SIGHT_BURSTS = 64
 """Bursts ahead for which the controller opens rows."""
 
+PHASES = 4
+"""Places in a row, evenly apart, at which runs are taken to begin when banks are counted on the way."""
+
 LONG_RUNS_IN_SIGHT = 4
 """Runs of which fewer than these are in sight at once count as long."""
 
@@ -109,7 +112,7 @@ class TimedDram:
         groups_met = np.where(joined, groups, np.minimum(groups, groups // common * np.minimum(run_bursts, common)))
         visit_bursts = np.where(joined, stripe, np.minimum(run_bursts * np.maximum(stripe // stride_bursts, 1), stripe))
         banks = timings.banks // groups * timings.ranks
-        activates = np.minimum(bursts, visits * np.minimum(groups_met, visit_bursts))
+        activates = np.minimum(bursts, visits * groups_met)
 
         alone = (groups_met == 1) & (groups > 1)
         column = np.where(alone, timings.tccd_l_clocks, timings.tccd_s_clocks)
@@ -151,25 +154,28 @@ class TimedDram:
         stripe = groups * (timings.row_bytes // timings.burst_bytes)
         pairs = np.stack([run_bursts.ravel(), stride_bursts.ravel()])
         (runs, strides), which = np.unique(pairs, axis=1, return_inverse=True)
-        start = np.arange(SIGHT_BURSTS) * strides[:, None]
-        bank = start // stripe % banks
-        # [pairs, SIGHT, banks] rows opened in each bank, up to and with each run.
-        opened = np.zeros((len(runs), SIGHT_BURSTS, groups * banks), dtype=np.int64)
-        for burst in range(groups):
-            group = (start + np.minimum(burst, runs[:, None] - 1)) % groups
-            np.put_along_axis(opened, (bank * groups + group)[:, :, None], 1, axis=2)
-        opened = opened.cumsum(axis=1)
-        same = np.zeros_like(bank)
-        same[:, 1:] = bank[:, 1:] == bank[:, :-1]
+        tables = []
+        for phase in range(PHASES):
+            start = np.arange(SIGHT_BURSTS) * strides[:, None] + phase * stripe // PHASES
+            bank = start // stripe % banks
+            # [pairs, SIGHT, banks] rows opened in each bank, up to and with each run.
+            opened = np.zeros((len(runs), SIGHT_BURSTS, groups * banks), dtype=np.int64)
+            for burst in range(groups):
+                group = (start + np.minimum(burst, runs[:, None] - 1)) % groups
+                np.put_along_axis(opened, (bank * groups + group)[:, :, None], 1, axis=2)
+            tables.append((opened.cumsum(axis=1), bank[:, 1:] == bank[:, :-1]))
+        opened, same = tables[0]
 
-        count = -(-bursts // run_bursts)
-        pair, seen = which.reshape(run_bursts.shape), np.maximum(np.minimum(count, SIGHT_BURSTS), 1)
-        sight = np.maximum(np.minimum(count, np.maximum(SIGHT_BURSTS // run_bursts, 2)), 1)
-        spread = (opened > 0).sum(axis=2)[pair, sight - 1]
-        fullest = opened.max(axis=2)[pair, sight - 1]
-        conflicts = same.cumsum(axis=1)[pair, seen - 1] * count // seen
+        count = np.maximum(-(-bursts // run_bursts), 1)
+        pair, seen = which.reshape(run_bursts.shape), np.minimum(count, SIGHT_BURSTS) - 1
+        sight = np.minimum(count, np.maximum(SIGHT_BURSTS // run_bursts, 2)) - 1
+        fullest = opened.max(axis=2)[pair, sight]
+        # A stride near whole turns of the banks drifts: on the way it meets as many as from the average place.
+        spread = sum((table > 0).sum(axis=2)[pair, sight] for table, _ in tables)
+        repeated = np.cumsum(np.pad(same, ((0, 0), (1, 0))), axis=1)[pair, seen]
+        conflicts = -(-repeated * (count - 1) // np.maximum(seen, 1))
         in_order = stride_bursts < stripe
-        openings = np.where(in_order, -(-activates // all_banks), np.maximum(fullest, -(-activates // spread)))
+        openings = np.where(in_order, -(-activates // all_banks), np.maximum(fullest, -(-activates * PHASES // spread)))
         return openings, np.where(in_order, 0, conflicts)
 
     def _row_cycle(self, visit_bursts: IntArray, groups_met: IntArray, column: IntArray, *, write: bool) -> IntArray:

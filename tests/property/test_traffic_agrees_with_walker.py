@@ -110,6 +110,25 @@ def test_bursts_that_are_not_rounded_are_found_out(monkeypatch):
     assert any(text and "held_bytes" in text for text in found)
 
 
+def test_a_wrong_stride_is_found_out(monkeypatch):
+    monkeypatch.setattr(TileGrid, "_image_elements", property(lambda self: 0))
+    assert any(check_tiling(random_tiling(seed)) for seed in range(200))
+
+
+@pytest.mark.parametrize("field", ["stride_bytes", "write"])
+def test_a_transfer_without_its_stride_or_direction_is_found_out(monkeypatch, field):
+    cycles = tile_grid.DramTiming.cycles
+
+    def forgetful(self, transfer_bytes, run_bytes, stride_bytes=None, *, write=False):
+        kept = {"stride_bytes": stride_bytes, "write": write} | {field: None if field == "stride_bytes" else False}
+        return cycles(self, transfer_bytes, run_bytes, kept["stride_bytes"], write=kept["write"])
+
+    cases = [random_tiling(seed) for seed in range(60)]
+    walked = [case.walk().moved for case in cases]
+    monkeypatch.setattr(tile_grid.DramTiming, "cycles", forgetful)
+    assert any(traffic_agreement.closed_form(case) != moved for case, moved in zip(cases, walked, strict=True))
+
+
 def test_a_disagreement_says_what_differs(monkeypatch):
     case = random_tiling(0)
     right = traffic_agreement.closed_form(case)
