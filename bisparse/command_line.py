@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
-from .commands import capture, gemm, hardware, recipes, report, step, usage, validate, workloads
+from .commands import capture, gemm, hardware, recipes, report, step, trace, usage, validate, workloads
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.command()(step.simulate)
 app.command()(step.compare)
 app.command()(capture.capture)
 app.command()(gemm.gemm)
+app.command()(trace.trace)
 app.command()(validate.validate)
 app.command()(report.report)
 app.add_typer(hardware.app, name="hardware")
