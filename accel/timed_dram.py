@@ -78,7 +78,8 @@ class TimedDram:
             write: to the memory.
         """
         share = self.channel_share(transfer_bytes, run_bytes, stride_bytes)
-        return self.channel_request(*share, write=write).clocks * self.timings.refresh_stretch
+        clocks = self.channel_request(*share, write=write).clocks.astype(np.float64)
+        return clocks * self.timings.refresh_stretch
 
     def channel_share(
         self, transfer_bytes: IntArray, run_bytes: IntArray, stride_bytes: IntArray
@@ -112,7 +113,10 @@ class TimedDram:
         groups_met = np.where(joined, groups, np.minimum(groups, groups // common * np.minimum(run_bursts, common)))
         visit_bursts = np.where(joined, stripe, np.minimum(run_bursts * np.maximum(stripe // stride_bursts, 1), stripe))
         banks = timings.banks // groups * timings.ranks
-        activates = np.minimum(bursts, visits * groups_met)
+        before = np.maximum(visits - 1, 0)
+        left = np.where(joined | (stride_bursts < stripe), np.maximum(bursts - before * visit_bursts, 1), groups)
+        last_visit = np.minimum(groups_met, left)
+        activates = np.minimum(bursts, before * groups_met + last_visit)
 
         alone = (groups_met == 1) & (groups > 1)
         column = np.where(alone, timings.tccd_l_clocks, timings.tccd_s_clocks)
@@ -146,13 +150,14 @@ class TimedDram:
     ) -> tuple[IntArray, IntArray]:
         """Rows opened in the bank that is busiest, and runs that follow one in the same bank but another row.
 
-        Counted over the first runs, as many as the controller sees at once, and continued from there. Runs closer than
-        a stripe use up rows one after another, each in another bank, opened in time.
+        Counted over the first runs, as many as the controller sees at once, and continued from there. One run, and runs
+        closer than a stripe, use up rows one after another, each in another bank, opened in time.
         """
         timings = self.timings
         groups, banks = timings.bank_groups, timings.banks // timings.bank_groups * timings.ranks
         stripe = groups * (timings.row_bytes // timings.burst_bytes)
-        pairs = np.stack([run_bursts.ravel(), stride_bursts.ravel()])
+        in_order = (stride_bursts == run_bursts) | (stride_bursts < stripe)
+        pairs = np.stack([np.where(in_order, 1, each).ravel() for each in (run_bursts, stride_bursts)])
         (runs, strides), which = np.unique(pairs, axis=1, return_inverse=True)
         tables = []
         for phase in range(PHASES):
@@ -174,7 +179,6 @@ class TimedDram:
         spread = sum((table > 0).sum(axis=2)[pair, sight] for table, _ in tables)
         repeated = np.cumsum(np.pad(same, ((0, 0), (1, 0))), axis=1)[pair, seen]
         conflicts = -(-repeated * (count - 1) // np.maximum(seen, 1))
-        in_order = stride_bursts < stripe
         openings = np.where(in_order, -(-activates // all_banks), np.maximum(fullest, -(-activates * PHASES // spread)))
         return openings, np.where(in_order, 0, conflicts)
 

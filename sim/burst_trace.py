@@ -210,5 +210,5 @@ def _opened(path: Path) -> TextIOWrapper:
     if path.suffix == ".gz":
         # No time and no name in the header: equal traces are equal files.
         packed = gzip.GzipFile(filename="", mode="wb", fileobj=path.open("wb"), mtime=0, compresslevel=6)
-        return TextIOWrapper(packed, encoding="ascii", newline="\n")  # type: ignore[arg-type]
+        return TextIOWrapper(packed, encoding="ascii", newline="\n")
     return path.open("w", encoding="ascii", newline="\n")

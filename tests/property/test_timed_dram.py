@@ -2,7 +2,7 @@
 
 Measured on 2500 requests of all five shipped sets: half of them equal to the clock (median difference 0), nine in ten
 within 4 %, 99 in 100 within 15 %. Contiguous requests and strides that layouts have (powers of two, whole rows) stay
-within 18 %; the worst of any stride was 42 %, on 8 bursts. Openings are equal in 97 of 100, in all contiguous ones.
+within 18 %; the worst of any stride was 42 %, on 8 bursts. Openings are equal in 98 of 100.
 """
 
 import random
@@ -138,7 +138,7 @@ def test_the_closed_form_agrees_with_the_machine_of_banks(name, kind, worst):
     assert equal_openings >= (25 if kind == "contiguous" else 21)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(timings, st.integers(1, 200), st.integers(0, 3), st.integers(0, 12), st.booleans())
 def test_rows_opened_are_equal_where_no_run_crosses_a_row(timing, bursts, run_power, stride_power, write):
     run, stride = 1 << run_power, 1 << stride_power
