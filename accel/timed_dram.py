@@ -114,7 +114,10 @@ class TimedDram:
         visit_bursts = np.where(joined, stripe, np.minimum(run_bursts * np.maximum(stripe // stride_bursts, 1), stripe))
         banks = timings.banks // groups * timings.ranks
         before = np.maximum(visits - 1, 0)
-        left = np.where(joined | (stride_bursts < stripe), np.maximum(bursts - before * visit_bursts, 1), groups)
+        # Of the last stripe only the rows met are opened; where far runs cross stripes, all are taken to be.
+        by_visit = np.where(joined | (stride_bursts < stripe), visit_bursts, run_bursts)
+        crossing = (stride_bursts >= stripe) & ~joined & (visits * run_bursts >= bursts + run_bursts)
+        left = np.where(crossing, groups, np.maximum(bursts - before * by_visit, 1))
         last_visit = np.minimum(groups_met, left)
         activates = np.minimum(bursts, before * groups_met + last_visit)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -144,11 +144,21 @@ class TileWalk:
 
     def _cycles(self, transfer_bytes: int, run_bytes: int, stride_bytes: int, *, write: bool = False) -> int:
         if self.hardware.dram.timing is not None:
-            # One request's time has a witness of its own, ``reference.dram_banks``.
-            request = (np.array([each]) for each in (transfer_bytes, run_bytes, max(stride_bytes, run_bytes)))
-            return int(DramTiming.of(self.hardware).cycles(*request, write=write)[0])
+            return self._timed(transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
         efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
         return math.ceil(transfer_bytes / efficiency / Fraction(self.hardware.dram_bytes_per_cycle))
+
+    @cached_property
+    def _timed(self) -> Callable[[int, int, int, bool], int]:
+        """Cycles of one request of the timed memory, which has a witness of its own, ``reference.dram_banks``."""
+        memory = DramTiming.of(self.hardware)
+
+        @cache
+        def cycles(transfer_bytes: int, run_bytes: int, stride_bytes: int, write: bool) -> int:
+            request = (np.array([each]) for each in (transfer_bytes, run_bytes, stride_bytes))
+            return int(memory.cycles(*request, write=write)[0])
+
+        return cycles
 
     def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
