@@ -1,6 +1,7 @@
-"""Off-chip memory, the simple model: a transfer takes its bytes over the bandwidth, more in short runs.
+"""Off-chip memory as everybody asks for it: how many cycles a transfer takes, by the model that the design chose.
 
-Not modelled here: rows, banks, turnarounds, refresh. Source: docs/hardware-model.md, "Memory".
+The simple model: bytes over bandwidth, more in short runs; no rows, banks, turnarounds, refresh. With a timing set in
+the hardware file: ``timed_dram``. Source: docs/hardware-model.md, "Memory".
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .specification import Hardware
+from .timed_dram import TimedDram
 
 IntArray = npt.NDArray[np.int64]
 
@@ -23,41 +25,76 @@ class DramTiming:
     Attributes:
         bytes_per_cycle: peak bandwidth of all channels.
         latency_cycles: from a request to its first byte.
-        run_overhead_bytes: bytes of time lost a contiguous run.
+        run_overhead_bytes: bytes of time lost a contiguous run, in the simple model.
         burst_bytes: smallest transfer.
+        timed: the timed model; None for the simple one.
+        clocks_to_cycles: cycles of the design a clock of the memory, for the timed model.
     """
 
     bytes_per_cycle: float
     latency_cycles: int
     run_overhead_bytes: int
     burst_bytes: int
+    timed: TimedDram | None = None
+    clocks_to_cycles: float = 0.0
 
     @classmethod
     def of(cls, hardware: Hardware) -> DramTiming:
         """The timing of a design's memory."""
+        timing = hardware.dram.timing
         return cls(
             bytes_per_cycle=hardware.dram_bytes_per_cycle,
             latency_cycles=hardware.dram_latency_cycles,
             run_overhead_bytes=hardware.dram.run_overhead_bytes,
             burst_bytes=hardware.dram.burst_bytes,
+            timed=None if timing is None else TimedDram(timings=timing, channels=hardware.dram.channels),
+            clocks_to_cycles=0.0 if timing is None else hardware.clock_hz / timing.clock_hz,
         )
 
-    def cycles(self, transfer_bytes: IntArray, run_bytes: IntArray) -> IntArray:
-        """Whole cycles of transfers made of contiguous runs; efficiency is run / (run + overhead).
+    def cycles(
+        self,
+        transfer_bytes: IntArray,
+        run_bytes: IntArray,
+        stride_bytes: IntArray | None = None,
+        *,
+        write: bool = False,
+    ) -> IntArray:
+        """Whole cycles of transfers made of contiguous runs.
+
+        The simple model knows an efficiency of run / (run + overhead) and neither strides nor directions.
+
+        Args:
+            transfer_bytes: of each transfer.
+            run_bytes: contiguous ones.
+            stride_bytes: from the start of a run to the start of the next; None where the runs follow each other.
+            write: to memory.
 
         >>> memory = DramTiming(bytes_per_cycle=384, latency_cycles=40, run_overhead_bytes=64, burst_bytes=64)
         >>> memory.cycles(np.array([38400]), np.array([64])).tolist()  # half the bandwidth
         [200]
         """
         run = np.maximum(run_bytes, 1)
+        if self.timed is not None:
+            stride = run if stride_bytes is None else stride_bytes
+            return self._whole_cycles(self.timed.request_clocks(transfer_bytes, run, stride, write=write))
         # One division of whole numbers: an exact quotient stays exact, so that no cycle is added by rounding.
         stretched = transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes)
         cycles: IntArray = np.ceil(stretched / (run * self.bytes_per_cycle)).astype(np.int64)
         return cycles
 
     def stream_cycles(self, read_bytes: int, write_bytes: int) -> int:
-        """Whole cycles of long contiguous transfers, both ways on the same pins."""
-        return math.ceil((read_bytes + write_bytes) / self.bytes_per_cycle)
+        """Whole cycles of one long contiguous transfer each way."""
+        if self.timed is None:
+            return math.ceil((read_bytes + write_bytes) / self.bytes_per_cycle)
+        read, written = np.array([read_bytes]), np.array([write_bytes])
+        clocks = self.timed.request_clocks(read, read, read, write=False)
+        clocks = clocks + self.timed.request_clocks(written, written, written, write=True)
+        return int(self._whole_cycles(clocks)[0])
+
+    def _whole_cycles(self, clocks: npt.NDArray[np.float64]) -> IntArray:
+        # What the products of floats are off by adds no cycle.
+        cycles: IntArray = np.ceil(np.round(clocks * self.clocks_to_cycles, 6)).astype(np.int64)
+        return cycles
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
         """Bytes rounded up to bursts."""

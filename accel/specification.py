@@ -7,6 +7,7 @@ Sizes are integers in the unit that the field's name carries. A preset states th
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Literal, Self
 
@@ -16,6 +17,7 @@ from ..configs.pattern import LARGEST_GROUP, Pattern
 from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds
 from ..configs.schema import Loaded, load_annotated
 from ..configs.vector_kinds import VECTOR_KINDS
+from .dram_timings import DramTimings
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 
 Dataflow = Literal["os", "ws", "is"]
@@ -97,17 +99,34 @@ class Buffers(Section):
 
 
 class Dram(Section):
-    """Off-chip memory, the simple model: bandwidth, latency, and the cost of short runs."""
+    """Off-chip memory: bandwidth, latency, and the cost of short runs, simple or by a timing set."""
 
     technology: str = Field(description="row of the energy table: ddr4, lpddr4, hbm2")
     channels: PositiveInt = Field(description="independent channels")
     channel_bytes_per_second: BytesPerSecond = Field(gt=0, description="peak bandwidth of a channel")
     latency_seconds: Seconds = Field(ge=0, description="from request to first byte")
     run_overhead_bytes: int = Field(
-        ge=0, description="bytes of time lost a contiguous run; efficiency run/(run+overhead)"
+        ge=0, description="bytes of time lost a contiguous run; efficiency run/(run+overhead); not used with timing"
     )
     burst_bytes: PositiveInt = Field(description="smallest transfer; compressed streams are rounded up to it")
     capacity_bytes: Bytes = Field(gt=0, description="whole capacity of the card")
+    timing: DramTimings | None = Field(
+        default=None, description="timing set of a channel, by name or path; without one the simple model"
+    )
+
+    @model_validator(mode="after")
+    def _timing_agrees(self) -> Self:
+        timing = self.timing
+        if timing is None:
+            return self
+        if self.burst_bytes != timing.burst_bytes:
+            gives = f"{timing.burst_bytes}, {timing.burst_length} transfers of {timing.channel_bits} bits"
+            raise ValueError(f"burst_bytes: got {self.burst_bytes}, need what timing {timing.name} gives: {gives}")
+        if not math.isclose(self.channel_bytes_per_second, timing.bytes_per_second, rel_tol=1e-9):
+            got = f"{self.channel_bytes_per_second / 1e9:g} GB/s"
+            gives = f"{timing.bytes_per_second / 1e9:g} GB/s, {timing.channel_bits} bits twice a clock"
+            raise ValueError(f"channel_bytes_per_second: got {got}, need what timing {timing.name} gives: {gives}")
+        return self
 
     @property
     def bytes_per_second(self) -> float:
@@ -211,4 +230,4 @@ def load_hardware(name_or_path: str) -> Loaded[Hardware]:
     Raises:
         ConfigError: the file is missing or wrong; the message names file, line and field.
     """
-    return load_annotated(name_or_path, Hardware, "hardware")
+    return load_annotated(name_or_path, Hardware, "hardware", parts={("dram", "timing"): "dram"})

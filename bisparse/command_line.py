@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
-from .commands import ablate, capture, gemm, hardware, recipes, report, step, usage, validate, workloads
+from .commands import ablate, capture, gemm, hardware, recipes, report, step, trace, usage, validate, workloads
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(step.compare)
 app.command()(ablate.ablate)
 app.command()(capture.capture)
 app.command()(gemm.gemm)
+app.command()(trace.trace)
 app.command()(validate.validate)
 app.command()(report.report)
 app.add_typer(hardware.app, name="hardware")

@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import ConfigError
 
-KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "parts", "peers")
+KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "parts", "peers")
 """Kinds of shipped files; each is a folder of the package, which may be empty."""
 
 SUFFIXES = (".yaml", ".yml", ".json", ".json.gz", ".csv")

@@ -1,4 +1,4 @@
-"""From a data file to a validated model: ``extends``, annotated values, errors with file, line and field.
+"""From a data file to a validated model: ``extends``, parts, annotated values, errors with file, line and field.
 
 Models are pydantic v2, ``frozen=True, extra="forbid"``. They are validated strictly, as JSON: ``"32"``,
 ``true`` and ``32.0`` are no integers, but an integer is a number and a list may fill a tuple or a set.
@@ -18,7 +18,7 @@ from . import library
 from .complaints import explain, shown
 from .errors import BisparseError, ConfigError
 from .provenance import Provenance, strip_provenance
-from .strict_yaml import Document, KeyPath, Place, parse
+from .strict_yaml import Document, KeyPath, Place, dotted, parse
 
 __all__ = ["Loaded", "Provenance", "load", "load_annotated", "strip_provenance", "validate"]
 
@@ -71,18 +71,23 @@ def load(path: str | Path, model: type[Model]) -> Model:
     return validate(_resolve(Path(path), None, ()).document, model)
 
 
-def load_annotated(path_or_name: str | Path, model: type[Model], kind: str) -> Loaded[Model]:
+def load_annotated(
+    path_or_name: str | Path, model: type[Model], kind: str, *, parts: Mapping[KeyPath, str] | None = None
+) -> Loaded[Model]:
     """Read and validate a shipped or a user's file and keep where its values come from.
 
     Args:
         path_or_name: as :func:`bisparse.configs.library.find` takes it.
         model: the pydantic model of the resolved file.
         kind: the kind of file, where names of shipped files are looked up (in ``extends`` too).
+        parts: fields in which the name or path of another file stands for what that file says, and the kind of file.
 
     Raises:
         ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
     """
     resolved = _resolve(library.find(kind, path_or_name), kind, ())
+    for path, part_kind in (parts or {}).items():
+        resolved = _with_part(resolved, path, part_kind)
     return Loaded(
         model=validate(resolved.document, model),
         provenance=resolved.provenance,
@@ -137,20 +142,58 @@ def _resolve(path: Path, kind: str | None, children: tuple[Path, ...]) -> _Resol
     )
 
 
+def _with_part(whole: _Resolved, path: KeyPath, kind: str) -> _Resolved:
+    """The document with what another file says in the place of that file's name; as it is where no name stands."""
+    document, (*above, field) = whole.document, path
+    holder = document.data
+    for step in above:
+        holder = holder.get(step) if isinstance(holder, dict) else None
+    if not isinstance(holder, dict) or not isinstance(name := holder.get(field), str):
+        return whole
+    place = document.place_of(path)
+    part = _resolve(_file_named(name, dotted(path), Path(place.file), kind, place), kind, ())
+
+    def grafted(data: Any, at: KeyPath) -> Any:
+        if at == path:
+            return part.document.data
+        return {
+            key: grafted(value, (*at, key)) if path[: len(at) + 1] == (*at, key) else value
+            for key, value in data.items()
+        }
+
+    # What is said of the name itself goes to the part's name, the one leaf of it that claims nothing.
+    said = {known: of for known, of in whole.provenance.items() if known != dotted(path)}
+    naming = whole.provenance.get(dotted(path))
+    if naming is not None:
+        said[f"{dotted(path)}.name"] = naming
+    said |= {f"{dotted(path)}.{known}": of for known, of in part.provenance.items()}
+    places = dict(document.places) | {(*path, *inner): at for inner, at in part.document.places.items() if inner}
+    return _Resolved(
+        document=Document(file=document.file, data=grafted(document.data, ()), places=places),
+        provenance=said,
+        sources=(*whole.sources, *part.sources),
+    )
+
+
 def _base_path(name: Any, child: Path, kind: str | None, place: Place) -> Path:
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{place}: extends: got {shown(name)}, need the name of a file")
+    return _file_named(name, EXTENDS, child, kind, place)
+
+
+def _file_named(name: str, field: str, child: Path, kind: str | None, place: Place) -> Path:
+    """The file that a field of another names: a shipped one, or a path from beside the file that names it."""
     if library.is_path(name):
         path = child.parent / name
         if not path.is_file():
-            raise ConfigError(f"{place}: extends: got {name!r}, need a file; there is no {path}")
+            raise ConfigError(f"{place}: {field}: got {name!r}, need a file; there is no {path}")
         return path
     if kind is None:
-        raise ConfigError(f"{place}: extends: got {name!r}, need a path; try ./{name}.yaml")
+        raise ConfigError(f"{place}: {field}: got {name!r}, need a path; try ./{name}.yaml")
     try:
         return library.find(kind, name)
     except ConfigError as error:
-        raise ConfigError(f"{place}: extends: {str(error).partition(': ')[2]}") from None
+        raise ConfigError(f"{place}: {field}: {str(error).partition(': ')[2]}") from None
 
 
 def _merge(base: Document, own: Document) -> Document:

@@ -70,6 +70,7 @@ class Gemm:
         reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
+        result_spacing: positions in memory from a row of C to the next: above 1 in such a phase.
         result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
         on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
             stored. Partial sums that spill still are.
@@ -90,6 +91,7 @@ class Gemm:
     reduced_on_load: bool = False
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
+    result_spacing: int = 1
     result: Result = "value"
     on_chip: tuple[Place, ...] = ()
 
@@ -136,6 +138,7 @@ class Gemm:
             self.reduced_on_load,
             self.b_contiguous,
             self.scattered_result,
+            self.result_spacing,
             self.result,
             self.on_chip,
         )

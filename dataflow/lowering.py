@@ -195,6 +195,7 @@ def _scatter(operator: Operator, convolution: Convolution, batch: int) -> Iterat
             window=window,
             b_contiguous="k" if operator.stage is Stage.BACKWARD else "n",
             scattered_result=math.prod(convolution.stride) > 1,
+            result_spacing=convolution.stride[-1],
         )
 
 

@@ -147,12 +147,12 @@ class Pipeline:
         tiles = self.tiles
         load_a = np.where(new_a, tiles.a_load_cycles[rows, m, k], zero)
         load_b = np.where(new_b, tiles.b_load_cycles[rows, k, n], zero)
-        load_sums = np.where(new_c & (following.k > 0), tiles.sum_cycles[rows, m, n], zero)
+        load_sums = np.where(new_c & (following.k > 0), tiles.sum_load_cycles[rows, m, n], zero)
         left_c = has_before & ((before.repeat != here.repeat) | (before.m != here.m) | (before.n != here.n))
         m, n, _ = self._kind(before)
         finished = before.k == tiles.trips["k"][:, None] - 1
         store = np.where(
-            left_c, np.where(finished, self.result_store_cycles[rows, m, n], tiles.sum_cycles[rows, m, n]), zero
+            left_c, np.where(finished, self.result_store_cycles[rows, m, n], tiles.sum_store_cycles[rows, m, n]), zero
         )
         lanes = np.where(left_c & finished, self.result_lane_cycles[rows, m, n], zero)
         next_kind = self._kind(following)

@@ -42,7 +42,8 @@ class Once:
     reduced_elements: IntArray
     a_cycles: IntArray
     b_cycles: IntArray
-    sum_cycles: IntArray
+    sum_load_cycles: IntArray
+    sum_store_cycles: IntArray
     result_cycles: IntArray
 
 
@@ -271,9 +272,19 @@ class TileGrid:
         run = together * np.where(whole, positions.run_rows[:, None, None], 1) * self.value_bytes
         # The last tile's positions may be fewer than a full tile's.
         run = np.minimum(run, self.a_load_bytes)
+        # Some channels of every position (or tap, where patches lie expanded), or whole images' rows.
+        stride = np.where(whole, self._image_elements, self.gemm.channels) * self.value_bytes
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
             run = self.a_load_bytes
-        return self.memory.cycles(self.a_load_bytes, run)
+        return self.memory.cycles(self.a_load_bytes, run, np.maximum(stride, run))
+
+    @property
+    def _image_elements(self) -> int:
+        """Elements from an image to the next where A is fetched as images' rows; 0 where its positions all follow."""
+        window = self.gemm.window
+        if window is None or not self.hardware.buffers.patch_expansion:
+            return 0
+        return window.input_rows * window.input_row_elements * self.gemm.channels
 
     def _channels_together(self, tapped: AxisTiles) -> IntArray:
         """[J, 2] neighbours in memory at one position: some channels, or all taps' where patches lie expanded."""
@@ -296,11 +307,15 @@ class TileGrid:
         whole_k, whole_n = (self.k.trips == 1)[:, None, None], (self.n.trips == 1)[:, None, None]
         channels = depth // (gemm.taps if gemm.tap_axis == "k" else 1)
         wide = self.size_n[:, None, :]
+        all_channels = gemm.channels if gemm.tap_axis == "k" else gemm.k
         if gemm.b_contiguous == "n":
             run = np.where(whole_n, np.where(whole_k, depth, channels) * wide, wide)
+            stride = np.where(whole_n, all_channels, 1) * gemm.n
         else:
             run = np.where(whole_k, channels * wide, channels)
-        return self.memory.cycles(self.b_load_bytes, run * self.value_bytes)
+            stride = np.where(whole_k, gemm.n, 1) * all_channels
+        run_bytes, stride_bytes = run * self.value_bytes, np.maximum(stride, run) * self.value_bytes
+        return self.memory.cycles(self.b_load_bytes, run_bytes, stride_bytes)
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
@@ -309,18 +324,25 @@ class TileGrid:
         engine = self.hardware.reduction_engine
         return np.maximum(cycles, reduction_cycles(engine, elements, self.gemm.pattern.group))
 
-    def _c_cycles(self, tile_bytes: IntArray, element_bytes: int) -> IntArray:
+    def _c_cycles(self, tile_bytes: IntArray, element_bytes: int, *, write: bool) -> IntArray:
         whole = (self.n.trips == 1)[:, None, None] & (not self.gemm.scattered_result)
         rows = self.m.size
         if self.gemm.tap_axis == "m":
             rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.taps)
         run = self.size_n[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
-        return self.memory.cycles(tile_bytes, run)
+        # From a row of C to the next, or from a tap's channels to the next tap's.
+        apart = np.where(whole, self.gemm.channels if self.gemm.tap_axis == "m" else 0, self.gemm.result_spacing)
+        return self.memory.cycles(tile_bytes, run, np.maximum(apart * self.gemm.n * element_bytes, run), write=write)
 
     @cached_property
-    def sum_cycles(self) -> IntArray:
-        """[J, 2, 2] cycles to move a C tile of partial sums, one way."""
-        return self._c_cycles(self.sum_bytes, SUM_BYTES)
+    def sum_load_cycles(self) -> IntArray:
+        """[J, 2, 2] cycles to read a C tile of partial sums back."""
+        return self._c_cycles(self.sum_bytes, SUM_BYTES, write=False)
+
+    @cached_property
+    def sum_store_cycles(self) -> IntArray:
+        """[J, 2, 2] cycles to write a C tile of partial sums."""
+        return self._c_cycles(self.sum_bytes, SUM_BYTES, write=True)
 
     @cached_property
     def result_cycles(self) -> IntArray:
@@ -331,7 +353,8 @@ class TileGrid:
     def bare_result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles in which a finished C tile would be stored."""
         element_bytes = self.result_element_bytes
-        return self._c_cycles(self.size_m[:, :, None] * self.size_n[:, None, :] * element_bytes, element_bytes)
+        tile_bytes = self.size_m[:, :, None] * self.size_n[:, None, :] * element_bytes
+        return self._c_cycles(tile_bytes, element_bytes, write=True)
 
     # Sums over blocks ------------------------------------------------------------------------------------------------
 
@@ -361,7 +384,8 @@ class TileGrid:
             reduced_elements=self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.compressed == "a" else "kn"),
             a_cycles=self.sum_over_blocks(self.a_load_cycles, "mk"),
             b_cycles=self.sum_over_blocks(self.b_load_cycles, "kn"),
-            sum_cycles=self.sum_over_blocks(self.sum_cycles, "mn"),
+            sum_load_cycles=self.sum_over_blocks(self.sum_load_cycles, "mn"),
+            sum_store_cycles=self.sum_over_blocks(self.sum_store_cycles, "mn"),
             result_cycles=self.sum_over_blocks(self.result_cycles, "mn"),
         )
 

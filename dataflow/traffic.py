@@ -135,6 +135,6 @@ class Traffic:
         return np.asarray(
             self.a_fetches * once.a_cycles
             + self.b_fetches * once.b_cycles
-            + 2 * (self.c_visits - 1) * once.sum_cycles
+            + (self.c_visits - 1) * (once.sum_load_cycles + once.sum_store_cycles)
             + once.result_cycles
         )

@@ -12,8 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 
+import numpy as np
+
+from ..accel.dram import DramTiming
 from ..accel.specification import BYTES_OF, Hardware
 from ..dataflow.gemm import Gemm
 from .reference.loop_nest import TileVisit, tile_extents, walk
@@ -147,11 +150,25 @@ class TileWalk:
         burst = self.hardware.dram.burst_bytes
         return math.ceil(Fraction(transfer_bytes, burst)) * burst
 
-    def _cycles(self, transfer_bytes: int, run_bytes: int) -> int:
+    def _cycles(self, transfer_bytes: int, run_bytes: int, stride_bytes: int, *, write: bool = False) -> int:
+        if self.hardware.dram.timing is not None:
+            return self._timed(transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
         efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
         # Exact: the quotient of the two as a float may lie on the wrong side of a whole number.
         bytes_per_cycle = Fraction(self.hardware.dram.bytes_per_second) / Fraction(self.hardware.clock_hz)
         return math.ceil(transfer_bytes / efficiency / bytes_per_cycle)
+
+    @cached_property
+    def _timed(self) -> Callable[[int, int, int, bool], int]:
+        """Cycles of one request of the timed memory, which has a witness of its own, ``reference.dram_banks``."""
+        memory = DramTiming.of(self.hardware)
+
+        @cache
+        def cycles(transfer_bytes: int, run_bytes: int, stride_bytes: int, write: bool) -> int:
+            request = (np.array([each]) for each in (transfer_bytes, run_bytes, stride_bytes))
+            return int(memory.cycles(*request, write=write)[0])
+
+        return cycles
 
     def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
@@ -187,7 +204,10 @@ class TileWalk:
         whole = len(self.sizes_k if self.gemm.tap_axis == "k" else self.sizes_m) == 1
         elements = positions * values
         run = together * (neighbours if whole else 1) * self.value_bytes
-        return self._operand("a", elements, self._kept(elements, tile_k), run)
+        window = self.gemm.window if self.hardware.buffers.patch_expansion else None
+        image = window.input_rows * window.input_row_elements * together if window else neighbours * together
+        stride = (image if whole else self.gemm.channels) * self.value_bytes
+        return self._operand("a", elements, self._kept(elements, tile_k), run, stride)
 
     def _kept(self, elements: int, tile_k: int) -> int:
         """Of some elements of A, those that the pattern keeps."""
@@ -201,31 +221,34 @@ class TileWalk:
         channels = depth // taps
         if gemm.b_contiguous == "n":
             run = (depth if whole_k else channels) * wide if whole_n else wide
+            stride = gemm.n * (gemm.k // taps if whole_n else 1)
         else:
             run = channels * wide if whole_k else channels
-        return self._operand("b", depth * wide, self.slots(tile_k) * wide, run * self.value_bytes)
+            stride = gemm.k // taps * (gemm.n if whole_k else 1)
+        in_bytes = run * self.value_bytes, stride * self.value_bytes
+        return self._operand("b", depth * wide, self.slots(tile_k) * wide, *in_bytes)
 
-    def _operand(self, operand: str, elements: int, kept: int, run_bytes: int) -> Block:
+    def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
         if self.gemm.compressed != operand:
-            return self._block(dense_bytes, dense_bytes, run_bytes, here)
+            return self._block(dense_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
         stream = self._whole_bursts(self.pair_bytes(kept))
         if not self.gemm.reduced_on_load:
-            return self._block(stream, stream, stream, here)
+            return self._block(stream, stream, stream, stream, on_chip=here)
         lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
         return replace(
-            self._block(stream, dense_bytes, run_bytes, here),
+            self._block(stream, dense_bytes, run_bytes, stride_bytes, on_chip=here),
             reduced_elements=elements,
             sort_cycles=math.ceil(Fraction(elements, group * lanes)) * group,
         )
 
-    def _block(self, held_bytes: int, moved_bytes: int, run_bytes: int, on_chip: bool) -> Block:
+    def _block(self, held_bytes: int, moved_bytes: int, run_bytes: int, stride_bytes: int, *, on_chip: bool) -> Block:
         if on_chip:
             return Block(held_bytes=held_bytes, moved_bytes=0, dram_cycles=0)
-        cycles = self._cycles(moved_bytes, run_bytes)
+        cycles = self._cycles(moved_bytes, run_bytes, stride_bytes)
         return Block(held_bytes=held_bytes, moved_bytes=moved_bytes, dram_cycles=cycles)
 
-    def c_block(self, tile_m: int, tile_n: int, element_bytes: int) -> Block:
+    def c_block(self, tile_m: int, tile_n: int, element_bytes: int, *, write: bool) -> Block:
         """A block of C, partial sums or results."""
         rows, wide = self.sizes_m[tile_m], self.sizes_n[tile_n]
         together = rows
@@ -233,8 +256,12 @@ class TileWalk:
             together = rows // self.gemm.taps
         alone = len(self.sizes_n) > 1 or self.gemm.scattered_result
         run = wide * (1 if alone else together) * element_bytes
+        # From position to position, from a tap's channels to the next tap's; all in one piece otherwise.
+        tapped = together if self.gemm.tap_axis == "k" else self.gemm.m // self.gemm.taps
+        stride = self.gemm.n * (self.gemm.result_spacing if alone else tapped) * element_bytes
         size = rows * wide * element_bytes
-        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, dram_cycles=self._cycles(size, run))
+        cycles = self._cycles(size, run, stride, write=write)
+        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, dram_cycles=cycles)
 
     # The walk --------------------------------------------------------------------------------------------------------
 
@@ -251,17 +278,17 @@ class TileWalk:
         if visit.loads_b:
             yield "b", self.b_block(k, n)
         if visit.reads_partial_sums:
-            yield "sums", self.c_block(m, n, SUM_BYTES)
+            yield "sums", self.c_block(m, n, SUM_BYTES, write=False)
 
     def stores(self, visit: TileVisit) -> Iterator[tuple[str, Block]]:
         """What leaves after a tile."""
         if visit.writes_c == "partial":
-            yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES)
+            yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES, write=True)
         elif visit.writes_c == "final":
             yield "final", self._finished(visit)
 
     def _finished(self, visit: TileVisit) -> Block:
-        block = self.c_block(visit.m_index, visit.n_index, self.result_element_bytes)
+        block = self.c_block(visit.m_index, visit.n_index, self.result_element_bytes, write=True)
         return replace(block, moved_bytes=0, dram_cycles=0) if "c" in self.gemm.on_chip else block
 
     @property

@@ -12,7 +12,9 @@ from functools import cache
 
 import numpy as np
 
-from ..accel.specification import Hardware, load_hardware
+from ..accel.dram_timings import DramTimings, load_dram_timings
+from ..accel.specification import Dram, Hardware, load_hardware
+from ..configs.library import names
 from ..configs.pattern import Pattern
 from ..dataflow.gemm import DENSE, Gemm, Operand, Place, Window
 from ..dataflow.mapping import LOOP_ORDERS
@@ -185,12 +187,32 @@ def random_hardware(draw: Draw) -> Hardware:
                 }
             ),
             "buffers": base.buffers.model_copy(update={"patch_expansion": draw.chance(0.7)}),
-            "dram": base.dram.model_copy(
-                update={"burst_bytes": 1 << draw.between(0, 6), "run_overhead_bytes": draw.between(0, 64)}
-            ),
+            "dram": _random_dram(draw, base.dram),
             "reduction_engine": base.reduction_engine.model_copy(update={"lanes": draw.between(1, 32)}),
         }
     )
+
+
+def _random_dram(draw: Draw, base: Dram) -> Dram:
+    """The simple model with any burst and overhead, or one of the shipped timing sets."""
+    if draw.chance(0.5):
+        return base.model_copy(
+            update={"burst_bytes": 1 << draw.between(0, 6), "run_overhead_bytes": draw.between(0, 64)}
+        )
+    timing = _timing_set(draw.one_of(*names("dram")))
+    return base.model_copy(
+        update={
+            "channels": draw.between(1, 8),
+            "channel_bytes_per_second": timing.bytes_per_second,
+            "burst_bytes": timing.burst_bytes,
+            "timing": timing,
+        }
+    )
+
+
+@cache
+def _timing_set(name: str) -> DramTimings:
+    return load_dram_timings(name).model
 
 
 def closed_form(case: TilingCase) -> Moved:

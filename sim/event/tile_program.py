@@ -183,8 +183,8 @@ class TileProgram:
     ) -> Tile:
         walk = self.walk
         a, b = walk.a_block(here.m, here.k), walk.b_block(here.k, here.n)
-        sums = walk.c_block(here.m, here.n, SUM_BYTES)
-        result = walk.c_block(here.m, here.n, walk.result_element_bytes) if finished else sums
+        sums = walk.c_block(here.m, here.n, SUM_BYTES, write=False)
+        result = walk.c_block(here.m, here.n, walk.result_element_bytes if finished else SUM_BYTES, write=True)
         blocks = {"a": (loads_a, a), "b": (loads_b, b), "sums": (reads_sums, sums)}
         moved = {what: block for what, (moves, block) in blocks.items() if moves}
         loads = tuple(
@@ -208,7 +208,7 @@ class TileProgram:
             filled_bytes={"a": a.held_bytes if loads_a else 0, "b": b.held_bytes if loads_b else 0},
             read_bytes=sum(block.moved_bytes for block in moved.values()),
             write_bytes=result.moved_bytes if leaves and not here_stays else 0,
-            partial_sum_bytes=sums.moved_bytes if leaves and not finished else 0,
+            partial_sum_bytes=result.moved_bytes if leaves and not finished else 0,
             reduced_elements=sum(block.reduced_elements for block in moved.values()),
             dram_cycles=sum(load.dram_cycles for load in loads) + (store.dram_cycles if store else 0),
             held_bytes={

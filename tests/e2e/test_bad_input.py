@@ -144,6 +144,17 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
             ["compare", SMALL, "--recipes", "dense,,bdwp"],
             "--recipes: got 'dense,,bdwp', need a name on both sides of a comma; try dense,bdwp\n",
         ),
+        (
+            ["trace", SMALL, "0.0:FX", "--out", "t"],
+            "operator: got '0.0:FX', need a product of resnet9-cifar10; try 0.0:FF",
+        ),
+        (
+            ["trace", SMALL, "0.0:FF", "--out", "t", "--format", "x"],
+            "format: got 'x', need one of ramulator, ramulator2,",
+        ),
+        (["trace", SMALL, "0.0:FF", "--out", "t", "--limit", "0"], "--limit: got 0, need at least 1; try 1000000\n"),
+        (["trace", SMALL, "0.0:FF"], "--out: got nothing, need the trace; compressed when it ends in"),
+        (["trace", SMALL, "0.0:FF", "--out", "no/t"], "no/t: got no such file or folder, need one that is there\n"),
         (["report", "none"], "none: got no readable result.json"),
         (["capture", "nothing:here", "--input", "3xx"], "--input: got '3xx', need positive extents"),
     ],

@@ -1,7 +1,9 @@
 """The command line as a user meets it: what it prints, where, and with which exit code."""
 
 import csv
+import gzip
 import io
+import json
 import os
 import signal
 import subprocess
@@ -346,6 +348,21 @@ def test_a_users_file_is_checked(run, tmp_path):
     assert run("hardware", "check", "sat-vcu1525").err.startswith("sat-vcu1525: got no such file")
     (tmp_path / "method.yaml").write_text("name: mine\nextends: bdwp\n")
     assert run("recipes", "check", "method.yaml").out == "ok: mine\n"
+
+
+def test_the_bursts_of_an_operator_are_written_with_their_addresses(run, tmp_path):
+    asked = ("trace", SMALL, "0.0:FF", "--batch", 1, "--recipe", "dense", "--hardware", "sat-vcu1525-timed")
+    operator = asked[2]
+    done = run(*asked, "--out", "conv.trace.gz")
+    assert done.code == 0, done.err
+    lines = gzip.decompress((tmp_path / "conv.trace.gz").read_bytes()).decode().splitlines()
+    assert f"{len(lines):,} bursts of 64 bytes" in done.out
+    beside = json.loads((tmp_path / "conv.trace.gz.map.json").read_text())
+    assert [each["name"] for each in beside["tensors"]] == [f"{operator} {each}" for each in "ABC"]
+    assert (beside["bursts"], beside["cut"]) == (len(lines), False)
+    few = run(*asked, "--out", "few", "--limit", 5, "--format", "dramsim3", "--json").document
+    assert (few["bursts"], few["cut"], few["format"]) == (5, True, "dramsim3")
+    assert (tmp_path / "few").read_text().splitlines()[0] == "0x0 READ 0"
 
 
 # capture -------------------------------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def _corners(case):
         and (window.rows - 1) * window.row_stride + window.row_reach > window.input_rows,
         "patches lie expanded": window is not None and not case.hardware.buffers.patch_expansion,
         "several repetitions": gemm.count > 1,
+        "memory timed by rows and banks": case.hardware.dram.timing is not None,
+        "memory timed simply": case.hardware.dram.timing is None,
     }.items()
 
 
@@ -80,7 +82,7 @@ def test_seeded_tilings_reach_the_corners():
 @pytest.mark.parametrize(
     "property_name",
     [f"{operand}_{what}" for operand in "ab" for what in ("load_bytes", "held_bytes", "load_cycles")]
-    + [f"{what}_{unit}" for what in ("sum", "result") for unit in ("bytes", "cycles")],
+    + ["sum_bytes", "sum_load_cycles", "sum_store_cycles", "result_bytes", "result_cycles"],
 )
 @pytest.mark.parametrize("place", [0, -1], ids=["full tile", "last tile"])
 def test_a_closed_form_off_by_one_in_any_tile_is_found_out(monkeypatch, property_name, place):
@@ -106,6 +108,25 @@ def test_bursts_that_are_not_rounded_are_found_out(monkeypatch):
     monkeypatch.setattr(tile_grid.DramTiming, "whole_bursts", lambda self, transfer_bytes: transfer_bytes)
     found = [check_tiling(random_tiling(seed)) for seed in range(100)]
     assert any(text and "held_bytes" in text for text in found)
+
+
+def test_a_wrong_stride_is_found_out(monkeypatch):
+    monkeypatch.setattr(TileGrid, "_image_elements", property(lambda self: 0))
+    assert any(check_tiling(random_tiling(seed)) for seed in range(1000))
+
+
+@pytest.mark.parametrize("field", ["stride_bytes", "write"])
+def test_a_transfer_without_its_stride_or_direction_is_found_out(monkeypatch, field):
+    cycles = tile_grid.DramTiming.cycles
+
+    def forgetful(self, transfer_bytes, run_bytes, stride_bytes=None, *, write=False):
+        kept = {"stride_bytes": stride_bytes, "write": write} | {field: None if field == "stride_bytes" else False}
+        return cycles(self, transfer_bytes, run_bytes, kept["stride_bytes"], write=kept["write"])
+
+    cases = [random_tiling(seed) for seed in range(60)]
+    walked = [case.walk().moved for case in cases]
+    monkeypatch.setattr(tile_grid.DramTiming, "cycles", forgetful)
+    assert any(traffic_agreement.closed_form(case) != moved for case, moved in zip(cases, walked, strict=True))
 
 
 def test_a_disagreement_says_what_differs(monkeypatch):
