@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -86,10 +87,8 @@ class DramTiming:
         """Whole cycles of one long contiguous transfer each way."""
         if self.timed is None:
             return math.ceil((read_bytes + write_bytes) / self.bytes_per_cycle)
-        read, written = np.array([read_bytes]), np.array([write_bytes])
-        clocks = self.timed.request_clocks(read, read, read, write=False)
-        clocks = clocks + self.timed.request_clocks(written, written, written, write=True)
-        return int(self._whole_cycles(clocks)[0])
+        clocks = _stream_clocks(self.timed, read_bytes, False) + _stream_clocks(self.timed, write_bytes, True)
+        return int(self._whole_cycles(np.array([clocks]))[0])
 
     def _whole_cycles(self, clocks: npt.NDArray[np.float64]) -> IntArray:
         # What the products of floats are off by adds no cycle.
@@ -99,3 +98,10 @@ class DramTiming:
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
         """Bytes rounded up to bursts."""
         return -(-transfer_bytes // self.burst_bytes) * self.burst_bytes
+
+
+@lru_cache(maxsize=1 << 14)
+def _stream_clocks(timed: TimedDram, transfer_bytes: int, write: bool) -> float:
+    """Memory clocks of one contiguous transfer. A step has hundreds, of a few sizes."""
+    whole = np.array([transfer_bytes])
+    return float(timed.request_clocks(whole, whole, whole, write=write)[0])

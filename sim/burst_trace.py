@@ -124,7 +124,8 @@ class BurstTrace:
         free = 0
         for layout in self.layouts:
             sums = ("partial",) if any(visit.writes_c == "partial" for visit in layout.walk.visits) else ()
-            for what in ("a", "b", "final", *sums):
+            stays = {{"c": "final"}.get(place, place) for place in layout.walk.gemm.on_chip}
+            for what in (each for each in ("a", "b", "final", *sums) if each not in stays):
                 name, size = self._tensor_name(layout, what), layout.walk.gemm.count * self._repetition(layout, what)
                 if name not in placed:
                     placed[name] = Tensor(name=name, base=free, size_bytes=size)

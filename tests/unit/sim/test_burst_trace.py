@@ -26,7 +26,7 @@ def schedule():
     simulator = Simulator(
         workload=load_workload("resnet18-tinyimagenet"),
         hardware=load_hardware("sat-vcu1525-timed"),
-        options=Options(batch=2),
+        options=Options(batch=2, keep_on_chip=False),
         version="test",
     )
     return simulator.schedule(load_recipe("bdwp"), Pattern.parse("2:8"))
@@ -153,3 +153,12 @@ def test_an_unknown_operator_or_format_gets_near_names(schedule, tmp_path):
         traced(schedule, "conv1:FF").write(tmp_path / "trace", "ramulator3")
     assert not (tmp_path / "trace").exists()
     assert list(FORMATS) == ["ramulator", "ramulator2", "dramsim3"]
+
+
+def test_what_stays_on_chip_has_no_address_and_moves_no_burst(schedule):
+    work = tensor_work(schedule, "layer1.0.conv1:FF")
+    (product,) = work.products
+    kept = replace(product, gemm=replace(product.gemm, on_chip=("a", "c")))
+    trace = BurstTrace(schedule=schedule, work=replace(work, products=(kept,)))
+    assert list(trace.tensors) == ["layer1.0.conv1:FF B"]
+    assert {burst.write for burst in trace.bursts()} == {False}
