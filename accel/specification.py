@@ -188,6 +188,9 @@ class Policy(Section):
 
     pre_generation: bool = Field(description="N:M weights are made in the update stage, not on the way into FF and BP")
     overlap_update: bool = Field(description="update and reduction run beside the backward pass of earlier layers")
+    overlap_vector: bool = Field(
+        default=False, description="vector work runs beside products that it neither needs nor feeds"
+    )
     keep_on_chip: bool = Field(
         default=False, description="tensors that fit beside the tiles stay in the buffers until their last use"
     )

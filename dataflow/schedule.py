@@ -241,6 +241,8 @@ class Schedule:
         works: forward and backward work in execution order.
         updates: parameter updates in the order that their gradients appear.
         overlap_update: whether updates run beside the backward pass.
+        overlap_vector: whether vector work runs beside products that it neither needs nor feeds.
+        needs: of each work, the earlier ones that make what it reads.
         keep_on_chip: whether tensors may stay on chip between works.
         kept: those that do.
     """
@@ -254,11 +256,15 @@ class Schedule:
     works: tuple[Work, ...]
     updates: tuple[UpdateWork, ...]
     overlap_update: bool
+    overlap_vector: bool = False
+    needs: tuple[tuple[int, ...], ...] = ()
     keep_on_chip: bool = False
     kept: tuple[Kept, ...] = ()
 
     def waits_for(self, index: int) -> tuple[int, ...]:
-        """The works that must be over before the work of this index begins."""
+        """The works that must be over before the work of this index begins, besides those of its own engine."""
+        if self.overlap_vector:
+            return self.needs[index]
         return (index - 1,) if index else ()
 
     def awaits_tensor(self, index: int) -> bool:

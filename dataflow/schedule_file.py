@@ -83,6 +83,7 @@ class ScheduleFile(_Section):
     optimizer: str
     pre_generation: bool
     overlap_update: bool
+    overlap_vector: bool = False
     keep_on_chip: bool = False
     """Files from before tensors could stay on chip do not say."""
     products: tuple[Decision, ...] = Field(min_length=1)
@@ -175,6 +176,7 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "optimizer": schedule.optimizer,
         "pre_generation": pruned.pre_generation,
         "overlap_update": schedule.overlap_update,
+        "overlap_vector": schedule.overlap_vector,
         "keep_on_chip": schedule.keep_on_chip,
         "products": [_decision(product) for product in schedule.products],
     }

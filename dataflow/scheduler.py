@@ -88,6 +88,7 @@ def build_schedule(
     batch: int,
     optimizer: str,
     overlap_update: bool,
+    overlap_vector: bool = False,
     keep_on_chip: bool = False,
 ) -> Schedule:
     """Schedule one training step.
@@ -98,7 +99,9 @@ def build_schedule(
         batch: samples.
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
         overlap_update: whether updates run beside the backward pass.
-        keep_on_chip: whether tensors that fit may stay on chip until their last use.
+        overlap_vector: whether vector work runs beside products that it neither needs nor feeds.
+        keep_on_chip: whether tensors that fit may stay on chip until their last use; not where works run beside each
+            other, since their buffers' spare room is then not known.
 
     Raises:
         MappingError: a product has no legal mapping, or the reduction engine cannot sort the recipe's groups.
@@ -108,7 +111,8 @@ def build_schedule(
     order = order_work(pruned, mapper.hardware.vector_engine.fused)
     steps = _Steps(pruned=pruned, mapper=mapper, batch=batch, order=order)
     works = tuple(steps.works())
-    kept = choose_kept(works, order, mapper.hardware, batch) if keep_on_chip else ()
+    in_turn = keep_on_chip and not overlap_vector
+    kept = choose_kept(works, order, mapper.hardware, batch) if in_turn else ()
     return Schedule(
         hardware=mapper.hardware,
         pruned=pruned,
@@ -119,6 +123,8 @@ def build_schedule(
         works=with_kept(works, kept, order),
         updates=tuple(steps.updates(optimizer)),
         overlap_update=overlap_update,
+        overlap_vector=overlap_vector,
+        needs=order.needs,
         keep_on_chip=keep_on_chip,
         kept=kept,
     )

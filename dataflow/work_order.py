@@ -81,6 +81,15 @@ class WorkOrder:
     turns: tuple[Turn, ...]
     made_by: dict[str, int]
 
+    @property
+    def needs(self) -> tuple[tuple[int, ...], ...]:
+        """Of each turn, the earlier ones that make what it reads."""
+        made_by = self.made_by
+        return tuple(
+            tuple(sorted({made_by[name] for name in turn.reads if made_by.get(name, index) < index}))
+            for index, turn in enumerate(self.turns)
+        )
+
     def tensor(self, name: str) -> Tensor:
         """A tensor of the graph, or the copy that a turn gathers."""
         if name in self.graph.tensors:

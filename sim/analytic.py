@@ -10,8 +10,8 @@ give every product's time; nothing here is fitted.
 from __future__ import annotations
 
 import math
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles, update_cycles, vector_cycles
@@ -20,6 +20,7 @@ from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
 from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork
 from ..dataflow.way_out import NOTHING, WayOut
+from .side_by_side import ROUNDING, UpdateFlow, run_side_by_side
 from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
@@ -46,16 +47,28 @@ def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
         costs: shared with other schedules of the same design, to save work.
     """
     engine = _Analytic(hardware=schedule.hardware, costs=costs or CostCache(schedule.hardware))
-    works = tuple(
+    alone = tuple(
         engine.tensor(work)
         if isinstance(work, TensorWork)
         else engine.vector(work, awaited=schedule.awaits_tensor(index))
         for index, work in enumerate(schedule.works)
     )
     jobs = [engine.job(update) for update in schedule.updates]
-    if schedule.overlap_update:
-        _run_beside(jobs, works)
-    return StepTime(works=works, updates=_exposed(jobs))
+    waited = run_side_by_side(schedule, alone, [job.flow for job in jobs])
+    return StepTime(works=tuple(_beside(alone, waited)), updates=_exposed(jobs))
+
+
+def _beside(alone: Sequence[TensorTime | VectorTime], waited: dict[int, float]) -> Iterator[TensorTime | VectorTime]:
+    """The works with what the step waits for of each; whole cycles, rounded once over all of them."""
+    before = 0.0
+    for index, time in enumerate(alone):
+        if isinstance(time, TensorTime):
+            yield time
+            continue
+        after = before + waited.get(index, 0.0)
+        cycles = math.ceil(after - ROUNDING) - math.ceil(before - ROUNDING)
+        yield replace(time, cycles=cycles, hidden_cycles=max(time.cycles - cycles, 0))
+        before = after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,47 +134,31 @@ class _Analytic:
 
 @dataclass(kw_only=True)
 class _Job:
-    """An update on its way. It advances through ``alone`` cycles, the time that it takes by itself.
-
-    Every cycle of it needs its share of DRAM, so beside other work it advances no faster than the DRAM time left over
-    allows; never faster than alone either.
-    """
+    """An update, and how far it is. Its engines work on one stream, so the slowest sets the pace."""
 
     work: UpdateWork
     update: int
     reduction: int
     dram: int
     latency: int
-    left: float = field(init=False)
-    """Cycles still to go."""
+    flow: UpdateFlow = field(init=False)
 
     def __post_init__(self) -> None:
-        self.left = float(self.alone)
-
-    @property
-    def alone(self) -> int:
-        """The engines work on one stream, so the slowest sets the pace."""
-        return self.latency + max(self.update, self.reduction, self.dram)
-
-    def advance(self, cycles: float, dram_cycles: float) -> tuple[float, float]:
-        """Run beside other work for as long as both budgets last; gives back what was spent of each."""
-        share = self.dram / self.alone
-        ran = min(self.left, cycles, dram_cycles / share if share else cycles)
-        self.left = 0.0 if math.isclose(ran, self.left) else self.left - ran
-        return ran, ran * share
+        alone = self.latency + max(self.update, self.reduction, self.dram)
+        self.flow = UpdateFlow(work=self.work, alone_cycles=float(alone), dram_share=self.dram / max(alone, 1))
 
     @property
     def reducing(self) -> float:
         """Share of its time that it waits for the reduction engine alone."""
-        return max(self.reduction - max(self.update, self.dram), 0) / self.alone
+        return max(self.reduction - max(self.update, self.dram), 0) / max(self.flow.alone_cycles, 1.0)
 
 
 def _exposed(jobs: list[_Job]) -> tuple[UpdateTime, ...]:
     """What is left of each job runs at the end of the step, one after another, rounded up once over all of them."""
     times, before = [], 0.0
     for job in jobs:
-        after = before + job.left
-        exposed = math.ceil(after - _ROUNDING) - math.ceil(before - _ROUNDING)
+        after = before + job.flow.left_cycles
+        exposed = math.ceil(after - ROUNDING) - math.ceil(before - ROUNDING)
         reducing = round(exposed * job.reducing)
         times.append(
             UpdateTime(
@@ -175,20 +172,3 @@ def _exposed(jobs: list[_Job]) -> tuple[UpdateTime, ...]:
         )
         before = after
     return tuple(times)
-
-
-_ROUNDING = 1e-6
-"""Cycles that sums of fractions may be off by."""
-
-
-def _run_beside(jobs: list[_Job], works: tuple[TensorTime | VectorTime, ...]) -> None:
-    """Let updates run beside other work, first come first served, in the DRAM time that it leaves idle."""
-    waiting = deque(jobs)
-    for index, work in enumerate(works):
-        cycles, dram = float(work.cycles), float(work.cycles - work.dram_cycles)
-        while waiting and waiting[0].work.ready_after < index and cycles > 0 and dram > 0:
-            ran, moved = waiting[0].advance(cycles, dram)
-            cycles, dram = cycles - ran, dram - moved
-            if waiting[0].left:
-                break
-            waiting.popleft()

@@ -53,7 +53,11 @@ def random_schedule(seed: int) -> Schedule:
     """
     draw = Draw(seed)
     hardware = _random_design(draw)
-    works = tuple(_random_work(draw, hardware, number) for number in range(draw.between(1, 5)))
+    works: list[Work] = []
+    for number in range(draw.between(1, 7)):
+        # Networks repeat themselves; what is known of a work is used for its equals.
+        again = works[draw.between(0, number - 1)] if works and draw.chance(0.4) else None
+        works.append(again or _random_work(draw, hardware, number))
     updates = sorted(
         (_random_update(draw, number, len(works)) for number in range(draw.between(0, 4))),
         key=lambda update: update.ready_after,
@@ -75,10 +79,12 @@ def random_schedule(seed: int) -> Schedule:
         batch=1,
         objective="time",
         optimizer="sgd",
-        works=works,
+        works=tuple(works),
         updates=tuple(updates),
         overlap_update=draw.chance(0.7),
         interleave=True,
+        overlap_vector=draw.chance(0.5),
+        needs=tuple(_random_needs(draw, number) for number in range(len(works))),
     )
 
 
@@ -155,6 +161,10 @@ def _random_plan(draw: Draw, hardware: Hardware, name: str) -> PlannedProduct:
         order=LOOP_ORDERS[draw.between(0, len(LOOP_ORDERS) - 1)],
     )
     return PlannedProduct(gemm=gemm, mapping=mapping, candidates=1)
+
+
+def _random_needs(draw: Draw, number: int) -> tuple[int, ...]:
+    return tuple(earlier for earlier in range(number) if draw.chance(0.4))
 
 
 def _random_vector(draw: Draw, name: str) -> VectorWork:

@@ -56,6 +56,7 @@ class Options:
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
         pre_generation: N:M weights made in the update stage; the design's policy when None.
         overlap_update: updates beside the backward pass; the design's policy when None.
+        overlap_vector: vector work beside products that it neither needs nor feeds; the design's policy when None.
         keep_on_chip: tensors that fit stay on chip until their last use; the design's policy when None.
         dataflows: only these; all that the design offers when None.
         engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
@@ -69,6 +70,7 @@ class Options:
     optimizer: str = "sgd-momentum"
     pre_generation: bool | None = None
     overlap_update: bool | None = None
+    overlap_vector: bool | None = None
     keep_on_chip: bool | None = None
     dataflows: tuple[Dataflow, ...] | None = None
     engine: EngineName = "analytic"
@@ -86,7 +88,7 @@ class Options:
             raise ConfigError(f"engine: got {self.engine!r}, need one of {', '.join(get_args(EngineName))}")
         if self.timeline not in (True, False) or (self.timeline and self.engine != "event"):
             raise ConfigError(f"timeline: got {self.timeline!r}, need True or False, and engine='event' for True")
-        for name in ("pre_generation", "overlap_update", "keep_on_chip"):
+        for name in ("pre_generation", "overlap_update", "overlap_vector", "keep_on_chip"):
             if getattr(self, name) not in (None, True, False):
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
         if self.interleave not in (True, False):
@@ -222,6 +224,7 @@ class Simulator:
         options, policy = self.options, self.hardware.model.policy
         pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
         overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
+        beside = policy.overlap_vector if options.overlap_vector is None else options.overlap_vector
         keeps = policy.keep_on_chip if options.keep_on_chip is None else options.keep_on_chip
         pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
         mapper = self._mapper
@@ -234,6 +237,7 @@ class Simulator:
                 batch=self.batch,
                 optimizer=options.optimizer,
                 overlap_update=overlap,
+                overlap_vector=beside,
                 keep_on_chip=keeps,
             )
         except MappingError as error:

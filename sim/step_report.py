@@ -94,7 +94,8 @@ class StepReport:
         row = replace(
             self._fused_row(time.work.head, 0.0),
             cycles=time.cycles,
-            causes={time.cause: time.cycles},
+            hidden_cycles=time.hidden_cycles,
+            causes={time.cause: time.cycles} if time.cycles else {},
             limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
         )
         return self._priced(row, _vector_actions(time.work.head))

@@ -78,6 +78,13 @@ KeepOnChip = Annotated[
         "[the design's policy]",
     ),
 ]
+OverlapVector = Annotated[
+    bool | None,
+    typer.Option(
+        "--overlap-vector/--no-overlap-vector",
+        help="Run vector work beside products that it neither needs nor feeds, or in turn. [the design's policy]",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),

@@ -55,6 +55,7 @@ def simulate(
     optimizer: options.OptimizerOption = None,
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
+    overlap_vector: options.OverlapVector = None,
     interleave: options.Interleave = None,
     keep_on_chip: options.KeepOnChip = None,
     out: options.Out = None,
@@ -96,6 +97,7 @@ def compare(
     optimizer: options.OptimizerOption = None,
     pre_generation: options.PreGeneration = None,
     overlap_update: options.OverlapUpdate = None,
+    overlap_vector: options.OverlapVector = None,
     interleave: options.Interleave = None,
     keep_on_chip: options.KeepOnChip = None,
     out: options.Out = None,
@@ -139,6 +141,7 @@ class _Request:
     optimizer: str | None
     pre_generation: bool | None
     overlap_update: bool | None
+    overlap_vector: bool | None
     interleave: bool | None
     keep_on_chip: bool | None
     saved: SavedSchedule | None
@@ -178,6 +181,7 @@ class _Request:
                 optimizer=self._chosen("optimizer", self.optimizer, "sgd-momentum"),
                 pre_generation=self._chosen("pre_generation", self.pre_generation, None),
                 overlap_update=self._chosen("overlap_update", self.overlap_update, None),
+                overlap_vector=self._chosen("overlap_vector", self.overlap_vector, None),
                 engine=self.engine,
                 timeline=self.engine == "event" and (self.out is not None or self.open_report),
                 interleave=self._chosen("interleave", self.interleave, True),

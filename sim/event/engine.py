@@ -177,6 +177,8 @@ class _Step:
     ) -> Generator[simpy.Event, Any, tuple[TileProgram, ProductRun]]:
         """Run a product; one that meets the machine at rest as an equal one did before takes what that one took."""
         machine = self.machine
+        # Whoever was woken when the last work ended begins first.
+        yield machine.clock.wait(0)
         at_rest = machine.fast_forward and machine.recorder is None and machine.at_rest
         key = (product.gemm.shape_key, product.mapping, way_out)
         if at_rest and key in self._known:
