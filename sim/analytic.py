@@ -145,7 +145,12 @@ class _Job:
 
     def __post_init__(self) -> None:
         alone = self.latency + max(self.update, self.reduction, self.dram)
-        self.flow = UpdateFlow(work=self.work, alone_cycles=float(alone), dram_share=self.dram / max(alone, 1))
+        self.flow = UpdateFlow(
+            work=self.work,
+            alone_cycles=float(alone),
+            dram_share=self.dram / max(alone, 1),
+            sorter_share=self.reduction / max(alone, 1),
+        )
 
     @property
     def reducing(self) -> float:

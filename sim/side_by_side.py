@@ -1,9 +1,10 @@
-"""Work side by side in closed form: the tensor engine's works, vector work and updates share DRAM and lanes as flows.
+"""Work side by side in closed form: the tensor engine's works, vector work and updates share DRAM, lanes and sorters.
 
-Products go at their own pace: DRAM and the lanes serve their tiles first. Vector work that the schedule lets run beside
-them takes what they leave, evenly spread over each; updates what both leave. Each engine takes its works in order, each
-when the works that it needs are over. Between two ends of anything all paces are constant, so the step is a few hundred
-stretches. Not modelled: that what a product leaves comes in pieces. Source: docs/hardware-model.md, "The step".
+Products go at their own pace: DRAM, lanes and sorters serve their tiles first. Vector work that the schedule lets run
+beside them takes what they leave, evenly spread over each; updates what both leave. Each engine takes its works in
+order, each when the works that it needs are over. Between two ends of anything all paces are constant, so the step is a
+few hundred stretches. Not modelled: that what a product leaves comes in pieces. Source: docs/hardware-model.md, "The
+step".
 """
 
 from __future__ import annotations
@@ -27,34 +28,47 @@ class Flow:
         alone_cycles: that it takes by itself.
         dram_share: of those, DRAM is busy.
         lane_share: of those, the vector lanes are.
+        sorter_share: of those, the reduction engine is.
         left_cycles: of them that are still to go.
     """
 
     alone_cycles: float
     dram_share: float
     lane_share: float = 0.0
+    sorter_share: float = 0.0
     left_cycles: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.left_cycles = self.alone_cycles
 
     @classmethod
-    def of_work(cls, time: TensorTime | VectorTime) -> Flow:
-        """A work by itself."""
+    def of_work(cls, time: TensorTime | VectorTime, sorter_lanes: int) -> Flow:
+        """A work by itself.
+
+        Args:
+            time: what it takes.
+            sorter_lanes: elements that the reduction engine takes a cycle.
+        """
         cycles = max(time.cycles, 1)
+        costs = time.costs if isinstance(time, TensorTime) else ()
         return cls(
             alone_cycles=float(time.cycles),
             dram_share=time.dram_cycles / cycles,
             lane_share=time.vector_cycles / cycles,
+            sorter_share=sum(cost.reduced_elements for cost in costs) / (sorter_lanes * cycles),
         )
 
-    def pace(self, dram_left: float, lanes_left: float) -> float:
-        """How fast it goes, 1 being alone, on what is left of DRAM and lanes."""
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Of DRAM, lanes and sorters, at its own pace."""
+        return self.dram_share, self.lane_share, self.sorter_share
+
+    def pace(self, left: Sequence[float]) -> float:
+        """How fast it goes, 1 being alone, on what is left of DRAM, lanes and sorters."""
         pace = 1.0
-        if self.dram_share > 0:
-            pace = min(pace, max(dram_left, 0.0) / self.dram_share)
-        if self.lane_share > 0:
-            pace = min(pace, max(lanes_left, 0.0) / self.lane_share)
+        for share, remains in zip(self.shares, left, strict=True):
+            if share > 0:
+                pace = min(pace, max(remains, 0.0) / share)
         return pace
 
     def advance(self, cycles: float) -> bool:
@@ -82,7 +96,7 @@ class _Queue:
         """Take the next work if those that it needs are over."""
         if self.flow is None and self.waiting and all(over[need] for need in schedule.waits_for(self.waiting[0])):
             self.index = self.waiting.popleft()
-            self.flow = Flow.of_work(times[self.index])
+            self.flow = Flow.of_work(times[self.index], schedule.hardware.reduction_engine.lanes)
 
 
 def run_side_by_side(
@@ -118,14 +132,13 @@ def run_side_by_side(
 
 def _stretch(tensor: Flow | None, vector: Flow | None, updates: deque[UpdateFlow]) -> float:
     """Let all flows go on until the first of them is over; the cycles that it takes."""
-    dram_left, lanes_left = 1.0, 1.0
+    left: tuple[float, ...] = (1.0, 1.0, 1.0)
     going: list[tuple[Flow, float]] = []
     for flow in (tensor, vector, updates[0] if updates else None):
         if flow is None:
             continue
-        pace = 1.0 if flow is tensor else flow.pace(dram_left, lanes_left)
-        dram_left -= pace * flow.dram_share
-        lanes_left -= pace * flow.lane_share
+        pace = 1.0 if flow is tensor else flow.pace(left)
+        left = tuple(remains - pace * share for remains, share in zip(left, flow.shares, strict=True))
         going.append((flow, pace))
     cycles = min((flow.left_cycles / pace for flow, pace in going if pace > 0), default=0.0)
     for flow, pace in going:

@@ -9,14 +9,20 @@ from bisparse.sim.ablation import SWITCHES, Ablation
 
 import bisparse
 
+TIMED = "sat-vcu1525-timed"
+"""Differs from ``sat-vcu1525`` by its memory alone, and takes ten times as long to search."""
+
 CASES = [
-    (design, recipe)
-    for design in names("hardware")
-    for recipe in names("recipes")
-    if recipe == "dense" or "2:8" in load_hardware(design).model.tensor_engine.patterns
+    *[
+        (design, recipe)
+        for design in names("hardware")
+        for recipe in names("recipes")
+        if design != TIMED and (recipe == "dense" or "2:8" in load_hardware(design).model.tensor_engine.patterns)
+    ],
+    (TIMED, "bdwp"),
 ]
 
-pytestmark = pytest.mark.xdist_group("ablation contract")
+pytestmark = pytest.mark.xdist_group("ablations")
 
 
 @cache

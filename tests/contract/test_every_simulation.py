@@ -60,6 +60,14 @@ CASES = [
     *[{"objective": objective} for objective in NAMES],
     *[{"optimizer": optimizer} for optimizer in OPTIMIZERS],
     *[
+        {"recipe": recipe, "design": design, "engine": "event"}
+        for recipe in RECIPES
+        for design in DESIGNS
+        if "2:8" in supported(design)
+    ],
+    *[{"engine": engine, "overlap_vector": True, "timeline": engine == "event"} for engine in ("analytic", "event")],
+    *[{"engine": "event", "recipe": "sdgp", "pre_generation": False, "overlap_update": over} for over in (False, True)],
+    *[
         {"recipe": recipe, "pre_generation": ahead, "overlap_update": overlap}
         for ahead in (False, True)
         for overlap in (False, True)

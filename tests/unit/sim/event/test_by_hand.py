@@ -1,7 +1,10 @@
 """Steps small enough to play by hand. The arithmetic stands in the docstrings; one clock of 1 GHz, 4 bytes a cycle."""
 
+from dataclasses import replace
+
 import pytest
 from bisparse.configs.pattern import Pattern
+from bisparse.sim.analytic import time_step as time_in_closed_form
 from bisparse.sim.event.engine import time_step
 
 from .design import product, schedule, small_design, tensor, update, vector, vector_work
@@ -160,6 +163,45 @@ def test_an_update_waits_for_its_gradient():
     job = update(40, read_bytes=0, write_bytes=0, ready_after=1)
     step = time_step(schedule(small_design(), vector(7, 0, 0), vector(100, 0, 0), updates=(job,)))
     assert step.total_cycles == 7 + 100 + 40
+
+
+def side_by_side(*works, needs, updates=(), **design):
+    plan = replace(schedule(small_design(**design), *works, updates=updates), overlap_vector=True, needs=needs)
+    return time_in_closed_form(plan), time_step(plan)
+
+
+def test_vector_work_runs_beside_a_product_that_it_does_not_need():
+    """The first product feeds the vector work, the second does not: 2 + 2 + 4 + 1 = 9 cycles each, no latency.
+
+    The vector work has the lanes for 20 from cycle 9 on, 9 of them beside the second product: 11 are waited for.
+    """
+    one = tensor(product(1, 1, 4, tile=(1, 1, 4)))
+    for step in side_by_side(one, one, vector(20, 0, 0), needs=((), (), (0,))):
+        assert [work.cycles for work in step.works] == [9, 9, 11]
+        assert step.works[2].hidden_cycles == 9
+        assert step.total_cycles == 29
+
+
+def test_a_product_waits_for_the_vector_work_that_feeds_it():
+    """As before, but the second product needs the vector work: nothing can be hidden."""
+    one = tensor(product(1, 1, 4, tile=(1, 1, 4)))
+    for step in side_by_side(one, vector(20, 0, 0), one, needs=((), (0,), (1,))):
+        assert [work.cycles for work in step.works] == [9, 20, 9]
+        assert step.works[1].hidden_cycles == 0
+
+
+def test_vector_work_gives_way_to_tiles_at_the_channel():
+    """Both want DRAM: a product of four tiles that takes 100 cycles of it, the vector work 40 of its own.
+
+    At 1 byte a cycle: A and B of 32 values, 64 + 64 first; tiles of 32 cycles, then A again, 64 each; results of 2.
+    128 + 64 + 66 + 66 + 32 + 2 = 358 in all, 328 + 8 of them on the channel. The vector work gets the 22 that are left,
+    and waits for 40 - 22 = 18 after it.
+    """
+    four = tensor(product(4, 1, 32, tile=(1, 1, 32)))
+    for step in side_by_side(four, vector(1, 20, 20), needs=((), ()), bytes_per_cycle=1):
+        assert step.works[0].cycles == 358
+        assert step.works[0].dram_cycles == 328
+        assert step.works[1].cycles == 40 - (358 - 328)
 
 
 def test_the_tensor_engine_idles_when_nothing_follows():

@@ -1,0 +1,72 @@
+"""The event engine from the command line: figures, the run's directory, its timeline."""
+
+import gzip
+import json
+from itertools import pairwise
+
+import pytest
+
+SMALL = "resnet9-cifar10"
+
+
+def test_the_engines_give_one_document_with_the_same_figures(run):
+    analytic, event = (
+        run("simulate", SMALL, "--batch", 8, "--engine", engine, "--json").document for engine in ("analytic", "event")
+    )
+    assert list(analytic) == list(event)
+    assert (analytic["engine"], event["engine"]) == ("analytic", "event")
+    assert event["profile"] is None, "nobody asked for a directory"
+    assert event["total_cycles"] == pytest.approx(analytic["total_cycles"], rel=1e-3)
+    for key in ("dram_read_bytes", "dram_write_bytes", "issued_macs", "useful_macs"):
+        assert event[key] == analytic[key]
+    assert event["energy_joules"] == pytest.approx(analytic["energy_joules"], rel=1e-3)
+
+
+def test_a_run_has_a_timeline_for_perfetto(run, tmp_path):
+    done = run("simulate", SMALL, "--batch", 8, "--engine", "event", "--out", tmp_path)
+    assert done.code == 0
+    trace = json.loads(gzip.decompress((tmp_path / "timeline.json.gz").read_bytes()))
+    tracks = {e["args"]["name"] for e in trace["traceEvents"] if e["ph"] == "M" and e["name"] == "thread_name"}
+    engines = {"operators", "tensor engine", "vector engine", "reduction engine", "update engine"}
+    assert tracks == engines | {f"DRAM channel {number}" for number in range(4)}
+    assert {e["name"] for e in trace["traceEvents"] if e["ph"] == "C"} == {"buffers hold, bytes", "DRAM, GB/s"}
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert trace["otherData"]["total_cycles"] == result["total_cycles"]
+    html = (tmp_path / "report.html").read_text()
+    assert "The step over time" in html
+    assert "timeline.json.gz" in html
+
+
+def test_slices_of_a_track_never_overlap_and_fill_the_tensor_engine(run, tmp_path):
+    run("simulate", SMALL, "--batch", 8, "--engine", "event", "--out", tmp_path)
+    trace = json.loads(gzip.decompress((tmp_path / "timeline.json.gz").read_bytes()))
+    slices = {}
+    for event in trace["traceEvents"]:
+        if event["ph"] == "X":
+            start, length = event["args"]["start_cycle"], event["args"]["cycles"]
+            slices.setdefault(event["tid"], []).append((start, start + length))
+    for spans in slices.values():
+        spans.sort()
+        assert all(one[1] <= two[0] for one, two in pairwise(spans))
+    # On the tensor engine's track every cycle is a tile, a wait or repetitions of both.
+    assert sum(end - start for start, end in slices[1]) == trace["otherData"]["total_cycles"]
+
+
+def test_several_runs_have_a_timeline_each_and_pages_can_be_made_again(run, tmp_path):
+    run("compare", SMALL, "--batch", 8, "--recipes", "dense,bdwp", "--engine", "event", "--out", tmp_path)
+    assert {file.name for file in tmp_path.glob("timeline*")} == {
+        "timeline-dense.json.gz",
+        "timeline-bdwp-2-8.json.gz",
+    }
+    before = (tmp_path / "report.html").read_bytes()
+    assert run("report", tmp_path).code == 0
+    assert (tmp_path / "report.html").read_bytes() == before
+    assert (tmp_path / "timeline-dense.json.gz").is_file()
+
+
+def test_vector_work_beside_products_saves_time_in_both_engines(run):
+    def cycles(*options):
+        return run("simulate", SMALL, "--batch", 8, "--json", *options).document["total_cycles"]
+
+    for engine in ("analytic", "event"):
+        assert cycles("--engine", engine, "--overlap-vector") < cycles("--engine", engine, "--no-overlap-vector")
