@@ -97,7 +97,7 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayO
         },
         reduced_elements=gemm.count * _one(traffic.reduced_elements),
         actions={name: _one(number) for name, number in actions.items()},
-        limit=_limit(gemm, times, traffic),
+        limit=_limit(gemm, times, _one(traffic.cycles + riding)),
     )
 
 
@@ -127,13 +127,13 @@ def _causes(gemm: Gemm, times: TileTime, pipeline: Pipeline, cycles: int) -> dic
     return causes
 
 
-def _limit(gemm: Gemm, times: TileTime, traffic: Traffic) -> str:
+def _limit(gemm: Gemm, times: TileTime, dma_cycles: int) -> str:
     busy = {
         "array": _over(times, times.array_cycles),
         "west port": _over(times, times.west_cycles),
         "north port": _over(times, times.north_cycles),
         "output port": _over(times, times.output_cycles),
-        "dram": _one(traffic.cycles),
+        "dram": dma_cycles,
     }
     longest = max(busy, key=lambda name: busy[name])
     if longest == "dram" and gemm.compressed is not None and sorting_limits(times.tiles, gemm.compressed)[0, 0]:

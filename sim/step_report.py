@@ -65,8 +65,9 @@ class StepReport:
         actions = merge(*(cost.actions for cost in time.costs))
         longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
         limit = longest.limit if longest is not None else "dram"
-        if time.cycles > time.product_cycles:
-            limit = "vector" if time.causes.get("dependence") else "dram"
+        on_memory = sum(time.causes.get(cause, 0) for cause in ("reduction", "west", "north", "output"))
+        if time.causes.get("dependence", 0) > on_memory:
+            limit = "vector"
         row = OperatorResult(
             name=work.operator,
             module=work.module,
