@@ -127,7 +127,8 @@ class _Demands:
     def spare_bytes(self, work: Work) -> int:
         """Bytes of the buffers that a work leaves free throughout."""
         products = work.products if isinstance(work, TensorWork) else ()
-        return self._whole - max((2 * self.of(product).tile_bytes for product in products), default=0)
+        held = self._hardware.buffers.tiles_held
+        return self._whole - max((held * self.of(product).tile_bytes for product in products), default=0)
 
 
 def _demand(product: PlannedProduct, hardware: Hardware) -> _Demand:

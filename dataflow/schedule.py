@@ -267,10 +267,6 @@ class Schedule:
             return self.needs[index]
         return (index - 1,) if index else ()
 
-    def awaits_tensor(self, index: int) -> bool:
-        """Whether the tensor engine has work after the work of this index."""
-        return any(isinstance(work, TensorWork) for work in self.works[index + 1 :])
-
     @property
     def products(self) -> tuple[PlannedProduct, ...]:
         """Every planned product in order."""

@@ -18,9 +18,9 @@ from ..accel.engines import reduction_cycles
 from ..accel.specification import BYTES_OF, Hardware
 from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.errors import MappingError
-from .gemm import AXES, SUM_BYTES, Axis, Gemm, Operand
+from .gemm import SUM_BYTES, Axis, Gemm, Operand
 from .mapping import Mapping
-from .tiling import AxisTiles, axis_tiles
+from .tiling import AxisTiles, axis_ladders
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -68,7 +68,7 @@ class TileGrid:
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
         """All combinations of the three axes' ladders."""
-        return cls._product_of_axes(gemm, hardware, _ladders(gemm, hardware))
+        return cls._product_of_axes(gemm, hardware, axis_ladders(gemm, hardware))
 
     @classmethod
     def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
@@ -79,8 +79,8 @@ class TileGrid:
         """
         wanted = (mapping.tile_m, mapping.tile_n, mapping.tile_k)
         named = [
-            take(tiles, np.flatnonzero(tiles.size[:, 0] == size)[:1])
-            for tiles, size in zip(_ladders(gemm, hardware), wanted, strict=True)
+            tiles.take(np.flatnonzero(tiles.size[:, 0] == size)[:1])
+            for tiles, size in zip(axis_ladders(gemm, hardware), wanted, strict=True)
         ]
         tiles = cls._product_of_axes(gemm, hardware, named)
         if len(tiles) == 0 or not tiles.fits(mapping.array.west)[0]:
@@ -91,7 +91,7 @@ class TileGrid:
     @classmethod
     def _product_of_axes(cls, gemm: Gemm, hardware: Hardware, axes: Sequence[AxisTiles]) -> TileGrid:
         index = np.indices([len(tiles) for tiles in axes]).reshape(3, -1)
-        m, n, k = (take(tiles, chosen) for tiles, chosen in zip(axes, index, strict=True))
+        m, n, k = (tiles.take(chosen) for tiles, chosen in zip(axes, index, strict=True))
         return cls(gemm=gemm, hardware=hardware, m=m, n=n, k=k)
 
     def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
@@ -99,9 +99,9 @@ class TileGrid:
         picked = TileGrid(
             gemm=self.gemm,
             hardware=self.hardware,
-            m=take(self.m, chosen),
-            n=take(self.n, chosen),
-            k=take(self.k, chosen),
+            m=self.m.take(chosen),
+            n=self.n.take(chosen),
+            k=self.k.take(chosen),
         )
         known = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         vars(picked).update(known)
@@ -356,8 +356,6 @@ class TileGrid:
         tile_bytes = self.size_m[:, :, None] * self.size_n[:, None, :] * element_bytes
         return self._c_cycles(tile_bytes, element_bytes, write=True)
 
-    # Sums over blocks ------------------------------------------------------------------------------------------------
-
     @cached_property
     def _block_counts(self) -> dict[str, IntArray]:
         """Tiles of each kind along one axis: [J, 2], [J, 3] along k."""
@@ -389,8 +387,6 @@ class TileGrid:
             result_cycles=self.sum_over_blocks(self.result_cycles, "mn"),
         )
 
-    # Capacity --------------------------------------------------------------------------------------------------------
-
     def fits(self, west: Operand) -> BoolArray:
         """[J] whether as many tiles as a buffer holds at once fit, with this operand in the west buffer."""
         buffers = self.hardware.buffers
@@ -401,21 +397,3 @@ class TileGrid:
             & (buffers.tiles_held * in_north <= buffers.north.capacity_bytes)
             & (buffers.tiles_held * self.sum_bytes[:, 0, 0] <= buffers.output.capacity_bytes)
         )
-
-
-def _ladders(gemm: Gemm, hardware: Hardware) -> list[AxisTiles]:
-    """The sizes to try along m, n and k."""
-    engine, expansion = hardware.tensor_engine, hardware.buffers.patch_expansion
-    unit = min(engine.rows, engine.cols)
-    return [axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in AXES]
-
-
-def take(tiles: AxisTiles, index: IntArray | BoolArray) -> AxisTiles:
-    """Some candidates of an axis, in the given order."""
-    return AxisTiles(
-        size=tiles.size[index],
-        trips=tiles.trips[index],
-        channels=tiles.channels[index],
-        rows=tiles.rows[index],
-        run_rows=tiles.run_rows[index],
-    )

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .gemm import Axis, Gemm, Window
+from ..accel.specification import Hardware
+from .gemm import AXES, Axis, Gemm, Window
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 EXHAUSTIVE = 12
 """Up to this extent every tile size is tried."""
@@ -44,6 +46,23 @@ class AxisTiles:
 
     def __len__(self) -> int:
         return len(self.trips)
+
+    def take(self, index: IntArray | BoolArray) -> AxisTiles:
+        """Some candidates, in the given order."""
+        return AxisTiles(
+            size=self.size[index],
+            trips=self.trips[index],
+            channels=self.channels[index],
+            rows=self.rows[index],
+            run_rows=self.run_rows[index],
+        )
+
+
+def axis_ladders(gemm: Gemm, hardware: Hardware) -> list[AxisTiles]:
+    """The tile sizes to try along m, n and k on a design."""
+    engine, expansion = hardware.tensor_engine, hardware.buffers.patch_expansion
+    unit = min(engine.rows, engine.cols)
+    return [axis_tiles(gemm, axis, unit=unit, patch_expansion=expansion) for axis in AXES]
 
 
 def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> AxisTiles:

@@ -44,10 +44,11 @@ def rows(design: str, workloads: list[str]) -> Iterator[str]:
         shares = [found.step_share for _, found in cases]
         workload, worst = max(cases, key=lambda case: case[1].worst_share)
         operator = f"{workload} `{worst.worst_operator}`" if worst.worst_operator else "none"
+        update = max(found.worst_update_cycles for _, found in cases)
         roofline = "none" if all(found.above_roofline for _, found in cases) else "SOME"
         yield (
             f"| {design} | {ratio} | {len(cases)} | {100 * median(shares):.4f}% | {100 * max(shares):.4f}% "
-            f"| {100 * worst.worst_share:.4f}% | {operator} | {roofline} |"
+            f"| {100 * worst.worst_share:.4f}% | {operator} | {update} | {roofline} |"
         )
 
 
@@ -57,10 +58,9 @@ def main() -> None:
     parser.add_argument("--hardware", default=",".join(library.names("hardware")))
     parser.add_argument("--workload", default=",".join(library.names("workloads")))
     arguments = parser.parse_args()
-    print(
-        "| design | N:M | steps | median difference | largest | worst operator's | which | below the roofline |\n"
-        "|---|---|---|---|---|---|---|---|"
-    )
+    headings = ("design", "N:M", "steps", "median difference", "largest", "worst operator's", "which")
+    headings += ("worst update's, cycles", "below the roofline")
+    print(f"| {' | '.join(headings)} |\n{'|---' * len(headings)}|")
     for design in arguments.hardware.split(","):
         for line in rows(design, arguments.workload.split(",")):
             print(line, flush=True)

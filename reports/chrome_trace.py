@@ -1,9 +1,10 @@
 """The timeline as a Chrome trace, for Perfetto (ui.perfetto.dev) or chrome://tracing: JSON, compressed with gzip.
 
-A track for operators, one for each engine and each DRAM channel; counters for what the buffers hold and for the
-bandwidth in use. Channels are asked alike, so each shows the same requests. Stretches that fast-forward counted are
-slices that say how often what came before them repeats. Times are microseconds at the design's clock; ``args`` carry
-the cycles. Format: "Trace Event Format", Google, complete (X), counter (C) and metadata (M) events.
+Tracks for the operators of each queue, one for each engine and each DRAM channel; counters for what the buffers hold
+and for the bandwidth in use. Channels are asked alike, so each shows the same requests. Stretches that fast-forward
+counted are slices that say how often what came before them repeats. Times are microseconds at the design's clock;
+``args`` carry the cycles.
+Format: "Trace Event Format", Google, complete (X), counter (C) and metadata (M) events.
 """
 
 from __future__ import annotations
@@ -22,9 +23,23 @@ from .ladder import CAUSE_WORDS
 if TYPE_CHECKING:
     from ..sim.event.recorder import Recorder, Span
 
-_TRACKS = ("operators", "tensor engine", "vector engine", "reduction engine", "update engine")
+_TRACKS = (
+    "operators: products",
+    "operators: vector work",
+    "tensor engine",
+    "vector engine",
+    "reduction engine",
+    "update engine",
+)
 _ALL_CHANNELS = "channels"
 """The track of a server that stands for all channels."""
+
+_WAIT_WORDS = {
+    "west": "waits for DRAM: west operand",
+    "north": "waits for DRAM: north operand",
+    "output": "waits for DRAM: sums and results",
+}
+"""Between tiles it is memory that is late; a port that is too narrow makes the tile longer, as its ``args`` say."""
 
 _PROCESS = 1
 _MOST_CHANNELS = 8
@@ -83,8 +98,11 @@ class _Trace:
             yield self._metadata("thread_sort_index", number, {"sort_index": number})
         places = self._places(tracks)
         for span in self._timeline.spans:
-            for tid in places.get(span.track, ()):
-                yield self._slice(span, tid)
+            tids = places.get(span.track, ())
+            for tid in tids:
+                yield self._slice(span, tid, len(tids))
+            if span.kind == "repeat":
+                yield from self._repeated(span, places)
         yield from self._held()
         yield from self._bandwidth()
 
@@ -116,29 +134,53 @@ class _Trace:
     def _at(self, cycle: int) -> float:
         return round(cycle * self._microseconds, 4)
 
-    def _slice(self, span: Span, tid: int) -> Event:
-        arguments: dict[str, Any] = {"cycles": span.end_cycle - span.start_cycle, "start_cycle": span.start_cycle}
+    def _repeated(self, span: Span, places: dict[str, tuple[int, ...]]) -> Iterator[Event]:
+        """Repetitions by cause, inside of their slice, and on every other track that is busy in them.
+
+        Each is as long as its cycles in all repetitions, and they stand side by side: when in them, only playing says.
+        """
+        (tensor,) = places[span.track]
+        at = span.start_cycle
+        for name, cycles in span.shares.items():
+            if not cycles:
+                continue
+            arguments = {"cycles": cycles, "of": span.end_cycle - span.start_cycle}
+            if name in CAUSE_WORDS:
+                words = _WAIT_WORDS.get(name, CAUSE_WORDS[name])
+                yield self._complete(f"{words}, in all repetitions", "share", tensor, at, cycles, arguments)
+                at += cycles
+                continue
+            for tid in places.get(name, ()):
+                yield self._complete(f"{span.label}: {span.detail}", "repeat", tid, span.start_cycle, cycles, arguments)
+
+    def _slice(self, span: Span, tid: int, tracks: int) -> Event:
+        arguments: dict[str, Any] = {"cycles": span.end_cycle - span.start_cycle}
         if span.moved_bytes:
-            arguments["moved_bytes"] = span.moved_bytes
+            # One server may stand for several channels: each has its share.
+            arguments["moved_bytes"] = span.moved_bytes // tracks
         arguments.update({name: cycles for name, cycles in span.shares.items() if cycles})
         name = {
             "work": span.label,
-            "wait": CAUSE_WORDS.get(span.detail, span.detail),
+            "wait": _WAIT_WORDS.get(span.detail, CAUSE_WORDS.get(span.detail, span.detail)),
             "repeat": f"{span.label}: {span.detail}",
         }[span.kind]
         if span.kind == "wait":
             arguments["operator"] = span.label
         elif span.detail and span.kind == "work":
             arguments["stage"] = span.detail
+        length = span.end_cycle - span.start_cycle
+        return self._complete(name, span.kind, tid, span.start_cycle, length, arguments)
+
+    def _complete(self, name: str, kind: str, tid: int, start: int, cycles: int, arguments: Event) -> Event:
         return {
             "ph": "X",
             "pid": _PROCESS,
             "tid": tid,
-            "ts": self._at(span.start_cycle),
-            "dur": self._at(span.end_cycle - span.start_cycle),
+            "ts": self._at(start),
+            "dur": self._at(cycles),
             "name": name,
-            "cat": span.kind,
-            "args": arguments,
+            "cat": kind,
+            "args": {"start_cycle": start} | arguments,
         }
 
     def _counter(self, name: str, cycle: int, values: Mapping[str, float]) -> Event:
@@ -147,7 +189,7 @@ class _Trace:
     def _held(self) -> Iterator[Event]:
         for held in self._timeline.held:
             sides = {"west": held.west_bytes, "north": held.north_bytes, "output": held.output_bytes}
-            yield self._counter("buffers hold, bytes", held.cycle, sides)
+            yield self._counter("buffers, bytes taken by tiles", held.cycle, sides)
 
     def _bandwidth(self) -> Iterator[Event]:
         """Bytes a second over all channels, request by request; an average over repetitions."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..sim.results import Memory, SimulationResult
+from ..sim.memory_results import Memory
+from ..sim.results import SimulationResult
 from .answer import labels
 from .quantities import byte_count, percent
 from .tables import Cell, Table, figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..sim.results import Memory
+from ..sim.memory_results import Memory
 from .figures import DENSE, SPARSE, Figure, plain
 from .quantities import axis_scale, byte_count, significant
 

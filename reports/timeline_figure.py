@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
-from ..sim.results import OperatorSpan, Profile, SimulationResult
+from ..sim.results import SimulationResult
+from ..sim.step_profile import OperatorSpan, Profile
 from .figures import Figure, plain
 from .ladder import CAUSE_WORDS
 from .quantities import axis_scale, cycles, percent, scaled
@@ -80,7 +80,7 @@ def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
         for name, low, high in _BANDS
     }
     legends = {name.replace("y", "legend"): _legend(high) for name, _, high in _BANDS}
-    axes["yaxis"] |= {"showgrid": False, "showticklabels": False, "ticks": ""}
+    axes["yaxis"] |= {"showgrid": False, "showticklabels": False, "ticks": "", "autorange": "reversed"}
     shares = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
     axes["yaxis2"] |= shares
     axes["yaxis3"] |= shares
@@ -122,31 +122,23 @@ def _legend(top: float) -> Figure:
 
 
 def _operators(spans: Sequence[OperatorSpan], tick: float) -> Iterator[Figure]:
-    """A bar for each stretch of one stage: neighbours too short to tell apart share one."""
-    runs = [list(run) for _, run in groupby(spans, key=lambda span: span.stage)]
+    """A bar for each operator: products above, vector work below, since they may run side by side."""
     for stage, colour in STAGE_COLOURS.items():
-        own = [run for run in runs if run[0].stage == stage]
+        own = [span for span in spans if span.stage == stage]
         if not own:
             continue
         yield {
             "type": "bar",
             "orientation": "h",
             "name": STAGE_NAMES[stage],
-            "y": [""] * len(own),
-            "base": [run[0].start_cycle * tick for run in own],
-            "x": [(run[-1].end_cycle - run[0].start_cycle) * tick for run in own],
+            "y": ["vector" if stage == "vector" else "product"] * len(own),
+            "base": [span.start_cycle * tick for span in own],
+            "x": [(span.end_cycle - span.start_cycle) * tick for span in own],
             "marker": {"color": colour, "line": {"width": 0}},
-            "text": [_names(run) for run in own],
+            "text": [f"{plain(span.name)}: {cycles(span.end_cycle - span.start_cycle)}" for span in own],
             "textposition": "none",
             "hovertemplate": "%{text}<extra></extra>",
         }
-
-
-def _names(run: Sequence[OperatorSpan]) -> str:
-    taken = cycles(run[-1].end_cycle - run[0].start_cycle)
-    first, last = plain(run[0].name), plain(run[-1].name)
-    name = first if len(run) == 1 else f"{first} to {last}, {len(run)} operators"
-    return f"{name}: {taken}"
 
 
 def _tensor(profile: Profile, times: list[float]) -> Iterator[Figure]:

@@ -69,6 +69,8 @@ def ablate(
 
 
 def _check_options(options: Options) -> None:
+    if options.timeline:
+        raise ConfigError("timeline: got True, need it left out: an ablation keeps none")
     defaults = {each.name: each.default for each in fields(options)}
     for name in SWITCHED:
         if getattr(options, name) != defaults[name]:

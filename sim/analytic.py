@@ -20,7 +20,7 @@ from ..dataflow.actions import merge
 from ..dataflow.product_cost import ProductCost, product_cost
 from ..dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork
 from ..dataflow.way_out import NOTHING, WayOut
-from .side_by_side import ROUNDING, UpdateFlow, run_side_by_side
+from .side_by_side import ROUNDING, UpdateFlow, Waited, run_side_by_side
 from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
@@ -48,26 +48,29 @@ def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
     """
     engine = _Analytic(hardware=schedule.hardware, costs=costs or CostCache(schedule.hardware))
     alone = tuple(
-        engine.tensor(work)
-        if isinstance(work, TensorWork)
-        else engine.vector(work, awaited=schedule.awaits_tensor(index))
-        for index, work in enumerate(schedule.works)
+        engine.tensor(work) if isinstance(work, TensorWork) else engine.vector(work) for work in schedule.works
     )
     jobs = [engine.job(update) for update in schedule.updates]
     waited = run_side_by_side(schedule, alone, [job.flow for job in jobs])
     return StepTime(works=tuple(_beside(alone, waited)), updates=_exposed(jobs))
 
 
-def _beside(alone: Sequence[TensorTime | VectorTime], waited: dict[int, float]) -> Iterator[TensorTime | VectorTime]:
+def _beside(alone: Sequence[TensorTime | VectorTime], waited: dict[int, Waited]) -> Iterator[TensorTime | VectorTime]:
     """The works with what the step waits for of each; whole cycles, rounded once over all of them."""
     before = 0.0
     for index, time in enumerate(alone):
         if isinstance(time, TensorTime):
             yield time
             continue
-        after = before + waited.get(index, 0.0)
+        found = waited.get(index, Waited())
+        after = before + found.cycles
         cycles = math.ceil(after - ROUNDING) - math.ceil(before - ROUNDING)
-        yield replace(time, cycles=cycles, hidden_cycles=max(time.cycles - cycles, 0))
+        yield replace(
+            time,
+            cycles=cycles,
+            hidden_cycles=max(time.cycles - cycles, 0),
+            idle_cycles=min(cycles, math.ceil(found.idle_cycles - ROUNDING)),
+        )
         before = after
 
 
@@ -109,7 +112,7 @@ class _Analytic:
             dram_cycles=dram,
         )
 
-    def vector(self, work: ChainedVectorWork, *, awaited: bool) -> VectorTime:
+    def vector(self, work: ChainedVectorWork) -> VectorTime:
         on_lanes = vector_cycles(self.hardware.vector_engine, work.lane_operations)
         dram = self.memory.stream_cycles(work.read_bytes, work.write_bytes)
         latency = self.memory.latency_cycles if dram else 0
@@ -118,7 +121,6 @@ class _Analytic:
             cycles=max(on_lanes, dram) + latency,
             vector_cycles=on_lanes,
             dram_cycles=dram,
-            awaited=awaited,
         )
 
     def job(self, update: UpdateWork) -> _Job:

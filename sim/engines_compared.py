@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..dataflow.schedule import Schedule
 from .analytic import time_step as time_in_closed_form
 from .event.engine import time_step as play
-from .step_time import StepTime, TensorTime, VectorTime
+from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Comparison:
         event_cycles: of the step.
         worst_operator: where the two are furthest apart, as a share of the time that it takes.
         worst_share: how far.
+        worst_update_cycles: how far apart the two are in what the step waits for of one update.
         above_roofline: whether neither engine beats the array's peak or the memory's, in the step or in any operator.
     """
 
@@ -30,6 +31,7 @@ class Comparison:
     event_cycles: int
     worst_operator: str
     worst_share: float
+    worst_update_cycles: int
     above_roofline: bool
 
     @property
@@ -51,8 +53,16 @@ def compare_engines(schedule: Schedule) -> Comparison:
         event_cycles=event.total_cycles,
         worst_operator=name if share else "",
         worst_share=share,
+        worst_update_cycles=max(
+            (abs(_waited(one) - _waited(two)) for one, two in zip(analytic.updates, event.updates, strict=True)),
+            default=0,
+        ),
         above_roofline=all(_above_roofline(schedule, step) for step in (analytic, event)),
     )
+
+
+def _waited(time: UpdateTime) -> int:
+    return time.exposed_update + time.exposed_reduction
 
 
 def _alone(time: TensorTime | VectorTime) -> int:

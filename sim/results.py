@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from .memory_results import Memory, MemoryPoint, OnChip
+from .step_profile import Profile
+
 if TYPE_CHECKING:
     import pandas
 
@@ -149,62 +152,6 @@ class ScopeResult:
     energy_ratio_vs_dense: float
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorSpan:
-    """When an operator ran.
-
-    Attributes:
-        name: the operator.
-        stage: FF, BP, WU or ``vector``.
-        start_cycle: first cycle.
-        end_cycle: the cycle after the last.
-    """
-
-    name: str
-    stage: str
-    start_cycle: int
-    end_cycle: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """The step over time, as the event engine played it: equal parts, and what everybody did in each.
-
-    Attributes:
-        parts: how many.
-        dram_channels: that requests are spread over.
-        tensor: share of each part that the tensor engine spent on each cause; they sum to 1.
-        engines: share of each part that each other engine, and DRAM, was busy.
-        moved_bytes: between chip and DRAM in each part.
-        held_bytes: most that each buffer of the tensor engine held in each part.
-        operators: in order.
-    """
-
-    parts: int
-    dram_channels: int
-    tensor: dict[str, tuple[float, ...]]
-    engines: dict[str, tuple[float, ...]]
-    moved_bytes: tuple[int, ...]
-    held_bytes: dict[str, tuple[int, ...]]
-    operators: tuple[OperatorSpan, ...]
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Profile:
-        """The profile that a document was made of."""
-        rows = {name: _rows(document[name]) for name in ("tensor", "engines", "held_bytes")}
-        return cls(
-            parts=document["parts"],
-            dram_channels=document["dram_channels"],
-            moved_bytes=tuple(document["moved_bytes"]),
-            operators=tuple(OperatorSpan(**span) for span in document["operators"]),
-            **rows,
-        )
-
-
-def _rows(document: dict[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
-    return {name: tuple(row) for name, row in document.items()}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseStep:
     """The dense step that the ratios are against."""
@@ -219,62 +166,6 @@ class DenseStep:
     by_engine: dict[str, int]
     stalls: dict[str, int]
     energy_by_component: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryPoint:
-    """What lies in the card's memory during one work of the step, beyond what lasts across steps.
-
-    Attributes:
-        operator: that the work begins with.
-        stage: of the operator.
-        bytes_by_category: ``inputs``, ``activations``, ``gradients`` and ``weight_gradients``; those of zero are left
-            out.
-    """
-
-    operator: str
-    stage: str
-    bytes_by_category: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What the step takes of the card's memory.
-
-    Attributes:
-        peak_bytes: the most that lies in it at once.
-        peak_operator: the work at which it does.
-        peak_stage: of that work.
-        capacity_bytes: of the card.
-        fits: whether the peak is within the capacity.
-        largest_batch: the largest batch whose step fits; 0 when not even one sample does.
-        across_steps_bytes: of the peak, what lasts across steps.
-        by_category: the peak by category.
-        curve: a point a work, in execution order.
-    """
-
-    peak_bytes: int
-    peak_operator: str
-    peak_stage: str
-    capacity_bytes: int
-    fits: bool
-    largest_batch: int
-    across_steps_bytes: int
-    by_category: dict[str, int]
-    curve: tuple[MemoryPoint, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnChip:
-    """What stays on chip between the works of a step.
-
-    Attributes:
-        tensors: how many do.
-        saved_bytes: DRAM bytes of the step that they save.
-    """
-
-    tensors: int
-    saved_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,6 +85,19 @@ class UpdateFlow(Flow):
 
 
 @dataclass(slots=True, kw_only=True)
+class Waited:
+    """What the step waits for of a vector work.
+
+    Attributes:
+        cycles: for which it runs with no product beside it.
+        idle_cycles: of those, after the last product.
+    """
+
+    cycles: float = 0.0
+    idle_cycles: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
 class _Queue:
     """An engine's works in order, and the one under way."""
 
@@ -101,7 +114,7 @@ class _Queue:
 
 def run_side_by_side(
     schedule: Schedule, times: Sequence[TensorTime | VectorTime], updates: Sequence[UpdateFlow]
-) -> dict[int, float]:
+) -> dict[int, Waited]:
     """Run a step's works; what the step waits for of each vector work, by its index. Updates keep what they have left.
 
     Args:
@@ -113,21 +126,23 @@ def run_side_by_side(
     vector = _Queue(waiting=deque(i for i, time in enumerate(times) if isinstance(time, VectorTime)))
     over = [False] * len(times)
     unmade, ready = list(updates), deque[UpdateFlow]()
-    exposed: dict[int, float] = {}
+    waited: dict[int, Waited] = {}
     while tensor.waiting or vector.waiting or tensor.flow or vector.flow:
         for queue in (tensor, vector):
             queue.begin(over, schedule, times)
         assert tensor.flow or vector.flow, "works need only earlier ones"
         cycles = _stretch(tensor.flow, vector.flow, ready)
         if tensor.flow is None:
-            exposed[vector.index] = exposed.get(vector.index, 0.0) + cycles
+            found = waited.setdefault(vector.index, Waited())
+            found.cycles += cycles
+            found.idle_cycles += 0.0 if tensor.waiting else cycles
         for queue in (tensor, vector):
             if queue.flow is not None and queue.flow.left_cycles <= ROUNDING:
                 over[queue.index], queue.flow = True, None
                 if schedule.overlap_update:
                     ready.extend(flow for flow in unmade if flow.work.ready_after == queue.index)
                     unmade = [flow for flow in unmade if flow.work.ready_after != queue.index]
-    return exposed
+    return waited
 
 
 def _stretch(tensor: Flow | None, vector: Flow | None, updates: deque[UpdateFlow]) -> float:

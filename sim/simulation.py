@@ -26,7 +26,8 @@ from ..training.recipes.declaration import Recipe
 from .analytic import CostCache, time_step
 from .event.profile import profile
 from .event.recorder import Recorder
-from .results import Assumption, DenseStep, Input, OnChip, ScopeResult, SimulationResult
+from .memory_results import OnChip
+from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
 from .step_memory import step_memory
 from .step_report import StepReport
 from .step_time import StepTime
@@ -225,6 +226,11 @@ class Simulator:
         pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
         overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
         beside = policy.overlap_vector if options.overlap_vector is None else options.overlap_vector
+        if beside and options.keep_on_chip:
+            raise ConfigError(
+                "keep_on_chip: got True with overlap_vector, need one of them: nothing stays on chip where works run "
+                "side by side; try keep_on_chip=False"
+            )
         keeps = policy.keep_on_chip if options.keep_on_chip is None else options.keep_on_chip
         pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
         mapper = self._mapper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dataflow.footprint import MemoryPlan
 from ..dataflow.schedule import Schedule
-from .results import Memory, MemoryPoint
+from .memory_results import Memory, MemoryPoint
 
 
 def step_memory(schedule: Schedule) -> Memory:

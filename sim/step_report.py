@@ -96,7 +96,7 @@ class StepReport:
             self._fused_row(time.work.head, 0.0),
             cycles=time.cycles,
             hidden_cycles=time.hidden_cycles,
-            causes={time.cause: time.cycles} if time.cycles else {},
+            causes=time.causes,
             limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
         )
         return self._priced(row, _vector_actions(time.work.head))
@@ -170,7 +170,7 @@ class StepReport:
     def causes(self) -> dict[str, int]:
         """Cycles of the tensor engine by cause; they sum to the total."""
         updates = {"update": self.by_stage["update"], "reduction": self.by_stage["reduction"]}
-        on_vector = ({time.cause: time.cycles} for time in self.step.works if isinstance(time, VectorTime))
+        on_vector = (time.causes for time in self.step.works if isinstance(time, VectorTime))
         merged = merge(updates, *on_vector, *(time.causes for time in self._tensor_times))
         return {cause: merged.get(cause, 0) for cause in CYCLE_CAUSES}
 

@@ -41,24 +41,25 @@ class VectorTime:
 
     Attributes:
         work: the work.
-        cycles: from start to end, but for those beside a product.
+        cycles: for which it runs with no product beside it.
         vector_cycles: of the lanes.
         dram_cycles: for which DRAM is busy.
-        hidden_cycles: beside a product.
-        awaited: whether the tensor engine has work after it; if not, it idles meanwhile.
+        hidden_cycles: of those that it takes alone, the rest.
+        idle_cycles: of ``cycles``, those after the last product of the step: the tensor engine waits for nothing.
     """
 
     work: ChainedVectorWork
     cycles: int
     vector_cycles: int
     dram_cycles: int
-    awaited: bool
     hidden_cycles: int = 0
+    idle_cycles: int = 0
 
     @property
-    def cause(self) -> str:
+    def causes(self) -> dict[str, int]:
         """What the tensor engine's cycles go to meanwhile."""
-        return "dependence" if self.awaited else "idle"
+        found = {"dependence": self.cycles - self.idle_cycles, "idle": self.idle_cycles}
+        return {cause: cycles for cause, cycles in found.items() if cycles}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ def time_step(schedule: Schedule, *, play: Play = NORMAL, recorder: Recorder | N
         play: whether repetitions are counted instead of played; changes no result.
         recorder: takes the timeline, or None.
     """
-    step = _Step(schedule=schedule, machine=Machine(schedule, play, recorder))
+    step = _Step(schedule, Machine(schedule, play, recorder), play)
     environment = step.machine.clock.environment
     environment.process(step.run())
     environment.run()
@@ -55,16 +55,20 @@ def time_step(schedule: Schedule, *, play: Play = NORMAL, recorder: Recorder | N
 class _Step:
     """The queues of the tensor and the vector engine, and what they find."""
 
-    def __init__(self, schedule: Schedule, machine: Machine) -> None:
+    def __init__(self, schedule: Schedule, machine: Machine, play: Play) -> None:
         self.machine = machine
         self._schedule = schedule
+        self._play = play
         self._times: dict[int, TensorTime | VectorTime] = {}
         self._over = [machine.clock.environment.event() for _ in schedule.works]
         self._known: dict[tuple[object, ...], tuple[TileProgram, ProductRun]] = {}
+        self._bare: dict[tuple[object, ...], int] = {}
         self._tensor_cycles = 0
         """Cycles of the tensor engine's works that are over."""
         self._tensor_since: int | None = None
         """When its present work began."""
+        self._tensor_over: int | None = None
+        """When its last work was over."""
         self._ended_at = 0
         """simpy time at which the last work ended."""
 
@@ -103,12 +107,12 @@ class _Step:
 
     def _idle(self, since: int) -> Process:
         """Nothing left for the array: vector work ends the step without it."""
+        self._tensor_over = since
         for index, work in enumerate(self._schedule.works):
             if not isinstance(work, TensorWork) and not self._over[index].triggered:
                 yield self._over[index]
-        clock, recorder = self.machine.clock, self.machine.recorder
-        if recorder is not None and clock.now > since:
-            recorder.wait("", "idle", since, clock.now)
+        if self.machine.recorder is not None:
+            self.machine.recorder.wait("", "idle", since, self.machine.clock.now)
 
     def _vector_queue(self) -> Process:
         clock = self.machine.clock
@@ -117,13 +121,14 @@ class _Step:
                 continue
             yield from self._wait_for(index)
             started, beside = clock.now, self._tensor_busy
-            time = yield from self._vector(work)
-            hidden = self._tensor_busy - beside
+            time = yield from self._vector(index, work)
+            cycles = clock.now - started - (self._tensor_busy - beside)
+            last_product = clock.now if self._tensor_over is None else self._tensor_over
             self._times[index] = replace(
                 time,
-                cycles=time.cycles - hidden,
-                hidden_cycles=hidden,
-                awaited=self._schedule.awaits_tensor(index),
+                cycles=cycles,
+                hidden_cycles=max(time.cycles - cycles, 0),
+                idle_cycles=clock.now - max(started, min(last_product, clock.now)),
             )
             self._end(index, work.head.operator, "vector", started)
 
@@ -153,24 +158,48 @@ class _Step:
         for product in work.products:
             program, run = yield from self._product(product, way_out)
             costs.append(product_figures(program, run))
-        cycles, causes = sum(cost.cycles for cost in costs), merge(*(cost.causes for cost in costs))
         on_lanes = vector_cycles(self.machine.hardware.vector_engine, work.fused.lane_operations)
-        on_dram = sum(cost.dram_cycles for cost in costs)
         if not costs:
-            # Every result element is zero: only its fill takes time.
-            on_dram = self.machine.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
-            stream = self._stream(work.operator, work.fused, on_dram, on_lanes, latency_cycles=0, rank=Rank.TILE)
-            cycles = yield from self._timed(stream)
-            causes = {"dependence" if on_lanes >= on_dram else "output": cycles}
+            return (yield from self._without_products(work, on_lanes))
+        return TensorTime(
+            work=work,
+            cycles=sum(cost.cycles for cost in costs),
+            product_cycles=sum(map(self._bare_cycles, work.products)),
+            causes=merge(*(cost.causes for cost in costs)),
+            costs=tuple(costs),
+            vector_cycles=on_lanes,
+            dram_cycles=sum(cost.dram_cycles for cost in costs),
+        )
+
+    def _without_products(self, work: TensorWork, on_lanes: int) -> Generator[simpy.Event, Any, TensorTime]:
+        """Every result element is zero: only its fill takes time."""
+        machine = self.machine
+        on_dram = machine.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
+        started = machine.clock.now
+        yield from self._stream(work.operator, work.fused, on_dram, on_lanes, latency_cycles=0, rank=Rank.TILE).run()
+        cycles, cause = machine.clock.now - started, "dependence" if on_lanes >= on_dram else "output"
+        if machine.recorder is not None:
+            machine.recorder.wait(work.operator, cause, started, machine.clock.now)
         return TensorTime(
             work=work,
             cycles=cycles,
-            product_cycles=cycles - causes.get("dependence", 0),
-            causes=causes,
-            costs=tuple(costs),
+            product_cycles=0,
+            causes={cause: cycles},
+            costs=(),
             vector_cycles=on_lanes,
             dram_cycles=on_dram,
         )
+
+    def _bare_cycles(self, product: PlannedProduct) -> int:
+        """What a product takes with nothing riding on its results, played on a machine of its own."""
+        key = (product.gemm.shape_key, product.mapping)
+        if key not in self._bare:
+            machine = Machine(replace(self._schedule, works=(), updates=()), self._play)
+            program = TileProgram(gemm=product.gemm, hardware=machine.hardware, mapping=product.mapping)
+            sequencer = Sequencer(machine, program, product.gemm.name)
+            machine.clock.environment.run(machine.clock.environment.process(sequencer.run()))
+            self._bare[key] = sequencer.found.cycles
+        return self._bare[key]
 
     def _product(
         self, product: PlannedProduct, way_out: WayOut
@@ -191,16 +220,19 @@ class _Step:
             self._known[key] = program, run
         return program, run
 
-    def _vector(self, work: ChainedVectorWork) -> Generator[simpy.Event, Any, VectorTime]:
+    def _vector(self, index: int, work: ChainedVectorWork) -> Generator[simpy.Event, Any, VectorTime]:
+        """Run vector work; gives what it takes alone."""
         machine = self.machine
         on_lanes = vector_cycles(machine.hardware.vector_engine, work.lane_operations)
         on_dram = machine.memory.stream_cycles(work.read_bytes, work.write_bytes)
         latency = machine.memory.latency_cycles if on_dram else 0
         stream = self._stream(work.head.operator, work, on_dram, on_lanes, latency_cycles=latency, rank=Rank.STREAM)
-        machine.vector_stream = stream
-        cycles = yield from self._timed(stream)
-        machine.vector_stream = None
-        return VectorTime(work=work, cycles=cycles, vector_cycles=on_lanes, dram_cycles=on_dram, awaited=True)
+        machine.vector_work = index, stream
+        yield from stream.run()
+        machine.vector_work = None
+        return VectorTime(
+            work=work, cycles=latency + max(on_lanes, on_dram), vector_cycles=on_lanes, dram_cycles=on_dram
+        )
 
     def _stream(
         self,
@@ -222,11 +254,6 @@ class _Step:
             moved_bytes=moves.read_bytes + moves.write_bytes,
             rank=rank,
         )
-
-    def _timed(self, stream: Stream) -> Generator[simpy.Event, Any, int]:
-        started = self.machine.clock.now
-        yield from stream.run()
-        return self.machine.clock.now - started
 
     # Updates ---------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,8 @@ class Machine:
         self.sorters = Server(self.clock, "reduction engine", watch)
         self.lanes = Server(self.clock, "vector engine", watch)
         self.update_engine = Server(self.clock, "update engine", watch)
-        self.vector_stream: Stream | None = None
+        self.vector_work: tuple[int, Stream] | None = None
+        """The vector work under way, by its index in the schedule."""
         self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, self.memory.latency_cycles)
         self.updater = Updater(
             self.clock,
@@ -80,12 +81,13 @@ class Machine:
     @property
     def at_rest(self) -> bool:
         """Whether nothing is under way beside the tensor engine, and nothing can begin before its next work is over."""
-        return self.vector_stream is None and not self.updater.busy
+        return self.vector_work is None and not self.updater.busy
 
     def state(self) -> Hashable:
         """All that its future depends on, relative to now, but for ``patient_left_cycles``."""
         queues = tuple(server.state for server in self.servers)
-        vector = self.vector_stream.state if self.vector_stream is not None else ()
+        # Which work it is belongs to the state: the next one in the same phase is not the same.
+        vector = (self.vector_work[0], *self.vector_work[1].state) if self.vector_work is not None else ()
         return queues, self.dma.commands, vector, self.updater.state
 
     def served(self, jump: Jump) -> Iterator[tuple[Server, Rank, int]]:
@@ -94,9 +96,12 @@ class Machine:
         for (server, rank), cycles in zip(places, jump.served, strict=True):
             yield server, rank, cycles
 
-    def skip(self, jump: Jump) -> None:
-        """Be where the machine would be after repetitions that are not played."""
-        for server, rank, cycles in self.served(jump):
-            if cycles:
-                server.advance(rank, cycles)
+    def skip(self, jump: Jump) -> int:
+        """Be where the machine would be after repetitions that are not played.
+
+        Returns:
+            The bytes that patient work moved in them, over all channels.
+        """
+        moved = sum(server.advance(rank, cycles) for server, rank, cycles in self.served(jump) if cycles)
         self.clock.skipped_cycles += jump.cycles
+        return moved

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..results import CYCLE_CAUSES, OperatorSpan, Profile
-from .recorder import OPERATORS, TENSOR, Held, Recorder, Span
+from ..results import CYCLE_CAUSES
+from ..step_profile import OperatorSpan, Profile
+from .recorder import PRODUCTS, TENSOR, VECTOR_WORK, Held, Recorder, Span
 
 PARTS = 240
 """Parts that a step is cut into, if it has as many cycles."""
@@ -35,7 +36,7 @@ def profile(recorder: Recorder, *, total_cycles: int, dram_channels: int) -> Pro
     channels = {span.track for span in recorder.spans if span.track.startswith(_CHANNEL)}
     operators = []
     for span in recorder.spans:
-        if span.track == OPERATORS:
+        if span.track in (PRODUCTS, VECTOR_WORK):
             operators.append(OperatorSpan(span.label, span.detail, span.start_cycle, span.end_cycle))
             continue
         parts.move(span)
@@ -55,7 +56,7 @@ def profile(recorder: Recorder, *, total_cycles: int, dram_channels: int) -> Pro
             side: parts.largest([(held.cycle, _held(held, side)) for held in recorder.held])
             for side in ("west", "north", "output")
         },
-        operators=tuple(operators),
+        operators=tuple(sorted(operators, key=lambda operator: operator.start_cycle)),
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TENSOR = "tensor engine"
-OPERATORS = "operators"
+PRODUCTS, VECTOR_WORK = "operators: products", "operators: vector work"
+"""Tracks of the schedule's works: those of one queue never overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Span:
     """A stretch of time on one track.
 
     Attributes:
-        track: engine or channel, or ``operators``.
+        track: engine or channel, or the works of a queue.
         label: what it was busy with.
         start_cycle: first cycle.
         end_cycle: the cycle after the last.
@@ -78,8 +79,9 @@ class Recorder:
         self.spans.append(Span(TENSOR, label, start, end, shares=causes))
 
     def wait(self, label: str, cause: str, start: int, end: int) -> None:
-        """The tensor engine waited."""
-        self.spans.append(Span(TENSOR, label, start, end, "wait", cause))
+        """The tensor engine waited, if it did."""
+        if end > start:
+            self.spans.append(Span(TENSOR, label, start, end, "wait", cause))
 
     def repeat(
         self, label: str, start: int, end: int, *, times: int, tiles: int, shares: Mapping[str, int], moved_bytes: int
@@ -90,7 +92,8 @@ class Recorder:
 
     def operator(self, label: str, stage: str, start: int, end: int) -> None:
         """A work of the schedule, from start to end."""
-        self.spans.append(Span(OPERATORS, label, start, end, "work", stage))
+        track = VECTOR_WORK if stage == "vector" else PRODUCTS
+        self.spans.append(Span(track, label, start, end, "work", stage))
 
     def hold(self, cycle: int, west: int, north: int, output: int) -> None:
         """The buffers hold this much from now on."""

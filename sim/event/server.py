@@ -93,17 +93,24 @@ class Server:
         """What the first job of each patient rank still needs; 0 where there is none."""
         return tuple(0 if job is None else self._left(job) for job in map(self._first, PATIENT))
 
-    def advance(self, rank: Rank, cycles: int) -> None:
-        """Take that much off the first job of a patient rank: it was served in repetitions that were skipped."""
+    def advance(self, rank: Rank, cycles: int) -> int:
+        """Take that much off the first job of a patient rank: it was served in repetitions that were skipped.
+
+        Returns:
+            The bytes that it moved meanwhile.
+        """
         job = self._first(rank)
         assert job is not None, "somebody is patient"
         assert self._left(job) > cycles, "a job never ends in skipped time"
-        if job is self._running:
+        running = job is self._running
+        if running:
             self._pause(job)
-            job.left_cycles -= cycles
+        moved = job.moved_bytes * cycles // job.left_cycles
+        job.moved_bytes -= moved
+        job.left_cycles -= cycles
+        if running:
             self._play(job)
-        else:
-            job.left_cycles -= cycles
+        return moved
 
     def _first(self, rank: Rank) -> _Job | None:
         if self._running is not None and self._running.rank == rank:

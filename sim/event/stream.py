@@ -84,15 +84,21 @@ class Stream:
             yield self._clock.wait(self._latency_cycles)
         chunks = max(1, min(_MOST, max(cycles for _, cycles in self._stages) // _SHORTEST))
         under_way: deque[tuple[tuple[int, ...], list[simpy.Event]]] = deque()
+        reached = 0
         for number in range(chunks):
             if len(under_way) == _UNDER_WAY:
                 yield from self._finish(*under_way.popleft())
             self._issued += 1
             cycles = tuple(_share(whole, number, chunks) for _, whole in self._stages)
-            moved = _share(self._moved_bytes, number, chunks)
+            moved = self._moved_by(reached + cycles[0]) - self._moved_by(reached)
+            reached += cycles[0]
             under_way.append((cycles, [self._hand(*each, moved) for each in zip(self._stages, cycles, strict=True)]))
         while under_way:
             yield from self._finish(*under_way.popleft())
+
+    def _moved_by(self, dram_cycles: int) -> int:
+        """Bytes moved in the first cycles of DRAM: a chunk that takes none moves nothing."""
+        return self._moved_bytes * dram_cycles // max(self._stages[0][1], 1)
 
     def _hand(self, stage: Stage, cycles: int, moved_bytes: int) -> simpy.Event:
         server, _ = stage

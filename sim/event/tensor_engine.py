@@ -61,6 +61,9 @@ class Sequencer:
         machine: whose engines it uses.
         program: the product.
         name: for the timeline.
+
+    Attributes:
+        found: what running it has found so far.
     """
 
     def __init__(self, machine: Machine, program: TileProgram, name: str) -> None:
@@ -70,7 +73,7 @@ class Sequencer:
         self._name = name
         self._held = program.hardware.buffers.tiles_held
         self._west: Operand = program.mapping.array.west
-        self._run = ProductRun(waits=Counter(dict.fromkeys(_WAITS, 0)))
+        self.found = ProductRun(waits=Counter(dict.fromkeys(_WAITS, 0)))
         self._loops = FastForward(program.trips, self._held - 1) if machine.fast_forward else None
         self._coming: deque[LoadCommand] = deque()
         self._leaving: deque[tuple[int, StoreCommand]] = deque()
@@ -86,7 +89,7 @@ class Sequencer:
         while index < tiles:
             index += self._skip(index)
             tile = program.tile(index)
-            self._run.tiles[tile] += 1
+            self.found.tiles[tile] += 1
             self._coming.popleft()
             if index + ahead < tiles:
                 self._fetch(index + ahead)
@@ -101,8 +104,10 @@ class Sequencer:
             index += 1
         self._send(tiles - 1)
         yield from self._wait_for(None, self._due(tiles - 1))
-        self._run.cycles = self._clock.now - started
-        return self._run
+        self.found.cycles = self._clock.now - started
+        if self._machine.recorder is not None:
+            self._machine.recorder.hold(self._clock.now, 0, 0, 0)
+        return self.found
 
     # Commands --------------------------------------------------------------------------------------------------------
 
@@ -143,7 +148,7 @@ class Sequencer:
         assert max(since, *moments.values()) == environment.now, "whatever is waited for has its moment"
         for cause, moment in moments.items():
             if moment > since:
-                self._run.waits[cause] += moment - since
+                self.found.waits[cause] += moment - since
                 if self._machine.recorder is not None:
                     skipped = self._clock.skipped_cycles
                     self._machine.recorder.wait(self._name, cause, since + skipped, moment + skipped)
@@ -155,7 +160,7 @@ class Sequencer:
         return "west" if block.what == self._west else "north"
 
     def _record_held(self, index: int) -> None:
-        """The buffers hold the tile that begins and those that are coming."""
+        """The room that the tile that begins and those that are coming take."""
         if self._machine.recorder is not None:
             held = [self._program.tile(index + ahead).held_bytes for ahead in range(len(self._coming) + 1)]
             west, north, output = (sum(each[side] for each in held) for side in ("west", "north", "output"))
@@ -167,7 +172,7 @@ class Sequencer:
         """Tiles from here on that need not be played."""
         if self._loops is None or not self._loops.begins_iteration(index):
             return 0
-        machine, run = self._machine, self._run
+        machine, run = self._machine, self.found
         snapshot = Snapshot(
             state=(self._state(index), machine.state()),
             left=machine.patient_left_cycles,
@@ -185,29 +190,31 @@ class Sequencer:
         )
         run.waits.update(skipped.waits)
         run.tiles.update(skipped.tiles)
+        began = self._clock.now
+        moved = machine.skip(jump)
         if machine.recorder is not None:
-            self._record_skipped(machine.recorder, jump, skipped)
-        machine.skip(jump)
+            self._record_skipped(machine.recorder, began, jump, skipped, moved)
         self._leaving = deque((number + jump.tiles, command) for number, command in self._leaving)
         return jump.tiles
 
-    def _record_skipped(self, recorder: Recorder, jump: Jump, skipped: ProductRun) -> None:
+    def _record_skipped(
+        self, recorder: Recorder, began: int, jump: Jump, skipped: ProductRun, patient_bytes: int
+    ) -> None:
         machine = self._machine
         busy: Counter[str] = Counter()
         for server, _, cycles in machine.served(jump):
             busy[server.name] += cycles
-        moved = 0
+        moved = patient_bytes
         for tile, times in skipped.tiles.items():
             for server in machine.channels.servers:
                 busy[server.name] += times * tile.dram_cycles
             busy[machine.sorters.name] += times * tile.sort_cycles
             busy[machine.lanes.name] += times * (tile.store.lane_cycles if tile.store else 0)
             moved += times * sum(block.moved_bytes for block in (*tile.loads, tile.store) if block is not None)
-        now = self._clock.now
         recorder.repeat(
             self._name,
-            now,
-            now + jump.cycles,
+            began,
+            began + jump.cycles,
             times=jump.repetitions,
             tiles=jump.tiles,
             shares=skipped.causes | busy,

@@ -115,8 +115,9 @@ class Updater:
 
     @property
     def state(self) -> tuple[int, ...]:
-        """How far it is."""
-        return () if self._stream is None else (len(self._ready), *self._stream.state)
+        """Which update it is at, how many could follow, how far it is."""
+        progress = () if self._stream is None else self._stream.state
+        return len(self.order), len(self._ready), *progress
 
     def work_done(self, index: int) -> None:
         """A work of the schedule is over: updates of the gradients that it made may begin."""

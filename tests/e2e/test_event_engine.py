@@ -17,6 +17,7 @@ def test_the_engines_give_one_document_with_the_same_figures(run):
     assert (analytic["engine"], event["engine"]) == ("analytic", "event")
     assert event["profile"] is None, "nobody asked for a directory"
     assert event["total_cycles"] == pytest.approx(analytic["total_cycles"], rel=1e-3)
+    assert event["by_scope"]["gemm"]["total_cycles"] == analytic["by_scope"]["gemm"]["total_cycles"]
     for key in ("dram_read_bytes", "dram_write_bytes", "issued_macs", "useful_macs"):
         assert event[key] == analytic[key]
     assert event["energy_joules"] == pytest.approx(analytic["energy_joules"], rel=1e-3)
@@ -27,9 +28,11 @@ def test_a_run_has_a_timeline_for_perfetto(run, tmp_path):
     assert done.code == 0
     trace = json.loads(gzip.decompress((tmp_path / "timeline.json.gz").read_bytes()))
     tracks = {e["args"]["name"] for e in trace["traceEvents"] if e["ph"] == "M" and e["name"] == "thread_name"}
-    engines = {"operators", "tensor engine", "vector engine", "reduction engine", "update engine"}
-    assert tracks == engines | {f"DRAM channel {number}" for number in range(4)}
-    assert {e["name"] for e in trace["traceEvents"] if e["ph"] == "C"} == {"buffers hold, bytes", "DRAM, GB/s"}
+    queues = {"operators: products", "operators: vector work"}
+    engines = {f"{name} engine" for name in ("tensor", "vector", "reduction", "update")}
+    assert tracks == queues | engines | {f"DRAM channel {number}" for number in range(4)}
+    counters = {e["name"] for e in trace["traceEvents"] if e["ph"] == "C"}
+    assert counters == {"buffers, bytes taken by tiles", "DRAM, GB/s"}
     result = json.loads((tmp_path / "result.json").read_text())
     assert trace["otherData"]["total_cycles"] == result["total_cycles"]
     html = (tmp_path / "report.html").read_text()
@@ -37,19 +40,24 @@ def test_a_run_has_a_timeline_for_perfetto(run, tmp_path):
     assert "timeline.json.gz" in html
 
 
-def test_slices_of_a_track_never_overlap_and_fill_the_tensor_engine(run, tmp_path):
-    run("simulate", SMALL, "--batch", 8, "--engine", "event", "--out", tmp_path)
+@pytest.mark.parametrize("beside", ["--no-overlap-vector", "--overlap-vector"])
+def test_slices_of_a_track_never_overlap_and_fill_the_tensor_engine(run, tmp_path, beside):
+    run("simulate", SMALL, "--batch", 8, "--engine", "event", beside, "--out", tmp_path)
     trace = json.loads(gzip.decompress((tmp_path / "timeline.json.gz").read_bytes()))
     slices = {}
     for event in trace["traceEvents"]:
-        if event["ph"] == "X":
+        if event["ph"] == "X" and event["cat"] != "share":  # those lie inside of their repetitions
             start, length = event["args"]["start_cycle"], event["args"]["cycles"]
             slices.setdefault(event["tid"], []).append((start, start + length))
     for spans in slices.values():
         spans.sort()
         assert all(one[1] <= two[0] for one, two in pairwise(spans))
     # On the tensor engine's track every cycle is a tile, a wait or repetitions of both.
-    assert sum(end - start for start, end in slices[1]) == trace["otherData"]["total_cycles"]
+    assert sum(end - start for start, end in slices[2]) == trace["otherData"]["total_cycles"]
+    # Channels and engines are as long busy as the result says, what was counted included.
+    busy = json.loads((tmp_path / "result.json").read_text())["by_engine"]
+    for track, engine in ((3, "vector"), (4, "reduction"), (5, "update"), (6, "dram"), (9, "dram")):
+        assert sum(end - start for start, end in slices.get(track, ())) == busy[engine]
 
 
 def test_several_runs_have_a_timeline_each_and_pages_can_be_made_again(run, tmp_path):

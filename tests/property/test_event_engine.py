@@ -22,6 +22,11 @@ def test_random_schedules_reach_every_corner():
         "sorters": sum(any(gemm.reduced_on_load for gemm in gemms) for gemms in products),
         "deep buffers": sum(plan.hardware.buffers.tiles_held > 2 for plan in plans),
         "vector work": sum(len(plan.works) > sum(hasattr(work, "products") for work in plan.works) for plan in plans),
+        "vector works beside products": sum(_beside(plan) >= 3 for plan in plans),
         "repetitions": sum(any(gemm.count > 1 for gemm in gemms) for gemms in products),
     }
     assert {name: count for name, count in corners.items() if count < 20} == {}
+
+
+def _beside(plan):
+    return sum(not hasattr(work, "products") for work in plan.works) if plan.overlap_vector else 0

@@ -14,8 +14,8 @@ from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
 
-STEP, OPERATOR = 0.03, 0.10
-"""Promised: steps within 3%, the worst operator within 10%."""
+OPERATOR = 0.10
+"""Promised for the worst operator; 3% are for the step."""
 
 FOUND = {False: 1e-5, True: 2e-3}
 """Measured on these: steps in turn, and with vector work beside products, whose pieces only the event engine knows."""
@@ -35,7 +35,6 @@ def test_engines_agree(design, workload, beside):
     recipes = ("bdwp", "sdgp") if hardware.model.tensor_engine.supports(Pattern(2, 8)) else ("dense",)
     for recipe in recipes:
         found = compare_engines(simulator.schedule(load_recipe(recipe), Pattern(2, 8)))
-        assert found.step_share <= STEP
         assert found.worst_share <= OPERATOR
         assert found.above_roofline
         assert found.step_share <= FOUND[beside], found

@@ -9,7 +9,8 @@ from bisparse.reports.markdown import markdown
 from bisparse.reports.memory import memory_table, memory_warning, on_chip_sentence
 from bisparse.reports.memory_figure import memory_figure
 from bisparse.reports.page import page
-from bisparse.sim.results import OnChip, SimulationResult
+from bisparse.sim.memory_results import OnChip
+from bisparse.sim.results import SimulationResult
 
 from .sample import sample_memory, sample_result
 

@@ -1,7 +1,6 @@
 """A design that counts in small whole numbers, and schedules made by hand for it."""
 
 from bisparse.accel.specification import load_hardware
-from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import DENSE, Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.schedule import (
@@ -9,14 +8,12 @@ from bisparse.dataflow.schedule import (
     ChainedVectorWork,
     Fused,
     PlannedProduct,
-    Schedule,
     TensorWork,
     UpdateWork,
     VectorWork,
 )
-from bisparse.training.graph import Stage, TrainingGraph
-from bisparse.training.recipes.annotation import PrunedGraph
-from bisparse.training.recipes.declaration import Recipe
+from bisparse.sim.event_agreement import bare_schedule
+from bisparse.training.graph import Stage
 
 SAT = load_hardware("sat-vcu1525").model
 GHZ = 1e9
@@ -121,24 +118,4 @@ def update(weights, *, read_bytes, write_bytes, ready_after=0, reductions=(), na
 
 
 def schedule(hardware, *works, updates=(), overlap=True):
-    graph = TrainingGraph(name="by hand", source="by hand", default_batch=1, tensors={}, operators=())
-    pruned = PrunedGraph(
-        graph=graph,
-        recipe=Recipe(name="none", title="", source="by hand"),
-        pattern=Pattern(1, 1),
-        pre_generation=True,
-        prunings={},
-        dense_reasons={},
-        copies={},
-    )
-    return Schedule(
-        hardware=hardware,
-        pruned=pruned,
-        batch=1,
-        objective="time",
-        optimizer="sgd",
-        works=works,
-        updates=updates,
-        overlap_update=overlap,
-        interleave=True,
-    )
+    return bare_schedule("by hand", hardware, works, updates, overlap_update=overlap)

@@ -1,12 +1,14 @@
 """Fast-forward jumps where it should, says so in the timeline, and changes nothing; a step is the same on every run."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from bisparse.reports.chrome_trace import chrome_trace
 from bisparse.sim.event.engine import time_step
 from bisparse.sim.event.fast_forward import FastForward, Snapshot
 from bisparse.sim.event.machine import Play
+from bisparse.sim.event.profile import profile
 from bisparse.sim.event.recorder import TENSOR, Recorder
 
 import bisparse
@@ -44,6 +46,45 @@ def test_a_loop_is_counted_while_an_update_is_under_way_beside_it():
     assert few["work"] < 1000
     last = max(span.end_cycle for span in recorder.spans if span.label == "update")
     assert last > 0.5 * fast.works[1].cycles
+
+
+@pytest.mark.parametrize("figures", [(7, 8, 8), (20, 8, 8), (33, 189, 91)])
+def test_equal_vector_works_that_pass_beside_a_long_product_are_not_taken_for_one(figures):
+    """Forty of them, one after another in the same phase of the loop: each must end before the next begins."""
+    plan = schedule(small_design(latency_cycles=3), tensor(LONG), *[vector(*figures)] * 40)
+    plan = replace(plan, overlap_vector=True, needs=((),) * 41)
+    slow, _, _ = played(plan, fast_forward=False)
+    fast, _, _ = played(plan, fast_forward=True)
+    assert slow == fast
+    assert slow.works[0].cycles == slow.total_cycles, "all of them are hidden"
+
+
+def test_no_part_of_a_profile_moves_more_than_the_pins_can():
+    job = update(10, read_bytes=2 * 10**4, write_bytes=2 * 10**4)
+    design = small_design(latency_cycles=3)
+    plan = schedule(design, vector(1, 0, 0), tensor(LONG), updates=(job,))
+    step, few, recorder = played(plan)
+    assert few["repeat"] >= 1
+    found = profile(recorder, total_cycles=step.total_cycles, dram_channels=1)
+    most = step.total_cycles / found.parts * design.dram_bytes_per_cycle
+    assert max(found.moved_bytes) <= 1.01 * most
+    assert sum(found.moved_bytes) == pytest.approx(4 * 10**4 + step.works[1].costs[0].read_bytes + 4800, rel=0.01)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_timeline_books_every_cycle_as_the_step_does(beside):
+    """The vector work is long, and its product short: what is left of it is idle, in the step and on the timeline."""
+    short = tensor(product(1, 1, 4, tile=(1, 1, 4)))
+    plan = schedule(small_design(), vector(1000, 0, 0), short, vector(7, 0, 0))
+    plan = replace(plan, overlap_vector=beside, needs=((), (), ()))
+    step, _, recorder = played(plan)
+    found = profile(recorder, total_cycles=step.total_cycles, dram_channels=1)
+    length = step.total_cycles / found.parts
+    for cause in ("dependence", "idle"):
+        booked = sum(time.causes.get(cause, 0) for time in step.works)
+        assert sum(found.tensor.get(cause, ())) * length == pytest.approx(booked, abs=1)
+    idle = sum(time.causes.get("idle", 0) for time in step.works)
+    assert idle == (1007 - 9 if beside else 7)
 
 
 @pytest.mark.parametrize("held", [2, 3, 4])
