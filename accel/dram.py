@@ -6,7 +6,6 @@ the hardware file: ``timed_dram``. Source: docs/hardware-model.md, "Memory".
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -77,23 +76,19 @@ class DramTiming:
         run = np.maximum(run_bytes, 1)
         if self.timed is not None:
             stride = run if stride_bytes is None else stride_bytes
-            return self._whole_cycles(self.timed.request_clocks(transfer_bytes, run, stride, write=write))
-        # One division of whole numbers: an exact quotient stays exact, so that no cycle is added by rounding.
+            clocks = self.timed.request_clocks(transfer_bytes, run, stride, write=write)
+            return _whole(clocks * self.clocks_to_cycles)
         stretched = transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes)
-        cycles: IntArray = np.ceil(stretched / (run * self.bytes_per_cycle)).astype(np.int64)
-        return cycles
+        return _whole(stretched / (run * self.bytes_per_cycle))
 
     def stream_cycles(self, read_bytes: int, write_bytes: int) -> int:
         """Whole cycles of one long contiguous transfer each way."""
         if self.timed is None:
-            return math.ceil((read_bytes + write_bytes) / self.bytes_per_cycle)
-        clocks = _stream_clocks(self.timed, read_bytes, False) + _stream_clocks(self.timed, write_bytes, True)
-        return int(self._whole_cycles(np.array([clocks]))[0])
-
-    def _whole_cycles(self, clocks: npt.NDArray[np.float64]) -> IntArray:
-        # What the products of floats are off by adds no cycle.
-        cycles: IntArray = np.ceil(np.round(clocks * self.clocks_to_cycles, 6)).astype(np.int64)
-        return cycles
+            cycles = (read_bytes + write_bytes) / self.bytes_per_cycle
+        else:
+            clocks = _stream_clocks(self.timed, read_bytes, False) + _stream_clocks(self.timed, write_bytes, True)
+            cycles = clocks * self.clocks_to_cycles
+        return int(_whole(np.array([cycles]))[0])
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
         """Bytes rounded up to bursts."""
@@ -105,3 +100,9 @@ def _stream_clocks(timed: TimedDram, transfer_bytes: int, write: bool) -> float:
     """Memory clocks of one contiguous transfer. A step has hundreds, of a few sizes."""
     whole = np.array([transfer_bytes])
     return float(timed.request_clocks(whole, whole, whole, write=write)[0])
+
+
+def _whole(cycles: npt.NDArray[np.float64]) -> IntArray:
+    """Cycles rounded up; what quotients of floats are off by (76.8 bytes a cycle, say) adds no cycle."""
+    whole: IntArray = np.ceil(np.round(cycles, 6)).astype(np.int64)
+    return whole

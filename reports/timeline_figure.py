@@ -67,7 +67,7 @@ def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
         *_engines(profile, times),
         *_held(profile, times, divisor),
     ]
-    titles = {"y2": "tensor engine", "y3": "busy", "y4": f"held, {prefix}B"}
+    titles = {"y2": "tensor engine", "y3": "busy", "y4": f"taken, {prefix}B"}
     axes: Figure = {
         name.replace("y", "yaxis"): {
             "domain": [low, high],

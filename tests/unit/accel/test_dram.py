@@ -42,17 +42,22 @@ def test_nothing_takes_no_time():
     assert cycles(0, 0) == 0
 
 
-@pytest.mark.parametrize("bytes_per_cycle", [3, 8, 16, 384])
+@pytest.mark.parametrize("bytes_per_cycle", [3, 8, 16, 76.8, 384])
 def test_a_quotient_that_is_whole_stays_whole(bytes_per_cycle):
     draw = np.random.default_rng(0)
     runs = draw.integers(1, 3000, 2000)
     transfers = runs * draw.integers(1, 200, 2000)
     found = memory(bytes_per_cycle).cycles(transfers, runs).tolist()
     exact = [
-        math.ceil(Fraction(transfer * (run + 64), run * bytes_per_cycle))
+        math.ceil(transfer * (run + 64) / (run * Fraction(str(bytes_per_cycle))))
         for transfer, run in zip(transfers.tolist(), runs.tolist(), strict=True)
     ]
     assert found == exact
+
+
+def test_a_stream_of_whole_cycles_stays_whole():
+    timing = memory(bytes_per_cycle=76.8)
+    assert [timing.stream_cycles(384 * fives, 0) for fives in range(400)] == [5 * fives for fives in range(400)]
 
 
 def test_transfers_of_terabytes_do_not_overflow():
