@@ -63,6 +63,8 @@ def test_an_interrupt_leaves_exit_code_130_and_no_traceback():
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A suite that runs in a shell's background ignores interrupts, and what it starts would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # Long enough that the checks have begun; they take minutes.
     time.sleep(3)
