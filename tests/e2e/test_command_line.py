@@ -69,7 +69,10 @@ def test_an_interrupt_leaves_exit_code_130_and_no_traceback():
     # Long enough that the checks have begun; they take minutes.
     time.sleep(3)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    try:
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
 
