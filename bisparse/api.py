@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
+from . import __version__, defaults
 from .accel.specification import Hardware, load_hardware
 from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from .training.capture import Loss
 
-DEFAULT_HARDWARE = "sat-vcu1525"
-DEFAULT_SPARSITY = "2:8"
-
 
 def load_workload(name_or_path: str | Path) -> Workload:
     """Load a shipped workload by name, or a captured graph by path.
@@ -43,9 +40,9 @@ def load_workload(name_or_path: str | Path) -> Workload:
 
 def simulate(
     model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
-    hardware: str | Path | Loaded[Hardware] = DEFAULT_HARDWARE,
-    recipe: str | Path | Loaded[Recipe] = "bdwp",
-    sparsity: str | Pattern = DEFAULT_SPARSITY,
+    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
+    sparsity: str | Pattern = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
@@ -86,9 +83,9 @@ def simulate(
 
 def compare(
     model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
-    hardware: str | Path | Loaded[Hardware] = DEFAULT_HARDWARE,
+    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
     recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
-    sparsity: str | Pattern = DEFAULT_SPARSITY,
+    sparsity: str | Pattern = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
@@ -103,9 +100,9 @@ def compare(
 
 def ablate(
     model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
-    hardware: str | Path | Loaded[Hardware] = DEFAULT_HARDWARE,
-    recipe: str | Path | Loaded[Recipe] = "bdwp",
-    sparsity: str | Pattern = DEFAULT_SPARSITY,
+    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
+    sparsity: str | Pattern = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,

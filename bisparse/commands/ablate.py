@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import __version__
+from .. import __version__, defaults
 from . import options
-from .terminal import Progress, note, print_json
+from .pages import show_page, write_page
+from .terminal import Progress, print_json
 
 if TYPE_CHECKING:
     from ..sim.ablation import Ablation
@@ -30,7 +31,7 @@ def ablate(
     context: typer.Context,
     workload: options.Workload,
     hardware: options.HardwareOption = None,
-    recipe: Recipe = "bdwp",
+    recipe: Recipe = defaults.RECIPE,
     sparsity: options.Sparsity = None,
     batch: options.Batch = None,
     engine: options.Engine = "analytic",
@@ -60,36 +61,24 @@ def ablate(
     with Progress() as progress:
         simulator = Simulator(
             workload=load_workload(workload),
-            hardware=load_hardware(hardware or "sat-vcu1525"),
+            hardware=load_hardware(hardware or defaults.HARDWARE),
             options=Options(**asked),
             version=__version__,
         )
-        result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or "2:8"), progress)
-    page = _write(result, context, out, open_report)
+        result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)
+
+    def write(directory: Path, command: str) -> Path:
+        from ..reports import write_ablation
+
+        return write_ablation(result, directory, command=command)
+
+    page = write_page(write, context, out, command_file=COMMAND_FILE, open_page=open_report)
     if as_json:
         print_json(result.document())
     else:
         _print(result)
     if page is not None:
-        (note if as_json else print)(f"report: {page}")
-        if open_report:
-            import webbrowser
-
-            webbrowser.open(page.resolve().as_uri())
-
-
-def _write(result: Ablation, context: typer.Context, out: Path | None, open_report: bool) -> Path | None:
-    if out is None and not open_report:
-        return None
-    import tempfile
-
-    from ..reports import write_ablation
-
-    directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
-    command = options.invocation(context)
-    page = write_ablation(result, directory, command=command)
-    (directory / COMMAND_FILE).write_text(f"{command}\n", encoding="utf-8")
-    return page
+        show_page(page, open_page=open_report, as_json=as_json)
 
 
 def _print(result: Ablation) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import defaults
 from ..configs.errors import ConfigError
 from . import options
 from .terminal import print_json, print_table
@@ -50,7 +51,7 @@ def gemm(
         raise ConfigError("gemm: got both or neither of MxNxK and --from, need one; try bisparse gemm 512x512x4096")
     from ..accel.specification import load_hardware
 
-    design = load_hardware(hardware or "sat-vcu1525")
+    design = load_hardware(hardware or defaults.HARDWARE)
     if listed is not None:
         if listed.is_dir():
             raise ConfigError(f"{listed}: got a folder, need a CSV list of products")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .. import defaults
 from .usage import whole_number
 
 Workload = Annotated[
@@ -15,10 +16,12 @@ Workload = Annotated[
     typer.Argument(metavar="WORKLOAD", help="Shipped workload (see: bisparse workloads list) or captured graph.json."),
 ]
 HardwareOption = Annotated[
-    str | None, typer.Option("--hardware", metavar="NAME|FILE", help="Shipped design or YAML file. [sat-vcu1525]")
+    str | None,
+    typer.Option("--hardware", metavar="NAME|FILE", help=f"Shipped design or YAML file. [{defaults.HARDWARE}]"),
 ]
 Sparsity = Annotated[
-    str | None, typer.Option("--sparsity", metavar="N:M", help="N kept of every M, 1 <= N <= M <= 32. [2:8]")
+    str | None,
+    typer.Option("--sparsity", metavar="N:M", help=f"N kept of every M, 1 <= N <= M <= 32. [{defaults.SPARSITY}]"),
 ]
 Batch = Annotated[
     int | None,

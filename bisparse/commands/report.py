@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from . import ablate
+from .pages import show_page
 from .step import COMMAND_FILE
 
 
@@ -36,11 +37,7 @@ def report(
         command = _command(run_directory, ablate.COMMAND_FILE)
         pages.append(write_ablation(ablation, run_directory, command=command))
     for page in pages:
-        print(f"report: {page}")
-        if open_report:
-            import webbrowser
-
-            webbrowser.open(page.resolve().as_uri())
+        show_page(page, open_page=open_report)
 
 
 def _command(run_directory: Path, file: str) -> str:

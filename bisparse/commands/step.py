@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import __version__
+from .. import __version__, defaults
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from . import options
+from .pages import show_page, write_page
 from .terminal import Progress, note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ COMMAND_FILE = "command.txt"
 
 Recipes = Annotated[str, typer.Option("--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.")]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file. [bdwp]")
+    str | None, typer.Option("--recipe", metavar="NAME|FILE", help=f"Shipped recipe or YAML file. [{defaults.RECIPE}]")
 ]
 SaveSchedule = Annotated[
     Path | None, typer.Option("--save-schedule", metavar="FILE", help="Save the mapping of every product as JSON.")
@@ -164,7 +165,7 @@ class _Request:
     @property
     def pattern(self) -> str:
         """N:M."""
-        return self.text("sparsity", self.sparsity, "2:8")
+        return self.text("sparsity", self.sparsity, defaults.SPARSITY)
 
     def simulator(self) -> Simulator:
         """The workload on the design, as asked."""
@@ -174,7 +175,7 @@ class _Request:
 
         return Simulator(
             workload=load_workload(self.workload),
-            hardware=load_hardware(self.text("hardware", self.hardware, "sat-vcu1525")),
+            hardware=load_hardware(self.text("hardware", self.hardware, defaults.HARDWARE)),
             options=Options(
                 batch=self._chosen("batch", self.batch, None),
                 objective=self._chosen("objective", self.objective, "time"),
@@ -196,7 +197,7 @@ def _simulated(request: _Request, recipe: str | None) -> tuple[Schedule, Simulat
     from ..configs.pattern import Pattern
     from ..training.recipes.declaration import load_recipe
 
-    loaded, pattern = load_recipe(request.text("recipe", recipe, "bdwp")), Pattern.parse(request.pattern)
+    loaded, pattern = load_recipe(request.text("recipe", recipe, defaults.RECIPE)), Pattern.parse(request.pattern)
     simulator = request.simulator()
     if request.saved is not None:
         return _replay(simulator, request.saved, loaded, pattern)
@@ -244,7 +245,13 @@ def _deliver(
     several: bool = False,
 ) -> None:
     """Write the run, print the answer, show the report."""
-    page = _write(results, context, out, open_report)
+
+    def write(directory: Path, command: str) -> Path:
+        from ..reports import write_run
+
+        return write_run(results, directory, command=command)
+
+    page = write_page(write, context, out, command_file=COMMAND_FILE, open_page=open_report)
     if as_json:
         documents = [result.document() for result in results]
         print_json({"results": documents} if several else documents[0])
@@ -253,22 +260,4 @@ def _deliver(
 
         print(text_summary(results))
     if page is not None:
-        (note if as_json else print)(f"report: {page}")
-        if open_report:
-            import webbrowser
-
-            webbrowser.open(page.resolve().as_uri())
-
-
-def _write(results: list[SimulationResult], context: typer.Context, out: Path | None, open_report: bool) -> Path | None:
-    if out is None and not open_report:
-        return None
-    import tempfile
-
-    from ..reports import write_run
-
-    directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
-    command = options.invocation(context)
-    page = write_run(results, directory, command=command)
-    (directory / COMMAND_FILE).write_text(f"{command}\n", encoding="utf-8")
-    return page
+        show_page(page, open_page=open_report, as_json=as_json)

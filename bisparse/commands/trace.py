@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import defaults
 from . import options
 from .terminal import Progress, print_json, print_table
 from .usage import whole_number
@@ -40,7 +41,7 @@ def trace(
     form: Form = "ramulator",
     limit: Limit = None,
     hardware: options.HardwareOption = None,
-    recipe: RecipeOption = "bdwp",
+    recipe: RecipeOption = defaults.RECIPE,
     sparsity: options.Sparsity = None,
     batch: options.Batch = None,
     as_json: options.Json = False,
@@ -62,13 +63,13 @@ def trace(
 
     simulator = Simulator(
         workload=load_workload(workload),
-        hardware=load_hardware(hardware or "sat-vcu1525"),
+        hardware=load_hardware(hardware or defaults.HARDWARE),
         options=Options(batch=batch),
         version=__version__,
     )
     with Progress() as progress:
         progress(f"scheduling {workload}", 0, 1)
-        schedule = simulator.schedule(load_recipe(recipe), Pattern.parse(sparsity or "2:8"))
+        schedule = simulator.schedule(load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY))
         bursts = BurstTrace(schedule=schedule, work=tensor_work(schedule, operator))
         progress(f"tracing {operator}", 0, 1)
         written = bursts.write(out, form, limit)

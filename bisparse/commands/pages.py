@@ -1,0 +1,46 @@
+"""A command's report: written with the command that made it, told, and opened where that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from . import options
+from .terminal import note
+
+
+def write_page(
+    write: Callable[[Path, str], Path], context: typer.Context, out: Path | None, *, command_file: str, open_page: bool
+) -> Path | None:
+    """Write results, and beside them the command line that repeats them.
+
+    Args:
+        write: writes them into a directory, given the command line; returns the page.
+        context: of the command.
+        out: the directory; a temporary one where there is only a page to open.
+        command_file: the name of the file with the command line.
+        open_page: whether the page will be opened.
+
+    Returns:
+        The page, or None where nobody asked for one.
+    """
+    if out is None and not open_page:
+        return None
+    import tempfile
+
+    directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
+    command = options.invocation(context)
+    page = write(directory, command)
+    (directory / command_file).write_text(f"{command}\n", encoding="utf-8")
+    return page
+
+
+def show_page(page: Path, *, open_page: bool, as_json: bool = False) -> None:
+    """Say where the page is, beside the result where that is JSON, and open it where that is asked."""
+    (note if as_json else print)(f"report: {page}")
+    if open_page:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
