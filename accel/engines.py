@@ -24,7 +24,7 @@ class Optimizer:
 
     Attributes:
         read_bytes: master weight, gradient and state.
-        write_bytes: master weight and state.
+        write_bytes: master weight, and the state that changes.
         multiplies: multiplications (division and square root count as one each).
         accumulates: additions.
     """
@@ -34,13 +34,28 @@ class Optimizer:
     multiplies: int
     accumulates: int
 
+    @property
+    def state_bytes(self) -> int:
+        """What it keeps of a weight across steps, beside the master weight."""
+        return self.read_bytes - _MASTER_AND_GRADIENT_BYTES
+
+
+_MASTER_AND_GRADIENT_BYTES = 8
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": Optimizer(read_bytes=8, write_bytes=4, multiplies=1, accumulates=1),
     "sgd-momentum": Optimizer(read_bytes=12, write_bytes=8, multiplies=2, accumulates=2),
     "adam": Optimizer(read_bytes=16, write_bytes=12, multiplies=8, accumulates=3),
+    "adam-watched": Optimizer(read_bytes=16, write_bytes=12, multiplies=8, accumulates=5),
+    "adam-frozen": Optimizer(read_bytes=16, write_bytes=8, multiplies=5, accumulates=2),
 }
-"""Optimizers by name. SGD: w, g. Momentum adds its buffer, Adam two moments."""
+"""Optimizers by name. SGD: w, g. Momentum adds its buffer, Adam two moments.
+
+Adam: m and v take 2 and 3 multiplications and an addition each, then a square root, a division, the learning rate and
+a subtraction; corrections of the bias are in the rate. STEP (Lu et al., ICML 2023) takes ``adam-watched`` until its
+switch: it also sums |v_t - v_(t-1)|, a subtraction and an addition; both moments are at hand, so nothing more is
+moved. After it ``adam-frozen``: v is read and never changes.
+"""
 
 
 def optimizer(name: str) -> Optimizer:

@@ -175,9 +175,8 @@ class MemoryPlan:
             total["weight_copies"] += copied_bytes(elements, copies, value_bytes)
             total["masks"] += mask_bytes(elements, copies)
             if tensor.name in updated:
-                # An update writes the master weight and the state.
                 total["master_weights"] += MASTER_BYTES * elements
-                total["optimizer_state"] += (rule.write_bytes - MASTER_BYTES) * elements
+                total["optimizer_state"] += rule.state_bytes * elements
         return total
 
     @property

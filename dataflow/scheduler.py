@@ -16,7 +16,7 @@ from ..accel.specification import BYTES_OF, Dataflow, Hardware
 from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
-from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
+from ..training.recipes.annotation import Preparation, PrunedGraph, Pruning, WeightCopies
 from .gemm import Gemm
 from .lowering import lower
 from .mapping import Mapping
@@ -36,7 +36,7 @@ from .schedule import (
 from .search import Choice, best_mapping
 from .tensor_size import element_bytes
 from .weight_storage import copied_bytes, copies_of, mask_bytes
-from .work_order import Rider, Turn, WorkOrder, gathered_copy, order_work
+from .work_order import Rider, Turn, WorkOrder, order_work, prepared_copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +162,8 @@ class _Steps:
         """The work of each turn."""
         for turn in self.order.turns:
             fused = Fused(works=tuple(self._rider(rider) for rider in turn.riders))
-            if turn.gathers:
-                yield ChainedVectorWork(head=self._gather(turn.operator))
+            if turn.prepares:
+                yield ChainedVectorWork(head=self._preparation(turn.operator, turn.prepares))
             elif turn.operator.is_product:
                 yield self._product(turn, fused)
             else:
@@ -190,18 +190,21 @@ class _Steps:
             fused=Fused(works=(*fill, *fused.works)),
         )
 
-    def _gather(self, operator: Operator) -> VectorWork:
-        """The moving operand brought into the order of the mask."""
-        moving = self.graph.tensors[operator.inputs[0]]
-        price = vector_operation(self.hardware.vector_engine, "copy")
+    def _preparation(self, operator: Operator, preparation: Preparation) -> VectorWork:
+        """A copy of the moving operand, made pass by pass.
+
+        A gather brings it into the order of the mask. To be rescaled it is read for its norms, then again to be scaled.
+        """
+        moving, copy = self.graph.tensors[operator.inputs[0]], prepared_copy(operator, preparation)
+        passes = [vector_operation(self.hardware.vector_engine, kind) for kind in _PASSES[preparation]]
         return VectorWork(
-            operator=gathered_copy(operator),
+            operator=copy,
             module=operator.module,
-            kind="gather",
+            kind=preparation,
             stage=operator.stage,
-            lane_operations=price.cycles_per_element * moving.elements(self.batch),
-            reads=(self._access(moving.name),),
-            writes=(self._access(gathered_copy(operator)),),
+            lane_operations=sum(each.cycles_per_element for each in passes) * moving.elements(self.batch),
+            reads=(self._access(moving.name, len(passes)),),
+            writes=(self._access(copy),),
         )
 
     def _zero_fill(self, operator: Operator, elements: int) -> VectorWork:
@@ -280,6 +283,10 @@ class _Steps:
         )
 
 
+_PASSES: dict[Preparation, tuple[str, ...]] = {"gather": ("copy",), "rescale": ("reduce", "multiply")}
+"""Kinds of vector work that the passes over a moving operand are priced as."""
+
+
 def _operands(turn: Turn, pruning: Pruning | None) -> tuple[str, str, str]:
     """The tensors that A, B and C of a turn's products are.
 
@@ -287,8 +294,8 @@ def _operands(turn: Turn, pruning: Pruning | None) -> tuple[str, str, str]:
     """
     operator = turn.operator
     a, b = operator.inputs[:2]
-    if turn.gathered:
-        a = gathered_copy(operator)
+    if turn.prepared:
+        a = prepared_copy(operator, turn.prepared)
     geometry, weight_gradient = operator.geometry, operator.stage is Stage.WEIGHT_GRADIENT
     if isinstance(geometry, Convolution) and geometry.transposed and weight_gradient:
         a, b = b, a  # The patches are those of the wide tensor: here the gradient.

@@ -2,8 +2,8 @@
 
 Forward and backward operators run in graph order. An element-wise operator whose kind the design fuses rides on the
 write-back of the work that makes the last of its operands, when nobody else reads that operand: it is then carried and
-never lies in memory. A moving operand that a mask permutes is gathered by a piece of work of its own. Nothing here
-depends on the batch or on a mapping.
+never lies in memory. A moving operand that a mask permutes is gathered, and one that a recipe rescales is scaled, by a
+piece of work of its own. Nothing here depends on the batch or on a mapping.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from ..training.graph import Operator, Stage, Tensor, TrainingGraph
-from ..training.recipes.annotation import PrunedGraph
+from ..training.recipes.annotation import Preparation, PrunedGraph
 from .tensor_size import is_weight_gradient
 
 
@@ -31,23 +31,24 @@ class Turn:
     Attributes:
         operator: the operator that it begins with.
         riders: what rides on its results, in order.
-        gathers: it only brings the operator's moving operand into the order of the mask; the product is the next turn.
-        gathered: the operator reads its moving operand from such a copy.
+        prepares: it only makes a copy of the operator's moving operand, gathered or rescaled; the product is the next
+            turn.
+        prepared: the operator reads its moving operand from such a copy.
     """
 
     operator: Operator
     riders: tuple[Rider, ...] = ()
-    gathers: bool = False
-    gathered: bool = False
+    prepares: Preparation | None = None
+    prepared: Preparation | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Tensors read from memory, each once: carried ones are not."""
         own = self.operator.inputs
-        if self.gathers:
+        if self.prepares:
             return own[:1]
-        if self.gathered:
-            own = (gathered_copy(self.operator), *own[1:])
+        if self.prepared:
+            own = (prepared_copy(self.operator, self.prepared), *own[1:])
         carried = {rider.carried for rider in self.riders}
         others = (name for rider in self.riders for name in rider.operator.inputs)
         return tuple(name for name in dict.fromkeys((*own, *others)) if name not in carried)
@@ -55,16 +56,16 @@ class Turn:
     @property
     def writes(self) -> tuple[str, ...]:
         """Tensors that lie in memory when it ends: carried ones do not."""
-        if self.gathers:
-            return (gathered_copy(self.operator),)
+        if self.prepares:
+            return (prepared_copy(self.operator, self.prepares),)
         carried = {rider.carried for rider in self.riders}
         made = (*self.operator.outputs, *(name for rider in self.riders for name in rider.operator.outputs))
         return tuple(name for name in made if name not in carried)
 
 
-def gathered_copy(operator: Operator) -> str:
-    """The name of a product's moving operand in the order of its mask: a tensor that the graph does not have."""
-    return f"{operator.name}:gather"
+def prepared_copy(operator: Operator, preparation: Preparation) -> str:
+    """The name of a product's moving operand made ready for its mask: a tensor that the graph does not have."""
+    return f"{operator.name}:{preparation}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +92,11 @@ class WorkOrder:
         )
 
     def tensor(self, name: str) -> Tensor:
-        """A tensor of the graph, or the copy that a turn gathers."""
+        """A tensor of the graph, or the copy that a turn prepares."""
         if name in self.graph.tensors:
             return self.graph.tensors[name]
-        gather = self.turns[self.made_by[name]].operator
-        return replace(self.graph.tensors[gather.inputs[0]], name=name)
+        copied = self.turns[self.made_by[name]].operator
+        return replace(self.graph.tensors[copied.inputs[0]], name=name)
 
 
 def order_work(pruned: PrunedGraph, fused: Collection[str]) -> WorkOrder:
@@ -134,11 +135,11 @@ class _Ordering:
 
     def _begin(self, operator: Operator) -> int:
         pruning = self.pruned.prunings.get(operator.name) if operator.is_product else None
-        permuted = pruning is not None and pruning.permuted
-        if permuted:
-            self.made_by[gathered_copy(operator)] = len(self.turns)
-            self.turns.append(Turn(operator=operator, gathers=True))
-        self.turns.append(Turn(operator=operator, gathered=permuted))
+        preparation = pruning.preparation if pruning is not None else None
+        if preparation:
+            self.made_by[prepared_copy(operator, preparation)] = len(self.turns)
+            self.turns.append(Turn(operator=operator, prepares=preparation))
+        self.turns.append(Turn(operator=operator, prepared=preparation))
         return len(self.turns) - 1
 
     def _carried_to(self, operator: Operator) -> str | None:

@@ -6,16 +6,17 @@ count.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Literal
 
-from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
-from ..graph import Convolution, Operator, Stage, TrainingGraph
+from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
+from .rules import Facts, check_rules, dense_reason, ratio
+
+Preparation = Literal["gather", "rescale"]
+"""How a copy of a product's moving operand is made: in another order, or scaled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +28,21 @@ class Pruning:
         pattern: N:M along the operand's channels on the contraction axis.
         reduced_on_load: the operand is dense in memory and is reduced on its way to the array.
         permuted: the dense operand must be gathered into the mask's channel order first.
+        rescaled: what is kept of a gradient must be scaled up to the norm of all of it first.
     """
 
     operand: Literal["weight", "gradient"]
     pattern: Pattern
     reduced_on_load: bool
     permuted: bool = False
+    rescaled: bool = False
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """What must be done to the moving operand before the product; a rescaled copy is written in any order."""
+        if self.rescaled:
+            return "rescale"
+        return "gather" if self.permuted else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +99,11 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
     Raises:
         ConfigError: a rule of the recipe names no product of this graph; ``field`` says which rule.
     """
-    _check_rules(graph, recipe)
+    modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
+    check_rules(recipe, modules, of=graph.name)
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}
-    exceptions = _Exceptions(graph, recipe)
+    network = _Network(graph)
     for operator in graph.products:
         stage = _pruned_stage(operator, recipe)
         if stage is None:
@@ -100,8 +111,8 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
         if operator.parameter is None:
             reasons[operator.name] = "product of two activations"
             continue
-        own = _ratio(operator, recipe, pattern)
-        reason = "N = M keeps every element" if own.is_dense else exceptions.reason(operator, own)
+        own = ratio(recipe, operator.module, operator.stage, pattern)
+        reason = dense_reason(recipe, network.facts(operator), own)
         if reason is not None:
             reasons[operator.name] = reason
             continue
@@ -110,6 +121,7 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
             pattern=own,
             reduced_on_load=stage.online or (stage.operand == "weight" and not pre_generation),
             permuted=stage.permuted,
+            rescaled=stage.rescale and _has_positions(operator),
         )
     return PrunedGraph(
         graph=graph,
@@ -122,22 +134,6 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
     )
 
 
-def _check_rules(graph: TrainingGraph, recipe: Recipe) -> None:
-    """Refuse a rule without effect on this graph: a misspelt path would look like a rule that was followed."""
-    modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
-    fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
-    for rule, layer in enumerate(recipe.layers):
-        fields |= {f"layers.{rule}.names.{number}": name for number, name in enumerate(layer.names)}
-    for field, name in fields.items():
-        if not any(fnmatchcase(module, name) for module in modules):
-            near = difflib.get_close_matches(name, sorted(modules - {""}), n=1, cutoff=0.0)
-            remedy = f"; try {near[0]}" if near else ""
-            raise ConfigError(
-                f"{field}: got {name!r}, need the path of a matrix product of {graph.name}, with * and ?{remedy}",
-                field=field,
-            )
-
-
 def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
     match operator.stage:
         case Stage.FORWARD:
@@ -148,15 +144,10 @@ def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
             return None
 
 
-def _matches(operator: Operator, names: Iterable[str]) -> bool:
-    return any(fnmatchcase(operator.module, name) for name in names)
-
-
-def _ratio(operator: Operator, recipe: Recipe, pattern: Pattern) -> Pattern:
-    for rule in recipe.layers:
-        if operator.stage.value in rule.stages and _matches(operator, rule.names):
-            return Pattern.parse(rule.sparsity)
-    return pattern
+def _has_positions(operator: Operator) -> bool:
+    """Whether a sample has more than one value of a channel: the norm of one is its magnitude, and nothing to keep."""
+    geometry = operator.geometry
+    return not isinstance(geometry, MatrixProduct) or geometry.m != Size(per_sample=1)
 
 
 def _contracted_channels(operator: Operator) -> int:
@@ -169,29 +160,22 @@ def _contracted_channels(operator: Operator) -> int:
     return geometry.k.fixed
 
 
-class _Exceptions:
-    """The rules by which an operator stays dense, over one graph."""
+class _Network:
+    """What the rules ask of a product's place in its graph."""
 
-    def __init__(self, graph: TrainingGraph, recipe: Recipe) -> None:
-        self._rule = recipe.dense
+    def __init__(self, graph: TrainingGraph) -> None:
         convolutions = (p for p in graph.products if isinstance(p.geometry, Convolution) and p.parameter is not None)
         first = next(convolutions, None)
         self._first = first.parameter if first is not None else None
         self._embeddings = {name for op in graph.operators if op.kind == "embedding" for name in op.inputs}
 
-    def reason(self, operator: Operator, pattern: Pattern) -> str | None:
-        """Why this operator stays dense; None when it is pruned."""
-        channels = _contracted_channels(operator)
-        if self._rule.first_convolution and operator.parameter == self._first:
-            return "first convolution"
-        if self._rule.tied_embedding and operator.parameter in self._embeddings:
-            return "weight tied to an embedding"
-        if _matches(operator, self._rule.names):
-            return "named dense by the recipe"
-        if self._rule.indivisible and channels % pattern.group:
-            counted = "1 channel is" if channels == 1 else f"{channels} channels are"
-            return f"{counted} not divisible by {pattern.group}"
-        return None
+    def facts(self, operator: Operator) -> Facts:
+        return Facts(
+            module=operator.module,
+            contracted_channels=_contracted_channels(operator),
+            first_convolution=operator.parameter == self._first,
+            tied_embedding=operator.parameter in self._embeddings,
+        )
 
 
 def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) -> Iterable[WeightCopies]:

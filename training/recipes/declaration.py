@@ -1,7 +1,9 @@
 """The declaration of a recipe, as its YAML file states it.
 
-A recipe says which operand of which stage carries an N:M pattern, which operators stay dense, and what work the
-masks cost. The ratio itself is chosen a run; ``layers`` may give some operators their own.
+A recipe says which operand of which stage carries an N:M pattern, how the masks are chosen and when, which operators
+stay dense, and what work the masks cost. The ratio itself is chosen a run; ``layers`` may give some operators their
+own. One declaration serves two readers: ``annotation`` lays it over a graph to be simulated, ``in_torch`` over a
+module to be trained.
 """
 
 from __future__ import annotations
@@ -30,12 +32,30 @@ class PrunedStage(Section):
     permuted: bool = Field(
         default=False, description="N:M holds in a permuted channel order: the dense operand is gathered"
     )
+    selection: Literal["magnitude", "random"] = Field(
+        default="magnitude", description="which N of a group are kept: the largest, or any (of a gradient only)"
+    )
+    rescale: bool = Field(
+        default=False,
+        description="a pruned gradient keeps the L1 norm of each sample and channel (SDGP's maxnorm)",
+    )
+
+    @model_validator(mode="after")
+    def _only_gradients_are_drawn_or_rescaled(self) -> Self:
+        if self.operand == "weight" and (self.selection == "random" or self.rescale):
+            raise ValueError("got selection random or rescale with operand weight, need operand gradient")
+        return self
 
 
 class MaskSearch(Section):
-    """Extra passes over the weights that a mask needs beyond the compression of each stage."""
+    """How masks are found, and what that costs in passes over the weights beyond the compression of each stage."""
 
-    passes: float = Field(default=0.0, ge=0, description="passes over the weights, a search")
+    method: Literal["top-n", "transposable"] = Field(
+        default="top-n", description="the N largest of each group, or one mask that is N:M along both axes"
+    )
+    passes: float = Field(
+        default=0.0, ge=0, description="passes over the weights, a search; of a permuted mask, a random order each"
+    )
     every_steps: PositiveInt = Field(default=1, description="steps between searches")
 
 
@@ -67,6 +87,49 @@ class LayerRule(Section):
     )
 
 
+class VarianceSwitch(Section):
+    """STEP's rule: dense Adam until its second moment settles, then N:M with that moment frozen."""
+
+    earliest_share: float = Field(default=0.1, ge=0, le=1, description="of all steps, before which it never switches")
+    latest_share: float = Field(default=0.5, ge=0, le=1, description="of all steps, at which it switches at last")
+    change: float = Field(default=1e-8, gt=0, description="mean change of the second moment a step that counts as none")
+    average: Literal["arithmetic", "geometric"] = Field(default="arithmetic", description="over the weights")
+
+    @model_validator(mode="after")
+    def _earliest_is_first(self) -> Self:
+        if self.earliest_share > self.latest_share:
+            raise ValueError(f"earliest_share: got {self.earliest_share}, need at most latest_share")
+        return self
+
+
+class Schedule(Section):
+    """What changes over a training run. Shares are of all its steps; nothing changes unless something here says so."""
+
+    dense_share: float = Field(default=0.0, ge=0, le=1, description="trained dense first")
+    final_share: float = Field(default=0.0, ge=0, le=1, description="trained last with the hard mask at the full ratio")
+    leak: Literal["linear", "exponential"] | None = Field(
+        default=None, description="between them pruned weights count with a factor that falls from 1 (MDGF)"
+    )
+    leak_folds: float = Field(default=10.0, gt=0, description="of an exponential leak: factors of e that it falls by")
+    frames: Literal["stepwise", "geometric"] | None = Field(
+        default=None, description="between them the ratio tightens in equal frames (SDGF)"
+    )
+    switch: VarianceSwitch | None = Field(default=None, description="dense until Adam's variance settles (STEP)")
+
+    @model_validator(mode="after")
+    def _one_change_at_a_time(self) -> Self:
+        said = [name for name in ("leak", "frames", "switch") if getattr(self, name) is not None]
+        if len(said) > 1:
+            raise ValueError(f"got {' and '.join(said)}, need one of them")
+        if self.switch is not None and (self.dense_share or self.final_share):
+            raise ValueError("got switch with dense_share or final_share, need the switch alone to say when")
+        if self.dense_share + self.final_share > 1:
+            raise ValueError(
+                f"got dense_share + final_share of {self.dense_share + self.final_share:g}, need at most 1"
+            )
+        return self
+
+
 class Recipe(Section):
     """A sparse-training method."""
 
@@ -78,10 +141,16 @@ class Recipe(Section):
     )
     forward: PrunedStage | None = None
     backward: PrunedStage | None = None
+    backward_weight: Literal["master", "forward"] = Field(
+        default="master",
+        description="what a backward pass without a mask of its own multiplies by: the master weights, or those that "
+        "the forward pass multiplied by (their zeros save nothing there)",
+    )
     mask_search: MaskSearch = MaskSearch()
     decay: Decay | None = None
     dense: DenseRule = DenseRule()
     layers: tuple[LayerRule, ...] = ()
+    schedule: Schedule = Schedule()
 
     @field_validator("forward")
     @classmethod
@@ -96,6 +165,19 @@ class Recipe(Section):
         for number, rule in enumerate(self.layers):
             if pruned and not set(rule.stages) & set(pruned):
                 raise ValueError(f"layers.{number}.stages: got {', '.join(rule.stages)}, need {' or '.join(pruned)}")
+        return self
+
+    @model_validator(mode="after")
+    def _method_and_schedule_have_a_stage(self) -> Self:
+        both = self.forward is not None and self.backward is not None and self.backward.operand == "weight"
+        if self.mask_search.method == "transposable":
+            if not both:
+                raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")
+            for number, rule in enumerate(self.layers):
+                if {*rule.stages} != {"FF", "BP"}:
+                    raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
+        if (self.schedule.leak or self.schedule.frames or self.schedule.switch) and not self.prunes:
+            raise ValueError("schedule: got a change over time, need a stage that is pruned")
         return self
 
     @property

@@ -52,7 +52,9 @@ def test_what_lasts_across_steps_and_where_the_peak_is():
     assert sum(footprint.at_peak.values()) == footprint.peak_bytes
 
 
-@pytest.mark.parametrize(("optimizer", "state_bytes"), [("sgd", 0), ("sgd-momentum", 4), ("adam", 8)])
+@pytest.mark.parametrize(
+    ("optimizer", "state_bytes"), [("sgd", 0), ("sgd-momentum", 4), ("adam", 8), ("adam-frozen", 8)]
+)
 def test_an_optimizer_keeps_its_state(optimizer, state_bytes):
     assert plan(optimizer=optimizer).across_steps["optimizer_state"] == 640 * state_bytes
 

@@ -109,9 +109,15 @@ PRUNED = {
     "sr-ste": {"body:FF", "odd:FF"},
     "sdwp": {"body:BP", "head:BP"},
     "sdgp": {"body:BP", "head:BP"},
+    "sdgp-maxnorm": {"body:BP", "head:BP"},
     "bdwp": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "bi-mask": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    "mdgf-exponential": {"body:FF", "odd:FF"},
+    "mdgf-linear": {"body:FF", "odd:FF"},
+    "sdgf-geometric": {"body:FF", "odd:FF"},
+    "sdgf-stepwise": {"body:FF", "odd:FF"},
+    "step": {"body:FF", "odd:FF"},
 }
 
 
@@ -134,7 +140,7 @@ def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", "sdgp"}))
+@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", "sdgp", "sdgp-maxnorm"}))
 def test_weights_made_ahead_are_compressed_in_memory(recipe):
     assert {(each.operand, each.reduced_on_load) for each in laid(recipe).prunings.values()} == {("weight", False)}
     on_the_way = laid(recipe, pre_generation=False).prunings
@@ -148,6 +154,18 @@ def test_sdgp_prunes_the_gradient_as_it_streams_in(pre_generation):
         operand="gradient", pattern=Pattern(2, 8), reduced_on_load=True, permuted=False
     )
     assert pruned.copies == {}, "every weight needs a dense copy"
+
+
+def test_maxnorm_alone_rescales_and_only_gradients_with_several_positions_a_sample():
+    for recipe in PRUNED:
+        rescaled = {name for name, each in laid(recipe).prunings.items() if each.rescaled}
+        assert rescaled == ({"body:BP"} if recipe == "sdgp-maxnorm" else set()), "the head has one position a sample"
+
+
+def test_what_a_moving_operand_needs_first_is_told_by_its_pruning():
+    assert laid("sdgp-maxnorm").prunings["body:BP"].preparation == "rescale"
+    assert laid("bi-mask").prunings["body:BP"].preparation == "gather"
+    assert laid("bdwp").prunings["body:BP"].preparation is None
 
 
 def test_bi_mask_alone_gathers_the_gradient_and_only_backwards():

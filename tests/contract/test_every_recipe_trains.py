@@ -1,0 +1,132 @@
+"""Every shipped recipe trains: on one batch the loss falls, masks are N:M at every step, and it removes cleanly."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from bisparse.configs.library import names
+from bisparse.configs.pattern import Pattern
+from bisparse.training.graph import Stage
+from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
+from bisparse.training.recipes.phases import frame_patterns
+from torch import nn
+
+FF, BP = Stage.FORWARD, Stage.BACKWARD
+STEPS = 20
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Products this small lose more to the second thread than they win."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.BatchNorm2d(32),
+        nn.ConvTranspose2d(32, 16, 2, groups=2), nn.BatchNorm2d(16), nn.Flatten(), nn.Linear(144, 32), nn.ReLU(),
+        nn.Linear(32, 8),
+    )  # fmt: skip
+
+
+PRUNED: dict[str, tuple[Stage, ...]] = {
+    "dense": (),
+    **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
+    **dict.fromkeys(("bdwp", "bi-mask", "transposable"), (FF, BP)),
+}
+"""Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
+
+
+def largest(mask, module, stage, group, order=None):
+    """Most elements that a group of M channels keeps, along the stage's channels at one kernel position."""
+    groups = getattr(module, "groups", 1)
+    folded = mask.reshape(groups, mask.shape[0] // groups, mask.shape[1], -1)
+    if isinstance(module, nn.ConvTranspose2d):
+        folded = folded.transpose(1, 2)
+    lines = folded.movedim(2 if stage is FF else 1, -1)
+    lines = lines if order is None else lines[..., order]
+    assert lines.shape[-1] % group == 0
+    return int(lines.unflatten(-1, (-1, group)).sum(-1).max())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", names("recipes"))
+def test_it_trains(name, precision):
+    recipe, pattern = load_recipe(name).model, Pattern(2, 4)
+    model = network()
+    kinds = [type(module) for module in model]
+    applied = apply(model, recipe, pattern, steps=STEPS, precision=precision)
+    if recipe.schedule.switch is not None:
+        optimizer = FrozenVarianceAdam(model.parameters(), lr=5e-3)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    applied.attach(optimizer)
+    labels = torch.arange(16) % 8
+    values = torch.randn(8, 3, 6, 6)[labels] + 0.1 * torch.randn(16, 3, 6, 6)
+    losses, kinds_of_phases = [], set()
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(values), labels)
+        loss.backward()
+        check_masks(applied, model, name, pattern)
+        kinds_of_phases.add(applied.phase.kind)
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    assert kinds_of_phases == expected_phases(name)
+
+    forward = {path: applied.weight(path, FF).clone() for path in applied.layers}
+    output = model(values).detach()
+    applied.remove()
+    assert [type(module) for module in model] == kinds
+    for path, weight in forward.items():
+        assert torch.equal(model.get_submodule(path).weight, weight)
+    if precision == "fp32":
+        torch.testing.assert_close(model(values).detach(), output)
+    if FF in PRUNED.get(name, (FF,)):
+        assert largest(model[7].weight != 0, model[7], FF, 4) == 2, "what is left is N:M"
+
+
+def check_masks(applied, model, name, pattern):
+    stages = PRUNED.get(name, (FF,))
+    for path in ("2", "4", "7", "9"):
+        module = model.get_submodule(path)
+        assert set(applied.layers[path].patterns) == set(stages)
+        for stage in (FF, BP):
+            mask = applied.mask(path, stage)
+            if stage not in stages or name.startswith("sdgp") or applied.phase.kind == "dense":
+                assert mask is None
+                continue
+            if applied.phase.kind == "frame":
+                now = frame_patterns(applied.recipe, pattern)[-1 - applied.phase.frames_left]
+                if applied.layers[path].axes.channels(stage) % now.group:
+                    assert mask is None, "a frame's group that does not divide the channels"
+                    continue
+            else:
+                now = pattern
+            order = None
+            if name == "bi-mask" and stage is BP:
+                order = applied.state_dict()["layers"][path]["order"]
+                assert not (mask & ~applied.mask(path, FF)).any()
+            assert largest(mask, module, stage, now.group, order) <= now.kept
+            exact = name not in ("transposable",) and order is None
+            assert not exact or mask.float().mean().item() == now.density
+    assert applied.layers["0"].patterns == {}, "the first convolution"
+
+
+def expected_phases(name):
+    match name.partition("-")[0]:
+        case "dense":
+            return {"dense"}
+        case "mdgf":
+            return {"dense", "leak", "sparse"}
+        case "sdgf":
+            return {"dense", "frame", "sparse"}
+        case "step":
+            return {"dense", "sparse"}
+    return {"sparse"}

@@ -1,0 +1,194 @@
+"""A recipe at work on a model: what hangs on its layers and on its optimizer, until it is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....configs.errors import ConfigError
+from ....configs.pattern import Pattern
+from ...graph import Stage
+from ..declaration import Recipe
+from ..phases import Phase
+from .clock import Clock
+from .frozen_adam import FrozenVarianceAdam
+from .hosting import release
+from .layer import Layer
+from .tally import Tally
+from .variance_watch import VarianceWatch
+
+
+class AppliedRecipe:
+    """What ``apply`` returns.
+
+    Attributes:
+        recipe: the method.
+        pattern: its full ratio.
+        layers: every layer that multiplies, by dotted path; ``patterns`` of a layer says which stages are pruned.
+        dense_reasons: why a layer stays dense in a stage that the recipe prunes, by ``path:FF`` and ``path:BP``.
+    """
+
+    def __init__(
+        self,
+        *,
+        recipe: Recipe,
+        pattern: Pattern,
+        clock: Clock,
+        modules: dict[str, nn.Module],
+        layers: dict[str, Layer],
+        dense_reasons: dict[str, str],
+        generator: torch.Generator,
+        reopen_shortcuts: Callable[[], None],
+    ) -> None:
+        self.recipe, self.pattern = recipe, pattern
+        self.layers, self.dense_reasons = layers, dense_reasons
+        self._clock, self._modules, self._generator = clock, modules, generator
+        self._reopen_shortcuts = reopen_shortcuts
+        self._hooks: list[Any] = []
+        self._removed = False
+        self._watch: VarianceWatch | None = None
+        self._watch_state: dict[str, Any] | None = None
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        return self._clock.step
+
+    @property
+    def phase(self) -> Phase:
+        """Of the next update."""
+        return self._clock.phase
+
+    @property
+    def switch_step(self) -> int | None:
+        """The update after which STEP switched; None before it, and for other recipes."""
+        return self._clock.switch_step
+
+    # With the optimizer ---------------------------------------------------------------------------------------------
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
+
+        Raises:
+            ConfigError: it is attached or removed already, or the recipe needs another optimizer.
+        """
+        if self._removed:
+            raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
+        if self._hooks:
+            raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
+        rule = self.recipe.schedule.switch
+        if rule is not None:
+            if not isinstance(optimizer, FrozenVarianceAdam):
+                raise ConfigError(
+                    f"optimizer: got {type(optimizer).__name__}, need FrozenVarianceAdam: {self.recipe.name} freezes "
+                    "Adam's second moment"
+                )
+            assert self._clock.steps is not None, "a recipe with a switch knows the steps of its run"
+            self._watch = VarianceWatch(rule, self._clock.steps, optimizer.param_groups[0]["betas"][1])
+            if self._watch_state is not None:
+                self._watch.load_state_dict(self._watch_state)
+        self._hooks = [
+            optimizer.register_step_pre_hook(self._before_update),
+            optimizer.register_step_post_hook(lambda *_: self._after_update(optimizer)),
+        ]
+
+    def _before_update(
+        self, optimizer: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> None:
+        if self.recipe.decay is not None and any(each is not None for each in (*arguments[1:], *named.values())):
+            raise ConfigError(
+                "optimizer.step: got a closure, need gradients that are there already: the recipe's decay is added to "
+                "them; try calling backward before step()"
+            )
+        decayed: set[int] = set()
+        for path, layer in self.layers.items():
+            master = self.master(path)
+            # Two layers may share a weight; it decays once.
+            if master.grad is None or id(master) in decayed:
+                continue
+            decay = layer.decay(master)
+            if decay is not None:
+                master.grad.add_(decay)
+                decayed.add(id(master))
+        if self._watch is not None and self._clock.waits_for_switch:
+            self._watch.before_update(optimizer)
+
+    def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
+        self._clock.step += 1
+        if self._watch is None or not self._clock.waits_for_switch:
+            return
+        self._watch.after_update(optimizer)
+        if self._watch.settled(self._clock.step):
+            assert isinstance(optimizer, FrozenVarianceAdam), "attach saw to it"
+            optimizer.freeze()
+            self._clock.switch()
+
+    # What the layers hold -------------------------------------------------------------------------------------------
+
+    def master(self, path: str) -> Tensor:
+        """The dense master weight of a layer."""
+        weight = self._modules[path].weight
+        assert isinstance(weight, Tensor), "a layer that multiplies has a weight"
+        return weight
+
+    def mask(self, path: str, stage: Stage) -> Tensor | None:
+        """The mask of a layer's weight in FF or BP now; None where it is dense."""
+        return self.layers[path].mask(self.master(path), stage)
+
+    def weight(self, path: str, stage: Stage) -> Tensor:
+        """What FF or BP of a layer multiplies by now."""
+        return self.layers[path].weight(self.master(path), stage)
+
+    @contextmanager
+    def watched(self) -> Iterator[dict[str, Tally]]:
+        """Count non-zero inputs and output gradients of every layer, in training steps run inside."""
+        tallies = {path: Tally() for path in self.layers}
+        for path, layer in self.layers.items():
+            layer.tally = tallies[path]
+        try:
+            yield tallies
+        finally:
+            for layer in self.layers.values():
+                layer.tally = None
+
+    def remove(self) -> None:
+        """Leave a plain model whose weights are those that its forward pass multiplied by."""
+        if self._removed:
+            return
+        self._removed = True
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        # All weights first: two layers may share one.
+        pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
+        for path, module in self._modules.items():
+            if self.layers[path].patterns:
+                with torch.no_grad():
+                    self.master(path).copy_(pruned[path])
+            release(module)
+        self._reopen_shortcuts()
+
+    # Going on later -------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the model's and the optimizer's own state dicts do not tell."""
+        return {
+            "clock": self._clock.state_dict(),
+            "generator": self._generator.get_state(),
+            "watch": None if self._watch is None else self._watch.state_dict(),
+            "layers": {path: layer.state_dict() for path, layer in self.layers.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there; the model and the optimizer load theirs themselves."""
+        self._clock.load_state_dict(state["clock"])
+        self._generator.set_state(state["generator"])
+        self._watch_state = state["watch"]
+        if self._watch is not None and self._watch_state is not None:
+            self._watch.load_state_dict(self._watch_state)
+        for path, layer in self.layers.items():
+            layer.load_state_dict(state["layers"][path])

@@ -1,0 +1,151 @@
+"""A recipe laid over a module, to be trained: every Linear and convolution multiplies as the recipe says."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+from torch.nn.utils import parametrize
+
+from ....configs.errors import ConfigError
+from ....configs.pattern import Pattern
+from ...graph import Stage
+from ..declaration import Recipe
+from ..rules import Facts, check_rules, dense_reason, ratio
+from .applied import AppliedRecipe
+from .clock import Clock
+from .hosting import host, layer_of
+from .layer import Layer
+from .precision import PRECISIONS, Precision
+from .shortcuts import close_shortcuts
+from .weight_axes import Convolutions, WeightAxes
+
+_LAYERS = (nn.Linear, *Convolutions)
+_PLAIN_FORWARDS = {kind.forward for kind in _LAYERS}
+
+
+def apply(
+    model: nn.Module,
+    recipe: Recipe,
+    pattern: Pattern,
+    *,
+    steps: int | None = None,
+    precision: Precision = "fp32",
+    seed: int = 0,
+) -> AppliedRecipe:
+    """Let a model train under a recipe.
+
+    The model's classes, state-dict keys and parameters stay; masks are made from the master weights as they change.
+    A layer that has a forward pass of its own, or whose weight another module multiplies by, is left alone.
+    Which layers are pruned is decided by the rules that annotate a graph; the first convolution is the first that the
+    model registers.
+
+    Args:
+        model: any module; its Linear and Conv layers are found wherever they are.
+        recipe: the method.
+        pattern: N:M, for every layer without a ratio of its own.
+        steps: updates of the whole run, for a recipe that changes over time.
+        precision: of operands and activations of every Linear and Conv; sums and master weights are FP32.
+        seed: of whatever the recipe draws.
+
+    Returns:
+        The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
+
+    Raises:
+        ConfigError: a recipe is at work on the model already, a rule names none of its layers, a layer cannot be
+            pruned, or the recipe needs ``steps``.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
+    modules = _layers_that_multiply(model)
+    check_rules(recipe, modules, of=type(model).__name__)
+    clock = Clock(recipe, pattern, steps)
+    generator = torch.Generator().manual_seed(seed)
+    reasons: dict[str, str] = {}
+    network = _Network(model, modules)
+    layers = {
+        path: Layer(
+            path=path,
+            recipe=recipe,
+            patterns=network.patterns(path, recipe, pattern, reasons),
+            axes=WeightAxes.of(module),
+            clock=clock,
+            precision=precision,
+            generator=generator,
+        )
+        for path, module in modules.items()
+    }
+    for path, module in modules.items():
+        if network.unreachable(path) is None:
+            host(module, layers[path])
+    return AppliedRecipe(
+        recipe=recipe,
+        pattern=pattern,
+        clock=clock,
+        modules=modules,
+        layers=layers,
+        dense_reasons=reasons,
+        generator=generator,
+        reopen_shortcuts=close_shortcuts(model),
+    )
+
+
+def _layers_that_multiply(model: nn.Module) -> dict[str, nn.Module]:
+    """Linear and Conv layers by path, in the order in which the model registers them."""
+    found: dict[str, nn.Module] = {}
+    for path, module in model.named_modules():
+        if layer_of(module) is not None:
+            raise ConfigError(f"{path}: got a layer under a recipe already, need a plain model; try remove() first")
+        if not isinstance(module, _LAYERS):
+            continue
+        if isinstance(module.weight, UninitializedParameter):
+            raise ConfigError(f"{path}: got a lazy layer without a weight, need one; try running the model once first")
+        if parametrize.is_parametrized(module, "weight"):
+            raise ConfigError(f"{path}: got a parametrised weight, need a plain one; try removing its parametrisation")
+        if not isinstance(module.weight, nn.Parameter):
+            raise ConfigError(f"{path}: got a weight that a hook computes, need a parameter; try removing that hook")
+        found[path] = module
+    return found
+
+
+class _Network:
+    """What the rules ask of a layer's place in its model."""
+
+    def __init__(self, model: nn.Module, modules: dict[str, nn.Module]) -> None:
+        self._modules = modules
+        first = next((module for module in modules.values() if isinstance(module, Convolutions)), None)
+        self._first = None if first is None else first.weight
+        tables = (nn.Embedding, nn.EmbeddingBag)
+        self._embeddings = {id(module.weight) for module in model.modules() if isinstance(module, tables)}
+        attentions = [path for path, module in model.named_modules() if isinstance(module, nn.MultiheadAttention)]
+        self._inside_attention = {f"{path}.out_proj" if path else "out_proj" for path in attentions}
+
+    def patterns(self, path: str, recipe: Recipe, pattern: Pattern, reasons: dict[str, str]) -> dict[Stage, Pattern]:
+        """The ratio of each stage of a layer that is pruned; why another stays dense goes into ``reasons``."""
+        module, found = self._modules[path], {}
+        axes = WeightAxes.of(module)
+        for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
+            if pruned is None:
+                continue
+            own = ratio(recipe, path, stage, pattern)
+            facts = Facts(
+                module=path,
+                contracted_channels=axes.channels(stage),
+                first_convolution=module.weight is self._first,
+                tied_embedding=id(module.weight) in self._embeddings,
+            )
+            reason = self.unreachable(path) or dense_reason(recipe, facts, own)
+            if reason is None:
+                found[stage] = own
+            else:
+                reasons[f"{path}:{stage.value}"] = reason
+        return found
+
+    def unreachable(self, path: str) -> str | None:
+        """Why a layer does not multiply where a recipe could say by what; None when it does."""
+        if path in self._inside_attention:
+            return "torch's MultiheadAttention multiplies by its weight without calling it"
+        module = self._modules[path]
+        if type(module).forward not in _PLAIN_FORWARDS or "forward" in module.__dict__:
+            return f"{type(module).__name__} has a forward pass of its own"
+        return None

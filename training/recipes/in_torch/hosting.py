@@ -1,0 +1,83 @@
+"""A layer's place in its module.
+
+A layer under a recipe keeps its class's face (``isinstance``, state-dict keys, attributes); only its ``forward`` is
+another, by a subclass made on the spot. What the recipe knows of it hangs on the module as a plain attribute, which
+state dicts do not see.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ....configs.errors import ConfigError
+from .layer import Layer
+from .product import Product
+from .weight_axes import TransposedConvolutions
+
+_ATTRIBUTE = "_bisparse_layer"
+
+
+class Hosted:
+    """Mixed into a layer's class: its forward pass is a product with a weight for each pass."""
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """As the layer's own, under its recipe."""
+        assert isinstance(self, nn.Module), "mixed into a layer"
+        layer = layer_of(self)
+        assert layer is not None, "hosted layers have one"
+        if layer.plain:
+            own = super().forward  # type: ignore[misc]
+            result: Tensor = own(input) if output_size is None else own(input, output_size)
+            return result
+        if torch.is_autocast_enabled(input.device.type):
+            raise ConfigError(f"{layer.path}: got torch.autocast, need none; try apply(..., precision='bf16')")
+        return _multiplied(self, layer, input, output_size)
+
+
+def _multiplied(module: nn.Module, layer: Layer, values: Tensor, output_size: list[int] | None) -> Tensor:
+    single = isinstance(module, nn.modules.conv._ConvNd) and values.dim() == len(module.kernel_size) + 1
+    if single:
+        values = values.unsqueeze(0)
+        if output_size is not None:
+            # Its channels may be told; a batch of one is told too then.
+            output_size = [1, *output_size] if len(output_size) == values.dim() - 1 else output_size
+    if layer.tally is not None and module.training:
+        layer.tally.see("input", values)
+    master, bias = module.weight, module.bias
+    assert isinstance(master, Tensor), "a layer that multiplies has a weight"
+    values, passes = layer.passes(module, master, values)
+    if output_size is not None and isinstance(module, TransposedConvolutions):
+        passes = passes.padded_to(module, values, output_size)
+    output: Tensor = Product.apply(values, master, bias, passes)  # type: ignore[no-untyped-call]
+    return output.squeeze(0) if single else output
+
+
+_HOSTING: dict[type[nn.Module], type[nn.Module]] = {}
+"""The classes made so far, by that of the layer."""
+
+
+def _hosting(own: type[nn.Module]) -> type[nn.Module]:
+    if own not in _HOSTING:
+        _HOSTING[own] = type(f"Pruned{own.__name__}", (Hosted, own), {"__module__": own.__module__})
+    return _HOSTING[own]
+
+
+def host(module: nn.Module, layer: Layer) -> None:
+    """Put a layer under its recipe."""
+    module.__dict__[_ATTRIBUTE] = layer
+    module.__class__ = _hosting(type(module))
+
+
+def release(module: nn.Module) -> None:
+    """Make it a plain layer again; one that is, stays."""
+    if layer_of(module) is None:
+        return
+    del module.__dict__[_ATTRIBUTE]
+    module.__class__ = type(module).__bases__[1]
+
+
+def layer_of(module: nn.Module) -> Layer | None:
+    """What a recipe knows of a module; None when it is under none."""
+    found = module.__dict__.get(_ATTRIBUTE)
+    return found if isinstance(found, Layer) else None

@@ -1,0 +1,225 @@
+"""One layer under a recipe: its masks now, the weights of each pass, and how its output gradient is pruned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....configs.pattern import Pattern
+from ...graph import Stage
+from ..declaration import Recipe
+from ..phases import pattern_in
+from .churn import Churn
+from .clock import Clock
+from .precision import Precision
+from .product import Passes, padded_input
+from .tally import Tally
+from .top_n import top_n_mask
+from .weight_axes import WeightAxes
+from .weight_masks import best_order, permuted_backward_mask, stage_mask, transposable_mask
+
+FF, BP = Stage.FORWARD, Stage.BACKWARD
+
+
+class Layer:
+    """A Linear or a convolution under a recipe.
+
+    Attributes:
+        path: dotted, in the model.
+        patterns: the full ratio of each stage that is pruned.
+        axes: of its weight.
+        tally: where it counts what it sees; None when nobody watches.
+        churn: how much its mask changes a step.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        recipe: Recipe,
+        patterns: dict[Stage, Pattern],
+        axes: WeightAxes,
+        clock: Clock,
+        precision: Precision,
+        generator: torch.Generator,
+    ) -> None:
+        self.path, self.patterns, self.axes = path, patterns, axes
+        self.tally: Tally | None = None
+        self.churn = Churn()
+        self._recipe, self._clock, self._precision, self._generator = recipe, clock, precision, generator
+        self._order: Tensor | None = None
+        self._tile_mask: Tensor | None = None
+        self._searched: int | None = None
+        self._known: tuple[object, ...] = ()
+        self._seen: Tensor | None = None
+        self._masks: dict[Stage, Tensor] = {}
+        self._weights: dict[Stage, Tensor] = {}
+
+    # What each pass multiplies by -----------------------------------------------------------------------------------
+
+    @property
+    def plain(self) -> bool:
+        """Whether torch's own layer does the same: nothing is pruned, rounded or watched."""
+        return not self.patterns and self._precision == "fp32" and self.tally is None
+
+    def weight(self, master: Tensor, stage: Stage) -> Tensor:
+        """What FF or BP multiplies by, given the master weight."""
+        self._bring_up_to_date(master)
+        return self._weights[stage]
+
+    def mask(self, master: Tensor, stage: Stage) -> Tensor | None:
+        """The mask of a stage's weight; None where it is dense."""
+        self._bring_up_to_date(master)
+        return self._masks.get(stage)
+
+    def _bring_up_to_date(self, master: Tensor) -> None:
+        key = (master.data_ptr(), master._version, self._clock.step, self._clock.switch_step)
+        # The tensor is held: another could come to lie at its address.
+        if master is self._seen and key == self._known:
+            return
+        # What an evaluation in inference mode leaves here, the next training step saves for its backward pass.
+        with torch.inference_mode(False), torch.no_grad():
+            weight = master.detach()
+            self._masks = self._masks_of(weight) if self._clock.phase.kind != "dense" else {}
+            self._weights = self._weights_of(weight)
+        watched = self._masks.get(FF, self._masks.get(BP))
+        if watched is not None:
+            self.churn.see(watched, self._clock.step)
+        self._seen, self._known = master, key
+
+    def _patterns_now(self) -> dict[Stage, Pattern]:
+        """The ratio of each stage in this phase; a frame's larger groups may not divide the channels."""
+        recipe, phase = self._recipe, self._clock.phase
+        now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
+        if not recipe.dense.indivisible:
+            return now
+        return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.group == 0}
+
+    def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
+        now = self._patterns_now()
+        if not now:
+            return {}
+        if self._recipe.mask_search.method == "transposable":
+            shared = self._transposable(weight, now.get(FF, now.get(BP, Pattern(1, 1))))
+            return dict.fromkeys(now, shared)
+        masks = {}
+        if FF in now:
+            masks[FF] = stage_mask(weight, self.axes, now[FF], FF)
+        backward = self._recipe.backward
+        if BP in now and backward is not None and backward.operand == "weight":
+            forward = masks.get(FF)
+            if backward.permuted:
+                masks[BP] = self._permuted(
+                    weight, now[BP], torch.ones_like(weight, dtype=torch.bool) if forward is None else forward
+                )
+            else:
+                masks[BP] = stage_mask(weight, self.axes, now[BP], BP)
+        return masks
+
+    def _transposable(self, weight: Tensor, pattern: Pattern) -> Tensor:
+        if self._tile_mask is None or self._search_is_due():
+            self._tile_mask = transposable_mask(weight, self.axes, pattern)
+            self._searched = self._clock.step
+        return self._tile_mask
+
+    def _permuted(self, weight: Tensor, pattern: Pattern, forward_mask: Tensor) -> Tensor:
+        if self._order is None or self._search_is_due():
+            tried = max(1, round(self._recipe.mask_search.passes))
+            self._order = best_order(weight, self.axes, pattern, forward_mask, tried, self._generator)
+            self._searched = self._clock.step
+        return permuted_backward_mask(weight, self.axes, pattern, forward_mask, self._order)
+
+    def _search_is_due(self) -> bool:
+        last, every = self._searched or 0, self._recipe.mask_search.every_steps
+        # A phase with another ratio needs another mask. A layer may sit out the very step in which a search falls due.
+        return last < self._clock.phase.first_step or last // every < self._clock.step // every
+
+    def _weights_of(self, weight: Tensor) -> dict[Stage, Tensor]:
+        leak = self._clock.leak
+
+        def pruned(mask: Tensor) -> Tensor:
+            # A product with the mask takes a third of the time of torch.where.
+            return torch.where(mask, weight, weight * leak) if leak else weight * mask
+
+        forward = pruned(self._masks[FF]) if FF in self._masks else weight
+        if BP not in self._masks:
+            backward = forward if self._recipe.backward_weight == "forward" else weight
+        else:
+            backward = forward if self._masks[BP] is self._masks.get(FF) else pruned(self._masks[BP])
+        return {FF: forward, BP: backward}
+
+    # Gradients ------------------------------------------------------------------------------------------------------
+
+    def _prune_gradient(self, gradient: Tensor) -> Tensor:
+        """N:M along the output channels: the last axis of a linear layer's gradient, the second of a convolution's."""
+        backward = self._recipe.backward
+        assert backward is not None, "a recipe that prunes gradients says how"
+        linear = self.axes.kernel_axes == 0
+        grouped = gradient if linear else gradient.reshape(len(gradient), self.axes.groups, -1, *gradient.shape[2:])
+        axis = -1 if linear else 2
+        magnitudes = grouped.abs()
+        if backward.selection == "random":
+            magnitudes = torch.rand(grouped.shape, generator=self._generator).to(gradient.device)
+        mask = top_n_mask(magnitudes, self._patterns_now()[BP], axis)
+        kept = (grouped * mask).reshape(gradient.shape)
+        return _rescaled(kept, gradient, linear) if backward.rescale else kept
+
+    @property
+    def prunes_gradient(self) -> bool:
+        """Whether BP multiplies a pruned gradient at the next step."""
+        backward = self._recipe.backward
+        if backward is None or backward.operand != "gradient" or self._clock.phase.kind in ("dense", "leak"):
+            return False
+        return BP in self._patterns_now()
+
+    def decay(self, master: Tensor) -> Tensor | None:
+        """SR-STE's term for the master weight's gradient: strength x (1 - mask) x weight; None where there is none."""
+        rule = self._recipe.decay
+        if rule is None:
+            return None
+        mask = self.mask(master, FF if rule.mask == "forward" else BP)
+        return None if mask is None else rule.strength * master.detach() * ~mask
+
+    def passes(self, module: nn.Module, master: Tensor, values: Tensor) -> tuple[Tensor, Passes]:
+        """The input as the product reads it, and what each pass multiplies by."""
+        values, geometry = padded_input(module, values)
+        return values, Passes(
+            geometry=geometry,
+            forward_weight=self.weight(master, FF),
+            backward_weight=self.weight(master, BP),
+            precision=self._precision,
+            prune_gradient=self._prune_gradient if self.prunes_gradient else None,
+            see_gradient=self._see_gradient if self.tally is not None else None,
+        )
+
+    def _see_gradient(self, gradient: Tensor) -> None:
+        if self.tally is not None:
+            self.tally.see("gradient", gradient)
+
+    # Going on later -------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the master weight alone does not tell."""
+        return {
+            "order": self._order,
+            "tile_mask": self._tile_mask,
+            "searched": self._searched,
+            "churn": self.churn.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._order, self._tile_mask, self._searched = state["order"], state["tile_mask"], state["searched"]
+        self.churn.load_state_dict(state["churn"])
+        self._known = ()
+
+
+def _rescaled(kept: Tensor, gradient: Tensor, linear: bool) -> Tensor:
+    """SDGP's maxnorm: each sample and channel gets back the L1 norm that pruning took, summed over its positions."""
+    positions = tuple(range(1, gradient.dim() - 1)) if linear else tuple(range(2, gradient.dim()))
+    if not positions:
+        return kept
+    before, after = gradient.abs().sum(positions, keepdim=True), kept.abs().sum(positions, keepdim=True)
+    return kept * (before / (after + 1e-4))

@@ -1,0 +1,99 @@
+"""The masks of a weight: N:M along one stage's axis, along both at once, or along one in a permuted order.
+
+Sources: Zhou et al., ICLR 2021 (top-N along the input channels); Hubara et al., NeurIPS 2021 (one transposable mask,
+its greedy 2-approximation); Zhang et al., ICML 2023 (Bi-Mask, a backward mask in a permuted order). The papers' maths,
+on tiles of channels at a fixed kernel position.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ....configs.pattern import Pattern
+from ...graph import Stage
+from .top_n import top_n_mask
+from .weight_axes import WeightAxes
+
+
+def stage_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern, stage: Stage) -> Tensor:
+    """The N largest of each group along a stage's axis, as a mask of the weight's shape."""
+    return top_n_mask(axes.by_group(weight).abs(), pattern, axes.axis(stage)).flatten(0, 1)
+
+
+def transposable_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern) -> Tensor:
+    """A mask that is N:M along the input and along the output channels.
+
+    Tiles of M x M channels: their entries are taken from the largest down, each where its row and its column have kept
+    fewer than N. At least half the magnitude of the best such mask is kept. Of equal entries the lowest output channel
+    comes first, then the lowest input channel. Short tiles at the edges keep up to N a row and column.
+    """
+    magnitudes = axes.by_group(weight).abs()
+    # [groups, kernel, out, in], whatever torch stores first: ties are told in that order.
+    channels = magnitudes.flatten(3).movedim(3, 1) if magnitudes.dim() > 3 else magnitudes.unsqueeze(1)
+    if axes.transposed:
+        channels = channels.transpose(-1, -2)
+    kept = _greedy_tiles(channels, pattern)
+    if axes.transposed:
+        kept = kept.transpose(-1, -2)
+    return kept.movedim(1, 3).reshape(weight.shape)
+
+
+def _greedy_tiles(channels: Tensor, pattern: Pattern) -> Tensor:
+    size = pattern.group
+    rows, columns = channels.shape[-2:]
+    padded = functional.pad(channels, (0, -columns % size, 0, -rows % size), value=-1.0)
+    down, across = padded.shape[-2] // size, padded.shape[-1] // size
+    tiles = padded.reshape(*padded.shape[:-2], down, size, across, size).movedim(-2, -3)
+    # [..., row tiles, column tiles, M, M] to [tiles, M * M].
+    shape = tiles.shape
+    flat = tiles.reshape(-1, size * size)
+    order = flat.sort(dim=1, descending=True, stable=True).indices
+    each = torch.arange(len(flat), device=flat.device)
+    free_rows = torch.full((len(flat), size), pattern.kept, dtype=torch.int16, device=flat.device)
+    free_columns = free_rows.clone()
+    kept = torch.zeros_like(flat, dtype=torch.bool)
+    for entry in order.unbind(1):
+        row, column = entry // size, entry % size
+        taken = (free_rows[each, row] > 0) & (free_columns[each, column] > 0) & (flat[each, entry] >= 0)
+        kept[each, entry] = taken
+        free_rows[each, row] -= taken.to(torch.int16)
+        free_columns[each, column] -= taken.to(torch.int16)
+    whole = kept.reshape(shape).movedim(-3, -2).flatten(-4, -3).flatten(-2)
+    return whole[..., :rows, :columns]
+
+
+def permuted_backward_mask(
+    weight: Tensor, axes: WeightAxes, pattern: Pattern, forward_mask: Tensor, order: Tensor
+) -> Tensor:
+    """Bi-Mask's backward mask: of what the forward mask keeps, N of M output channels in a permuted order.
+
+    Args:
+        weight: the master weight.
+        axes: its axes.
+        pattern: N:M along the output channels, in that order.
+        forward_mask: what FF keeps.
+        order: output channels of one group, in the order in which they are grouped by M.
+    """
+    axis = axes.axis(Stage.BACKWARD)
+    kept = axes.by_group(forward_mask)
+    magnitudes = (axes.by_group(weight) * kept).abs().index_select(axis, order)
+    inverse = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+    mask = top_n_mask(magnitudes, pattern, axis).index_select(axis, inverse)
+    return (mask & kept).flatten(0, 1)
+
+
+def best_order(
+    weight: Tensor, axes: WeightAxes, pattern: Pattern, forward_mask: Tensor, tried: int, generator: torch.Generator
+) -> Tensor:
+    """Of so many random orders of the output channels, the one whose backward mask keeps most non-zero weights."""
+    channels = axes.channels(Stage.BACKWARD)
+    best, most = torch.arange(channels, device=weight.device), -1
+    for _ in range(tried):
+        order = torch.randperm(channels, generator=generator).to(weight.device)
+        mask = permuted_backward_mask(weight, axes, pattern, forward_mask, order)
+        kept = int((mask & (weight != 0)).sum())
+        if kept > most:
+            best, most = order, kept
+    return best

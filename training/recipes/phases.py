@@ -1,0 +1,157 @@
+"""A recipe over a whole training run: phases of steps that each train, and cost, in one way.
+
+Most recipes have one phase. Dense warm-up, the frames and leaks of progressive gradient flow (Bambhaniya et al., 2024)
+and STEP's switch (Lu et al., ICML 2023) are phases of their own. Training asks in which phase a step lies; a simulation
+of the whole run weights the step of each phase by its steps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ...configs.errors import ConfigError
+from ...configs.pattern import LARGEST_GROUP, Pattern
+from .declaration import Recipe, VarianceSwitch
+
+PhaseKind = Literal["dense", "leak", "frame", "sparse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """Consecutive steps of a training run.
+
+    Attributes:
+        kind: ``dense``: nothing is pruned. ``leak``: pruned weights count with a factor. ``frame``: hard masks at a
+            ratio on the way to the full one. ``sparse``: hard masks at the full ratio.
+        first_step: counted from 0.
+        steps: at least 1.
+        frames_left: of a frame, how many follow it: 0 for the last, which has the full ratio.
+    """
+
+    kind: PhaseKind
+    first_step: int
+    steps: int
+    frames_left: int = 0
+
+    @property
+    def end_step(self) -> int:
+        """The first step after it."""
+        return self.first_step + self.steps
+
+
+def phases(recipe: Recipe, pattern: Pattern, steps: int, *, switch_step: int | None = None) -> tuple[Phase, ...]:
+    """The phases of a training run, in order; together they are all its steps.
+
+    Args:
+        recipe: the method.
+        pattern: its full ratio.
+        steps: of the run.
+        switch_step: when a recipe that waits for the variance to settle did switch; at the latest when None.
+
+    Raises:
+        ConfigError: there are no steps, or the switch lies outside them.
+    """
+    if steps < 1:
+        raise ConfigError(f"steps: got {steps}, need at least 1")
+    schedule = recipe.schedule
+    if schedule.switch is not None:
+        at = latest_switch(schedule.switch, steps) if switch_step is None else switch_step
+        if not 0 <= at <= steps:
+            raise ConfigError(f"switch_step: got {at}, need a step between 0 and {steps}")
+        return _joined([("dense", at, 0), ("sparse", steps - at, 0)])
+    if not recipe.prunes:
+        return _joined([("dense", steps, 0)])
+    dense = round(schedule.dense_share * steps)
+    final = min(round(schedule.final_share * steps), steps - dense)
+    between = steps - dense - final
+    middle: list[tuple[PhaseKind, int, int]]
+    if schedule.leak is not None:
+        middle = [("leak", between, 0)]
+    elif schedule.frames is not None:
+        count = len(frame_patterns(recipe, pattern))
+        edges = [between * number // count for number in range(count + 1)]
+        middle = [("frame", edges[i + 1] - edges[i], count - 1 - i) for i in range(count)]
+    else:
+        middle = [("sparse", between, 0)]
+    return _joined([("dense", dense, 0), *middle, ("sparse", final, 0)])
+
+
+def latest_switch(rule: VarianceSwitch, steps: int) -> int:
+    """The update after which STEP switches at the latest; there is no variance to freeze before the first."""
+    return max(1, round(rule.latest_share * steps))
+
+
+def _joined(parts: list[tuple[PhaseKind, int, int]]) -> tuple[Phase, ...]:
+    """Phases of these kinds and steps one after the other; those without a step are left out, equal ones are one."""
+    found: list[Phase] = []
+    at = 0
+    for kind, steps, frames_left in parts:
+        if steps and found and (found[-1].kind, kind) == ("sparse", "sparse"):
+            found[-1] = Phase(kind="sparse", first_step=found[-1].first_step, steps=found[-1].steps + steps)
+        elif steps:
+            found.append(Phase(kind=kind, first_step=at, steps=steps, frames_left=frames_left))
+        at += steps
+    return tuple(found)
+
+
+def frame_patterns(recipe: Recipe, pattern: Pattern) -> tuple[Pattern, ...]:
+    """The ratios that a recipe's frames pass through, the full one last; only that one when it has no frames.
+
+    Stepwise keeps M - 1, then M/2, M/4, ... of every M; geometric keeps the ratio and shrinks the group from 8M,
+    leaving out groups above ``configs.pattern.LARGEST_GROUP``.
+
+    >>> from .declaration import load_recipe
+    >>> [str(each) for each in frame_patterns(load_recipe("sdgf-stepwise").model, Pattern(2, 8))]
+    ['7:8', '4:8', '2:8']
+    >>> [str(each) for each in frame_patterns(load_recipe("sdgf-geometric").model, Pattern(2, 4))]
+    ['16:32', '8:16', '4:8', '2:4']
+    """
+    kept, group = pattern.kept, pattern.group
+    if pattern.is_dense or recipe.schedule.frames is None:
+        return (pattern,)
+    if recipe.schedule.frames == "geometric":
+        sizes = [size for size in (8, 4, 2, 1) if size * group <= LARGEST_GROUP]
+        return tuple(Pattern(size * kept, size * group) for size in sizes)
+    halves = [group >> shift for shift in range(1, group.bit_length()) if group >> shift > kept]
+    return tuple(Pattern(each, group) for each in dict.fromkeys((group - 1, *halves, kept)))
+
+
+def pattern_in(recipe: Recipe, pattern: Pattern, phase: Phase) -> Pattern:
+    """The ratio in force for a layer whose full ratio is ``pattern``: of a frame its own, else the full one.
+
+    A layer with a ratio of its own may have fewer frames than the run: it starts with its first when the run's frames
+    are as many as its own.
+    """
+    if phase.kind != "frame":
+        return pattern
+    own = frame_patterns(recipe, pattern)
+    return own[max(len(own) - 1 - phase.frames_left, 0)]
+
+
+def leak_at(recipe: Recipe, phase: Phase, step: int) -> float:
+    """The factor with which pruned weights count at a step: 1 in a dense phase, 0 under a hard mask."""
+    if phase.kind == "dense":
+        return 1.0
+    if phase.kind != "leak":
+        return 0.0
+    passed = (step - phase.first_step) / phase.steps
+    if recipe.schedule.leak == "exponential":
+        return math.exp(-recipe.schedule.leak_folds * passed)
+    return 1.0 - passed
+
+
+def recipe_in(recipe: Recipe, pattern: Pattern, phase: Phase) -> tuple[Recipe, Pattern] | None:
+    """What a step of a phase costs as: a recipe without a schedule at a ratio; None where it costs as dense training.
+
+    A leak saves nothing: every product still multiplies by every weight.
+    """
+    if phase.kind in ("dense", "leak"):
+        return None
+    layers = tuple(
+        rule.model_copy(update={"sparsity": str(pattern_in(recipe, Pattern.parse(rule.sparsity), phase))})
+        for rule in recipe.layers
+    )
+    plain = recipe.model_copy(update={"layers": layers, "schedule": type(recipe.schedule)()})
+    return plain, pattern_in(recipe, pattern, phase)
