@@ -30,3 +30,7 @@ class CaptureError(BisparseError):
 
 class MappingError(BisparseError):
     """No legal mapping exists for a product on this hardware; the message says which limit stands in the way."""
+
+
+class TrainingError(BisparseError):
+    """A training run cannot go on: its loss is no number. What was saved before stays."""

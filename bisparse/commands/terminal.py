@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _REDRAW_SECONDS = 0.1
+_BAR = 24
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -55,7 +56,8 @@ class Progress:
     def __call__(self, task: str, done: int, of: int) -> None:
         """Show that ``done`` of so many parts of a task are done."""
         if self._watched and (done == 0 or time.monotonic() - self._drawn > _REDRAW_SECONDS):
-            self._draw(f"{task}: {done} of {of}")
+            filled = round(_BAR * done / of) if of else _BAR
+            self._draw(f"[{'#' * filled}{'.' * (_BAR - filled)}] {done} of {of}  {task}")
 
     def _draw(self, text: str) -> None:
         self._drawn = time.monotonic()

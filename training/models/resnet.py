@@ -135,8 +135,17 @@ class Residual(nn.Module):
         return output
 
 
-def resnet9() -> nn.Sequential:
-    """ResNet-9 for 32x32 images in 10 classes: eight 3x3 convolutions, two residual pairs, one classifier."""
+def resnet9(
+    *, width: int = 64, in_channels: int = 3, classes: int = 10, image: tuple[int, int] = (32, 32)
+) -> nn.Sequential:
+    """ResNet-9: eight 3x3 convolutions, two residual pairs, one classifier; for 32x32 images in 10 classes unless told.
+
+    Args:
+        width: channels of the first convolution; the last ones have eight times as many.
+        in_channels: of the images.
+        classes: of the classifier.
+        image: height and width of the images, each 8 or more.
+    """
 
     def unit(in_channels: int, out_channels: int) -> nn.Sequential:
         return nn.Sequential(
@@ -145,17 +154,18 @@ def resnet9() -> nn.Sequential:
             nn.ReLU(inplace=True),
         )
 
+    height, breadth = image[0] // 8, image[1] // 8
     return nn.Sequential(
-        unit(3, 64),
-        unit(64, 128),
+        unit(in_channels, width),
+        unit(width, 2 * width),
         nn.MaxPool2d(2),
-        Residual(nn.Sequential(unit(128, 128), unit(128, 128))),
-        unit(128, 256),
+        Residual(nn.Sequential(unit(2 * width, 2 * width), unit(2 * width, 2 * width))),
+        unit(2 * width, 4 * width),
         nn.MaxPool2d(2),
-        unit(256, 512),
+        unit(4 * width, 8 * width),
         nn.MaxPool2d(2),
-        Residual(nn.Sequential(unit(512, 512), unit(512, 512))),
-        nn.MaxPool2d(4),
+        Residual(nn.Sequential(unit(8 * width, 8 * width), unit(8 * width, 8 * width))),
+        nn.MaxPool2d((height, breadth)),
         nn.Flatten(),
-        nn.Linear(512, 10),
+        nn.Linear(8 * width, classes),
     )

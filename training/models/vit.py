@@ -14,10 +14,12 @@ from .attention import PreNormBlock
 class VisionTransformer(nn.Module):
     """Patches, blocks, and a classifier on the class token."""
 
-    def __init__(self, *, image: int, patch: int, width: int, depth: int, heads: int, classes: int) -> None:
+    def __init__(
+        self, *, image: int, patch: int, width: int, depth: int, heads: int, classes: int, in_channels: int = 3
+    ) -> None:
         super().__init__()
         tokens = (image // patch) ** 2 + 1
-        self.patches = nn.Conv2d(3, width, patch, stride=patch)
+        self.patches = nn.Conv2d(in_channels, width, patch, stride=patch)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(torch.zeros(1, tokens, width))
         self.blocks = nn.Sequential(*(PreNormBlock(width, heads) for _ in range(depth)))
@@ -25,7 +27,7 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] to logits [B, classes]."""
+        """[B, in_channels, H, W] to logits [B, classes]."""
         patches = self.patches(images).flatten(2).transpose(1, 2)
         class_token = self.class_token.expand(images.shape[0], -1, -1)
         features = torch.cat([class_token, patches], dim=1) + self.positions

@@ -1,0 +1,171 @@
+"""``bisparse train``: one network under one recipe, on real data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import __version__, defaults
+from . import options, training_options
+from .terminal import Progress, note, print_json
+from .usage import whole_number
+
+if TYPE_CHECKING:
+    from ..sim.training_run import TrainingRun
+    from ..training.run_summary import EpochResult, RunSummary
+    from ..training.settings import TrainingSettings
+
+Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
+Sparsity = Annotated[str, typer.Option("--sparsity", metavar="N:M", help="N kept of every M, 1 <= N <= M <= 32.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="S",
+        parser=whole_number("--seed", at_least=0, example=0),
+        help="Of initial weights, order of data, augmentation and whatever the recipe draws.",
+    ),
+]
+HardwareOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hardware", metavar="NAME|FILE", help="Also simulate the whole run on this design: its time and energy."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="The run's directory; a run that was interrupted goes on. [runs/MODEL-DATA-RECIPE-N-M-seedS]",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="T",
+        parser=whole_number("--threads", at_least=1, example=2),
+        help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Of torch, such as cuda.")]
+
+
+def train(
+    model: training_options.Model,
+    data: training_options.Data,
+    recipe: Recipe = defaults.RECIPE,
+    sparsity: Sparsity = defaults.SPARSITY,
+    epochs: training_options.Epochs = None,
+    batch: training_options.Batch = None,
+    optimizer: training_options.Optimizer = None,
+    learning_rate: training_options.LearningRate = None,
+    weight_decay: training_options.WeightDecay = None,
+    warmup_epochs: training_options.WarmupEpochs = None,
+    precision: training_options.PrecisionOption = "fp32",
+    shift: training_options.Shift = 0,
+    flip: training_options.Flip = False,
+    seed: Seed = 0,
+    hardware: HardwareOption = None,
+    threads: Threads = None,
+    device: Device = "cpu",
+    out: Out = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train a network under a recipe. Interrupted, the same command goes on where it was. Needs bisparse[train].
+
+    Example: bisparse train --model convnet --data mnist-5k --recipe bdwp --sparsity 2:8 --hardware sat-vcu1525
+    """
+    from ..training.needs import check_torch
+
+    check_torch()
+    from ..training.settings import settings_for
+
+    settings = settings_for(
+        model,
+        data,
+        recipe,
+        sparsity,
+        epochs=epochs,
+        batch=batch,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        warmup_epochs=warmup_epochs,
+        precision=precision,
+        shift=shift,
+        flip=flip,
+        seed=seed,
+    )
+    directory = out or _default_directory(settings)
+    summary = _trained(settings, directory, threads, device)
+    simulated = None if hardware is None else _simulated(summary, directory, hardware)
+    if as_json:
+        document = summary.document()
+        print_json(document if simulated is None else document | {"simulated": simulated.document()})
+        return
+    for line in _told(summary, directory):
+        print(line)
+    if simulated is not None:
+        from ..reports import training_run_text
+
+        print(training_run_text(simulated))
+
+
+def _default_directory(settings: TrainingSettings) -> Path:
+    words = (settings.model, settings.data, settings.recipe, settings.sparsity, f"seed{settings.seed}")
+    name = "-".join(word.rpartition("/")[2].rpartition(":")[2] if word != settings.sparsity else word for word in words)
+    return Path("runs") / name.replace(":", "-")
+
+
+def _trained(settings: TrainingSettings, directory: Path, threads: int | None, device: str) -> RunSummary:
+    import torch
+
+    from ..training.loop import train as train_run
+
+    if threads is not None or ":" not in settings.model:
+        torch.set_num_threads(threads or 1)
+    watched = sys.stderr.isatty()
+    with Progress() as progress:
+        return train_run(
+            settings,
+            directory,
+            version=__version__,
+            progress=progress,
+            epoch_done=None if watched else _note_epoch,
+            device=device,
+        )
+
+
+def _note_epoch(result: EpochResult) -> None:
+    note(
+        f"epoch {result.epoch}: loss {result.train_loss:.4f}, validation loss {result.validation_loss:.4f}, "
+        f"accuracy {result.validation_accuracy:.2%}"
+    )
+
+
+def _simulated(summary: RunSummary, directory: Path, hardware: str) -> TrainingRun:
+    from ..accel.specification import load_hardware
+    from ..sim.trained import simulate_trained
+
+    return simulate_trained(summary, directory, load_hardware(hardware), version=__version__)
+
+
+def _told(summary: RunSummary, directory: Path) -> list[str]:
+    settings = summary.settings
+    pruned = f"{len(summary.patterns)} layers pruned" if summary.patterns else "nothing pruned"
+    lines = [
+        f"{settings.model} on {settings.data} under {summary.recipe_name} "
+        f"{settings.sparsity if summary.patterns else ''}".rstrip()
+        + f": {summary.steps} steps, {pruned}",
+        f"test accuracy {summary.test_accuracy:.2%} (loss {summary.test_loss:.4f}); validation "
+        f"{summary.validation_accuracy:.2%} (loss {summary.validation_loss:.4f})",
+    ]
+    if summary.switch_step is not None:
+        lines.append(f"switched to {settings.sparsity} after step {summary.switch_step}")
+    lines.append(f"run: {directory}")
+    return lines

@@ -1,0 +1,251 @@
+"""A training run: what it leaves, that it goes on exactly where it was, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+
+import pytest
+import torch
+from bisparse.configs.errors import ConfigError, TrainingError
+from bisparse.configs.library import names
+from bisparse.training.densities import load_densities
+from bisparse.training.graph_file import load_graph
+from bisparse.training.loop import train, train_all, trainer
+from bisparse.training.run_summary import read_summary
+from bisparse.training.settings import settings_for
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def digits(recipe="bdwp", **given):
+    """A short run: one epoch of 37 steps."""
+    needs_adam = {"optimizer": "adam", "learning_rate": 3e-3} if recipe == "step" else {}
+    return settings_for("mlp", "digits", recipe, given.pop("sparsity", "2:8"), **{"epochs": 1, **needs_adam, **given})
+
+
+def run(settings, directory, **given):
+    return train(settings, directory, version="test", **given)
+
+
+class KilledError(Exception):
+    """What stands for a kill at a certain step."""
+
+
+def killed_at(step):
+    def progress(task, done, of):
+        if done == step:
+            raise KilledError
+
+    return progress
+
+
+def log_rows(directory):
+    with (directory / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# What it leaves -------------------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_leaves_everything_that_a_simulation_and_a_report_need(tmp_path):
+    summary = run(digits(epochs=2), tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) >= ["densities.csv", "graph.json"]
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert read_summary(tmp_path) == summary
+    assert summary.steps == 2 * summary.steps_per_epoch == len(log_rows(tmp_path))
+    assert [epoch.step for epoch in summary.epochs] == [37, 74]
+    assert set(summary.patterns.values().__iter__().__next__()) == {"FF", "BP"}
+    assert load_graph(tmp_path / "graph.json").default_batch == 32
+
+
+def test_a_run_learns(tmp_path):
+    summary = run(digits(epochs=4), tmp_path)
+    assert summary.test_accuracy > 0.85
+    assert summary.epochs[-1].validation_loss < summary.epochs[0].validation_loss
+
+
+def test_the_weights_it_leaves_are_pruned_and_load_into_a_plain_model(tmp_path):
+    from bisparse.training.data import load_data
+    from bisparse.training.trainable import build
+
+    summary = run(digits(), tmp_path)
+    model = build("mlp", load_data("digits"))
+    model.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    for path, patterns in summary.patterns.items():
+        weight = model.get_submodule(path).weight
+        if "FF" in patterns:
+            assert int((weight.unflatten(1, (-1, 8)) != 0).sum(2).max()) <= 2
+
+
+def test_densities_are_measured_layer_by_layer_and_epoch_by_epoch(tmp_path):
+    summary = run(digits(epochs=2), tmp_path)
+    rows = load_densities(tmp_path).rows
+    assert {row.epoch for row in rows} == {1, 2}
+    pruned = [row for row in rows if "FF" in summary.patterns.get(row.module, {})]
+    assert all(row.forward_weight_density == pytest.approx(0.25) for row in pruned)
+    # Behind a ReLU about half of the activations are zero; a mask under training changes.
+    assert all(0.1 < row.input_density < 0.9 for row in rows if row.module != rows[0].module)
+    assert any(row.mask_churn > 0 for row in pruned)
+
+
+def test_a_layer_that_a_recipe_leaves_dense_is_dense_and_says_why(tmp_path):
+    summary = run(digits(), tmp_path)
+    rows = load_densities(tmp_path).rows
+    last = rows[-1]
+    assert last.backward_weight_density == 1.0
+    assert summary.dense_reasons[f"{last.module}:BP"] == "10 channels are not divisible by 8"
+
+
+def test_recipes_are_paired_same_first_weights_and_same_data(tmp_path):
+    # SDGP's and SDWP's forward passes are dense: their first losses are dense training's.
+    first = {}
+    for recipe in ("dense", "sdgp", "sdwp"):
+        run(digits(recipe), tmp_path / recipe)
+        first[recipe] = log_rows(tmp_path / recipe)[0]["loss"]
+    assert len(set(first.values())) == 1
+
+
+def test_another_seed_is_another_run(tmp_path):
+    one, other = run(digits(seed=0), tmp_path / "0"), run(digits(seed=1), tmp_path / "1")
+    assert one.weights_sha256 != other.weights_sha256
+
+
+def test_training_leaves_the_callers_random_numbers_alone(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run(digits(), tmp_path)
+    assert torch.equal(torch.rand(3), expected)
+
+
+# Going on -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", names("recipes"))
+def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_path, monkeypatch):
+    whole = run(digits(recipe, sparsity="2:4"), tmp_path / "whole")
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    for step in (5, 20, 21):
+        with pytest.raises(KilledError):
+            run(digits(recipe, sparsity="2:4"), tmp_path / "cut", progress=killed_at(step))
+    cut = run(digits(recipe, sparsity="2:4"), tmp_path / "cut")
+    assert cut.weights_sha256 == whole.weights_sha256
+    assert cut.epochs == whole.epochs
+    assert cut.switch_step == whole.switch_step
+    assert log_rows(tmp_path / "cut") == log_rows(tmp_path / "whole")
+    assert load_densities(tmp_path / "cut").rows == load_densities(tmp_path / "whole").rows
+
+
+def test_a_run_in_16_bits_goes_on_bit_for_bit_too(tmp_path, monkeypatch):
+    whole = run(digits(precision="fp16"), tmp_path / "whole")
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KilledError):
+        run(digits(precision="fp16"), tmp_path / "cut", progress=killed_at(17))
+    assert run(digits(precision="fp16"), tmp_path / "cut").weights_sha256 == whole.weights_sha256
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first = run(digits(), tmp_path)
+    again = run(digits(), tmp_path, progress=killed_at(1))
+    assert again == first
+
+
+def test_a_directory_of_other_settings_is_refused(tmp_path):
+    run(digits(), tmp_path)
+    with pytest.raises(ConfigError, match=r"got a run with learning_rate 0\.05, need 0\.2; try another --out"):
+        run(digits(learning_rate=0.2), tmp_path)
+
+
+def test_a_checkpoint_cut_short_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KilledError):
+        run(digits(), tmp_path, progress=killed_at(5))
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: got no readable checkpoint"):
+        run(digits(), tmp_path)
+
+
+def test_many_runs_give_their_summaries_in_order(tmp_path):
+    runs = [(digits(recipe), tmp_path / recipe) for recipe in ("sdwp", "dense")]
+    told = []
+    summaries = train_all(runs, version="test", jobs=2, done=lambda summary, done, of: told.append((done, of)))
+    assert [summary.recipe_name for summary in summaries] == ["sdwp", "dense"]
+    assert told == [(1, 2), (2, 2)]
+    assert summaries[1].weights_sha256 == run(digits("dense"), tmp_path / "alone").weights_sha256
+
+
+# Precision ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_16_bit_operands_train_to_about_the_same_loss(precision, tmp_path):
+    full = run(digits(epochs=2), tmp_path / "fp32")
+    short = run(digits(epochs=2, precision=precision), tmp_path / precision)
+    assert short.weights_sha256 != full.weights_sha256
+    assert short.validation_loss == pytest.approx(full.validation_loss, abs=0.15)
+
+
+def test_fp16_scales_its_loss_and_says_so_in_the_log(tmp_path):
+    run(digits(precision="fp16"), tmp_path)
+    assert float(log_rows(tmp_path)[0]["loss_scale"]) >= 2**14
+
+
+# Failing --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_says_what_to_try(tmp_path):
+    with pytest.raises(TrainingError, match=r"step \d+ \(epoch 1\): got a loss of (nan|inf), need a finite one; try a"):
+        run(digits(learning_rate=1e4), tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_step_needs_adam(tmp_path):
+    with pytest.raises(ConfigError, match="optimizer: got sgd-momentum, need adam: step waits for its variance"):
+        run(settings_for("mlp", "digits", "step", "2:8", epochs=1), tmp_path)
+    assert not (tmp_path / "settings.json").exists()
+
+
+def test_a_model_that_multiplies_by_a_weight_out_of_reach_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "attending.py").write_text(
+        "from torch import nn\n"
+        "class Attending(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)\n"
+        "        self.head = nn.Linear(8, 10)\n"
+        "    def forward(self, images):\n"
+        "        rows = images.squeeze(1)\n"
+        "        return self.head(self.attention(rows, rows, rows, need_weights=False)[0].mean(1))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"attention\S*: got dense in training and 2:8 in simulation"):
+        run(settings_for("attending:Attending", "digits", "bdwp", "2:8", epochs=1), tmp_path / "run")
+
+
+def test_a_summary_that_is_none_is_told(tmp_path):
+    (tmp_path / "summary.json").write_text(json.dumps({"schema_version": 1}))
+    with pytest.raises(ConfigError, match="got fields that are no summary's"):
+        read_summary(tmp_path)
+    with pytest.raises(ConfigError, match="got no readable summary"):
+        read_summary(tmp_path / "nowhere")
+
+
+def test_settings_refuse_what_no_run_can_be(tmp_path):
+    for wrong, told in (
+        ({"epochs": 0}, "epochs: got 0, need an integer of at least 1"),
+        ({"learning_rate": math.nan}, "learning_rate: got nan"),
+        ({"optimizer": "lion"}, "optimizer: got 'lion', need one of sgd, sgd-momentum, adam"),
+        ({"precision": "fp8"}, "precision: got 'fp8', need one of fp32, fp16, bf16"),
+        ({"warmup_epochs": 3.0}, "warmup_epochs: got 3.0, need at most the 1 epochs"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            digits(**wrong)

@@ -1,0 +1,185 @@
+"""Densities that a training run measured, layer by layer and epoch by epoch: the file ``densities.csv``. Free of torch.
+
+A density is the share of elements that are not zero. An empty cell was not measured. Modules are dotted torch paths, as
+in a training graph captured from the same model.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+from ..configs.errors import ConfigError
+from ..configs.library import content_hash
+
+DENSITIES_FILE = "densities.csv"
+"""The file's name in the directory of a training run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Density:
+    """Shares of one layer; None where nothing was measured.
+
+    Attributes:
+        input_density: of the activation x that FF multiplies.
+        gradient_density: of the output gradient, before a recipe prunes it.
+        forward_weight_density: of the weight as FF multiplies by it.
+        backward_weight_density: of the weight as BP multiplies by it.
+        mask_churn: share of the mask's elements that a step changes.
+    """
+
+    input_density: float | None = None
+    gradient_density: float | None = None
+    forward_weight_density: float | None = None
+    backward_weight_density: float | None = None
+    mask_churn: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in SHARES:
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise ConfigError(f"{name}: got {share:g}, need a share from 0 to 1, or nothing")
+
+
+SHARES = tuple(each.name for each in fields(Density))
+"""Columns that hold a share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerDensity(Density):
+    """A row of the file: one layer in one epoch.
+
+    Attributes:
+        epoch: counted as the trainer counts.
+        module: dotted torch path.
+    """
+
+    epoch: int
+    module: str
+
+
+COLUMNS = ("epoch", "module", *SHARES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerDensities:
+    """What a training run measured.
+
+    Attributes:
+        name: of the run.
+        sha256: of the file.
+        rows: a row a layer and epoch.
+    """
+
+    name: str
+    sha256: str
+    rows: tuple[LayerDensity, ...]
+
+    @cached_property
+    def layers(self) -> dict[str, Density]:
+        """Each layer's mean over the epochs in which it was measured."""
+        by_module: dict[str, list[LayerDensity]] = {}
+        for row in self.rows:
+            by_module.setdefault(row.module, []).append(row)
+        return {
+            module: Density(**{name: _mean(getattr(row, name) for row in rows) for name in SHARES})
+            for module, rows in by_module.items()
+        }
+
+
+def _mean(shares: Iterable[float | None]) -> float | None:
+    measured = [share for share in shares if share is not None]
+    # A mean of equal floats may come out a last digit above them.
+    return min(sum(measured) / len(measured), max(measured)) if measured else None
+
+
+def write_densities(path: Path | str, rows: Iterable[LayerDensity]) -> None:
+    """Write the file whole: whoever reads it finds all rows or those of before.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        written = asdict(row)
+        shares = ("" if written[name] is None else repr(float(written[name])) for name in SHARES)
+        writer.writerow([row.epoch, row.module, *shares])
+    target = Path(path)
+    beside = target.with_name(target.name + ".new")
+    try:
+        beside.write_text(text.getvalue(), encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --out") from error
+
+
+def load_densities(path: Path | str) -> LayerDensities:
+    """Read what a training run measured.
+
+    Args:
+        path: the run's directory, or the file.
+
+    Raises:
+        ConfigError: there is no such file, or it is wrong; the message names file, line and column.
+    """
+    file = Path(path) / DENSITIES_FILE if Path(path).is_dir() else Path(path)
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: got no such file, need densities of a training run; try bisparse train") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: got {error.strerror}, need a CSV file that can be read") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    return LayerDensities(name=file.resolve().parent.name, sha256=content_hash(content), rows=_rows(file, text))
+
+
+def _rows(file: Path, text: str) -> tuple[LayerDensity, ...]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: dict[tuple[int, str], LayerDensity] = {}
+    try:
+        header = tuple(name.strip() for name in next(reader, []))
+        if sorted(header) != sorted(COLUMNS):
+            raise ConfigError(f"{file}:1: got columns {', '.join(header) or 'none'}, need {', '.join(COLUMNS)}")
+        for cells in reader:
+            place = f"{file}:{reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise ConfigError(f"{place}: got {len(cells)} values, need {len(header)}, one a column")
+            try:
+                row = _row(dict(zip(header, cells, strict=True)))
+            except ConfigError as error:
+                raise ConfigError(f"{place}: {error}") from None
+            if (row.epoch, row.module) in rows:
+                raise ConfigError(f"{place}: module: got {row.module!r} twice in epoch {row.epoch}, need it once")
+            rows[row.epoch, row.module] = row
+    except csv.Error as error:
+        raise ConfigError(f"{file}:{reader.line_num}: got broken CSV ({error}), need a row of values") from None
+    if not rows:
+        raise ConfigError(f"{file}:1: got no rows, need one a layer and epoch")
+    return tuple(rows.values())
+
+
+def _row(cells: dict[str, str]) -> LayerDensity:
+    epoch = cells["epoch"].strip()
+    if not (epoch.isascii() and epoch.isdecimal()):
+        raise ConfigError(f"epoch: got {epoch!r}, need an integer of at least 0")
+    shares = {name: _share(name, cells[name].strip()) for name in SHARES}
+    return LayerDensity(epoch=int(epoch), module=cells["module"].strip(), **shares)
+
+
+def _share(name: str, text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{name}: got {text!r}, need a share from 0 to 1, or nothing") from None

@@ -1,0 +1,41 @@
+"""Whether what is trained is what is simulated: the layers pruned in a module, and those in its captured graph."""
+
+from __future__ import annotations
+
+from ...configs.errors import ConfigError
+from ..graph import Stage, TrainingGraph
+from ..recipes.annotation import annotate
+from ..recipes.in_torch import AppliedRecipe
+
+
+def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
+    """Refuse a model whose graph a recipe would prune elsewhere than its modules.
+
+    The two are decided by the same rules, but a graph is in the order of execution, a module in the order in which it
+    was put together; and a weight that another module multiplies by (torch's MultiheadAttention) is out of reach.
+
+    Raises:
+        ConfigError: they differ; the message names the first layer, and what to write into the recipe.
+    """
+    pruned = annotate(graph, applied.recipe, applied.pattern, pre_generation=True)
+    simulated = {
+        (operator.module, operator.stage): pruned.prunings[operator.name].pattern
+        for operator in graph.products
+        if operator.name in pruned.prunings
+    }
+    trained = {(path, stage): own for path, layer in applied.layers.items() for stage, own in layer.patterns.items()}
+    for place in sorted(simulated.keys() | trained.keys(), key=str):
+        module, stage = place
+        if stage is Stage.BACKWARD and place not in simulated and not _has_backward(graph, module):
+            # The network's first product passes no gradient on: nothing to simulate, nothing to prune.
+            continue
+        if simulated.get(place) != trained.get(place):
+            raise ConfigError(
+                f"{module}:{stage.value}: got {trained.get(place, 'dense')} in training and "
+                f"{simulated.get(place, 'dense')} in simulation, need the same; try dense.names: [{module!r}] in the "
+                "recipe"
+            )
+
+
+def _has_backward(graph: TrainingGraph, module: str) -> bool:
+    return any(each.module == module and each.stage is Stage.BACKWARD for each in graph.products)

@@ -1,0 +1,48 @@
+"""Loss and accuracy of a model on a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..capture.losses import main_output
+from ..data import DataSet, evaluation_batches
+
+_BATCH = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Of one split.
+
+    Attributes:
+        loss: nats a sample; of a text, a symbol.
+        accuracy: share of samples, or symbols, whose most likely class is the right one.
+    """
+
+    loss: float
+    accuracy: float
+
+
+def classes_first(output: object, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits [samples, classes] and targets [samples] of what a model gave, whatever axes come before the classes."""
+    logits = main_output(output)
+    return logits.flatten(0, -2), targets.flatten()
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, data: DataSet, split: str, device: torch.device) -> Evaluation:
+    """Measure a model, in evaluation mode, and put it back into the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    loss = correct = samples = 0.0
+    for inputs, targets in evaluation_batches(data, split, _BATCH):
+        logits, labels = classes_first(model(torch.from_numpy(inputs).to(device)), torch.from_numpy(targets).to(device))
+        loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
+        correct += float((logits.argmax(-1) == labels).sum())
+        samples += len(labels)
+    model.train(was_training)
+    return Evaluation(loss=loss / samples, accuracy=correct / samples)

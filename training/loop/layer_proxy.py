@@ -1,0 +1,121 @@
+"""What each N:M ratio would cost each layer of a trained network, measured without training with it.
+
+Kept magnitude needs the weights alone. Sensitivity is the rise of the validation loss when one layer, and no other,
+multiplies by its masked weights in FF. What layers do to each other is in neither, nor is what training would mend; the
+test split is never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...configs.errors import ConfigError
+from ..data import load_data
+from ..graph import Stage
+from ..layer_costs import LAYER_COSTS_FILE, LayerCost, LayerCosts, Place, load_layer_costs, write_layer_costs
+from ..recipes.in_torch.weight_axes import Convolutions, WeightAxes
+from ..recipes.in_torch.weight_masks import stage_mask
+from ..run_summary import WEIGHTS_FILE, read_summary
+from ..trainable import build
+from .checkpoint import load_checkpoint
+from .evaluation import evaluate
+
+Progress = Callable[[str, int, int], None]
+
+
+def layer_costs(
+    model: nn.Module, places: Collection[Place], *, loss: Callable[[], float] | None = None
+) -> Iterator[LayerCost]:
+    """Measure each place; the model's weights are changed on the way and put back.
+
+    Args:
+        model: with dense weights.
+        places: to be measured.
+        loss: the model's loss as it stands, for FF; None to leave it out.
+
+    Raises:
+        ConfigError: no Linear or convolution has such a path.
+    """
+    layers = {path: each for path, each in model.named_modules() if isinstance(each, (nn.Linear, *Convolutions))}
+    before = loss() if loss is not None else 0.0
+    for path, stage, pattern in places:
+        if path not in layers:
+            raise ConfigError(f"{path}: got no Linear or convolution of this path in {type(model).__name__}, need one")
+        weight = layers[path].weight
+        assert isinstance(weight, Tensor), "a layer that multiplies has a weight"
+        mask = stage_mask(weight.detach(), WeightAxes.of(layers[path]), pattern, stage)
+        whole = _magnitude(weight)
+        row = LayerCost(
+            module=path,
+            stage="FF" if stage is Stage.FORWARD else "BP",
+            sparsity=pattern,
+            weights=weight.numel(),
+            magnitude=whole,
+            kept_magnitude=min(1.0, _magnitude(weight * mask) / whole) if whole else 1.0,
+        )
+        if loss is not None and stage is Stage.FORWARD:
+            row = replace(row, loss_rise=_loss_with(weight, mask, loss) - before)
+        yield row
+
+
+def _magnitude(weight: Tensor) -> float:
+    return float(weight.detach().abs().sum(dtype=torch.float64))
+
+
+@torch.no_grad()
+def _loss_with(weight: Tensor, mask: Tensor, loss: Callable[[], float]) -> float:
+    dense = weight.clone()
+    try:
+        weight.mul_(mask)
+        return loss()
+    finally:
+        weight.copy_(dense)
+
+
+def measure_run(
+    directory: Path, places: Collection[Place], *, sensitivity: bool = False, progress: Progress | None = None
+) -> LayerCosts:
+    """Measure the network that a dense training run left behind, and write it into ``layers.csv`` beside it.
+
+    Args:
+        directory: of the run.
+        places: to be measured; what the file knows already is not measured again.
+        sensitivity: whether to measure the rise of the loss, too.
+        progress: told before each place: what, how many are done, of how many.
+
+    Raises:
+        ConfigError: it is no finished run of a dense recipe, its data have changed, or a path names no layer of it.
+    """
+    summary = read_summary(directory)
+    if summary.patterns:
+        raise ConfigError(
+            f"{directory}: got a run under {summary.recipe_name}, whose saved weights are pruned, need a dense one; "
+            "try bisparse train --recipe dense"
+        )
+    weights = load_checkpoint(directory / WEIGHTS_FILE)
+    if weights is None:
+        raise ConfigError(f"{directory / WEIGHTS_FILE}: got no such file, need the weights of the run")
+    data = load_data(summary.settings.data)
+    if data.sha256 != summary.data_sha256:
+        raise ConfigError(f"data: got a {data.name} that is not what {directory} was trained on, need the same")
+    with torch.random.fork_rng(devices=[]):
+        model = build(summary.settings.model, data)
+    model.load_state_dict(weights)
+    file = directory / LAYER_COSTS_FILE
+    before = load_layer_costs(file) if file.exists() else LayerCosts(sha256="", rows=())
+    missing, known = before.missing(places, sensitivity=sensitivity), dict(before.by_place)
+
+    def validation_loss() -> float:
+        return evaluate(model, data, "validation", torch.device("cpu")).loss
+
+    rows = layer_costs(model, missing, loss=validation_loss if sensitivity else None)
+    for done, row in enumerate(rows):
+        if progress is not None:
+            progress(f"measuring {row.module} {row.stage} at {row.sparsity}", done, len(missing))
+        known[row.module, row.stage, row.sparsity] = row
+    return write_layer_costs(file, known.values())

@@ -1,0 +1,20 @@
+"""The learning rate of a step: a straight rise, then half a cosine to zero."""
+
+from __future__ import annotations
+
+import math
+
+from ..settings import TrainingSettings
+
+
+def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -> float:
+    """The rate of the update numbered ``step`` from 0.
+
+    The first update of a warm-up already moves; the last update of the run is one step short of zero.
+    """
+    steps = settings.epochs * steps_per_epoch
+    warmup = round(settings.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    passed = (step - warmup) / max(steps - warmup, 1)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * passed))

@@ -1,0 +1,48 @@
+"""The log of a run: a row a step, cut back to the checkpoint when the run goes on from there."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import TracebackType
+
+COLUMNS = ("step", "epoch", "phase", "learning_rate", "loss", "loss_scale")
+
+
+class RunLog:
+    """Appends rows to ``log.csv``.
+
+    Args:
+        path: of the file.
+        after: updates done: rows of later steps are dropped, being those of a run that was interrupted.
+    """
+
+    def __init__(self, path: Path, *, after: int) -> None:
+        kept: list[list[str]] = []
+        if after and path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))[1:]
+            # A row cut off by a kill is the last one, and of a step that will come again.
+            kept = [row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) <= after]
+        beside = path.with_name(path.name + ".new")
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
+        beside.replace(path)
+        self._file = path.open("a", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+
+    def add(self, *, step: int, epoch: int, phase: str, learning_rate: float, loss: float, loss_scale: float) -> None:
+        """A step done."""
+        self._writer.writerow([step, epoch, phase, f"{learning_rate:.6g}", f"{loss:.6g}", f"{loss_scale:g}"])
+
+    def flush(self) -> None:
+        """Let readers see what is there."""
+        self._file.flush()
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

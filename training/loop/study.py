@@ -1,0 +1,78 @@
+"""Many training runs, side by side: a process a run, a thread each, so that small networks use every core.
+
+Runs that are finished are not trained again; those that were interrupted go on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from ..run_summary import RunSummary
+from ..settings import TrainingSettings
+
+RunDone = Callable[[RunSummary, int, int], None]
+
+
+def train_all(
+    runs: Sequence[tuple[TrainingSettings, Path]], *, version: str, jobs: int | None = None, done: RunDone | None = None
+) -> list[RunSummary]:
+    """Train them all.
+
+    Args:
+        runs: settings and directory of each.
+        version: of bisparse, for the summaries.
+        jobs: processes at a time; as many as cores when None.
+        done: given each summary as it comes, how many are done and how many there are.
+
+    Returns:
+        Their summaries, in the order of ``runs``.
+
+    Raises:
+        BisparseError: the first that a run raised; runs under way are left at their last checkpoint.
+    """
+    told = done or (lambda *_: None)
+    found: dict[int, RunSummary] = {}
+    # Fresh processes: a fork of one that has run torch may wait for ever on a lock of its thread pool.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        max_workers=jobs or os.cpu_count() or 1, mp_context=context, initializer=_one_thread
+    ) as pool:
+        waiting: dict[Future[RunSummary], int] = {
+            pool.submit(_train_one, settings, directory, version): number
+            for number, (settings, directory) in enumerate(runs)
+        }
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    number = waiting.pop(future)
+                    found[number] = future.result()
+                    told(found[number], len(found), len(runs))
+        except BaseException:
+            _stop(pool)
+            raise
+    return [found[number] for number in range(len(runs))]
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End every process at once: each run has its checkpoint, and nobody waits for the rest."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _train_one(settings: TrainingSettings, directory: Path, version: str) -> RunSummary:
+    from .trainer import train
+
+    return train(settings, directory, version=version)

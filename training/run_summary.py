@@ -1,0 +1,141 @@
+"""What a finished training run leaves behind, as plain data. Free of torch: a report reads it without.
+
+A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densities.csv`` (a row a layer and epoch),
+``graph.json`` (the step of this very model, to be simulated), ``checkpoint.pt`` until the run ends, and at its end
+``weights.pt`` (a plain model's state dict with the pruned weights) and ``summary.json``: this. ``bisparse assign`` adds
+``layers.csv``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..configs.errors import ConfigError
+from .settings import TrainingSettings
+
+SUMMARY_FILE = "summary.json"
+SETTINGS_FILE = "settings.json"
+LOG_FILE = "log.csv"
+GRAPH_FILE = "graph.json"
+CHECKPOINT_FILE = "checkpoint.pt"
+WEIGHTS_FILE = "weights.pt"
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochResult:
+    """Where a run stood after an epoch; losses in nats a sample (of a text: a symbol), accuracies as shares.
+
+    Attributes:
+        epoch: counted from 1.
+        step: updates done.
+        learning_rate: of the last update.
+        train_loss: mean over the epoch's steps.
+        validation_loss: after it.
+        validation_accuracy: after it.
+        mask_churn: share of mask elements that changed an update, over all pruned layers; None when nothing is pruned.
+        phase: of the recipe.
+        skipped_steps: updates left out because FP16 gradients overflowed.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    mask_churn: float | None
+    phase: str
+    skipped_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A finished run.
+
+    Attributes:
+        settings: what it was told.
+        recipe_name: of the recipe, which may have come from a file.
+        recipe_sha256: of its content.
+        data_sha256: of the data's content.
+        parameters: of the model.
+        steps_per_epoch: batches.
+        steps: updates of the whole run.
+        switch_step: after which STEP switched; None for other recipes.
+        test_accuracy: share of the test split, measured once, at the end.
+        test_loss: nats a sample.
+        validation_accuracy: at the end.
+        validation_loss: at the end.
+        epochs: one result an epoch.
+        patterns: ratio of each pruned stage, by layer and stage: ``{"conv2": {"FF": "2:8", "BP": "2:8"}}``.
+        dense_reasons: why a layer stays dense, by ``path:FF`` and ``path:BP``.
+        weights_sha256: of the final master weights, all bits.
+        train_seconds: spent in training steps, on this machine.
+        torch_version: that trained it.
+        threads: of torch; another number may round sums otherwise.
+        bisparse_version: that trained it.
+    """
+
+    settings: TrainingSettings
+    recipe_name: str
+    recipe_sha256: str
+    data_sha256: str
+    parameters: int
+    steps_per_epoch: int
+    steps: int
+    switch_step: int | None
+    test_accuracy: float
+    test_loss: float
+    validation_accuracy: float
+    validation_loss: float
+    epochs: tuple[EpochResult, ...]
+    patterns: dict[str, dict[str, str]]
+    dense_reasons: dict[str, str]
+    weights_sha256: str
+    train_seconds: float
+    torch_version: str
+    threads: int
+    bisparse_version: str
+
+    def document(self) -> dict[str, Any]:
+        """The summary as plain data, ready for JSON."""
+        return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> RunSummary:
+        """The summary that a document was made of."""
+        fields = {name: value for name, value in document.items() if name != "schema_version"}
+        fields["settings"] = TrainingSettings.from_document(fields["settings"])
+        fields["epochs"] = tuple(EpochResult(**each) for each in fields["epochs"])
+        return cls(**fields)
+
+
+def read_summary(directory: Path) -> RunSummary:
+    """The summary of a finished run.
+
+    Raises:
+        ConfigError: there is none there, or it is not one.
+    """
+    path = directory / SUMMARY_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{directory}: got no readable {SUMMARY_FILE}, need the directory of a finished run; try bisparse train"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: got broken JSON, need a summary; try training again") from error
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ConfigError(f"{path}: schema_version: got {version!r}, need {SCHEMA_VERSION}; try training again")
+    try:
+        return RunSummary.from_document(document)
+    except (TypeError, KeyError) as error:
+        raise ConfigError(
+            f"{path}: got fields that are no summary's ({error}), need one; try training again"
+        ) from error
