@@ -32,10 +32,22 @@ COMPONENT_OF: dict[str, str] = {
 }
 """The component that each counted action belongs to."""
 
+GATED = ("multiplies", "accumulates")
+"""Actions that a PE saves when an operand is zero and the design gates zeros. Operands hop, registers are clocked."""
+
 COMPONENTS: tuple[str, ...] = (*dict.fromkeys(COMPONENT_OF.values()), "static")
 
 Actions = Mapping[str, Any]
 """Counts by action name, see ``COMPONENT_OF``: integers, or arrays that broadcast."""
+
+
+def gated(actions: Actions, effectual_share: float) -> Actions:
+    """The actions of an array that gates zeros, of whose multiply-accumulates a share has two non-zero operands.
+
+    >>> gated({"multiplies": 8, "accumulates": 8, "link_bits": 16}, 0.25)
+    {'multiplies': 2.0, 'accumulates': 2.0, 'link_bits': 16}
+    """
+    return {name: count * effectual_share if name in GATED else count for name, count in actions.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,9 @@ class TensorEngine(Section):
         default=False, description="whether the streamed operand may be compressed (WS, IS)"
     )
     precision: Precision = Field(default="fp16", description="format of the operands; sums are FP32")
+    zero_gating: bool = Field(
+        default=False, description="whether a PE that meets a zero operand holds its sum: no multiply, no add"
+    )
 
     @model_validator(mode="after")
     def _latencies_agree(self) -> Self:

@@ -16,7 +16,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
-from .commands import ablate, capture, gemm, hardware, recipes, report, step, trace, usage, validate, workloads
+from .commands import (
+    ablate,
+    assign,
+    capture,
+    gemm,
+    hardware,
+    recipes,
+    report,
+    step,
+    trace,
+    train,
+    usage,
+    validate,
+    workloads,
+)
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -32,9 +46,11 @@ app = typer.Typer(
 app.command()(step.simulate)
 app.command()(step.compare)
 app.command()(ablate.ablate)
+app.command()(assign.assign)
 app.command()(capture.capture)
 app.command()(gemm.gemm)
 app.command()(trace.trace)
+app.command()(train.train)
 app.command()(validate.validate)
 app.command()(report.report)
 app.add_typer(hardware.app, name="hardware")

@@ -103,8 +103,9 @@ def answer(result: SimulationResult) -> str:
             f"A dense training step of {subject(result)} takes {seconds(result.step_seconds)}. "
             "This is the baseline: nothing is pruned."
         )
+    last_phase = "In its last phase " if result.changes_over_time else ""
     return (
-        f"{label(result)} trains {subject(result)} {speed_words(step.speedup_vs_dense)}, "
+        f"{last_phase}{label(result)} trains {subject(result)} {speed_words(step.speedup_vs_dense)}, "
         f"at {energy_words(step.energy_ratio_vs_dense)}, counting the whole step. "
         f"{static_sentence(result)}"
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "

@@ -11,6 +11,13 @@ from .ladder import ladder
 from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
 from .provenance import status_words
 from .tables import Table
+from .whole_training import (
+    last_phase_sentence,
+    phase_table,
+    training_comparison,
+    training_notes,
+    training_sentence,
+)
 
 STAGE_NOTE = "FF, BP and WU include waits for vector work that rides on their products."
 
@@ -39,6 +46,9 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
         yield from (f"# {escaped(workload_name(results[0]))}: {len(results)} runs compared", "")
         yield from (escaped(comparison(results)), "")
         yield from table_lines(tables.comparison_table(results))
+        whole = training_comparison(results)
+        if whole is not None:
+            yield from table_lines(whole)
         yield from (f"## {escaped(names[best])} in detail", "", escaped(answer(results[best])), "")
     yield from _detail(results[best])
     yield from ("## What it rests on", "", f"{status_words(results)} parameters; `result.json` lists each.", "")
@@ -59,7 +69,14 @@ def _detail(result: SimulationResult) -> Iterator[str]:
     warning = memory_warning(result.memory) if result.memory else None
     if warning:
         yield from (f"> **The step {warning}.** Its figures are those of a card with memory enough.", "")
+    last_phase = last_phase_sentence([result])
+    if last_phase:
+        yield from (escaped(last_phase), "")
     yield from table_lines(tables.settings_table(result))
+    phases = phase_table(result)
+    if phases and result.training:
+        said = [training_sentence(result.training), *training_notes(result.training)]
+        yield from ("### The whole training run", "", escaped(" ".join(said)), "", *table_lines(phases))
     yield from ("### Time by stage", "", STAGE_NOTE, "", *table_lines(tables.stage_table(result)))
     yield from ("### Time by engine", "", *table_lines(tables.engine_table(result)))
     if not is_dense(result) and result.flop_bound_speedup > 1:

@@ -21,6 +21,13 @@ from .roofline import undrawn
 from .roofline_figure import roofline_figure
 from .shares import array_share, dynamic_energy_ratio, static_share
 from .timeline_figure import timeline_figure
+from .whole_training import (
+    last_phase_sentence,
+    phase_table,
+    training_comparison,
+    training_notes,
+    training_sentence,
+)
 
 
 def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
@@ -48,6 +55,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         panels=panels,
         chosen=fastest(results),
         comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
+        training_comparison=training_comparison(results) if len(results) > 1 else None,
         assumptions=provenance.by_group(results),
         statuses=provenance.statuses(results),
         inputs_table=tables.inputs_table(results),
@@ -75,6 +83,11 @@ def _panel(position: int, name: str, result: SimulationResult, results: Sequence
         "dense_run": dense_run,
         "highlights": _highlights(result),
         "unknown": result.unknown_operators,
+        "last_phase": last_phase_sentence([result]),
+        "training": phase_table(result),
+        "training_words": [training_sentence(result.training), *training_notes(result.training)]
+        if result.training
+        else [],
         "settings": tables.settings_table(result),
         "stages": tables.stage_table(result),
         "engines": tables.engine_table(result),

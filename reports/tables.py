@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..sim.results import CYCLE_CAUSES, STAGES, SimulationResult
+from . import effectual
 from .answer import Subject, hardware_name, is_dense, labels, recipe_name, workload_name
 from .ladder import CAUSE_WORDS, Rung
 from .quantities import Formatter, byte_count, count, joules, percent, seconds, times
@@ -279,6 +280,9 @@ def settings_table(result: SimulationResult) -> Table:
         "mappings considered": considered,
         "bisparse": result.bisparse_version,
     }
+    zeros = effectual.effectual_words(result)
+    if zeros is not None:
+        rows[effectual.NAME] = zeros
     return Table(
         headings=("setting", "value"),
         rows=tuple((Cell(name), Cell(value)) for name, value in rows.items()),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from ..sim.results import STAGES, SimulationResult
 from .answer import answer, comparison, is_dense, labels
+from .effectual import effectual_lines
 from .memory import memory_lines
+from .plain_text import aligned, wrapped
 from .provenance import status_words
 from .quantities import byte_count, count, cycles, joules, percent, seconds, times
 from .shares import array_share, dynamic_energy_ratio, static_share
-
-WIDTH = 80
+from .whole_training import last_phase_sentence, training_comparison, training_run_text
 
 
 def text_summary(results: Sequence[SimulationResult]) -> str:
@@ -29,17 +29,20 @@ def text_summary(results: Sequence[SimulationResult]) -> str:
 
 
 def _one(result: SimulationResult) -> Iterator[str]:
-    yield from _wrapped(answer(result))
+    yield from wrapped(answer(result))
     yield ""
-    yield from _aligned(_figures(result))
+    yield from aligned(_figures(result))
     yield ""
-    yield from _aligned(_stages(result))
+    yield from aligned(_stages(result))
     yield ""
+    if result.training is not None:
+        yield from training_run_text(result.training).splitlines()
+        yield ""
     yield from _footnotes([result])
 
 
 def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
-    yield from _wrapped(comparison(results))
+    yield from wrapped(comparison(results))
     yield ""
     rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "without", "array,"]]
     rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "static", "of step"])
@@ -58,8 +61,12 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
                 percent(array_share(result)),
             ]
         )
-    yield from _aligned(rows)
+    yield from aligned(rows)
     yield ""
+    whole = training_comparison(results)
+    if whole is not None:
+        yield from aligned([list(whole.headings), *([cell.text for cell in row] for row in whole.rows)])
+        yield ""
     yield from _footnotes(results)
 
 
@@ -124,21 +131,10 @@ def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
     unknown = sorted({name for result in results for name in result.unknown_operators})
     if unknown:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        yield from _wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")
-    for line in memory_lines(results):
-        yield from _wrapped(line)
+        yield from wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")
+    last_phase = last_phase_sentence(results)
+    for line in (*([last_phase] if last_phase else []), *effectual_lines(results), *memory_lines(results)):
+        yield from wrapped(line)
     counts = status_words(results)
     note = f"Rests on {counts} parameters. " if counts else ""
-    yield from _wrapped(f"{note}gemm: tensor engine with its waits; step: everything. Energy ratio below 1 saves.")
-
-
-def _wrapped(text: str) -> list[str]:
-    # A name broken at its hyphen cannot be searched for.
-    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        first = row[0].ljust(widths[0])
-        yield "  ".join([first, *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+    yield from wrapped(f"{note}gemm: tensor engine with its waits; step: everything. Energy ratio below 1 saves.")

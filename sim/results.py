@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .memory_results import Memory, MemoryPoint, OnChip
 from .step_profile import Profile
+from .training_figures import TrainingRun
 
 if TYPE_CHECKING:
     import pandas
@@ -64,6 +65,7 @@ class OperatorResult:
         causes: exposed cycles by cause, summing to ``cycles``.
         useful_macs: kept by the algorithm.
         issued_macs: issued by the array.
+        effectual_macs: of those issued, the ones whose operands are both non-zero, by measured densities; None without.
         array_utilisation: of the array while it runs.
         dram_read_bytes: read from DRAM.
         dram_write_bytes: written to DRAM.
@@ -91,6 +93,7 @@ class OperatorResult:
     causes: dict[str, int] = field(default_factory=dict)
     useful_macs: int = 0
     issued_macs: int = 0
+    effectual_macs: int | None = None
     array_utilisation: float = 0.0
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
@@ -122,6 +125,7 @@ class Breakdown:
     buffer_bytes: dict[str, int]
     energy_joules: float
     energy_by_component: dict[str, float]
+    effectual_macs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +170,22 @@ class DenseStep:
     by_engine: dict[str, int]
     stalls: dict[str, int]
     energy_by_component: dict[str, float]
+    effectual_macs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityMatch:
+    """How the measured densities of a training run met this step.
+
+    Attributes:
+        matched_modules: modules with products that were measured.
+        unmatched_modules: those that were not: taken as dense.
+        zero_gating: whether the array saves the multiplies and adds of products with a zero.
+    """
+
+    matched_modules: int
+    unmatched_modules: tuple[str, ...]
+    zero_gating: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +194,7 @@ class SimulationResult:
 
     Attributes:
         bisparse_version: that made it.
-        inputs: hardware, workload, recipe and energy table, with content hashes.
+        inputs: hardware, workload, recipe and energy table, and densities where given, with content hashes.
         title: of the hardware and recipe, for people.
         batch: samples in the step.
         sparsity: N:M asked for, or ``dense``.
@@ -189,6 +209,7 @@ class SimulationResult:
         dram_write_bytes: of the step.
         useful_macs: kept by the algorithm.
         issued_macs: issued by the array.
+        effectual_macs: of those issued, the ones whose operands are both non-zero, by measured densities; None without.
         peak_macs_per_cycle: of the array.
         dram_bytes_per_cycle: peak.
         array_utilisation: over the cycles of the tensor engine.
@@ -209,8 +230,11 @@ class SimulationResult:
         dense: the dense step.
         memory: what the step takes of the card's memory; None in a result from before it was tracked.
         on_chip: what stays on chip; None likewise.
+        densities: how measured densities met the step; None without.
         profile: the step over time; None unless the event engine was asked for it.
         timeline: every recorded stretch, for a trace; not part of the document.
+        changes_over_time: the recipe has a schedule, and this is a step of its last phase.
+        training: the whole training run; None unless it was asked for.
     """
 
     bisparse_version: str
@@ -248,8 +272,12 @@ class SimulationResult:
     dense: DenseStep
     memory: Memory | None = None
     on_chip: OnChip | None = None
+    effectual_macs: int | None = None
+    densities: DensityMatch | None = None
     profile: Profile | None = None
     timeline: Recorder | None = field(default=None, compare=False, repr=False)
+    changes_over_time: bool = False
+    training: TrainingRun | None = None
 
     @cached_property
     def operators(self) -> pandas.DataFrame:
@@ -272,7 +300,8 @@ class SimulationResult:
     def from_document(cls, document: dict[str, Any]) -> SimulationResult:
         """The result that a document was made of. The document must be of this schema version.
 
-        ``memory`` and ``on_chip`` may be missing: documents of version 1 were written before they were tracked.
+        ``memory``, ``on_chip``, ``effectual_macs``, ``densities``, ``changes_over_time`` and ``training`` may be
+        missing: documents of version 1 were written before they were tracked.
         """
         fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
         fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
@@ -286,8 +315,13 @@ class SimulationResult:
             fields["memory"] = Memory(**fields["memory"] | {"curve": points})
         if fields.get("on_chip") is not None:
             fields["on_chip"] = OnChip(**fields["on_chip"])
+        if fields.get("densities") is not None:
+            unmatched = tuple(fields["densities"]["unmatched_modules"])
+            fields["densities"] = DensityMatch(**fields["densities"] | {"unmatched_modules": unmatched})
         if fields.get("profile") is not None:
             fields["profile"] = Profile.from_document(fields["profile"])
+        if fields.get("training") is not None:
+            fields["training"] = TrainingRun.from_document(fields["training"])
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
 
 

@@ -20,14 +20,17 @@ from ..dataflow.mapping import Mapping
 from ..dataflow.objective import NAMES, Name, Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
+from ..training.densities import LayerDensities
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import annotate
 from ..training.recipes.declaration import Recipe
+from .against_dense import dense_step, ratio, scopes
 from .analytic import CostCache, time_step
+from .effectual import Effectual, matched_modules
 from .event.profile import profile
 from .event.recorder import Recorder
 from .memory_results import OnChip
-from .results import Assumption, DenseStep, Input, ScopeResult, SimulationResult
+from .results import Assumption, DensityMatch, Input, SimulationResult
 from .step_memory import step_memory
 from .step_report import StepReport
 from .step_time import StepTime
@@ -64,6 +67,8 @@ class Options:
         timeline: whether the event engine keeps what happened when.
         interleave: a processing element turns between accumulations, as many as its registers hold; one at a time
             when False.
+        densities: measured in a training run of this workload: effectual products, and energy where the design gates
+            zeros. Mappings are chosen as without. None: nothing is known of zeros.
     """
 
     batch: int | None = None
@@ -77,10 +82,11 @@ class Options:
     engine: EngineName = "analytic"
     timeline: bool = False
     interleave: bool = True
+    densities: LayerDensities | None = None
 
     def __post_init__(self) -> None:
         if self.batch is not None:
-            object.__setattr__(self, "batch", _positive(self.batch, "batch"))
+            object.__setattr__(self, "batch", positive(self.batch, "batch"))
         if self.objective not in NAMES:
             raise ConfigError(f"objective: got {self.objective!r}, need one of {', '.join(NAMES)}")
         if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
@@ -94,6 +100,9 @@ class Options:
                 raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
         if self.interleave not in (True, False):
             raise ConfigError(f"interleave: got {self.interleave!r}, need True or False")
+        if not isinstance(self.densities, LayerDensities | None):
+            got = type(self.densities).__name__
+            raise ConfigError(f"densities: got {got}, need LayerDensities; try load_densities(run directory)")
         offered, chosen = get_args(Dataflow), self.dataflows
         if chosen is not None and not (
             isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
@@ -101,7 +110,7 @@ class Options:
             raise ConfigError(f"dataflows: got {chosen!r}, need a tuple of {', '.join(offered)}, or None")
 
 
-def _positive(number: object, name: str) -> int:
+def positive(number: object, name: str) -> int:
     """A whole number of at least 1; those of NumPy count."""
     whole = index(number) if isinstance(number, SupportsIndex) and not isinstance(number, bool) else 0
     if whole < 1:
@@ -161,6 +170,8 @@ class Simulator:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shared", _Shared(hardware=self.hardware))
         graph = self.workload.graph
+        if self.options.densities is not None:
+            matched_modules(graph, self.options.densities)
         if _fits(graph, self.batch):
             return
         if not _fits(graph, 1):
@@ -264,7 +275,8 @@ class Simulator:
                 raise MappingError(f"{field}: got {rule.sparsity}, {need}", field=field)
 
     @property
-    def _dense(self) -> StepReport:
+    def dense(self) -> StepReport:
+        """The dense step that ratios are against."""
         # A dense step has no N:M weights, whenever they would be made.
         key, steps = replace(self.options, pre_generation=None), self._shared.dense
         if key not in steps:
@@ -272,7 +284,13 @@ class Simulator:
         return steps[key]
 
     def _report(self, schedule: Schedule, recorder: Recorder | None = None) -> StepReport:
-        return StepReport(schedule=schedule, step=self._time(schedule, recorder), energy=self.energy)
+        densities = self.options.densities
+        return StepReport(
+            schedule=schedule,
+            step=self._time(schedule, recorder),
+            energy=self.energy,
+            effectual=None if densities is None else Effectual(pruned=schedule.pruned, densities=densities),
+        )
 
     def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
         if self.options.engine == "analytic":
@@ -281,6 +299,10 @@ class Simulator:
         from .event import engine
 
         return engine.time_step(schedule, recorder=recorder)
+
+    def step(self, recipe: Loaded[Recipe], pattern: Pattern) -> StepReport:
+        """The figures of a step alone; arguments and errors as for ``run``."""
+        return self._report(self.schedule(recipe, pattern))
 
     def run(self, recipe: Loaded[Recipe], pattern: Pattern) -> SimulationResult:
         """Simulate one recipe at one ratio.
@@ -293,16 +315,11 @@ class Simulator:
     def run_schedule(self, schedule: Schedule, recipe: Loaded[Recipe]) -> SimulationResult:
         """Simulate a schedule of this workload on this design."""
         recorder = Recorder() if self.options.timeline else None
-        sparse, dense = self._report(schedule, recorder), self._dense
+        sparse, dense = self._report(schedule, recorder), self.dense
         hardware = self.hardware.model
         return SimulationResult(
             bisparse_version=self.version,
-            inputs={
-                "hardware": Input(name=hardware.name, sha256=self.hardware.sha256),
-                "workload": Input(name=self.workload.graph.name, sha256=self.workload.sha256),
-                "recipe": Input(name=recipe.model.name, sha256=recipe.sha256),
-                "energy_table": Input(name=self.table.model.name, sha256=self.table.sha256),
-            },
+            inputs=self._inputs(recipe),
             title={"hardware": hardware.title, "recipe": recipe.model.title},
             batch=self.batch,
             sparsity=str(schedule.pruned.pattern) if recipe.model.prunes else "dense",
@@ -317,15 +334,17 @@ class Simulator:
             dram_write_bytes=sparse.dram_write_bytes,
             useful_macs=sparse.useful_macs,
             issued_macs=sparse.issued_macs,
+            effectual_macs=sparse.effectual_macs,
+            densities=self._density_match(),
             peak_macs_per_cycle=hardware.peak_macs_per_cycle,
             dram_bytes_per_cycle=hardware.dram_bytes_per_cycle,
             array_utilisation=sparse.array_utilisation,
-            speedup_vs_dense=_ratio(dense.total_cycles, sparse.total_cycles),
-            energy_ratio_vs_dense=_ratio(sparse.energy_joules, dense.energy_joules),
-            flop_bound_speedup=_ratio(sparse.dense_macs, sparse.useful_macs),
+            speedup_vs_dense=ratio(dense.total_cycles, sparse.total_cycles),
+            energy_ratio_vs_dense=ratio(sparse.energy_joules, dense.energy_joules),
+            flop_bound_speedup=ratio(sparse.dense_macs, sparse.useful_macs),
             by_stage=sparse.by_stage,
             by_engine=sparse.by_engine,
-            by_scope=_scopes(sparse, dense),
+            by_scope=scopes(sparse, dense),
             breakdown=sparse.breakdown,
             stalls=sparse.causes,
             energy_by_component=sparse.energy_by_component,
@@ -333,13 +352,36 @@ class Simulator:
             unknown_operators=tuple(sorted({unknown.name for unknown in self.workload.graph.unknown})),
             rows=sparse.rows_beside(dense),
             assumptions=self._assumptions(recipe.model),
-            dense=_dense_step(dense),
+            dense=dense_step(dense),
             memory=step_memory(schedule),
             on_chip=OnChip(tensors=len(schedule.kept), saved_bytes=sum(kept.saved_bytes for kept in schedule.kept)),
             profile=None
             if recorder is None
             else profile(recorder, total_cycles=sparse.total_cycles, dram_channels=hardware.dram.channels),
             timeline=recorder,
+            changes_over_time=recipe.model.schedule != type(recipe.model.schedule)(),
+        )
+
+    def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:
+        inputs = {
+            "hardware": Input(name=self.hardware.model.name, sha256=self.hardware.sha256),
+            "workload": Input(name=self.workload.graph.name, sha256=self.workload.sha256),
+            "recipe": Input(name=recipe.model.name, sha256=recipe.sha256),
+            "energy_table": Input(name=self.table.model.name, sha256=self.table.sha256),
+        }
+        densities = self.options.densities
+        if densities is not None:
+            inputs["densities"] = Input(name=densities.name, sha256=densities.sha256)
+        return inputs
+
+    def _density_match(self) -> DensityMatch | None:
+        if self.options.densities is None:
+            return None
+        matched, unmatched = matched_modules(self.workload.graph, self.options.densities)
+        return DensityMatch(
+            matched_modules=len(matched),
+            unmatched_modules=tuple(unmatched),
+            zero_gating=self.hardware.model.tensor_engine.zero_gating,
         )
 
     def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:
@@ -360,40 +402,3 @@ class Simulator:
 def _fits(graph: TrainingGraph, batch: int) -> bool:
     largest = max((tensor.elements(batch) for tensor in graph.tensors.values()), default=0)
     return max(graph.macs(batch), largest) <= LARGEST_STEP
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    """A ratio; 1 of nothing: a step without products, or on a design without a price."""
-    return numerator / denominator if denominator else 1.0
-
-
-def _scopes(sparse: StepReport, dense: StepReport) -> dict[str, ScopeResult]:
-    return {
-        "gemm": ScopeResult(
-            total_cycles=sparse.gemm_cycles,
-            energy_joules=sparse.gemm_energy_joules,
-            speedup_vs_dense=_ratio(dense.gemm_cycles, sparse.gemm_cycles),
-            energy_ratio_vs_dense=_ratio(sparse.gemm_energy_joules, dense.gemm_energy_joules),
-        ),
-        "step": ScopeResult(
-            total_cycles=sparse.total_cycles,
-            energy_joules=sparse.energy_joules,
-            speedup_vs_dense=_ratio(dense.total_cycles, sparse.total_cycles),
-            energy_ratio_vs_dense=_ratio(sparse.energy_joules, dense.energy_joules),
-        ),
-    }
-
-
-def _dense_step(dense: StepReport) -> DenseStep:
-    return DenseStep(
-        total_cycles=dense.total_cycles,
-        step_seconds=dense.seconds,
-        energy_joules=dense.energy_joules,
-        dram_read_bytes=dense.dram_read_bytes,
-        dram_write_bytes=dense.dram_write_bytes,
-        array_utilisation=dense.array_utilisation,
-        by_stage=dense.by_stage,
-        by_engine=dense.by_engine,
-        stalls=dense.causes,
-        energy_by_component=dense.energy_by_component,
-    )

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..accel.energy import COMPONENTS, Actions, EnergyModel
+from ..accel.energy import COMPONENTS, Actions, EnergyModel, gated
 from ..dataflow.actions import merge
 from ..dataflow.schedule import Schedule, VectorWork
+from .effectual import Effectual
 from .results import CYCLE_CAUSES, STAGES, Breakdown, Engine, OperatorResult
 from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """The figures of one timed step."""
+    """The figures of one timed step.
+
+    Attributes:
+        schedule: of the step.
+        step: its time.
+        energy: prices of actions.
+        effectual: measured densities laid over the step; None without.
+    """
 
     schedule: Schedule
     step: StepTime
     energy: EnergyModel
+    effectual: Effectual | None = None
 
     @property
     def total_cycles(self) -> int:
@@ -56,13 +65,20 @@ class StepReport:
         joules = {name: each for name, each in self.energy.by_component(actions, seconds).items() if each}
         return replace(row, energy_joules=sum(joules.values()), energy_by_component=joules)
 
+    def _actions(self, time: TensorTime) -> Actions:
+        """Actions of an operator's products, without those that the array gates."""
+        effectual = self.effectual
+        if effectual is None or not self.schedule.hardware.tensor_engine.zero_gating:
+            return merge(*(cost.actions for cost in time.costs))
+        pairs = zip(time.costs, time.work.products, strict=True)
+        return merge(*(gated(cost.actions, effectual.share(time.work, product.gemm)) for cost, product in pairs))
+
     def _tensor_row(self, time: TensorTime) -> OperatorResult:
         work, pruned = time.work, self.schedule.pruned
         pruning = pruned.prunings.get(work.operator)
         issued = sum(product.gemm.issued_macs for product in work.products)
         useful = min(work.useful_macs, issued)
         peak = self.schedule.hardware.peak_macs_per_cycle
-        actions = merge(*(cost.actions for cost in time.costs))
         longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
         limit = longest.limit if longest is not None else "dram"
         on_memory = sum(time.causes.get(cause, 0) for cause in ("reduction", "west", "north", "output"))
@@ -81,6 +97,7 @@ class StepReport:
             causes={cause: time.causes.get(cause, 0) for cause in CYCLE_CAUSES if time.causes.get(cause, 0)},
             useful_macs=work.useful_macs,
             issued_macs=issued,
+            effectual_macs=None if self.effectual is None else self.effectual.macs(work),
             array_utilisation=useful / (peak * time.cycles) if time.cycles else 0.0,
             dram_read_bytes=sum(cost.read_bytes for cost in time.costs),
             dram_write_bytes=sum(cost.write_bytes for cost in time.costs),
@@ -89,7 +106,7 @@ class StepReport:
             candidates=sum(product.candidates for product in work.products),
             limit=limit,
         )
-        return self._priced(row, actions)
+        return self._priced(row, self._actions(time))
 
     def _vector_row(self, time: VectorTime) -> OperatorResult:
         row = replace(
@@ -197,7 +214,7 @@ class StepReport:
     @cached_property
     def gemm_energy_joules(self) -> float:
         """Energy of the products alone, with static power for their time."""
-        actions = merge(*(cost.actions for time in self._tensor_times for cost in time.costs))
+        actions = merge(*map(self._actions, self._tensor_times))
         seconds = self.gemm_cycles / self.schedule.hardware.clock_hz
         return sum(self.energy.by_component(actions, seconds).values())
 
@@ -238,6 +255,11 @@ class StepReport:
         return sum(row.issued_macs for row in self.rows)
 
     @cached_property
+    def effectual_macs(self) -> int | None:
+        """Multiply-accumulates issued whose operands are both non-zero; None without densities."""
+        return _sum_of_known(self.rows)
+
+    @cached_property
     def array_utilisation(self) -> float:
         """Kept multiply-accumulates over what the array could issue in the tensor engine's cycles; at most 1."""
         rows = [row for row in self.rows if row.engine == "tensor"]
@@ -265,6 +287,7 @@ class StepReport:
             causes=merge(*(row.causes for row in rows)),
             useful_macs=sum(row.useful_macs for row in rows),
             issued_macs=sum(row.issued_macs for row in rows),
+            effectual_macs=_sum_of_known(rows),
             array_utilisation=kept / (self.schedule.hardware.peak_macs_per_cycle * cycles) if cycles else 0.0,
             dram_read_bytes=sum(row.dram_read_bytes for row in rows),
             dram_write_bytes=sum(row.dram_write_bytes for row in rows),
@@ -278,6 +301,11 @@ class StepReport:
         """Mappings considered: in all, and the fewest for one product."""
         counts = [product.candidates for product in self.schedule.products]
         return {"total": sum(counts), "fewest": min(counts, default=0)}
+
+
+def _sum_of_known(rows: Iterable[OperatorResult]) -> int | None:
+    known = [row.effectual_macs for row in rows if row.effectual_macs is not None]
+    return sum(known) if known else None
 
 
 def _hidden_share(host: TensorTime | VectorTime) -> float:

@@ -88,6 +88,23 @@ OverlapVector = Annotated[
         help="Run vector work beside products that it neither needs nor feeds, or in turn. [the design's policy]",
     ),
 ]
+Densities = Annotated[
+    Path | None,
+    typer.Option(
+        "--densities",
+        metavar="DIR",
+        help="Directory of a training run: its densities.csv says how many products have two non-zero operands.",
+    ),
+]
+TrainingSteps = Annotated[
+    int | None,
+    typer.Option(
+        "--training-steps",
+        metavar="N",
+        parser=whole_number("--training-steps", at_least=1, example=10000),
+        help="Also simulate a whole training run of so many steps, phase by phase.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),

@@ -59,6 +59,8 @@ def simulate(
     overlap_vector: options.OverlapVector = None,
     interleave: options.Interleave = None,
     keep_on_chip: options.KeepOnChip = None,
+    densities: options.Densities = None,
+    training_steps: options.TrainingSteps = None,
     out: options.Out = None,
     save_schedule: SaveSchedule = None,
     schedule: ReplaySchedule = None,
@@ -72,6 +74,8 @@ def simulate(
     """
     if show_schedule and as_json:
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
+    if schedule is not None and training_steps is not None:
+        raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
     from ..dataflow import schedule_file
 
     saved = None if schedule is None else schedule_file.load_schedule(schedule)
@@ -101,6 +105,8 @@ def compare(
     overlap_vector: options.OverlapVector = None,
     interleave: options.Interleave = None,
     keep_on_chip: options.KeepOnChip = None,
+    densities: options.Densities = None,
+    training_steps: options.TrainingSteps = None,
     out: options.Out = None,
     as_json: options.Json = False,
     open_report: options.Open = False,
@@ -123,7 +129,8 @@ def compare(
         results = []
         for done, recipe in enumerate(loaded):
             progress(f"simulating {workload} under {recipe.model.name}", done, len(loaded))
-            results.append(simulator.run(recipe, pattern))
+            result = simulator.run(recipe, pattern)
+            results.append(request.with_training(simulator, result, recipe, pattern))
     _deliver(results, context, out=out, as_json=as_json, open_report=open_report, several=True)
 
 
@@ -145,6 +152,8 @@ class _Request:
     overlap_vector: bool | None
     interleave: bool | None
     keep_on_chip: bool | None
+    densities: Path | None
+    training_steps: int | None
     saved: SavedSchedule | None
 
     @classmethod
@@ -172,6 +181,7 @@ class _Request:
         from ..accel.specification import load_hardware
         from ..api import load_workload
         from ..sim.simulation import Options, Simulator
+        from ..training.densities import load_densities
 
         return Simulator(
             workload=load_workload(self.workload),
@@ -187,9 +197,19 @@ class _Request:
                 timeline=self.engine == "event" and (self.out is not None or self.open_report),
                 interleave=self._chosen("interleave", self.interleave, True),
                 keep_on_chip=self._chosen("keep_on_chip", self.keep_on_chip, None),
+                densities=None if self.densities is None else load_densities(self.densities),
             ),
             version=__version__,
         )
+
+    def with_training(
+        self, simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: Pattern
+    ) -> SimulationResult:
+        """The result, with a whole training run if one was asked for."""
+        from ..sim.training_run import with_training
+
+        steps = self.training_steps
+        return result if steps is None else with_training(simulator, result, recipe, pattern, steps)
 
 
 def _simulated(request: _Request, recipe: str | None) -> tuple[Schedule, SimulationResult]:
@@ -202,7 +222,7 @@ def _simulated(request: _Request, recipe: str | None) -> tuple[Schedule, Simulat
     if request.saved is not None:
         return _replay(simulator, request.saved, loaded, pattern)
     made = simulator.schedule(loaded, pattern)
-    return made, simulator.run_schedule(made, loaded)
+    return made, request.with_training(simulator, simulator.run_schedule(made, loaded), loaded, pattern)
 
 
 def _replay(

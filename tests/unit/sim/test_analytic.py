@@ -199,3 +199,34 @@ def test_an_update_waits_for_its_gradient():
     (update,) = schedule(overlap=True).updates
     assert isinstance(update, UpdateWork)
     assert update.ready_after == 1
+
+
+def test_a_rescaled_gradient_is_read_twice_and_written_once_before_its_product():
+    """65536 elements, 2 bytes each, 2 lane operations each: 4096 cycles of the lanes, 3 x 131072 / 384 = 1024 of DRAM;
+    + 40. The product reads the copy, and reduces it on its way in."""
+    works = time_step(schedule("sdgp-maxnorm")).works
+    rescale, product = works[-2:]
+    assert (rescale.work.head.operator, rescale.cycles) == ("layer:BP:rescale", 4096 + 40)
+    assert (rescale.work.head.read_bytes, rescale.work.head.write_bytes) == (2 * 131072, 131072)
+    assert product.work.operands[0] == "layer:BP:rescale"
+    assert product.work.products[0].gemm.reduced_on_load
+    assert [work.cycles for work in time_step(schedule("sdgp")).works] == [
+        each.cycles for each in works if each is not rescale
+    ]
+
+
+def test_a_frozen_second_moment_is_read_and_not_written():
+    """Adam: 16 + 12 + 2 bytes a weight, 8 multiplications, 3 additions; frozen 4 bytes, 3 and 1 fewer."""
+
+    def update(optimizer):
+        pruned = annotate(GRAPH, load_recipe("dense").model, Pattern(1, 1), pre_generation=True)
+        return build_schedule(pruned, Mapper(hardware=SAT), batch=1, optimizer=optimizer, overlap_update=False).updates[
+            0
+        ]
+
+    adam, watched, frozen = map(update, ("adam", "adam-watched", "adam-frozen"))
+    assert (adam.read_bytes, adam.write_bytes) == (65536 * 16, 65536 * 14) == (watched.read_bytes, watched.write_bytes)
+    assert (frozen.read_bytes, frozen.write_bytes) == (65536 * 16, 65536 * 10)
+    assert (adam.multiplies, adam.accumulates) == (65536 * 8, 65536 * 3)
+    assert (watched.multiplies, watched.accumulates) == (65536 * 8, 65536 * 5), "and the sum of what v moved by"
+    assert (frozen.multiplies, frozen.accumulates) == (65536 * 5, 65536 * 2)

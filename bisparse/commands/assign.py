@@ -1,0 +1,174 @@
+"""``bisparse assign``: a ratio for each layer of a trained network, the fastest within a budget for its accuracy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import __version__, defaults
+from ..configs.errors import ConfigError
+from . import options
+from .terminal import Progress, note, print_json
+
+if TYPE_CHECKING:
+    from ..configs.schema import Loaded
+    from ..sim.assignment import Assignment
+    from ..sim.assignment_prices import Ratios
+    from ..sim.assignment_run import Assigner
+    from ..training.layer_costs import LayerCosts
+    from ..training.recipes.declaration import Recipe
+
+RunDirectory = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN_DIR",
+        help="Of a dense training run: its graph.json, and its layers.csv or what it takes to make it.",
+    ),
+]
+RecipeOption = Annotated[
+    str, typer.Option("--recipe", metavar="NAME|FILE", help="Prunes weights, the N largest of each group.")
+]
+RatiosOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ratios",
+        metavar="N:M,...",
+        help="To choose from; 1:1 keeps a layer dense. [all that the design has, and 1:1]",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option("--like", metavar="N:M", help=f"Be no worse than this ratio in all layers. [{defaults.SPARSITY}]"),
+]
+Keep = Annotated[
+    float | None,
+    typer.Option("--keep", metavar="SHARE", help="In place of --like: the least share of weight magnitude to keep."),
+]
+Proxy = Annotated[
+    str,
+    typer.Option(
+        "--proxy",
+        metavar="NAME",
+        help="magnitude: what all masks keep; sensitivity: what pruning one layer alone in FF adds to the validation "
+        "loss, summed, and what the masks of BP keep.",
+    ),
+]
+Optimizer = Annotated[
+    str | None, typer.Option("--optimizer", metavar="NAME", help="sgd, sgd-momentum or adam. [the run's own]")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write a recipe with these ratios, as YAML.")]
+
+
+def assign(
+    context: typer.Context,
+    run_dir: RunDirectory,
+    recipe: RecipeOption = defaults.RECIPE,
+    ratios: RatiosOption = None,
+    like: Like = None,
+    keep: Keep = None,
+    proxy: Proxy = "magnitude",
+    hardware: options.HardwareOption = None,
+    batch: options.Batch = None,
+    objective: options.ObjectiveOption = None,
+    optimizer: Optimizer = None,
+    out: Out = None,
+    as_json: options.Json = False,
+) -> None:
+    """Choose a ratio for each layer and stage: the fastest step that a proxy for accuracy allows.
+
+    Measuring needs torch, once: what it finds is kept in layers.csv. Train the recipe written to know its accuracy.
+
+    Example: bisparse assign runs/dense --ratios 1:8,2:8,4:8 --like 2:8 --out mine.yaml
+    """
+    from ..accel.specification import load_hardware
+    from ..api import load_workload
+    from ..configs.pattern import Pattern
+    from ..sim.assignment import PROXIES
+    from ..sim.assignment_run import Assigner
+    from ..sim.simulation import Options, Simulator
+    from ..training.recipes.declaration import load_recipe
+    from ..training.run_summary import GRAPH_FILE, SUMMARY_FILE, read_summary
+
+    chosen = next((each for each in PROXIES if each == proxy), None)
+    if chosen is None:
+        raise ConfigError(f"--proxy: got {proxy!r}, need one of {', '.join(PROXIES)}")
+    if like is not None and keep is not None:
+        raise ConfigError("--like, --keep: got both, need one of them")
+    if keep is not None and (chosen != "magnitude" or not 0 <= keep <= 1):
+        raise ConfigError(f"--keep: got {keep:g} with --proxy {chosen}, need a share from 0 to 1, and magnitude")
+    design = load_hardware(hardware or defaults.HARDWARE)
+    wanted = None if keep is not None else Pattern.parse(like or defaults.SPARSITY)
+    listed = ratios or ",".join((*design.model.tensor_engine.patterns, "1:1"))
+    offered = [Pattern.parse(each) for each in listed.split(",")]
+    loaded = load_recipe(recipe)
+    own = read_summary(run_dir).settings.optimizer if (run_dir / SUMMARY_FILE).exists() else None
+    given = {"batch": batch, "objective": objective, "optimizer": optimizer or own}
+    with Progress() as progress:
+        assigner = Assigner(
+            simulator=Simulator(
+                workload=load_workload(run_dir / GRAPH_FILE),
+                hardware=design,
+                options=Options(**{name: value for name, value in given.items() if value is not None}),  # type: ignore[arg-type]
+                version=__version__,
+            ),
+            recipe=loaded,
+            ratios=tuple(dict.fromkeys([*offered, *([] if wanted is None else [wanted])])),
+        )
+        costs = _measured(run_dir, assigner, sensitivity=chosen == "sensitivity", progress=progress)
+        result, found = assigner.assign(costs, proxy=chosen, like=wanted, keep=keep, progress=progress)
+    if out is not None:
+        _write(out, loaded, result, found, command=options.invocation(context))
+    if as_json:
+        print_json(result.document())
+    else:
+        from ..reports import assignment_text
+
+        print(assignment_text(result))
+    if out is not None:
+        (note if as_json else print)(f"recipe: {out}")
+
+
+def _measured(directory: Path, assigner: Assigner, *, sensitivity: bool, progress: Progress) -> LayerCosts:
+    """What ratios cost layers: out of the file where all of it is there, else measured."""
+    from ..training.layer_costs import LAYER_COSTS_FILE, load_layer_costs
+
+    if (directory / LAYER_COSTS_FILE).exists():
+        known = load_layer_costs(directory)
+        if known.cover(assigner.places, sensitivity=sensitivity):
+            return known
+    from ..training.needs import check_torch
+
+    check_torch()
+    from ..training.loop.layer_proxy import measure_run
+
+    return measure_run(directory, assigner.places, sensitivity=sensitivity, progress=progress)
+
+
+def _write(out: Path, base: Loaded[Recipe], result: Assignment, found: Ratios, *, command: str) -> None:
+    from ..configs.library import is_shipped
+    from ..training.recipes.per_layer import layer_rules, recipe_text
+
+    file = base.sources[0]
+    # Paths in a file are taken from beside it.
+    beside = os.path.relpath(file.resolve(), out.resolve().parent)
+    budget = f"no worse than {result.like} in all layers" if result.like else "within a budget"
+    text = recipe_text(
+        extends=base.model.name if is_shipped(file) else beside,
+        name=f"{base.model.name}-per-layer",
+        title=f"{base.model.title}, a ratio for each layer",
+        source=f"bisparse assign: {budget} by {result.proxy}, for {result.inputs['workload'].name} at batch "
+        f"{result.batch} on {result.inputs['hardware'].name}",
+        rules=layer_rules(found),
+        comments=(
+            f"Made by: {command}",
+            "It names every layer that is pruned: the ratio asked for beside it says nothing more.",
+        ),
+    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: got {error.strerror}, need a file that can be written; try another --out") from error
