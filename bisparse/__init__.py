@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import ablate, capture, compare, simulate
-    from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError
+    from .api import ablate, apply, capture, codesign, compare, simulate, train
+    from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError, TrainingError
     from .configs.pattern import Pattern
     from .sim.ablation import Ablation
+    from .sim.codesign import Codesign
     from .sim.results import SimulationResult
     from .training.input_shape import InputShape
 
@@ -26,12 +27,17 @@ _HOME = {
     "compare": ".api",
     "ablate": ".api",
     "capture": ".api",
+    "codesign": ".api",
+    "apply": ".api",
+    "train": ".api",
     "BisparseError": ".configs.errors",
     "CaptureError": ".configs.errors",
     "ConfigError": ".configs.errors",
     "MappingError": ".configs.errors",
+    "TrainingError": ".configs.errors",
     "Pattern": ".configs.pattern",
     "Ablation": ".sim.ablation",
+    "Codesign": ".sim.codesign",
     "SimulationResult": ".sim.results",
     "InputShape": ".training.input_shape",
 }
@@ -40,16 +46,21 @@ __all__ = [
     "Ablation",
     "BisparseError",
     "CaptureError",
+    "Codesign",
     "ConfigError",
     "InputShape",
     "MappingError",
     "Pattern",
     "SimulationResult",
+    "TrainingError",
     "__version__",
     "ablate",
+    "apply",
     "capture",
+    "codesign",
     "compare",
     "simulate",
+    "train",
 ]
 
 

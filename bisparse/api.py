@@ -14,17 +14,26 @@ from .configs.pattern import Pattern
 from .configs.schema import Loaded
 from .sim.ablation import Ablation
 from .sim.ablation_run import ablate as run_ablation
+from .sim.codesign import Codesign
+from .sim.codesign_plan import plan
+from .sim.codesign_run import run_study
 from .sim.results import SimulationResult
 from .sim.simulation import Options, Simulator, Workload
+from .sim.training_run import with_training
+from .training.densities import load_densities
 from .training.graph import TrainingGraph
 from .training.graph_file import graph_text, load_graph
 from .training.input_shape import InputShapes
+from .training.needs import check_torch
 from .training.recipes.declaration import Recipe, load_recipe
+from .training.settings import Precision
 
 if TYPE_CHECKING:
     import torch
 
     from .training.capture import Loss
+    from .training.recipes.in_torch import AppliedRecipe
+    from .training.run_summary import RunSummary
 
 
 def load_workload(name_or_path: str | Path) -> Workload:
@@ -47,6 +56,7 @@ def simulate(
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
+    training_steps: int | None = None,
     **options: Any,
 ) -> SimulationResult:
     """Simulate one training step under a recipe, and the dense step that it is compared with.
@@ -61,7 +71,9 @@ def simulate(
         integer_inputs: True when every input of the module holds token indices, or the positions of those that do.
         loss: maps the module's output to a scalar, or ``cross-entropy``, ``token-cross-entropy``, ``mean``; by the
             output's shape when None.
-        **options: see ``sim.simulation.Options``: ``batch``, ``objective``, ``optimizer``, ...
+        training_steps: of the whole training run, which then stands in ``.training`` of the result.
+        **options: see ``sim.simulation.Options``: ``batch``, ``objective``, ``optimizer``, ...; ``densities`` may be
+            the directory of a training run.
 
     Returns:
         The result; ``.operators`` is a DataFrame with a row an operator and stage.
@@ -77,6 +89,7 @@ def simulate(
         input_shape=input_shape,
         integer_inputs=integer_inputs,
         loss=loss,
+        training_steps=training_steps,
         **options,
     )[0]
 
@@ -90,12 +103,19 @@ def compare(
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
+    training_steps: int | None = None,
     **options: Any,
 ) -> list[SimulationResult]:
     """Simulate several recipes on one workload and one design; arguments as for ``simulate``."""
     pattern = _pattern(sparsity)
     simulator = _simulator(_workload(model_or_name, input_shape, integer_inputs, loss), hardware, options)
-    return [simulator.run(recipe, pattern) for recipe in map(_recipe, recipes)]
+    results = []
+    for recipe in map(_recipe, recipes):
+        result = simulator.run(recipe, pattern)
+        if training_steps is not None:
+            result = with_training(simulator, result, recipe, pattern, training_steps)
+        results.append(result)
+    return results
 
 
 def ablate(
@@ -155,7 +175,116 @@ def capture(
     )
 
 
+def apply(
+    model: torch.nn.Module,
+    recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
+    sparsity: str | Pattern = defaults.SPARSITY,
+    *,
+    steps: int | None = None,
+    precision: Precision = "fp32",
+    seed: int = 0,
+) -> AppliedRecipe:
+    """Let a torch model train under a recipe, in your own loop.
+
+    Args:
+        model: any module; its Linear and Conv layers are found wherever they are.
+        recipe: a shipped recipe's name, or a YAML file.
+        sparsity: N:M, N kept of every M.
+        steps: updates of the whole run, for a recipe that changes over time.
+        precision: ``fp32``; or ``fp16`` or ``bf16`` operands and activations with FP32 sums and master weights.
+        seed: of whatever the recipe draws.
+
+    Returns:
+        The recipe at work: ``attach(optimizer)`` before training, ``remove()`` after it.
+
+    Raises:
+        ConfigError: a rule names none of the model's layers, a layer cannot be pruned, or ``steps`` is missing.
+    """
+    check_torch()
+    from .training.recipes.in_torch import apply as apply_recipe
+
+    loaded = _recipe(recipe)
+    try:
+        return apply_recipe(model, loaded.model, _pattern(sparsity), steps=steps, precision=precision, seed=seed)
+    except ConfigError as error:
+        raise loaded.placed(error) from None
+
+
+def train(
+    model: str,
+    data: str,
+    recipe: str = defaults.RECIPE,
+    sparsity: str = defaults.SPARSITY,
+    *,
+    out: str | Path,
+    device: str = "cpu",
+    **settings: Any,
+) -> RunSummary:
+    """Train a network by name, or what a factory makes, under a recipe; go on with a run that was interrupted.
+
+    Args:
+        model: a name such as ``convnet``, or ``package.module:factory``.
+        data: a name such as ``mnist-5k``, or a path.
+        recipe: a shipped recipe's name, or a YAML file.
+        sparsity: N:M.
+        out: the run's directory.
+        device: of torch.
+        **settings: see ``training.settings.TrainingSettings``: ``epochs``, ``batch``, ``learning_rate``, ``seed``, ...
+
+    Raises:
+        BisparseError: a setting is wrong, the directory holds another run, or the loss is no number.
+    """
+    check_torch()
+    from .training.loop import train as train_run
+    from .training.settings import settings_for
+
+    return train_run(
+        settings_for(model, data, recipe, sparsity, **settings), Path(out), version=__version__, device=device
+    )
+
+
+def codesign(
+    model: str,
+    data: str,
+    recipes: Sequence[str] = ("dense", "sr-ste", "sdgp", "sdwp", "bdwp"),
+    sparsities: Sequence[str | Pattern] = (defaults.SPARSITY,),
+    *,
+    out: str | Path,
+    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    seeds: int = 3,
+    jobs: int | None = None,
+    **settings: Any,
+) -> Codesign:
+    """Train recipes at several ratios, and simulate their training: accuracy beside time and energy.
+
+    Runs are processes of their own: a script that calls this needs ``if __name__ == "__main__":``.
+
+    Args:
+        model: a name such as ``convnet``, or ``package.module:factory``.
+        data: a name such as ``mnist-5k``, or a path.
+        recipes: shipped recipes' names, or YAML files; dense is trained in any case.
+        sparsities: ratios that every recipe is trained and simulated at.
+        out: the study's directory, which keeps the runs; what is finished there is not trained again.
+        hardware: a shipped design's name, or a YAML file.
+        seeds: runs of each point, each paired with a dense run of the same seed.
+        jobs: runs at a time; as many as cores when None.
+        **settings: see ``training.settings.TrainingSettings``: ``epochs``, ``batch``, ``learning_rate``, ...
+
+    Returns:
+        The study; ``.table`` is a DataFrame with a row a point. ``reports.write_codesign`` makes its page.
+
+    Raises:
+        BisparseError: an input is wrong, the design lacks a ratio, or ``out`` holds runs of other settings.
+    """
+    check_torch()
+    design = hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware))
+    planned = plan(model, data, recipes, sparsities, seeds=seeds, hardware=design, **settings)
+    return run_study(planned, Path(out), design, version=__version__, jobs=jobs, given=tuple(settings))
+
+
 def _simulator(workload: Workload, hardware: str | Path | Loaded[Hardware], options: dict[str, Any]) -> Simulator:
+    if isinstance(options.get("densities"), str | Path):
+        options = options | {"densities": load_densities(options["densities"])}
     return Simulator(
         workload=workload,
         hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),

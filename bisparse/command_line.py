@@ -20,6 +20,7 @@ from .commands import (
     ablate,
     assign,
     capture,
+    codesign,
     gemm,
     hardware,
     recipes,
@@ -48,6 +49,7 @@ app.command()(step.compare)
 app.command()(ablate.ablate)
 app.command()(assign.assign)
 app.command()(capture.capture)
+app.command()(codesign.codesign)
 app.command()(gemm.gemm)
 app.command()(trace.trace)
 app.command()(train.train)

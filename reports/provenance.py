@@ -44,7 +44,7 @@ def parameters(results: Sequence[Subject]) -> tuple[Parameter, ...]:
     owners: dict[tuple[str, str, str, str], list[str]] = {}
     for result in results:
         for each in result.assumptions:
-            owners.setdefault((each.parameter, _shown(each), each.status, each.source), []).append(label(result))
+            owners.setdefault((each.parameter, shown(each), each.status, each.source), []).append(label(result))
     return tuple(
         Parameter(
             path=path,
@@ -75,7 +75,8 @@ def status_words(results: Sequence[Subject]) -> str:
     return ", ".join(f"{size} {status}" for status, size in statuses(results))
 
 
-def _shown(assumption: Assumption) -> str:
+def shown(assumption: Assumption) -> str:
+    """The value as a reader expects it."""
     value = assumption.value
     if isinstance(value, bool):
         return str(value).lower()

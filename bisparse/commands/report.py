@@ -8,34 +8,40 @@ from typing import Annotated
 
 import typer
 
-from . import ablate
+from . import ablate, codesign
 from .pages import show_page
 from .step import COMMAND_FILE
 
 
 def report(
     run_directory: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="The directory that an earlier simulate, compare or ablate wrote.")
+        Path,
+        typer.Argument(metavar="RUN_DIR", help="The --out of an earlier simulate, compare, ablate or codesign."),
     ],
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
     """Render the report of a run again.
 
-    Reads result.json, or ablation.json, or both where both are, and simulates nothing.
+    Reads result.json, ablation.json or codesign.json, all that are there, and simulates nothing.
     """
-    from ..reports import read_ablation, read_run, write_ablation, write_run
+    from ..reports import read_ablation, read_codesign, read_run, write_ablation, write_codesign, write_run
     from ..reports.ablation_directory import ABLATION_FILE
+    from ..reports.codesign_directory import CODESIGN_FILE
     from ..reports.run_directory import RESULT_FILE
 
     pages = []
     has_ablation = (run_directory / ABLATION_FILE).exists()
-    if (run_directory / RESULT_FILE).exists() or not has_ablation:
+    has_study = (run_directory / CODESIGN_FILE).exists()
+    if (run_directory / RESULT_FILE).exists() or not (has_ablation or has_study):
         results = read_run(run_directory)
         pages.append(write_run(results, run_directory, command=_command(run_directory, COMMAND_FILE)))
     if has_ablation:
         ablation = read_ablation(run_directory)
         command = _command(run_directory, ablate.COMMAND_FILE)
         pages.append(write_ablation(ablation, run_directory, command=command))
+    if has_study:
+        study = read_codesign(run_directory)
+        pages.append(write_codesign(study, run_directory, command=_command(run_directory, codesign.COMMAND_FILE)))
     for page in pages:
         show_page(page, open_page=open_report)
 
