@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -33,6 +32,7 @@ from .memory_results import OnChip
 from .results import Assumption, DensityMatch, Input, SimulationResult
 from .step_memory import step_memory
 from .step_report import StepReport
+from .step_size import check_step_size
 from .step_time import StepTime
 
 EngineName = Literal["analytic", "event"]
@@ -118,11 +118,6 @@ def positive(number: object, name: str) -> int:
     return whole
 
 
-LARGEST_STEP = 10**16
-"""Multiply-accumulates, and elements of one tensor, that a step may have. What is counted of each (bytes, hops down the
-array, passes) is below 900 times that on any array of up to 512 rows, and so fits the 64-bit integers of the model."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Shared:
     """What steps of one workload on one design share whatever their options: prices, costs, and what was searched.
@@ -172,17 +167,7 @@ class Simulator:
         graph = self.workload.graph
         if self.options.densities is not None:
             matched_modules(graph, self.options.densities)
-        if _fits(graph, self.batch):
-            return
-        if not _fits(graph, 1):
-            raise ConfigError(f"workload: got {graph.name}, need a step of at most {LARGEST_STEP:.0e} MACs at batch 1")
-        # From 1, so that the number of batch sizes that fit is the largest of them.
-        tried = range(1, min(self.batch, LARGEST_STEP))
-        most = bisect_left(tried, True, key=lambda batch: not _fits(graph, batch))
-        raise ConfigError(
-            f"batch: got {self.batch}, need at most {most}: a larger step of {graph.name} passes the "
-            f"{LARGEST_STEP:.0e} MACs up to which counts are exact"
-        )
+        check_step_size(graph, self.batch)
 
     def with_options(self, options: Options) -> Simulator:
         """The same workload and design under other options; what is searched and priced once serves both."""
@@ -397,8 +382,3 @@ class Simulator:
             for note in self.energy.notes
         )
         return (method, *of("hardware", self.hardware), *of("energy", self.table), *notes)
-
-
-def _fits(graph: TrainingGraph, batch: int) -> bool:
-    largest = max((tensor.elements(batch) for tensor in graph.tensors.values()), default=0)
-    return max(graph.macs(batch), largest) <= LARGEST_STEP

@@ -12,7 +12,8 @@ from bisparse.configs.errors import ConfigError, TrainingError
 from bisparse.configs.library import names
 from bisparse.training.densities import load_densities
 from bisparse.training.graph_file import load_graph
-from bisparse.training.loop import train, train_all, trainer
+from bisparse.training.loop import run as training_run
+from bisparse.training.loop import train, train_all
 from bisparse.training.run_summary import read_summary
 from bisparse.training.settings import settings_for
 
@@ -132,7 +133,7 @@ def test_training_leaves_the_callers_random_numbers_alone(tmp_path):
 @pytest.mark.parametrize("recipe", names("recipes"))
 def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_path, monkeypatch):
     whole = run(digits(recipe, sparsity="2:4"), tmp_path / "whole")
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
     for step in (5, 20, 21):
         with pytest.raises(KilledError):
             run(digits(recipe, sparsity="2:4"), tmp_path / "cut", progress=killed_at(step))
@@ -146,7 +147,7 @@ def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_pat
 
 def test_a_run_in_16_bits_goes_on_bit_for_bit_too(tmp_path, monkeypatch):
     whole = run(digits(precision="fp16"), tmp_path / "whole")
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KilledError):
         run(digits(precision="fp16"), tmp_path / "cut", progress=killed_at(17))
     assert run(digits(precision="fp16"), tmp_path / "cut").weights_sha256 == whole.weights_sha256
@@ -165,7 +166,7 @@ def test_a_directory_of_other_settings_is_refused(tmp_path):
 
 
 def test_a_checkpoint_cut_short_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KilledError):
         run(digits(), tmp_path, progress=killed_at(5))
     checkpoint = tmp_path / "checkpoint.pt"

@@ -1,0 +1,372 @@
+"""A training run under way: its steps, its checkpoints, and what it measures.
+
+Whatever a step depends on is in the checkpoint (weights, optimizer, masks, generators) or a function of the settings
+(order of data, augmentation, learning rate): on a CPU a run that was interrupted ends in the same weights, bit for bit,
+as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...configs.errors import ConfigError, TrainingError
+from ...configs.pattern import Pattern
+from ...configs.schema import Loaded
+from ..capture import capture
+from ..data import Augmentation, DataSet, TrainingBatches, steps_per_epoch
+from ..densities import DENSITIES_FILE, LayerDensity, write_densities
+from ..graph import Stage, TrainingGraph
+from ..graph_file import save_graph
+from ..recipes.declaration import Recipe
+from ..recipes.in_torch import AppliedRecipe, apply
+from ..recipes.in_torch.tally import Tally
+from ..run_summary import (
+    CHECKPOINT_FILE,
+    GRAPH_FILE,
+    LOG_FILE,
+    SUMMARY_FILE,
+    WEIGHTS_FILE,
+    EpochResult,
+    RunSummary,
+)
+from ..settings import TrainingSettings
+from ..trainable import build
+from .agreement import check_agreement
+from .checkpoint import load_checkpoint, save_checkpoint
+from .evaluation import classes_first, evaluate
+from .learning_rate import learning_rate
+from .optimizers import make_optimizer
+from .run_log import RunLog
+
+CHECKPOINT_SECONDS = 20.0
+"""Between checkpoints within an epoch; every epoch ends with one."""
+
+_SMALLEST_LOSS_SCALE = 2.0**-14
+
+Progress = Callable[[str, int, int], None]
+EpochDone = Callable[[EpochResult], None]
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A run under way."""
+
+    settings: TrainingSettings
+    recipe: Loaded[Recipe]
+    data: DataSet
+    directory: Path
+    version: str
+    device: torch.device
+    model: nn.Module
+    applied: AppliedRecipe
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    steps_per_epoch: int
+    step: int = 0
+    loss_sum: float = 0.0
+    skipped: int = 0
+    seconds: float = 0.0
+    epochs: list[EpochResult] = field(default_factory=list)
+    densities: list[LayerDensity] = field(default_factory=list)
+
+    @classmethod
+    def begin(
+        cls,
+        settings: TrainingSettings,
+        recipe: Loaded[Recipe],
+        data: DataSet,
+        directory: Path,
+        version: str,
+        device: torch.device,
+    ) -> Run:
+        """Everything in place for the next step: the first one, or that after the last checkpoint."""
+        batches = steps_per_epoch(data, settings.batch)
+        torch.manual_seed(settings.seed)
+        model = build(settings.model, data).to(device).train()
+        graph = _captured(model, settings, data)
+        pattern = Pattern.parse(settings.sparsity)
+        try:
+            applied = apply(
+                model,
+                recipe.model,
+                pattern,
+                steps=settings.epochs * batches,
+                precision=settings.precision,
+                seed=settings.seed,
+            )
+            check_agreement(applied, graph)
+        except ConfigError as error:
+            raise recipe.placed(error) from None
+        save_graph(graph, directory / GRAPH_FILE)
+        optimizer = make_optimizer(settings, recipe.model, model)
+        applied.attach(optimizer)
+        # Dropout draws from here on, whatever building and capturing drew.
+        torch.manual_seed(settings.seed + 1)
+        run = cls(
+            settings=settings,
+            recipe=recipe,
+            data=data,
+            directory=directory,
+            version=version,
+            device=device,
+            model=model,
+            applied=applied,
+            optimizer=optimizer,
+            scaler=torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16"),
+            steps_per_epoch=batches,
+        )
+        state = load_checkpoint(directory / CHECKPOINT_FILE)
+        if state is not None:
+            run._restore(state)
+        return run
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.settings.epochs * self.steps_per_epoch
+
+    # The loop -------------------------------------------------------------------------------------------------------
+
+    def finish(self, progress: Progress, epoch_done: EpochDone) -> RunSummary:
+        """Train to the end and write the summary."""
+        saved = time.monotonic()
+        with RunLog(self.directory / LOG_FILE, after=self.step) as log:
+            while self.step < self.steps:
+                epoch, number = divmod(self.step, self.steps_per_epoch)
+                batches = self._batches(epoch)
+                while number < self.steps_per_epoch:
+                    began = time.perf_counter()
+                    loss = self._train_step(batches, number, log)
+                    self.seconds += time.perf_counter() - began
+                    number += 1
+                    progress(self._told(loss), self.step, self.steps)
+                    if number < self.steps_per_epoch and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        self._save(log)
+                        saved = time.monotonic()
+                self._end_epoch(epoch)
+                self._save(log)
+                saved = time.monotonic()
+                epoch_done(self.epochs[-1])
+        return self._summarise()
+
+    def _told(self, loss: float) -> str:
+        told = f"epoch {(self.step - 1) // self.steps_per_epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
+        return f"{told}, validation {self.epochs[-1].validation_accuracy:.1%}" if self.epochs else told
+
+    def _batches(self, epoch: int) -> TrainingBatches:
+        settings = self.settings
+        varied = Augmentation(shift=settings.shift, flip=settings.flip)
+        return TrainingBatches(
+            self.data, batch=settings.batch, seed=settings.seed, epoch=epoch, augmentation=varied or None
+        )
+
+    def _train_step(self, batches: TrainingBatches, number: int, log: RunLog) -> float:
+        inputs, targets = (torch.from_numpy(each).to(self.device) for each in batches[number])
+        rate = learning_rate(self.settings, self.step, self.steps_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        phase = self.applied.phase.kind
+        with self._watched(last=number == self.steps_per_epoch - 1):
+            logits, labels = classes_first(self.model(inputs), targets)
+            loss = functional.cross_entropy(logits, labels)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                epoch = self.step // self.steps_per_epoch + 1
+                raise TrainingError(
+                    f"step {self.step + 1} (epoch {epoch}): got a loss of {value}, need a finite one; "
+                    f"try a learning rate below {rate:.3g}{self._precision_hint()}"
+                )
+            self.optimizer.zero_grad()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._update()
+        self.step += 1
+        self.loss_sum += value
+        log.add(
+            step=self.step,
+            epoch=(self.step - 1) // self.steps_per_epoch + 1,
+            phase=phase,
+            learning_rate=rate,
+            loss=value,
+            loss_scale=self._loss_scale,
+        )
+        return value
+
+    def _update(self) -> None:
+        """One update; left out, and counted, when a gradient overflowed FP16."""
+        before = self.applied.step
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.applied.step == before:
+            self.skipped += 1
+            if self._loss_scale < _SMALLEST_LOSS_SCALE:
+                raise TrainingError(
+                    f"step {self.step + 1}: got gradients that overflow at every loss scale, need finite ones; try "
+                    f"a smaller learning rate{self._precision_hint()}"
+                )
+
+    @property
+    def _loss_scale(self) -> float:
+        return float(self.scaler.get_scale())
+
+    def _precision_hint(self) -> str:
+        return "" if self.settings.precision == "fp32" else ", or --precision fp32"
+
+    @contextmanager
+    def _watched(self, *, last: bool) -> Iterator[None]:
+        """In the last step of an epoch, with an eye on the non-zero elements of every layer."""
+        if not last:
+            yield
+            return
+        # As this step multiplies by them: after the update they are others.
+        weights = {
+            path: tuple(_density(self.applied.weight(path, stage)) for stage in (Stage.FORWARD, Stage.BACKWARD))
+            for path in self.applied.layers
+        }
+        with self.applied.watched() as tallies:
+            yield
+        epoch = self.step // self.steps_per_epoch + 1
+        self.densities += [self._layer_density(epoch, path, tally, weights[path]) for path, tally in tallies.items()]
+
+    def _layer_density(self, epoch: int, path: str, tally: Tally, weights: tuple[float, ...]) -> LayerDensity:
+        return LayerDensity(
+            epoch=epoch,
+            module=path,
+            input_density=tally.density("input"),
+            gradient_density=tally.density("gradient"),
+            forward_weight_density=weights[0],
+            backward_weight_density=weights[1],
+            mask_churn=self.applied.layers[path].churn.take(),
+        )
+
+    def _end_epoch(self, epoch: int) -> None:
+        measured = evaluate(self.model, self.data, "validation", self.device)
+        sizes = {path: self.applied.master(path).numel() for path in self.applied.layers}
+        churned = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
+        weights = sum(sizes[row.module] for row in churned)
+        changed = sum(sizes[row.module] * (row.mask_churn or 0.0) for row in churned)
+        self.epochs.append(
+            EpochResult(
+                epoch=epoch + 1,
+                step=self.step,
+                learning_rate=learning_rate(self.settings, self.step - 1, self.steps_per_epoch),
+                train_loss=self.loss_sum / self.steps_per_epoch,
+                validation_loss=measured.loss,
+                validation_accuracy=measured.accuracy,
+                mask_churn=changed / weights if weights else None,
+                phase=self.applied.phase.kind,
+                skipped_steps=self.skipped,
+            )
+        )
+        self.loss_sum, self.skipped = 0.0, 0
+        write_densities(self.directory / DENSITIES_FILE, self.densities)
+
+    # Checkpoints ----------------------------------------------------------------------------------------------------
+
+    def _save(self, log: RunLog) -> None:
+        log.flush()
+        save_checkpoint(
+            self.directory / CHECKPOINT_FILE,
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "applied": self.applied.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "random": torch.get_rng_state(),
+                "step": self.step,
+                "loss_sum": self.loss_sum,
+                "skipped": self.skipped,
+                "seconds": self.seconds,
+                "epochs": [_plain(each) for each in self.epochs],
+                "densities": [_plain(each) for each in self.densities],
+            },
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.applied.load_state_dict(state["applied"])
+        self.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["random"])
+        self.step, self.loss_sum = state["step"], state["loss_sum"]
+        self.skipped, self.seconds = state["skipped"], state["seconds"]
+        self.epochs = [EpochResult(**each) for each in state["epochs"]]
+        self.densities = [LayerDensity(**each) for each in state["densities"]]
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def _summarise(self) -> RunSummary:
+        test = evaluate(self.model, self.data, "test", self.device)
+        last = self.epochs[-1]
+        summary = RunSummary(
+            settings=self.settings,
+            recipe_name=self.recipe.model.name,
+            recipe_sha256=self.recipe.sha256,
+            data_sha256=self.data.sha256,
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            steps_per_epoch=self.steps_per_epoch,
+            steps=self.steps,
+            switch_step=self.applied.switch_step,
+            test_accuracy=test.accuracy,
+            test_loss=test.loss,
+            validation_accuracy=last.validation_accuracy,
+            validation_loss=last.validation_loss,
+            epochs=tuple(self.epochs),
+            patterns={
+                path: {stage.value: str(own) for stage, own in layer.patterns.items()}
+                for path, layer in self.applied.layers.items()
+                if layer.patterns
+            },
+            dense_reasons=self.applied.dense_reasons,
+            weights_sha256=_hash(self.model),
+            train_seconds=self.seconds,
+            torch_version=torch.__version__,
+            threads=torch.get_num_threads(),
+            bisparse_version=self.version,
+        )
+        self.applied.remove()
+        save_checkpoint(self.directory / WEIGHTS_FILE, self.model.state_dict())
+        text = json.dumps(summary.document(), indent=1)
+        beside = self.directory / f"{SUMMARY_FILE}.new"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(self.directory / SUMMARY_FILE)
+        (self.directory / CHECKPOINT_FILE).unlink(missing_ok=True)
+        return summary
+
+
+def _captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:
+    return capture(
+        model,
+        data.input_shape,
+        name=f"{settings.model.rpartition(':')[2]}-{Path(data.name).stem}",
+        default_batch=settings.batch,
+        source=f"captured from the model trained: {settings.model} on {data.name}",
+        loss="token-cross-entropy" if data.kind == "text" else "cross-entropy",
+    )
+
+
+def _density(weight: Tensor) -> float:
+    return float(weight.count_nonzero()) / weight.numel()
+
+
+def _plain(row: EpochResult | LayerDensity) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+def _hash(model: nn.Module) -> str:
+    digest = sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
