@@ -20,6 +20,8 @@ def effectual_words(result: SimulationResult) -> str | None:
     if not is_dense(result) and result.dense.effectual_macs is not None:
         parts.append(f"{count(result.dense.effectual_macs)} in the dense step")
     parts.append(f"by densities of {result.inputs['densities'].name}, zeros taken as independent")
+    if not match.weights_measured:
+        parts.append("whose run had another recipe or ratio: weights issued are taken as non-zero")
     if match.unmatched_modules:
         modules = match.matched_modules + len(match.unmatched_modules)
         parts.append(f"{len(match.unmatched_modules)} of {modules} modules not measured, taken as dense")

@@ -109,20 +109,27 @@ def _patterns(sparsities: Sequence[str | Pattern], hardware: Loaded[Hardware]) -
     patterns = dict.fromkeys(each if isinstance(each, Pattern) else Pattern.parse(each) for each in sparsities)
     if not patterns:
         raise ConfigError("sparsity: got none, need at least one ratio; try 2:8")
-    offered = hardware.model.tensor_engine.patterns
     for pattern in patterns:
         if pattern.is_dense:
             raise ConfigError(f"sparsity: got {pattern}, which is dense, need a ratio that prunes; try 2:8")
-        # Before anything is trained: the time of such a run could not be simulated.
-        if not hardware.model.tensor_engine.supports(pattern):
-            raise hardware.placed(
-                MappingError(
-                    f"sparsity: got {pattern}, need one that {hardware.model.name} has: "
-                    f"{', '.join(offered) or 'dense only'}",
-                    field="tensor_engine.patterns",
-                )
-            )
+        check_ratio(pattern, hardware)
     return tuple(patterns)
+
+
+def check_ratio(pattern: Pattern, hardware: Loaded[Hardware]) -> None:
+    """Refuse a ratio that the design lacks, before anything is trained: the time of such a run cannot be simulated.
+
+    Raises:
+        MappingError: it does.
+    """
+    if not hardware.model.tensor_engine.supports(pattern):
+        offered = ", ".join(hardware.model.tensor_engine.patterns) or "dense only"
+        raise hardware.placed(
+            MappingError(
+                f"sparsity: got {pattern}, need one that {hardware.model.name} has: {offered}",
+                field="tensor_engine.patterns",
+            )
+        )
 
 
 def _point(

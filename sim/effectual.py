@@ -31,8 +31,8 @@ class Effectual:
 
     Attributes:
         pruned: graph and recipe of the step.
-        densities: as measured. In a step whose recipe prunes nothing, weights are dense whatever was measured: it is
-            the baseline of the run, with the same activations and gradients.
+        densities: as measured. Weights are as measured only in a step of the recipe and ratio that was trained; in
+            another they are what it issues, all non-zero, with the same activations and gradients.
     """
 
     pruned: PrunedGraph
@@ -61,7 +61,7 @@ class Effectual:
 
     def _weight(self, measured: float | None, gemm: Gemm) -> float:
         """Non-zero share of the weights issued."""
-        if not self.pruned.recipe.prunes:
+        if not self.pruned.recipe.prunes or not measures_weights(self.pruned, self.densities):
             return 1.0
         share = _known(measured)
         return min(1.0, share * gemm.k / gemm.slots) if gemm.compressed == "b" else share
@@ -69,6 +69,14 @@ class Effectual:
     def macs(self, work: TensorWork) -> int:
         """Effectual multiply-accumulates of an operator."""
         return sum(_part(product.gemm.issued_macs, self.share(work, product.gemm)) for product in work.products)
+
+
+def measures_weights(pruned: PrunedGraph, densities: LayerDensities) -> bool:
+    """Whether the weights of a step are those that were measured: of the same recipe at the same ratio.
+
+    A file without the summary of its run is taken at its word.
+    """
+    return densities.trained_as in (None, (pruned.recipe.name, str(pruned.pattern)))
 
 
 def _known(density: float | None) -> float:

@@ -181,11 +181,13 @@ class DensityMatch:
         matched_modules: modules with products that were measured.
         unmatched_modules: those that were not: taken as dense.
         zero_gating: whether the array saves the multiplies and adds of products with a zero.
+        weights_measured: whether the run had this recipe at this ratio; else only activations and gradients are its.
     """
 
     matched_modules: int
     unmatched_modules: tuple[str, ...]
     zero_gating: bool
+    weights_measured: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

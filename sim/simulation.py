@@ -21,11 +21,11 @@ from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
 from ..training.densities import LayerDensities
 from ..training.graph import TrainingGraph
-from ..training.recipes.annotation import annotate
+from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from .against_dense import dense_step, ratio, scopes
 from .analytic import CostCache, time_step
-from .effectual import Effectual, matched_modules
+from .effectual import Effectual, matched_modules, measures_weights
 from .event.profile import profile
 from .event.recorder import Recorder
 from .memory_results import OnChip
@@ -320,7 +320,7 @@ class Simulator:
             useful_macs=sparse.useful_macs,
             issued_macs=sparse.issued_macs,
             effectual_macs=sparse.effectual_macs,
-            densities=self._density_match(),
+            densities=self._density_match(schedule.pruned),
             peak_macs_per_cycle=hardware.peak_macs_per_cycle,
             dram_bytes_per_cycle=hardware.dram_bytes_per_cycle,
             array_utilisation=sparse.array_utilisation,
@@ -359,7 +359,7 @@ class Simulator:
             inputs["densities"] = Input(name=densities.name, sha256=densities.sha256)
         return inputs
 
-    def _density_match(self) -> DensityMatch | None:
+    def _density_match(self, pruned: PrunedGraph) -> DensityMatch | None:
         if self.options.densities is None:
             return None
         matched, unmatched = matched_modules(self.workload.graph, self.options.densities)
@@ -367,6 +367,7 @@ class Simulator:
             matched_modules=len(matched),
             unmatched_modules=tuple(unmatched),
             zero_gating=self.hardware.model.tensor_engine.zero_gating,
+            weights_measured=not pruned.recipe.prunes or measures_weights(pruned, self.options.densities),
         )
 
     def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
+from .run_summary import SUMMARY_FILE, read_summary
 
 DENSITIES_FILE = "densities.csv"
 """The file's name in the directory of a training run."""
@@ -73,11 +74,13 @@ class LayerDensities:
         name: of the run.
         sha256: of the file.
         rows: a row a layer and epoch.
+        trained_as: recipe and N:M of the run; None where its summary does not lie beside the file.
     """
 
     name: str
     sha256: str
     rows: tuple[LayerDensity, ...]
+    trained_as: tuple[str, str] | None = None
 
     @cached_property
     def layers(self) -> dict[str, Density]:
@@ -138,7 +141,20 @@ def load_densities(path: Path | str) -> LayerDensities:
         raise ConfigError(f"{file}: got {error.strerror}, need a CSV file that can be read") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
-    return LayerDensities(name=file.resolve().parent.name, sha256=content_hash(content), rows=_rows(file, text))
+    directory = file.resolve().parent
+    return LayerDensities(
+        name=directory.name,
+        sha256=content_hash(content),
+        rows=_rows(file, text),
+        trained_as=_trained_as(directory),
+    )
+
+
+def _trained_as(directory: Path) -> tuple[str, str] | None:
+    if not (directory / SUMMARY_FILE).exists():
+        return None
+    summary = read_summary(directory)
+    return summary.recipe_name, summary.settings.sparsity
 
 
 def _rows(file: Path, text: str) -> tuple[LayerDensity, ...]:

@@ -129,13 +129,15 @@ def read_summary(directory: Path) -> RunSummary:
             f"{directory}: got no readable {SUMMARY_FILE}, need the directory of a finished run; try bisparse train"
         ) from error
     except ValueError as error:
-        raise ConfigError(f"{path}: got broken JSON, need a summary; try training again") from error
+        raise ConfigError(f"{path}: got broken JSON, need a summary; try removing it and training again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        raise ConfigError(f"{path}: schema_version: got {version!r}, need {SCHEMA_VERSION}; try training again")
+        raise ConfigError(
+            f"{path}: schema_version: got {version!r}, need {SCHEMA_VERSION}; try removing it and training again"
+        )
     try:
         return RunSummary.from_document(document)
     except (TypeError, KeyError) as error:
         raise ConfigError(
-            f"{path}: got fields that are no summary's ({error}), need one; try training again"
+            f"{path}: got fields that are no summary's ({error}), need one; try removing it and training again"
         ) from error

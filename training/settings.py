@@ -1,4 +1,7 @@
-"""What a training run is told: everything that its result depends on, and nothing else. Free of torch."""
+"""What a training run is told. Free of torch.
+
+Its result depends on this, on the contents of its recipe and data, and on the code of its model.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ..configs.errors import ConfigError
-from ..configs.library import content_hash
 from ..configs.pattern import Pattern
 from .data import load_data
 from .trainable import Optimizer, defaults
@@ -35,6 +37,8 @@ class TrainingSettings:
         seed: of initial weights, order of data, augmentation and whatever the recipe draws.
         shift: most pixels that a training image is moved by along each axis.
         flip: whether training images are mirrored by chance.
+        context: symbols that a network reads at once, of a text; the data's own when None.
+        resize: side in pixels that the images of a folder are scaled to; as they are when None.
     """
 
     model: str
@@ -51,6 +55,8 @@ class TrainingSettings:
     seed: int = 0
     shift: int = 0
     flip: bool = False
+    context: int | None = None
+    resize: int | None = None
 
     def __post_init__(self) -> None:
         Pattern.parse(self.sparsity)
@@ -79,11 +85,6 @@ class TrainingSettings:
         """The settings that a document was made of."""
         return cls(**document)
 
-    @property
-    def sha256(self) -> str:
-        """What identifies a run; the contents of its recipe and data are hashed besides."""
-        return content_hash(self.document())
-
 
 def settings_for(model: str, data: str, recipe: str, sparsity: str, **given: Any) -> TrainingSettings:
     """Settings with a model's own defaults where nothing else is given.
@@ -98,7 +99,8 @@ def settings_for(model: str, data: str, recipe: str, sparsity: str, **given: Any
     Raises:
         ConfigError: no such model or data, or a setting is wrong.
     """
-    own = dataclasses.asdict(defaults(model, load_data(data)))
+    read = load_data(data, context=given.get("context"), resize=given.get("resize"))
+    own = dataclasses.asdict(defaults(model, read))
     own |= {name: value for name, value in given.items() if value is not None}
     if given.get("warmup_epochs") is None:
         own["warmup_epochs"] = min(own["warmup_epochs"], own["epochs"])

@@ -79,6 +79,8 @@ def codesign(
     precision: training_options.PrecisionOption = "fp32",
     shift: training_options.Shift = 0,
     flip: training_options.Flip = False,
+    context_length: training_options.Context = None,
+    resize: training_options.Resize = None,
     jobs: Jobs = None,
     out: Out = None,
     as_json: options.Json = False,
@@ -107,6 +109,8 @@ def codesign(
         "precision": precision,
         "shift": shift,
         "flip": flip,
+        "context": context_length,
+        "resize": resize,
     }
     directory = out or _default_directory(model, data)
     planned = plan(model, data, _listed(recipes), _listed(sparsity), seeds=seeds, hardware=design, **asked)

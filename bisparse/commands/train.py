@@ -14,6 +14,8 @@ from .terminal import Progress, note, print_json
 from .usage import whole_number
 
 if TYPE_CHECKING:
+    from ..accel.specification import Hardware
+    from ..configs.schema import Loaded
     from ..sim.training_run import TrainingRun
     from ..training.run_summary import EpochResult, RunSummary
     from ..training.settings import TrainingSettings
@@ -69,6 +71,8 @@ def train(
     precision: training_options.PrecisionOption = "fp32",
     shift: training_options.Shift = 0,
     flip: training_options.Flip = False,
+    context_length: training_options.Context = None,
+    resize: training_options.Resize = None,
     seed: Seed = 0,
     hardware: HardwareOption = None,
     threads: Threads = None,
@@ -99,11 +103,15 @@ def train(
         precision=precision,
         shift=shift,
         flip=flip,
+        context=context_length,
+        resize=resize,
         seed=seed,
     )
     directory = out or _default_directory(settings)
+    # Before hours of training: a design that does not exist, or lacks the ratio.
+    design = None if hardware is None else _design(hardware, settings)
     summary = _trained(settings, directory, threads, device)
-    simulated = None if hardware is None else _simulated(summary, directory, hardware)
+    simulated = None if design is None else _simulated(summary, directory, design)
     if as_json:
         document = summary.document()
         print_json(document if simulated is None else document | {"simulated": simulated.document()})
@@ -148,11 +156,22 @@ def _note_epoch(result: EpochResult) -> None:
     )
 
 
-def _simulated(summary: RunSummary, directory: Path, hardware: str) -> TrainingRun:
+def _design(hardware: str, settings: TrainingSettings) -> Loaded[Hardware]:
     from ..accel.specification import load_hardware
+    from ..configs.pattern import Pattern
+    from ..sim.codesign_plan import check_ratio
+    from ..training.recipes.declaration import load_recipe
+
+    design = load_hardware(hardware)
+    if load_recipe(settings.recipe).model.prunes:
+        check_ratio(Pattern.parse(settings.sparsity), design)
+    return design
+
+
+def _simulated(summary: RunSummary, directory: Path, design: Loaded[Hardware]) -> TrainingRun:
     from ..sim.trained import simulate_trained
 
-    return simulate_trained(summary, directory, load_hardware(hardware), version=__version__)
+    return simulate_trained(summary, directory, design, version=__version__)
 
 
 def _told(summary: RunSummary, directory: Path) -> list[str]:

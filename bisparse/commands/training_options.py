@@ -71,4 +71,22 @@ Shift = Annotated[
         help="Move training images by up to so many pixels.",
     ),
 ]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        "--context",
+        metavar="T",
+        parser=whole_number("--context", at_least=1, example=64),
+        help="Symbols that a network reads at once, of a text. [64]",
+    ),
+]
+Resize = Annotated[
+    int | None,
+    typer.Option(
+        "--resize",
+        metavar="P",
+        parser=whole_number("--resize", at_least=1, example=32),
+        help="Scale the images of a folder to this side, in pixels. [as they are]",
+    ),
+]
 Flip = Annotated[bool, typer.Option("--flip", help="Mirror training images by chance.")]

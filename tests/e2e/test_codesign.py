@@ -1,6 +1,10 @@
 """``bisparse codesign`` as a user meets it: runs really trained, the smallest that can be."""
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from bisparse.sim.codesign import Codesign
@@ -55,6 +59,37 @@ def test_codesign_trains_simulates_reports_and_goes_on_where_it_was(run, tmp_pat
     assert (refused.code, refused.out) == (2, "")
     assert "got a run with learning_rate" in refused.err
     assert refused.err.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes of Linux")
+def test_a_study_that_is_killed_leaves_no_process_behind(tmp_path):
+    words = ["codesign", "--data", "digits", "--model", "mlp", "--epochs", "200", "--recipes", "bdwp", "--jobs", "1"]
+    study = subprocess.Popen([sys.executable, "-m", "bisparse", *words, "--out", "study"], cwd=tmp_path)
+    try:
+        under_way = tmp_path / "study" / "runs" / "dense-seed0" / "log.csv"
+        _wait_until(under_way.exists)
+        children = Path(f"/proc/{study.pid}/task/{study.pid}/children").read_text().split()
+        assert children
+    finally:
+        study.kill()
+        study.wait()
+    _wait_until(lambda: not any(_runs(child) for child in children))
+
+
+def _runs(process):
+    try:
+        # A process that has ended and that nobody asked about yet is a zombie.
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def _wait_until(holds):
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited a minute in vain")
 
 
 def test_the_same_study_in_python(tmp_path):

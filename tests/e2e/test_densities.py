@@ -2,6 +2,7 @@
 
 import csv
 
+import pytest
 from bisparse.training.densities import LayerDensity, write_densities
 
 import bisparse
@@ -62,3 +63,23 @@ def test_wrong_densities_are_refused_in_one_line(run, tmp_path):
         done = run("simulate", SMALL, "--batch", 16, "--densities", folder)
         assert (done.code, done.out) == (2, "")
         assert " ".join(done.err.split()).endswith(message)
+
+
+def test_weights_are_as_measured_only_for_the_recipe_and_ratio_that_was_trained(run):
+    pytest.importorskip("torch")
+    words = ("--model", "mlp", "--data", "digits", "--epochs", 1, "--recipe", "bdwp", "--sparsity", "2:8")
+    assert run("train", *words, "--out", "trained").code == 0
+
+    def effectual(recipe, sparsity):
+        asked = ("--recipe", recipe, "--sparsity", sparsity, "--densities", "trained", "--json")
+        document = run("simulate", "trained/graph.json", *asked).document
+        return document["effectual_macs"] / document["issued_macs"], document["densities"]["weights_measured"]
+
+    _, measured = effectual("bdwp", "2:8")
+    assert measured
+    share, measured = effectual("bdwp", "4:8")
+    assert not measured
+    # All slots of 4:8 hold weights, whatever 2:8 kept: only activations and gradients have zeros.
+    assert share > 0.4
+    told = run("simulate", "trained/graph.json", "--recipe", "bdwp", "--sparsity", "4:8", "--densities", "trained").out
+    assert "another recipe or ratio" in " ".join(told.split())

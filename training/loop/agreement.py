@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...configs.errors import ConfigError
-from ..graph import Stage, TrainingGraph
+from ..graph import TrainingGraph
 from ..recipes.annotation import annotate
 from ..recipes.in_torch import AppliedRecipe
 
@@ -24,10 +24,11 @@ def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
         if operator.name in pruned.prunings
     }
     trained = {(path, stage): own for path, layer in applied.layers.items() for stage, own in layer.patterns.items()}
+    multiplied = {(operator.module, operator.stage) for operator in graph.products}
     for place in sorted(simulated.keys() | trained.keys(), key=str):
         module, stage = place
-        if stage is Stage.BACKWARD and place not in simulated and not _has_backward(graph, module):
-            # The network's first product passes no gradient on: nothing to simulate, nothing to prune.
+        if place not in multiplied:
+            # A layer that is never called, or the network's first, which passes no gradient on.
             continue
         if simulated.get(place) != trained.get(place):
             raise ConfigError(
@@ -35,7 +36,3 @@ def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
                 f"{simulated.get(place, 'dense')} in simulation, need the same; try dense.names: [{module!r}] in the "
                 "recipe"
             )
-
-
-def _has_backward(graph: TrainingGraph, module: str) -> bool:
-    return any(each.module == module and each.stage is Stage.BACKWARD for each in graph.products)

@@ -1,4 +1,4 @@
-"""A checkpoint: written whole or not at all, and refused when it belongs to another run."""
+"""A checkpoint: written whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+    except RuntimeError as error:
+        # Torch's own word for a full disk.
+        raise ConfigError(f"{path}: got a file that cannot be written, need room on the disk") from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -35,6 +38,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state["identity"]
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
         raise ConfigError(f"{path}: got no readable checkpoint, need one; try removing it to start again") from error
     return state

@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.errors import ConfigError, TrainingError
+from ...configs.library import content_hash
 from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
 from ..capture import capture
 from ..data import Augmentation, DataSet, TrainingBatches, steps_per_epoch
 from ..densities import DENSITIES_FILE, LayerDensity, write_densities
 from ..graph import Stage, TrainingGraph
-from ..graph_file import save_graph
+from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
 from ..recipes.in_torch.tally import Tally
@@ -45,7 +46,8 @@ from ..settings import TrainingSettings
 from ..trainable import build
 from .agreement import check_agreement
 from .checkpoint import load_checkpoint, save_checkpoint
-from .evaluation import classes_first, evaluate
+from .evaluation import Evaluation, classes_first, evaluate
+from .identity import check_identity
 from .learning_rate import learning_rate
 from .optimizers import make_optimizer
 from .run_log import RunLog
@@ -74,6 +76,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     steps_per_epoch: int
+    identity: dict[str, Any]
     step: int = 0
     loss_sum: float = 0.0
     skipped: int = 0
@@ -90,12 +93,17 @@ class Run:
         directory: Path,
         version: str,
         device: torch.device,
+        identity: dict[str, Any],
     ) -> Run:
-        """Everything in place for the next step: the first one, or that after the last checkpoint."""
+        """Everything in place for the next step: the first one, or that after the last checkpoint.
+
+        Raises:
+            ConfigError: the checkpoint is of another run, or the model's code has changed since.
+        """
         batches = steps_per_epoch(data, settings.batch)
         torch.manual_seed(settings.seed)
         model = build(settings.model, data).to(device).train()
-        graph = _captured(model, settings, data)
+        graph = captured(model, settings, data)
         pattern = Pattern.parse(settings.sparsity)
         try:
             applied = apply(
@@ -109,6 +117,10 @@ class Run:
             check_agreement(applied, graph)
         except ConfigError as error:
             raise recipe.placed(error) from None
+        identity = identity | {"graph": content_hash(graph_text(graph))}
+        state = load_checkpoint(directory / CHECKPOINT_FILE)
+        if state is not None:
+            check_identity(directory / CHECKPOINT_FILE, state["identity"], identity)
         save_graph(graph, directory / GRAPH_FILE)
         optimizer = make_optimizer(settings, recipe.model, model)
         applied.attach(optimizer)
@@ -126,8 +138,8 @@ class Run:
             optimizer=optimizer,
             scaler=torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16"),
             steps_per_epoch=batches,
+            identity=identity,
         )
-        state = load_checkpoint(directory / CHECKPOINT_FILE)
         if state is not None:
             run._restore(state)
         return run
@@ -179,7 +191,7 @@ class Run:
             group["lr"] = rate
         phase = self.applied.phase.kind
         with self._watched(last=number == self.steps_per_epoch - 1):
-            logits, labels = classes_first(self.model(inputs), targets)
+            logits, labels = self._logits(inputs, targets)
             loss = functional.cross_entropy(logits, labels)
             value = float(loss.detach())
             if not math.isfinite(value):
@@ -202,6 +214,25 @@ class Run:
             loss_scale=self._loss_scale,
         )
         return value
+
+    def _logits(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What the model says, and what is right; in the first step a model that cannot say it is told."""
+        if self.step:
+            return classes_first(self.model(inputs), targets)
+        try:
+            logits, labels = classes_first(self.model(inputs), targets)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise ConfigError(
+                f"{self.settings.model}: got {type(error).__name__} in its first step: {told}, need a model that takes "
+                f"batches of {self.data.input_shape}; try another --batch"
+            ) from error
+        if logits.shape[-1] != self.data.classes:
+            raise ConfigError(
+                f"{self.settings.model}: got {logits.shape[-1]} outputs, need {self.data.classes}, one for each class "
+                f"of {self.data.name}"
+            )
+        return logits, labels
 
     def _update(self) -> None:
         """One update; left out, and counted, when a gradient overflowed FP16."""
@@ -251,7 +282,7 @@ class Run:
         )
 
     def _end_epoch(self, epoch: int) -> None:
-        measured = evaluate(self.model, self.data, "validation", self.device)
+        measured = self._measured("validation")
         sizes = {path: self.applied.master(path).numel() for path in self.applied.layers}
         churned = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
         weights = sum(sizes[row.module] for row in churned)
@@ -272,6 +303,15 @@ class Run:
         self.loss_sum, self.skipped = 0.0, 0
         write_densities(self.directory / DENSITIES_FILE, self.densities)
 
+    def _measured(self, split: str) -> Evaluation:
+        measured = evaluate(self.model, self.data, split, self.device)
+        if not math.isfinite(measured.loss):
+            raise TrainingError(
+                f"step {self.step}: got a loss of {measured.loss} on the {split} split, need a finite one; "
+                f"try a smaller learning rate{self._precision_hint()}"
+            )
+        return measured
+
     # Checkpoints ----------------------------------------------------------------------------------------------------
 
     def _save(self, log: RunLog) -> None:
@@ -279,6 +319,7 @@ class Run:
         save_checkpoint(
             self.directory / CHECKPOINT_FILE,
             {
+                "identity": self.identity,
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "applied": self.applied.state_dict(),
@@ -307,7 +348,7 @@ class Run:
     # The end --------------------------------------------------------------------------------------------------------
 
     def _summarise(self) -> RunSummary:
-        test = evaluate(self.model, self.data, "test", self.device)
+        test = self._measured("test")
         last = self.epochs[-1]
         summary = RunSummary(
             settings=self.settings,
@@ -337,7 +378,7 @@ class Run:
         )
         self.applied.remove()
         save_checkpoint(self.directory / WEIGHTS_FILE, self.model.state_dict())
-        text = json.dumps(summary.document(), indent=1)
+        text = json.dumps(summary.document(), indent=1, allow_nan=False)
         beside = self.directory / f"{SUMMARY_FILE}.new"
         beside.write_text(text, encoding="utf-8")
         beside.replace(self.directory / SUMMARY_FILE)
@@ -345,7 +386,8 @@ class Run:
         return summary
 
 
-def _captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:
+def captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:
+    """One training step of a run's model, before any recipe."""
     return capture(
         model,
         data.input_shape,

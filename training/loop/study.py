@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
+from ...configs.errors import TrainingError
 from ..run_summary import RunSummary
 from ..settings import TrainingSettings
 
@@ -39,7 +42,7 @@ def train_all(
     # Fresh processes: a fork of one that has run torch may wait for ever on a lock of its thread pool.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        max_workers=jobs or os.cpu_count() or 1, mp_context=context, initializer=_one_thread
+        max_workers=jobs or os.cpu_count() or 1, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
     ) as pool:
         waiting: dict[Future[RunSummary], int] = {
             pool.submit(_train_one, settings, directory, version): number
@@ -50,12 +53,19 @@ def train_all(
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     number = waiting.pop(future)
-                    found[number] = future.result()
+                    found[number] = _result(future, runs[number][1])
                     told(found[number], len(found), len(runs))
         except BaseException:
             _stop(pool)
             raise
     return [found[number] for number in range(len(runs))]
+
+
+def _result(future: Future[RunSummary], directory: Path) -> RunSummary:
+    try:
+        return future.result()
+    except TrainingError as error:
+        raise TrainingError(f"{directory.name}: {error}") from None
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -66,10 +76,18 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.terminate()
 
 
-def _one_thread() -> None:
+def _begin(parent: int) -> None:
+    """In a new process: one thread for torch, and an end when the parent has ended, however it did."""
     import torch
 
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _train_one(settings: TrainingSettings, directory: Path, version: str) -> RunSummary:

@@ -9,11 +9,16 @@ from typing import Any
 import torch
 
 from ...configs.errors import ConfigError
-from ..data import load_data
+from ...configs.library import content_hash
+from ..data import DataSet, load_data
+from ..graph_file import graph_text
 from ..recipes.declaration import load_recipe
-from ..run_summary import SETTINGS_FILE, SUMMARY_FILE, RunSummary, read_summary
+from ..run_summary import CHECKPOINT_FILE, SETTINGS_FILE, SUMMARY_FILE, RunSummary, read_summary
 from ..settings import TrainingSettings
-from .run import EpochDone, Progress, Run
+from ..trainable import build
+from .identity import check_identity
+from .ownership import sole_owner
+from .run import EpochDone, Progress, Run, captured
 
 
 def train(
@@ -41,35 +46,42 @@ def train(
         TrainingError: the loss is no number.
     """
     recipe = load_recipe(settings.recipe)
-    data = load_data(settings.data)
+    data = load_data(settings.data, context=settings.context, resize=settings.resize)
     identity = {"settings": settings.document(), "recipe": recipe.sha256, "data": data.sha256}
     if (directory / SUMMARY_FILE).exists():
-        _check_identity(directory, identity)
+        check_identity(directory, _known(directory), identity | _graph_of_code(settings, data))
         return read_summary(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    if (directory / SETTINGS_FILE).exists():
-        _check_identity(directory, identity)
-    with torch.random.fork_rng(devices=[]):
-        run = Run.begin(settings, recipe, data, directory, version, torch.device(device))
+    with sole_owner(directory), torch.random.fork_rng(devices=[]):
+        # A run that has not come to a checkpoint may be told otherwise.
+        if (directory / CHECKPOINT_FILE).exists():
+            check_identity(directory, _known(directory), identity)
+        run = Run.begin(settings, recipe, data, directory, version, _device(device), identity)
         # Once the settings are known to make a run, so that a mistake does not claim the directory.
-        (directory / SETTINGS_FILE).write_text(json.dumps(identity, indent=1), encoding="utf-8")
+        (directory / SETTINGS_FILE).write_text(json.dumps(run.identity, indent=1), encoding="utf-8")
         return run.finish(progress or (lambda *_: None), epoch_done or (lambda _: None))
 
 
-def _check_identity(directory: Path, identity: dict[str, Any]) -> None:
+def _known(directory: Path) -> dict[str, Any]:
     path = directory / SETTINGS_FILE
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: got no readable settings, need those of the run; try another --out") from error
-    if known == identity:
-        return
-    ours, theirs = (_flat(each) for each in (identity, known))
-    other = next(name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name))
-    raise ConfigError(
-        f"{directory}: got a run with {other} {theirs.get(other)}, need {ours.get(other)}; try another --out"
-    )
+    return known
 
 
-def _flat(identity: dict[str, Any]) -> dict[str, Any]:
-    return {**identity.get("settings", {}), "recipe content": identity.get("recipe"), "data": identity.get("data")}
+def _graph_of_code(settings: TrainingSettings, data: DataSet) -> dict[str, Any]:
+    """Of a user's factory, whose code may have changed since: the graph of what it makes now."""
+    if ":" not in settings.model:
+        return {}
+    return {"graph": content_hash(graph_text(captured(build(settings.model, data), settings, data)))}
+
+
+def _device(name: str) -> torch.device:
+    try:
+        torch.empty(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"device: got {name!r}, need one that torch has here ({told}); try cpu") from error
+    return torch.device(name)

@@ -62,7 +62,7 @@ class MaskSearch(Section):
 class Decay(Section):
     """SR-STE's term: pruned weights shrink by ``strength`` a step. The update engine reads the mask, a bit a weight."""
 
-    strength: float = Field(ge=0)
+    strength: float = Field(ge=0, allow_inf_nan=False)
     mask: Literal["forward", "backward"] = "forward"
 
 
@@ -110,7 +110,9 @@ class Schedule(Section):
     leak: Literal["linear", "exponential"] | None = Field(
         default=None, description="between them pruned weights count with a factor that falls from 1 (MDGF)"
     )
-    leak_folds: float = Field(default=10.0, gt=0, description="of an exponential leak: factors of e that it falls by")
+    leak_folds: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="of an exponential leak: factors of e that it falls by"
+    )
     frames: Literal["stepwise", "geometric"] | None = Field(
         default=None, description="between them the ratio tightens in equal frames (SDGF)"
     )
@@ -133,7 +135,7 @@ class Schedule(Section):
 class Recipe(Section):
     """A sparse-training method."""
 
-    name: str
+    name: str = Field(pattern=r"^[^/\\]+$", description="without a slash: it names folders")
     title: str
     source: str = Field(description="where the method is defined")
     definition: Literal["published", "assumed"] = Field(
@@ -176,8 +178,12 @@ class Recipe(Section):
             for number, rule in enumerate(self.layers):
                 if {*rule.stages} != {"FF", "BP"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
-        if (self.schedule.leak or self.schedule.frames or self.schedule.switch) and not self.prunes:
+        if self.schedule != Schedule() and not self.prunes:
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
+        if self.schedule.dense_share == 1:
+            raise ValueError("schedule.dense_share: got 1, need less: nothing would ever be pruned")
+        if self.name == "dense" and self.prunes:
+            raise ValueError("name: got dense of a recipe that prunes, need another: dense is the baseline")
         return self
 
     @property

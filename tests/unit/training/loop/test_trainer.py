@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import math
+import sys
 
 import pytest
 import torch
@@ -58,8 +60,8 @@ def log_rows(directory):
 
 def test_a_finished_run_leaves_everything_that_a_simulation_and_a_report_need(tmp_path):
     summary = run(digits(epochs=2), tmp_path)
-    assert sorted(file.name for file in tmp_path.iterdir()) >= ["densities.csv", "graph.json"]
-    assert not (tmp_path / "checkpoint.pt").exists()
+    left = {file.name for file in tmp_path.iterdir() if not file.name.startswith(".")}
+    assert left == {"settings.json", "summary.json", "log.csv", "densities.csv", "graph.json", "weights.pt"}
     assert read_summary(tmp_path) == summary
     assert summary.steps == 2 * summary.steps_per_epoch == len(log_rows(tmp_path))
     assert [epoch.step for epoch in summary.epochs] == [37, 74]
@@ -250,3 +252,122 @@ def test_settings_refuse_what_no_run_can_be(tmp_path):
     ):
         with pytest.raises(ConfigError, match=told):
             digits(**wrong)
+
+
+# What a user may do to a run ------------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_last_loss_is_no_number_does_not_count_as_finished(tmp_path):
+    # One step, finite before it: only what is measured after it can tell.
+    with pytest.raises(TrainingError, match=r"got a loss of (nan|inf) on the validation split"):
+        run(digits(batch=1197, learning_rate=1e30, warmup_epochs=0.0), tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_settings_that_came_to_nothing_may_be_changed(tmp_path):
+    with pytest.raises(TrainingError):
+        run(digits(learning_rate=1e4), tmp_path)
+    assert run(digits(), tmp_path).settings.learning_rate == 0.05
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+    for seed in (0, 1):
+        with pytest.raises(KilledError):
+            run(digits(seed=seed), tmp_path / str(seed), progress=killed_at(5))
+    (tmp_path / "1" / "checkpoint.pt").replace(tmp_path / "0" / "checkpoint.pt")
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: got a run with seed 1, need 0"):
+        run(digits(seed=0), tmp_path / "0")
+
+
+def test_a_second_process_in_the_same_directory_is_refused(tmp_path):
+    def second(task, done, of):
+        with pytest.raises(ConfigError, match="got a run under way in another process"):
+            run(digits(), tmp_path)
+
+    run(digits(), tmp_path, progress=second)
+
+
+def test_a_factory_whose_code_changed_is_told_before_and_after_the_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+
+    def written(width, number):
+        (tmp_path / f"made{number}.py").write_text(
+            f"from torch import nn\ndef made{number}():\n"
+            f"    return nn.Sequential(nn.Flatten(), nn.Linear(64, {width}), nn.ReLU(), nn.Linear({width}, 10))\n"
+        )
+
+    def settings(number):
+        return settings_for(f"made{number}:made{number}", "digits", "bdwp", "2:8", epochs=1)
+
+    def forgotten(number):
+        sys.modules.pop(f"made{number}", None)
+        importlib.invalidate_caches()
+
+    written(16, 1)
+    with pytest.raises(KilledError):
+        run(settings(1), tmp_path / "cut", progress=killed_at(5))
+    # Of another length, so that no bytecode of the same second is taken for it.
+    written(160, 1)
+    forgotten(1)
+    with pytest.raises(ConfigError, match="got a run with another graph, need the same"):
+        run(settings(1), tmp_path / "cut")
+    written(16, 2)
+    run(settings(2), tmp_path / "whole")
+    assert run(settings(2), tmp_path / "whole").steps == 11
+    written(160, 2)
+    forgotten(2)
+    with pytest.raises(ConfigError, match="got a run with another graph, need the same"):
+        run(settings(2), tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("nn.Linear(64, 15)", "got 15 outputs, need 10, one for each class of digits"),
+        ("nn.Linear(64, 10).double()", "got RuntimeError in its first step"),
+    ],
+)
+def test_a_model_that_cannot_learn_the_classes_is_told(body, told, tmp_path, monkeypatch):
+    name = f"wrong{abs(hash(body))}"
+    (tmp_path / f"{name}.py").write_text(
+        f"from torch import nn\ndef made():\n    return nn.Sequential(nn.Flatten(), {body})\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=told):
+        run(settings_for(f"{name}:made", "digits", "dense", "2:8", epochs=1), tmp_path / "run")
+
+
+def test_a_layer_that_is_never_called_does_not_stand_in_the_way(tmp_path, monkeypatch):
+    (tmp_path / "idle.py").write_text(
+        "from torch import nn\n"
+        "class Idle(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.used, self.unused = nn.Linear(64, 10), nn.Linear(64, 64)\n"
+        "    def forward(self, images):\n"
+        "        return self.used(images.flatten(1))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run(settings_for("idle:Idle", "digits", "bdwp", "2:8", epochs=1), tmp_path / "run").steps
+
+
+@pytest.mark.parametrize("device", ["tpu99", "cuda" if not torch.cuda.is_available() else "cuda:99", "meta"])
+def test_a_device_that_is_not_there_is_told(device, tmp_path):
+    with pytest.raises(ConfigError, match=f"device: got '{device}', need one that torch has here"):
+        run(digits(), tmp_path, device=device)
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("[enforce fail at inline_container.cc:672]")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(ConfigError, match="need room on the disk"):
+        run(digits(), tmp_path)
+
+
+def test_a_study_says_which_run_diverged(tmp_path):
+    with pytest.raises(TrainingError, match=r"^wild: step \d+"):
+        train_all([(digits(learning_rate=1e4), tmp_path / "wild")], version="test", jobs=1)

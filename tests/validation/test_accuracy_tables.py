@@ -1,0 +1,29 @@
+"""The tables of docs/accuracy.md are what the studies left in docs/accuracy/*.csv."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STUDIES = sorted((ROOT / "docs" / "accuracy").glob("*.csv"))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.stem)
+def test_every_row_of_a_study_stands_in_the_page(study):
+    script = ROOT / "examples" / "accuracy" / "tables.py"
+    done = subprocess.run([sys.executable, script, study], capture_output=True, text=True, check=True)
+    written = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(rows) > 3
+    assert [row for row in rows if row not in written] == []
+
+
+def test_the_paper_asks_for_ten_seeds_and_has_them():
+    assert len(STUDIES) == 5
+    for study in STUDIES:
+        with study.open(newline="", encoding="utf-8") as file:
+            seeds = {row["seeds"] for row in csv.DictReader(file)}
+        assert seeds == ({"5"} if "five" in study.stem else {"10"})
