@@ -35,7 +35,7 @@ def _answer(assignment: Assignment) -> str:
     best = assignment.best_uniform
     if best is None:
         return f"{said}No uniform ratio keeps the budget."
-    if assignment.from_uniform or own.total_cycles == best.total_cycles:
+    if own.total_cycles == best.total_cycles:
         return f"{said}It is no faster than {best.sparsity} in all layers, the best uniform ratio within the budget."
     gain = best.total_cycles / own.total_cycles
     return (
@@ -87,16 +87,14 @@ def _layer(layer: AssignedLayer | None) -> tuple[str, str, str]:
 
 
 def _notes(assignment: Assignment) -> str:
-    predicted, own = assignment.predicted_cycles, assignment.assigned.total_cycles
-    gap = (predicted - assignment.bound_cycles) / predicted if predicted else 0.0
-    proof = "no choice within the budget sums to fewer" if gap < 1e-9 else f"at most {percent(gap)} above the fewest"
-    off = (
-        "as predicted by summing layers"
-        if abs(predicted - own) < 1
-        else f"predicted by summing layers: {predicted:,.0f}"
-    )
-    taken = " A uniform ratio was simulated as faster than that, and is taken." if assignment.from_uniform else ""
+    predicted, bound, own = assignment.predicted_cycles, assignment.bound_cycles, assignment.assigned.total_cycles
+    sums = "as its layers sum to" if abs(predicted - own) < 1 else f"its layers sum to {predicted:,.0f}"
+    least = "no choice within the budget sums to fewer"
+    if predicted - bound >= 1:
+        least = f"{least} than {bound:,.0f}"
+    tried = f"the fewest of {assignment.simulated:,} assignments simulated" if assignment.simulated > 1 else "simulated"
     return (
-        f"Simulated: {own:,} cycles; {off} ({proof}).{taken} Kept: share of the weights' magnitude. "
-        "Equal proxies promise no equal accuracy: train both to know."
+        f"{own:,} cycles, {tried}; {sums} ({least}: a bound of the sums, not of simulated steps). Chosen from "
+        f"{', '.join(assignment.ratios)}. Kept: share of the weights' magnitude. Equal proxies promise no equal "
+        "accuracy: train both to know."
     )

@@ -103,8 +103,8 @@ class Assignment:
         assigned: the step with these ratios.
         uniform: the step with each ratio in all layers.
         predicted_cycles: of the step, layers summed as each was in the step of a uniform ratio.
-        bound_cycles: no assignment within the budgets is predicted to take fewer.
-        from_uniform: a uniform ratio within the budgets was simulated as faster than what the sums favoured, and taken.
+        bound_cycles: no assignment within the budgets sums to fewer; one may be simulated as faster.
+        simulated: assignments within the budgets, of which this is the fastest; uniform ratios are among them.
         assumptions: every parameter with its status.
     """
 
@@ -122,7 +122,7 @@ class Assignment:
     uniform: tuple[RatioStep, ...]
     predicted_cycles: float
     bound_cycles: float
-    from_uniform: bool
+    simulated: int
     assumptions: tuple[Assumption, ...]
 
     @property

@@ -77,6 +77,10 @@ class Prices:
         """Cycles of a pair at a ratio."""
         return self._by_pair[pattern][pair]
 
+    def total(self, ratios: Ratios) -> float:
+        """Cycles of the step that the sums predict."""
+        return self.beside + sum(self.of(pair, pattern) for pair, pattern in ratios.items())
+
     @property
     def beside(self) -> float:
         """Cycles of everything else, in the dense step."""
@@ -127,8 +131,12 @@ class Purse:
 
     def keeps(self, ratios: Ratios) -> bool:
         """Whether ratios lose no more than they may."""
+        return self.room(ratios) >= 0
+
+    def room(self, ratios: Ratios) -> float:
+        """What they may lose more; negative where they lose more than they may."""
         scale = 1.0 if self.measure == "loss rise" else self.whole
-        return self.lost(ratios) <= self.limit + _ROUNDING * scale
+        return self.limit + _ROUNDING * scale - self.lost(ratios)
 
     @property
     def stages(self) -> tuple[str, ...]:

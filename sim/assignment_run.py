@@ -1,9 +1,8 @@
 """Finding a ratio for each layer: the fastest step whose proxy for accuracy is no worse than a budget.
 
 Each ratio is simulated once in all layers. A layer is taken to cost in any mixture what it costs there, so that an
-assignment is a multiple-choice knapsack, solved in ``multiple_choice``. The result is then simulated as a whole, and
-that is what counts: what layers share (room on chip, updates beside the backward pass) is not in the sums. A uniform
-ratio that keeps the budgets and is simulated as faster is taken instead.
+assignment is a multiple-choice knapsack, solved in ``multiple_choice``. What layers share is not in the sums, and the
+simulated step is what counts: ``assignment_search`` simulates the knapsack's solution and what is near it.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 
 from ..configs.errors import ConfigError
 from ..configs.pattern import Pattern
@@ -22,8 +22,8 @@ from ..training.recipes.declaration import Recipe
 from ..training.recipes.per_layer import DENSE, layer_rules
 from .against_dense import ratio
 from .assignment import AssignedLayer, Assignment, Budget, ProxyName, RatioStep
-from .assignment_prices import Choices, Pair, Prices, Purse, Ratios, purses, uniform
-from .multiple_choice import Choice, solve
+from .assignment_prices import Pair, Prices, Purse, Ratios, purses, uniform
+from .assignment_search import SIMULATED_AT_MOST, LocalSearch, favoured
 from .results import Input
 from .simulation import Simulator
 from .step_report import StepReport
@@ -96,6 +96,29 @@ class Assigner:
             for pair, mine in found.items()
         }
 
+    def said(self, ratios: Ratios) -> dict[Pair, Pattern]:
+        """Ratios of every layer and stage that any ratio could prune, so that a default says nothing more.
+
+        Dense is said of what no ratio chosen from could prune, such as 10 channels where each prunes groups of 8; and
+        of a stage in which a layer multiplies nothing, for training would make it a mask nevertheless. What the
+        recipe's rules keep dense at any ratio is left to them.
+
+        Args:
+            ratios: that were found.
+        """
+        graph, recipe = self.simulator.workload.graph, self._with({}).model
+        unruled = recipe.model_copy(update={"dense": recipe.dense.model_copy(update={"indivisible": False})})
+        pruned = annotate(graph, unruled, self.sparse_ratios[0], pre_generation=True).prunings
+        modules = dict.fromkeys(operator.module for operator in graph.products if operator.name in pruned)
+        stages = [
+            stage
+            for stage, own in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward))
+            if own is not None
+        ]
+        return dict(ratios) | {
+            (module, stage): DENSE for module in modules for stage in stages if (module, stage) not in ratios
+        }
+
     @property
     def places(self) -> list[tuple[str, Stage, Pattern]]:
         """What must be measured."""
@@ -140,20 +163,20 @@ class Assigner:
         steps = self._steps(progress or (lambda *_: None))
         graph = self.simulator.workload.graph
         prices = Prices(graph=graph, pairs=tuple(self.choices), steps=steps | {DENSE: self.simulator.dense})
-        favoured = _favoured(self.choices, budgets, prices)
-        if favoured is None:
+        best = favoured(self.choices, budgets, prices)
+        if best is None:
             raise ConfigError(
                 f"keep: got {keep}, need a share that some choice of {', '.join(map(str, self.ratios))} keeps; "
                 "try 1:1 among the ratios"
             )
         plain = {each: uniform(self.choices, each) for each in self.sparse_ratios}
         rows = {each: self._row(str(each), steps[each], budgets, plain[each]) for each in steps}
-        found, step = favoured.ratios, self.simulator.step(self._with(favoured.ratios), self.sparse_ratios[0])
-        within = [each for each in steps if rows[each].within]
-        best = min(within, key=lambda each: steps[each].total_cycles, default=None)
-        from_uniform = best is not None and steps[best].total_cycles < step.total_cycles
-        if best is not None and from_uniform:
-            found, step = plain[best], steps[best]
+        search = LocalSearch(
+            choices=self.choices, budgets=budgets, prices=prices, cycles=self._simulating(progress or (lambda *_: None))
+        )
+        within = [(plain[each], steps[each].total_cycles) for each in steps if rows[each].within]
+        found = search.fastest(best.candidates, within)
+        step = self.simulator.step(self._with(found), self.sparse_ratios[0])
         result = self.simulator.run(self._with(found), self.sparse_ratios[0])
         assignment = Assignment(
             bisparse_version=result.bisparse_version,
@@ -176,9 +199,9 @@ class Assigner:
             layers=self._layers(found, costs, prices, step),
             assigned=self._row("per layer", step, budgets, found),
             uniform=tuple(rows.values()),
-            predicted_cycles=favoured.cycles,
-            bound_cycles=favoured.bound,
-            from_uniform=from_uniform,
+            predicted_cycles=prices.total(found),
+            bound_cycles=best.bound,
+            simulated=len(search.known),
             assumptions=result.assumptions,
         )
         return assignment, found
@@ -189,6 +212,15 @@ class Assigner:
             progress(f"simulating every layer at {pattern}", len(found), len(self.sparse_ratios))
             found[pattern] = self.simulator.step(self._with({}), pattern)
         return found
+
+    def _simulating(self, progress: Progress) -> Callable[[Ratios], int]:
+        numbers = count()
+
+        def cycles(ratios: Ratios) -> int:
+            progress("simulating a ratio for each layer", next(numbers), SIMULATED_AT_MOST)
+            return self.simulator.step(self._with(ratios), self.sparse_ratios[0]).total_cycles
+
+        return cycles
 
     def _row(self, name: str, step: StepReport, budgets: list[Purse], ratios: Ratios) -> RatioStep:
         dense = self.simulator.dense
@@ -223,30 +255,3 @@ class Assigner:
                 )
             )
         return tuple(rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Favoured:
-    """What the sums favour: ratios, the cycles of the step that they predict, and the fewest that any choice could."""
-
-    ratios: dict[Pair, Pattern]
-    cycles: float
-    bound: float
-
-
-def _favoured(choices: Choices, budgets: list[Purse], prices: Prices) -> _Favoured | None:
-    """The best choice by the sums; None when a budget cannot be kept."""
-    ratios: dict[Pair, Pattern] = {}
-    beside = prices.beside
-    cycles = bound = 0.0
-    for purse in budgets:
-        items = [
-            [Choice(prices.of(pair, each), purse.loss(pair, each)) for each in choices[pair]] for pair in purse.pairs
-        ]
-        solution = solve(items, purse.limit)
-        if solution is None:
-            return None
-        ratios |= {pair: choices[pair][at] for pair, at in zip(purse.pairs, solution.chosen, strict=True)}
-        cycles, bound = cycles + solution.cost, bound + solution.bound
-    # In the order of the layers, whichever budget they share.
-    return _Favoured(ratios={pair: ratios[pair] for pair in choices}, cycles=beside + cycles, bound=beside + bound)

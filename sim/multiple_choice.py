@@ -43,20 +43,24 @@ class Solution:
         cost: their sum.
         loss: their sum.
         bound: no choice within the limit costs less.
+        runners_up: other choices within the limit, the cheapest first; of what a better one beats in both cost and
+            loss, none.
     """
 
     chosen: tuple[int, ...]
     cost: float
     loss: float
     bound: float
+    runners_up: tuple[tuple[int, ...], ...] = ()
 
 
-def solve(items: Sequence[Sequence[Choice]], limit: float) -> Solution | None:
+def solve(items: Sequence[Sequence[Choice]], limit: float, *, runners_up: int = 0) -> Solution | None:
     """The cheapest choices whose losses sum to at most the limit.
 
     Args:
         items: choices of each, at least one.
         limit: of the sum of losses, itself allowed.
+        runners_up: how many to give at most.
 
     Returns:
         The solution, or None when even the least losses pass the limit.
@@ -68,13 +72,20 @@ def solve(items: Sequence[Sequence[Choice]], limit: float) -> Solution | None:
         return None
     price, bound, chosen = _relaxed(costs, losses, limit)
     known = _sum(costs, chosen)
-    front = _front(costs, losses, limit, price=price, room=known - bound)
+    front = _front(costs, losses, limit, price=price, room=known - bound, most=runners_up + 1)
+    others: list[list[int]] = []
     if front is not None:
-        found, exact = front
+        (found, *others), exact = front
         if _sum(costs, found) <= known:
             chosen, known = found, _sum(costs, found)
         bound = known if exact else min(bound, known)
-    return Solution(chosen=tuple(int(each) for each in chosen), cost=known, loss=_sum(losses, chosen), bound=bound)
+    return Solution(
+        chosen=tuple(map(int, chosen)),
+        cost=known,
+        loss=_sum(losses, chosen),
+        bound=bound,
+        runners_up=tuple(tuple(each) for each in others),
+    )
 
 
 def _sum(values: list[FloatArray], chosen: Sequence[int]) -> float:
@@ -118,9 +129,9 @@ def _relaxed(costs: list[FloatArray], losses: list[FloatArray], limit: float) ->
 
 
 def _front(
-    costs: list[FloatArray], losses: list[FloatArray], limit: float, *, price: float, room: float
-) -> tuple[list[int], bool] | None:
-    """The cheapest choices within the limit among those kept, and whether none that could be cheaper was left out.
+    costs: list[FloatArray], losses: list[FloatArray], limit: float, *, price: float, room: float, most: int
+) -> tuple[list[list[int]], bool] | None:
+    """The cheapest choices within the limit among those kept, and whether none that could be cheapest was left out.
 
     None when thinning left out all of them.
     """
@@ -148,11 +159,16 @@ def _front(
             return None
         links.append((kept // size, kept % size))
         state = grown[:, kept]
-    at, chosen = int(np.argmin(state[0])), []
+    return [_traced(links, int(at)) for at in np.argsort(state[0], kind="stable")[:most]], exact
+
+
+def _traced(links: list[tuple[IndexArray, IndexArray]], at: int) -> list[int]:
+    """What each item chose on the way to a partial choice."""
+    chosen = []
     for before, own in reversed(links):
         chosen.append(int(own[at]))
         at = int(before[at])
-    return chosen[::-1], exact
+    return chosen[::-1]
 
 
 def _thinned(losses: FloatArray) -> IndexArray:

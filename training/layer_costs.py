@@ -11,7 +11,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -29,7 +29,7 @@ Place = tuple[str, Stage, Pattern]
 """A layer's path, a stage and a ratio."""
 Value = TypeVar("Value")
 
-COLUMNS = ("module", "stage", "sparsity", "weights", "magnitude", "kept_magnitude", "loss_rise")
+COLUMNS = ("module", "stage", "sparsity", "weights", "magnitude", "kept_magnitude", "loss_rise", "weights_sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class LayerCost:
         magnitude: sum of the weights' magnitudes.
         kept_magnitude: share of it that the mask keeps.
         loss_rise: of the validation loss in nats with this mask alone, in FF; None where it was not measured.
+        weights_sha256: of all the network's weights that it was measured with, as the run's summary tells it.
     """
 
     module: str
@@ -53,6 +54,7 @@ class LayerCost:
     magnitude: float
     kept_magnitude: float
     loss_rise: float | None = None
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,10 @@ class LayerCosts:
     def by_place(self) -> dict[tuple[str, str, Pattern], LayerCost]:
         """The rows by module, stage and ratio."""
         return {(row.module, row.stage, row.sparsity): row for row in self.rows}
+
+    def of_weights(self, weights_sha256: str) -> LayerCosts:
+        """The rows that were measured with these weights; those of a run since trained anew are left out."""
+        return replace(self, rows=tuple(row for row in self.rows if row.weights_sha256 == weights_sha256))
 
     def cover(self, places: Iterable[Place], *, sensitivity: bool) -> bool:
         """Whether all places are known, with the rise of the loss in FF where ``sensitivity`` is asked for."""
@@ -98,7 +104,9 @@ def write_layer_costs(path: Path, rows: Iterable[LayerCost]) -> LayerCosts:
     for row in rows:
         rise = "" if row.loss_rise is None else repr(row.loss_rise)
         kept = repr(row.kept_magnitude)
-        writer.writerow([row.module, row.stage, row.sparsity, row.weights, repr(row.magnitude), kept, rise])
+        writer.writerow(
+            [row.module, row.stage, row.sparsity, row.weights, repr(row.magnitude), kept, rise, row.weights_sha256]
+        )
     beside = path.with_name(path.name + ".new")
     try:
         beside.write_text(text.getvalue(), encoding="utf-8")
@@ -134,7 +142,9 @@ def load_layer_costs(path: Path) -> LayerCosts:
     try:
         header = tuple(name.strip() for name in next(reader, []))
         if header != COLUMNS:
-            raise ConfigError(f"{file}:1: got columns {', '.join(header) or 'none'}, need {', '.join(COLUMNS)}")
+            raise ConfigError(
+                f"{file}:1: got columns {', '.join(header) or 'none'}, need {', '.join(COLUMNS)}; try removing it"
+            )
         for cells in reader:
             place = f"{file}:{reader.line_num}"
             if len(cells) != len(COLUMNS):
@@ -163,6 +173,7 @@ def _row(cells: dict[str, str]) -> LayerCost:
         magnitude=_number("magnitude", cells["magnitude"], float, least=0),
         kept_magnitude=_number("kept_magnitude", cells["kept_magnitude"], float, least=0, most=1),
         loss_rise=_number("loss_rise", cells["loss_rise"], float) if cells["loss_rise"] else None,
+        weights_sha256=cells["weights_sha256"],
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..sim.assignment_run import Assigner
     from ..training.layer_costs import LayerCosts
     from ..training.recipes.declaration import Recipe
+    from ..training.run_summary import RunSummary
 
 RunDirectory = Annotated[
     Path,
@@ -41,7 +42,11 @@ RatiosOption = Annotated[
 ]
 Like = Annotated[
     str | None,
-    typer.Option("--like", metavar="N:M", help=f"Be no worse than this ratio in all layers. [{defaults.SPARSITY}]"),
+    typer.Option(
+        "--like",
+        metavar="N:M",
+        help=f"Be no worse than this ratio in all layers; it is chosen from, too. [{defaults.SPARSITY}]",
+    ),
 ]
 Keep = Annotated[
     float | None,
@@ -104,7 +109,10 @@ def assign(
     listed = ratios or ",".join((*design.model.tensor_engine.patterns, "1:1"))
     offered = [Pattern.parse(each) for each in listed.split(",")]
     loaded = load_recipe(recipe)
-    own = read_summary(run_dir).settings.optimizer if (run_dir / SUMMARY_FILE).exists() else None
+    if out is not None and out.resolve() in [file.resolve() for file in loaded.sources]:
+        raise ConfigError(f"--out: got {out}, of which {loaded.model.name} is made, need another file")
+    summary = read_summary(run_dir) if (run_dir / SUMMARY_FILE).exists() else None
+    own = None if summary is None else summary.settings.optimizer
     given = {"batch": batch, "objective": objective, "optimizer": optimizer or own}
     with Progress() as progress:
         assigner = Assigner(
@@ -117,10 +125,12 @@ def assign(
             recipe=loaded,
             ratios=tuple(dict.fromkeys([*offered, *([] if wanted is None else [wanted])])),
         )
-        costs = _measured(run_dir, assigner, sensitivity=chosen == "sensitivity", progress=progress)
+        costs = _measured(run_dir, summary, assigner, sensitivity=chosen == "sensitivity", progress=progress)
         result, found = assigner.assign(costs, proxy=chosen, like=wanted, keep=keep, progress=progress)
+    if wanted is not None and wanted not in offered:
+        note(f"--like: {wanted} is not among --ratios, and is chosen from, too")
     if out is not None:
-        _write(out, loaded, result, found, command=options.invocation(context))
+        _write(out, loaded, result, assigner.said(found), command=options.invocation(context))
     if as_json:
         print_json(result.document())
     else:
@@ -131,14 +141,17 @@ def assign(
         (note if as_json else print)(f"recipe: {out}")
 
 
-def _measured(directory: Path, assigner: Assigner, *, sensitivity: bool, progress: Progress) -> LayerCosts:
-    """What ratios cost layers: out of the file where all of it is there, else measured."""
+def _measured(
+    directory: Path, summary: RunSummary | None, assigner: Assigner, *, sensitivity: bool, progress: Progress
+) -> LayerCosts:
+    """What ratios cost layers: out of the file where all of it is there, of these weights, else measured."""
     from ..training.layer_costs import LAYER_COSTS_FILE, load_layer_costs
 
     if (directory / LAYER_COSTS_FILE).exists():
         known = load_layer_costs(directory)
-        if known.cover(assigner.places, sensitivity=sensitivity):
-            return known
+        current = known if summary is None else known.of_weights(summary.weights_sha256)
+        if current.cover(assigner.places, sensitivity=sensitivity):
+            return current
     from ..training.needs import check_torch
 
     check_torch()
@@ -164,7 +177,7 @@ def _write(out: Path, base: Loaded[Recipe], result: Assignment, found: Ratios, *
         rules=layer_rules(found),
         comments=(
             f"Made by: {command}",
-            "It names every layer that is pruned: the ratio asked for beside it says nothing more.",
+            "It names every layer that a ratio could prune: the ratio asked for beside it says nothing more.",
         ),
     )
     try:

@@ -7,6 +7,7 @@ test split is never read.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,6 @@ from ..recipes.in_torch.weight_axes import Convolutions, WeightAxes
 from ..recipes.in_torch.weight_masks import stage_mask
 from ..run_summary import WEIGHTS_FILE, read_summary
 from ..trainable import build
-from .checkpoint import load_checkpoint
 from .evaluation import evaluate
 
 Progress = Callable[[str, int, int], None]
@@ -84,7 +84,8 @@ def measure_run(
 
     Args:
         directory: of the run.
-        places: to be measured; what the file knows already is not measured again.
+        places: to be measured; what the file knows of these very weights is not measured again, and what it knows of
+            others is dropped.
         sensitivity: whether to measure the rise of the loss, too.
         progress: told before each place: what, how many are done, of how many.
 
@@ -97,9 +98,7 @@ def measure_run(
             f"{directory}: got a run under {summary.recipe_name}, whose saved weights are pruned, need a dense one; "
             "try bisparse train --recipe dense"
         )
-    weights = load_checkpoint(directory / WEIGHTS_FILE)
-    if weights is None:
-        raise ConfigError(f"{directory / WEIGHTS_FILE}: got no such file, need the weights of the run")
+    weights = _weights(directory / WEIGHTS_FILE)
     data = load_data(summary.settings.data)
     if data.sha256 != summary.data_sha256:
         raise ConfigError(f"data: got a {data.name} that is not what {directory} was trained on, need the same")
@@ -108,6 +107,7 @@ def measure_run(
     model.load_state_dict(weights)
     file = directory / LAYER_COSTS_FILE
     before = load_layer_costs(file) if file.exists() else LayerCosts(sha256="", rows=())
+    before = before.of_weights(summary.weights_sha256)
     missing, known = before.missing(places, sensitivity=sensitivity), dict(before.by_place)
 
     def validation_loss() -> float:
@@ -117,5 +117,15 @@ def measure_run(
     for done, row in enumerate(rows):
         if progress is not None:
             progress(f"measuring {row.module} {row.stage} at {row.sparsity}", done, len(missing))
-        known[row.module, row.stage, row.sparsity] = row
+        known[row.module, row.stage, row.sparsity] = replace(row, weights_sha256=summary.weights_sha256)
     return write_layer_costs(file, known.values())
+
+
+def _weights(file: Path) -> dict[str, Tensor]:
+    if not file.exists():
+        raise ConfigError(f"{file}: got no such file, need the weights of the run")
+    try:
+        found: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        raise ConfigError(f"{file}: got no readable weights, need those of the run; try training again") from error
+    return found

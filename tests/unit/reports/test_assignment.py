@@ -40,7 +40,7 @@ FOUND = Assignment(
     uniform=(step("1:8", 900, (0.5, 0.28), within=False), step("2:8", 1100, (0.125, 0.48))),
     predicted_cycles=1000.0,
     bound_cycles=1000.0,
-    from_uniform=False,
+    simulated=54,
     assumptions=(),
 )
 
@@ -53,7 +53,8 @@ def test_the_answer_sets_the_step_beside_the_best_uniform_ratio_within_the_budge
     text = said(FOUND)
     assert "2.00x as fast as dense, at 0.60x its energy (saves 40%)" in text
     assert "The best uniform ratio within the budget, 2:8, gives 1.82x: the step is 10% faster." in text
-    assert "as predicted by summing layers (no choice within the budget sums to fewer)" in text
+    assert "1,000 cycles, the fewest of 54 assignments simulated; as its layers sum to (no choice within" in text
+    assert "sums to fewer: a bound of the sums, not of simulated steps). Chosen from 1:8, 2:8." in text
     assert "Equal proxies promise no equal accuracy" in text
 
 
@@ -69,10 +70,10 @@ def test_every_step_stands_with_what_it_reaches_of_each_budget():
 @pytest.mark.parametrize(
     ("changed", "wanted"),
     [
-        ({"from_uniform": True}, "It is no faster than 2:8 in all layers"),
-        ({"from_uniform": True}, "A uniform ratio was simulated as faster than that, and is taken."),
+        ({"uniform": (step("2:8", 1000, (0.125, 0.48)),)}, "It is no faster than 2:8 in all layers"),
         ({"uniform": FOUND.uniform[:1]}, "No uniform ratio keeps the budget."),
-        ({"predicted_cycles": 990.0, "bound_cycles": 980.1}, "predicted by summing layers: 990 (at most 1.0% above"),
+        ({"predicted_cycles": 990.0, "bound_cycles": 980.1}, "its layers sum to 990 (no choice within the budget sums"),
+        ({"predicted_cycles": 990.0, "bound_cycles": 980.1}, "sums to fewer than 980: a bound of the sums, not of"),
     ],
 )
 def test_what_is_not_as_hoped_is_said(changed, wanted):

@@ -10,10 +10,14 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
+from bisparse.sim import assignment_search
+from bisparse.sim.assignment_prices import Purse
 from bisparse.sim.assignment_run import Assigner
+from bisparse.sim.assignment_search import LocalSearch
 from bisparse.sim.simulation import Options, Simulator
 from bisparse.training.graph import Stage
 from bisparse.training.layer_costs import LayerCost, LayerCosts
+from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.per_layer import layer_rules
 
@@ -81,6 +85,56 @@ def test_it_is_the_best_of_all_assignments():
         return simulator().step(recipe, LIKE).total_cycles
 
     assert found.assigned.total_cycles == min(map(cycles, within))
+
+
+def searched(steps, losses, limit):
+    """What is found of pairs that each take 4:8 or 2:8 or 1:8; ``steps`` says the cycles of three numbers of halvings.
+
+    The sums know of each halving that it saves 10 cycles.
+    """
+    pairs = [(module, Stage.FORWARD) for module in "abc"]
+    choices = dict.fromkeys(pairs, RATIOS[::-1])
+    tight = {pattern: number for number, pattern in enumerate(choices[pairs[0]])}
+
+    class Sums:
+        def of(self, pair, pattern):
+            return 100 - 10 * tight[pattern]
+
+    rows = {
+        (module, "FF", pattern): LayerCost(
+            module=module, stage="FF", sparsity=pattern, weights=1, magnitude=1.0,
+            kept_magnitude=1 - losses[module] * tight[pattern],
+        )
+        for module, _ in pairs
+        for pattern in RATIOS
+    }  # fmt: skip
+    purse = Purse(measure="kept magnitude", pairs=tuple(pairs), costs=rows, limit=limit)
+    asked = []
+
+    def cycles(ratios):
+        asked.append(tuple(tight[ratios[pair]] for pair in pairs))
+        assert purse.keeps(ratios)
+        return steps(*asked[-1])
+
+    search = LocalSearch(choices=choices, budgets=[purse], prices=Sums(), cycles=cycles)
+    start = dict.fromkeys(pairs, Pattern(4, 8))
+    best = search.fastest([start], [])
+    return tuple(tight[best[pair]] for pair in pairs), asked
+
+
+def test_the_search_goes_on_by_simulated_cycles_where_the_sums_mislead():
+    """Only the third layer saves anything, and two layers must change at once: tighter a, then less of it for c."""
+    found, asked = searched(lambda a, b, c: 1000 - 50 * c + 7 * a, {"a": 0.1, "b": 0.1, "c": 0.2}, 0.4)
+    assert found == (0, 0, 2)
+    assert len(asked) == len(set(asked)), "nothing is simulated twice"
+    found, asked = searched(lambda a, b, c: 900 if (a, c) == (1, 1) else 1000 + a + b + c, dict.fromkeys("abc", 0.1), 1)
+    assert found == (1, 0, 1), "neither change helps alone"
+
+
+def test_the_search_ends(monkeypatch):
+    monkeypatch.setattr(assignment_search, "SIMULATED_AT_MOST", 5)
+    _, asked = searched(lambda a, b, c: 1000 - a - b - c, dict.fromkeys("abc", 0.0), 1)
+    assert len(asked) == 5
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -158,6 +212,19 @@ def test_a_layer_may_have_only_what_the_recipe_s_rules_let_it_have():
     assert not any(module == "11" and stage is Stage.BACKWARD for module, stage in asked.choices)
     named = assigner(dense_names=("1.0",))
     assert "1.0" not in {module for module, _ in named.choices}
+
+
+def test_a_file_says_dense_of_what_no_ratio_offered_could_prune():
+    """The classifier, ``11``, has 10 outputs; the first convolution is dense by the recipe's rules at any ratio."""
+    asked = assigner()
+    _, ratios = asked.assign(costs(asked), like=LIKE)
+    said = asked.said(ratios)
+    assert {place: said[place] for place in said.keys() - ratios.keys()} == {("11", Stage.BACKWARD): Pattern(1, 1)}
+    assert ratios.items() <= said.items()
+    recipe = asked.recipe.model.model_copy(update={"layers": layer_rules(said)})
+    graph = simulator().workload.graph
+    at = [annotate(graph, recipe, Pattern(*each), pre_generation=True).prunings for each in ((1, 2), (2, 8), (1, 1))]
+    assert at[0] == at[1] == at[2], "the ratio asked for says nothing more"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,26 @@ def test_it_finds_the_cheapest_choice_within_the_limit_and_proves_it(seed):
     assert solution.loss <= limit + 1e-9
 
 
+def test_runners_up_are_the_cheapest_that_no_better_one_beats():
+    items = [[Choice(9, 0), Choice(5, 1), Choice(1, 2)], [Choice(8, 0), Choice(1, 3)]]
+    solution = solve(items, 4, runners_up=9)
+    assert (solution.chosen, solution.cost) == ((1, 1), 6)
+    for number in range(10):
+        generator = random.Random(number)
+        items = drawn(generator, 5, 4)
+        found = solve(items, 2.0, runners_up=6)
+        if found is None:
+            continue
+        assert solve(items, 2.0).runners_up == ()
+        every = [[item[at] for item, at in zip(items, places, strict=True)] for places in found.runners_up]
+        sums = [sum(each.cost for each in taken) for taken in every]
+        assert sums == sorted(sums)
+        assert found.chosen not in found.runners_up
+        assert len(set(found.runners_up)) == len(every) <= 6
+        assert all(cost > found.cost for cost in sums)
+        assert all(sum(each.loss for each in taken) < found.loss for taken in every)
+
+
 def test_a_limit_may_be_reached_exactly():
     items = [[Choice(3, 0.1), Choice(1, 0.2)]] * 3
     assert solve(items, 0.1 + 0.2 + 0.2).chosen.count(1) == 2

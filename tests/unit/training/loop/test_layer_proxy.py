@@ -97,6 +97,32 @@ def test_a_run_is_measured_once_and_again_only_for_what_is_new(runs):
     assert len(sensitive.rows) == 3
 
 
+def test_weights_of_another_run_are_measured_anew(tmp_path):
+    def trained(seed):
+        settings = settings_for("mlp", "digits", "dense", "2:8", epochs=1, batch=250, warmup_epochs=0.0, seed=seed)
+        train(settings, directory, version="test")
+
+    directory, found = tmp_path / "run", []
+    for seed in (1, 2):
+        for left in directory.glob("*"):
+            left.unlink() if left.name != "layers.csv" else None
+        trained(seed)
+        found.append(measure_run(directory, [(layer_of(directory), FF, Pattern(2, 8))]))
+    first, second = (each.rows[0] for each in found)
+    assert first.weights_sha256 != second.weights_sha256
+    assert first.kept_magnitude != second.kept_magnitude
+    assert found[1] == load_layer_costs(directory)
+
+
+def test_a_file_that_is_no_weights_is_refused(runs):
+    broken = runs["dense"] / "weights.pt"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:100])
+    with pytest.raises(ConfigError, match=r"weights.pt: got no readable weights, need those of the run"):
+        measure_run(runs["dense"], [])
+    broken.write_bytes(whole)
+
+
 def test_a_pruned_run_is_refused(runs):
     with pytest.raises(ConfigError, match="got a run under bdwp, whose saved weights are pruned, need a dense one"):
         measure_run(runs["bdwp"], [("0", FF, Pattern(2, 8))])
