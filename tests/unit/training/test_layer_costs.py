@@ -8,7 +8,7 @@ from bisparse.training.layer_costs import COLUMNS, LayerCost, load_layer_costs, 
 
 ROW = LayerCost(
     module="body.0", stage="FF", sparsity=Pattern(2, 8), weights=64, magnitude=12.5, kept_magnitude=0.1 + 0.2,
-    loss_rise=-0.01,
+    loss_rise=-0.01, weights_sha256="a" * 64,
 )  # fmt: skip
 OTHER = LayerCost(
     module="body.0", stage="BP", sparsity=Pattern(2, 8), weights=64, magnitude=12.5, kept_magnitude=0.5
@@ -31,18 +31,24 @@ def test_it_knows_what_is_missing(tmp_path):
     assert unmeasured.missing([backward], sensitivity=True) == [], "of BP no rise is measured"
 
 
+def test_rows_of_other_weights_are_left_out(tmp_path):
+    known = write_layer_costs(tmp_path / "layers.csv", [ROW, OTHER])
+    assert known.of_weights("a" * 64).rows == (ROW,)
+    assert known.of_weights("b" * 64).rows == ()
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("body,WU,2:8,64,1,0.5,", "2: stage: got 'WU', need FF or BP"),
-        ("body,FF,9:8,64,1,0.5,", "2: sparsity: got 9:8"),
-        ("body,FF,2:8,0,1,0.5,", "2: weights: got 0, need a number of at least 1"),
-        ("body,FF,2:8,64,-1,0.5,", "2: magnitude: got -1, need a number of at least 0"),
-        ("body,FF,2:8,64,1,1.5,", "2: kept_magnitude: got 1.5, need a number from 0 to 1"),
-        ("body,FF,2:8,64,1,0.5,nan", "2: loss_rise: got nan, need a number"),
-        ("body,FF,2:8,64,1,half,", "2: kept_magnitude: got 'half', need a number"),
-        ("body,FF,2:8,64", "2: got 4 values, need 7, one a column"),
-        ("body,FF,2:8,64,1,0.5,\nbody,FF,2:8,64,1,0.5,", "3: got body FF at 2:8 twice, need it once"),
+        ("body,WU,2:8,64,1,0.5,,", "2: stage: got 'WU', need FF or BP"),
+        ("body,FF,9:8,64,1,0.5,,", "2: sparsity: got 9:8"),
+        ("body,FF,2:8,0,1,0.5,,", "2: weights: got 0, need a number of at least 1"),
+        ("body,FF,2:8,64,-1,0.5,,", "2: magnitude: got -1, need a number of at least 0"),
+        ("body,FF,2:8,64,1,1.5,,", "2: kept_magnitude: got 1.5, need a number from 0 to 1"),
+        ("body,FF,2:8,64,1,0.5,nan,", "2: loss_rise: got nan, need a number"),
+        ("body,FF,2:8,64,1,half,,", "2: kept_magnitude: got 'half', need a number"),
+        ("body,FF,2:8,64", "2: got 4 values, need 8, one a column"),
+        ("body,FF,2:8,64,1,0.5,,\nbody,FF,2:8,64,1,0.5,,", "3: got body FF at 2:8 twice, need it once"),
     ],
 )
 def test_a_wrong_row_is_told_with_its_line(tmp_path, row, message):
