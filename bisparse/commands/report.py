@@ -16,7 +16,7 @@ from .step import COMMAND_FILE
 def report(
     run_directory: Annotated[
         Path,
-        typer.Argument(metavar="RUN_DIR", help="The --out of an earlier simulate, compare, ablate or codesign."),
+        typer.Argument(metavar="RUN_DIR", help="The directory of an earlier simulate, compare, ablate or codesign."),
     ],
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
