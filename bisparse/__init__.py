@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .sim.codesign import Codesign
     from .sim.results import SimulationResult
     from .training.input_shape import InputShape
+    from .training.recipes.in_torch import FrozenVarianceAdam
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ _HOME = {
     "Pattern": ".configs.pattern",
     "Ablation": ".sim.ablation",
     "Codesign": ".sim.codesign",
+    "FrozenVarianceAdam": ".training.recipes.in_torch",
     "SimulationResult": ".sim.results",
     "InputShape": ".training.input_shape",
 }
@@ -48,6 +50,7 @@ __all__ = [
     "CaptureError",
     "Codesign",
     "ConfigError",
+    "FrozenVarianceAdam",
     "InputShape",
     "MappingError",
     "Pattern",

@@ -91,6 +91,12 @@ class AppliedRecipe:
             self._watch = VarianceWatch(rule, self._clock.steps, optimizer.param_groups[0]["betas"][1])
             if self._watch_state is not None:
                 self._watch.load_state_dict(self._watch_state)
+        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.patterns}
+        if pruned and not pruned & _owned(optimizer):
+            raise ConfigError(
+                "optimizer: got one that holds none of the pruned weights, need that which trains them; "
+                "try attach after it is made"
+            )
         self._hooks = [
             optimizer.register_step_pre_hook(self._before_update),
             optimizer.register_step_post_hook(lambda *_: self._after_update(optimizer)),
@@ -105,10 +111,11 @@ class AppliedRecipe:
                 "them; try calling backward before step()"
             )
         decayed: set[int] = set()
+        owned = _owned(optimizer)
         for path, layer in self.layers.items():
             master = self.master(path)
             # Two layers may share a weight; it decays once.
-            if master.grad is None or id(master) in decayed:
+            if master.grad is None or id(master) in decayed or id(master) not in owned:
                 continue
             decay = layer.decay(master)
             if decay is not None:
@@ -155,6 +162,11 @@ class AppliedRecipe:
             for layer in self.layers.values():
                 layer.tally = None
 
+    def refresh(self) -> None:
+        """Make every mask anew at its next use: after weights were written through ``.data``, which torch hides."""
+        for layer in self.layers.values():
+            layer.refresh()
+
     def remove(self) -> None:
         """Leave a plain model whose weights are those that its forward pass multiplied by."""
         if self._removed:
@@ -177,6 +189,8 @@ class AppliedRecipe:
     def state_dict(self) -> dict[str, Any]:
         """What the model's and the optimizer's own state dicts do not tell."""
         return {
+            "recipe": self.recipe.name,
+            "sparsity": str(self.pattern),
             "clock": self._clock.state_dict(),
             "generator": self._generator.get_state(),
             "watch": None if self._watch is None else self._watch.state_dict(),
@@ -184,7 +198,17 @@ class AppliedRecipe:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there; the model and the optimizer load theirs themselves."""
+        """Go on from there; the model and the optimizer load theirs themselves.
+
+        Raises:
+            ConfigError: it is the state of another recipe, ratio or model.
+        """
+        wanted = {"recipe": self.recipe.name, "sparsity": str(self.pattern)}
+        for name, ours in wanted.items():
+            if state.get(name) != ours:
+                raise ConfigError(f"state: got one of {name} {state.get(name)}, need {ours}; try the recipe it is of")
+        if state["layers"].keys() != self.layers.keys():
+            raise ConfigError("state: got one of other layers, need that of this model; try the model it is of")
         self._clock.load_state_dict(state["clock"])
         self._generator.set_state(state["generator"])
         self._watch_state = state["watch"]
@@ -192,3 +216,7 @@ class AppliedRecipe:
             self._watch.load_state_dict(self._watch_state)
         for path, layer in self.layers.items():
             layer.load_state_dict(state["layers"][path])
+
+
+def _owned(optimizer: torch.optim.Optimizer) -> set[int]:
+    return {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}

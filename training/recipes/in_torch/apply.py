@@ -21,6 +21,8 @@ from .shortcuts import close_shortcuts
 from .weight_axes import Convolutions, WeightAxes
 
 _LAYERS = (nn.Linear, *Convolutions)
+_BEYOND_REACH = (nn.MultiheadAttention, nn.RNNBase)
+"""Modules with weights of their own that they hand to one of torch's functions: nothing here to prune."""
 _PLAIN_FORWARDS = {kind.forward for kind in _LAYERS}
 
 
@@ -58,7 +60,8 @@ def apply(
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
     modules = _layers_that_multiply(model)
-    check_rules(recipe, modules, of=type(model).__name__)
+    beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
+    check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
     clock = Clock(recipe, pattern, steps)
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
@@ -75,6 +78,9 @@ def apply(
         )
         for path, module in modules.items()
     }
+    for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
+        if pruned is not None:
+            reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}
     for path, module in modules.items():
         if network.unreachable(path) is None:
             host(module, layers[path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -56,6 +57,18 @@ class Layer:
         self._seen: Tensor | None = None
         self._masks: dict[Stage, Tensor] = {}
         self._weights: dict[Stage, Tensor] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Layer:
+        """Of a copied model, an average of its weights for example: at the same clock, with masks of its own."""
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        twin.tally, twin.churn = None, copy.deepcopy(self.churn, memo)
+        twin.refresh()
+        return twin
+
+    def refresh(self) -> None:
+        """Make masks anew at the next use, however the weight was changed."""
+        self._known = ()
 
     # What each pass multiplies by -----------------------------------------------------------------------------------
 

@@ -246,7 +246,8 @@ def test_torchs_attention_is_left_alone_and_its_reason_told():
     before = model(values, values, values)[0].detach()
     applied = apply(model, load_recipe("bdwp").model, Pattern(2, 4))
     reason = "torch's MultiheadAttention multiplies by its weight without calling it"
-    assert applied.dense_reasons == {"out_proj:FF": reason, "out_proj:BP": reason}
+    packed = "torch multiplies by its weights in a function"
+    assert applied.dense_reasons == {"out_proj:FF": reason, "out_proj:BP": reason, ":FF": packed, ":BP": packed}
     assert torch.equal(model(values, values, values)[0], before)
 
 
