@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +14,7 @@ from .ablation_page import ablation_page
 from .ablation_tables import causes_table, gains_table, left_out_table, settings_table
 from .ablation_words import ablation_answer, row_name
 from .answer import label, workload_name
-from .directory_files import check_version, document_lines, read_document, write_files
+from .directory_files import check_version, csv_text, document_lines, read_document, write_files
 from .markdown import escaped, table_lines
 from .provenance import status_words
 from .tables import inputs_table
@@ -68,12 +66,7 @@ def read_ablation(directory: Path) -> Ablation:
 
 def ablation_csv(ablation: Ablation) -> str:
     """A row a setting; a figure that was not simulated is an empty cell."""
-    text = io.StringIO()
-    rows = [_csv_row(row) for row in ablation.rows]
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([_csv_row(row) for row in ablation.rows])
 
 
 def _csv_row(row: AblationRow) -> dict[str, Any]:

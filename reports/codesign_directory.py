@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from ..sim.codesign_front import (
 from . import codesign_tables
 from .codesign_page import codesign_page, statuses
 from .codesign_words import codesign_answer, measured_words, pairing_words, point_name, verdict
-from .directory_files import check_version, document_lines, read_document, write_files
+from .directory_files import check_version, csv_text, document_lines, read_document, write_files
 from .markdown import escaped, table_lines
 
 CODESIGN_FILE = "codesign.json"
@@ -71,12 +69,7 @@ def read_codesign(directory: Path) -> Codesign:
 
 def codesign_csv(study: Codesign) -> str:
     """A row a point; a figure that one seed does not give, and a target never reached, is an empty cell."""
-    text = io.StringIO()
-    rows = [_csv_row(point, study) for point in study.points]
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([_csv_row(point, study) for point in study.points])
 
 
 def _csv_row(point: CodesignPoint, study: Codesign) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..configs.errors import ConfigError
+from ..configs.whole_file import write_whole
 
 
 def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
@@ -20,7 +22,7 @@ def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
-            _write(directory / name, content)
+            write_whole(directory / name, content)
     except (FileExistsError, NotADirectoryError) as error:
         raise ConfigError(f"{directory}: got a file in its place, need a directory; try another name") from error
     except PermissionError as error:
@@ -31,14 +33,13 @@ def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
         ) from error
 
 
-def _write(path: Path, content: bytes) -> None:
-    # A reader, or a crash, never meets half a file: the name appears only when the content is whole.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same columns, at least one, as CSV; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def document_lines(document: dict[str, Any]) -> str:

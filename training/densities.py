@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
+from ..configs.whole_file import write_whole
 from .run_summary import SUMMARY_FILE, read_summary
 
 DENSITIES_FILE = "densities.csv"
@@ -114,10 +115,8 @@ def write_densities(path: Path | str, rows: Iterable[LayerDensity]) -> None:
         shares = ("" if written[name] is None else repr(float(written[name])) for name in SHARES)
         writer.writerow([row.epoch, row.module, *shares])
     target = Path(path)
-    beside = target.with_name(target.name + ".new")
     try:
-        beside.write_text(text.getvalue(), encoding="utf-8")
-        beside.replace(target)
+        write_whole(target, text.getvalue())
     except OSError as error:
         raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --out") from error
 

@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.pattern import Pattern
+from ..configs.whole_file import write_whole
 from .graph import Stage
 
 LAYER_COSTS_FILE = "layers.csv"
@@ -107,10 +108,8 @@ def write_layer_costs(path: Path, rows: Iterable[LayerCost]) -> LayerCosts:
         writer.writerow(
             [row.module, row.stage, row.sparsity, row.weights, repr(row.magnitude), kept, rise, row.weights_sha256]
         )
-    beside = path.with_name(path.name + ".new")
     try:
-        beside.write_text(text.getvalue(), encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, text.getvalue())
     except OSError as error:
         raise ConfigError(f"{path}: got {error.strerror}, need a file that can be written") from error
     return load_layer_costs(path)

@@ -25,10 +25,10 @@ from ...configs.errors import ConfigError, TrainingError
 from ...configs.library import content_hash
 from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
-from ..capture import capture
+from ...configs.whole_file import write_whole
 from ..data import Augmentation, DataSet, TrainingBatches, steps_per_epoch
 from ..densities import DENSITIES_FILE, LayerDensity, write_densities
-from ..graph import Stage, TrainingGraph
+from ..graph import Stage
 from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
@@ -50,6 +50,7 @@ from .evaluation import Evaluation, classes_first, evaluate
 from .identity import check_identity
 from .learning_rate import learning_rate
 from .optimizers import make_optimizer
+from .own_graph import captured
 from .run_log import RunLog
 
 CHECKPOINT_SECONDS = 20.0
@@ -378,24 +379,9 @@ class Run:
         )
         self.applied.remove()
         save_checkpoint(self.directory / WEIGHTS_FILE, self.model.state_dict())
-        text = json.dumps(summary.document(), indent=1, allow_nan=False)
-        beside = self.directory / f"{SUMMARY_FILE}.new"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(self.directory / SUMMARY_FILE)
+        write_whole(self.directory / SUMMARY_FILE, json.dumps(summary.document(), indent=1, allow_nan=False))
         (self.directory / CHECKPOINT_FILE).unlink(missing_ok=True)
         return summary
-
-
-def captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:
-    """One training step of a run's model, before any recipe."""
-    return capture(
-        model,
-        data.input_shape,
-        name=f"{settings.model.rpartition(':')[2]}-{Path(data.name).stem}",
-        default_batch=settings.batch,
-        source=f"captured from the model trained: {settings.model} on {data.name}",
-        loss="token-cross-entropy" if data.kind == "text" else "cross-entropy",
-    )
 
 
 def _density(weight: Tensor) -> float:

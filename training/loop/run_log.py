@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from types import TracebackType
+
+from ...configs.whole_file import write_whole
 
 COLUMNS = ("step", "epoch", "phase", "learning_rate", "loss", "loss_scale")
 
@@ -24,10 +27,9 @@ class RunLog:
                 rows = list(csv.reader(file))[1:]
             # A row cut off by a kill is the last one, and of a step that will come again.
             kept = [row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) <= after]
-        beside = path.with_name(path.name + ".new")
-        with beside.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
-        beside.replace(path)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *kept])
+        write_whole(path, text.getvalue())
         self._file = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file, lineterminator="\n")
 

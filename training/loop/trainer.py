@@ -10,6 +10,7 @@ import torch
 
 from ...configs.errors import ConfigError
 from ...configs.library import content_hash
+from ...configs.whole_file import write_whole
 from ..data import DataSet, load_data
 from ..graph_file import graph_text
 from ..recipes.declaration import load_recipe
@@ -17,8 +18,9 @@ from ..run_summary import CHECKPOINT_FILE, SETTINGS_FILE, SUMMARY_FILE, RunSumma
 from ..settings import TrainingSettings
 from ..trainable import build
 from .identity import check_identity
+from .own_graph import captured
 from .ownership import sole_owner
-from .run import EpochDone, Progress, Run, captured
+from .run import EpochDone, Progress, Run
 
 
 def train(
@@ -58,7 +60,7 @@ def train(
             check_identity(directory, _known(directory), identity)
         run = Run.begin(settings, recipe, data, directory, version, _device(device), identity)
         # Once the settings are known to make a run, so that a mistake does not claim the directory.
-        (directory / SETTINGS_FILE).write_text(json.dumps(run.identity, indent=1), encoding="utf-8")
+        write_whole(directory / SETTINGS_FILE, json.dumps(run.identity, indent=1))
         return run.finish(progress or (lambda *_: None), epoch_done or (lambda _: None))
 
 
