@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from .clock import Clock
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
 from .layer import Layer
+from .shortcuts import ClosedShortcuts
 from .tally import Tally
 from .variance_watch import VarianceWatch
 
@@ -42,12 +43,12 @@ class AppliedRecipe:
         layers: dict[str, Layer],
         dense_reasons: dict[str, str],
         generator: torch.Generator,
-        reopen_shortcuts: Callable[[], None],
+        shortcuts: ClosedShortcuts,
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
-        self._reopen_shortcuts = reopen_shortcuts
+        self._shortcuts = shortcuts
         self._hooks: list[Any] = []
         self._removed = False
         self._watch: VarianceWatch | None = None
@@ -74,12 +75,19 @@ class AppliedRecipe:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
 
         Raises:
-            ConfigError: it is attached or removed already, or the recipe needs another optimizer.
+            ConfigError: it is attached or removed already, the recipe needs another optimizer, or this one holds none
+                of the weights that are pruned.
         """
         if self._removed:
             raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
         if self._hooks:
             raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
+        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.patterns}
+        if pruned and not pruned & _owned(optimizer):
+            raise ConfigError(
+                "optimizer: got one that holds none of the pruned weights, need the one that updates them; "
+                "try one of model.parameters()"
+            )
         rule = self.recipe.schedule.switch
         if rule is not None:
             if not isinstance(optimizer, FrozenVarianceAdam):
@@ -91,16 +99,13 @@ class AppliedRecipe:
             self._watch = VarianceWatch(rule, self._clock.steps, optimizer.param_groups[0]["betas"][1])
             if self._watch_state is not None:
                 self._watch.load_state_dict(self._watch_state)
-        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.patterns}
-        if pruned and not pruned & _owned(optimizer):
-            raise ConfigError(
-                "optimizer: got one that holds none of the pruned weights, need that which trains them; "
-                "try attach after it is made"
-            )
         self._hooks = [
             optimizer.register_step_pre_hook(self._before_update),
             optimizer.register_step_post_hook(lambda *_: self._after_update(optimizer)),
         ]
+        for layer in self.layers.values():
+            # Updates move torch's counters.
+            layer.cached = True
 
     def _before_update(
         self, optimizer: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]
@@ -144,10 +149,12 @@ class AppliedRecipe:
 
     def mask(self, path: str, stage: Stage) -> Tensor | None:
         """The mask of a layer's weight in FF or BP now; None where it is dense."""
+        self.layers[path].expect_writes()
         return self.layers[path].mask(self.master(path), stage)
 
     def weight(self, path: str, stage: Stage) -> Tensor:
         """What FF or BP of a layer multiplies by now."""
+        self.layers[path].expect_writes()
         return self.layers[path].weight(self.master(path), stage)
 
     @contextmanager
@@ -163,7 +170,10 @@ class AppliedRecipe:
                 layer.tally = None
 
     def refresh(self) -> None:
-        """Make every mask anew at its next use: after weights were written through ``.data``, which torch hides."""
+        """Make every mask anew at its next use: after weights were written through ``.data``, which torch hides.
+
+        Transposable masks are searched anew, too; a permuted order stays until its next search.
+        """
         for layer in self.layers.values():
             layer.refresh()
 
@@ -182,7 +192,20 @@ class AppliedRecipe:
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
-        self._reopen_shortcuts()
+        self._shortcuts.reopen()
+
+    # Copies ---------------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
+        watch = self._watch_state if self._watch is None else self._watch.state_dict()
+        return self.__dict__ | {"_hooks": [], "_watch": None, "_watch_state": watch}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        # A model copied alone goes by the clock of the one that trains; with its recipe it has its own.
+        for layer in self.layers.values():
+            layer.follow(self._clock, self._generator)
 
     # Going on later -------------------------------------------------------------------------------------------------
 
@@ -193,7 +216,7 @@ class AppliedRecipe:
             "sparsity": str(self.pattern),
             "clock": self._clock.state_dict(),
             "generator": self._generator.get_state(),
-            "watch": None if self._watch is None else self._watch.state_dict(),
+            "watch": self._watch_state if self._watch is None else self._watch.state_dict(),
             "layers": {path: layer.state_dict() for path, layer in self.layers.items()},
         }
 
@@ -203,12 +226,7 @@ class AppliedRecipe:
         Raises:
             ConfigError: it is the state of another recipe, ratio or model.
         """
-        wanted = {"recipe": self.recipe.name, "sparsity": str(self.pattern)}
-        for name, ours in wanted.items():
-            if state.get(name) != ours:
-                raise ConfigError(f"state: got one of {name} {state.get(name)}, need {ours}; try the recipe it is of")
-        if state["layers"].keys() != self.layers.keys():
-            raise ConfigError("state: got one of other layers, need that of this model; try the model it is of")
+        self._check_state(state)
         self._clock.load_state_dict(state["clock"])
         self._generator.set_state(state["generator"])
         self._watch_state = state["watch"]
@@ -216,6 +234,22 @@ class AppliedRecipe:
             self._watch.load_state_dict(self._watch_state)
         for path, layer in self.layers.items():
             layer.load_state_dict(state["layers"][path])
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        ours = self.state_dict()
+        if not isinstance(state, dict) or not ours.keys() <= state.keys():
+            raise ConfigError(
+                "state: got something else, need what state_dict() of an applied recipe returned; try saving it anew"
+            )
+        for name in ("recipe", "sparsity"):
+            if state[name] != ours[name]:
+                raise ConfigError(f"state: got {name} {state[name]}, need {ours[name]}; try apply with what was saved")
+        for path in sorted(state["layers"].keys() | self.layers.keys()):
+            saved, own = (each["layers"].get(path, {}).get("patterns", "no such layer") for each in (state, ours))
+            if saved != own:
+                raise ConfigError(
+                    f"state: {path}: got {saved}, need {own}; try the model and the recipe that were saved"
+                )
 
 
 def _owned(optimizer: torch.optim.Optimizer) -> set[int]:

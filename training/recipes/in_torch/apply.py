@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
@@ -21,7 +23,7 @@ from .shortcuts import close_shortcuts
 from .weight_axes import Convolutions, WeightAxes
 
 _LAYERS = (nn.Linear, *Convolutions)
-_BEYOND_REACH = (nn.MultiheadAttention, nn.RNNBase)
+_BEYOND_REACH = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
 """Modules with weights of their own that they hand to one of torch's functions: nothing here to prune."""
 _PLAIN_FORWARDS = {kind.forward for kind in _LAYERS}
 
@@ -55,17 +57,25 @@ def apply(
 
     Raises:
         ConfigError: a recipe is at work on the model already, a rule names none of its layers, a layer cannot be
-            pruned, or the recipe needs ``steps``.
+            pruned, there is none, ``precision`` is not for its weights, or the recipe needs ``steps``.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
+        raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     modules = _layers_that_multiply(model)
+    if recipe.prunes and not modules:
+        raise ConfigError(
+            f"{type(model).__name__}: got no Linear or Conv layer, need one for {recipe.name} to prune; try the recipe "
+            "dense"
+        )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
-    clock = Clock(recipe, pattern, steps)
+    clock = Clock(recipe, pattern, None if steps is None else int(steps))
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
     network = _Network(model, modules)
+    _check_precision({path: each for path, each in modules.items() if network.unreachable(path) is None}, precision)
     layers = {
         path: Layer(
             path=path,
@@ -92,7 +102,7 @@ def apply(
         layers=layers,
         dense_reasons=reasons,
         generator=generator,
-        reopen_shortcuts=close_shortcuts(model),
+        shortcuts=close_shortcuts(model),
     )
 
 
@@ -112,6 +122,17 @@ def _layers_that_multiply(model: nn.Module) -> dict[str, nn.Module]:
             raise ConfigError(f"{path}: got a weight that a hook computes, need a parameter; try removing that hook")
         found[path] = module
     return found
+
+
+def _check_precision(modules: dict[str, nn.Module], precision: Precision) -> None:
+    for path, module in modules.items():
+        weight = module.weight
+        assert isinstance(weight, nn.Parameter), "others were refused"
+        if precision != "fp32" and weight.dtype is not torch.float32:
+            raise ConfigError(
+                f"{f'{path}.weight'.lstrip('.')}: got {weight.dtype}, need torch.float32: the sums of {precision} "
+                "products are FP32; try model.float(), or precision='fp32'"
+            )
 
 
 class _Network:

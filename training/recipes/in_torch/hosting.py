@@ -2,10 +2,12 @@
 
 A layer under a recipe keeps its class's face (``isinstance``, state-dict keys, attributes); only its ``forward`` is
 another, by a subclass made on the spot. What the recipe knows of it hangs on the module as a plain attribute, which
-state dicts do not see.
+state dicts do not see; a module that is copied or pickled takes it along.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +36,14 @@ class Hosted:
             raise ConfigError(f"{layer.path}: got torch.autocast, need none; try apply(..., precision='bf16')")
         return _multiplied(self, layer, input, output_size)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle by the layer's own class: that made on the spot is in no module."""
+        # Older protocols call object's constructor by other means; what this returns suits all of them.
+        made = super().__reduce_ex__(max(protocol, 2))
+        assert isinstance(made, tuple), "objects are not pickled by name"
+        _, (hosting, *arguments), *rest = made
+        return _unpickled, (hosting.__bases__[1], *arguments), *rest
+
 
 def _multiplied(module: nn.Module, layer: Layer, values: Tensor, output_size: list[int] | None) -> Tensor:
     single = isinstance(module, nn.modules.conv._ConvNd) and values.dim() == len(module.kernel_size) + 1
@@ -61,6 +71,11 @@ def _hosting(own: type[nn.Module]) -> type[nn.Module]:
     if own not in _HOSTING:
         _HOSTING[own] = type(f"Pruned{own.__name__}", (Hosted, own), {"__module__": own.__module__})
     return _HOSTING[own]
+
+
+def _unpickled(own: type[nn.Module], *arguments: Any) -> nn.Module:
+    hosting = _hosting(own)
+    return hosting.__new__(hosting, *arguments)
 
 
 def host(module: nn.Module, layer: Layer) -> None:

@@ -33,6 +33,7 @@ class Layer:
         axes: of its weight.
         tally: where it counts what it sees; None when nobody watches.
         churn: how much its mask changes a step.
+        cached: masks are kept until torch's counters say that the weight changed; else each forward pass makes them.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Layer:
         self.path, self.patterns, self.axes = path, patterns, axes
         self.tally: Tally | None = None
         self.churn = Churn()
+        self.cached = False
         self._recipe, self._clock, self._precision, self._generator = recipe, clock, precision, generator
         self._order: Tensor | None = None
         self._tile_mask: Tensor | None = None
@@ -58,17 +60,41 @@ class Layer:
         self._masks: dict[Stage, Tensor] = {}
         self._weights: dict[Stage, Tensor] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, or of one that is saved: without what can be made anew, and without a watcher."""
+        fresh: dict[str, Any] = {
+            "tally": None,
+            "cached": False,
+            "_known": (),
+            "_seen": None,
+            "_masks": {},
+            "_weights": {},
+        }
+        return self.__dict__ | fresh
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Layer:
-        """Of a copied model, an average of its weights for example: at the same clock, with masks of its own."""
+        """Of a copied model, an average of its weights for example: at the same clock, with masks of its own.
+
+        Draws of its own, too: an average that searches must not change what the trained model draws next.
+        """
         twin = copy.copy(self)
         memo[id(self)] = twin
-        twin.tally, twin.churn = None, copy.deepcopy(self.churn, memo)
-        twin.refresh()
+        twin.churn = copy.deepcopy(self.churn, memo)
+        twin.follow(self._clock, copy.deepcopy(self._generator, memo))
         return twin
 
+    def follow(self, clock: Clock, generator: torch.Generator) -> None:
+        """Tell the time by this clock, and draw from this generator."""
+        self._clock, self._generator = clock, generator
+
     def refresh(self) -> None:
-        """Make masks anew at the next use, however the weight was changed."""
-        self._known = ()
+        """Make masks anew at the next use, however the weight was changed; a permuted order stays."""
+        self._known, self._tile_mask = (), None
+
+    def expect_writes(self) -> None:
+        """Unless masks are cached, make them anew at the next use: a write through ``.data`` moves no counter."""
+        if not self.cached:
+            self._known = ()
 
     # What each pass multiplies by -----------------------------------------------------------------------------------
 
@@ -198,6 +224,7 @@ class Layer:
     def passes(self, module: nn.Module, master: Tensor, values: Tensor) -> tuple[Tensor, Passes]:
         """The input as the product reads it, and what each pass multiplies by."""
         values, geometry = padded_input(module, values)
+        self.expect_writes()
         return values, Passes(
             geometry=geometry,
             forward_weight=self.weight(master, FF),
@@ -216,6 +243,7 @@ class Layer:
     def state_dict(self) -> dict[str, Any]:
         """What the master weight alone does not tell."""
         return {
+            "patterns": {stage.value: str(pattern) for stage, pattern in self.patterns.items()},
             "order": self._order,
             "tile_mask": self._tile_mask,
             "searched": self._searched,

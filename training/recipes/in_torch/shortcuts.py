@@ -6,7 +6,7 @@ would multiply by the master weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -18,21 +18,28 @@ _CLOSED: tuple[tuple[type[nn.Module], str, Any], ...] = (
 """An attribute that does nothing but allow the shortcut, and its value that does not."""
 
 
-def close_shortcuts(model: nn.Module) -> Callable[[], None]:
-    """Close them in a model.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedShortcuts:
+    """Those of one model.
 
-    Returns:
-        What opens them again.
+    Attributes:
+        before: modules, the attribute of each, and its value before.
     """
+
+    before: tuple[tuple[nn.Module, str, Any], ...]
+
+    def reopen(self) -> None:
+        """Allow them again."""
+        for module, attribute, value in self.before:
+            setattr(module, attribute, value)
+
+
+def close_shortcuts(model: nn.Module) -> ClosedShortcuts:
+    """Close them in a model."""
     before = []
     for module in model.modules():
         for kind, attribute, closed in _CLOSED:
             if isinstance(module, kind) and hasattr(module, attribute):
                 before.append((module, attribute, getattr(module, attribute)))
                 setattr(module, attribute, closed)
-
-    def reopen() -> None:
-        for module, attribute, value in before:
-            setattr(module, attribute, value)
-
-    return reopen
+    return ClosedShortcuts(before=tuple(before))
