@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,7 +111,9 @@ def train(
     directory = out or _default_directory(settings)
     # Before hours of training: a design that does not exist, or lacks the ratio.
     design = None if hardware is None else _design(hardware, settings)
-    summary = _trained(settings, directory, threads, device)
+    # A user's factory may print; standard output is for the result.
+    with redirect_stdout(sys.stderr):
+        summary = _trained(settings, directory, threads, device)
     simulated = None if design is None else _simulated(summary, directory, design)
     if as_json:
         document = summary.document()

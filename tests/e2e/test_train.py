@@ -45,6 +45,18 @@ def test_what_was_measured_can_be_simulated(run):
     assert 0 < done.document["effectual_macs"] < done.document["issued_macs"]
 
 
+def test_a_factory_that_prints_does_not_spoil_the_document(run, tmp_path):
+    (tmp_path / "talking.py").write_text(
+        "from torch import nn\n"
+        "def made():\n"
+        "    print('hello')\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    done = run("train", "--model", "talking:made", "--data", "digits", "--epochs", 1, "--recipe", "dense", "--json")
+    assert done.document["steps"] == 11
+    assert "hello" in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

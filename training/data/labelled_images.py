@@ -103,13 +103,20 @@ def checked_images(where: str, images: Array) -> Array:
             f"{where}: got shape {list(images.shape)} with channels last, need [N, C, H, W]; "
             "try numpy.transpose(images, (0, 3, 1, 2))"
         )
+    if 0 in images.shape[1:]:
+        raise ConfigError(f"{where}: got shape {list(images.shape)}, need images with pixels")
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
     if not np.issubdtype(images.dtype, np.floating):
         raise ConfigError(f"{where}: got type {images.dtype}, need uint8 or a float type; try images.astype('uint8')")
-    if not np.isfinite(images).all():
-        raise ConfigError(f"{where}: got a pixel that is not finite, need finite numbers; try numpy.nan_to_num")
-    return np.ascontiguousarray(images, dtype=np.float32)
+    # What float32 cannot hold becomes infinite here, and is told below.
+    with np.errstate(over="ignore"):
+        pixels = np.ascontiguousarray(images, dtype=np.float32)
+    if not np.isfinite(pixels).all():
+        raise ConfigError(
+            f"{where}: got a pixel that is not finite in float32, need finite numbers; try numpy.nan_to_num"
+        )
+    return pixels
 
 
 def checked_labels(where: str, labels: Array, samples: int) -> Array:
@@ -129,4 +136,6 @@ def checked_labels(where: str, labels: Array, samples: int) -> Array:
         raise ConfigError(f"{where}: got {len(labels)} targets, need {samples}, one an image")
     if len(labels) and int(labels.min()) < 0:
         raise ConfigError(f"{where}: got class {int(labels.min())}, need class indices from 0")
+    if len(labels) and int(labels.max()) > np.iinfo(np.int64).max:
+        raise ConfigError(f"{where}: got class {int(labels.max())}, need class indices that int64 holds")
     return labels.astype(np.int64)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -81,6 +82,8 @@ def _begin(parent: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+    # A user's factory may print; the parent's standard output is for its result.
+    sys.stdout = sys.stderr
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
