@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .specification import Hardware
+from .tensor_engine import Count
 from .timed_dram import TimedDram
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramTiming:
-    """The memory as the array's clock sees it.
+    """The memory as the array's clock sees it; numbers may be arrays, an element a design.
 
     Attributes:
         bytes_per_cycle: peak bandwidth of all channels.
@@ -31,12 +33,12 @@ class DramTiming:
         clocks_to_cycles: cycles of the design a clock of the memory, for the timed model.
     """
 
-    bytes_per_cycle: float
-    latency_cycles: int
-    run_overhead_bytes: int
-    burst_bytes: int
+    bytes_per_cycle: float | FloatArray
+    latency_cycles: Count
+    run_overhead_bytes: Count
+    burst_bytes: Count
     timed: TimedDram | None = None
-    clocks_to_cycles: float = 0.0
+    clocks_to_cycles: float | FloatArray = 0.0
 
     @classmethod
     def of(cls, hardware: Hardware) -> DramTiming:
@@ -83,12 +85,18 @@ class DramTiming:
 
     def stream_cycles(self, read_bytes: int, write_bytes: int) -> int:
         """Whole cycles of one long contiguous transfer each way."""
-        if self.timed is None:
-            cycles = (read_bytes + write_bytes) / self.bytes_per_cycle
-        else:
+        if self.timed is not None:
             clocks = _stream_clocks(self.timed, read_bytes, False) + _stream_clocks(self.timed, write_bytes, True)
-            cycles = clocks * self.clocks_to_cycles
-        return int(_whole(np.array([cycles]))[0])
+            return int(_whole(np.array([clocks * self.clocks_to_cycles]))[0])
+        return int(self.streams_cycles(np.array([read_bytes]), np.array([write_bytes]))[0])
+
+    def streams_cycles(self, read_bytes: IntArray, write_bytes: IntArray) -> IntArray:
+        """The same of many pairs of transfers, [K]."""
+        if self.timed is None:
+            return _whole((read_bytes + write_bytes) / self.bytes_per_cycle)
+        clocks = self.timed.request_clocks(read_bytes, read_bytes, read_bytes, write=False)
+        clocks = clocks + self.timed.request_clocks(write_bytes, write_bytes, write_bytes, write=True)
+        return _whole(clocks * self.clocks_to_cycles)
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
         """Bytes rounded up to bursts."""
@@ -102,7 +110,7 @@ def _stream_clocks(timed: TimedDram, transfer_bytes: int, write: bool) -> float:
     return float(timed.request_clocks(whole, whole, whole, write=write)[0])
 
 
-def _whole(cycles: npt.NDArray[np.float64]) -> IntArray:
+def _whole(cycles: FloatArray) -> IntArray:
     """Cycles rounded up; what quotients of floats are off by (76.8 bytes a cycle, say) adds no cycle."""
     whole: IntArray = np.ceil(np.round(cycles, 6)).astype(np.int64)
     return whole

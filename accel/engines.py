@@ -1,6 +1,7 @@
 """The engines beside the array: reduction (SORE), weight update (WUVE) and vector engine, as cycle counts.
 
 Each streams: a lane takes an element a cycle, and memory may be slower. What memory costs is counted by the scheduler.
+Lanes may be an array, an element a design.
 Source: docs/hardware-model.md, "Engines beside the array".
 """
 
@@ -8,14 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..configs.errors import ConfigError
-from .specification import ReductionEngine, UpdateEngine, VectorEngine, VectorOperation
+from .specification import VectorEngine, VectorOperation
+from .tensor_engine import Count
 
-IntArray = npt.NDArray[np.int64]
+CountOf = TypeVar("CountOf", int, npt.NDArray[np.int64])
+"""A count of one design, or an array with an element a design."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,22 +73,22 @@ def optimizer(name: str) -> Optimizer:
     return OPTIMIZERS[name]
 
 
-def reduction_cycles(engine: ReductionEngine, elements: IntArray | int, group: int) -> IntArray | int:
+def reduction_cycles(lanes: Count, elements: Count, group: int) -> Count:
     """Cycles to reduce a stream: M cycles for a group, a group a lane.
 
-    >>> reduction_cycles(ReductionEngine(lanes=32, largest_group=16), 1024, 8)
+    >>> reduction_cycles(32, 1024, 8)
     32
     """
-    return -(-elements // (group * engine.lanes)) * group
+    return -(-elements // (group * lanes)) * group
 
 
-def update_cycles(engine: UpdateEngine, weights: int) -> int:
+def update_cycles(lanes: CountOf, weights: int) -> CountOf:
     """Cycles to update a tensor: a weight a lane a cycle.
 
-    >>> update_cycles(UpdateEngine(lanes=32), 1000)
+    >>> update_cycles(32, 1000)
     32
     """
-    return -(-weights // engine.lanes)
+    return -(-weights // lanes)
 
 
 def vector_operation(engine: VectorEngine, kind: str) -> VectorOperation:
@@ -92,6 +96,12 @@ def vector_operation(engine: VectorEngine, kind: str) -> VectorOperation:
     return engine.operations.get(kind, engine.operations["unknown"])
 
 
-def vector_cycles(engine: VectorEngine, operations: float) -> int:
-    """Cycles for that many lane operations."""
-    return math.ceil(operations / engine.lanes)
+def vector_cycles(lanes: CountOf, operations: float) -> CountOf:
+    """Cycles for that many lane operations.
+
+    >>> vector_cycles(32, 100.5)
+    4
+    """
+    if isinstance(lanes, np.ndarray):
+        return np.ceil(operations / lanes).astype(np.int64)
+    return math.ceil(operations / lanes)

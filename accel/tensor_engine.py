@@ -28,7 +28,7 @@ StationaryLoad = Literal["chain", "latch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayTiming:
-    """What fixes the timing of a tensor engine.
+    """What fixes the timing of a tensor engine; counts may be arrays, an element a design.
 
     Attributes:
         rows: R, PEs from north to south.
@@ -42,11 +42,11 @@ class ArrayTiming:
         stationary_load: how WS weights arrive: shifted down a ``chain`` or into row-addressed ``latch``es.
     """
 
-    rows: int
-    cols: int
-    mac_latency: int
-    accumulate_latency: int
-    register_depth: int
+    rows: Count
+    cols: Count
+    mac_latency: Count
+    accumulate_latency: Count
+    register_depth: Count
     overlapped: bool
     drain: Drain
     stationary_load: StationaryLoad

@@ -14,19 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.energy import Actions
-from ..accel.specification import Dataflow, TensorEngine
+from ..accel.specification import Dataflow
+from ..accel.tensor_engine import ArrayTiming
+from .design_view import per_candidate
 from .gemm import SUM_BYTES, Gemm, Operand
 from .tile_time import TileTime
 from .traffic import Traffic
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     """Actions of candidates that depend on how tiles are laid on the array, [A, J], all repetitions."""
     return actions_on_array(
         gemm,
-        times.tiles.hardware.tensor_engine,
+        times.tiles.design.array,
         times.dataflow,
         trips_k=times.tiles.trips["k"],
         west_bytes=gemm.count * times.total(times.west_bytes),
@@ -37,7 +40,7 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
 
 def actions_on_array(
     gemm: Gemm,
-    engine: TensorEngine,
+    array: ArrayTiming,
     dataflow: Dataflow,
     *,
     trips_k: Any,
@@ -51,12 +54,13 @@ def actions_on_array(
     average when they are shifted, WS sums pass a whole column in every fold. A multiply-accumulate writes its sum.
     """
     results = gemm.count * gemm.m * gemm.n * SUM_BYTES
+    rows, cols = per_candidate(array.rows), per_candidate(array.cols)
     if dataflow == "os":
         # Every tile along k sends its own sums out.
-        leaving = results * trips_k * engine.rows // 2 if engine.drain == "shift" else 0
-        hops = west_bytes * engine.cols + north_bytes * engine.rows + leaving
+        leaving = results * trips_k * rows // 2 if array.drain == "shift" else 0
+        hops = west_bytes * cols + north_bytes * rows + leaving
     else:
-        hops = west_bytes * engine.cols + north_bytes * engine.rows // 2 + (output_bytes + results) // 2 * engine.rows
+        hops = west_bytes * cols + north_bytes * rows // 2 + (output_bytes + results) // 2 * rows
     macs = gemm.issued_macs
     # Every fold writes its sums; all but the first of an output read them: writes exceed reads by one result.
     return {
@@ -71,7 +75,7 @@ def actions_on_array(
     }
 
 
-def memory_actions(gemm: Gemm, traffic: Traffic, west: Operand) -> dict[str, Any]:
+def memory_actions(gemm: Gemm, traffic: Traffic, a_in_west: bool | BoolArray) -> dict[str, Any]:
     """Actions of candidates that depend on tiles and loop order, [J], all repetitions."""
     tiles, count = traffic.tiles, gemm.count
     held: dict[Operand, Any] = {
@@ -81,7 +85,7 @@ def memory_actions(gemm: Gemm, traffic: Traffic, west: Operand) -> dict[str, Any
     return actions_in_memory(
         gemm,
         filled_bytes={operand: count * filled for operand, filled in held.items()},
-        west=west,
+        a_in_west=a_in_west,
         partial_sum_bytes=count * traffic.partial_sum_bytes,
         dram_bytes=count * (traffic.read_bytes + traffic.write_bytes),
         reduced=count * traffic.reduced_elements,
@@ -92,7 +96,7 @@ def actions_in_memory(
     gemm: Gemm,
     *,
     filled_bytes: Mapping[Operand, Any],
-    west: Operand,
+    a_in_west: bool | BoolArray,
     partial_sum_bytes: Any,
     dram_bytes: Any,
     reduced: Any,
@@ -102,21 +106,26 @@ def actions_in_memory(
     Args:
         gemm: the product.
         filled_bytes: written into the buffer of each operand.
-        west: the operand in the west buffer.
+        a_in_west: whether A is the operand in the west buffer.
         partial_sum_bytes: written to DRAM unfinished, and as many read back.
         dram_bytes: read and written.
         reduced: elements of the operand reduced on its way in; each meets the N kept so far.
     """
-    north: Operand = "b" if west == "a" else "a"
     finished_sums = gemm.count * gemm.m * gemm.n * SUM_BYTES
     return {
-        "west_write_bits": 8 * filled_bytes[west],
-        "north_write_bits": 8 * filled_bytes[north],
+        "west_write_bits": 8 * _where(a_in_west, filled_bytes["a"], filled_bytes["b"]),
+        "north_write_bits": 8 * _where(a_in_west, filled_bytes["b"], filled_bytes["a"]),
         "output_write_bits": 8 * partial_sum_bytes,
         "output_read_bits": 8 * (partial_sum_bytes + finished_sums),
         "dram_bits": 8 * dram_bytes,
         "compares": reduced * gemm.pattern.kept,
     }
+
+
+def _where(condition: bool | BoolArray, then: Any, otherwise: Any) -> Any:
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, then, otherwise)
+    return then if condition else otherwise
 
 
 def merge(*counts: Actions) -> dict[str, Any]:

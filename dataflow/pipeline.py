@@ -12,12 +12,15 @@ kinds, same neighbours) are counted, not walked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from ..accel.tensor_engine import Count
+from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
 from .way_out import NOTHING, WayOut
 
@@ -27,6 +30,10 @@ BoolArray = npt.NDArray[np.bool_]
 _SPECIAL_LAST = 2
 """Positions at the end of a loop that differ from those before: the last, and the one whose next is the last. At the
 start only the first differs."""
+
+
+_AXES_OF_ORDER = np.array([["mnk".index(axis) for axis in order] for order in LOOP_ORDERS], dtype=np.int64)
+"""[6, 3] which of m, n, k (0, 1, 2) each loop of each order turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +52,14 @@ class Pipeline:
 
     Attributes:
         tiles: [K] candidate tiles.
-        orders: [K] block loop orders, outermost first.
+        orders: [K] block loop orders, outermost first: names, or their numbers in ``LOOP_ORDERS``.
         tile_cycles: [K, 2, 2, 3] time of each kind of tile.
         count: repetitions of the product.
         way_out: what rides on the write-back of results.
     """
 
     tiles: TileGrid
-    orders: tuple[str, ...]
+    orders: Sequence[str] | IntArray
     tile_cycles: IntArray
     count: int
     way_out: WayOut = NOTHING
@@ -64,13 +71,17 @@ class Pipeline:
     def _trips(self) -> IntArray:
         """[K, 4] trip counts, outermost first: repetitions, then the three block loops."""
         trips = self.tiles.trips
-        loops = [[trips[axis][row] for axis in order] for row, order in enumerate(self.orders)]  # type: ignore[index]
-        return np.array([[self.count, *row] for row in loops], dtype=np.int64)
+        of_axis = np.stack([trips["m"], trips["n"], trips["k"]], axis=1)
+        of_loop = np.take_along_axis(of_axis, self._axis_of_loop, axis=1)
+        return np.concatenate([np.full((len(of_loop), 1), self.count), of_loop], axis=1)
 
     @cached_property
     def _axis_of_loop(self) -> IntArray:
         """[K, 3] which of m, n, k (0, 1, 2) each block loop turns."""
-        return np.array([["mnk".index(axis) for axis in order] for order in self.orders], dtype=np.int64)
+        orders = self.orders
+        return _AXES_OF_ORDER[
+            orders if isinstance(orders, np.ndarray) else [LOOP_ORDERS.index(order) for order in orders]
+        ]
 
     def _loop_positions(self, trips: IntArray) -> tuple[IntArray, IntArray]:
         """[K, p] representative indices of one loop, and how many positions each stands for.
@@ -172,7 +183,7 @@ class Pipeline:
     @cached_property
     def result_store_cycles(self) -> IntArray:
         """[K, 2, 2] DRAM cycles in which a finished tile leaves, riders' bytes included."""
-        if self.way_out == NOTHING:
+        if self.way_out.nothing:
             return self.tiles.result_cycles
         return self.way_out.store_cycles(self.tiles.bare_result_cycles)
 
@@ -180,7 +191,7 @@ class Pipeline:
     def result_lane_cycles(self) -> IntArray:
         """[K, 2, 2] cycles of the vector lanes on a finished tile."""
         elements = self.tiles.size_m[:, :, None] * self.tiles.size_n[:, None, :]
-        return self.way_out.lane_cycles(self.tiles.hardware.vector_engine, elements)
+        return self.way_out.lane_cycles(self.tiles.design.vector_lanes, elements)
 
     @property
     def first_load_cycles(self) -> IntArray:
@@ -236,7 +247,7 @@ class Terms:
     load_sums: IntArray
     store: IntArray
     lanes: IntArray
-    latency_cycles: int
+    latency_cycles: Count
 
     @cached_property
     def load(self) -> IntArray:
@@ -246,7 +257,7 @@ class Terms:
     @cached_property
     def memory(self) -> IntArray:
         """Cycles that DMA needs beside a tile."""
-        latency = np.where(self.load > 0, self.latency_cycles, 0)
+        latency = np.where(self.load > 0, np.reshape(self.latency_cycles, (-1, 1)), 0)
         return np.asarray(self.load + np.maximum(latency, self.store))
 
     @cached_property

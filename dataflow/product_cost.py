@@ -1,6 +1,4 @@
-"""What one mapped product costs: time by cause, traffic, ports, energy actions.
-
-The search's own formulas, for one candidate.
+"""What mapped products cost: time by cause, traffic, ports, energy actions. The search's own formulas.
 
 Causes follow a fixed precedence when several hold: dependence, reduction, west, north, output (see ``waits``), then
 the array's own (bubble, fill and drain).
@@ -8,16 +6,19 @@ the array's own (bubble, fill and drain).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..accel.energy import Actions
 from ..accel.specification import Hardware
 from .actions import array_actions, memory_actions, merge
 from .gemm import Gemm
-from .mapping import Mapping
+from .mapping import LOOP_ORDERS, Mapping
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
 from .tile_time import TileTime
@@ -26,10 +27,7 @@ from .waits import sorting_limits, waits_by_cause
 from .way_out import NOTHING, WayOut
 
 IntArray = npt.NDArray[np.int64]
-
-
-_FIRST = np.zeros(1, dtype=np.int64)
-"""The only candidate."""
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +57,115 @@ class ProductCost:
     limit: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """Candidates that lie on the array in the same manner.
+
+    Attributes:
+        rows: which ones of all candidates.
+        times: of their tiles, a mapping a tile.
+    """
+
+    rows: IntArray
+    times: TileTime
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedProducts:
+    """One product on many designs, or under many mappings: a candidate each, [K].
+
+    Attributes:
+        tiles: a candidate's tile.
+        orders: a candidate's loop order, its number in ``LOOP_ORDERS``.
+        laid: the candidates by dataflow and side.
+    """
+
+    tiles: TileGrid
+    orders: IntArray
+    laid: Sequence[Laid]
+
+    @property
+    def gemm(self) -> Gemm:
+        """The product."""
+        return self.tiles.gemm
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """What moves in DRAM, one repetition."""
+        return Traffic(tiles=self.tiles, order=self.orders)
+
+    @cached_property
+    def a_in_west(self) -> BoolArray:
+        """[K] whether A is the operand in the west buffer."""
+        found = np.zeros(len(self.tiles), dtype=bool)
+        for laid in self.laid:
+            found[laid.rows] = laid.times.west == "a"
+        return found
+
+    @cached_property
+    def tile_cycles(self) -> IntArray:
+        """[K, 2, 2, 3] cycles of every kind of tile."""
+        found = np.empty((len(self.tiles), 2, 2, 3), dtype=np.int64)
+        for laid in self.laid:
+            found[laid.rows] = laid.times.cycles[0]
+        return found
+
+    def pipeline(self, way_out: WayOut = NOTHING) -> Pipeline:
+        """Their time, with what rides on the write-back of results."""
+        return Pipeline(
+            tiles=self.tiles,
+            orders=self.orders,
+            tile_cycles=self.tile_cycles,
+            count=self.gemm.count,
+            way_out=way_out,
+        )
+
+    @cached_property
+    def on_array(self) -> dict[str, IntArray]:
+        """[K] cycles and bytes by name that do not depend on the way out: see ``_on_array``. All repetitions."""
+        return _gathered([(laid.rows, _on_array(self.gemm, laid.times)) for laid in self.laid])
+
+    @cached_property
+    def actions(self) -> dict[str, Any]:
+        """[K] counts for the energy model; a number where all are alike."""
+        on_array = _gathered([(laid.rows, array_actions(self.gemm, laid.times)) for laid in self.laid])
+        return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCosts:
+    """The costs of candidates, [K] each; fields as in ``ProductCost``."""
+
+    cycles: IntArray
+    causes: dict[str, IntArray]
+    dram_cycles: IntArray
+    read_bytes: IntArray
+    write_bytes: IntArray
+    port_bytes: dict[str, IntArray]
+    reduced_elements: IntArray
+    actions: Actions
+
+
+def product_costs(mapped: MappedProducts, way_out: WayOut = NOTHING) -> ProductCosts:
+    """Cost a product under a mapping a candidate; arguments as for ``product_cost``."""
+    count, traffic, pipeline = mapped.gemm.count, mapped.traffic, mapped.pipeline(way_out)
+    on_array = mapped.on_array
+    causes = {name: on_array[name] for name in ("busy", "bubble", "fill_drain", "west", "north", "output")}
+    causes = merge(causes, waits_by_cause(pipeline, mapped.a_in_west))
+    cycles = pipeline.cycles
+    assert np.array_equal(sum(causes.values()), cycles), "every cycle has one cause"
+    return ProductCosts(
+        cycles=cycles,
+        causes=causes,
+        dram_cycles=count * (traffic.dram_cycles + _riding(pipeline)),
+        read_bytes=count * traffic.read_bytes,
+        write_bytes=count * traffic.write_bytes,
+        port_bytes={side: on_array[f"{side} bytes"] for side in ("west", "north", "output")},
+        reduced_elements=count * traffic.reduced_elements,
+        actions=mapped.actions,
+    )
+
+
 def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayOut = NOTHING) -> ProductCost:
     """Cost a product under a mapping.
 
@@ -72,70 +179,91 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayO
         MappingError: the mapping is not legal on this design.
     """
     tiles = TileGrid.of_mapping(gemm, hardware, mapping)
-    times = TileTime(tiles=tiles, mappings=(mapping.array,))
-    traffic = Traffic(tiles=tiles, order=mapping.order)
-    pipeline = Pipeline(
+    mapped = MappedProducts(
         tiles=tiles,
-        orders=(mapping.order,),
-        tile_cycles=times.cycles_at(_FIRST, _FIRST),
-        count=gemm.count,
-        way_out=way_out,
+        orders=np.array([LOOP_ORDERS.index(mapping.order)]),
+        laid=[Laid(rows=_FIRST, times=TileTime.of(tiles, (mapping.array,)))],
     )
-    cycles = int(pipeline.cycles[0])
-    riding = tiles.sum_over_blocks(pipeline.result_store_cycles - tiles.result_cycles, "mn")
-    actions = merge(array_actions(gemm, times), memory_actions(gemm, traffic, times.west))
+    costs = product_costs(mapped, way_out)
     return ProductCost(
-        cycles=cycles,
-        causes=_causes(gemm, times, pipeline, cycles),
-        dram_cycles=gemm.count * _one(traffic.dram_cycles + riding),
-        read_bytes=gemm.count * _one(traffic.read_bytes),
-        write_bytes=gemm.count * _one(traffic.write_bytes),
-        port_bytes={
-            "west": gemm.count * _over(times, times.west_bytes),
-            "north": gemm.count * _over(times, times.north_bytes),
-            "output": gemm.count * _over(times, times.output_bytes),
-        },
-        reduced_elements=gemm.count * _one(traffic.reduced_elements),
-        actions={name: _one(number) for name, number in actions.items()},
-        limit=_limit(gemm, times, _one(traffic.cycles + riding)),
+        cycles=_one(costs.cycles),
+        causes=_ones(costs.causes),
+        dram_cycles=_one(costs.dram_cycles),
+        read_bytes=_one(costs.read_bytes),
+        write_bytes=_one(costs.write_bytes),
+        port_bytes=_ones(costs.port_bytes),
+        reduced_elements=_one(costs.reduced_elements),
+        actions=_ones(costs.actions),
+        limit=_limit(mapped, way_out),
     )
+
+
+_FIRST = np.zeros(1, dtype=np.int64)
+"""The only candidate."""
 
 
 def _one(value: Any) -> int:
     return int(np.asarray(value).ravel()[0])
 
 
-def _over(times: TileTime, per_tile: IntArray) -> int:
-    """Sum over all tiles of one repetition."""
-    return int(times.total(np.asarray(per_tile)).sum())
+def _ones(values: Actions) -> dict[str, int]:
+    return {name: _one(value) for name, value in values.items()}
 
 
-def _causes(gemm: Gemm, times: TileTime, pipeline: Pipeline, cycles: int) -> dict[str, int]:
+def _riding(pipeline: Pipeline) -> IntArray:
+    """[K] DRAM cycles, of one repetition, that riders add to the stores of results."""
+    tiles = pipeline.tiles
+    return tiles.sum_over_blocks(pipeline.result_store_cycles - tiles.result_cycles, "mn")
+
+
+def _on_array(gemm: Gemm, times: TileTime) -> dict[str, IntArray]:
+    """[A, K] cycles of the array and of ports that are slower, and bytes through ports, all repetitions."""
     issue, bubble = times.issue_and_bubble_cycles
-    causes = {
-        "busy": gemm.count * _over(times, issue),
-        "bubble": gemm.count * _over(times, bubble),
-        "fill_drain": gemm.count * _over(times, times.array_cycles - issue - bubble),
-    }
     late = times.cycles - times.array_cycles
     at_west = np.broadcast_to(times.west_cycles == times.cycles, late.shape)
     at_north = ~at_west & (times.north_cycles == times.cycles)
-    for name, held in (("west", at_west), ("north", at_north), ("output", ~at_west & ~at_north)):
-        causes[name] = gemm.count * _over(times, np.where(held, late, 0))
-    causes = merge(causes, waits_by_cause(pipeline, times.west))
-    assert sum(causes.values()) == cycles, "every cycle has one cause"
-    return causes
+    per_tile = {
+        "busy": issue,
+        "bubble": bubble,
+        "fill_drain": times.array_cycles - issue - bubble,
+        "west": np.where(at_west, late, 0),
+        "north": np.where(at_north, late, 0),
+        "output": np.where(at_west | at_north, 0, late),
+        "west bytes": times.west_bytes,
+        "north bytes": times.north_bytes,
+        "output bytes": times.output_bytes,
+    }
+    return {name: gemm.count * times.total(np.asarray(each)) for name, each in per_tile.items()}
 
 
-def _limit(gemm: Gemm, times: TileTime, dma_cycles: int) -> str:
+def _gathered(parts: Sequence[tuple[IntArray, Actions]]) -> dict[str, Any]:
+    """Figures of candidates that were found in parts, [1, k] each or a number, put in their places."""
+    if len(parts) == 1:
+        return {name: np.reshape(value, -1) if np.ndim(value) else value for name, value in parts[0][1].items()}
+    found: dict[str, Any] = {}
+    total = sum(len(rows) for rows, _ in parts)
+    for rows, figures in parts:
+        for name, value in figures.items():
+            found.setdefault(name, np.empty(total, dtype=np.int64))[rows] = np.reshape(value, -1)
+    return found
+
+
+def _limit(mapped: MappedProducts, way_out: WayOut) -> str:
+    """The resource of the only candidate that is busy longest."""
+    times, gemm = mapped.laid[0].times, mapped.gemm
     busy = {
         "array": _over(times, times.array_cycles),
         "west port": _over(times, times.west_cycles),
         "north port": _over(times, times.north_cycles),
         "output port": _over(times, times.output_cycles),
-        "dram": dma_cycles,
+        "dram": _one(mapped.traffic.cycles + _riding(mapped.pipeline(way_out))),
     }
     longest = max(busy, key=lambda name: busy[name])
-    if longest == "dram" and gemm.compressed is not None and sorting_limits(times.tiles, gemm.compressed)[0, 0]:
+    if longest == "dram" and gemm.compressed is not None and sorting_limits(mapped.tiles, gemm.compressed)[0, 0, 0]:
         return "reduction"
     return longest
+
+
+def _over(times: TileTime, per_tile: IntArray) -> int:
+    """Sum over all tiles of one repetition."""
+    return int(times.total(np.asarray(per_tile)).sum())

@@ -99,6 +99,7 @@ class _Ground:
     """What does not depend on the side: tiles legal on either, and their memory traffic in every loop order."""
 
     gemm: Gemm
+    hardware: Hardware
     tiles: TileGrid
 
     @cached_property
@@ -128,7 +129,7 @@ class _Ground:
 
     def memory_joules(self, energy: EnergyModel, west: Operand) -> FloatArray:
         """[J, O] dynamic energy of what moves."""
-        joules = [energy.dynamic_joules(memory_actions(self.gemm, traffic, west)) for traffic in self.traffics]
+        joules = [energy.dynamic_joules(memory_actions(self.gemm, traffic, west == "a")) for traffic in self.traffics]
         return np.stack(joules, axis=1)
 
 
@@ -146,7 +147,7 @@ class _Side:
 
     @cached_property
     def times(self) -> TileTime:
-        return TileTime(tiles=self.ground.tiles.pick(self.rows), mappings=self.mappings)
+        return TileTime.of(self.ground.tiles.pick(self.rows), self.mappings)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -159,7 +160,7 @@ class _Side:
     @cached_property
     def values(self) -> FloatArray:
         """[A * J * O] lower bounds on the objective; infinite where an equal candidate stands already."""
-        value = self.objective.value(self.ground.tiles.hardware, self._bound, self.dynamic_joules)
+        value = self.objective.value(self.ground.hardware, self._bound, self.dynamic_joules)
         value[:, self.ground.equal_order[self.rows]] = np.inf
         value[self.times.repeats] = np.inf
         return value.ravel()
@@ -186,7 +187,7 @@ def _sides(gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple
     grid = TileGrid.ladder(gemm, hardware)
     legal: dict[Operand, npt.NDArray[np.bool_]] = {"a": grid.fits("a"), "b": grid.fits("b")}
     either = legal["a"] | legal["b"]
-    ground = _Ground(gemm=gemm, tiles=grid.pick(either))
+    ground = _Ground(gemm=gemm, hardware=hardware, tiles=grid.pick(either))
     rows_with_west = {west: np.flatnonzero(fits[either]) for west, fits in legal.items()}
     for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
         same = tuple(members)
@@ -247,12 +248,12 @@ def _best_among(sides: list[_Side], chosen: IntArray) -> _Best:
     order = np.concatenate([part.order for part in parts])
     cycles = Pipeline(
         tiles=ground.tiles.pick(row),
-        orders=tuple(LOOP_ORDERS[number] for number in order),
+        orders=order,
         tile_cycles=np.concatenate([part.tile_cycles for part in parts]),
         count=ground.gemm.count,
     ).cycles
     spent = [part.dynamic_joules for part in parts if part.dynamic_joules is not None]
-    value = objective.value(ground.tiles.hardware, cycles, np.concatenate(spent) if spent else None)
+    value = objective.value(ground.hardware, cycles, np.concatenate(spent) if spent else None)
     moved = ground.moved_bytes[row, order]
     at = int(np.lexsort((moved, value))[0])
     mappings = [part.side.mappings[number] for part in parts for number in part.mapping]

@@ -6,7 +6,7 @@ the last one. Along k there are three: the first tile (no partial sums to read),
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles
-from ..accel.specification import BYTES_OF, Hardware
+from ..accel.specification import Hardware
 from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.errors import MappingError
-from .gemm import SUM_BYTES, Axis, Gemm, Operand
-from .mapping import Mapping
+from .design_view import DesignView
+from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
+from .mapping import Mapping as ProductMapping
 from .tiling import AxisTiles, axis_ladders
 
 IntArray = npt.NDArray[np.int64]
@@ -49,21 +50,23 @@ class Once:
 
 @dataclass(frozen=True, kw_only=True)
 class TileGrid:
-    """Candidate tiles of one product on one design. ``pick`` narrows it to some of them.
+    """Candidate tiles of one product on one design, or on a design each. ``pick`` narrows it to some of them.
 
     Attributes:
         gemm: the product.
-        hardware: the design.
+        design: what is to be known of the design.
         m: tile sizes along m, [J] candidates.
         n: the same along n.
         k: the same along k.
+        kept: which of A, B and C stay on chip, candidate by candidate, [J] each; as the product says when None.
     """
 
     gemm: Gemm
-    hardware: Hardware
+    design: DesignView
     m: AxisTiles
     n: AxisTiles
     k: AxisTiles
+    kept: Mapping[Place, BoolArray] | None = None
 
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
@@ -71,7 +74,7 @@ class TileGrid:
         return cls._product_of_axes(gemm, hardware, axis_ladders(gemm, hardware))
 
     @classmethod
-    def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
+    def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: ProductMapping) -> TileGrid:
         """The one candidate that a mapping names.
 
         Raises:
@@ -92,16 +95,17 @@ class TileGrid:
     def _product_of_axes(cls, gemm: Gemm, hardware: Hardware, axes: Sequence[AxisTiles]) -> TileGrid:
         index = np.indices([len(tiles) for tiles in axes]).reshape(3, -1)
         m, n, k = (tiles.take(chosen) for tiles, chosen in zip(axes, index, strict=True))
-        return cls(gemm=gemm, hardware=hardware, m=m, n=n, k=k)
+        return cls(gemm=gemm, design=DesignView.of(hardware), m=m, n=n, k=k)
 
     def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
         """Some of the candidates. What was worked out of them already is carried over."""
         picked = TileGrid(
             gemm=self.gemm,
-            hardware=self.hardware,
+            design=self.design.pick(chosen),
             m=self.m.take(chosen),
             n=self.n.take(chosen),
             k=self.k.take(chosen),
+            kept=self.kept and {place: kept[chosen] for place, kept in self.kept.items()},
         )
         known = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         vars(picked).update(known)
@@ -168,7 +172,7 @@ class TileGrid:
     @property
     def value_bytes(self) -> int:
         """Bytes of an operand value."""
-        return BYTES_OF[self.hardware.tensor_engine.precision]
+        return self.design.value_bytes
 
     @property
     def result_element_bytes(self) -> int:
@@ -184,10 +188,16 @@ class TileGrid:
         """Bytes of that many compressed values in whole bursts."""
         return self.memory.whole_bursts(-(-values * self.pair_bits // 8))
 
-    @cached_property
+    @property
     def memory(self) -> DramTiming:
         """The memory's timing."""
-        return DramTiming.of(self.hardware)
+        return self.design.memory
+
+    def _unless_kept(self, place: Place, count: IntArray) -> IntArray:
+        """What crosses to DRAM of an operand or result: nothing where it stays on chip."""
+        if self.kept is not None:
+            return np.where(self.kept[place][:, None, None], 0, count)
+        return np.zeros_like(count) if place in self.gemm.on_chip else count
 
     def _dense_a_elements(self) -> IntArray:
         """[J, 2, 3] elements of A fetched from memory for a tile: under a window, the image rows below it."""
@@ -216,20 +226,16 @@ class TileGrid:
     @cached_property
     def a_load_bytes(self) -> IntArray:
         """[J, 2, 3] bytes fetched from DRAM for an A tile: none when A stays on chip."""
-        if "a" in self.gemm.on_chip:
-            return np.zeros_like(self.a_held_bytes)
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
-            return self.a_held_bytes
-        return self._dense_a_elements() * self.value_bytes
+            return self._unless_kept("a", self.a_held_bytes)
+        return self._unless_kept("a", self._dense_a_elements() * self.value_bytes)
 
     @cached_property
     def b_load_bytes(self) -> IntArray:
         """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
-        if "b" in self.gemm.on_chip:
-            return np.zeros_like(self.b_held_bytes)
         if self.gemm.compressed == "b" and not self.gemm.reduced_on_load:
-            return self.b_held_bytes
-        return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
+            return self._unless_kept("b", self.b_held_bytes)
+        return self._unless_kept("b", self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes)
 
     @property
     def reduced_elements(self) -> IntArray:
@@ -248,9 +254,7 @@ class TileGrid:
     @cached_property
     def result_bytes(self) -> IntArray:
         """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
-        if "c" in self.gemm.on_chip:
-            return np.zeros_like(self.sum_bytes)
-        return self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes
+        return self._unless_kept("c", self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes)
 
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
 
@@ -262,8 +266,6 @@ class TileGrid:
     @cached_property
     def a_fetch_cycles(self) -> IntArray:
         """[J, 2, 3] cycles of DRAM to fetch an A tile."""
-        if "a" in self.gemm.on_chip:
-            return self.a_load_bytes
         on_m = self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
         together = self._channels_together(tapped)
@@ -282,7 +284,7 @@ class TileGrid:
     def _image_elements(self) -> int:
         """Elements from an image to the next where A is fetched as images' rows; 0 where its positions all follow."""
         window = self.gemm.window
-        if window is None or not self.hardware.buffers.patch_expansion:
+        if window is None or not self.design.patch_expansion:
             return 0
         return window.input_rows * window.input_row_elements * self.gemm.channels
 
@@ -299,8 +301,6 @@ class TileGrid:
     def b_fetch_cycles(self) -> IntArray:
         """[J, 3, 2] cycles of DRAM to fetch a B tile."""
         gemm = self.gemm
-        if "b" in gemm.on_chip:
-            return self.b_load_bytes
         if gemm.compressed == "b" and not gemm.reduced_on_load:
             return self.memory.cycles(self.b_load_bytes, self.b_load_bytes)
         depth = self.size_k[:, :, None]
@@ -321,8 +321,7 @@ class TileGrid:
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
         if self.gemm.compressed != operand or not self.gemm.reduced_on_load:
             return cycles
-        engine = self.hardware.reduction_engine
-        return np.maximum(cycles, reduction_cycles(engine, elements, self.gemm.pattern.group))
+        return np.maximum(cycles, reduction_cycles(self.design.reduction_lanes, elements, self.gemm.pattern.group))
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int, *, write: bool) -> IntArray:
         whole = (self.n.trips == 1)[:, None, None] & (not self.gemm.scattered_result)
@@ -347,7 +346,7 @@ class TileGrid:
     @cached_property
     def result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles to store a finished C tile: none when C stays on chip."""
-        return np.zeros_like(self.sum_bytes) if "c" in self.gemm.on_chip else self.bare_result_cycles
+        return self._unless_kept("c", self.bare_result_cycles)
 
     @cached_property
     def bare_result_cycles(self) -> IntArray:
@@ -389,7 +388,8 @@ class TileGrid:
 
     def fits(self, west: Operand) -> BoolArray:
         """[J] whether as many tiles as a buffer holds at once fit, with this operand in the west buffer."""
-        buffers = self.hardware.buffers
+        buffers = self.design.buffers
+        assert buffers is not None, "candidates of many designs fit"
         a, b = self.a_held_bytes[:, 0, 0], self.b_held_bytes[:, 0, 0]
         in_west, in_north = (a, b) if west == "a" else (b, a)
         return np.asarray(

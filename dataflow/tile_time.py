@@ -22,6 +22,7 @@ from ..accel.tensor_engine import (
     weight_stationary_bubbles,
     weight_stationary_cycles,
 )
+from .design_view import per_candidate
 from .gemm import SUM_BYTES, Operand
 from .mapping import ArrayMapping, stationary_group
 from .tile_grid import TileGrid
@@ -30,31 +31,49 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
+PARAMETERS = ("interleave_m", "interleave_n", "resident_groups", "interleave")
+"""The numbers of an array mapping."""
+
+
+def parameters_of(mappings: Sequence[ArrayMapping]) -> IntArray:
+    """[4, A] the numbers of array mappings, in the order of ``PARAMETERS``."""
+    return np.array([[getattr(mapping, name) for mapping in mappings] for name in PARAMETERS], dtype=np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TileTime:
     """Times of candidate tiles under array mappings that share a dataflow and a side.
 
     Attributes:
         tiles: the candidate tiles.
-        mappings: the array mappings, [A].
+        dataflow: that all mappings share.
+        west: the operand in the west buffer.
+        parameters: of the mappings by name, see ``ArrayMapping``: [A, 1, 1, 1, 1] of mappings that every tile meets,
+            [1, J, 1, 1, 1] of a mapping a tile.
     """
 
     tiles: TileGrid
-    mappings: Sequence[ArrayMapping]
+    dataflow: Dataflow
+    west: Operand
+    parameters: dict[str, IntArray]
 
-    @property
-    def dataflow(self) -> Dataflow:
-        """The dataflow that all mappings share."""
-        return self.mappings[0].dataflow
+    @classmethod
+    def of(cls, tiles: TileGrid, mappings: Sequence[ArrayMapping]) -> TileTime:
+        """Every tile under every mapping."""
+        values = parameters_of(mappings)[:, :, None, None, None, None]
+        first = mappings[0]
+        return cls(
+            tiles=tiles, dataflow=first.dataflow, west=first.west, parameters=dict(zip(PARAMETERS, values, strict=True))
+        )
 
-    @property
-    def west(self) -> Operand:
-        """The operand in the west buffer."""
-        return self.mappings[0].west
+    @classmethod
+    def in_turn(cls, tiles: TileGrid, dataflow: Dataflow, west: Operand, parameters: IntArray) -> TileTime:
+        """A mapping a tile; ``parameters`` [4, J] as ``parameters_of`` gives them. A is 1 then."""
+        values = parameters[:, None, :, None, None, None]
+        return cls(tiles=tiles, dataflow=dataflow, west=west, parameters=dict(zip(PARAMETERS, values, strict=True)))
 
     def _parameter(self, name: str) -> IntArray:
-        values = np.array([getattr(mapping, name) for mapping in self.mappings], dtype=np.int64)
-        return values[:, None, None, None, None]
+        return self.parameters[name]
 
     @cached_property
     def _sizes(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
@@ -88,17 +107,20 @@ class TileTime:
     @property
     def repeats(self) -> BoolArray:
         """[A, J] where a mapping, cut to what the tile offers, is one that stands already with smaller numbers."""
-        engine, tiles = self.tiles.hardware.tensor_engine, self.tiles
+        engine, tiles = self.tiles.design.array, self.tiles
         full = {"m": tiles.size_m[:, 0], "n": tiles.size_n[:, 0]}
         if self.dataflow == "os":
             rows, cols = (full["n"], full["m"]) if self.west == "b" else (full["m"], full["n"])
             on_rows, on_cols = (each[:, :, 0, 0, 0] for each in self._interleaves)
-            return np.asarray((on_rows > ceil_div(rows, engine.rows)) | (on_cols > ceil_div(cols, engine.cols)))
+            return np.asarray(
+                (on_rows > ceil_div(rows, per_candidate(engine.rows)))
+                | (on_cols > ceil_div(cols, per_candidate(engine.cols)))
+            )
         resident = self._parameter("resident_groups")[:, :, 0, 0, 0]
         interleave = self._parameter("interleave")[:, :, 0, 0, 0]
         moving = full["m" if self.dataflow == "ws" else "n"]
-        least = np.minimum(engine.accumulate_latency, engine.register_depth)
-        all_resident = resident > ceil_div(tiles.groups[:, 0], engine.rows)
+        least = np.minimum(per_candidate(engine.accumulate_latency), per_candidate(engine.register_depth))
+        all_resident = resident > ceil_div(tiles.groups[:, 0], per_candidate(engine.rows))
         return np.asarray(all_resident | (interleave > np.maximum(moving, least)))
 
     # Cycles ----------------------------------------------------------------------------------------------------------
@@ -106,7 +128,7 @@ class TileTime:
     @cached_property
     def array_cycles(self) -> IntArray:
         """Cycles of the array alone."""
-        timing = self.tiles.hardware.tensor_engine.timing
+        timing = self.tiles.design.array
         m, n, _, slots = self._sizes
         if self.dataflow == "os":
             rows, cols = (n, m) if self.west == "b" else (m, n)
@@ -144,17 +166,17 @@ class TileTime:
     @cached_property
     def west_cycles(self) -> IntArray:
         """Cycles that the west port needs."""
-        return np.asarray(ceil_div(self.west_bytes, self.tiles.hardware.buffers.west.port_bytes_per_cycle))
+        return np.asarray(ceil_div(self.west_bytes, self.tiles.design.west_port_bytes))
 
     @cached_property
     def north_cycles(self) -> IntArray:
         """Cycles that the north port needs."""
-        return np.asarray(ceil_div(self.north_bytes, self.tiles.hardware.buffers.north.port_bytes_per_cycle))
+        return np.asarray(ceil_div(self.north_bytes, self.tiles.design.north_port_bytes))
 
     @cached_property
     def output_cycles(self) -> IntArray:
         """Cycles that the output port needs."""
-        return np.asarray(ceil_div(self.output_bytes, self.tiles.hardware.buffers.output.port_bytes_per_cycle))
+        return np.asarray(ceil_div(self.output_bytes, self.tiles.design.output_port_bytes))
 
     # Bytes through the ports -----------------------------------------------------------------------------------------
 
@@ -173,7 +195,7 @@ class TileTime:
     @cached_property
     def _folds(self) -> tuple[IntArray, IntArray]:
         """Times that the west and the north operand are sent: folds along the other operand's dimension."""
-        engine = self.tiles.hardware.tensor_engine
+        engine = self.tiles.design.array
         m, n, _, _ = self._sizes
         if self.dataflow == "os":
             rows, cols = (n, m) if self.west == "b" else (m, n)
@@ -204,7 +226,7 @@ class TileTime:
         if self.dataflow == "os":
             folds: IntArray = np.ones_like(m)
         else:
-            rows = self.tiles.hardware.tensor_engine.rows
+            rows = self.tiles.design.array.rows
             folds = np.asarray(ceil_div(self._groups, rows * self._parameter("resident_groups")))
         return np.asarray(m * n * SUM_BYTES * (2 * folds - 1 + later_tile))
 
@@ -213,7 +235,7 @@ class TileTime:
     @cached_property
     def issue_and_bubble_cycles(self) -> tuple[IntArray, IntArray]:
         """Of the array's cycles: those in which PEs issue, and those lost to the accumulate latency."""
-        timing = self.tiles.hardware.tensor_engine.timing
+        timing = self.tiles.design.array
         m, n, _, slots = self._sizes
         if self.dataflow == "os":
             rows, cols = (n, m) if self.west == "b" else (m, n)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .gemm import AXES, Axis
+from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
 
 IntArray = npt.NDArray[np.int64]
@@ -60,26 +61,32 @@ class Traffic:
 
     Attributes:
         tiles: the candidate tiles, [J].
-        order: block loop order, outermost first.
+        order: block loop order, outermost first; or the number of a tile's own in ``LOOP_ORDERS``, [J].
     """
 
     tiles: TileGrid
-    order: str
+    order: str | IntArray
+
+    def _fetches(self, operand: str) -> IntArray:
+        trips = self.tiles.trips
+        if isinstance(self.order, str):
+            return refetches(trips, self.order, operand)
+        return np.choose(self.order, [refetches(trips, order, operand) for order in LOOP_ORDERS])
 
     @cached_property
     def a_fetches(self) -> IntArray:
         """[J] times each block of A is fetched."""
-        return refetches(self.tiles.trips, self.order, "a")
+        return self._fetches("a")
 
     @cached_property
     def b_fetches(self) -> IntArray:
         """[J] times each block of B is fetched."""
-        return refetches(self.tiles.trips, self.order, "b")
+        return self._fetches("b")
 
     @cached_property
     def c_visits(self) -> IntArray:
         """[J] times each block of C is visited: one finished write, the rest partial, each of those read back."""
-        return refetches(self.tiles.trips, self.order, "c")
+        return self._fetches("c")
 
     @cached_property
     def a_bytes(self) -> IntArray:

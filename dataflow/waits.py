@@ -22,41 +22,36 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def waits_by_cause(pipeline: Pipeline, west: Operand) -> dict[str, int]:
-    """Cycles that the array waits for the first tile, between tiles, and for the last results, by cause.
+def waits_by_cause(pipeline: Pipeline, a_in_west: BoolArray) -> dict[str, IntArray]:
+    """[K] cycles that the array waits for the first tile, between tiles, and for the last results, by cause.
 
     Args:
-        pipeline: of one candidate.
-        west: the operand in the west buffer.
+        pipeline: of the candidates.
+        a_in_west: [K] whether A is the operand in the west buffer.
     """
     terms, tiles = pipeline.terms, pipeline.tiles
-    m, n, k = (kind[0] for kind in terms.next_kind)
+    m, n, k = terms.next_kind
+    rows = np.arange(len(tiles))[:, None]
     sorting: dict[Operand, BoolArray] = {"a": sorting_limits(tiles, "a"), "b": sorting_limits(tiles, "b")}
     fetched, both = terms.load_a, terms.load_a + terms.load_b
-    latency = terms.latency_cycles
-    arrivals = {
-        "a": np.where(terms.load_a > 0, fetched + latency, 0)[0],
-        "b": np.where(terms.load_b > 0, both + latency, 0)[0],
-    }
-    sums = np.where(terms.load_sums > 0, terms.load + latency, 0)[0]
-    sorted_at = {
-        "a": np.where(sorting["a"][m, k], arrivals["a"], 0),
-        "b": np.where(sorting["b"][k, n], arrivals["b"], 0),
-    }
-    north: Operand = "b" if west == "a" else "a"
+    latency = np.reshape(terms.latency_cycles, (-1, 1))
+    a = np.where(terms.load_a > 0, fetched + latency, 0)
+    b = np.where(terms.load_b > 0, both + latency, 0)
+    sums = np.where(terms.load_sums > 0, terms.load + latency, 0)
+    sorted_a, sorted_b = np.where(sorting["a"][rows, m, k], a, 0), np.where(sorting["b"][rows, k, n], b, 0)
     between = cut(
-        terms.tile[0],
+        terms.tile,
         (
-            ("dependence", terms.lanes[0]),
-            ("reduction", np.maximum(sorted_at["a"], sorted_at["b"])),
-            ("west", arrivals[west]),
-            ("north", arrivals[north]),
-            ("output", np.maximum(sums, (terms.load + terms.store)[0])),
+            ("dependence", terms.lanes),
+            ("reduction", np.maximum(sorted_a, sorted_b)),
+            ("west", np.where(a_in_west[:, None], a, b)),
+            ("north", np.where(a_in_west[:, None], b, a)),
+            ("output", np.maximum(sums, terms.load + terms.store)),
         ),
     )
-    causes = {cause: int((terms.weight[0] * cycles).sum()) for cause, cycles in between}
-    for cause, cycles in (*_first(pipeline, west, sorting), *_last(pipeline)):
-        causes[cause] = causes.get(cause, 0) + int(cycles)
+    causes = {cause: (terms.weight * cycles).sum(axis=1) for cause, cycles in between}
+    for cause, cycles in (*_first(pipeline, a_in_west, sorting), *_last(pipeline)):
+        causes[cause] = causes[cause] + cycles
     return causes
 
 
@@ -74,31 +69,28 @@ def cut(start: IntArray, conditions: Sequence[tuple[str, IntArray]]) -> list[tup
     return shares
 
 
-def _first(pipeline: Pipeline, west: Operand, sorting: dict[Operand, BoolArray]) -> list[tuple[str, IntArray]]:
+def _first(pipeline: Pipeline, a_in_west: BoolArray, sorting: dict[Operand, BoolArray]) -> list[tuple[str, IntArray]]:
     tiles = pipeline.tiles
-    m, n = int(tiles.trips["m"][0] == 1), int(tiles.trips["n"][0] == 1)
-    load_a, load_b = tiles.a_load_cycles[0, m, 0], tiles.b_load_cycles[0, 0, n]
+    rows = np.arange(len(tiles))
+    m, n = ((tiles.trips[axis] == 1).astype(np.int64) for axis in ("m", "n"))
+    load_a, load_b = tiles.a_load_cycles[rows, m, 0], tiles.b_load_cycles[rows, 0, n]
     latency = tiles.memory.latency_cycles
-    arrivals: dict[Operand, IntArray] = {
-        "a": np.where(load_a > 0, latency + load_a, 0),
-        "b": np.where(load_b > 0, latency + load_a + load_b, 0),
-    }
-    limits = {"a": sorting["a"][m, 0], "b": sorting["b"][0, n]}
-    north: Operand = "b" if west == "a" else "a"
-    sorted_at = max(arrivals[operand] if limits[operand] else 0 for operand in arrivals)
-    conditions = (("reduction", np.asarray(sorted_at)), ("west", arrivals[west]), ("north", arrivals[north]))
-    return cut(np.asarray(0), conditions)
+    a = np.where(load_a > 0, latency + load_a, 0)
+    b = np.where(load_b > 0, latency + load_a + load_b, 0)
+    sorted_at = np.maximum(np.where(sorting["a"][rows, m, 0], a, 0), np.where(sorting["b"][rows, 0, n], b, 0))
+    in_west, in_north = np.where(a_in_west, a, b), np.where(a_in_west, b, a)
+    return cut(np.zeros_like(load_a), (("reduction", sorted_at), ("west", in_west), ("north", in_north)))
 
 
 def _last(pipeline: Pipeline) -> list[tuple[str, IntArray]]:
-    lanes, store = pipeline.result_lane_cycles[0, 1, 1], pipeline.result_store_cycles[0, 1, 1]
-    return cut(np.asarray(0), (("dependence", lanes), ("output", store)))
+    lanes, store = pipeline.result_lane_cycles[:, 1, 1], pipeline.result_store_cycles[:, 1, 1]
+    return cut(np.zeros_like(store), (("dependence", lanes), ("output", store)))
 
 
 def sorting_limits(tiles: TileGrid, operand: Operand) -> BoolArray:
-    """[2, 3] of A or [3, 2] of B: where the reduction engine, not DRAM, sets the pace of a block."""
+    """[K, 2, 3] of A or [K, 3, 2] of B: where the reduction engine, not DRAM, sets the pace of a block."""
     gemm, cycles = tiles.gemm, tiles.a_load_cycles if operand == "a" else tiles.b_load_cycles
     if gemm.compressed != operand or not gemm.reduced_on_load:
-        return np.zeros(cycles.shape[1:], dtype=bool)
-    needed = reduction_cycles(tiles.hardware.reduction_engine, tiles.reduced_elements[0], gemm.pattern.group)
-    return np.asarray(needed == cycles[0])
+        return np.zeros(cycles.shape, dtype=bool)
+    needed = reduction_cycles(tiles.design.reduction_lanes, tiles.reduced_elements, gemm.pattern.group)
+    return np.asarray(needed == cycles)

@@ -9,12 +9,10 @@ Source: docs/hardware-model.md, "Engines beside the array".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-
-from ..accel.specification import VectorEngine
 
 Count = TypeVar("Count", int, npt.NDArray[np.int64])
 
@@ -26,14 +24,20 @@ class WayOut:
     Attributes:
         lane_operations: lane cycles of all of them.
         moved_bytes: over the memory's pins on the way out: the results, unless they stay on chip, and what riders move.
+            Of many designs an array, [K, 1, 1].
         result_elements: of all products of the work.
         result_bytes: of the same, as they would lie in memory.
     """
 
     lane_operations: float = 0.0
-    moved_bytes: int = 0
+    moved_bytes: int | npt.NDArray[np.int64] = 0
     result_elements: int = 0
     result_bytes: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing rides."""
+        return not self.result_elements
 
     def store_cycles(self, result_cycles: Count) -> Count:
         """DRAM cycles of finished tiles whose bare results would be stored in ``result_cycles``.
@@ -41,20 +45,19 @@ class WayOut:
         >>> WayOut(moved_bytes=150, result_elements=50, result_bytes=100).store_cycles(7)
         11
         """
-        return -(-result_cycles * self.moved_bytes // self.result_bytes)
+        return cast(Count, -(-result_cycles * self.moved_bytes // self.result_bytes))
 
-    def lane_cycles(self, engine: VectorEngine, elements: Count) -> Count:
-        """Cycles that the lanes need for finished tiles of so many elements.
+    def lane_cycles(self, lanes: int | npt.NDArray[np.int64], elements: Count) -> Count:
+        """Cycles that the lanes of the vector engine need for finished tiles of so many elements.
 
-        >>> engine = VectorEngine(lanes=4, operations={"unknown": {"cycles_per_element": 1}})
-        >>> WayOut(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(engine, 3)
+        >>> WayOut(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3)
         2
         """
         if not self.lane_operations:
             return 0 * elements
-        share = self.lane_operations * elements / (self.result_elements * engine.lanes)
-        cycles: Count = np.ceil(share).astype(np.int64) if isinstance(share, np.ndarray) else int(np.ceil(share))
-        return cycles
+        share = self.lane_operations * elements / (self.result_elements * lanes)
+        cycles = np.ceil(share).astype(np.int64) if isinstance(share, np.ndarray) else int(np.ceil(share))
+        return cast(Count, cycles)
 
 
 NOTHING = WayOut()

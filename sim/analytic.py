@@ -94,14 +94,14 @@ class _Analytic:
             product_cycles=sum(self.costs.cost(product).cycles for product in work.products),
             causes=merge(*(cost.causes for cost in costs)),
             costs=costs,
-            vector_cycles=vector_cycles(self.hardware.vector_engine, work.fused.lane_operations),
+            vector_cycles=vector_cycles(self.hardware.vector_engine.lanes, work.fused.lane_operations),
             dram_cycles=sum(cost.dram_cycles for cost in costs),
         )
 
     def _without_products(self, work: TensorWork) -> TensorTime:
         """An operator whose every result element is zero: only its fill takes time."""
         dram = self.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
-        on_lanes = vector_cycles(self.hardware.vector_engine, work.fused.lane_operations)
+        on_lanes = vector_cycles(self.hardware.vector_engine.lanes, work.fused.lane_operations)
         return TensorTime(
             work=work,
             cycles=max(on_lanes, dram),
@@ -113,9 +113,9 @@ class _Analytic:
         )
 
     def vector(self, work: ChainedVectorWork) -> VectorTime:
-        on_lanes = vector_cycles(self.hardware.vector_engine, work.lane_operations)
+        on_lanes = vector_cycles(self.hardware.vector_engine.lanes, work.lane_operations)
         dram = self.memory.stream_cycles(work.read_bytes, work.write_bytes)
-        latency = self.memory.latency_cycles if dram else 0
+        latency = int(self.memory.latency_cycles) if dram else 0
         return VectorTime(
             work=work,
             cycles=max(on_lanes, dram) + latency,
@@ -124,13 +124,13 @@ class _Analytic:
         )
 
     def job(self, update: UpdateWork) -> _Job:
-        engine = self.hardware.reduction_engine
+        lanes = self.hardware.reduction_engine.lanes
         return _Job(
             work=update,
-            update=update_cycles(self.hardware.update_engine, update.weights),
-            reduction=sum(int(reduction_cycles(engine, elements, group)) for elements, _, group in update.reductions),
+            update=update_cycles(self.hardware.update_engine.lanes, update.weights),
+            reduction=sum(int(reduction_cycles(lanes, elements, group)) for elements, _, group in update.reductions),
             dram=self.memory.stream_cycles(update.read_bytes, update.write_bytes),
-            latency=self.memory.latency_cycles,
+            latency=int(self.memory.latency_cycles),
         )
 
 

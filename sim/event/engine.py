@@ -158,7 +158,7 @@ class _Step:
         for product in work.products:
             program, run = yield from self._product(product, way_out)
             costs.append(product_figures(program, run))
-        on_lanes = vector_cycles(self.machine.hardware.vector_engine, work.fused.lane_operations)
+        on_lanes = vector_cycles(self.machine.hardware.vector_engine.lanes, work.fused.lane_operations)
         if not costs:
             return (yield from self._without_products(work, on_lanes))
         return TensorTime(
@@ -223,9 +223,9 @@ class _Step:
     def _vector(self, index: int, work: ChainedVectorWork) -> Generator[simpy.Event, Any, VectorTime]:
         """Run vector work; gives what it takes alone."""
         machine = self.machine
-        on_lanes = vector_cycles(machine.hardware.vector_engine, work.lane_operations)
+        on_lanes = vector_cycles(machine.hardware.vector_engine.lanes, work.lane_operations)
         on_dram = machine.memory.stream_cycles(work.read_bytes, work.write_bytes)
-        latency = machine.memory.latency_cycles if on_dram else 0
+        latency = int(machine.memory.latency_cycles) if on_dram else 0
         stream = self._stream(work.head.operator, work, on_dram, on_lanes, latency_cycles=latency, rank=Rank.STREAM)
         machine.vector_work = index, stream
         yield from stream.run()

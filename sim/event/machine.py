@@ -52,7 +52,7 @@ class Machine:
         self.update_engine = Server(self.clock, "update engine", watch)
         self.vector_work: tuple[int, Stream] | None = None
         """The vector work under way, by its index in the schedule."""
-        self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, self.memory.latency_cycles)
+        self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, int(self.memory.latency_cycles))
         self.updater = Updater(
             self.clock,
             hardware,
@@ -61,7 +61,7 @@ class Machine:
             self.sorters,
             works=schedule.updates,
             dram_cycles=tuple(self.stream_cycles(work) for work in schedule.updates),
-            latency_cycles=self.memory.latency_cycles,
+            latency_cycles=int(self.memory.latency_cycles),
         )
 
     def stream_cycles(self, work: UpdateWork) -> int:

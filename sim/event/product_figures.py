@@ -19,7 +19,7 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
     gemm, array = program.gemm, program.mapping.array
     on_array = actions_on_array(
         gemm,
-        program.hardware.tensor_engine,
+        program.hardware.tensor_engine.timing,
         array.dataflow,
         trips_k=len(program.walk.sizes_k),
         west_bytes=total["west bytes"],
@@ -29,7 +29,7 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
     in_memory = actions_in_memory(
         gemm,
         filled_bytes={"a": total["a filled"], "b": total["b filled"]},
-        west=array.west,
+        a_in_west=array.west == "a",
         partial_sum_bytes=total["partial sums"],
         dram_bytes=total["read"] + total["written"],
         reduced=total["reduced"],

@@ -92,9 +92,9 @@ class Updater:
         self.runs = tuple(
             UpdateRun(
                 work=work,
-                update_cycles=update_cycles(hardware.update_engine, work.weights),
+                update_cycles=update_cycles(hardware.update_engine.lanes, work.weights),
                 reduction_cycles=sum(
-                    int(reduction_cycles(hardware.reduction_engine, elements, group))
+                    int(reduction_cycles(hardware.reduction_engine.lanes, elements, group))
                     for elements, _, group in work.reductions
                 ),
                 dram_cycles=on_dram,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from bisparse.accel.engines import reduction_cycles
 from bisparse.accel.sore import reduce_stream
-from bisparse.accel.specification import ReductionEngine
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
 from hypothesis import given, settings
@@ -51,7 +50,7 @@ def test_it_keeps_what_a_stable_sort_by_magnitude_keeps(case):
 def test_cycles_are_those_of_the_closed_form_and_every_element_meets_all_slots(elements, lanes):
     pattern = Pattern(2, 8)
     reduced = reduce_stream(np.arange(elements, dtype=np.float32), pattern, lanes=lanes)
-    assert reduced.cycles == reduction_cycles(ReductionEngine(lanes=lanes, largest_group=16), elements, 8)
+    assert reduced.cycles == reduction_cycles(lanes, elements, 8)
     assert reduced.compares == elements * pattern.kept
 
 

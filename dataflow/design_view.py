@@ -1,0 +1,87 @@
+"""What the time of a product depends on of a design: of one design for all candidates, or of a design a candidate.
+
+With one design every count is a number. With many, a count that differs between them is an array over candidates [K],
+shaped to meet the arrays that it is used with: [K, 1, 1, 1] on the array, [K, 1, 1] in memory, [K] beside them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..accel.dram import DramTiming
+from ..accel.specification import BYTES_OF, Buffers, Hardware
+from ..accel.tensor_engine import ArrayTiming, Count
+
+View = TypeVar("View")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignView:
+    """A design, or many, as mapping and cost see it.
+
+    Attributes:
+        array: timing of the tensor engine.
+        west_port_bytes: a cycle, between the west buffer and the array.
+        north_port_bytes: the same in the north.
+        output_port_bytes: the same of partial sums and results.
+        memory: timing of DRAM.
+        reduction_lanes: of the reduction engine.
+        vector_lanes: of the vector engine.
+        value_bytes: of an operand value.
+        patch_expansion: line buffers expand convolution patches on chip.
+        buffers: their capacities; None with many designs, whose candidates are known to fit.
+    """
+
+    array: ArrayTiming
+    west_port_bytes: Count
+    north_port_bytes: Count
+    output_port_bytes: Count
+    memory: DramTiming
+    reduction_lanes: Count
+    vector_lanes: Count
+    value_bytes: int
+    patch_expansion: bool
+    buffers: Buffers | None
+
+    @classmethod
+    def of(cls, hardware: Hardware) -> DesignView:
+        """The view of one design."""
+        buffers = hardware.buffers
+        return cls(
+            array=hardware.tensor_engine.timing,
+            west_port_bytes=buffers.west.port_bytes_per_cycle,
+            north_port_bytes=buffers.north.port_bytes_per_cycle,
+            output_port_bytes=buffers.output.port_bytes_per_cycle,
+            memory=DramTiming.of(hardware),
+            reduction_lanes=hardware.reduction_engine.lanes,
+            vector_lanes=hardware.vector_engine.lanes,
+            value_bytes=BYTES_OF[hardware.tensor_engine.precision],
+            patch_expansion=buffers.patch_expansion,
+            buffers=buffers,
+        )
+
+    def pick(self, chosen: npt.NDArray[Any]) -> DesignView:
+        """The view of some candidates."""
+        return self if self.buffers is not None else _picked(self, chosen)
+
+
+def per_candidate(count: Count) -> Count:
+    """A count of a view, flat: a number, or [K]."""
+    return count.reshape(-1) if isinstance(count, np.ndarray) else count
+
+
+def _picked(view: View, chosen: npt.NDArray[Any]) -> View:
+    """A dataclass with every array in it, at any depth, narrowed to chosen rows."""
+    changed: dict[str, Any] = {}
+    for each in dataclasses.fields(view):  # type: ignore[arg-type]
+        value = getattr(view, each.name)
+        if isinstance(value, np.ndarray):
+            changed[each.name] = value[chosen]
+        elif isinstance(value, ArrayTiming | DramTiming):
+            changed[each.name] = _picked(value, chosen)
+    return dataclasses.replace(view, **changed) if changed else view  # type: ignore[type-var]
