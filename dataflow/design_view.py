@@ -65,6 +65,10 @@ class DesignView:
             buffers=buffers,
         )
 
+    def with_memory(self, memory: DramTiming) -> DesignView:
+        """The same with another memory."""
+        return dataclasses.replace(self, memory=memory)
+
     def pick(self, chosen: npt.NDArray[Any]) -> DesignView:
         """The view of some candidates."""
         return self if self.buffers is not None else _picked(self, chosen)

@@ -7,11 +7,12 @@
 c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what the
 tile before last left; v: cycles of the vector lanes on those results (see ``way_out``). Repetitions of the product
 (groups, heads) form one more, outermost loop. The sum is exact: positions in the loop nest that look alike (same tile
-kinds, same neighbours) are counted, not walked.
+kinds, same neighbours, see ``loop_nest``) are counted, not walked.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,30 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.tensor_engine import Count
+from .loop_nest import LONGEST, LoopNest, loop_nest, walk_number
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
 from .way_out import NOTHING, WayOut
 
 IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-
-_SPECIAL_LAST = 2
-"""Positions at the end of a loop that differ from those before: the last, and the one whose next is the last. At the
-start only the first differs."""
-
-
-_AXES_OF_ORDER = np.array([["mnk".index(axis) for axis in order] for order in LOOP_ORDERS], dtype=np.int64)
-"""[6, 3] which of m, n, k (0, 1, 2) each loop of each order turns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Block indices of one position (or of its neighbour) in every candidate's loop nest, [K, P] each."""
-
-    repeat: IntArray
-    m: IntArray
-    n: IntArray
-    k: IntArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,119 +47,46 @@ class Pipeline:
     count: int
     way_out: WayOut = NOTHING
 
-    # Positions
-    # ---------------------------------------------------------------------------------------------------------
+    @cached_property
+    def _nest(self) -> LoopNest:
+        return loop_nest(min(self.count, LONGEST))
 
     @cached_property
-    def _trips(self) -> IntArray:
-        """[K, 4] trip counts, outermost first: repetitions, then the three block loops."""
+    def _walk(self) -> IntArray:
+        """[K] which of the nest's walks each candidate's tiles are."""
+        orders, trips = self.orders, self.tiles.trips
+        numbers = orders if isinstance(orders, np.ndarray) else [LOOP_ORDERS.index(order) for order in orders]
+        return walk_number(np.asarray(numbers), trips["m"], trips["n"], trips["k"])
+
+    @cached_property
+    def _weight(self) -> IntArray:
+        """[K, P] positions that each one stands for."""
         trips = self.tiles.trips
-        of_axis = np.stack([trips["m"], trips["n"], trips["k"]], axis=1)
-        of_loop = np.take_along_axis(of_axis, self._axis_of_loop, axis=1)
-        return np.concatenate([np.full((len(of_loop), 1), self.count), of_loop], axis=1)
-
-    @cached_property
-    def _axis_of_loop(self) -> IntArray:
-        """[K, 3] which of m, n, k (0, 1, 2) each block loop turns."""
-        orders = self.orders
-        return _AXES_OF_ORDER[
-            orders if isinstance(orders, np.ndarray) else [LOOP_ORDERS.index(order) for order in orders]
-        ]
-
-    def _loop_positions(self, trips: IntArray) -> tuple[IntArray, IntArray]:
-        """[K, p] representative indices of one loop, and how many positions each stands for.
-
-        Zero where a loop is too short to have the position.
-        """
-        places = min(int(trips.max()), 2 + _SPECIAL_LAST)
-        index = np.broadcast_to(np.arange(places), (len(trips), places)).copy()
-        weight = (index < trips[:, None]).astype(np.int64)
-        long = trips > 2 + _SPECIAL_LAST
-        if long.any():
-            index[long, 2:] = trips[long, None] - _SPECIAL_LAST + np.arange(_SPECIAL_LAST)
-            weight[long, 1] = trips[long] - 1 - _SPECIAL_LAST
-        return index, weight
-
-    @cached_property
-    def _positions(self) -> tuple[IntArray, IntArray]:
-        """[K, P, 4] loop indices of the representative positions, and [K, P] how many positions each stands for."""
-        loops = [self._loop_positions(self._trips[:, loop]) for loop in range(4)]
-        grid = np.indices([index.shape[1] for index, _ in loops]).reshape(4, -1)
-        index = np.stack([loops[loop][0][:, grid[loop]] for loop in range(4)], axis=2)
-        weight = np.ones(index.shape[:2], dtype=np.int64)
-        for loop in range(4):
-            weight *= loops[loop][1][:, grid[loop]]
-        return index, weight
-
-    def _neighbour(self, step: int) -> tuple[IntArray, BoolArray]:
-        """The position after (+1) or before (-1) each one, and whether there is one."""
-        index = self._positions[0].copy()
-        trips = self._trips[:, None, :]
-        carry = np.ones(index.shape[:2], dtype=bool)
-        for loop in reversed(range(4)):
-            moved = index[:, :, loop] + step
-            wraps = (moved < 0) | (moved >= trips[:, :, loop])
-            target = np.where(wraps, 0 if step > 0 else trips[:, :, loop] - 1, moved)
-            index[:, :, loop] = np.where(carry, target, index[:, :, loop])
-            carry = carry & wraps
-        return index, ~carry
-
-    def _place(self, index: IntArray) -> _Place:
-        """Loop indices, sorted from loop order to axes."""
-        rows = np.arange(len(index))[:, None]
-        loop_of_axis = np.argsort(self._axis_of_loop, axis=1) + 1
-        columns = np.arange(index.shape[1])[None, :]
-        m, n, k = (index[rows, columns, loop_of_axis[:, axis][:, None]] for axis in range(3))
-        return _Place(repeat=index[:, :, 0], m=m, n=n, k=k)
-
-    def _kind(self, place: _Place) -> tuple[IntArray, IntArray, IntArray]:
-        """Tile kinds along m, n and k: see ``tile_grid``."""
-        trips = self.tiles.trips
-        last = {axis: trips[axis][:, None] - 1 for axis in trips}
-        m = (place.m == last["m"]).astype(np.int64)
-        n = (place.n == last["n"]).astype(np.int64)
-        k = np.where(place.k == 0, 0, np.where(place.k == last["k"], 2, 1))
-        return m, n, k
-
-    # Terms of the sum
-    # --------------------------------------------------------------------------------------------------
+        m, n, k = (np.where(trips[axis] > LONGEST, trips[axis] - LONGEST + 1, 1) for axis in "mnk")
+        one = np.ones_like(m)
+        of_group = np.stack([one, m, n, m * n, k, m * k, n * k, m * n * k, 0 * one], axis=1)
+        weight = np.take_along_axis(of_group, self._nest.group[self._walk], axis=1)
+        if self.count > LONGEST:
+            weight = weight * np.where(self._nest.middle_repeat, self.count - LONGEST + 1, 1)
+        return weight
 
     @cached_property
     def terms(self) -> Terms:
         """Every term of the sum, by representative position."""
-        here_index, weight = self._positions
-        next_index, has_next = self._neighbour(+1)
-        before_index, has_before = self._neighbour(-1)
-        here, following, before = (self._place(index) for index in (here_index, next_index, before_index))
-        rows = np.arange(len(weight))[:, None]
-        zero = np.zeros_like(weight)
-        new_repeat = following.repeat != here.repeat
-        m, n, k = self._kind(following)
-        new_a = has_next & (new_repeat | (following.m != here.m) | (following.k != here.k))
-        new_b = has_next & (new_repeat | (following.k != here.k) | (following.n != here.n))
-        new_c = has_next & (new_repeat | (following.m != here.m) | (following.n != here.n))
-        tiles = self.tiles
-        load_a = np.where(new_a, tiles.a_load_cycles[rows, m, k], zero)
-        load_b = np.where(new_b, tiles.b_load_cycles[rows, k, n], zero)
-        load_sums = np.where(new_c & (following.k > 0), tiles.sum_load_cycles[rows, m, n], zero)
-        left_c = has_before & ((before.repeat != here.repeat) | (before.m != here.m) | (before.n != here.n))
-        m, n, _ = self._kind(before)
-        finished = before.k == tiles.trips["k"][:, None] - 1
-        store = np.where(
-            left_c, np.where(finished, self.result_store_cycles[rows, m, n], tiles.sum_store_cycles[rows, m, n]), zero
-        )
-        lanes = np.where(left_c & finished, self.result_lane_cycles[rows, m, n], zero)
-        next_kind = self._kind(following)
-        m, n, k = self._kind(here)
+        nest, walk, tiles = self._nest, self._walk, self.tiles
+        stores = np.concatenate([_flat(self.result_store_cycles), _flat(tiles.sum_store_cycles)], axis=1)
         return Terms(
-            weight=weight,
-            tile=self.tile_cycles[rows, m, n, k],
-            next_kind=next_kind,
-            load_a=load_a,
-            load_b=load_b,
-            load_sums=load_sums,
-            store=store,
-            lanes=lanes,
+            weight=self._weight,
+            tile=_at(self.tile_cycles, nest.tile[walk], spare=False),
+            next_a=nest.load_a[walk],
+            next_b=nest.load_b[walk],
+            load_a=_at(tiles.a_load_cycles, nest.load_a[walk]),
+            load_b=_at(tiles.b_load_cycles, nest.load_b[walk]),
+            load_sums=_at(tiles.sum_load_cycles, nest.load_sums[walk]),
+            store=_at(stores, nest.store[walk]),
+            lanes=_at(self.result_lane_cycles, nest.finished[walk])
+            if self.way_out.lane_operations
+            else 0 * self._weight,
             latency_cycles=tiles.memory.latency_cycles,
         )
 
@@ -191,7 +101,8 @@ class Pipeline:
     def result_lane_cycles(self) -> IntArray:
         """[K, 2, 2] cycles of the vector lanes on a finished tile."""
         elements = self.tiles.size_m[:, :, None] * self.tiles.size_n[:, None, :]
-        return self.way_out.lane_cycles(self.tiles.design.vector_lanes, elements)
+        lanes = np.reshape(self.tiles.design.vector_lanes, (-1, 1, 1))
+        return np.asarray(self.way_out.lane_cycles(lanes, elements))
 
     @property
     def first_load_cycles(self) -> IntArray:
@@ -207,6 +118,18 @@ class Pipeline:
     def cycles(self) -> IntArray:
         """[K] cycles of the product, all repetitions."""
         return np.asarray(self.first_load_cycles + self.terms.total + self.last_store_cycles)
+
+
+def _flat(cycles: IntArray) -> IntArray:
+    return cycles.reshape(len(cycles), math.prod(cycles.shape[1:]))
+
+
+def _at(cycles: IntArray, kind: npt.NDArray[np.intp], *, spare: bool = True) -> IntArray:
+    """[K, P] cycles of the kind at each position, kinds numbered flat; 0 for the number after the last."""
+    flat = _flat(cycles)
+    if spare:
+        flat = np.concatenate([flat, np.zeros((len(flat), 1), dtype=np.int64)], axis=1)
+    return np.take_along_axis(flat, kind, axis=1)
 
 
 def first_load_cycles(tiles: TileGrid) -> IntArray:
@@ -230,7 +153,8 @@ class Terms:
     Attributes:
         weight: positions that each one stands for.
         tile: c, cycles of the tile itself.
-        next_kind: kinds along m, n and k of the tile after this one.
+        next_a: kind of the next tile's block of A, flat over [2, 3]; 6 when it is no new one.
+        next_b: the same of B, flat over [3, 2].
         load_a: cycles to load the next tile's block of A, if it is a new one.
         load_b: the same for B.
         load_sums: the same for partial sums.
@@ -241,7 +165,8 @@ class Terms:
 
     weight: IntArray
     tile: IntArray
-    next_kind: tuple[IntArray, IntArray, IntArray]
+    next_a: IntArray
+    next_b: IntArray
     load_a: IntArray
     load_b: IntArray
     load_sums: IntArray

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 
@@ -75,9 +74,9 @@ def _candidates(order: WorkOrder, hardware: Hardware, batch: int, saved: Counter
     return found
 
 
-def _worth(each: Kept) -> tuple[Fraction, str]:
+def _worth(each: Kept) -> tuple[float, str]:
     """The best comes first."""
-    return -Fraction(each.saved_bytes, each.held_bytes * (each.last - each.first + 1)), each.tensor
+    return -(each.saved_bytes / (each.held_bytes * (each.last - each.first + 1))), each.tensor
 
 
 def _saved_bytes(works: Sequence[Work], demands: _Demands) -> Counter[str]:
@@ -149,7 +148,7 @@ def spare_bytes(works: Sequence[Work], hardware: Hardware) -> tuple[int, ...]:
 
 
 def with_kept(works: Sequence[Work], kept: Sequence[Kept], order: WorkOrder) -> tuple[Work, ...]:
-    """The works, with nothing of the tensors that stay crossing to DRAM."""
+    """The works, with nothing of the tensors that stay crossing to DRAM. ``residency_many`` does it on many designs."""
     names = {each.tensor for each in kept}
     for turn in order.turns:
         for rider in reversed(turn.riders):

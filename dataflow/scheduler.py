@@ -6,20 +6,20 @@ lets tensors that fit stay on chip, and lines up the updates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Decisions
 from dataclasses import dataclass, field, replace
 
 from ..accel.engines import optimizer as optimizer_named
 from ..accel.engines import vector_operation
-from ..accel.specification import BYTES_OF, Dataflow, Hardware
+from ..accel.specification import BYTES_OF, Dataflow, Hardware, Precision
 from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
 from ..training.recipes.annotation import Preparation, PrunedGraph, Pruning, WeightCopies
 from .gemm import Gemm
 from .lowering import lower
-from .mapping import Mapping
+from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
 from .objective import TIME, Objective
 from .residency import choose_kept, with_kept
 from .schedule import (
@@ -109,7 +109,7 @@ def build_schedule(
     """
     _check_groups(pruned, mapper.hardware)
     order = order_work(pruned, mapper.hardware.vector_engine.fused)
-    steps = _Steps(pruned=pruned, mapper=mapper, batch=batch, order=order)
+    steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=mapper.plan, batch=batch, order=order)
     works = tuple(steps.works())
     in_turn = keep_on_chip and not overlap_vector
     kept = choose_kept(works, order, mapper.hardware, batch) if in_turn else ()
@@ -130,6 +130,48 @@ def build_schedule(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """A step before any product is mapped: the same on all designs that agree in number format and vector engine.
+
+    Attributes:
+        pruned: graph and recipe.
+        batch: samples.
+        precision: of operands.
+        order: of work.
+        works: forward and backward work; the mapping of each product is yet to be chosen.
+        updates: parameter updates, earliest gradient first.
+    """
+
+    pruned: PrunedGraph
+    batch: int
+    precision: Precision
+    order: WorkOrder
+    works: tuple[Work, ...]
+    updates: tuple[UpdateWork, ...]
+
+
+_UNMAPPED = Mapping(array=ArrayMapping(dataflow="os"), tile_m=0, tile_n=0, tile_k=0, order=LOOP_ORDERS[0])
+
+
+def outline(pruned: PrunedGraph, hardware: Hardware, *, batch: int, optimizer: str) -> Outline:
+    """Outline one training step; arguments as for ``build_schedule``."""
+    order = order_work(pruned, hardware.vector_engine.fused)
+    steps = _Steps(pruned=pruned, hardware=hardware, plan=_unmapped, batch=batch, order=order)
+    return Outline(
+        pruned=pruned,
+        batch=batch,
+        precision=hardware.tensor_engine.precision,
+        order=order,
+        works=tuple(steps.works()),
+        updates=tuple(steps.updates(optimizer)),
+    )
+
+
+def _unmapped(gemm: Gemm) -> PlannedProduct:
+    return PlannedProduct(gemm=gemm, mapping=_UNMAPPED, candidates=0)
+
+
 def _check_groups(pruned: PrunedGraph, hardware: Hardware) -> None:
     largest = hardware.reduction_engine.largest_group
     for name, pruning in pruned.prunings.items():
@@ -146,17 +188,14 @@ class _Steps:
     """Prices the turns of a work order."""
 
     pruned: PrunedGraph
-    mapper: Mapper
+    hardware: Hardware
+    plan: Callable[[Gemm], PlannedProduct]
     batch: int
     order: WorkOrder
 
     @property
     def graph(self) -> TrainingGraph:
         return self.pruned.graph
-
-    @property
-    def hardware(self) -> Hardware:
-        return self.mapper.hardware
 
     def works(self) -> Iterator[Work]:
         """The work of each turn."""
@@ -183,7 +222,7 @@ class _Steps:
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            products=tuple(self.mapper.plan(gemm) for gemm in lowered.gemms),
+            products=tuple(self.plan(gemm) for gemm in lowered.gemms),
             useful_macs=lowered.useful_macs,
             dense_macs=operator.geometry.macs(self.batch),
             operands=_operands(turn, pruning),

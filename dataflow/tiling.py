@@ -57,6 +57,12 @@ class AxisTiles:
             run_rows=self.run_rows[index],
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[AxisTiles]) -> AxisTiles:
+        """The candidates of several, one after another."""
+        names = ("size", "trips", "channels", "rows", "run_rows")
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
 
 def axis_ladders(gemm: Gemm, hardware: Hardware) -> list[AxisTiles]:
     """The tile sizes to try along m, n and k on a design."""

@@ -30,15 +30,13 @@ def waits_by_cause(pipeline: Pipeline, a_in_west: BoolArray) -> dict[str, IntArr
         a_in_west: [K] whether A is the operand in the west buffer.
     """
     terms, tiles = pipeline.terms, pipeline.tiles
-    m, n, k = terms.next_kind
-    rows = np.arange(len(tiles))[:, None]
     sorting: dict[Operand, BoolArray] = {"a": sorting_limits(tiles, "a"), "b": sorting_limits(tiles, "b")}
     fetched, both = terms.load_a, terms.load_a + terms.load_b
     latency = np.reshape(terms.latency_cycles, (-1, 1))
     a = np.where(terms.load_a > 0, fetched + latency, 0)
     b = np.where(terms.load_b > 0, both + latency, 0)
     sums = np.where(terms.load_sums > 0, terms.load + latency, 0)
-    sorted_a, sorted_b = np.where(sorting["a"][rows, m, k], a, 0), np.where(sorting["b"][rows, k, n], b, 0)
+    sorted_a, sorted_b = _where_sorted(sorting["a"], terms.next_a, a), _where_sorted(sorting["b"], terms.next_b, b)
     between = cut(
         terms.tile,
         (
@@ -53,6 +51,14 @@ def waits_by_cause(pipeline: Pipeline, a_in_west: BoolArray) -> dict[str, IntArr
     for cause, cycles in (*_first(pipeline, a_in_west, sorting), *_last(pipeline)):
         causes[cause] = causes[cause] + cycles
     return causes
+
+
+def _where_sorted(sorting: BoolArray, kind: IntArray, arrival: IntArray) -> IntArray:
+    """[K, P] when the sorters are done, if they set the pace of the next tile's block, whose kind counts flat."""
+    if not sorting.any():
+        return np.zeros_like(arrival)
+    flat = np.concatenate([sorting.reshape(len(sorting), -1), np.zeros((len(sorting), 1), dtype=bool)], axis=1)
+    return np.where(np.take_along_axis(flat, kind, axis=1), arrival, 0)
 
 
 def cut(start: IntArray, conditions: Sequence[tuple[str, IntArray]]) -> list[tuple[str, IntArray]]:

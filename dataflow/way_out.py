@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+WholeNumbers = int | npt.NDArray[np.int64]
 Count = TypeVar("Count", int, npt.NDArray[np.int64])
 
 
@@ -47,17 +48,16 @@ class WayOut:
         """
         return cast(Count, -(-result_cycles * self.moved_bytes // self.result_bytes))
 
-    def lane_cycles(self, lanes: int | npt.NDArray[np.int64], elements: Count) -> Count:
+    def lane_cycles(self, lanes: WholeNumbers, elements: WholeNumbers) -> WholeNumbers:
         """Cycles that the lanes of the vector engine need for finished tiles of so many elements.
 
-        >>> WayOut(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3)
+        >>> int(WayOut(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3))
         2
         """
         if not self.lane_operations:
             return 0 * elements
         share = self.lane_operations * elements / (self.result_elements * lanes)
-        cycles = np.ceil(share).astype(np.int64) if isinstance(share, np.ndarray) else int(np.ceil(share))
-        return cast(Count, cycles)
+        return np.asarray(np.ceil(share)).astype(np.int64)
 
 
 NOTHING = WayOut()

@@ -229,6 +229,6 @@ class TileProgram:
         elements = self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n]
         return Store(
             dram_cycles=self.way_out.store_cycles(block.dram_cycles),
-            lane_cycles=self.way_out.lane_cycles(self.hardware.vector_engine.lanes, elements),
+            lane_cycles=int(self.way_out.lane_cycles(self.hardware.vector_engine.lanes, elements)),
             moved_bytes=self.way_out.store_cycles(block.moved_bytes),
         )

@@ -1,0 +1,172 @@
+"""Designs side by side that differ in numbers only: an array over designs [S] for each number.
+
+Designs of one table share everything else (dataflows, drain, memory model, number format, what vector work costs), so
+that one formula serves them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..accel.dram import DramTiming
+from ..accel.specification import BYTES_OF, Hardware
+from ..accel.tensor_engine import ArrayTiming
+from .design_view import DesignView
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+_ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
+_BESIDE = ("west_port", "north_port", "output_port", "west_bytes", "north_bytes", "output_bytes", "tiles_held")
+_MEMORY = ("latency_cycles", "run_overhead_bytes", "burst_bytes", "bytes_per_cycle", "clocks_to_cycles")
+_ENGINES = ("reduction_lanes", "update_lanes", "vector_lanes")
+
+
+def kind_of(hardware: Hardware) -> tuple[Any, ...]:
+    """What two designs must have in common to stand in one table."""
+    engine, vector, timing = hardware.tensor_engine, hardware.vector_engine, hardware.dram.timing
+    prices = tuple((name, each.cycles_per_element, each.passes, each.reads) for name, each in vector.operations.items())
+    memory = None if timing is None else (timing.model_dump_json(), hardware.dram.channels)
+    return (
+        engine.overlapped,
+        engine.drain,
+        engine.stationary_load,
+        engine.dataflows,
+        engine.swap_operands,
+        engine.compressed_west,
+        engine.compressed_moving,
+        engine.precision,
+        hardware.buffers.patch_expansion,
+        vector.fused,
+        prices,
+        memory,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignTable:
+    """Designs that share their kind, see ``kind_of``.
+
+    Attributes:
+        designs: the designs, [S].
+    """
+
+    designs: Sequence[Hardware]
+
+    def __len__(self) -> int:
+        return len(self.designs)
+
+    @property
+    def first(self) -> Hardware:
+        """Any of them: for what all share."""
+        return self.designs[0]
+
+    @cached_property
+    def memories(self) -> list[DramTiming]:
+        """The memory of each."""
+        known: dict[tuple[Any, ...], DramTiming] = {}
+        found = []
+        for hardware in self.designs:
+            dram = hardware.dram
+            key = (
+                hardware.clock_hz,
+                dram.channels,
+                dram.channel_bytes_per_second,
+                dram.latency_seconds,
+                dram.run_overhead_bytes,
+                dram.burst_bytes,
+            )
+            if key not in known:
+                known[key] = DramTiming.of(hardware)
+            found.append(known[key])
+        return found
+
+    @cached_property
+    def numbers(self) -> dict[str, npt.NDArray[Any]]:
+        """[S] of each number, by name."""
+        columns: dict[str, list[Any]] = {name: [] for name in (*_ON_ARRAY, *_BESIDE, *_MEMORY, *_ENGINES)}
+        for hardware, memory in zip(self.designs, self.memories, strict=True):
+            for name in _ON_ARRAY:
+                columns[name].append(getattr(hardware.tensor_engine, name))
+            buffers = hardware.buffers
+            for side, buffer in (("west", buffers.west), ("north", buffers.north), ("output", buffers.output)):
+                columns[f"{side}_port"].append(buffer.port_bytes_per_cycle)
+                columns[f"{side}_bytes"].append(buffer.capacity_bytes)
+            columns["tiles_held"].append(buffers.tiles_held)
+            for name in _MEMORY:
+                columns[name].append(getattr(memory, name))
+            columns["reduction_lanes"].append(hardware.reduction_engine.lanes)
+            columns["update_lanes"].append(hardware.update_engine.lanes)
+            columns["vector_lanes"].append(hardware.vector_engine.lanes)
+        real = ("bytes_per_cycle", "clocks_to_cycles")
+        return {
+            name: np.array(values, dtype=np.float64 if name in real else np.int64) for name, values in columns.items()
+        }
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of an operand value."""
+        return BYTES_OF[self.first.tensor_engine.precision]
+
+    def distinct(self, *, reducing: bool, designs: IntArray | None = None) -> tuple[IntArray, IntArray]:
+        """Designs that a mapping search tells apart: an index of each, and which of them every design is.
+
+        Args:
+            reducing: whether the product passes the reduction engine on its way in.
+            designs: only these; all when None.
+        """
+        names = (*_ON_ARRAY, *_BESIDE, *_MEMORY, *(("reduction_lanes",) if reducing else ()))
+        return self.alike(names, designs)
+
+    def alike(self, names: Sequence[str], designs: IntArray | None = None) -> tuple[IntArray, IntArray]:
+        """One design of each set that agrees in these numbers, and the set of every design.
+
+        Args:
+            names: of the numbers.
+            designs: only these; all when None.
+        """
+        chosen = np.arange(len(self)) if designs is None else designs
+        columns = np.stack([self.numbers[name][chosen].view(np.int64) for name in names], axis=1)
+        _, index, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+        return chosen[index], which.reshape(-1)
+
+    def view(self, index: IntArray) -> DesignView:
+        """Designs as rows of candidates, a design each."""
+        numbers = {name: values[index] for name, values in self.numbers.items()}
+        on_array = {name: numbers[name][:, None, None, None] for name in (*_ON_ARRAY, *_BESIDE[:3])}
+        in_memory = {name: numbers[name][:, None, None] for name in (*_MEMORY[1:], "reduction_lanes")}
+        engine = self.first.tensor_engine
+        return DesignView(
+            array=ArrayTiming(
+                rows=on_array["rows"],
+                cols=on_array["cols"],
+                mac_latency=on_array["mac_latency"],
+                accumulate_latency=on_array["accumulate_latency"],
+                register_depth=on_array["register_depth"],
+                overlapped=engine.overlapped,
+                drain=engine.drain,
+                stationary_load=engine.stationary_load,
+            ),
+            west_port_bytes=on_array["west_port"],
+            north_port_bytes=on_array["north_port"],
+            output_port_bytes=on_array["output_port"],
+            memory=DramTiming(
+                bytes_per_cycle=in_memory["bytes_per_cycle"],
+                latency_cycles=numbers["latency_cycles"],
+                run_overhead_bytes=in_memory["run_overhead_bytes"],
+                burst_bytes=in_memory["burst_bytes"],
+                timed=self.memories[0].timed,
+                clocks_to_cycles=in_memory["clocks_to_cycles"],
+            ),
+            reduction_lanes=in_memory["reduction_lanes"],
+            vector_lanes=numbers["vector_lanes"],
+            value_bytes=self.value_bytes,
+            patch_expansion=self.first.buffers.patch_expansion,
+            buffers=None,
+        )

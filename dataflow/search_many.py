@@ -1,0 +1,389 @@
+"""The mapping search on many designs at once: for each the mapping that ``search.best_mapping`` finds, for time.
+
+Sieves, each exact about what it throws away:
+
+1. floors of the array and of DRAM for every tile, on every design (``tile_floors``);
+2. the most promising tile of each design under its most promising array mapping, timed exactly: a time to beat;
+3. array mappings of the tiles that may beat it, by the time of a full tile, then by that of all;
+4. what is left timed exactly, a tile and loop order after another, until no array mapping can better it.
+
+Ties go as in ``search``: fewest bytes moved, then the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..accel.specification import Dataflow
+from .design_table import DesignTable
+from .gemm import Gemm, Place
+from .pipeline import Pipeline
+from .product_cost import Laid, MappedProducts
+from .side_mappings import Side, SideMappings, sides_of
+from .tile_floors import ON_ARRAY, Promising, TileFloors
+from .tile_grid import TileGrid
+from .tile_time import TileTime
+from .tiling import AxisTiles
+from .traffic import Traffic
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+_PROMISING = 8
+"""Tiles of each design that are looked at for a time to beat."""
+
+_NEVER = 1 << 60
+"""Cycles of what is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The mappings found for one product, one a design of a table, [S].
+
+    Attributes:
+        gemm: the product.
+        table: the designs.
+        feasible: where there is a mapping; the rest of what stands here says nothing where there is none.
+        axes: tiles along m, n and k.
+        sides: that the designs offer.
+        side: which of them.
+        parameters: [4, S] of the array mapping, see ``tile_time.PARAMETERS``.
+        orders: loop order, a number in ``LOOP_ORDERS``.
+    """
+
+    gemm: Gemm
+    table: DesignTable
+    feasible: BoolArray
+    axes: tuple[AxisTiles, AxisTiles, AxisTiles]
+    sides: tuple[Side, ...]
+    side: IntArray
+    parameters: IntArray
+    orders: IntArray
+
+    def mapped(self, chosen: IntArray, kept: dict[Place, BoolArray] | None = None) -> MappedProducts:
+        """The product on some of the designs.
+
+        Args:
+            chosen: which designs.
+            kept: which of A, B and C stay on chip, a design each.
+        """
+        m, n, k = (axis.take(chosen) for axis in self.axes)
+        tiles = TileGrid(gemm=self.gemm, design=self.table.view(chosen), m=m, n=n, k=k, kept=kept)
+        side, laid = self.side[chosen], []
+        for number, each in enumerate(self.sides):
+            rows = np.flatnonzero(side == number)
+            if len(rows):
+                own = tiles if len(rows) == len(side) else tiles.pick(rows)
+                times = TileTime.in_turn(own, each.dataflow, each.west, self.parameters[:, chosen[rows]])
+                laid.append(Laid(rows=rows, times=times))
+        return MappedProducts(tiles=tiles, orders=self.orders[chosen], laid=laid)
+
+
+def search_many(
+    gemm: Gemm,
+    table: DesignTable,
+    designs: IntArray | None = None,
+    *,
+    dataflows: tuple[Dataflow, ...] | None = None,
+    interleave: bool = True,
+) -> Found:
+    """Find the fastest mapping of a product on every design of a table.
+
+    Args:
+        gemm: the product.
+        table: the designs.
+        designs: only these of them; all when None.
+        dataflows: only these; all that the designs offer when None.
+        interleave: whether a PE may turn between accumulations.
+    """
+    sides = sides_of(table.first.tensor_engine, gemm, dataflows)
+    wanted = np.arange(len(table)) if designs is None else designs
+    index, which = table.distinct(reducing=gemm.reduced_on_load, designs=wanted)
+    search = _Search(gemm=gemm, table=table, index=index, sides=sides, interleave=interleave)
+    winners = search.winners() if sides else _Candidates.none()
+    place = np.full(len(table), -1)
+    place[winners.design] = np.arange(len(winners.design))
+    place[wanted] = place[index][which]
+    at = np.maximum(place, 0) if len(winners.design) else place[:0]
+    return Found(
+        gemm=gemm,
+        table=table,
+        feasible=place >= 0,
+        axes=search.axes(winners.tile[at]),
+        sides=sides,
+        side=winners.side[at],
+        parameters=search.parameters(winners)[:, at],
+        orders=winners.order[at],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidates:
+    """Candidates [K]: numbers of design, side, tile, array mapping and loop order; a floor; tile times."""
+
+    design: IntArray
+    side: IntArray
+    tile: IntArray
+    mapping: IntArray
+    order: IntArray
+    floor: FloatArray
+    of_kind: IntArray
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Candidates]) -> _Candidates:
+        names = ("design", "side", "tile", "mapping", "order", "floor", "of_kind")
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    @classmethod
+    def none(cls) -> _Candidates:
+        empty = np.zeros(0, dtype=np.int64)
+        kinds = np.zeros((0, 2, 2, 3), dtype=np.int64)
+        floor = np.zeros(0)
+        return cls(design=empty, side=empty, tile=empty, mapping=empty, order=empty, floor=floor, of_kind=kinds)
+
+    def take(self, rows: IntArray | BoolArray) -> _Candidates:
+        return _Candidates(
+            design=self.design[rows],
+            side=self.side[rows],
+            tile=self.tile[rows],
+            mapping=self.mapping[rows],
+            order=self.order[rows],
+            floor=self.floor[rows],
+            of_kind=self.of_kind[rows],
+        )
+
+    def __len__(self) -> int:
+        return len(self.design)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """The search for one product, on the designs that it tells apart."""
+
+    gemm: Gemm
+    table: DesignTable
+    index: IntArray
+    sides: tuple[Side, ...]
+    interleave: bool
+
+    @cached_property
+    def _mappings(self) -> list[SideMappings]:
+        depth = int(self.table.numbers["register_depth"].max())
+        return [SideMappings.of(self.gemm, side, depth, interleave=self.interleave) for side in self.sides]
+
+    @cached_property
+    def _array_of(self) -> IntArray:
+        """[S] designs that are alike on the array, by the number of one of them."""
+        first, which = self.table.alike(ON_ARRAY)
+        return first[which]
+
+    # Ladders ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _ladders(self) -> list[TileFloors]:
+        numbers = self.table.numbers
+        shared = np.stack(
+            [np.minimum(numbers["rows"], numbers["cols"]), numbers["run_overhead_bytes"], numbers["burst_bytes"]]
+        )
+        _, group = np.unique(shared[:, self.index], axis=1, return_inverse=True)
+        found: list[TileFloors] = []
+        for number in range(int(group.max()) + 1):
+            found.append(
+                TileFloors(
+                    gemm=self.gemm,
+                    table=self.table,
+                    designs=self.index[group.reshape(-1) == number],
+                    mappings=self._mappings,
+                    first_tile=sum(len(each.grid) for each in found),
+                )
+            )
+        return found
+
+    @cached_property
+    def _axes(self) -> tuple[AxisTiles, AxisTiles, AxisTiles]:
+        """Tiles of all ladders."""
+        grids = [ladder.grid for ladder in self._ladders]
+        return (
+            AxisTiles.joined([grid.m for grid in grids]),
+            AxisTiles.joined([grid.n for grid in grids]),
+            AxisTiles.joined([grid.k for grid in grids]),
+        )
+
+    @cached_property
+    def _full_tiles(self) -> dict[str, IntArray]:
+        """What the array sees of a full tile, and how many there are: tiles of all ladders."""
+        m, n, k = self._axes
+        grids = [ladder.grid for ladder in self._ladders]
+        full = [np.where(axis.size[:, 0] == axis.size[:, 1], axis.trips, axis.trips - 1) for axis in (m, n, k)]
+        return {
+            "m": m.size[:, 0],
+            "n": n.size[:, 0],
+            "slots": np.concatenate([grid.slots[:, 0] for grid in grids]),
+            "groups": np.concatenate([grid.groups[:, 0] for grid in grids]),
+            "count": np.maximum(full[0], 1) * np.maximum(full[1], 1) * np.maximum(full[2], 1),
+        }
+
+    def axes(self, tile: IntArray) -> tuple[AxisTiles, AxisTiles, AxisTiles]:
+        """The tiles of these numbers."""
+        m, n, k = self._axes
+        return m.take(tile), n.take(tile), k.take(tile)
+
+    def _grid(self, design: IntArray, tile: IntArray) -> TileGrid:
+        m, n, k = self.axes(tile)
+        return TileGrid(gemm=self.gemm, design=self.table.view(design), m=m, n=n, k=k)
+
+    def parameters(self, candidates: _Candidates) -> IntArray:
+        """[4, K] of the array mappings."""
+        found = np.ones((4, len(candidates)), dtype=np.int64)
+        for number, mappings in enumerate(self._mappings):
+            rows = candidates.side == number
+            found[:, rows] = mappings.parameters[:, candidates.mapping[rows]]
+        return found
+
+    # The sieves ------------------------------------------------------------------------------------------------------
+
+    def winners(self) -> _Candidates:
+        """The best candidate of every design that has any."""
+        start = Promising.joined([ladder.lowest(_PROMISING) for ladder in self._ladders])
+        if not len(start.design):
+            return _Candidates.none()
+        limit = np.full(len(self.table), -1)
+        limit[start.design] = _NEVER
+        first = self._laid(start, limit, best_only=True)
+        ranked = np.lexsort((first.floor, first.design))
+        first = first.take(ranked[np.flatnonzero(np.diff(first.design[ranked], prepend=-1))])
+        self._lower(limit, first.design, first.tile, first.order, first.of_kind)
+        tiles = Promising.joined([ladder.below(limit) for ladder in self._ladders])
+        candidates = self._laid(tiles, limit, best_only=False)
+        return self._decided(candidates.take(candidates.floor <= limit[candidates.design]), limit)
+
+    def _lower(self, limit: IntArray, design: IntArray, tile: IntArray, order: IntArray, of_kind: IntArray) -> None:
+        """Lower the limits of designs to the exact times of candidates."""
+        np.minimum.at(limit, design, self._cycles(self._grid(design, tile), order, of_kind))
+
+    def _laid(self, rows: Promising, limit: IntArray, *, best_only: bool) -> _Candidates:
+        """Tiles under array mappings and loop orders that may keep the limit; or each under its most promising pair."""
+        parts = []
+        for number, mappings in enumerate(self._mappings):
+            own = rows.take(rows.side == number)
+            if len(own.design):
+                parts.append(self._on_side(mappings, own, limit, best_only=best_only))
+        return _Candidates.joined(parts)
+
+    def _on_side(self, mappings: SideMappings, rows: Promising, limit: IntArray, *, best_only: bool) -> _Candidates:
+        """The same for tiles of one side."""
+        full = self._full_tiles
+        (array, tile), which = _distinct_pairs(self._array_of[rows.design], rows.tile)
+        of_full = mappings.full_tile_cycles(
+            self.table, array, **{name: full[name][tile] for name in ("m", "n", "slots", "groups")}
+        )
+        floor = self.gemm.count * full["count"][tile][:, None] * of_full
+        floor[~mappings.legal(self.table, array)] = _NEVER
+        if best_only:
+            row, mapping = np.arange(len(rows.design)), floor.argmin(axis=1)[which]
+        else:
+            row, mapping = np.nonzero(floor[which] + rows.unhidden[:, None] <= limit[rows.design][:, None])
+        # Tiles timed on the array, once for all designs that have the same.
+        pair, at = np.unique(which[row] * mappings.parameters.shape[1] + mapping, return_inverse=True)
+        pair, timed = np.divmod(pair, mappings.parameters.shape[1])
+        times = TileTime.in_turn(
+            self._grid(array[pair], tile[pair]),
+            mappings.side.dataflow,
+            mappings.side.west,
+            mappings.parameters[:, timed],
+        )
+        at = at.reshape(-1)
+        own = np.where(times.repeats[0], _NEVER, self.gemm.count * times.total(times.cycles)[0])
+        computing = own[at] + rows.unhidden[row]
+        if best_only:
+            order = rows.in_memory.argmin(axis=1)
+        else:
+            at_best = np.maximum(computing, rows.in_memory.min(axis=1)[row])
+            ranked = np.lexsort((at_best, rows.design[row]))
+            lead = ranked[np.flatnonzero(np.diff(rows.design[row[ranked]], prepend=-1))]
+            self._lower(
+                limit,
+                rows.design[row[lead]],
+                rows.tile[row[lead]],
+                rows.in_memory[row[lead]].argmin(axis=1),
+                np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at[lead]],
+            )
+            orders = rows.in_memory[row] <= limit[rows.design[row]][:, None]
+            chosen, order = np.nonzero(orders & (computing <= limit[rows.design[row]])[:, None])
+            row, mapping, at, computing = row[chosen], mapping[chosen], at[chosen], computing[chosen]
+        return _Candidates(
+            design=rows.design[row],
+            side=rows.side[row],
+            tile=rows.tile[row],
+            mapping=mapping,
+            order=order,
+            floor=np.maximum(computing, rows.in_memory[row, order]),
+            of_kind=np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at],
+        )
+
+    def _cycles(self, tiles: TileGrid, order: IntArray, of_kind: IntArray) -> IntArray:
+        return Pipeline(tiles=tiles, orders=order, tile_cycles=of_kind, count=self.gemm.count).cycles
+
+    def _decided(self, candidates: _Candidates, limit: IntArray) -> _Candidates:
+        """The best candidate of every design.
+
+        Where DRAM sets the pace, many array mappings of a tile take the same time and the first of them wins. So of
+        each tile and loop order a time is found that no array mapping beats, and mappings are timed in their order,
+        twice as many in every round, until one takes just that.
+        """
+        rank = np.lexsort((candidates.mapping, candidates.side, candidates.order, candidates.tile, candidates.design))
+        candidates = candidates.take(rank)
+        same = np.stack([candidates.design, candidates.tile, candidates.order])
+        starts = np.flatnonzero((np.diff(same, axis=1, prepend=-1) != 0).any(axis=0))
+        sizes = np.diff(starts, append=len(candidates))
+        leads = candidates.take(starts)
+        fastest = np.minimum.reduceat(candidates.of_kind, starts, axis=0)
+        tiles = self._grid(leads.design, leads.tile)
+        traffic = Traffic(tiles=tiles, order=leads.order)
+        moved = traffic.read_bytes + traffic.write_bytes
+        floor = self._cycles(tiles, leads.order, fastest)
+        best, winner = np.full(len(starts), _NEVER), starts.copy()
+        limit = limit.copy()
+        done, step = np.zeros(len(starts), dtype=np.int64), 1
+        going = np.flatnonzero(floor <= limit[leads.design])
+        while len(going):
+            until = np.minimum(done[going] + step, sizes[going])
+            counts = until - done[going]
+            group = np.repeat(going, counts)
+            within = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+            row = starts[group] + done[group] + within
+            cycles = self._cycles(tiles.pick(group), leads.order[group], candidates.of_kind[row])
+            ordered = np.lexsort((row, cycles, group))
+            lead = ordered[np.flatnonzero(np.diff(group[ordered], prepend=-1))]
+            better = cycles[lead] < best[group[lead]]
+            best[group[lead][better]], winner[group[lead][better]] = cycles[lead][better], row[lead][better]
+            done[going] = until
+            np.minimum.at(limit, leads.design[going], best[going])
+            going = going[
+                (best[going] > floor[going]) & (until < sizes[going]) & (floor[going] <= limit[leads.design[going]])
+            ]
+            step *= 2
+        final = np.lexsort((winner_rank(candidates, winner), moved, best, leads.design))
+        first = final[np.flatnonzero(np.diff(leads.design[final], prepend=-1))]
+        return candidates.take(winner[first])
+
+
+def winner_rank(candidates: _Candidates, rows: IntArray) -> IntArray:
+    """[K] where chosen candidates stand in the order of the search: side, array mapping, tile, loop order."""
+    chosen = candidates.take(rows)
+    order = np.lexsort((chosen.order, chosen.tile, chosen.mapping, chosen.side))
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[order] = np.arange(len(rows))
+    return rank
+
+
+def _distinct_pairs(array: IntArray, tile: IntArray) -> tuple[tuple[IntArray, IntArray], IntArray]:
+    """Each pair of an array and a tile once, and which of them every row is."""
+    both, which = np.unique(array * (1 << 32) + tile, return_inverse=True)
+    return (both >> 32, both & ((1 << 32) - 1)), which.reshape(-1)

@@ -1,0 +1,144 @@
+"""The ladder of tiles that some designs share, with what no mapping of each tile beats on each design."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .array_floor import ArrayFloor
+from .design_table import DesignTable
+from .design_view import DesignView
+from .gemm import AXES, Gemm
+from .memory_floor import MemoryFloor, in_fine_units
+from .side_mappings import SideMappings
+from .tile_grid import TileGrid
+from .tiling import axis_tiles
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+ON_ARRAY = (
+    "rows",
+    "cols",
+    "mac_latency",
+    "accumulate_latency",
+    "register_depth",
+    "west_port",
+    "north_port",
+    "output_port",
+)
+"""The numbers of a design that the time of a tile on the array depends on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promising:
+    """Tiles that may hold the best mapping of a design, on a side each: rows [K].
+
+    Attributes:
+        design: which of the table's designs.
+        side: which side.
+        tile: which of the ladder.
+        unhidden: cycles of the first load and last store, from below.
+        in_memory: [K, 6] cycles of DRAM in every loop order, from below.
+    """
+
+    design: IntArray
+    side: IntArray
+    tile: IntArray
+    unhidden: FloatArray
+    in_memory: FloatArray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Promising]) -> Promising:
+        """All rows of several."""
+        names = ("design", "side", "tile", "unhidden", "in_memory")
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Promising:
+        """Some rows."""
+        return Promising(
+            design=self.design[rows],
+            side=self.side[rows],
+            tile=self.tile[rows],
+            unhidden=self.unhidden[rows],
+            in_memory=self.in_memory[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileFloors:
+    """Tiles [J] of one ladder on designs [U].
+
+    Attributes:
+        gemm: the product.
+        table: of the designs.
+        designs: those that share the ladder, and the bytes that a run of memory costs.
+        mappings: of the sides on offer.
+        first_tile: number of the ladder's first tile among the tiles of all ladders.
+    """
+
+    gemm: Gemm
+    table: DesignTable
+    designs: IntArray
+    mappings: Sequence[SideMappings]
+    first_tile: int
+
+    @cached_property
+    def grid(self) -> TileGrid:
+        """The tiles, with transfers in units far below a cycle."""
+        hardware = self.table.designs[self.designs[0]]
+        view = DesignView.of(hardware)
+        unit = min(hardware.tensor_engine.rows, hardware.tensor_engine.cols)
+        axes = [axis_tiles(self.gemm, axis, unit=unit, patch_expansion=view.patch_expansion) for axis in AXES]
+        places = np.indices([len(tiles) for tiles in axes]).reshape(3, -1)
+        m, n, k = (tiles.take(chosen) for tiles, chosen in zip(axes, places, strict=True))
+        grid = TileGrid(gemm=self.gemm, design=view.with_memory(in_fine_units(view.memory)), m=m, n=n, k=k)
+        # Tiles that fit no design are left out at once.
+        fits = [MemoryFloor(tiles=grid, table=self.table, index=self.designs).fits(west) for west in ("a", "b")]
+        return grid.pick((fits[0] | fits[1]).any(axis=0))
+
+    @cached_property
+    def _memory(self) -> MemoryFloor:
+        return MemoryFloor(tiles=self.grid, table=self.table, index=self.designs)
+
+    @cached_property
+    def _floors(self) -> FloatArray:
+        """[U, sides, J] cycles; infinite where the tile does not fit or the side has no mapping."""
+        arrays, which = self.table.alike(ON_ARRAY, self.designs)
+        depth = self.table.numbers["register_depth"][arrays]
+        deepest = depth if self.mappings[0].interleave else np.ones_like(depth)
+        floor = ArrayFloor(tiles=self.grid, table=self.table, index=arrays, deepest=deepest)
+        fits = {west: self._memory.fits(west) for west in ("a", "b")}
+        in_memory = self._memory.cycles.min(axis=2)
+        found = np.empty((len(self.designs), len(self.mappings), len(self.grid)))
+        for number, mappings in enumerate(self.mappings):
+            side = mappings.side
+            computing = self.gemm.count * floor.cycles(side.dataflow, side.west)[which]
+            bound = np.maximum(computing + self._memory.unhidden_cycles, in_memory)
+            offered = mappings.legal(self.table, self.designs).any(axis=1)
+            found[:, number] = np.where(fits[side.west] & offered[:, None], bound, np.inf)
+        return found
+
+    def lowest(self, count: int) -> Promising:
+        """The tiles and sides of the lowest floors, so many of every design that has as many."""
+        flat = self._floors.reshape(len(self.designs), -1)
+        places = np.argpartition(flat, min(count, flat.shape[1]) - 1, axis=1)[:, :count]
+        design, number = np.nonzero(np.isfinite(np.take_along_axis(flat, places, axis=1)))
+        return self._rows(design, *np.unravel_index(places[design, number], self._floors.shape[1:]))
+
+    def below(self, limit: npt.NDArray[np.int64]) -> Promising:
+        """All tiles and sides whose floor is within a limit, [table's designs]."""
+        return self._rows(*np.nonzero(self._floors <= limit[self.designs][:, None, None]))
+
+    def _rows(self, design: npt.NDArray[np.intp], side: npt.NDArray[np.intp], tile: npt.NDArray[np.intp]) -> Promising:
+        return Promising(
+            design=self.designs[design],
+            side=np.asarray(side),
+            tile=np.asarray(tile) + self.first_tile,
+            unhidden=self._memory.unhidden_cycles[design, tile],
+            in_memory=self._memory.cycles[design, tile],
+        )

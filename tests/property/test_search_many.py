@@ -1,0 +1,88 @@
+"""The search on many designs finds, on each, the very mapping that the search on that design alone finds."""
+
+import numpy as np
+import pytest
+from bisparse.configs.errors import MappingError
+from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.design_table import DesignTable
+from bisparse.dataflow.gemm import DENSE, Gemm, Window
+from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping
+from bisparse.dataflow.search import best_mapping
+from bisparse.dataflow.search_many import search_many
+from bisparse.dataflow.tile_time import PARAMETERS
+from bisparse.training.graph import Stage
+
+from .wild_designs import Draw, wild_kind, wild_numbers
+
+DESIGNS = 12
+
+
+def any_gemm(draw):
+    """A product of any kind: plain, windowed, a weight gradient; dense or compressed on either side."""
+    taps, channels, images = draw.one(1, 9), draw.one(16, 40, 64, 128), draw.one(3, 8, 32)
+    rows, positions = draw.one(4, 7, 14), draw.one(4, 7)
+    compressed = draw.one(None, "a", "b", "b")
+    weight_gradient = compressed is None and draw.chance(0.4)
+    window = Window(
+        images=images, rows=rows, row_positions=positions, input_rows=rows + 2, input_row_elements=positions + 2,
+        row_stride=1, row_reach=3,
+    ) if taps == 9 or draw.chance(0.3) else None  # fmt: skip
+    spots = images * rows * positions if window else draw.one(1, 50, 257, 3136)
+    reduced = taps * channels
+    return Gemm(
+        name="any",
+        operator="any",
+        stage=Stage.FORWARD,
+        m=reduced if weight_gradient else spots,
+        n=draw.one(10, 64, 100, 512),
+        k=spots if weight_gradient else reduced,
+        count=draw.one(1, 1, 1, 2, 6),
+        taps=taps,
+        tap_axis="m" if weight_gradient else "k",
+        window=window,
+        compressed=compressed,
+        pattern=DENSE if compressed is None else draw.one(Pattern(2, 8), Pattern(2, 4), Pattern(1, 8)),
+        reduced_on_load=compressed is not None and draw.chance(0.5),
+        b_contiguous=draw.one("n", "k"),
+        scattered_result=draw.chance(0.2),
+        result="sum" if weight_gradient else "value",
+    )
+
+
+def mapping_of(found, row):
+    side = found.sides[found.side[row]]
+    array = ArrayMapping(
+        dataflow=side.dataflow,
+        swapped=side.dataflow == "os" and side.west == "b",
+        **dict(zip(PARAMETERS, found.parameters[:, row].tolist(), strict=True)),
+    )
+    m, n, k = (int(axis.size[row, 0]) for axis in found.axes)
+    return Mapping(array=array, tile_m=m, tile_n=n, tile_k=k, order=LOOP_ORDERS[found.orders[row]])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_each_design_gets_the_mapping_that_it_gets_alone(seed):
+    draw = Draw(seed)
+    kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
+    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(DESIGNS)])
+    found = search_many(gemm, table, interleave=interleave)
+    for row, hardware in enumerate(table.designs):
+        try:
+            alone = best_mapping(gemm, hardware, interleave=interleave).mapping
+        except MappingError:
+            # A pattern that the design lacks is refused before any search.
+            assert not found.feasible[row] or not hardware.tensor_engine.supports(gemm.pattern)
+            continue
+        assert found.feasible[row]
+        assert mapping_of(found, row) == alone
+
+
+def test_only_the_designs_asked_for_are_searched():
+    draw = Draw(0)
+    kind = wild_kind(draw)
+    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(6)])
+    gemm = Gemm(name="plain", operator="plain", stage=Stage.FORWARD, m=64, n=64, k=64)
+    whole, some = search_many(gemm, table), search_many(gemm, table, np.array([4, 1]))
+    assert some.feasible.tolist() == [number in (1, 4) and bool(whole.feasible[number]) for number in range(6)]
+    for row in np.flatnonzero(some.feasible):
+        assert mapping_of(some, row) == mapping_of(whole, row)
