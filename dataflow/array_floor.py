@@ -60,13 +60,13 @@ class ArrayFloor:
         """[E, J] folds along an axis of the product, summed over its tiles, with ``extent`` [E, 1] a fold."""
         sizes = self.tiles.m if axis == "m" else self.tiles.n
         full, last = sizes.size[:, 0], sizes.size[:, 1]
-        return (sizes.trips - 1) * -(-full // extent) + -(-last // extent)
+        return np.asarray((sizes.trips - 1) * -(-full // extent) + -(-last // extent))
 
     def _folded_groups(self, rows: IntArray) -> IntArray:
         """[E, J] folds along k of the stationary operand's groups, ``rows`` [E, 1] a fold."""
         tiles = self.tiles
         groups, counts = tiles.groups, tiles.count_k
-        return sum(counts[:, kind] * -(-groups[:, kind] // rows) for kind in range(3))  # type: ignore[return-value]
+        return np.asarray((counts * -(-groups // rows[:, :, None])).sum(axis=2))
 
     def _operand_bytes(self, operand: Operand) -> IntArray:
         """[J] bytes of one element of the other side's extent, all tiles along k."""

@@ -53,8 +53,10 @@ class LoopNest:
 
 def walk_number(orders: IntArray, m: IntArray, n: IntArray, k: IntArray) -> IntArray:
     """[K] the walk of candidates with these loop orders (numbers in ``LOOP_ORDERS``) and trips."""
-    clipped = [np.minimum(trips, LONGEST) - 1 for trips in (m, n, k)]
-    return ((orders * LONGEST + clipped[0]) * LONGEST + clipped[1]) * LONGEST + clipped[2]
+    number = orders
+    for trips in (m, n, k):
+        number = number * LONGEST + np.minimum(trips, LONGEST) - 1
+    return number
 
 
 @cache
@@ -84,7 +86,7 @@ def _walk(order: str, trips: dict[str, int], repeats: int) -> list[tuple[int, ..
         dict(zip("r" + order, index, strict=True))
         for index in itertools.product(range(repeats), *(range(trips[axis]) for axis in order))
     ]
-    found = [_ABSENT] * (repeats * LONGEST**3)
+    found: list[tuple[int, ...]] = [_ABSENT] * (repeats * LONGEST**3)
     for number, here in enumerate(steps):
         before = steps[number - 1] if number else None
         following = steps[number + 1] if number + 1 < len(steps) else None

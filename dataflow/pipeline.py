@@ -62,7 +62,7 @@ class Pipeline:
     def _weight(self) -> IntArray:
         """[K, P] positions that each one stands for."""
         trips = self.tiles.trips
-        m, n, k = (np.where(trips[axis] > LONGEST, trips[axis] - LONGEST + 1, 1) for axis in "mnk")
+        m, n, k = (np.where(turns > LONGEST, turns - LONGEST + 1, 1) for turns in (trips["m"], trips["n"], trips["k"]))
         one = np.ones_like(m)
         of_group = np.stack([one, m, n, m * n, k, m * k, n * k, m * n * k, 0 * one], axis=1)
         weight = np.take_along_axis(of_group, self._nest.group[self._walk], axis=1)

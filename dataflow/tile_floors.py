@@ -99,7 +99,7 @@ class TileFloors:
         grid = TileGrid(gemm=self.gemm, design=view.with_memory(in_fine_units(view.memory)), m=m, n=n, k=k)
         # Tiles that fit no design are left out at once.
         fits = [MemoryFloor(tiles=grid, table=self.table, index=self.designs).fits(west) for west in ("a", "b")]
-        return grid.pick((fits[0] | fits[1]).any(axis=0))
+        return grid.pick(np.asarray((fits[0] | fits[1]).any(axis=0)))
 
     @cached_property
     def _memory(self) -> MemoryFloor:
@@ -119,15 +119,18 @@ class TileFloors:
             side = mappings.side
             computing = self.gemm.count * floor.cycles(side.dataflow, side.west)[which]
             bound = np.maximum(computing + self._memory.unhidden_cycles, in_memory)
-            offered = mappings.legal(self.table, self.designs).any(axis=1)
+            offered = np.asarray(mappings.legal(self.table, self.designs).any(axis=1))
             found[:, number] = np.where(fits[side.west] & offered[:, None], bound, np.inf)
         return found
 
     def lowest(self, count: int) -> Promising:
         """The tiles and sides of the lowest floors, so many of every design that has as many."""
-        flat = self._floors.reshape(len(self.designs), -1)
-        places = np.argpartition(flat, min(count, flat.shape[1]) - 1, axis=1)[:, :count]
-        design, number = np.nonzero(np.isfinite(np.take_along_axis(flat, places, axis=1)))
+        flat = self._floors.reshape(len(self.designs), len(self.mappings) * len(self.grid))
+        count = min(count, flat.shape[1])
+        if not count:
+            return self.below(np.full(len(self.table), -1))
+        places = np.argpartition(flat, count - 1, axis=1)[:, :count]
+        design, number = np.nonzero(np.asarray(np.isfinite(np.take_along_axis(flat, places, axis=1))))
         return self._rows(design, *np.unravel_index(places[design, number], self._floors.shape[1:]))
 
     def below(self, limit: npt.NDArray[np.int64]) -> Promising:

@@ -86,3 +86,20 @@ def test_only_the_designs_asked_for_are_searched():
     assert some.feasible.tolist() == [number in (1, 4) and bool(whole.feasible[number]) for number in range(6)]
     for row in np.flatnonzero(some.feasible):
         assert mapping_of(some, row) == mapping_of(whole, row)
+
+
+def test_designs_too_small_for_any_tile_have_no_mapping():
+    draw = Draw(1)
+    kind = wild_kind(draw)
+    small = [wild_numbers(draw, kind).model for _ in range(3)]
+    least = {"capacity_bytes": 64, "banks": 1}
+    small = [
+        design.model_copy(
+            update={"buffers": design.buffers.model_copy(update={"west": design.buffers.west.model_copy(update=least)})}
+        )
+        for design in small
+    ]
+    found = search_many(
+        Gemm(name="large", operator="large", stage=Stage.FORWARD, m=4096, n=4096, k=4096), DesignTable(designs=small)
+    )
+    assert not found.feasible.any()
