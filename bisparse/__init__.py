@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import ablate, apply, capture, codesign, compare, simulate, train
+    from .api import ablate, apply, capture, codesign, compare, explore, simulate, train
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError, TrainingError
     from .configs.pattern import Pattern
     from .sim.ablation import Ablation
@@ -29,6 +29,7 @@ _HOME = {
     "ablate": ".api",
     "capture": ".api",
     "codesign": ".api",
+    "explore": ".api",
     "apply": ".api",
     "train": ".api",
     "BisparseError": ".configs.errors",
@@ -62,6 +63,7 @@ __all__ = [
     "capture",
     "codesign",
     "compare",
+    "explore",
     "simulate",
     "train",
 ]

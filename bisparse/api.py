@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from .training.recipes.declaration import Recipe, load_recipe
 from .training.settings import Precision
 
 if TYPE_CHECKING:
+    import pandas
     import torch
 
     from .training.capture import Loss
@@ -280,6 +281,53 @@ def codesign(
     design = hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware))
     planned = plan(model, data, recipes, sparsities, seeds=seeds, hardware=design, **settings)
     return run_study(planned, Path(out), design, version=__version__, jobs=jobs, given=tuple(settings))
+
+
+def explore(
+    sweep: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
+    resume: bool = False,
+) -> pandas.DataFrame:
+    """Explore a design space: every design a full training step, its mappings searched.
+
+    Processes are started for it: a script that calls this needs ``if __name__ == "__main__":``, or ``jobs=1``.
+
+    Args:
+        sweep: a shipped sweep's name, a YAML file, or what such a file says as plain data.
+        out: a directory that keeps the results as they come, and gets the report; nowhere when None.
+        jobs: processes on this machine; as many as cores when None, this one alone when 1.
+        dask: address of a dask.distributed scheduler, whose workers do the work instead.
+        resume: go on with the study in ``out``; only what it lacks is computed.
+
+    Returns:
+        A row a design: a column for each axis, ``feasible``, ``reason``, the figures, and ``key``. What is to be said
+        of the whole stands in ``.attrs["study"]``.
+
+    Raises:
+        ConfigError: the sweep is wrong, ``out`` holds a study and ``resume`` is not set, or a worker died.
+    """
+    from .sim.explore.needs import check_package
+
+    check_package("simpleeval", "explore")
+    from .sim.explore.running import run
+    from .sim.explore.space import Space
+
+    if isinstance(sweep, Mapping):
+        space = Space.of_data(sweep, version=__version__)
+    else:
+        space = Space.of(sweep, version=__version__)
+    directory = None if out is None else Path(out)
+    study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume)
+    if directory is not None:
+        from .reports import write_exploration
+
+        study.write(directory)
+        write_exploration(study, space, directory, version=__version__)
+    study.table.attrs["study"] = study.meta
+    return study.table
 
 
 def _simulator(workload: Workload, hardware: str | Path | Loaded[Hardware], options: dict[str, Any]) -> Simulator:

@@ -21,6 +21,7 @@ from .commands import (
     assign,
     capture,
     codesign,
+    explore,
     gemm,
     hardware,
     recipes,
@@ -50,6 +51,7 @@ app.command()(ablate.ablate)
 app.command()(assign.assign)
 app.command()(capture.capture)
 app.command()(codesign.codesign)
+app.command()(explore.explore)
 app.command()(gemm.gemm)
 app.command()(trace.trace)
 app.command()(train.train)

@@ -4,8 +4,12 @@ A run's directory holds ``result.json`` (the results, whole), ``operators.csv`` 
 ``report.html`` (one file that needs no network) and ``report.md`` (the same answer, compact).
 
 An ablation's directory holds ``ablation.json``, ``.csv``, ``.html`` and ``.md`` in the same way, a co-design study's
-``codesign.json`` and so on.
+``codesign.json`` and so on. A design-space exploration's directory holds ``report.html`` and ``report.md`` beside its
+store, the best designs' hardware files and single designs' reports.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .ablation_directory import read_ablation, write_ablation
 from .ablation_terminal import ablation_text
@@ -16,10 +20,16 @@ from .run_directory import read_run, write_run
 from .terminal import text_summary
 from .whole_training import training_run_text
 
+if TYPE_CHECKING:
+    from .explore_designs import write_design
+    from .explore_directory import write_exploration
+    from .explore_terminal import exploration_text
+
 __all__ = [
     "ablation_text",
     "assignment_text",
     "codesign_text",
+    "exploration_text",
     "read_ablation",
     "read_codesign",
     "read_run",
@@ -27,5 +37,20 @@ __all__ = [
     "training_run_text",
     "write_ablation",
     "write_codesign",
+    "write_design",
+    "write_exploration",
     "write_run",
 ]
+
+_LATER = {
+    "exploration_text": "explore_terminal",
+    "write_design": "explore_designs",
+    "write_exploration": "explore_directory",
+}
+"""Names whose modules need pandas, for which no report of a single run waits."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -1,0 +1,197 @@
+"""``bisparse explore``: a design space from a sweep file, its front, and what it says about the hardware to build."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import __version__
+from . import options
+from .pages import show_page
+from .terminal import Progress, note, print_json
+from .usage import whole_number
+
+if TYPE_CHECKING:
+    from ..sim.explore.running import Estimate, Told
+    from ..sim.explore.space import Space
+    from ..sim.explore.study import Study
+
+COMMAND_FILE = "explore-command.txt"
+"""Beside a study's results: the command line that repeats it."""
+
+Sweep = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="Shipped sweep (sat-quick, sat-shape, sat-nm) or YAML file.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="The study's directory: study.sqlite, designs.csv, report.html, best/. [runs/explore-SWEEP]",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the study in the directory: only what it lacks is computed.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        parser=whole_number("--jobs", at_least=1, example=2),
+        help="Processes on this machine. [as many as cores]",
+    ),
+]
+DaskAddress = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Run on the workers of a dask.distributed scheduler instead."),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference", metavar="DIR", help="A study of the whole space, to hold the front that a search found against."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the sweep, say how long it will take, and stop.")]
+
+
+def explore(
+    context: typer.Context,
+    sweep: Sweep,
+    out: Out = None,
+    resume: Resume = False,
+    jobs: Jobs = None,
+    dask: DaskAddress = None,
+    reference: Reference = None,
+    dry_run: DryRun = False,
+    as_json: options.Json = False,
+    open_report: options.Open = False,
+) -> None:
+    """Explore a design space: every design a full training step, its mappings searched. Needs bisparse[explore].
+
+    Results are stored as they come; a study that was interrupted goes on with --resume.
+
+    Example: bisparse explore sat-quick --out runs/quick
+    """
+    from ..sim.explore.needs import check_package
+
+    check_package("simpleeval", "explore")
+    from ..configs.errors import ConfigError
+    from ..sim.explore.running import estimate, run
+    from ..sim.explore.space import Space
+
+    if jobs is not None and dask is not None:
+        raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
+    space = Space.of(sweep, version=__version__)
+    directory = out or Path("runs") / f"explore-{space.sweep.name}"
+    note(_told(space, estimate(space, version=__version__, jobs=jobs), elsewhere=dask is not None))
+    if dry_run:
+        return
+    whole = None if reference is None else _study_in(reference, space)
+    try:
+        with Progress() as progress:
+            study = run(
+                space,
+                directory,
+                version=__version__,
+                jobs=jobs,
+                dask=dask,
+                resume=resume,
+                told=_teller(progress),
+            )
+    except KeyboardInterrupt:
+        note(
+            f"interrupted; what was finished is kept: bisparse explore {shlex.quote(sweep)} --out {directory} --resume"
+        )
+        raise
+    command = options.invocation(context)
+    page = write(study, space, directory, command=command, reference=whole)
+    (directory / COMMAND_FILE).write_text(f"{command}\n", encoding="utf-8")
+    if as_json:
+        print_json(study.document())
+    else:
+        from ..reports import exploration_text
+
+        print(exploration_text(study, space, version=__version__, reference=whole))
+    show_page(page, open_page=open_report, as_json=as_json)
+
+
+def write(study: Study, space: Space, directory: Path, *, command: str, reference: Study | None = None) -> Path:
+    """Write a study's tables and reports into its directory; gives the page."""
+    from ..reports import write_exploration
+
+    for remark in study.write(directory):
+        note(remark)
+    pages = write_exploration(study, space, directory, version=__version__, command=command, reference=reference)
+    return pages[0]
+
+
+def again(directory: Path, command: str) -> Path:
+    """Write the reports of a finished study again; gives the page."""
+    space = _space_of(directory)
+    return write(_study_in(directory, space), space, directory, command=command)
+
+
+def of_design(directory: Path, key: str) -> Path:
+    """Write the report of one design of a finished study; gives the page."""
+    from ..reports import write_design
+
+    space = _space_of(directory)
+    return write_design(_study_in(directory, space), space, key, directory, version=__version__)
+
+
+def _study_in(directory: Path, space: Space) -> Study:
+    from ..sim.explore.running import load
+
+    return load(directory, space, version=__version__)
+
+
+def _space_of(directory: Path) -> Space:
+    """The space of the study in a directory, as it was when it was run."""
+    from ..configs.errors import ConfigError
+    from ..sim.explore.running import stored_sweep
+    from ..sim.explore.space import Space
+
+    loaded = stored_sweep(directory, version=__version__)
+    if loaded is None:
+        raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try explore --resume")
+    return Space(loaded, version=__version__)
+
+
+def _told(space: Space, estimated: Estimate, *, elsewhere: bool) -> str:
+    """What is about to be run, and for how long."""
+    said = f"{space.sweep.name}: {estimated.designs:,} designs"
+    if estimated.designs != space.designs:
+        said += f" of {space.designs:,}"
+    if estimated.runs != estimated.designs:
+        said += f", {estimated.runs:,} runs"
+    if estimated.seconds is None:
+        return said
+    where = "one machine" if elsewhere else "this machine"
+    return f"{said}; about {_duration(estimated.seconds)} on {where}, by a sample of {estimated.sampled:,} runs"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{max(seconds, 1):.0f} s"
+
+
+def _teller(progress: Progress) -> Told:
+    """A bar where somebody watches; else a line now and then."""
+    watched = sys.stderr.isatty()
+    next_share = [0.0]
+
+    def told(task: str, done: int, of: int) -> None:
+        if watched:
+            progress(task, done, of)
+        elif of and done / of >= next_share[0] and done:
+            note(f"{done:,} of {of:,} {task}")
+            next_share[0] = done / of + 0.1 if done < of else 0.0
+
+    return told

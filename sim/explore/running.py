@@ -1,0 +1,306 @@
+"""A study run: a strategy asks for designs, workers evaluate what the store does not hold yet, the store keeps it.
+
+Nothing depends on the order in which results come: designs are judged and listed in the order in which they were asked
+for, so an interrupted study that is resumed ends in the very table of one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...configs.errors import BisparseError, ConfigError
+from ...configs.library import content_hash
+from ...configs.schema import Loaded, validate
+from ...configs.strict_yaml import Document
+from . import STORE_FILE
+from .axis_values import Settings
+from .loading import DATA
+from .space import Space
+from .store import DesignRow, RunRow, Store
+from .strategies import Judged, strategy
+from .study import SCHEMA_VERSION, Study, Verdict
+from .sweep import Exhaustive, Sobol, Sweep
+from .workers import Chunk, Dask, InProcess, Pool, Workers, evaluate_settings
+
+LARGEST_CHUNK = 768
+"""Runs evaluated together at most: the more, the more they share; and the more is lost when the process is killed."""
+
+SMALLEST_CHUNK = 16
+
+Told = Callable[[str, int, int], None]
+"""Called with what is done, runs finished and runs in all (so far as the strategy has asked)."""
+
+
+def _silent(task: str, done: int, of: int) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a study will take.
+
+    Attributes:
+        designs: that the strategy may ask for.
+        runs: of those, a run a scenario.
+        seconds: for all of them on this machine; None when no sample could be evaluated.
+        sampled: runs that the estimate rests on.
+    """
+
+    designs: int
+    runs: int
+    seconds: float | None
+    sampled: int
+
+
+def estimate(space: Space, *, version: str, jobs: int | None = None, seconds: float = 3.0) -> Estimate:
+    """Estimate a study's time from a sample of neighbouring runs, evaluated in this process.
+
+    Args:
+        space: of the study.
+        version: of bisparse.
+        jobs: processes that will work on it; as many as cores when None.
+        seconds: spent on the sample, about.
+    """
+    asked = _asks(space)
+    scenarios = space.scenarios()
+    runs = asked * len(scenarios)
+    spent, sampled, size = 0.0, 0, SMALLEST_CHUNK
+    start = random.Random(0).randrange(max(space.designs - 4 * LARGEST_CHUNK, 1))
+    choices = _from(space.choices(), start)
+    while spent < seconds and sampled < runs:
+        some = [settings for _, settings in zip(range(size), choices, strict=False)]
+        some = [settings for settings in some if not space.violated(settings, None)]
+        if not some:
+            break
+        began = time.perf_counter()
+        for scenario in scenarios:
+            evaluate_settings(space, [{**settings, **scenario} for settings in some], version)
+        took = time.perf_counter() - began
+        # The first of a kind loads and outlines what all share; the last and largest sample tells most.
+        spent, sampled, size = spent + took, len(some) * len(scenarios), min(size * 4, LARGEST_CHUNK)
+        pace = took / sampled
+    if not sampled:
+        return Estimate(designs=asked, runs=runs, seconds=None, sampled=0)
+    return Estimate(designs=asked, runs=runs, seconds=runs * pace / (jobs or cores()), sampled=sampled)
+
+
+def _asks(space: Space) -> int:
+    """Designs that the strategy asks for at most."""
+    chosen = space.sweep.strategy
+    if isinstance(chosen, Exhaustive):
+        return space.designs
+    return min(chosen.points if isinstance(chosen, Sobol) else chosen.evaluations, space.designs)
+
+
+def _from(choices: Iterator[Settings], start: int) -> Iterator[Settings]:
+    for number, settings in enumerate(choices):
+        if number >= start:
+            yield settings
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    space: Space,
+    out: Path | None,
+    *,
+    version: str,
+    jobs: int | None = None,
+    dask: str | None = None,
+    resume: bool = False,
+    told: Told = _silent,
+) -> Study:
+    """Run a study, or go on with one.
+
+    Args:
+        space: of the study.
+        out: its directory, which is made if absent; None keeps the store in memory.
+        version: of bisparse.
+        jobs: processes; as many as cores when None, this one alone when 1.
+        dask: address of a dask.distributed scheduler, whose workers do the work instead.
+        resume: use what the directory's store holds.
+        told: is told how far it is.
+
+    Raises:
+        ConfigError: the directory holds rows and ``resume`` is not set, a store or a cluster fails, a worker died.
+    """
+    began = time.perf_counter()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with Store(None if out is None else out / STORE_FILE, version=version) as store:
+        others = {made: count for made, count in store.versions().items() if made != version}
+        if not resume and (len(store) or others):
+            raise ConfigError(
+                f"{out}: got a store with {sum(store.versions().values())} runs, need an empty directory; try --resume "
+                "to use them, or another --out"
+            )
+        workers = _workers(space, version, jobs, dask)
+        try:
+            progress = _Progress(space=space, store=store, workers=workers, version=version, told=told)
+            progress.follow()
+        finally:
+            workers.close()
+        meta = {
+            "schema_version": SCHEMA_VERSION,
+            "bisparse_version": version,
+            "sweep": {
+                "name": space.sweep.name,
+                "sha256": space.sha256,
+                # Paths in the sweep are from beside its file.
+                "file": str(Path(space.loaded.document.file).absolute()) if space.loaded.sources else DATA,
+                "data": space.loaded.document.data,
+            },
+            "objectives": [{"figure": goal.figure, "maximise": goal.maximise} for goal in space.objectives],
+            "strategy": space.sweep.strategy.model_dump(exclude_none=True),
+            "space_designs": space.designs,
+            "designs": len(progress.asked),
+            "scenarios": len(space.scenarios()),
+            "runs_computed": progress.computed,
+            "runs_reused": progress.reused,
+            "runs_of_other_versions": others,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        store.set_designs(progress.asked)
+        store.set_meta("study", json.dumps(meta))
+        return Study.of_store(store, space, meta)
+
+
+def load(directory: Path, space: Space, *, version: str) -> Study:
+    """A finished study from its directory.
+
+    Raises:
+        ConfigError: there is none, or it was interrupted.
+    """
+    file = directory / STORE_FILE
+    if not file.is_file():
+        raise ConfigError(f"{directory}: got no {STORE_FILE}, need the directory of a study")
+    with Store(file, version=version) as store:
+        meta = store.meta("study")
+        if meta is None:
+            raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try --resume")
+        return Study.of_store(store, space, json.loads(meta))
+
+
+def stored_sweep(directory: Path, *, version: str) -> Loaded[Sweep] | None:
+    """The sweep of the study in a directory, as it was run; None when it was never finished."""
+    with Store(directory / STORE_FILE, version=version) as store:
+        meta = store.meta("study")
+    if meta is None:
+        return None
+    told = json.loads(meta)["sweep"]
+    document = Document(file=told["file"], data=told["data"], places={})
+    return Loaded(model=validate(document, Sweep), provenance={}, sources=(), sha256=told["sha256"], document=document)
+
+
+def _workers(space: Space, version: str, jobs: int | None, dask: str | None) -> Workers:
+    if dask is not None:
+        return Dask(space, version, dask)
+    jobs = jobs or cores()
+    return InProcess(space, version) if jobs == 1 else Pool(space, version, jobs)
+
+
+@dataclass(kw_only=True)
+class _Progress:
+    """A study under way.
+
+    Attributes:
+        asked: designs so far, in their order.
+        computed: runs evaluated now.
+        reused: runs that the store had.
+    """
+
+    space: Space
+    store: Store
+    workers: Workers
+    version: str
+    told: Told
+    asked: list[DesignRow] = field(default_factory=list)
+    computed: int = 0
+    reused: int = 0
+
+    def follow(self) -> None:
+        """Give the strategy what it asks for, until it asks no more."""
+        asking = strategy(self.space)
+        try:
+            batch = next(asking)
+            while True:
+                batch = asking.send(self._judged(batch))
+        except StopIteration:
+            return
+
+    def _judged(self, batch: Sequence[Settings]) -> list[Judged]:
+        rows = [self._row(settings) for settings in batch]
+        self._evaluate(rows)
+        self.asked.extend(rows)
+        outcomes = self.store.outcomes([key for row in rows for key in row.runs])
+        found = []
+        for row in rows:
+            verdict = Verdict.of(self.space, row, [outcomes[key] for key in row.runs])
+            found.append(Judged(settings=row.settings, objectives=verdict.objectives(self.space)))
+        return found
+
+    def _row(self, settings: Settings) -> DesignRow:
+        reason = self.space.violated(settings, None)
+        if reason:
+            return DesignRow(settings=settings, runs=(), reason=reason)
+        return DesignRow(
+            settings=settings, runs=tuple(self._key({**settings, **each}) for each in self.space.scenarios())
+        )
+
+    def _key(self, settings: Settings) -> str:
+        try:
+            return self.space.key(self.space.design(settings), self.version)
+        except BisparseError:
+            # No design, and so nothing but what was asked for to know it by.
+            return content_hash(["none", self.space.sha256, settings, self.version])
+
+    def _evaluate(self, rows: Sequence[DesignRow]) -> None:
+        """Evaluate what the store lacks, and store it as it comes."""
+        scenarios = self.space.scenarios()
+        wanted: list[dict[str, Settings]] = [
+            {row.runs[number]: {**row.settings, **scenario} for row in rows if row.runs}
+            for number, scenario in enumerate(scenarios)
+        ]
+        there = self.store.has([key for runs in wanted for key in runs])
+        missing = [{key: each for key, each in runs.items() if key not in there} for runs in wanted]
+        self.reused += len(there)
+        total = sum(map(len, missing))
+        done, before = 0, self.computed
+        self.told(self._task(), before, before + total)
+        for chunk, outcomes in self.workers.outcomes(self._chunks(missing, total)):
+            self.store.write(
+                [
+                    RunRow(key=key, settings=settings, outcome=outcome)
+                    for key, settings, outcome in zip(chunk.keys, chunk.settings, outcomes, strict=True)
+                ]
+            )
+            done += len(outcomes)
+            self.computed = before + done
+            self.told(self._task(), before + done, before + total)
+
+    def _task(self) -> str:
+        reused = f", {self.reused} were there" if self.reused else ""
+        return f"{self.space.sweep.name}: runs{reused}"
+
+    def _chunks(self, missing: Sequence[dict[str, Settings]], total: int) -> Iterator[Chunk]:
+        """Runs of one scenario and neighbouring designs: they share most. Every worker has some."""
+        size = min(max(math.ceil(total / (4 * self.workers.count)), SMALLEST_CHUNK), LARGEST_CHUNK)
+        sent: set[str] = set()
+        runs = [list(each.items()) for each in missing]
+        for start in range(0, max(map(len, runs), default=0), size):
+            for each in runs:
+                # Two designs may come to the same run.
+                some = {key: settings for key, settings in each[start : start + size] if key not in sent}
+                sent.update(some)
+                if some:
+                    yield Chunk(keys=tuple(some), settings=tuple(some.values()))

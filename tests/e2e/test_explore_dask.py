@@ -1,0 +1,60 @@
+"""A study on a dask.distributed cluster, one of whose workers is killed on the way: the same table."""
+
+import os
+import signal
+import threading
+
+import pytest
+from bisparse.configs.errors import ConfigError
+from bisparse.sim.explore import running, workers
+from bisparse.sim.explore.space import Space
+
+import bisparse
+
+pytest.importorskip("simpleeval")
+distributed = pytest.importorskip("distributed")
+
+pytestmark = pytest.mark.xdist_group("dask")
+
+SWEEP = {
+    "name": "dask",
+    "base": {
+        "hardware": "sat-vcu1525", "workload": "resnet9-cifar10", "recipe": "bdwp", "sparsity": "2:8", "batch": 16,
+    },
+    "axes": {
+        "hardware.tensor_engine.rows": [8, 16, 32, 64],
+        "hardware.dram.channels": [1, 2, 3, 4],
+        "hardware.reduction_engine.lanes": [4, 8, 16, 32],
+    },
+    "objectives": [{"minimise": "step_seconds"}, {"minimise": "energy_joules"}],
+}  # fmt: skip
+VERSION = bisparse.__version__
+
+
+def test_a_worker_that_is_killed_costs_time_not_results(tmp_path, monkeypatch):
+    space = Space.of_data(SWEEP, version=VERSION)
+    alone = running.run(space, None, version=VERSION, jobs=1)
+    monkeypatch.setattr(running, "LARGEST_CHUNK", 4)
+    monkeypatch.setattr(running, "SMALLEST_CHUNK", 4)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        victim = next(iter(cluster.workers.values())).pid
+        killed = threading.Event()
+
+        def told(task, done, of):
+            if done and not killed.is_set():
+                killed.set()
+                os.kill(victim, signal.SIGKILL)
+
+        study = running.run(space, tmp_path, version=VERSION, dask=cluster.scheduler_address, told=told)
+    assert killed.is_set()
+    assert study.table.equals(alone.table)
+    assert study.meta["runs_computed"] == len(alone.table)
+
+
+def test_an_address_where_nothing_answers_is_told(monkeypatch):
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
+    space = Space.of_data(SWEEP, version=VERSION)
+    with pytest.raises(ConfigError, match=r"dask: got nothing at tcp://127\.0\.0\.1:9"):
+        running.run(space, None, version=VERSION, dask="tcp://127.0.0.1:9")

@@ -1,0 +1,81 @@
+"""Studies that are killed without warning, and resumed: the same final table, row for row."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+pytest.importorskip("simpleeval")
+
+SWEEP = {
+    "name": "killed",
+    "base": {
+        "hardware": "sat-vcu1525", "workload": "resnet9-cifar10", "recipe": "bdwp", "sparsity": "2:8", "batch": 16,
+    },
+    "axes": {
+        "hardware.tensor_engine.rows": [8, 16, 24, 32, 48, 64],
+        "hardware.tensor_engine.cols": [16, 32],
+        "hardware.dram.channels": [1, 2, 3, 4],
+        "hardware.reduction_engine.lanes": [4, 8, 16, 32],
+    },
+    "objectives": [{"minimise": "step_seconds"}, {"minimise": "energy_joules"}],
+}  # fmt: skip
+
+STUDY = """
+import sys
+from pathlib import Path
+from bisparse.sim.explore import running
+from bisparse.sim.explore.space import Space
+running.LARGEST_CHUNK = 16
+if __name__ == "__main__":
+    space = Space.of(sys.argv[1], version="1")
+    study = running.run(space, Path(sys.argv[2]), version="1", jobs=2, resume=True)
+    study.write(Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.xdist_group("killed")
+def test_killed_at_random_and_resumed(tmp_path):
+    (tmp_path / "killed.yaml").write_text(yaml.safe_dump(SWEEP, sort_keys=False))
+    (tmp_path / "study.py").write_text(STUDY)
+    draw, kills, stored = random.Random(1), 0, [0]
+
+    def start(name):
+        return subprocess.Popen([sys.executable, "study.py", "killed.yaml", name], cwd=tmp_path, start_new_session=True)
+
+    assert start("whole").wait(timeout=120) == 0
+    while kills < 4:
+        process = start("cut")
+        # Some die before the first row, some while rows are written.
+        until = time.monotonic() + draw.choice([0.8, 2.0, 2.3, 2.6, 3.0])
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            break
+        # The process alone: its workers must notice by themselves.
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+        stored.append(rows_in(tmp_path / "cut" / "study.sqlite"))
+    assert kills, "it was never cut short"
+    assert stored == sorted(stored), "no row that was written is lost"
+    assert start("cut").wait(timeout=120) == 0
+    for name in ("designs.csv", "designs.parquet"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def rows_in(path):
+    if not path.exists():
+        return 0
+    with sqlite3.connect(path) as database:
+        try:
+            return database.execute("SELECT count(*) FROM run").fetchone()[0]
+        except sqlite3.OperationalError:
+            # Killed before the tables were made.
+            return 0
