@@ -139,7 +139,11 @@ class Check:
         elif kind == "derived" and (name in ("hardware", "workload", "recipe") or target.part):
             self.fault(path, f"got {name}, which is a file, need a field; try an axis")
         elif name.startswith(HARDWARE) and not self._exists(name):
-            self.fault(path, f"got {name}, need a field that the base has{near(name, self._hardware_names())}")
+            parts = [
+                part for part in (f"{HARDWARE}{'.'.join(outer)}" for outer in PARTS) if name.startswith(f"{part}.")
+            ]
+            hint = f", or an axis {parts[0]}" if parts else near(name, self._hardware_names())
+            self.fault(path, f"got {name}, need a field that the base has{hint}")
         else:
             self.targets[path] = target
 
@@ -213,11 +217,16 @@ class Check:
             if path[0] == "scenarios" and isinstance(entry, dict) and "when" in entry:
                 self.fault((*path, "when"), "got a condition, need none: every design is judged over all scenarios")
         for path, target in written.items():
-            # One by one, so that what is wrong with one axis does not hide the others.
-            forms = self._model(lambda path=path, target=target: axis_forms(self.document, {path: target}))
-            form = (forms or {}).get(path, [])
+            self._check_axis(path, target)
+
+    def _check_axis(self, path: KeyPath, target: Target) -> None:
+        # One by one, so that what is wrong with one axis does not hide the others.
+        forms = self._model(lambda: axis_forms(self.document, {path: target}))
+        if forms is not None:
+            form = forms[path]
             values = form if isinstance(form, list) else form.spread(whole=False)
-            twice = repeated([as_value(value) if isinstance(value, list) else value for value in values])
+            plain = (as_value(value) for value in values)
+            twice = repeated([value for value in plain if value is not None])
             if twice is not None:
                 self.fault(path, f"got {twice} twice, need each value once")
 
@@ -226,9 +235,9 @@ class Check:
         for name, value in (options if isinstance(options, dict) else {}).items():
             path: KeyPath = ("base", "options", name)
             if self.attempt(path, lambda name=name: target_of(f"{OPTIONS}{name}")) is not None:  # type: ignore[misc]
-                given = tuple(value) if isinstance(value, list) else value
+                given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value}
                 try:
-                    Options(**{name: given})
+                    Options(**given)
                 except ConfigError as error:
                     self.fault(path, str(error).partition(": ")[2])
 

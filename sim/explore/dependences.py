@@ -21,8 +21,8 @@ def needed_by(
     Raises:
         graphlib.CycleError: they depend on each other in a circle.
 
-    >>> needed_by({"a": ["b"], "b": ["hardware.clock_hz"]}, ["a", "b", "hardware"], [])["a"]
-    frozenset({'hardware.clock_hz', 'b', 'hardware'})
+    >>> sorted(needed_by({"a": ["b"], "b": ["hardware.clock_hz"]}, ["a", "b", "hardware"], [])["a"])
+    ['b', 'hardware', 'hardware.clock_hz']
     """
     direct = {}
     for name, names in mentioned.items():

@@ -13,10 +13,12 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Protocol
 
 from ...configs.errors import ConfigError
 from .axis_values import Value
+from .needs import check_package
 
 _UNITS: dict[str, Value] = {
     **dict(zip(("KiB", "MiB", "GiB"), (2**10, 2**20, 2**30), strict=True)),
@@ -226,10 +228,8 @@ class _Evaluators(threading.local):
 
 def _evaluator() -> Any:
     # Imported here: only who explores needs it.
-    try:
-        import simpleeval
-    except ImportError:
-        raise ConfigError("got no package simpleeval, need it; try pip install 'bisparse[explore]'") from None
+    check_package("simpleeval", "expressions of a sweep")
+    simpleeval: Any = import_module("simpleeval")
     operators = simpleeval.DEFAULT_OPERATORS | {ast.Pow: _power, ast.Mult: _number_times}
     return simpleeval.SimpleEval(operators=operators, functions=FUNCTIONS, names={})
 

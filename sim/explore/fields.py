@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cache
-from types import NoneType, UnionType
+from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, PositiveInt
@@ -103,10 +103,10 @@ def _option_target(name: str) -> Target:
 
 def _leaf(name: str, annotation: Any, metadata: list[Any]) -> Target:
     if get_origin(annotation) in (tuple, list):
-        item = get_args(annotation)[0]
-        of_one = Annotated[list[item], BeforeValidator(as_field(split))]
-        return Target(name=name, of_one=of_one, listed=True)
-    of_one = Annotated[(annotation, *metadata)] if metadata else annotation
+        items: Any = GenericAlias(list, get_args(annotation)[:1])
+        listed: Any = Annotated[items, BeforeValidator(as_field(split))]
+        return Target(name=name, of_one=listed, listed=True)
+    of_one: Any = Annotated[(annotation, *metadata)] if metadata else annotation
     number = annotation in (int, float)
     return Target(name=name, of_one=of_one, whole=annotation is int, number=number)
 

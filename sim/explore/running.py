@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from ...configs.errors import BisparseError, ConfigError
@@ -29,7 +30,7 @@ from .study import SCHEMA_VERSION, Study, Verdict
 from .sweep import Exhaustive, Sobol, Sweep
 from .workers import Chunk, Dask, InProcess, Pool, Workers, evaluate_settings
 
-LARGEST_CHUNK = 768
+LARGEST_CHUNK = 1024
 """Runs evaluated together at most: the more, the more they share; and the more is lost when the process is killed."""
 
 SMALLEST_CHUNK = 16
@@ -59,36 +60,57 @@ class Estimate:
     sampled: int
 
 
-def estimate(space: Space, *, version: str, jobs: int | None = None, seconds: float = 3.0) -> Estimate:
-    """Estimate a study's time from a sample of neighbouring runs, evaluated in this process.
+def estimate(space: Space, *, version: str, jobs: int | None = None) -> Estimate:
+    """Estimate a study's time from two samples of neighbouring runs, evaluated in this process.
+
+    A batch takes a time that does not depend on its size, and so much a run on top; both go with the products of a
+    workload, so that the smallest one is sampled for all.
 
     Args:
         space: of the study.
         version: of bisparse.
         jobs: processes that will work on it; as many as cores when None.
-        seconds: spent on the sample, about.
     """
-    asked = _asks(space)
-    scenarios = space.scenarios()
+    asked, scenarios = _asks(space), space.scenarios()
     runs = asked * len(scenarios)
-    spent, sampled, size = 0.0, 0, SMALLEST_CHUNK
-    start = random.Random(0).randrange(max(space.designs - 4 * LARGEST_CHUNK, 1))
-    choices = _from(space.choices(), start)
-    while spent < seconds and sampled < runs:
-        some = [settings for _, settings in zip(range(size), choices, strict=False)]
-        some = [settings for settings in some if not space.violated(settings, None)]
-        if not some:
-            break
-        began = time.perf_counter()
-        for scenario in scenarios:
-            evaluate_settings(space, [{**settings, **scenario} for settings in some], version)
-        took = time.perf_counter() - began
-        # The first of a kind loads and outlines what all share; the last and largest sample tells most.
-        spent, sampled, size = spent + took, len(some) * len(scenarios), min(size * 4, LARGEST_CHUNK)
-        pace = took / sampled
-    if not sampled:
+    count = jobs or cores()
+    start = random.Random(0).randrange(max(space.designs - _SAMPLES[1], 1))
+    some = [each for each in islice(space.choices(), start, start + _SAMPLES[1]) if not space.violated(each, None)]
+    weights = [_products(space, {**some[0], **scenario}) for scenario in scenarios] if some else []
+    if not any(weights):
         return Estimate(designs=asked, runs=runs, seconds=None, sampled=0)
-    return Estimate(designs=asked, runs=runs, seconds=runs * pace / (jobs or cores()), sampled=sampled)
+    lightest = min(weights)
+    scenario = scenarios[weights.index(lightest)]
+    few, many = some[: _SAMPLES[0]], some
+    took = []
+    for sample in (few[:1], few, many):
+        began = time.perf_counter()
+        evaluate_settings(space, [{**settings, **scenario} for settings in sample], version)
+        took.append(time.perf_counter() - began)
+    # The first loads what all share.
+    a_run = max(took[2] - took[1], 0.0) / max(len(many) - len(few), 1)
+    a_batch = max(took[1] - a_run * len(few), 0.0)
+    size = _chunk_size(asked, count)
+    seconds = (math.ceil(asked / size) * a_batch + asked * a_run) * sum(weights) / lightest / count + took[0]
+    return Estimate(designs=asked, runs=runs, seconds=seconds, sampled=1 + len(few) + len(many))
+
+
+_SAMPLES = (16, 192)
+"""Runs of the two samples."""
+
+
+def _products(space: Space, settings: Settings) -> int:
+    """Products of the workload that a run is on; 0 when it is no design."""
+    try:
+        graph = space.design(settings).workload.graph
+    except BisparseError:
+        return 0
+    return sum(operator.is_product for operator in graph.operators)
+
+
+def _chunk_size(runs: int, workers: int) -> int:
+    """Runs evaluated together, so that every worker has some."""
+    return min(max(math.ceil(runs / (4 * workers)), SMALLEST_CHUNK), LARGEST_CHUNK)
 
 
 def _asks(space: Space) -> int:
@@ -97,12 +119,6 @@ def _asks(space: Space) -> int:
     if isinstance(chosen, Exhaustive):
         return space.designs
     return min(chosen.points if isinstance(chosen, Sobol) else chosen.evaluations, space.designs)
-
-
-def _from(choices: Iterator[Settings], start: int) -> Iterator[Settings]:
-    for number, settings in enumerate(choices):
-        if number >= start:
-            yield settings
 
 
 def cores() -> int:
@@ -294,7 +310,7 @@ class _Progress:
 
     def _chunks(self, missing: Sequence[dict[str, Settings]], total: int) -> Iterator[Chunk]:
         """Runs of one scenario and neighbouring designs: they share most. Every worker has some."""
-        size = min(max(math.ceil(total / (4 * self.workers.count)), SMALLEST_CHUNK), LARGEST_CHUNK)
+        size = _chunk_size(math.ceil(total / len(missing)), self.workers.count)
         sent: set[str] = set()
         runs = [list(each.items()) for each in missing]
         for start in range(0, max(map(len, runs), default=0), size):

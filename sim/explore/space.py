@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from ...configs.library import content_hash
 from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
 from ...configs.strict_yaml import KeyPath, dotted
-from ..simulation import Options
 from .accuracy import Accuracy
 from .axis_values import Axis, Settings, Value
 from .checking import axis_forms, folder_of
@@ -22,19 +21,16 @@ from .dependences import needed_by
 from .design import Design, Figures
 from .enumeration import Enumeration
 from .expressions import Expression, NoValueError
-from .fields import HARDWARE, OPTIONS, OWN_OPTIONS, Target, as_value, split, target_of
+from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
 from .figures import ACCURACY, FIGURES, hardware_figures
 from .inputs import Inputs
 from .loading import load_sweep, sweep_of_data
+from .making import Maker
 from .point import Point, Rule, Vocabulary
 from .probing import check_points
 from .sweep import Sweep
-from .variation import Change, Family
 
 __all__ = ["Axis", "Objective", "Settings", "Space", "Value"]
-
-_KEPT = 4096
-"""Designs remembered; neighbours in enumeration order share theirs when only the workload or the ratio differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +104,12 @@ class Space:
         self._inputs = inputs
         self.objectives = tuple(Objective(figure=goal.figure, maximise=goal.maximise is not None)
                                 for goal in sweep.objectives)  # fmt: skip
-        targets = {
+        targets: dict[KeyPath, Target] = {
             (kind, name): target_of(name)
             for kind, named in (("axes", sweep.axes), ("scenarios", sweep.scenarios))
             for name in named
         }
-        forms = axis_forms(self.loaded.document, {**targets})
+        forms = axis_forms(self.loaded.document, targets)
         self.axes = tuple(_axis(path, forms[path], target) for path, target in targets.items())
         self._design_axes = tuple(axis for axis in self.axes if not axis.scenario)
         self._vocabulary = Vocabulary(
@@ -128,9 +124,7 @@ class Space:
         self._conditions = {axis.name: Expression.parse(axis.when) for axis in self.axes if axis.when is not None}
         self._constraints = tuple(Expression.parse(text) for text in sweep.constraints)
         self._enumeration = Enumeration(self._design_axes, self._needs(), self._applies)
-        self._families: dict[str, Family] = {}
-        self._made = lru_cache(maxsize=_KEPT)(self._make_options)
-        self._varied = lru_cache(maxsize=_KEPT)(self._vary)
+        self._maker = Maker(sweep, self.loaded.document, self._vocabulary, self.place_of)
 
     # What the space holds --------------------------------------------------------------------------------------------
 
@@ -187,11 +181,11 @@ class Space:
         if not isinstance(ratio, str):
             raise ConfigError(f"sparsity: got {ratio}, need N:M such as 2:8")
         design = Design(
-            hardware=self._hardware_of(point, settings),
+            hardware=self._maker.hardware(point, settings),
             workload=self._inputs.workload(self._vocabulary.named("workload", settings)),
             recipe=recipe,
             pattern=Pattern.parse(ratio),
-            options=self._options(point, settings),
+            options=self._maker.options(point, settings),
         )
         self.supplied(design)
         return design
@@ -200,17 +194,18 @@ class Space:
         """The base as its files have it, with nothing derived and no axis moved, under a scenario."""
         sweep, named = self.sweep, self._vocabulary.named
         batch = scenario.get("batch", sweep.base.batch)
+        options = tuple((name, value) for name, value in scenario.items() if name.startswith(OPTIONS))
         return Design(
             hardware=self._inputs.hardware(named("hardware", {})),
             workload=self._inputs.workload(named("workload", scenario)),
             recipe=self._inputs.recipe(named("recipe", scenario)),
             pattern=Pattern.parse(named("sparsity", scenario)),
-            options=self._made(batch, tuple(item for item in scenario.items() if item[0].startswith(OPTIONS))),
+            options=self._maker.made_options(batch, options),
         )
 
     def hardware(self, settings: Settings) -> Loaded[Hardware]:
         """The hardware of a design; ``ConfigError`` as for ``design``."""
-        return self._hardware_of(Point(self._vocabulary, settings), settings)
+        return self._maker.hardware(Point(self._vocabulary, settings), settings)
 
     def supplied(self, design: Design) -> Figures:
         """The figures that no simulation gives, but a training run: ``accuracy``, where the sweep names one.
@@ -317,69 +312,6 @@ class Space:
 
         return figure
 
-    def _hardware_of(self, point: Point, settings: Settings) -> Loaded[Hardware]:
-        set_here = tuple((name, value) for name, value in settings.items() if name.startswith(HARDWARE))
-        derived = []
-        for name in self._vocabulary.derived:
-            if name.startswith(HARDWARE):
-                try:
-                    derived.append((name, point.derived(name)))
-                except NoValueError:
-                    # What follows from an axis that does not apply does not apply either.
-                    continue
-                except ConfigError as error:
-                    raise ConfigError(f"{self.place_of('derived', name)}: {error}") from None
-        return self._varied(self._vocabulary.named("hardware", settings), set_here, tuple(derived))
-
-    def _vary(
-        self, name: str, set_here: tuple[tuple[str, Value], ...], derived: tuple[tuple[str, Value], ...]
-    ) -> Loaded[Hardware]:
-        if name not in self._families:
-            self._families[name] = Family(self._inputs.hardware(name))
-        changes = [self._change("axes", field, value) for field, value in set_here]
-        changes += [self._change("derived", field, value) for field, value in derived]
-        # Outer sections first: fields are laid over the part that a name stands for.
-        return self._families[name].varied(sorted(changes, key=lambda change: len(change.path)))
-
-    def _change(self, section: str, name: str, value: Value) -> Change:
-        target = self._target(name)
-        derived = section == "derived"
-        part = self._inputs.dram(str(value)) if target.part else None
-        return Change(
-            path=tuple(name.split("."))[1:],
-            value=split(value) if target.listed else value if part is None else part.document.data,
-            status="derived" if derived else "assumed",
-            source=f"derived: {self.sweep.derived[name]}" if derived else f"swept: {name}, {self.sweep.name}",
-            place=self.loaded.document.place_of((section, name)),
-            part=part,
-        )
-
-    def _options(self, point: Point, settings: Settings) -> Options:
-        given = {name: value for name, value in settings.items() if name.startswith(OPTIONS)}
-        batch = settings.get("batch", self.sweep.base.batch)
-        for name in self._vocabulary.derived:
-            if name.startswith(OPTIONS) or name == "batch":
-                try:
-                    value = point.derived(name)
-                except NoValueError:
-                    continue
-                if name == "batch":
-                    batch = value
-                else:
-                    given[name] = value
-        return self._made(batch, tuple(given.items()))
-
-    def _make_options(self, batch: Any, given: tuple[tuple[str, Value], ...]) -> Options:
-        own = self.sweep.base.options
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in own.items()}
-        for name, value in given:
-            plain[name.removeprefix(OPTIONS)] = tuple(split(value)) if self._target(name).listed else value
-        return Options(batch=batch, **plain)
-
-    def _target(self, name: str) -> Target:
-        rule = self._vocabulary.derived.get(name)
-        return _target(name) if rule is None else rule.target
-
     # Conditions ------------------------------------------------------------------------------------------------------
 
     def _applies(self, name: str, settings: Settings) -> bool:
@@ -410,8 +342,6 @@ _BEFORE = ("pe_count", "on_chip_bytes", "peak_macs_per_second", "peak_dram_bytes
 
 _AFTER = {*FIGURES, ACCURACY} - {*_BEFORE}
 """Figures that are known once a design is evaluated."""
-
-_target = lru_cache(maxsize=1024)(target_of)
 
 
 def _axis(path: KeyPath, form: Any, target: Target) -> Axis:

@@ -15,11 +15,12 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ...configs.errors import ConfigError
 from .axis_values import Axis, Settings
+from .needs import check_package
 from .sweep import NonDominatedSorting, ParzenEstimator, Sobol
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _spread(space: Space, chosen: Sobol) -> Iterator[Settings]:
 
     As many as the sweep asks for, or fewer when the space has fewer or the sequence meets no more.
     """
-    qmc: Any = _package("scipy.stats.qmc", "scipy")
+    qmc: Any = _package("scipy.stats.qmc")
     axes = _design_axes(space)
     sequence = qmc.Sobol(d=len(axes), scramble=True, seed=chosen.seed)
     sizes = [len(axis.values) for axis in axes]
@@ -109,12 +110,12 @@ def _spread(space: Space, chosen: Sobol) -> Iterator[Settings]:
 
 
 def _breeding(chosen: NonDominatedSorting) -> Any:
-    optuna = _package("optuna", "optuna")
+    optuna = _package("optuna")
     return optuna.samplers.NSGAIISampler(population_size=chosen.population, seed=chosen.seed)
 
 
 def _modelling(chosen: ParzenEstimator) -> Any:
-    optuna = _package("optuna", "optuna")
+    optuna = _package("optuna")
     # Told to keep away from designs that are asked for and not answered yet, which a batch is full of.
     return optuna.samplers.TPESampler(seed=chosen.seed, multivariate=True, constant_liar=True)
 
@@ -139,7 +140,7 @@ class _Search:
         self._pending: list[tuple[Any, tuple[object, ...]]] = []
         self._signs = tuple(-1.0 if objective.maximise else 1.0 for objective in space.objectives)
         self._axes = _design_axes(space)
-        optuna = _package("optuna", "optuna")
+        optuna = _package("optuna")
         with _quiet(optuna):
             self._study = optuna.create_study(sampler=sampler(), directions=["minimize"] * len(self._signs))
         self._optuna = optuna
@@ -209,15 +210,10 @@ def _identity(settings: Settings) -> tuple[object, ...]:
     return tuple((name, type(value) is bool, value) for name, value in settings.items())
 
 
-def _package(module: str, package: str) -> Any:
+def _package(module: str) -> Any:
     # Imported where it is used: most who explore enumerate.
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        need = "need it for this strategy; try pip install 'bisparse[explore]'"
-        raise ConfigError(f"strategy: got no package {package}, {need}") from None
+    check_package(module.partition(".")[0], "strategy")
+    return import_module(module)
 
 
 @contextmanager
