@@ -36,7 +36,7 @@ LARGEST_CHUNK = 1024
 SMALLEST_CHUNK = 16
 
 Told = Callable[[str, int, int], None]
-"""Called with what is done, runs finished and runs in all (so far as the strategy has asked)."""
+"""Called with what is done, runs computed, and runs to compute in all, as far as is known."""
 
 
 def _silent(task: str, done: int, of: int) -> None:
@@ -233,6 +233,7 @@ class _Progress:
         asked: designs so far, in their order.
         computed: runs evaluated now.
         reused: runs that the store had.
+        expected: runs to compute in all, as far as is known.
     """
 
     space: Space
@@ -243,6 +244,10 @@ class _Progress:
     asked: list[DesignRow] = field(default_factory=list)
     computed: int = 0
     reused: int = 0
+    expected: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expected = _asks(self.space) * len(self.space.scenarios())
 
     def follow(self) -> None:
         """Give the strategy what it asks for, until it asks no more."""
@@ -258,6 +263,9 @@ class _Progress:
         rows = [self._row(settings) for settings in batch]
         self._evaluate(rows)
         self.asked.extend(rows)
+        if isinstance(self.space.sweep.strategy, Exhaustive | Sobol):
+            # They ask the same whatever the answer is.
+            return []
         outcomes = self.store.outcomes([key for row in rows for key in row.runs])
         found = []
         for row in rows:
@@ -291,8 +299,11 @@ class _Progress:
         missing = [{key: each for key, each in runs.items() if key not in there} for runs in wanted]
         self.reused += len(there)
         total = sum(map(len, missing))
+        # What was ruled out or was there is not waited for; what is still to be asked for is.
+        self.expected -= len(rows) * len(scenarios) - total
         done, before = 0, self.computed
-        self.told(self._task(), before, before + total)
+        of = max(self.expected, before + total)
+        self.told(self._task(), before, of)
         for chunk, outcomes in self.workers.outcomes(self._chunks(missing, total)):
             self.store.write(
                 [
@@ -302,7 +313,7 @@ class _Progress:
             )
             done += len(outcomes)
             self.computed = before + done
-            self.told(self._task(), before + done, before + total)
+            self.told(self._task(), self.computed, of)
 
     def _task(self) -> str:
         reused = f", {self.reused} were there" if self.reused else ""

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS figure_names (number INTEGER PRIMARY KEY, names TEXT 
 CREATE TABLE IF NOT EXISTS run (
     key TEXT PRIMARY KEY, version TEXT NOT NULL, settings TEXT NOT NULL,
     figure_names INTEGER REFERENCES figure_names, figures TEXT, reason TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS design (number INTEGER PRIMARY KEY, settings TEXT NOT NULL, runs TEXT NOT NULL,
     reason TEXT NOT NULL);
 """

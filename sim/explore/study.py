@@ -10,7 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...configs.whole_file import write_whole
+from .axis_values import Settings
 from .base import combined
 from .design import Figures, Outcome
 from .figures import ACCURACY, FIGURES
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
 STUDY_FILE = "study.json"
 SCHEMA_VERSION = 1
+
+_AT_ONCE = 2048
+"""Designs whose runs are read from the store together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +51,28 @@ class Study:
     @classmethod
     def of_store(cls, store: Store, space: Space, meta: dict[str, Any]) -> Study:
         """The study whose designs and runs a store holds."""
-        designs = store.designs()
-        keys = list(dict.fromkeys(key for row in designs for key in row.runs))
-        outcomes = store.outcomes(keys)
-        judged = [Verdict.of(space, row, [outcomes[key] for key in row.runs]) for row in designs]
+        designs, scenarios = store.designs(), space.scenarios()
+        table, runs = _Rows(), _Rows()
+        for start in range(0, len(designs), _AT_ONCE):
+            some = designs[start : start + _AT_ONCE]
+            outcomes = store.outcomes(list(dict.fromkeys(key for row in some for key in row.runs)))
+            judged = [Verdict.of(space, row, [outcomes[key] for key in row.runs]) for row in some]
+            table.add(
+                [each.design.settings for each in judged],
+                [each.reason for each in judged],
+                [each.figures for each in judged],
+                [each.design.runs[0] if each.design.runs else "" for each in judged],
+            )
+            ran = [(each.design, *run) for each in judged for run in zip(scenarios, each.outcomes, strict=False)]
+            runs.add(
+                [{**design.settings, **scenario} for design, scenario, _ in ran],
+                [outcome.reason for _, _, outcome in ran],
+                [outcome.figures for _, _, outcome in ran],
+                [key for each in judged for key in each.design.runs],
+            )
         return cls(
-            table=_frame(space, [each.row for each in judged], scenarios=False),
-            runs=_frame(space, [run for each in judged for run in each.runs], scenarios=True),
+            table=table.frame(space, [axis.name for axis in space.axes if not axis.scenario]),
+            runs=runs.frame(space, [axis.name for axis in space.axes]),
             meta=meta,
         )
 
@@ -93,90 +115,94 @@ class Verdict:
     """What a design comes to, over all scenarios.
 
     Attributes:
-        row: of the table.
-        runs: rows of its runs.
-        figures: combined; None when it is infeasible.
+        design: as it was asked for.
+        outcomes: of its runs, a scenario each; none when it was ruled out before.
+        figures: combined over scenarios; None when one of them cannot be run.
+        reason: why it is infeasible: what rules it out, a scenario that cannot be run, or a constraint that its figures
+            fail; empty when it is feasible.
     """
 
-    row: dict[str, Any]
-    runs: list[dict[str, Any]]
+    design: DesignRow
+    outcomes: tuple[Outcome, ...]
     figures: Figures | None
+    reason: str
 
     @classmethod
     def of(cls, space: Space, design: DesignRow, outcomes: Sequence[Outcome]) -> Verdict:
-        """Judge a design by its runs: infeasible when one of them is, or when a constraint fails."""
-        scenarios = space.scenarios()
-        outcomes = [
-            _supplied(space, design, scenario, each)
-            for scenario, each in zip(scenarios if design.runs else (), outcomes, strict=True)
-        ]
-        reason, figures = design.reason, None
+        """Judge a design by the outcomes of its runs."""
+        ran = list(zip(space.scenarios() if design.runs else (), outcomes, strict=True))
+        found = tuple(_supplied(space, design, scenario, outcome) for scenario, outcome in ran)
+        each_has = [outcome.figures for outcome in found if outcome.figures is not None]
+        figures = combined(each_has) if found and len(each_has) == len(found) else None
+        reason = design.reason
+        if not reason and figures is None:
+            reason = next(_told(scenario, outcome) for scenario, outcome in ran if outcome.figures is None)
         if not reason:
-            reason = next(
-                (
-                    _told(scenario, each)
-                    for scenario, each in zip(scenarios, outcomes, strict=True)
-                    if each.figures is None
-                ),
-                "",
-            )
-        if not reason:
-            each_has = [each.figures for each in outcomes if each.figures is not None]
-            figures = combined(each_has)
             reason = space.violated(design.settings, figures)
-            if reason:
-                figures = None
-        shown = (
-            combined([each.figures for each in outcomes if each.figures]) if reason and _all_ran(outcomes) else figures
-        )
-        key = design.runs[0] if design.runs else ""
-        return cls(
-            row={**design.settings, "feasible": figures is not None, "reason": reason, **(shown or {}), "key": key},
-            runs=[
-                {
-                    **design.settings,
-                    **scenario,
-                    "feasible": each.figures is not None,
-                    "reason": each.reason,
-                    **(each.figures or {}),
-                    "key": run,
-                }
-                for scenario, each, run in zip(scenarios if design.runs else (), outcomes, design.runs, strict=True)
-            ],
-            figures=figures,
-        )
+        return cls(design=design, outcomes=found, figures=figures, reason=reason)
 
     def objectives(self, space: Space) -> tuple[float, ...] | None:
         """The objectives' figures, as they are; None of an infeasible design."""
         figures = self.figures
-        if figures is None:
+        if figures is None or self.reason:
             return None
         found = tuple(float(figures[goal.figure]) for goal in space.objectives)
         return found if all(map(math.isfinite, found)) else None
 
 
-def _supplied(space: Space, design: DesignRow, scenario: dict[str, Any], outcome: Outcome) -> Outcome:
+def _supplied(space: Space, design: DesignRow, scenario: Settings, outcome: Outcome) -> Outcome:
     """The outcome with the figures that the sweep supplies, which no store holds."""
     if outcome.figures is None or space.sweep.accuracy is None:
         return outcome
     return Outcome(figures=outcome.figures | space.supplied(space.design({**design.settings, **scenario})))
 
 
-def _all_ran(outcomes: Sequence[Outcome]) -> bool:
-    return bool(outcomes) and all(each.figures is not None for each in outcomes)
-
-
-def _told(scenario: dict[str, Any], outcome: Outcome) -> str:
+def _told(scenario: Settings, outcome: Outcome) -> str:
     """The reason of a run, with its scenario when there is any."""
     under = ", ".join(f"{name} {value}" for name, value in scenario.items())
     return f"{under}: {outcome.reason}" if under else outcome.reason
 
 
-def _frame(space: Space, rows: Sequence[dict[str, Any]], *, scenarios: bool) -> pandas.DataFrame:
-    """Rows as a table whose columns depend on the space only."""
-    import pandas
+class _Rows:
+    """Rows of a table, added some at a time; figures become arrays at once, for as lists they fill the memory."""
 
-    axes = [axis.name for axis in space.axes if scenarios or not axis.scenario]
-    accuracy = [ACCURACY] if space.sweep.accuracy is not None else []
-    columns = [*axes, "feasible", "reason", *FIGURES, *accuracy, "key"]
-    return pandas.DataFrame(list(rows), columns=columns)
+    def __init__(self) -> None:
+        self._settings: list[Settings] = []
+        self._reasons: list[str] = []
+        self._keys: list[str] = []
+        self._figures: list[dict[str, NDArray[Any]]] = []
+
+    def add(
+        self,
+        settings: Sequence[Settings],
+        reasons: Sequence[str],
+        figures: Sequence[Figures | None],
+        keys: Sequence[str],
+    ) -> None:
+        """Add rows; one without figures has NaN for each."""
+        self._settings += settings
+        self._reasons += reasons
+        self._keys += keys
+        nothing: Figures = {}
+        rows = [nothing if each is None else each for each in figures]
+        # Integers stay integers where every row has one.
+        self._figures.append(
+            {name: np.array([row.get(name, math.nan) for row in rows]) for name in (*FIGURES, ACCURACY)}
+        )
+
+    def frame(self, space: Space, axes: Sequence[str]) -> pandas.DataFrame:
+        """The table, whose columns depend on the space only."""
+        import pandas
+
+        names = [*FIGURES, *([ACCURACY] if space.sweep.accuracy is not None else [])]
+        figures = {name: np.concatenate([some[name] for some in self._figures] or [np.empty(0)]) for name in names}
+        told = {"feasible": [not reason for reason in self._reasons], "reason": self._reasons}
+        return pandas.concat(
+            [
+                pandas.DataFrame(self._settings, columns=list(axes)),
+                pandas.DataFrame(told),
+                pandas.DataFrame(figures),
+                pandas.DataFrame({"key": self._keys}),
+            ],
+            axis=1,
+        )

@@ -1,0 +1,241 @@
+"""Designs a second of ``bisparse explore``, and beside it what SCALE-Sim and ZigZag take for one design.
+
+A design of bisparse here is a full training step: forward, backward, weight gradients and updates, once dense and once
+under BDWP, every product's mapping searched as ``simulate`` searches it, time, traffic and energy. Stored and judged as
+``bisparse explore`` does it, on all cores. Measured around the designs of examples/sat-design-space, in three spaces:
+
+- *grid*: all 4,800 designs of the study at 2:8, in its order. Neighbours share arrays, buffers or memories, and what
+  they share is searched once, which is what an exhaustive study meets.
+- *sobol*: designs of the same axes from all over the space: less is shared.
+- *apart*: no two designs have an array or a memory bandwidth in common: nothing is shared.
+
+Some of the designs are simulated alone as well, and must have the same figures: exit code 1 if any differs.
+
+The peers do less for a design: SCALE-Sim 3.0.0 counts the forward products of the same network at batch 1 in one
+dataflow with no search (its time is that of its distinct products, times their occurrences); ZigZag maps the forward
+convolutions of its own ResNet-18 (224x224 images) on its own 32x32 design at batch 1. Nothing is asserted about time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+import scalesim_peer
+import yaml
+from bisparse.sim.explore.one_by_one import simulate_design
+from bisparse.sim.explore.running import run
+from bisparse.sim.explore.space import Space
+from measuring import BenchmarkError, markdown_table, provenance, run_measured, three_digits
+
+import bisparse
+
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "exploration.md"
+ZIGZAG = HERE / ".zigzag-venv"
+ZIGZAG_REQUIREMENTS = ("zigzag-dse==3.9.1", "six")
+NETWORKS = ("resnet18-tinyimagenet", "resnet50-imagenet")
+SPREAD, APART = 2048, 1024
+"""Designs of the spaces that have no end."""
+
+ALONE = 4
+"""Designs of each kind simulated alone and compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a space was explored.
+
+    Attributes:
+        network: what was trained.
+        kind: of space.
+        designs: evaluated.
+        seconds: for all.
+        alone_seconds: for one, simulated alone.
+    """
+
+    network: str
+    kind: str
+    designs: int
+    seconds: float
+    alone_seconds: float
+
+
+def main() -> int:
+    """Measure what the command line asks for; give the exit code."""
+    options = _options()
+    try:
+        if options.setup:
+            _set_up()
+        peers = [] if options.no_peers else [_scalesim(), _zigzag()]
+        paces = [_pace(network, kind) for network in NETWORKS for kind in ("grid", "sobol", "apart")]
+    except BenchmarkError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except DifferentError as error:
+        print(error, file=sys.stderr)
+        return 1
+    text = _report(paces, peers)
+    print(text)
+    if not options.no_peers:
+        RESULT.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--setup", action="store_true", help="first make the peers' environments with pip")
+    parser.add_argument("--no-peers", action="store_true", help="bisparse alone; nothing is written")
+    return parser.parse_args()
+
+
+# bisparse -------------------------------------------------------------------------------------------------------------
+
+
+def _sweep(network: str, kind: str) -> dict[str, Any]:
+    study = HERE.parent / "examples" / "sat-design-space" / "sweep.yaml"
+    sweep: dict[str, Any] = yaml.safe_load(study.read_text(encoding="utf-8"))
+    del sweep["scenarios"]
+    del sweep["axes"]["sparsity"]
+    sweep["base"]["workload"] = network
+    if kind == "sobol":
+        sweep["strategy"] = {"name": "sobol", "points": SPREAD}
+    if kind == "apart":
+        sweep["axes"] = {"number": {"from": 0, "to": APART - 1, "step": 1}}
+        sweep["derived"] |= {
+            # 89 and 83 have no common factor: no pair comes back before 7,387 designs.
+            "hardware.tensor_engine.rows": "8 + number * 37 % 89",
+            "hardware.tensor_engine.cols": "8 + number * 53 % 83",
+            "hardware.dram.channel_bytes_per_second": "(10 + number / 100) * GB",
+            "hardware.buffers.west.capacity_bytes": "(32 + number % 97) * KiB * hardware.tensor_engine.rows",
+            "hardware.buffers.north.capacity_bytes": "(32 + number % 61) * KiB * hardware.tensor_engine.cols",
+            "hardware.buffers.output.capacity_bytes": "(64 + number % 89) * KiB * hardware.tensor_engine.cols",
+        }
+        del sweep["derived"]["hardware.update_engine.lanes"]
+    return sweep
+
+
+def _pace(network: str, kind: str) -> Pace:
+    """Explore one space; check some of its designs against ``simulate``."""
+    print(f"{network}, {kind} ...", file=sys.stderr)
+    version = bisparse.__version__
+    space = Space.of_data(_sweep(network, kind), version=version)
+    start = time.perf_counter()
+    study = run(space, None, version=version)
+    seconds = time.perf_counter() - start
+    table = study.table[study.table["feasible"].astype(bool)]
+    axes = [axis.name for axis in space.axes]
+    points = [
+        ({name: row[name] for name in axes}, dict(row)) for _, row in table.sample(ALONE, random_state=0).iterrows()
+    ]
+    start = time.perf_counter()
+    outcomes = [simulate_design(space.design(settings), version) for settings, _ in points]
+    alone_seconds = (time.perf_counter() - start) / ALONE
+    for outcome, (settings, row) in zip(outcomes, points, strict=True):
+        figures = outcome.figures or {}
+        different = [name for name, value in figures.items() if row[name] != value]
+        if different or not figures:
+            raise DifferentError(f"{network}, {kind}, {settings}: {', '.join(different)} differ from simulate's")
+    return Pace(network=network, kind=kind, designs=len(study.table), seconds=seconds, alone_seconds=alone_seconds)
+
+
+class DifferentError(Exception):
+    """Figures are not those of ``simulate``."""
+
+
+# Peers ---------------------------------------------------------------------------------------------------------------
+
+
+def _set_up() -> None:
+    scalesim_peer.set_up()
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(ZIGZAG)], check=True)
+        subprocess.run(
+            [str(scalesim_peer.python_of(ZIGZAG)), "-m", "pip", "install", "--quiet", *ZIGZAG_REQUIREMENTS], check=True
+        )
+    except subprocess.CalledProcessError as error:
+        raise BenchmarkError(f"{ZIGZAG.name}: {error}") from None
+
+
+def _scalesim() -> tuple[str, str, float]:
+    """What SCALE-Sim takes for the network's forward products."""
+    _, output = run_measured([sys.executable, HERE / "bisparse_driver.py", "list"])
+    sizes = [(given["m"], given["n"], given["k"]) for given in json.loads(output)["products"]]
+    distinct = list(dict.fromkeys(sizes))
+    peer = scalesim_peer.run(distinct, rows=32, cols=32, dataflow="os")
+    seconds = sum(
+        product.cost.wall_seconds * sizes.count(size) for size, product in zip(distinct, peer.products, strict=True)
+    )
+    return f"SCALE-Sim {peer.versions['SCALE-Sim']}", f"{len(sizes)} forward products, batch 1, no search", seconds
+
+
+def _zigzag() -> tuple[str, str, float]:
+    """What ZigZag takes for its ResNet-18."""
+    python = scalesim_peer.python_of(ZIGZAG)
+    if not python.exists():
+        raise BenchmarkError(f"ZigZag: got no benchmarks/{ZIGZAG.name}, need it there; try --setup")
+    with tempfile.TemporaryDirectory() as folder:
+        _, output = run_measured([python, HERE / "zigzag_driver.py", folder], timeout_seconds=1800)
+    found = json.loads(output.splitlines()[-1])
+    return f"ZigZag {found['version']}", "forward convolutions, batch 1, mapping searched", found["wall_seconds"]
+
+
+# The report -----------------------------------------------------------------------------------------------------------
+
+
+def _report(paces: Sequence[Pace], peers: Sequence[tuple[str, str, float]]) -> str:
+    own = [
+        [
+            pace.network,
+            pace.kind,
+            f"{pace.designs:,}",
+            three_digits(pace.seconds),
+            three_digits(pace.designs / pace.seconds),
+            three_digits(pace.alone_seconds * pace.designs / pace.seconds),
+        ]
+        for pace in paces
+    ]
+    parts = [
+        "# Designs a second",
+        provenance({"bisparse": bisparse.__version__, "numpy": numpy.__version__}),
+        f"`bisparse explore` on {os.cpu_count()} cores. A design is a training step, dense and BDWP, every mapping "
+        "searched. The ratio is over `simulate` called for one design after another in one process. What the spaces "
+        "are is told in benchmarks/README.md.",
+        markdown_table(
+            ["network", "space", "designs", "seconds", "designs a second", "over one by one"], own, left_columns=2
+        ),
+    ]
+    if peers:
+        grid = next(pace for pace in paces if pace.kind == "grid")
+        rows = [
+            [name, what, three_digits(seconds), three_digits(seconds * grid.designs / grid.seconds)]
+            for name, what, seconds in peers
+        ]
+        rows.append(
+            [
+                "bisparse, grid",
+                "training step, dense and BDWP, batch 512, mapping searched",
+                three_digits(grid.seconds / grid.designs),
+                "1.00",
+            ]
+        )
+        parts += [
+            "## One design of ResNet-18",
+            markdown_table(["", "what it does", "seconds a design", "over bisparse"], rows, left_columns=2),
+            "Peers on one core, as they are; less is done for their design, which is told in benchmarks/README.md.",
+        ]
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
