@@ -31,10 +31,12 @@ from ...training.recipes.declaration import Recipe
 from ..against_dense import ratio
 from ..simulation import DENSE
 from ..step_size import check_step_size
+from .costs_many import CostsMany
 from .design import Design, Figures, Outcome
 from .figures import FIGURES, derived_figures, hardware_figures, word
 from .one_by_one import simulate_design
-from .step_many import CostsMany, Prices, StepMany
+from .step_many import Prices, StepMany
+from .step_times import StepTimes
 
 IntArray = npt.NDArray[np.int64]
 
@@ -71,13 +73,7 @@ def evaluate(designs: Sequence[Design], version: str) -> list[Outcome]:
 def _side_by_side(design: Design) -> bool:
     options, policy = design.options, design.hardware.model.policy
     beside = policy.overlap_vector if options.overlap_vector is None else options.overlap_vector
-    return (
-        options.engine == "analytic"
-        and options.objective == "time"
-        and options.densities is None
-        and not beside
-        and not design.hardware.model.tensor_engine.zero_gating
-    )
+    return options.engine == "analytic" and options.objective == "time" and options.densities is None and not beside
 
 
 def _kind(design: Design) -> tuple[Any, ...]:
@@ -270,17 +266,15 @@ class _Group:
         chosen = np.unique(rows[members])
         overlap, keeps = key[3:5]
         own = [prices[row] for row in chosen]
+        times = StepTimes(
+            outline=step.outline, table=table, rows=chosen, overlap_update=overlap, keep_on_chip=keeps, costs=costs
+        )
         many = StepMany(
-            outline=step.outline,
-            table=table,
-            rows=chosen,
-            overlap_update=overlap,
-            keep_on_chip=keeps,
+            times=times,
             prices=Prices(
                 pj={name: np.array([each.prices_pj[name] for each in own]) for name in own[0].prices_pj},
                 static_watts=np.array([each.static_watts for each in own]),
             ),
-            costs=costs,
         )
         return _Report(
             step=many, peak_bytes=step.peak_bytes, place={int(row): at for at, row in enumerate(chosen)}, rows=rows
@@ -294,7 +288,7 @@ class _Group:
         hardware = design.hardware.model
         found: Figures = hardware_figures(hardware)
         found |= sparse.own("", number) | dense.own("dense.", number)
-        batch = sparse.step.outline.batch
+        batch = sparse.step.times.outline.batch
         found |= derived_figures("", found, batch) | derived_figures("dense.", found, batch)
         found["speedup_vs_dense"] = ratio(found["dense.total_cycles"], found["total_cycles"])
         found["energy_ratio_vs_dense"] = ratio(found["energy_joules"], found["dense.energy_joules"])
@@ -397,5 +391,5 @@ class _Report:
 
     def on_chip(self, number: int) -> Figures:
         """What stays on chip."""
-        at, residence = self.place[int(self.rows[number])], self.step.residence
+        at, residence = self.place[int(self.rows[number])], self.step.times.residence
         return {"on_chip.tensors": int(residence.tensors[at]), "on_chip.saved_bytes": int(residence.saved_bytes[at])}

@@ -13,7 +13,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
@@ -127,8 +127,11 @@ class Pool:
             ) from None
 
     def close(self) -> None:
-        """See ``Workers``."""
+        """End every process at once: what is under way is evaluated again, and nobody waits for it."""
+        processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
 
 
 _here: tuple[Space, str] | None = None
@@ -214,6 +217,11 @@ class Dask:
     def _result_of(self, future: Any) -> Any:
         try:
             return future.result()
+        except CancelledError as error:
+            raise ConfigError(
+                f"dask: got no scheduler any more ({str(error).splitlines()[0]}), need it; what was finished is kept: "
+                "try --resume"
+            ) from None
         except self._distributed.KilledWorker as error:
             raise ConfigError(
                 f"dask: got workers that died over the same runs again and again ({error}), need some that live; what "
