@@ -41,6 +41,7 @@ def write_exploration(
     version: str,
     command: str = "",
     reference: Study | None = None,
+    single_reports: bool = True,
 ) -> list[Path]:
     """Write a study's reports into its directory, which is made if absent.
 
@@ -51,6 +52,7 @@ def write_exploration(
         version: of bisparse.
         command: what a reader types to repeat the study.
         reference: the same space enumerated, to hold a search against.
+        single_reports: whether designs of the front get reports of their own.
 
     Returns:
         The files written, the page first.
@@ -64,11 +66,11 @@ def write_exploration(
         if f"{BEST}/{old.name}" not in best:
             old.unlink()
     write_files(directory / BEST, {Path(name).name: content.encode() for name, content in best.items()})
-    links = write_reports(findings, directory, version)
+    links = write_reports(findings, directory, version) if single_reports else {}
     findings = replace(findings, links=links)
     pages = [directory / link for link in links.values()]
     base_link = ""
-    if results:
+    if results and single_reports:
         page = write_report(findings, directory, "base", base, results, {})
         base_link = page.relative_to(directory).as_posix()
         pages.append(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ MOST_LINES = 1500
 """Designs beaten by others that parallel coordinates draw, evenly among all: more would be one grey."""
 
 _MOST_TICKS, _TICK_LETTERS = 12, 34
+
+_LETTER = 7
+"""Pixels of a letter of an axis's name."""
 
 
 def parallel_figure(findings: Findings) -> Figure:
@@ -59,9 +63,11 @@ def parallel_rows(findings: Findings) -> Any:
 
 def parallel_width(findings: Findings) -> int:
     """Pixels that the picture needs, so that no name covers the next."""
-    names = [findings.labels[findings.axes[at].name] for at in findings.varied]
+    names = [findings.labels[findings.axes[at].name] for at in findings.important[::-1]]
     names += [figure_name(name) for name in findings.goals.figures]
-    return 120 + len(names) * max(80, 7 * max(map(len, names)))
+    widths = [_LETTER * len(name) for name in names]
+    gap = max((one + other) // 2 + _LETTER for one, other in itertools.pairwise(widths))
+    return widths[0] + widths[-1] + (len(names) - 1) * max(80, gap)
 
 
 def _axis_dimension(findings: Findings, at: int, rows: Any) -> Figure:

@@ -284,9 +284,9 @@ class _Progress:
     def _key(self, settings: Settings) -> str:
         try:
             return self.space.key(self.space.design(settings), self.version)
-        except BisparseError:
-            # No design, and so nothing but what was asked for to know it by.
-            return content_hash(["none", self.space.sha256, settings, self.version])
+        except BisparseError as error:
+            # No design, and so nothing but what was asked for to know it by; and why, which files beside the sweep say.
+            return content_hash(["none", self.space.sha256, settings, str(error), self.version])
 
     def _evaluate(self, rows: Sequence[DesignRow]) -> None:
         """Evaluate what the store lacks, and store it as it comes."""
@@ -316,8 +316,8 @@ class _Progress:
             self.told(self._task(), self.computed, of)
 
     def _task(self) -> str:
-        reused = f", {self.reused} were there" if self.reused else ""
-        return f"{self.space.sweep.name}: runs{reused}"
+        remarks = (f"{self.reused:,} were there" if self.reused else "", self.workers.remark)
+        return ", ".join([f"{self.space.sweep.name}: runs", *filter(None, remarks)])
 
     def _chunks(self, missing: Sequence[dict[str, Settings]], total: int) -> Iterator[Chunk]:
         """Runs of one scenario and neighbouring designs: they share most. Every worker has some."""

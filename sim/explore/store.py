@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,18 +139,22 @@ class Store:
             ConfigError: they cannot be written; nothing that stands already is lost.
         """
         with self._told(), self._database as database:
+            named = {tuple(each.outcome.figures) for each in rows if each.outcome.figures is not None}
+            numbers = {names: self._number(names) for names in named}
             database.executemany(
-                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?)", [self._row(each) for each in rows]
+                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?)", [self._row(each, numbers) for each in rows]
             )
 
-    def _row(self, row: RunRow) -> tuple[str, str, str, int | None, str | None, str]:
+    def _row(
+        self, row: RunRow, numbers: Mapping[tuple[str, ...], int]
+    ) -> tuple[str, str, str, int | None, str | None, str]:
         figures = row.outcome.figures
-        names = None if figures is None else self._names(tuple(figures))
+        names = None if figures is None else numbers[tuple(figures)]
         # JSON gives integers and floats back as they were, to the last bit.
         values = None if figures is None else json.dumps(list(figures.values()), separators=(",", ":"))
         return row.key, self._version, json.dumps(row.settings), names, values, row.outcome.reason
 
-    def _names(self, names: tuple[str, ...]) -> int:
+    def _number(self, names: tuple[str, ...]) -> int:
         text = json.dumps(names)
         self._database.execute("INSERT OR IGNORE INTO figure_names (names) VALUES (?)", (text,))
         row = self._database.execute("SELECT number FROM figure_names WHERE names = ?", (text,)).fetchone()

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class Study:
     def of_store(cls, store: Store, space: Space, meta: dict[str, Any]) -> Study:
         """The study whose designs and runs a store holds."""
         designs, scenarios = store.designs(), space.scenarios()
-        table, runs = _Rows(), _Rows()
+        names = [*FIGURES, *([ACCURACY] if space.sweep.accuracy is not None else [])]
+        table, runs = _Rows(names), _Rows(names)
         for start in range(0, len(designs), _AT_ONCE):
             some = designs[start : start + _AT_ONCE]
             outcomes = store.outcomes(list(dict.fromkeys(key for row in some for key in row.runs)))
@@ -71,8 +73,8 @@ class Study:
                 [key for each in judged for key in each.design.runs],
             )
         return cls(
-            table=table.frame(space, [axis.name for axis in space.axes if not axis.scenario]),
-            runs=runs.frame(space, [axis.name for axis in space.axes]),
+            table=table.frame([axis.name for axis in space.axes if not axis.scenario]),
+            runs=runs.frame([axis.name for axis in space.axes]),
             meta=meta,
         )
 
@@ -133,7 +135,9 @@ class Verdict:
         ran = list(zip(space.scenarios() if design.runs else (), outcomes, strict=True))
         found = tuple(_supplied(space, design, scenario, outcome) for scenario, outcome in ran)
         each_has = [outcome.figures for outcome in found if outcome.figures is not None]
-        figures = combined(each_has) if found and len(each_has) == len(found) else None
+        # Combining one costs more than all else here.
+        together = each_has[0] if len(each_has) == 1 else combined(each_has) if each_has else None
+        figures = together if len(each_has) == len(found) else None
         reason = design.reason
         if not reason and figures is None:
             reason = next(_told(scenario, outcome) for scenario, outcome in ran if outcome.figures is None)
@@ -166,7 +170,10 @@ def _told(scenario: Settings, outcome: Outcome) -> str:
 class _Rows:
     """Rows of a table, added some at a time; figures become arrays at once, for as lists they fill the memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
+        """Of figures by these names."""
+        self._names = names
+        self._nothing: Figures = dict.fromkeys(names, math.nan)
         self._settings: list[Settings] = []
         self._reasons: list[str] = []
         self._keys: list[str] = []
@@ -183,19 +190,19 @@ class _Rows:
         self._settings += settings
         self._reasons += reasons
         self._keys += keys
-        nothing: Figures = {}
-        rows = [nothing if each is None else each for each in figures]
-        # Integers stay integers where every row has one.
-        self._figures.append(
-            {name: np.array([row.get(name, math.nan) for row in rows]) for name in (*FIGURES, ACCURACY)}
-        )
+        rows = [self._nothing if each is None else each for each in figures]
+        if rows:
+            columns = zip(*map(itemgetter(*self._names), rows), strict=True)
+            # Integers stay integers where every row has one.
+            self._figures.append({name: np.array(each) for name, each in zip(self._names, columns, strict=True)})
 
-    def frame(self, space: Space, axes: Sequence[str]) -> pandas.DataFrame:
-        """The table, whose columns depend on the space only."""
+    def frame(self, axes: Sequence[str]) -> pandas.DataFrame:
+        """The table, whose columns depend on the axes and the names of figures only."""
         import pandas
 
-        names = [*FIGURES, *([ACCURACY] if space.sweep.accuracy is not None else [])]
-        figures = {name: np.concatenate([some[name] for some in self._figures] or [np.empty(0)]) for name in names}
+        figures = {
+            name: np.concatenate([some[name] for some in self._figures] or [np.empty(0)]) for name in self._names
+        }
         told = {"feasible": [not reason for reason in self._reasons], "reason": self._reasons}
         return pandas.concat(
             [

@@ -7,6 +7,7 @@ order. Processes get the space once. A dask worker that dies costs time: dask ru
 from __future__ import annotations
 
 import hashlib
+import logging
 import multiprocessing
 import os
 import pickle
@@ -18,6 +19,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...configs.errors import BisparseError, ConfigError
@@ -34,6 +37,8 @@ _IN_FLIGHT = 2
 
 CONNECT_SECONDS = 10
 """How long a scheduler may take to answer."""
+
+_NO_SCHEDULER = "dask: got no answer from the scheduler any more, need it; what was finished is kept: try --resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,10 @@ class Workers(Protocol):
 
     count: int
     """Chunks worked on at a time."""
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of them beside how far they are; empty when nothing is."""
 
     def outcomes(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Outcome]]]:
         """Every chunk with its outcomes, in any order.
@@ -84,6 +93,7 @@ class InProcess:
     """This process alone."""
 
     count = 1
+    remark = ""
 
     def __init__(self, space: Space, version: str) -> None:
         self._space, self._version = space, version
@@ -99,6 +109,8 @@ class InProcess:
 
 class Pool:
     """Processes on this machine."""
+
+    remark = ""
 
     def __init__(self, space: Space, version: str, jobs: int) -> None:
         self.count = jobs
@@ -178,59 +190,94 @@ class Dask:
             raise ConfigError(
                 f"dask: got nothing at {address} ({error}), need a scheduler's address; try tcp://host:8786"
             ) from None
-        self.count = len(self._client.scheduler_info()["workers"])
-        if not self.count:
+        self._joined: set[str] = set()
+        try:
+            self._look()
+            self._check(version, address)
+        except BaseException:
             self._client.close()
+            raise
+        # The space goes with every chunk, small as it is: what is scattered dies with the workers that hold it.
+        self._space, self._version = pickle.dumps(space), version
+
+    def _look(self) -> None:
+        """See which workers the cluster has now: clusters grow and shrink."""
+        threads: dict[str, int] = self._client.nthreads()
+        self.count = max(sum(threads.values()), 1)
+        self._joined |= set(threads)
+        self._lost = len(self._joined) - len(threads)
+
+    def _check(self, version: str, address: str) -> None:
+        """See that there are workers, and that each can run what it is sent: those that cannot would wait, or die."""
+        if not self._joined:
             raise ConfigError(
                 f"dask: got a cluster without workers at {address}, need at least one; try dask worker {address}"
             )
-        # The space goes with every chunk, small as it is: what is scattered dies with the workers that hold it.
-        self._space, self._version = pickle.dumps(space), version
+        # A function of Python's own: what is ours may not be there.
+        found: dict[str, Any] = self._client.run(installed, "bisparse", on_error="return")
+        for worker, own in found.items():
+            if isinstance(own, PackageNotFoundError):
+                raise ConfigError(f"dask: got a worker at {worker} without bisparse, need bisparse {version} there")
+            if isinstance(own, str) and own != version:
+                raise ConfigError(_other_version(f"a worker at {worker}", own, version))
+
+    @property
+    def remark(self) -> str:
+        """See ``Workers``."""
+        return f"{self._lost} worker{'s' if self._lost > 1 else ''} lost" if self._lost else ""
 
     def outcomes(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Outcome]]]:
         """See ``Workers``."""
         waiting, flying = iter(chunks), dict[str, Chunk]()
         arriving = self._distributed.as_completed(loop=self._client.loop)
 
-        def send() -> bool:
-            chunk = next(waiting, None)
-            if chunk is None:
-                return False
-            future = self._client.submit(
-                evaluate_sent, self._space, chunk.settings, self._version, key=_task_key(chunk), retries=3, pure=False
-            )
-            flying[future.key] = chunk
-            arriving.add(future)
-            return True
+        def send() -> None:
+            try:
+                self._look()
+                while len(flying) < _IN_FLIGHT * self.count and (chunk := next(waiting, None)) is not None:
+                    arguments = (self._space, chunk.settings, self._version)
+                    future = self._client.submit(evaluate_sent, *arguments, key=_task_key(chunk), retries=3, pure=False)
+                    flying[future.key] = chunk
+                    arriving.add(future)
+            except OSError:
+                raise ConfigError(_NO_SCHEDULER) from None
 
-        for _ in range(_IN_FLIGHT * self.count):
-            if not send():
-                break
-        if not flying:
-            return
-        for future in arriving:
-            result: list[Outcome] = self._result_of(future)
-            yield flying.pop(future.key), result
+        send()
+        while flying:
+            future = next(arriving)
+            outcomes = self._result_of(future)
+            yield flying.pop(future.key), outcomes
             future.release()
             send()
 
-    def _result_of(self, future: Any) -> Any:
+    def _result_of(self, future: Any) -> list[Outcome]:
         try:
-            return future.result()
-        except CancelledError as error:
-            raise ConfigError(
-                f"dask: got no scheduler any more ({str(error).splitlines()[0]}), need it; what was finished is kept: "
-                "try --resume"
-            ) from None
+            outcomes: list[Outcome] = future.result()
+        except CancelledError:
+            raise ConfigError(_NO_SCHEDULER) from None
         except self._distributed.KilledWorker as error:
             raise ConfigError(
-                f"dask: got workers that died over the same runs again and again ({error}), need some that live; what "
-                "was finished is kept: try --resume"
+                f"dask: got workers that died over the same runs again and again ({str(error).splitlines()[0]}), need "
+                "some that live; what was finished is kept: try --resume"
             ) from None
+        return outcomes
 
     def close(self) -> None:
         """See ``Workers``."""
-        self._client.close()
+        log = logging.getLogger("distributed")
+        levels = {handler: handler.level for handler in log.handlers}
+        try:
+            # A scheduler that is gone is told already.
+            for handler in levels:
+                handler.setLevel(logging.CRITICAL)
+            self._client.close()
+        finally:
+            for handler, level in levels.items():
+                handler.setLevel(level)
+
+
+def _other_version(who: str, own: str, needed: str) -> str:
+    return f"dask: got {who} with bisparse {own}, need {needed}; try the same version everywhere"
 
 
 def _task_key(chunk: Chunk) -> str:
@@ -248,11 +295,9 @@ def evaluate_sent(space: bytes, settings: Sequence[Settings], version: str) -> l
     Raises:
         ConfigError: the worker has another version.
     """
-    from importlib.metadata import version as installed
-
     own = installed("bisparse")
     if own != version:
-        raise ConfigError(f"dask: got a worker with bisparse {own}, need {version}; try the same version everywhere")
+        raise ConfigError(_other_version("a worker", own, version))
     return evaluate_settings(_unpickled(space), settings, version)
 
 

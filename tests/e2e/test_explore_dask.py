@@ -40,9 +40,10 @@ def test_a_worker_that_is_killed_costs_time_not_results(tmp_path, monkeypatch):
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
         victim = next(iter(cluster.workers.values())).pid
-        killed = threading.Event()
+        killed, said = threading.Event(), []
 
         def told(task, done, of):
+            said.append(task)
             if done and not killed.is_set():
                 killed.set()
                 os.kill(victim, signal.SIGKILL)
@@ -51,6 +52,32 @@ def test_a_worker_that_is_killed_costs_time_not_results(tmp_path, monkeypatch):
     assert killed.is_set()
     assert study.table.equals(alone.table)
     assert study.meta["runs_computed"] == len(alone.table)
+    assert said[-1] == "dask: runs, 1 worker lost"
+
+
+def test_a_scheduler_that_is_gone_is_told_and_what_was_finished_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(running, "LARGEST_CHUNK", 4)
+    monkeypatch.setattr(running, "SMALLEST_CHUNK", 4)
+    space = Space.of_data(SWEEP, version=VERSION)
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as cluster:
+
+        def told(task, done, of):
+            if done:
+                cluster.close()
+
+        with pytest.raises(ConfigError, match="dask: got no answer from the scheduler any more"):
+            running.run(space, tmp_path, version=VERSION, dask=cluster.scheduler_address, told=told)
+    rest = running.run(space, tmp_path, version=VERSION, jobs=1, resume=True)
+    assert rest.meta["runs_reused"] == 4
+
+
+def test_workers_of_another_version_are_told_before_anything_is_sent():
+    with (
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as cluster,
+        pytest.raises(ConfigError, match=f"with bisparse {VERSION}, need 0.0; try the same version everywhere"),
+    ):
+        running.run(Space.of_data(SWEEP, version="0.0"), None, version="0.0", dask=cluster.scheduler_address)
 
 
 def test_an_address_where_nothing_answers_is_told(monkeypatch):

@@ -70,6 +70,38 @@ def test_killed_at_random_and_resumed(tmp_path):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.xdist_group("killed")
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_interrupt_leaves_at_once_and_says_how_to_go_on(tmp_path):
+    # Steps large enough that a batch takes longer than anybody waits.
+    sweep = SWEEP | {"base": SWEEP["base"] | {"workload": "resnet50-imagenet"}}
+    (tmp_path / "killed.yaml").write_text(yaml.safe_dump(sweep, sort_keys=False))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bisparse", "explore", "killed.yaml", "--out", "cut", "--jobs", "2"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # What runs in a shell's background ignores interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        while not (tmp_path / "cut" / "study.sqlite").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        time.sleep(2)
+        # A terminal interrupts the workers, too.
+        os.killpg(process.pid, signal.SIGINT)
+        interrupted = time.monotonic()
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert time.monotonic() - interrupted < 5
+    assert process.returncode == 130
+    assert said.splitlines()[-1].endswith("what was finished is kept: bisparse explore killed.yaml --out cut --resume")
+    assert "Traceback" not in said
+
+
 def rows_in(path):
     if not path.exists():
         return 0

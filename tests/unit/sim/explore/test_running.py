@@ -166,3 +166,17 @@ def test_exports_hold_the_table(tmp_path, study):
     read = pandas.read_csv(tmp_path / "designs.csv", keep_default_na=False, na_values=[""])
     assert read["step_seconds"].equals(study.table["step_seconds"])
     assert read["total_cycles"].equals(study.table["total_cycles"])
+
+
+def test_a_reason_that_is_not_true_any_more_is_not_kept(tmp_path, monkeypatch):
+    def missing(reason):
+        def design(self, settings):
+            raise ConfigError(reason)
+
+        return design
+
+    space = tiny(constraints=[])
+    for reason in ("accuracy: got 2:8, need 2:4", "accuracy: got 2:8, need one of 2:4, 1:8"):
+        monkeypatch.setattr(Space, "design", missing(reason))
+        study = ran(space, tmp_path, resume=True)
+        assert set(study.table["reason"]) == {reason}

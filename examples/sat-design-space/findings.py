@@ -1,0 +1,68 @@
+"""The reference design with one thing changed, at 2:8: the table in docs/sat-design-space.md.
+
+python examples/sat-design-space/findings.py runs/sat-design-space
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas
+
+BASE = {
+    "pe_budget": 1024,
+    "hardware.tensor_engine.rows": 32,
+    "hardware.buffers.west.capacity_bytes": 2 << 20,
+    "hardware.buffers.north.capacity_bytes": 2 << 20,
+    "hardware.buffers.output.capacity_bytes": 4 << 20,
+    "hardware.dram.channels": 4,
+    "hardware.reduction_engine.lanes": 32,
+    "sparsity": "2:8",
+}
+LEAST_BUFFERS = {
+    "hardware.buffers.west.capacity_bytes": 512 << 10,
+    "hardware.buffers.north.capacity_bytes": 512 << 10,
+    "hardware.buffers.output.capacity_bytes": 1 << 20,
+}
+CHANGES: dict[str, dict[str, object]] = {
+    "as it is": {},
+    **{
+        f"{rows} x {1024 // rows}": {"hardware.tensor_engine.rows": rows}
+        for rows in (8, 16, 20, 24, 28, 40, 48, 64, 96, 128)
+    },
+    "three quarters of the PEs (32 x 24)": {"pe_budget": 768},
+    "half of the PEs (32 x 16)": {"pe_budget": 512},
+    "a quarter of the buffers": LEAST_BUFFERS,
+    "one DRAM channel": {"hardware.dram.channels": 1},
+    "one SORE lane": {"hardware.reduction_engine.lanes": 1},
+    "all three": {**LEAST_BUFFERS, "hardware.dram.channels": 1, "hardware.reduction_engine.lanes": 1},
+    "2:4": {"sparsity": "2:4"},
+    "1:8": {"sparsity": "1:8"},
+}
+FIGURES = ("step_seconds", "energy_joules", "energy_delay_joule_seconds")
+
+
+def main() -> None:
+    """Print a row for each change; the study's directory is the first argument."""
+    table = pandas.read_parquet(Path(sys.argv[1]) / "designs.parquet")
+    base = row_of(table, BASE)
+    print("| changed | PEs | step time | energy | energy-delay | speedup over dense there |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name, change in CHANGES.items():
+        row = row_of(table, {**BASE, **change})
+        ratios = " | ".join(f"{row[figure] / base[figure]:.3f}" for figure in FIGURES)
+        print(f"| {name} | {row['pe_count']:,.0f} | {ratios} | {row['speedup_vs_dense']:.3f} |")
+
+
+def row_of(table: pandas.DataFrame, settings: dict[str, object]) -> pandas.Series:
+    """The design of these settings."""
+    chosen = table
+    for axis, value in settings.items():
+        chosen = chosen[chosen[axis] == value]
+    assert len(chosen) == 1, settings
+    return chosen.iloc[0]
+
+
+if __name__ == "__main__":
+    main()
