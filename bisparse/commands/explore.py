@@ -90,6 +90,7 @@ def explore(
     directory = out or Path("runs") / f"explore-{space.sweep.name}"
     note(_told(space, estimate(space, version=__version__, jobs=jobs), elsewhere=dask is not None))
     if dry_run:
+        note(f"constraints rule out {space.excluded():,} of {space.designs:,} designs before they are evaluated")
         return
     whole = None if reference is None else _study_in(reference, space)
     try:

@@ -33,7 +33,8 @@ from .workers import Chunk, Dask, InProcess, Pool, Workers, evaluate_settings
 LARGEST_CHUNK = 1024
 """Runs evaluated together at most: the more, the more they share; and the more is lost when the process is killed."""
 
-SMALLEST_CHUNK = 16
+SMALLEST_CHUNK = 256
+"""Fewer share too little to be split further, if every worker has some."""
 
 Told = Callable[[str, int, int], None]
 """Called with what is done, runs computed, and runs to compute in all, as far as is known."""
@@ -110,7 +111,8 @@ def _products(space: Space, settings: Settings) -> int:
 
 def _chunk_size(runs: int, workers: int) -> int:
     """Runs evaluated together, so that every worker has some."""
-    return min(max(math.ceil(runs / (4 * workers)), SMALLEST_CHUNK), LARGEST_CHUNK)
+    least = min(math.ceil(runs / workers), SMALLEST_CHUNK)
+    return max(min(max(math.ceil(runs / (4 * workers)), least), LARGEST_CHUNK), 1)
 
 
 def _asks(space: Space) -> int:
@@ -260,16 +262,25 @@ class _Progress:
             return
 
     def _judged(self, batch: Sequence[Settings]) -> list[Judged]:
-        rows = [self._row(settings) for settings in batch]
-        self._evaluate(rows)
+        rows: list[DesignRow] = []
+        self.told(self._task(), self.computed, self.expected)
+        for chunk, outcomes in self.workers.outcomes(self._chunks(batch, rows)):
+            self.store.write(
+                [
+                    RunRow(key=key, settings=settings, outcome=outcome)
+                    for key, settings, outcome in zip(chunk.keys, chunk.settings, outcomes, strict=True)
+                ]
+            )
+            self.computed += len(outcomes)
+            self.told(self._task(), self.computed, max(self.expected, self.computed))
         self.asked.extend(rows)
         if isinstance(self.space.sweep.strategy, Exhaustive | Sobol):
             # They ask the same whatever the answer is.
             return []
-        outcomes = self.store.outcomes([key for row in rows for key in row.runs])
+        outcomes_of = self.store.outcomes([key for row in rows for key in row.runs])
         found = []
         for row in rows:
-            verdict = Verdict.of(self.space, row, [outcomes[key] for key in row.runs])
+            verdict = Verdict.of(self.space, row, [outcomes_of[key] for key in row.runs])
             found.append(Judged(settings=row.settings, objectives=verdict.objectives(self.space)))
         return found
 
@@ -288,46 +299,39 @@ class _Progress:
             # No design, and so nothing but what was asked for to know it by; and why, which files beside the sweep say.
             return content_hash(["none", self.space.sha256, settings, str(error), self.version])
 
-    def _evaluate(self, rows: Sequence[DesignRow]) -> None:
-        """Evaluate what the store lacks, and store it as it comes."""
-        scenarios = self.space.scenarios()
-        wanted: list[dict[str, Settings]] = [
-            {row.runs[number]: {**row.settings, **scenario} for row in rows if row.runs}
-            for number, scenario in enumerate(scenarios)
-        ]
-        there = self.store.has([key for runs in wanted for key in runs])
-        missing = [{key: each for key, each in runs.items() if key not in there} for runs in wanted]
-        self.reused += len(there)
-        total = sum(map(len, missing))
-        # What was ruled out or was there is not waited for; what is still to be asked for is.
-        self.expected -= len(rows) * len(scenarios) - total
-        done, before = 0, self.computed
-        of = max(self.expected, before + total)
-        self.told(self._task(), before, of)
-        for chunk, outcomes in self.workers.outcomes(self._chunks(missing, total)):
-            self.store.write(
-                [
-                    RunRow(key=key, settings=settings, outcome=outcome)
-                    for key, settings, outcome in zip(chunk.keys, chunk.settings, outcomes, strict=True)
-                ]
-            )
-            done += len(outcomes)
-            self.computed = before + done
-            self.told(self._task(), self.computed, of)
-
     def _task(self) -> str:
         remarks = (f"{self.reused:,} were there" if self.reused else "", self.workers.remark)
         return ", ".join([f"{self.space.sweep.name}: runs", *filter(None, remarks)])
 
-    def _chunks(self, missing: Sequence[dict[str, Settings]], total: int) -> Iterator[Chunk]:
-        """Runs of one scenario and neighbouring designs: they share most. Every worker has some."""
-        size = _chunk_size(math.ceil(total / len(missing)), self.workers.count)
+    def _chunks(self, batch: Sequence[Settings], rows: list[DesignRow]) -> Iterator[Chunk]:
+        """What the store lacks of a batch: runs of one scenario and neighbouring designs, which share most.
+
+        Designs are looked at as workers ask for more, so that these do not wait until all are.
+
+        Args:
+            batch: designs.
+            rows: gets a row a design.
+        """
+        scenarios = self.space.scenarios()
+        size = _chunk_size(len(batch), self.workers.count)
+        waiting: list[dict[str, Settings]] = [{} for _ in scenarios]
         sent: set[str] = set()
-        runs = [list(each.items()) for each in missing]
-        for start in range(0, max(map(len, runs), default=0), size):
-            for each in runs:
-                # Two designs may come to the same run.
-                some = {key: settings for key, settings in each[start : start + size] if key not in sent}
-                sent.update(some)
-                if some:
-                    yield Chunk(keys=tuple(some), settings=tuple(some.values()))
+        for start in range(0, len(batch), size):
+            block = [self._row(settings) for settings in batch[start : start + size]]
+            rows.extend(block)
+            there = self.store.has([key for row in block for key in row.runs])
+            new = 0
+            for row in block:
+                for place, scenario, key in zip(waiting, scenarios, row.runs, strict=False):
+                    # Two designs may come to the same run.
+                    if key not in there and key not in sent:
+                        place[key] = {**row.settings, **scenario}
+                        sent.add(key)
+                        new += 1
+            self.reused += len(there)
+            self.expected -= len(block) * len(scenarios) - new
+            last = start + size >= len(batch)
+            for number, place in enumerate(waiting):
+                if place and (last or len(place) >= size):
+                    waiting[number] = {}
+                    yield Chunk(keys=tuple(place), settings=tuple(place.values()))
