@@ -9,7 +9,6 @@ each. How much of the true front did each find, and how much of what it beats?
 from __future__ import annotations
 
 import sys
-import time
 from statistics import median
 
 from bisparse.configs.library import find
@@ -23,7 +22,8 @@ from bisparse.sim.explore.study import Study
 import bisparse
 
 SWEEP, SEEDS = "sat-shape", (0, 1, 2)
-BUDGETS = (240, 720)
+BUDGETS = {"sobol": (240, 720), "nsga2": (240, 720), "tpe": (120, 240)}
+"""TPE's own model takes minutes beyond some hundred designs."""
 STRATEGIES = {
     "sobol": lambda budget, seed: {"name": "sobol", "points": budget, "seed": seed},
     "nsga2": lambda budget, seed: {"name": "nsga2", "evaluations": budget, "population": 48, "seed": seed},
@@ -31,20 +31,18 @@ STRATEGIES = {
 }
 
 
-def explored(strategy: dict[str, object] | None) -> tuple[Study, Space, float]:
+def explored(strategy: dict[str, object] | None) -> tuple[Study, Space]:
     """The sweep with another strategy, run in memory."""
     data = dict(parse(find("sweeps", SWEEP)).data)
     if strategy is not None:
         data["strategy"] = strategy
     space = Space.of_data(data, version=bisparse.__version__)
-    start = time.perf_counter()
-    study = run(space, None, version=bisparse.__version__)
-    return study, space, time.perf_counter() - start
+    return run(space, None, version=bisparse.__version__), space
 
 
 def main() -> None:
     """Print the table."""
-    whole, space, seconds = explored(None)
+    whole, space = explored(None)
     goals = Goals(
         figures=tuple(goal.figure for goal in space.objectives),
         maximise=tuple(goal.maximise for goal in space.objectives),
@@ -53,23 +51,23 @@ def main() -> None:
     everything = goals.values(feasible)
     front = everything[pareto_mask(everything, goals.maximise)]
     most = hypervolume(front, goals.maximise, everything)
-    print(f"{len(whole.table):,} designs, {len(feasible):,} feasible, {len(front)} on the front; {seconds:.0f} s\n")
-    print("| strategy | designs | share of the front found | share of its hypervolume | seconds |")
-    print("|---|--:|--:|--:|--:|")
+    print(f"{len(whole.table):,} designs, {len(feasible):,} feasible, {len(front)} on the front\n")
+    print("| strategy | designs | share of the front found | share of its hypervolume |")
+    print("|---|--:|--:|--:|")
     for name, of in STRATEGIES.items():
-        for budget in BUDGETS:
+        for budget in BUDGETS[name]:
             found = []
             for seed in SEEDS:
                 print(f"{name}, {budget}, seed {seed} ...", file=sys.stderr)
-                study, _, took = explored(of(budget, seed))
+                study, _ = explored(of(budget, seed))
                 values = goals.values(study.table[study.table["feasible"].astype(bool)])
                 own = values[pareto_mask(values, goals.maximise)]
                 share = hypervolume(own, goals.maximise, everything) / most
-                found.append((share_found(own, front), share, took))
-            shares, volumes, times = (sorted(each) for each in zip(*found, strict=True))
+                found.append((share_found(own, front), share))
+            shares, volumes = (sorted(each) for each in zip(*found, strict=True))
             print(
                 f"| {name} | {budget} | {median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%}) "
-                f"| {median(volumes):.2%} ({volumes[0]:.2%} to {volumes[-1]:.2%}) | {median(times):.1f} |"
+                f"| {median(volumes):.2%} ({volumes[0]:.2%} to {volumes[-1]:.2%}) |"
             )
 
 

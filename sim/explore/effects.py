@@ -108,7 +108,7 @@ def shares(
             by chance: what chance explains is taken off, and no total is given.
     """
     target = response(objective)
-    whole = float(target.var())
+    whole = float(target.var()) if len(target) else 0.0
     found = []
     for at, axis in enumerate(axes):
         if whole < _FLOOR:
