@@ -2,8 +2,10 @@
 
 A design of bisparse here is a full training step: forward, backward, weight gradients and updates, once dense and once
 under BDWP, every product's mapping searched as ``simulate`` searches it, time, traffic and energy. Stored and judged as
-``bisparse explore`` does it, on all cores. Measured around the designs of examples/sat-design-space, in three spaces:
+``bisparse explore`` does it, on all cores. Measured around the designs of examples/sat-design-space, in four spaces:
 
+- *study*: all 9,477 designs of the study with the whole array, its ratios and reduction lanes included: a study as it
+  comes, in which many designs share their mappings.
 - *grid*: all 3,159 arrays, buffers and memories of the study at 2:8, in its order. Neighbours share one or the other,
   and what they share is searched once, which is what an exhaustive study meets.
 - *sobol*: designs of the same axes from all over the space: less is shared.
@@ -41,11 +43,11 @@ from measuring import BenchmarkError, markdown_table, provenance, run_measured, 
 import bisparse
 
 HERE = Path(__file__).parent
-RESULT = HERE / "results" / "exploration.md"
+RESULT, PEERS = HERE / "results" / "exploration.md", HERE / "results" / "exploration-peers.md"
 ZIGZAG = HERE / ".zigzag-venv"
 ZIGZAG_REQUIREMENTS = ("zigzag-dse==3.9.1", "six")
 NETWORKS = ("resnet18-tinyimagenet", "resnet50-imagenet")
-SPREAD, APART = 2048, 1024
+SPREAD, APART = 1024, 512
 """Designs of the spaces that have no end."""
 
 ALONE = 4
@@ -77,25 +79,28 @@ def main() -> int:
     try:
         if options.setup:
             _set_up()
-        peers = [] if options.no_peers else [_scalesim(), _zigzag()]
-        paces = [_pace(network, kind) for network in NETWORKS for kind in ("grid", "sobol", "apart")]
+        if options.peers:
+            return _write(PEERS, _peers_report([_scalesim(), _zigzag()]))
+        paces = [_pace(network, kind) for network in NETWORKS for kind in ("study", "grid", "sobol", "apart")]
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 2
     except DifferentError as error:
         print(error, file=sys.stderr)
         return 1
-    text = _report(paces, peers)
+    return _write(RESULT, _report(paces))
+
+
+def _write(result: Path, text: str) -> int:
     print(text)
-    if not options.no_peers:
-        RESULT.write_text(text + "\n", encoding="utf-8")
+    result.write_text(text + "\n", encoding="utf-8")
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--setup", action="store_true", help="first make the peers' environments with pip")
-    parser.add_argument("--no-peers", action="store_true", help="bisparse alone; nothing is written")
+    parser.add_argument("--peers", action="store_true", help="measure the peers, and not bisparse")
     return parser.parse_args()
 
 
@@ -104,8 +109,12 @@ def _options() -> argparse.Namespace:
 
 def _sweep(network: str, kind: str) -> dict[str, Any]:
     sweep: dict[str, Any] = dict(parse(HERE.parent / "examples" / "sat-design-space" / "sweep.yaml").data)
-    del sweep["scenarios"], sweep["axes"]["sparsity"], sweep["axes"]["hardware.reduction_engine.lanes"]
+    del sweep["scenarios"]
     sweep["base"]["workload"] = network
+    if kind == "study":
+        sweep["axes"]["pe_budget"] = [1024]
+        return sweep
+    del sweep["axes"]["sparsity"], sweep["axes"]["hardware.reduction_engine.lanes"]
     if kind == "sobol":
         sweep["strategy"] = {"name": "sobol", "points": SPREAD}
     if kind == "apart":
@@ -190,7 +199,7 @@ def _zigzag() -> tuple[str, str, float]:
 # The report -----------------------------------------------------------------------------------------------------------
 
 
-def _report(paces: Sequence[Pace], peers: Sequence[tuple[str, str, float]]) -> str:
+def _report(paces: Sequence[Pace]) -> str:
     own = [
         [
             pace.network,
@@ -202,36 +211,33 @@ def _report(paces: Sequence[Pace], peers: Sequence[tuple[str, str, float]]) -> s
         ]
         for pace in paces
     ]
-    parts = [
-        "# Designs a second",
-        provenance({"bisparse": bisparse.__version__, "numpy": numpy.__version__}),
-        f"`bisparse explore` on {os.cpu_count()} cores. A design is a training step, dense and BDWP, every mapping "
-        "searched. The ratio is over `simulate` called for one design after another in one process. What the spaces "
-        "are is told in benchmarks/README.md.",
-        markdown_table(
-            ["network", "space", "designs", "seconds", "designs a second", "over one by one"], own, left_columns=2
-        ),
-    ]
-    if peers:
-        grid = next(pace for pace in paces if pace.kind == "grid")
-        rows = [
-            [name, what, three_digits(seconds), three_digits(seconds * grid.designs / grid.seconds)]
-            for name, what, seconds in peers
+    return "\n\n".join(
+        [
+            "# Designs a second",
+            provenance({"bisparse": bisparse.__version__, "numpy": numpy.__version__}),
+            f"`bisparse explore` on {os.cpu_count()} cores. A design is a training step, dense and BDWP, every mapping "
+            "searched. The ratio is over `simulate` called for one design after another in one process. What the "
+            "spaces are is told in benchmarks/README.md.",
+            markdown_table(
+                ["network", "space", "designs", "seconds", "designs a second", "over one by one"], own, left_columns=2
+            ),
         ]
-        rows.append(
-            [
-                "bisparse, grid",
-                "training step, dense and BDWP, batch 512, mapping searched",
-                three_digits(grid.seconds / grid.designs),
-                "1.00",
-            ]
-        )
-        parts += [
-            "## One design of ResNet-18",
-            markdown_table(["", "what it does", "seconds a design", "over bisparse"], rows, left_columns=2),
-            "Peers on one core, as they are; less is done for their design, which is told in benchmarks/README.md.",
+    )
+
+
+def _peers_report(peers: Sequence[tuple[str, str, float]]) -> str:
+    return "\n\n".join(
+        [
+            "# One design of ResNet-18, by peers",
+            provenance({name.split()[0]: name.split()[1] for name, _, _ in peers}),
+            "On one core each. What is done for a design is less than bisparse does, and told in benchmarks/README.md.",
+            markdown_table(
+                ["", "what it does", "seconds a design"],
+                [[name, what, three_digits(seconds)] for name, what, seconds in peers],
+                left_columns=2,
+            ),
         ]
-    return "\n\n".join(parts)
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A study killed again and again without warning and resumed, against one that was not: the same table, row for row.
 
-The study is that of examples/sat-design-space on ResNet-9 alone: 24,000 training steps. ``bisparse explore`` runs once
+The study is that of examples/sat-design-space on ResNet-9 alone: 28,431 training steps. ``bisparse explore`` runs once
 to its end; then again in another directory, where the process is killed with SIGKILL at random moments (its workers
 have to notice by themselves), started again with ``--resume`` each time, and left to end after the last. Compared
 byte by byte: ``designs.csv``, ``designs.parquet`` and every row of both stores. Exit code 1 if anything differs.
@@ -131,7 +131,7 @@ def _report(
         [
             "# A study interrupted and resumed",
             provenance({"bisparse": bisparse.__version__}),
-            f"24,000 designs, {total:,} runs. Uninterrupted {three_digits(uninterrupted)} s; killed {len(lives)} times "
+            f"{total:,} designs. Uninterrupted {three_digits(uninterrupted)} s; killed {len(lives)} times "
             f"and resumed {three_digits(interrupted)} s, the reports of both included.",
             markdown_table(["the same", ""], [[name, "yes" if each else "NO"] for name, each in same.items()]),
             markdown_table(["interruption", "after s", "rows kept", "of them new"], table),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..sim.explore.choices import ENERGY_DELAY
 from ..sim.explore.dense_or_sparse import Pair, fronts_shared, is_hardware
+from ..sim.explore.dense_or_sparse import pair as pair_of
+from ..sim.explore.figures import ACCURACY
 from .answer import EVEN
 from .explore_findings import Findings
 from .explore_words import about, figure_name, figure_text, listed, many, settings_text
@@ -36,7 +39,35 @@ def best_sentence(findings: Findings) -> str:
     if not len(findings.chosen.best):
         return ""
     row = int(findings.chosen.best[0])
-    return f"The {best_name(findings)} is {_described(findings, row)}."
+    return f"The {best_name(findings)} is {_described(findings, row)}.{_as_good(findings)}{ratio_caveat(findings)}"
+
+
+def _as_good(findings: Findings) -> str:
+    """Axes whose other values would do as well, for the best design and any other."""
+    ties = [findings.labels[findings.axes[at].name] for at in findings.varied if _unmoved(findings, at)]
+    return f" Any {' or '.join(ties)} would do as well." if ties else ""
+
+
+def ratio_caveat(findings: Findings) -> str:
+    """That the best design and the base differ in ratio or recipe, whose cost in accuracy is not among the figures."""
+    base = findings.base
+    if base is None or ACCURACY in findings.goals.figures:
+        return ""
+    row, front = int(findings.chosen.best[0]), findings.chosen.front.tolist()
+    said, everywhere = [], True
+    for at in findings.varied:
+        name = findings.axes[at].name
+        own = findings.settings(row).get(name)
+        if name in ("sparsity", "recipe") and own != base.settings.get(name):
+            everywhere = everywhere and all(findings.settings(other).get(name) == own for other in front)
+            said.append(f"{findings.labels[name]} {own} where the base has {base.settings.get(name)}")
+    if not said:
+        return ""
+    front_too = ", as has the whole front" if everywhere else ""
+    return (
+        f" It has {listed(said)}{front_too}: part of what it gains is the method's, and what that costs in accuracy is "
+        "not among these figures."
+    )
 
 
 def best_name(findings: Findings) -> str:
@@ -79,6 +110,8 @@ def _told(figure: str, value: float) -> str:
     text = figure_text(figure, value)
     if about(figure).unit in ("s", "J"):
         return text
+    if about(figure).unit == "B":
+        return f"{text} {figure_name(figure)}"
     return f"{text.removesuffix(about(figure).unit.removeprefix('1')).strip()} {figure_name(figure)}"
 
 
@@ -133,6 +166,7 @@ def sparsity_answer(findings: Findings) -> str:
     if pair.dense in pair.sparse_alike:
         return (
             f"Sparsity does not change the hardware with the lowest {figure}{where}: it is the same for the dense step."
+            f"{_elsewhere(findings)}"
         )
     changed = " and ".join(_changes(findings, pair))
     cost = f"the sparse step loses {percent(pair.sparse_loss)} of {figure} on the hardware best for the dense one"
@@ -144,6 +178,18 @@ def sparsity_answer(findings: Findings) -> str:
         else "Sparsity changes the best hardware"
     )
     return f"{verdict}{where}: {changed}; {cost}."
+
+
+def _elsewhere(findings: Findings) -> str:
+    """Groups of another recipe or ratio in which sparsity does change the hardware."""
+    names = [findings.axes[at].name for at in findings.varied if not is_hardware(findings.axes[at].name)]
+    told = []
+    for group in findings.groups:
+        loss = 0.0 if group is findings.home else pair_of(findings.table, group.rows, ENERGY_DELAY, False).sparse_loss
+        if loss > SAME:
+            own = {name: group.settings[name] for name in names}
+            told.append(f"{settings_text(own, findings.labels)} ({percent(loss)} of energy-delay product lost)")
+    return f" It does at {listed(told)}." if told else ""
 
 
 def _home_words(findings: Findings) -> str:
@@ -190,9 +236,14 @@ def axes_sentence(findings: Findings) -> str:
     return text.strip()
 
 
+_NOTHING = 1e-9
+"""A share of variance that is none but for rounding."""
+
+
 def _unmoved(findings: Findings, at: int) -> bool:
-    own = [share for shares in findings.shares for share in shares if share.axis == findings.axes[at].name]
-    return all((share.first if share.total is None else share.total) < 5e-4 for share in own)
+    """Whether no objective moves with an axis at all: something that only the whole space can tell."""
+    own = [share.total for shares in findings.shares for share in shares if share.axis == findings.axes[at].name]
+    return all(total is not None and total < _NOTHING for total in own)
 
 
 def shares_words(findings: Findings) -> str:

@@ -92,7 +92,7 @@ def explore(
     if dry_run:
         note(f"constraints rule out {space.excluded():,} of {space.designs:,} designs before they are evaluated")
         return
-    whole = None if reference is None else _study_in(reference, space)
+    whole = None if reference is None else _reference_in(reference, space)
     try:
         with Progress() as progress:
             study = run(
@@ -146,17 +146,43 @@ def of_design(directory: Path, key: str) -> Path:
 
 
 def _study_in(directory: Path, space: Space) -> Study:
-    from ..sim.explore.running import load
+    """A finished study; refused when the files or the version that it was made with are others now."""
+    from ..configs.errors import ConfigError
+    from ..sim.explore.running import load, stale
 
-    return load(directory, space, version=__version__)
+    study = load(directory, space, version=__version__)
+    if key := stale(study, space, version=__version__):
+        made = study.meta["bisparse_version"]
+        raise ConfigError(
+            f"{directory}: got design {key}, which is another one now: the study was made by bisparse {made}, or its "
+            "files have changed since; try explore --resume, which computes what has changed"
+        )
+    return study
+
+
+def _reference_in(directory: Path, space: Space) -> Study:
+    """A study of the same space, whatever its strategy."""
+    from ..configs.errors import ConfigError
+    from ..sim.explore.running import same_space
+
+    other = _space_of(directory)
+    if not same_space(space, other):
+        raise ConfigError(
+            f"--reference: got {directory}, a study of {other.sweep.name} whose base, axes, scenarios, derived fields, "
+            f"constraints or objectives are others, need one of the space of {space.sweep.name}"
+        )
+    return _study_in(directory, space)
 
 
 def _space_of(directory: Path) -> Space:
     """The space of the study in a directory, as it was when it was run."""
     from ..configs.errors import ConfigError
+    from ..sim.explore import STORE_FILE
     from ..sim.explore.running import stored_sweep
     from ..sim.explore.space import Space
 
+    if not (directory / STORE_FILE).is_file():
+        raise ConfigError(f"{directory}: got no {STORE_FILE}, need the directory of a study")
     loaded = stored_sweep(directory, version=__version__)
     if loaded is None:
         raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try explore --resume")

@@ -9,32 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...accel.energy import EnergyModel
-from ...accel.energy_table import energy_table_of
+from ...accel.energy_table import EnergyTable, energy_table_of
 from ...configs.errors import BisparseError, MappingError
-from ...configs.pattern import Pattern
+from ...configs.library import is_path
 from ...dataflow.design_table import DesignTable, kind_of
-from ...dataflow.footprint import MemoryPlan
 from ...dataflow.gemm import Gemm
 from ...dataflow.objective import TIME
-from ...dataflow.schedule import TensorWork
-from ...dataflow.scheduler import Outline, outline
 from ...dataflow.search import best_mapping
 from ...dataflow.search_many import Found, search_many
-from ...training.recipes.annotation import annotate
-from ...training.recipes.declaration import Recipe
 from ..against_dense import ratio
-from ..simulation import DENSE
-from ..step_size import check_step_size
 from .costs_many import CostsMany
 from .design import Design, Figures, Outcome
 from .figures import FIGURES, derived_figures, hardware_figures, word
 from .one_by_one import simulate_design
+from .outlines import Step, outlined
 from .step_many import Prices, StepMany
 from .step_times import StepTimes
 
@@ -66,7 +61,12 @@ def evaluate(designs: Sequence[Design], version: str) -> list[Outcome]:
             outcomes |= {number: simulate_design(designs[number], version) for number in numbers}
             continue
         group = _Group(designs=[designs[number] for number in numbers], version=version)
-        outcomes |= dict(zip(numbers, group.outcomes(), strict=True))
+        try:
+            found = group.outcomes()
+        except OverflowError:
+            # Numbers beyond 64 bits somewhere among them.
+            found = [simulate_design(designs[number], version) for number in numbers]
+        outcomes |= dict(zip(numbers, found, strict=True))
     return [outcomes[number] for number in range(len(designs))]
 
 
@@ -82,45 +82,24 @@ def _kind(design: Design) -> tuple[Any, ...]:
     return (*kind_of(design.hardware.model), options.dataflows, options.interleave)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Step:
-    """The outline of a step, and what holds of it on any design of the group.
-
-    Attributes:
-        outline: of the step.
-        peak_bytes: the most that lies in the card's memory at once.
-        patterns: that the array must have.
-        largest_group: that the reduction engine must sort.
-    """
-
-    outline: Outline
-    peak_bytes: int
-    patterns: frozenset[Pattern]
-    largest_group: int
-
-    def products(self) -> list[Gemm]:
-        """In the order in which they are mapped."""
-        works = (work for work in self.outline.works if isinstance(work, TensorWork))
-        return [product.gemm for work in works for product in work.products]
-
-
 @dataclass(kw_only=True)
 class _Group:
     """Designs that differ in numbers only, whatever they run."""
 
     designs: Sequence[Design]
     version: str
-    _steps: dict[tuple[Any, ...], _Step | None] = field(default_factory=dict)
+    _steps: dict[tuple[Any, ...], Step | None] = field(default_factory=dict)
 
     def outcomes(self) -> list[Outcome]:
         """An outcome a design."""
         designs = self.designs
         hardware, rows = self._distinct_hardware()
         table = DesignTable(designs=[each.hardware.model for each in hardware])
+        prices = self._prices(hardware)
         keys = [self._keys(design) for design in designs]
         found: list[Outcome | None] = [None] * len(designs)
         for number, design in enumerate(designs):
-            if not self._runs(design, keys[number]):
+            if prices[rows[number]] is None or not self._runs(design, keys[number]):
                 found[number] = simulate_design(design, self.version)
         waiting = [number for number, outcome in enumerate(found) if outcome is None]
         searches = self._search(table, rows, keys, waiting)
@@ -128,7 +107,6 @@ class _Group:
             found[number] = self._impossible(designs[number], int(rows[number]), keys[number], searches)
         waiting = [number for number in waiting if found[number] is None]
         costs = CostsMany(found=searches)
-        prices = self._prices(hardware)
         reports: dict[tuple[Any, ...], _Report] = {}
         for key, members in self._by_step(keys, waiting).items():
             reports[key] = self._report(key, members, table, rows, costs, prices)
@@ -138,14 +116,16 @@ class _Group:
 
     def _distinct_hardware(self) -> tuple[list[Design], IntArray]:
         """A design with each hardware and each table of prices, and which of them every design has."""
-        known: dict[str, int] = {}
+        known: dict[tuple[Any, ...], int] = {}
         chosen: list[Design] = []
         rows: list[int] = []
         for design in self.designs:
-            if design.hardware.sha256 not in known:
-                known[design.hardware.sha256] = len(chosen)
+            # The same words may name another table beside another file.
+            own = (design.hardware.sha256, *_table_of(design))
+            if own not in known:
+                known[own] = len(chosen)
                 chosen.append(design)
-            rows.append(known[design.hardware.sha256])
+            rows.append(known[own])
         return chosen, np.array(rows, dtype=np.int64)
 
     # Steps -----------------------------------------------------------------------------------------------------------
@@ -161,12 +141,12 @@ class _Group:
         shared = (design.workload.sha256, batch, options.optimizer, overlap, keeps)
         return (*shared, design.recipe.sha256, design.pattern, pre_generation), (*shared, "dense")
 
-    def _step(self, key: tuple[Any, ...], design: Design) -> _Step | None:
+    def _step(self, key: tuple[Any, ...], design: Design) -> Step | None:
         """The step of a key, for a design that has it; None when there is none."""
         known = (*key[:3], *key[5:])
         if known not in self._steps:
             try:
-                self._steps[known] = _outlined(key, design)
+                self._steps[known] = outlined(key, design)
             except BisparseError:
                 self._steps[known] = None
         return self._steps[known]
@@ -235,21 +215,34 @@ class _Group:
             assert step is not None, "it runs"
             for gemm in step.products():
                 if not searches[gemm.shape_key].feasible[row]:
-                    return Outcome(figures=None, reason=_refusal(gemm, design))
+                    return self._refused(gemm, design)
         return None
+
+    def _refused(self, gemm: Gemm, design: Design) -> Outcome:
+        """The outcome of a design on which the search found no mapping of a product."""
+        options = design.options
+        try:
+            best_mapping(
+                gemm, design.hardware.model, objective=TIME, dataflows=options.dataflows, interleave=options.interleave
+            )
+        except MappingError as error:
+            return Outcome(figures=None, reason=str(design.hardware.placed(error)))
+        # Times that no search over many designs can tell apart from none: a step of years.
+        return simulate_design(design, self.version)
 
     # Figures ---------------------------------------------------------------------------------------------------------
 
-    def _prices(self, hardware: Sequence[Design]) -> list[EnergyModel]:
-        tables: dict[tuple[Any, ...], Any] = {}
-        found = []
+    def _prices(self, hardware: Sequence[Design]) -> list[EnergyModel | None]:
+        """Prices of each design's actions; None where its table lacks one."""
+        tables: dict[tuple[Any, ...], EnergyTable | None] = {}
+        found: list[EnergyModel | None] = []
         for design in hardware:
             model = design.hardware.model
-            file = design.hardware.document.place_of(("energy_table",)).file
-            key = (model.energy_table, file, model.tensor_engine.precision, model.dram.technology)
+            key = (*_table_of(design), model.tensor_engine.precision, model.dram.technology)
             if key not in tables:
-                tables[key] = energy_table_of(design.hardware).model
-            found.append(EnergyModel.of(model, tables[key]))
+                tables[key] = _energy_table(design)
+            table = tables[key]
+            found.append(None if table is None else EnergyModel.of(model, table))
         return found
 
     def _report(
@@ -259,13 +252,13 @@ class _Group:
         table: DesignTable,
         rows: IntArray,
         costs: CostsMany,
-        prices: Sequence[EnergyModel],
+        prices: Sequence[EnergyModel | None],
     ) -> _Report:
         step = self._step(key, self.designs[members[0]])
         assert step is not None, "members run it"
         chosen = np.unique(rows[members])
         overlap, keeps = key[3:5]
-        own = [prices[row] for row in chosen]
+        own = [price for price in (prices[row] for row in chosen) if price is not None]
         times = StepTimes(
             outline=step.outline, table=table, rows=chosen, overlap_update=overlap, keep_on_chip=keeps, costs=costs
         )
@@ -304,40 +297,17 @@ class _Group:
         return Outcome(figures={name: found[name] for name in FIGURES})
 
 
-def _outlined(key: tuple[Any, ...], design: Design) -> _Step:
-    hardware, batch, optimizer = design.hardware.model, key[1], key[2]
-    check_step_size(design.workload.graph, batch)
-    recipe, pattern, pre_generation = DENSE, Pattern(1, 1), hardware.policy.pre_generation
-    if len(key) > 6:
-        recipe, pattern, pre_generation = design.recipe.model, key[6], key[7]
-    pruned = annotate(design.workload.graph, recipe, pattern, pre_generation=pre_generation)
-    laid_out = outline(pruned, hardware, batch=batch, optimizer=optimizer)
-    plan = MemoryPlan.of(pruned, hardware, optimizer)
-    pruned_with = {pruning.pattern for pruning in pruned.prunings.values()}
-    return _Step(
-        outline=laid_out,
-        peak_bytes=plan.footprint(batch).peak_bytes,
-        patterns=frozenset(pruned_with | _asked(recipe, pattern)),
-        largest_group=max((pattern.group for pattern in pruned_with), default=1),
-    )
+def _table_of(design: Design) -> tuple[str, str]:
+    """What names a design's energy table: a name, or a path from beside a file."""
+    name = design.hardware.model.energy_table
+    return name, str(Path(design.hardware.document.place_of(("energy_table",)).file).parent) if is_path(name) else ""
 
 
-def _asked(recipe: Recipe, pattern: Pattern) -> set[Pattern]:
-    """Patterns that a recipe asks of a design, whether an operator takes them or not."""
-    if not recipe.prunes:
-        return set()
-    return {pattern, *(Pattern.parse(rule.sparsity) for rule in recipe.layers)}
-
-
-def _refusal(gemm: Gemm, design: Design) -> str:
-    options = design.options
+def _energy_table(design: Design) -> EnergyTable | None:
     try:
-        best_mapping(
-            gemm, design.hardware.model, objective=TIME, dataflows=options.dataflows, interleave=options.interleave
-        )
-    except MappingError as error:
-        return str(design.hardware.placed(error))
-    raise AssertionError(f"{gemm.name}: two searches disagree on whether a mapping is there")
+        return energy_table_of(design.hardware).model
+    except BisparseError:
+        return None
 
 
 @dataclass(kw_only=True)

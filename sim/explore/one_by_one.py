@@ -25,4 +25,7 @@ def simulate_design(design: Design, version: str) -> Outcome:
         result = simulator.run(design.recipe, design.pattern)
     except BisparseError as error:
         return Outcome(figures=None, reason=str(error))
+    except OverflowError:
+        name = design.hardware.model.name
+        return Outcome(figures=None, reason=f"{name}: got numbers beyond 64 bits on the way, need a smaller design")
     return Outcome(figures=figures_of(result, design.hardware.model))

@@ -112,7 +112,7 @@ def _products(space: Space, settings: Settings) -> int:
 def _chunk_size(runs: int, workers: int) -> int:
     """Runs evaluated together, so that every worker has some."""
     least = min(math.ceil(runs / workers), SMALLEST_CHUNK)
-    return max(min(max(math.ceil(runs / (4 * workers)), least), LARGEST_CHUNK), 1)
+    return max(min(max(math.ceil(runs / (2 * workers)), least), LARGEST_CHUNK), 1)
 
 
 def _asks(space: Space) -> int:
@@ -188,8 +188,7 @@ def run(
             "runs_of_other_versions": others,
             "seconds": round(time.perf_counter() - began, 3),
         }
-        store.set_designs(progress.asked)
-        store.set_meta("study", json.dumps(meta))
+        store.finish(progress.asked, json.dumps(meta))
         return Study.of_store(store, space, meta)
 
 
@@ -207,6 +206,37 @@ def load(directory: Path, space: Space, *, version: str) -> Study:
         if meta is None:
             raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try --resume")
         return Study.of_store(store, space, json.loads(meta))
+
+
+_CHECKED = 64
+"""Designs of a study whose keys are looked at when it is read."""
+
+
+def stale(study: Study, space: Space, *, version: str) -> str:
+    """The key of a design that would be another one now; empty when none was found, of some evenly among all."""
+    table = study.table[study.table["key"] != ""]
+    step = max(len(table) // _CHECKED, 1)
+    axes = [axis.name for axis in space.axes if not axis.scenario]
+    for row in table.iloc[::step][[*axes, "key"]].to_dict("records"):
+        key = str(row.pop("key"))
+        settings = {str(name): value for name, value in row.items() if value is not None and value == value}
+        try:
+            now = space.key(space.design({**settings, **space.scenarios()[0]}), version)
+        except BisparseError:
+            # No design then and now: its key does not come from one.
+            continue
+        if now != key:
+            return key
+    return ""
+
+
+def same_space(one: Space, other: Space) -> bool:
+    """Whether two sweeps differ in nothing but their names and strategies."""
+    own, others = (
+        {name: said for name, said in space.loaded.document.data.items() if name not in ("name", "title", "strategy")}
+        for space in (one, other)
+    )
+    return bool(own == others)
 
 
 def stored_sweep(directory: Path, *, version: str) -> Loaded[Sweep] | None:
@@ -235,6 +265,7 @@ class _Progress:
         asked: designs so far, in their order.
         computed: runs evaluated now.
         reused: runs that the store had.
+        made: keys of those evaluated now.
         expected: runs to compute in all, as far as is known.
     """
 
@@ -246,6 +277,7 @@ class _Progress:
     asked: list[DesignRow] = field(default_factory=list)
     computed: int = 0
     reused: int = 0
+    made: set[str] = field(default_factory=set)
     expected: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -272,6 +304,7 @@ class _Progress:
                 ]
             )
             self.computed += len(outcomes)
+            self.made.update(chunk.keys)
             self.told(self._task(), self.computed, max(self.expected, self.computed))
         self.asked.extend(rows)
         if isinstance(self.space.sweep.strategy, Exhaustive | Sobol):
@@ -328,7 +361,7 @@ class _Progress:
                         place[key] = {**row.settings, **scenario}
                         sent.add(key)
                         new += 1
-            self.reused += len(there)
+            self.reused += len(there - self.made)
             self.expected -= len(block) * len(scenarios) - new
             last = start + size >= len(batch)
             for number, place in enumerate(waiting):

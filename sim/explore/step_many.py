@@ -196,8 +196,10 @@ class StepMany:
         """[S] kept multiply-accumulates over what the array could issue in the tensor engine's cycles."""
         cycles = sum((time.cycles for time in self._tensors), self._zero)
         done = sum(min(work.useful_macs, _issued(work)) for work in self._tensor_works)
-        could = self.times.number("rows") * self.times.number("cols") * cycles
-        return np.asarray(np.where(cycles > 0, done / np.maximum(could, 1), 0.0))
+        # As integers of any size: a step of years on a large array passes 64 bits.
+        peak = (self.times.number("rows") * self.times.number("cols")).tolist()
+        could = [own * each for own, each in zip(peak, cycles.tolist(), strict=True)]
+        return np.array([done / each if each else 0.0 for each in could], dtype=np.float64)
 
 
 def _issued(work: TensorWork) -> int:

@@ -85,7 +85,9 @@ class Store:
         self._name = "memory" if path is None else str(path)
         self._version = version
         with self._told():
-            self._database = sqlite3.connect(":memory:" if path is None else path, timeout=5.0)
+            self._database = sqlite3.connect(":memory:" if path is None else path, timeout=1.0)
+            # Held until the process ends, however it ends: two studies in one directory would mix.
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             # Rows outlive a crash of the process at any moment; a crash of the machine may cost the last batches.
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -110,7 +112,7 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
-            hint = "; try again when no other process writes it" if "locked" in str(error) else ""
+            hint = "; try again when no other process uses it" if "locked" in str(error) else ""
             raise ConfigError(f"{self._name}: got {error}, need a store that can be written{hint}") from None
         except sqlite3.DatabaseError as error:
             raise ConfigError(
@@ -198,9 +200,15 @@ class Store:
 
     # Designs ---------------------------------------------------------------------------------------------------------
 
-    def set_designs(self, rows: Sequence[DesignRow]) -> None:
-        """Write down which designs the study is of, in their order, in the place of those that stand."""
+    def finish(self, rows: Sequence[DesignRow], study: str) -> None:
+        """Write down what the study is of, in the place of what stands: all of it or nothing.
+
+        Args:
+            rows: its designs, in their order.
+            study: what is to be said of the whole, for ``meta("study")``.
+        """
         with self._told(), self._database as database:
+            database.execute("INSERT OR REPLACE INTO meta VALUES ('study', ?)", (study,))
             database.execute("DELETE FROM design")
             database.executemany(
                 "INSERT INTO design VALUES (?, ?, ?, ?)",

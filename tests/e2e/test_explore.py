@@ -88,6 +88,26 @@ def test_every_fault_of_a_sweep_is_told_at_once(run, tmp_path):
     assert all(line.startswith("wrong.yaml:") for line in done.err.splitlines())
 
 
+def test_pages_are_not_made_of_files_that_have_changed(run, tmp_path, sweep):
+    (tmp_path / "mine.yaml").write_text("name: mine\nextends: sat-vcu1525\nclock_hz: 300 MHz\n")
+    text = (tmp_path / "tiny.yaml").read_text().replace("sat-vcu1525", "./mine.yaml")
+    (tmp_path / "tiny.yaml").write_text(text)
+    assert run("explore", sweep, "--out", "study", "--jobs", 1).code == 0
+    (tmp_path / "mine.yaml").write_text("name: mine\nextends: sat-vcu1525\nclock_hz: 37 MHz\n")
+    refused = run("report", "study")
+    assert (refused.code, refused.out) == (2, "")
+    assert "files have changed since; try explore --resume" in refused.err
+
+
+def test_a_reference_of_another_space_is_refused(run, tmp_path, sweep):
+    assert run("explore", sweep, "--out", "study", "--jobs", 1).code == 0
+    other = SWEEP | {"name": "other", "axes": SWEEP["axes"] | {"hardware.dram.channels": [2]}}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(other, sort_keys=False))
+    refused = run("explore", "other.yaml", "--reference", "study", "--jobs", 1)
+    assert (refused.code, refused.out) == (2, "")
+    assert "need one of the space of other" in refused.err
+
+
 def test_two_ways_to_run_are_refused(run, sweep):
     done = run("explore", sweep, "--jobs", 2, "--dask", "tcp://127.0.0.1:1")
     assert (done.code, done.out) == (2, "")

@@ -1,6 +1,10 @@
 """Designs evaluated side by side have, to the last bit, the figures that each has when it is simulated alone."""
 
+import dataclasses
+
 import pytest
+from bisparse.accel.specification import load_hardware
+from bisparse.configs.library import find
 from bisparse.configs.pattern import Pattern
 from bisparse.sim.explore import evaluation
 from bisparse.sim.explore.design import Design
@@ -66,3 +70,65 @@ def test_what_is_not_done_side_by_side_is_simulated_alone():
             options=options,
         )
         assert evaluation.evaluate([design] * 4, "test") == [simulate_design(design, "test")] * 4
+
+
+def designs_beside_tables(tmp_path, rows):
+    """The same words in two folders, beside tables of other prices."""
+    table = find("energy", "16nm-fpga").read_text(encoding="utf-8")
+    found = []
+    for folder, price in (("cheap", "0.001"), ("dear", "1000")):
+        (tmp_path / folder).mkdir()
+        lines = [f"static_watts: {price}" if line.startswith("static_watts:") else line for line in table.splitlines()]
+        (tmp_path / folder / "table.yaml").write_text("\n".join(lines), encoding="utf-8")
+        for number in rows:
+            file = tmp_path / folder / f"{number}.yaml"
+            file.write_text(
+                f"name: beside\nextends: sat-vcu1525\nenergy_table: ./table.yaml\ntensor_engine: {{rows: {number}}}\n",
+                encoding="utf-8",
+            )
+            found.append(load_hardware(str(file)))
+    return found
+
+
+def test_tables_beside_files_of_the_same_words_are_told_apart(tmp_path):
+    hardware = designs_beside_tables(tmp_path, (16, 32))
+    assert hardware[0].sha256 == hardware[2].sha256
+    points = [
+        Design(
+            hardware=each,
+            workload=load_workload("resnet9-cifar10"),
+            recipe=load_recipe("bdwp"),
+            pattern=Pattern(2, 8),
+            options=Options(batch=2),
+        )
+        for each in hardware
+    ]
+    together = evaluation.evaluate(points, "test")
+    assert together == [simulate_design(point, "test") for point in points]
+    assert together[2].figures["energy_joules"] > 10 * together[0].figures["energy_joules"]
+
+
+def test_a_design_that_its_table_does_not_price_is_a_row_like_any_other():
+    draw = Draw(5)
+    kind = wild_kind(draw)
+    hardware = [wild_numbers(draw, kind) for _ in range(4)]
+    unpriced = dataclasses.replace(
+        hardware[0],
+        model=hardware[0].model.model_copy(
+            update={"dram": hardware[0].model.dram.model_copy(update={"technology": "core memory"})}
+        ),
+        sha256="another",
+    )
+    points = [
+        Design(
+            hardware=each,
+            workload=load_workload("resnet9-cifar10"),
+            recipe=load_recipe("dense"),
+            pattern=Pattern(2, 8),
+            options=Options(batch=2),
+        )
+        for each in (*hardware, unpriced)
+    ]
+    outcomes = evaluation.evaluate(points, "test")
+    assert "core memory" in outcomes[-1].reason
+    assert outcomes[:-1] == [simulate_design(point, "test") for point in points[:-1]]

@@ -1,5 +1,3 @@
-import sqlite3
-
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.explore.design import Outcome
@@ -46,8 +44,8 @@ def test_versions_are_told_apart(tmp_path):
 def test_designs_keep_their_order_and_are_replaced_whole():
     designs = [DesignRow(settings={"rows": n}, runs=(f"run {n}",)) for n in (3, 1, 2)]
     with Store(None, version="1") as store:
-        store.set_designs([DesignRow(settings={}, runs=(), reason="old")])
-        store.set_designs(designs)
+        store.finish([DesignRow(settings={}, runs=(), reason="old")], "old")
+        store.finish(designs, "new")
         assert store.designs() == designs
 
 
@@ -77,12 +75,7 @@ def test_a_store_of_another_schema_is_refused(tmp_path):
         Store(path, version="1")
 
 
-def test_a_store_in_use_is_told(tmp_path, monkeypatch):
+def test_a_store_in_use_is_told(tmp_path):
     path = tmp_path / "study.sqlite"
-    with Store(path, version="1") as store:
-        other = sqlite3.connect(path)
-        other.execute("BEGIN EXCLUSIVE")
-        store._database.execute("PRAGMA busy_timeout = 10")
-        with pytest.raises(ConfigError, match="no other process writes it"):
-            store.write([row("one")])
-        other.close()
+    with Store(path, version="1"), pytest.raises(ConfigError, match="no other process uses it"):
+        Store(path, version="1")

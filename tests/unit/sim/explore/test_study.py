@@ -45,7 +45,7 @@ def study_of(space, outcomes):
             keys = tuple(f"{number}.{scenario}" for scenario in range(len(runs)))
             store.write([RunRow(key=k, settings=settings, outcome=each) for k, each in zip(keys, runs, strict=True)])
             designs.append(DesignRow(settings=settings, runs=keys, reason="" if runs else "ruled out"))
-        store.set_designs(designs)
+        store.finish(designs, "{}")
         return Study.of_store(store, space, META)
 
 
