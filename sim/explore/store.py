@@ -85,9 +85,7 @@ class Store:
         self._name = "memory" if path is None else str(path)
         self._version = version
         with self._told():
-            self._database = sqlite3.connect(":memory:" if path is None else path, timeout=1.0)
-            # Held until the process ends, however it ends: two studies in one directory would mix.
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database = sqlite3.connect(":memory:" if path is None else path, timeout=5.0)
             # Rows outlive a crash of the process at any moment; a crash of the machine may cost the last batches.
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -112,7 +110,7 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
-            hint = "; try again when no other process uses it" if "locked" in str(error) else ""
+            hint = "; try again when no other process writes it" if "locked" in str(error) else ""
             raise ConfigError(f"{self._name}: got {error}, need a store that can be written{hint}") from None
         except sqlite3.DatabaseError as error:
             raise ConfigError(

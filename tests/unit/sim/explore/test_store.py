@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.explore.design import Outcome
@@ -77,5 +79,10 @@ def test_a_store_of_another_schema_is_refused(tmp_path):
 
 def test_a_store_in_use_is_told(tmp_path):
     path = tmp_path / "study.sqlite"
-    with Store(path, version="1"), pytest.raises(ConfigError, match="no other process uses it"):
-        Store(path, version="1")
+    with Store(path, version="1") as store:
+        other = sqlite3.connect(path)
+        other.execute("BEGIN EXCLUSIVE")
+        store._database.execute("PRAGMA busy_timeout = 10")
+        with pytest.raises(ConfigError, match="no other process writes it"):
+            store.write([row("one")])
+        other.close()
