@@ -230,10 +230,14 @@ class Hardware(Section):
         return self.tensor_engine.rows * self.tensor_engine.cols
 
 
+PARTS: dict[tuple[str, ...], str] = {("dram", "timing"): "dram"}
+"""Fields that may name another file, and the kind of that file."""
+
+
 def load_hardware(name_or_path: str) -> Loaded[Hardware]:
     """Load a shipped design by name, or a user's file by path.
 
     Raises:
         ConfigError: the file is missing or wrong; the message names file, line and field.
     """
-    return load_annotated(name_or_path, Hardware, "hardware", parts={("dram", "timing"): "dram"})
+    return load_annotated(name_or_path, Hardware, "hardware", parts={(*path,): kind for path, kind in PARTS.items()})

@@ -369,12 +369,12 @@ class _Search:
                 (best[going] > floor[going]) & (until < sizes[going]) & (floor[going] <= limit[leads.design[going]])
             ]
             step *= 2
-        final = np.lexsort((winner_rank(candidates, winner), moved, best, leads.design))
+        final = np.lexsort((_rank(candidates, winner), moved, best, leads.design))
         first = final[np.flatnonzero(np.diff(leads.design[final], prepend=-1))]
         return candidates.take(winner[first])
 
 
-def winner_rank(candidates: _Candidates, rows: IntArray) -> IntArray:
+def _rank(candidates: _Candidates, rows: IntArray) -> IntArray:
     """[K] where chosen candidates stand in the order of the search: side, array mapping, tile, loop order."""
     chosen = candidates.take(rows)
     order = np.lexsort((chosen.order, chosen.tile, chosen.mapping, chosen.side))

@@ -20,11 +20,10 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flows:
-    """A work, or an update, by itself on each design, [S]: see ``side_by_side.Flow``."""
+    """A work, or an update, by itself on each design, [S]: see ``side_by_side.Flow``; lanes are nobody else's."""
 
     alone_cycles: FloatArray
     dram_share: FloatArray
-    lane_share: FloatArray
     sorter_share: FloatArray
 
 

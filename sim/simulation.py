@@ -11,7 +11,7 @@ from typing import Literal, SupportsIndex, get_args
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.engines import OPTIMIZERS
-from ..accel.specification import Dataflow, Hardware
+from ..accel.specification import Dataflow, Hardware, Policy
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
@@ -108,6 +108,11 @@ class Options:
             isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
         ):
             raise ConfigError(f"dataflows: got {chosen!r}, need a tuple of {', '.join(offered)}, or None")
+
+    def policy(self, hardware: Hardware) -> Policy:
+        """What the scheduler may do: the design's policy where nothing is said here."""
+        own = {name: getattr(self, name) for name in Policy.model_fields}
+        return hardware.policy.model_copy(update={name: said for name, said in own.items() if said is not None})
 
 
 def positive(number: object, name: str) -> int:
@@ -218,17 +223,14 @@ class Simulator:
             except BisparseError as error:
                 raise recipe.placed(error) from None
         self._check_patterns(recipe, pattern)
-        options, policy = self.options, self.hardware.model.policy
-        pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
-        overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
-        beside = policy.overlap_vector if options.overlap_vector is None else options.overlap_vector
-        if beside and options.keep_on_chip:
+        options = self.options
+        policy = options.policy(self.hardware.model)
+        if policy.overlap_vector and options.keep_on_chip:
             raise ConfigError(
                 "keep_on_chip: got True with overlap_vector, need one of them: nothing stays on chip where works run "
                 "side by side; try keep_on_chip=False"
             )
-        keeps = policy.keep_on_chip if options.keep_on_chip is None else options.keep_on_chip
-        pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=pre_generation)
+        pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=policy.pre_generation)
         mapper = self._mapper
         if decisions:
             mapper = replace(mapper, decisions=decisions)
@@ -238,9 +240,9 @@ class Simulator:
                 mapper,
                 batch=self.batch,
                 optimizer=options.optimizer,
-                overlap_update=overlap,
-                overlap_vector=beside,
-                keep_on_chip=keeps,
+                overlap_update=policy.overlap_update,
+                overlap_vector=policy.overlap_vector,
+                keep_on_chip=policy.keep_on_chip,
             )
         except MappingError as error:
             raise self.hardware.placed(error) from None

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field, create_model
 
+from ...accel.specification import PARTS
 from ...configs.complaints import shown
 from ...configs.errors import ConfigError
 from ...configs.schema import validate
@@ -22,7 +23,7 @@ from .accuracy import Accuracy
 from .axis_values import FORMS, SINGLE, form_of, is_free, repeated
 from .dependences import needed_by
 from .expressions import CONSTANTS, FUNCTIONS, Expression, near
-from .fields import HARDWARE, MISSING, OPTIONS, PARTS, Target, all_names, as_value, target_of, value_at
+from .fields import HARDWARE, MISSING, OPTIONS, Target, all_names, as_value, target_of, value_at
 from .figures import ACCURACY, FIGURES
 from .inputs import Inputs
 from .point import OF_SPARSITY

@@ -71,8 +71,8 @@ def evaluate(designs: Sequence[Design], version: str) -> list[Outcome]:
 
 
 def _side_by_side(design: Design) -> bool:
-    options, policy = design.options, design.hardware.model.policy
-    beside = policy.overlap_vector if options.overlap_vector is None else options.overlap_vector
+    options = design.options
+    beside = options.policy(design.hardware.model).overlap_vector
     return options.engine == "analytic" and options.objective == "time" and options.densities is None and not beside
 
 
@@ -132,14 +132,11 @@ class _Group:
 
     def _keys(self, design: Design) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Of the sparse step and of the dense one: what an outline depends on, and what is done with it."""
-        options, hardware = design.options, design.hardware.model
-        policy = hardware.policy
-        pre_generation = policy.pre_generation if options.pre_generation is None else options.pre_generation
-        overlap = policy.overlap_update if options.overlap_update is None else options.overlap_update
-        keeps = policy.keep_on_chip if options.keep_on_chip is None else options.keep_on_chip
+        options = design.options
+        policy = options.policy(design.hardware.model)
         batch = options.batch or design.workload.graph.default_batch
-        shared = (design.workload.sha256, batch, options.optimizer, overlap, keeps)
-        return (*shared, design.recipe.sha256, design.pattern, pre_generation), (*shared, "dense")
+        shared = (design.workload.sha256, batch, options.optimizer, policy.overlap_update, policy.keep_on_chip)
+        return (*shared, design.recipe.sha256, design.pattern, policy.pre_generation), (*shared, "dense")
 
     def _step(self, key: tuple[Any, ...], design: Design) -> Step | None:
         """The step of a key, for a design that has it; None when there is none."""

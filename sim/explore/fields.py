@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel, BeforeValidator, PositiveInt
 
 from ...accel.engines import OPTIMIZERS
-from ...accel.specification import Hardware
+from ...accel.specification import PARTS, Hardware
 from ...configs.errors import ConfigError
 from ...configs.provenance import LABELS
 from ...configs.quantity import PatternText, as_field
@@ -25,9 +25,6 @@ from .expressions import near
 
 HARDWARE, OPTIONS = "hardware.", "options."
 """What the names of fields begin with."""
-
-PARTS: dict[tuple[str, ...], str] = {("dram", "timing"): "dram"}
-"""Sections of the hardware that may be named as a file of their own, and its kind; as ``load_hardware`` has them."""
 
 OWN_OPTIONS = tuple(each.name for each in fields(Options) if each.name not in ("batch", "densities", "timeline"))
 """Options that a sweep may set: the batch has a name of its own, a timeline is no figure, and zeros are measured for

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...accel.specification import Hardware
+from ...accel.specification import PARTS, Hardware
 from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
 from ..simulation import Options
 from .axis_values import Axis, Settings, Value, is_free
 from .expressions import Expression, NoValueError
-from .fields import HARDWARE, MISSING, OPTIONS, PARTS, Target, as_value, value_at
+from .fields import HARDWARE, MISSING, OPTIONS, Target, as_value, value_at
 from .inputs import Inputs
 from .sweep import Base
 

@@ -239,7 +239,6 @@ class StepTimes:
                 Flows(
                     alone_cycles=time.cycles.astype(np.float64),
                     dram_share=time.dram_cycles / cycles,
-                    lane_share=time.vector_cycles / cycles,
                     sorter_share=reduced / (lanes * cycles),
                 )
             )
@@ -247,7 +246,6 @@ class StepTimes:
             Flows(
                 alone_cycles=time.alone.astype(np.float64),
                 dram_share=time.dram / np.maximum(time.alone, 1),
-                lane_share=np.zeros(len(self.rows)),
                 sorter_share=time.reduction / np.maximum(time.alone, 1),
             )
             for time in self.updates

@@ -16,7 +16,6 @@ def column(flows, design):
     return {
         "alone_cycles": float(flows.alone_cycles[design]),
         "dram_share": float(flows.dram_share[design]),
-        "lane_share": float(flows.lane_share[design]),
         "sorter_share": float(flows.sorter_share[design]),
     }
 
@@ -50,7 +49,6 @@ def test_every_cycle_is_the_same(seed, overlap):
         return Flows(
             alone_cycles=draw.integers(0, longest, DESIGNS).astype(float),
             dram_share=draw.random(DESIGNS) * draw.choice([0.0, 1.0], DESIGNS),
-            lane_share=np.zeros(DESIGNS),
             sorter_share=draw.random(DESIGNS) * draw.choice([0.0, 1.3], DESIGNS),
         )
 
