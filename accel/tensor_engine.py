@@ -4,7 +4,7 @@ Modelled: an R x C array whose processing elements (PEs) issue one multiply-accu
 (OS) or weight stationary (WS), dense or N:M, with interleave, latencies, fold overlap and the way results leave. Input
 stationary (IS) is WS with the operands' roles exchanged. Not modelled here: buffers, ports and DRAM (see
 ``dataflow.traffic``). Source: the project's hardware model, docs/hardware-model.md. The register-level machine in
-``sim.reference`` agrees with every number these functions return; the tests hold the two together.
+``sim.witness.machines`` agrees with every number these functions return; the tests hold the two together.
 
 Every count may be a Python integer or an integer array; arrays broadcast. Counts are cycles of the array clock.
 """

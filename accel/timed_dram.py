@@ -9,7 +9,7 @@ Assumed of the controller: open rows; from the lowest address bit up: burst, cha
 channel hashed, so that every stride finds all channels; bank group and bank not, so that a stride may come back to the
 same ones; activates issued far enough ahead; the bursts of a run served in any order. Not modelled: the command bus,
 rank switches, refresh at a certain time, requests of different tiles in flight together. Witness:
-``sim/reference/dram_banks.py``. Source: docs/hardware-model.md, "Memory"; the constraints are JESD79-4's.
+``sim/witness/machines/dram_banks.py``. Source: docs/hardware-model.md, "Memory"; the constraints are JESD79-4's.
 """
 
 from __future__ import annotations

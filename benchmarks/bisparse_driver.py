@@ -52,8 +52,8 @@ def _timed(work: Callable[..., dict[str, Any]], size: Sequence[int] = ()) -> dic
 def _array(request: dict[str, Any]) -> dict[str, Any]:
     """Cycles of the array alone, by closed form."""
     from bisparse.accel.specification import load_hardware
-    from bisparse.sim.peers import TEXTBOOK_DESIGN, scalesim_total_cycles
-    from bisparse.sim.single_product import array_figures, parse_dataflow, plain_product
+    from bisparse.sim.product.single_product import array_figures, parse_dataflow, plain_product
+    from bisparse.sim.witness.peers import TEXTBOOK_DESIGN, scalesim_total_cycles
 
     sizes = {"rows": request["rows"], "cols": request["cols"]}
     engine = load_hardware(TEXTBOOK_DESIGN).model.tensor_engine.model_copy(update=sizes)
@@ -69,8 +69,8 @@ def _array(request: dict[str, Any]) -> dict[str, Any]:
 def _mapped(request: dict[str, Any]) -> dict[str, Any]:
     """The best mapping of each product over every dataflow, with ports, DRAM and energy."""
     from bisparse.accel.specification import load_hardware
-    from bisparse.sim.peers import TEXTBOOK_DESIGN
-    from bisparse.sim.single_product import plain_product, simulate_product
+    from bisparse.sim.product.single_product import plain_product, simulate_product
+    from bisparse.sim.witness.peers import TEXTBOOK_DESIGN
 
     design = load_hardware(TEXTBOOK_DESIGN)
     sizes = {"rows": request["rows"], "cols": request["cols"]}

@@ -17,12 +17,12 @@ from pathlib import Path
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.schedule import Schedule
-from bisparse.sim.analytic import time_step
 from bisparse.sim.event.engine import time_step as play
 from bisparse.sim.event.machine import Play
 from bisparse.sim.event.recorder import Recorder
 from bisparse.sim.simulation import Options, Simulator
-from bisparse.sim.step_time import StepTime
+from bisparse.sim.step.analytic import time_step
+from bisparse.sim.step.step_time import StepTime
 from bisparse.training.recipes.declaration import load_recipe
 from measuring import BenchmarkError, markdown_table, provenance, run_measured, three_digits
 

@@ -35,9 +35,9 @@ from typing import Any
 import numpy
 import scalesim_peer
 from bisparse.configs.strict_yaml import parse
-from bisparse.sim.explore.one_by_one import simulate_design
-from bisparse.sim.explore.running import run
-from bisparse.sim.explore.space import Space
+from bisparse.sim.studies.explore.one_by_one import simulate_design
+from bisparse.sim.studies.explore.running import run
+from bisparse.sim.studies.explore.space import Space
 from measuring import BenchmarkError, markdown_table, provenance, run_measured, three_digits
 
 import bisparse

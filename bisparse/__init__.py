@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .api import ablate, apply, capture, codesign, compare, explore, simulate, train
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError, TrainingError
     from .configs.pattern import Pattern
-    from .sim.ablation import Ablation
-    from .sim.codesign import Codesign
-    from .sim.results import SimulationResult
+    from .sim.results.simulation_result import SimulationResult
+    from .sim.studies.ablation.ablation import Ablation
+    from .sim.studies.codesign.codesign import Codesign
     from .training.input_shape import InputShape
     from .training.recipes.in_torch import FrozenVarianceAdam
 
@@ -38,10 +38,10 @@ _HOME = {
     "MappingError": ".configs.errors",
     "TrainingError": ".configs.errors",
     "Pattern": ".configs.pattern",
-    "Ablation": ".sim.ablation",
-    "Codesign": ".sim.codesign",
+    "Ablation": ".sim.studies.ablation.ablation",
+    "Codesign": ".sim.studies.codesign.codesign",
     "FrozenVarianceAdam": ".training.recipes.in_torch",
-    "SimulationResult": ".sim.results",
+    "SimulationResult": ".sim.results.simulation_result",
     "InputShape": ".training.input_shape",
 }
 

@@ -12,13 +12,13 @@ from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
-from .sim.ablation import Ablation
-from .sim.ablation_run import ablate as run_ablation
-from .sim.codesign import Codesign
-from .sim.codesign_plan import plan
-from .sim.codesign_run import run_study
-from .sim.results import SimulationResult
+from .sim.results.simulation_result import SimulationResult
 from .sim.simulation import Options, Simulator, Workload
+from .sim.studies.ablation.ablation import Ablation
+from .sim.studies.ablation.run_ablation import ablate as run_ablation
+from .sim.studies.codesign.codesign import Codesign
+from .sim.studies.codesign.plan import plan
+from .sim.studies.codesign.run_codesign import run_study
 from .sim.training_run import with_training
 from .training.densities import load_densities
 from .training.graph import TrainingGraph
@@ -309,11 +309,11 @@ def explore(
     Raises:
         ConfigError: the sweep is wrong, ``out`` holds a study and ``resume`` is not set, or a worker died.
     """
-    from .sim.explore.needs import check_package
+    from .sim.studies.explore.needs import check_package
 
     check_package("simpleeval", "explore")
-    from .sim.explore.running import run
-    from .sim.explore.space import Space
+    from .sim.studies.explore.running import run
+    from .sim.studies.explore.space import Space
 
     if isinstance(sweep, Mapping):
         space = Space.of_data(sweep, version=__version__)

@@ -1,7 +1,7 @@
 """How often each operand's blocks cross between DRAM and the buffers, in closed form.
 
 ``fetches(X)`` is the product of the trip counts from the outermost loop through the innermost loop that X depends on
-and that turns more than once: inside of it the block stays. Witnessed by the loop-nest walker in ``sim.reference``.
+and that turns more than once: inside of it the block stays. Witnessed by the walker in ``sim.witness.machines``.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from functools import cache
 import numpy as np
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.assignment import Assignment, RatioStep
-from bisparse.sim.assignment_run import Assigner
 from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.studies.assignment.assignment import Assignment, RatioStep
+from bisparse.sim.studies.assignment.run_assignment import Assigner
 from bisparse.training.layer_costs import LayerCost, LayerCosts
 from bisparse.training.recipes.declaration import load_recipe
 

@@ -13,11 +13,11 @@ from statistics import median
 
 from bisparse.configs.library import find
 from bisparse.configs.strict_yaml import parse
-from bisparse.sim.explore.choices import Goals
-from bisparse.sim.explore.front import hypervolume, pareto_mask, share_found
-from bisparse.sim.explore.running import run
-from bisparse.sim.explore.space import Space
-from bisparse.sim.explore.study import Study
+from bisparse.sim.studies.explore.choices import Goals
+from bisparse.sim.studies.explore.front import hypervolume, pareto_mask, share_found
+from bisparse.sim.studies.explore.running import run
+from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.study import Study
 
 import bisparse
 

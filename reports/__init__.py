@@ -11,19 +11,19 @@ store, the best designs' hardware files and single designs' reports.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .ablation_directory import read_ablation, write_ablation
-from .ablation_terminal import ablation_text
-from .assignment_terminal import assignment_text
-from .codesign_directory import read_codesign, write_codesign
-from .codesign_terminal import codesign_text
-from .run_directory import read_run, write_run
-from .terminal import text_summary
-from .whole_training import training_run_text
+from .ablation.directory import read_ablation, write_ablation
+from .ablation.terminal import ablation_text
+from .assignment.terminal import assignment_text
+from .codesign.directory import read_codesign, write_codesign
+from .codesign.terminal import codesign_text
+from .run.directory import read_run, write_run
+from .run.terminal import text_summary
+from .run.whole_training import training_run_text
 
 if TYPE_CHECKING:
-    from .explore_designs import write_design
-    from .explore_directory import write_exploration
-    from .explore_terminal import exploration_text
+    from .explore.designs import write_design
+    from .explore.directory import write_exploration
+    from .explore.terminal import exploration_text
 
 __all__ = [
     "ablation_text",
@@ -43,9 +43,9 @@ __all__ = [
 ]
 
 _LATER = {
-    "exploration_text": "explore_terminal",
-    "write_design": "explore_designs",
-    "write_exploration": "explore_directory",
+    "exploration_text": "explore.terminal",
+    "write_design": "explore.designs",
+    "write_exploration": "explore.directory",
 }
 """Names whose modules need pandas, for which no report of a single run waits."""
 

@@ -23,17 +23,17 @@ from ..training.densities import LayerDensities
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
-from .against_dense import dense_step, ratio, scopes
-from .analytic import CostCache, time_step
-from .effectual import Effectual, matched_modules, measures_weights
 from .event.profile import profile
 from .event.recorder import Recorder
-from .memory_results import OnChip
-from .results import Assumption, DensityMatch, Input, SimulationResult
-from .step_memory import step_memory
-from .step_report import StepReport
-from .step_size import check_step_size
-from .step_time import StepTime
+from .results.memory_results import OnChip
+from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
+from .step.against_dense import dense_step, ratio, scopes
+from .step.analytic import CostCache, time_step
+from .step.effectual import Effectual, matched_modules, measures_weights
+from .step.step_memory import step_memory
+from .step.step_report import StepReport
+from .step.step_size import check_step_size
+from .step.step_time import StepTime
 
 EngineName = Literal["analytic", "event"]
 """What finds the time of a step."""

@@ -12,8 +12,8 @@ from ..configs.schema import Loaded
 from ..training.graph_file import load_graph
 from ..training.recipes.declaration import Recipe, load_recipe
 from ..training.run_summary import GRAPH_FILE, RunSummary
+from .results.training_figures import TrainingRun
 from .simulation import Options, Simulator, Workload
-from .training_figures import TrainingRun
 from .training_run import simulate_training
 
 

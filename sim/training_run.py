@@ -14,11 +14,11 @@ from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..training.recipes.declaration import Recipe
 from ..training.recipes.phases import Phase, pattern_in, phases, recipe_in
-from .against_dense import ratio
-from .results import SimulationResult
+from .results.simulation_result import SimulationResult
+from .results.training_figures import TrainingPhase, TrainingRun
 from .simulation import Simulator, positive
-from .step_report import StepReport
-from .training_figures import TrainingPhase, TrainingRun
+from .step.against_dense import ratio
+from .step.step_report import StepReport
 
 __all__ = ["TrainingRun", "simulate_training", "with_training"]
 

@@ -15,7 +15,7 @@ from .pages import show_page, write_page
 from .terminal import Progress, print_json
 
 if TYPE_CHECKING:
-    from ..sim.ablation import Ablation
+    from ..sim.studies.ablation.ablation import Ablation
 
 COMMAND_FILE = "ablation-command.txt"
 """Beside an ablation's results: the command line that repeats it. A run's own may stand in the same directory."""
@@ -52,8 +52,8 @@ def ablate(
     from ..accel.specification import load_hardware
     from ..api import load_workload
     from ..configs.pattern import Pattern
-    from ..sim.ablation_run import ablate as run_ablation
     from ..sim.simulation import Options, Simulator
+    from ..sim.studies.ablation.run_ablation import ablate as run_ablation
     from ..training.recipes.declaration import load_recipe
 
     given = {"batch": batch, "engine": engine, "objective": objective, "optimizer": optimizer}
@@ -101,7 +101,7 @@ def _print(result: Ablation) -> None:
 
 def _coloured(text: str) -> list[tuple[int, int, str]]:
     """Where a part of a bar, or its key, stands, and its colour: a block, since ink and paper are the same."""
-    from ..reports.ablation_terminal import MARKS
+    from ..reports.ablation.terminal import MARKS
 
     colours = dict(zip(MARKS.values(), ("blue", "red", "yellow", "magenta", "bright_black", "green"), strict=True))
     marks = "".join(map(re.escape, colours))

@@ -15,9 +15,9 @@ from .terminal import Progress, note, print_json
 
 if TYPE_CHECKING:
     from ..configs.schema import Loaded
-    from ..sim.assignment import Assignment
-    from ..sim.assignment_prices import Ratios
-    from ..sim.assignment_run import Assigner
+    from ..sim.studies.assignment.assignment import Assignment
+    from ..sim.studies.assignment.prices import Ratios
+    from ..sim.studies.assignment.run_assignment import Assigner
     from ..training.layer_costs import LayerCosts
     from ..training.recipes.declaration import Recipe
     from ..training.run_summary import RunSummary
@@ -91,9 +91,9 @@ def assign(
     from ..accel.specification import load_hardware
     from ..api import load_workload
     from ..configs.pattern import Pattern
-    from ..sim.assignment import PROXIES
-    from ..sim.assignment_run import Assigner
     from ..sim.simulation import Options, Simulator
+    from ..sim.studies.assignment.assignment import PROXIES
+    from ..sim.studies.assignment.run_assignment import Assigner
     from ..training.recipes.declaration import load_recipe
     from ..training.run_summary import GRAPH_FILE, SUMMARY_FILE, read_summary
 

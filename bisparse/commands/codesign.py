@@ -15,7 +15,7 @@ from .terminal import Progress, note, print_json
 from .usage import whole_number
 
 if TYPE_CHECKING:
-    from ..sim.codesign_run import RunDone
+    from ..sim.studies.codesign.run_codesign import RunDone
     from ..training.run_summary import RunSummary
 
 COMMAND_FILE = "codesign-command.txt"
@@ -93,8 +93,8 @@ def codesign(
     Example: bisparse codesign --model mlp --data digits --recipes dense,sr-ste,bdwp --sparsity 2:4,2:8
     """
     from ..accel.specification import load_hardware
-    from ..sim.codesign_plan import plan
-    from ..sim.codesign_run import run_study
+    from ..sim.studies.codesign.plan import plan
+    from ..sim.studies.codesign.run_codesign import run_study
     from ..training.needs import check_torch
 
     check_torch()

@@ -16,9 +16,9 @@ from .terminal import Progress, note, print_json
 from .usage import whole_number
 
 if TYPE_CHECKING:
-    from ..sim.explore.running import Estimate, Told
-    from ..sim.explore.space import Space
-    from ..sim.explore.study import Study
+    from ..sim.studies.explore.running import Estimate, Told
+    from ..sim.studies.explore.space import Space
+    from ..sim.studies.explore.study import Study
 
 COMMAND_FILE = "explore-command.txt"
 """Beside a study's results: the command line that repeats it."""
@@ -77,12 +77,12 @@ def explore(
 
     Example: bisparse explore sat-quick --out runs/quick
     """
-    from ..sim.explore.needs import check_package
+    from ..sim.studies.explore.needs import check_package
 
     check_package("simpleeval", "explore")
     from ..configs.errors import ConfigError
-    from ..sim.explore.running import estimate, run
-    from ..sim.explore.space import Space
+    from ..sim.studies.explore.running import estimate, run
+    from ..sim.studies.explore.space import Space
 
     if jobs is not None and dask is not None:
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
@@ -148,7 +148,7 @@ def of_design(directory: Path, key: str) -> Path:
 def _study_in(directory: Path, space: Space) -> Study:
     """A finished study; refused when the files or the version that it was made with are others now."""
     from ..configs.errors import ConfigError
-    from ..sim.explore.running import load, stale
+    from ..sim.studies.explore.running import load, stale
 
     study = load(directory, space, version=__version__)
     if key := stale(study, space, version=__version__):
@@ -163,7 +163,7 @@ def _study_in(directory: Path, space: Space) -> Study:
 def _reference_in(directory: Path, space: Space) -> Study:
     """A study of the same space, whatever its strategy."""
     from ..configs.errors import ConfigError
-    from ..sim.explore.running import same_space
+    from ..sim.studies.explore.running import same_space
 
     other = _space_of(directory)
     if not same_space(space, other):
@@ -177,9 +177,9 @@ def _reference_in(directory: Path, space: Space) -> Study:
 def _space_of(directory: Path) -> Space:
     """The space of the study in a directory, as it was when it was run."""
     from ..configs.errors import ConfigError
-    from ..sim.explore import STORE_FILE
-    from ..sim.explore.running import stored_sweep
-    from ..sim.explore.space import Space
+    from ..sim.studies.explore import STORE_FILE
+    from ..sim.studies.explore.running import stored_sweep
+    from ..sim.studies.explore.space import Space
 
     if not (directory / STORE_FILE).is_file():
         raise ConfigError(f"{directory}: got no {STORE_FILE}, need the directory of a study")

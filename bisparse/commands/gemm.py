@@ -16,7 +16,7 @@ from .terminal import print_json, print_table
 if TYPE_CHECKING:
     from ..accel.specification import Hardware
     from ..configs.schema import Loaded
-    from ..sim.single_product import ProductResult
+    from ..sim.product.single_product import ProductResult
 
 
 def gemm(
@@ -70,7 +70,7 @@ def gemm(
 
 def _time_product(product: str, sparsity: str, dataflow: str, design: Loaded[Hardware]) -> ProductResult:
     from ..configs.pattern import Pattern
-    from ..sim.single_product import parse_dataflow, parse_product, plain_product, simulate_product
+    from ..sim.product.single_product import parse_dataflow, parse_product, plain_product, simulate_product
 
     gemm = plain_product(*parse_product(product), Pattern.parse(sparsity))
     return simulate_product(gemm, design, parse_dataflow(dataflow))
@@ -100,7 +100,7 @@ def _print_product(result: ProductResult) -> None:
 
 
 def _time_list(path: Path, design: Hardware, *, as_json: bool) -> None:
-    from ..sim.product_list import read_products
+    from ..sim.product.product_list import read_products
 
     # All rows before the first is printed: a list with a bad row gives a message and no half of an answer.
     rows = [product.with_figures(design) for product in read_products(path)]

@@ -34,10 +34,10 @@ def report(
     reads study.sqlite, and simulates the designs that get a report of their own.
     """
     from ..reports import read_ablation, read_codesign, read_run, write_ablation, write_codesign, write_run
-    from ..reports.ablation_directory import ABLATION_FILE
-    from ..reports.codesign_directory import CODESIGN_FILE
-    from ..reports.run_directory import RESULT_FILE
-    from ..sim.explore import STORE_FILE
+    from ..reports.ablation.directory import ABLATION_FILE
+    from ..reports.codesign.directory import CODESIGN_FILE
+    from ..reports.run.directory import RESULT_FILE
+    from ..sim.studies.explore import STORE_FILE
 
     if design is not None:
         show_page(explore.of_design(run_directory, design), open_page=open_report)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..configs.schema import Loaded
     from ..dataflow.schedule import Schedule
     from ..dataflow.schedule_file import SavedSchedule
-    from ..sim.results import SimulationResult
+    from ..sim.results.simulation_result import SimulationResult
     from ..sim.simulation import EngineName, Simulator
     from ..training.recipes.declaration import Recipe
 

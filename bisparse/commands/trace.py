@@ -14,7 +14,7 @@ from .terminal import Progress, print_json, print_table
 from .usage import whole_number
 
 if TYPE_CHECKING:
-    from ..sim.burst_trace import BurstTrace, Written
+    from ..sim.bursts.burst_trace import BurstTrace, Written
 
 Operator = Annotated[
     str,
@@ -57,7 +57,7 @@ def trace(
     from ..accel.specification import load_hardware
     from ..api import load_workload
     from ..configs.pattern import Pattern
-    from ..sim.burst_trace import BurstTrace, tensor_work
+    from ..sim.bursts.burst_trace import BurstTrace, tensor_work
     from ..sim.simulation import Options, Simulator
     from ..training.recipes.declaration import load_recipe
 

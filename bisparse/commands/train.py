@@ -162,7 +162,7 @@ def _note_epoch(result: EpochResult) -> None:
 def _design(hardware: str, settings: TrainingSettings) -> Loaded[Hardware]:
     from ..accel.specification import load_hardware
     from ..configs.pattern import Pattern
-    from ..sim.codesign_plan import check_ratio
+    from ..sim.studies.codesign.plan import check_ratio
     from ..training.recipes.declaration import load_recipe
 
     design = load_hardware(hardware)

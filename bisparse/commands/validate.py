@@ -13,7 +13,7 @@ from .terminal import Progress, print_json, print_table
 from .usage import whole_number
 
 if TYPE_CHECKING:
-    from ..sim.validation import Recount, ValidationResult
+    from ..sim.witness.validation import Recount, ValidationResult
 
 _SEEDS = 2**32
 
@@ -73,7 +73,7 @@ def validate(
     SCALE-Sim's measured cycles, a register-level machine that computes the products it is timed on, a walk of the
     loop nest, steps played as events, and torch's own counts. Exit code 1 on any mismatch. About half a minute.
     """
-    from ..sim.validation import validate as run_checks
+    from ..sim.witness.validation import validate as run_checks
 
     with Progress() as progress:
         result = run_checks(

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from bisparse.reports import write_exploration
-from bisparse.sim.explore.choices import Goals
-from bisparse.sim.explore.front import pareto_mask
-from bisparse.sim.explore.running import load
-from bisparse.sim.explore.space import Space
+from bisparse.sim.studies.explore.choices import Goals
+from bisparse.sim.studies.explore.front import pareto_mask
+from bisparse.sim.studies.explore.running import load
+from bisparse.sim.studies.explore.space import Space
 
 import bisparse
 

@@ -22,7 +22,7 @@ from ...dataflow.actions import merge
 from ...dataflow.product_cost import ProductCost
 from ...dataflow.schedule import ChainedVectorWork, Fused, PlannedProduct, Schedule, TensorWork
 from ...dataflow.way_out import WayOut
-from ..step_time import StepTime, TensorTime, UpdateTime, VectorTime
+from ..step.step_time import StepTime, TensorTime, UpdateTime, VectorTime
 from .clock import Process
 from .machine import Machine, Play
 from .product_figures import product_figures

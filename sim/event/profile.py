@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..results import CYCLE_CAUSES
-from ..step_profile import OperatorSpan, Profile
+from ..results.simulation_result import CYCLE_CAUSES
+from ..results.step_profile import OperatorSpan, Profile
 from .recorder import PRODUCTS, TENSOR, VECTOR_WORK, Held, Recorder, Span
 
 PARTS = 240

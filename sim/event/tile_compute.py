@@ -18,7 +18,7 @@ from ...accel.tensor_engine import (
 )
 from ...dataflow.gemm import Operand
 from ...dataflow.mapping import ArrayMapping, stationary_group
-from ..tile_walk import SUM_BYTES, TileWalk
+from .tile_walk import SUM_BYTES, TileWalk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

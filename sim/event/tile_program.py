@@ -1,7 +1,7 @@
 """One mapped product as the machine runs it: tile after tile, what each loads, computes and stores.
 
 The loop nest is walked by position: a block that differs from the one before is loaded, the block of C that the next
-tile leaves is stored. What a block holds comes from ``sim.tile_walk``; how long the array works on a tile from
+tile leaves is stored. What a block holds comes from ``sim.event.tile_walk``; how long the array works on a tile from
 ``accel``. Tiles that ask the same share one object, so that a product of a million tiles is a few of them, each many
 times.
 """
@@ -17,8 +17,8 @@ from ...accel.specification import Hardware
 from ...dataflow.gemm import SUM_BYTES, Gemm, Operand
 from ...dataflow.mapping import Mapping
 from ...dataflow.way_out import NOTHING, WayOut
-from ..tile_walk import Block, TileWalk
 from .tile_compute import ArrayPass
+from .tile_walk import Block, TileWalk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

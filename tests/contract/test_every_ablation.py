@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
-from bisparse.sim.ablation import SWITCHES, Ablation
+from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
 
 import bisparse
 

@@ -1,7 +1,7 @@
 """``bisparse ablate`` as a user meets it."""
 
 import pytest
-from bisparse.sim.ablation import Ablation
+from bisparse.sim.studies.ablation.ablation import Ablation
 
 SMALL = ("ablate", "resnet9-cifar10", "--batch", 16)
 

@@ -5,9 +5,9 @@ import itertools
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.assignment_prices import purses
-from bisparse.sim.assignment_run import Assigner
 from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.studies.assignment.prices import purses
+from bisparse.sim.studies.assignment.run_assignment import Assigner
 from bisparse.training.layer_costs import load_layer_costs
 from bisparse.training.recipes.declaration import load_recipe
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from bisparse.sim.codesign import Codesign
+from bisparse.sim.studies.codesign.codesign import Codesign
 
 import bisparse
 

@@ -225,7 +225,7 @@ def test_validate_draws_a_fresh_seed(run):
 
 
 def test_validate_fails_on_a_mismatch(run, monkeypatch):
-    monkeypatch.setattr("bisparse.sim.validation.check_tiling", lambda case: "off by one")
+    monkeypatch.setattr("bisparse.sim.witness.validation.check_tiling", lambda case: "off by one")
     done = run("validate", "--gemms", 0, "--tilings", 7, "--schedules", 0, "--no-torch")
     assert done.code == 1
     assert done.out.count("MISMATCH: loop-nest walk, random tilings and orders: off by one") == 5

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from bisparse.configs.errors import ConfigError
-from bisparse.sim.explore import running, workers
-from bisparse.sim.explore.space import Space
+from bisparse.sim.studies.explore import running, workers
+from bisparse.sim.studies.explore.space import Space
 
 import bisparse
 

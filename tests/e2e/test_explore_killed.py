@@ -30,8 +30,8 @@ SWEEP = {
 STUDY = """
 import sys
 from pathlib import Path
-from bisparse.sim.explore import running
-from bisparse.sim.explore.space import Space
+from bisparse.sim.studies.explore import running
+from bisparse.sim.studies.explore.space import Space
 running.LARGEST_CHUNK = 16
 if __name__ == "__main__":
     space = Space.of(sys.argv[1], version="1")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from bisparse.accel.specification import load_hardware
-from bisparse.sim.explore.base import combined
-from bisparse.sim.explore.space import Space
-from bisparse.sim.explore.workers import evaluate_settings
+from bisparse.sim.studies.explore.base import combined
+from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.workers import evaluate_settings
 
 pytest.importorskip("simpleeval")
 

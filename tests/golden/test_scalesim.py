@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import find
-from bisparse.sim.peers import TEXTBOOK_DESIGN, scalesim_rows, scalesim_total_cycles
-from bisparse.sim.product_list import read_products
+from bisparse.sim.product.product_list import read_products
+from bisparse.sim.witness.peers import TEXTBOOK_DESIGN, scalesim_rows, scalesim_total_cycles
 
 GOLDEN = Path(__file__).with_name("scalesim-dense-gemm.csv")
 TEXTBOOK = load_hardware(TEXTBOOK_DESIGN).model

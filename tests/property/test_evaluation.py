@@ -6,10 +6,10 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import find
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.explore import evaluation
-from bisparse.sim.explore.design import Design
-from bisparse.sim.explore.one_by_one import simulate_design
 from bisparse.sim.simulation import Options
+from bisparse.sim.studies.explore import evaluation
+from bisparse.sim.studies.explore.design import Design
+from bisparse.sim.studies.explore.one_by_one import simulate_design
 from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload

@@ -1,6 +1,6 @@
 """Random schedules: fast-forward and equal channels played as one change nothing; products are their closed forms."""
 
-from bisparse.sim.event_agreement import check_schedule, random_schedule
+from bisparse.sim.witness.event_agreement import check_schedule, random_schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

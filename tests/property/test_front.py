@@ -1,7 +1,7 @@
 """The fast front is the one of the definition: no design of it is beaten, and every other one is."""
 
 import numpy as np
-from bisparse.sim.explore.front import hypervolume, knee, oriented, pareto_mask, scaled
+from bisparse.sim.studies.explore.front import hypervolume, knee, oriented, pareto_mask, scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

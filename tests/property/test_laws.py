@@ -13,7 +13,7 @@ from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.tile_grid import TileGrid
-from bisparse.sim.traffic_agreement import random_tiling
+from bisparse.sim.witness.traffic_agreement import random_tiling
 from bisparse.training.graph import MatrixProduct, Operator, Size, Stage
 from bisparse.training.recipes.annotation import Pruning
 from hypothesis import assume, given, settings

@@ -15,12 +15,12 @@ import pytest
 from bisparse.accel import tensor_engine
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
-from bisparse.sim import agreement
-from bisparse.sim.reference import output_program, output_stationary
-from bisparse.sim.reference.machine import DENSE, Machine, Mapping
-from bisparse.sim.reference.operands import Groups
-from bisparse.sim.reference.random_cases import Case, fit, random_case, traits
-from bisparse.sim.reference.specification import HazardError
+from bisparse.sim.witness import array_agreement as agreement
+from bisparse.sim.witness.machines import output_program, output_stationary
+from bisparse.sim.witness.machines.machine import DENSE, Machine, Mapping
+from bisparse.sim.witness.machines.operands import Groups
+from bisparse.sim.witness.machines.random_cases import Case, fit, random_case, traits
+from bisparse.sim.witness.machines.specification import HazardError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

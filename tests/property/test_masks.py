@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 import torch
-from bisparse.accel.sore import reduce_stream
 from bisparse.configs.pattern import Pattern
+from bisparse.sim.witness.machines.sorter import reduce_stream
 from bisparse.training.graph import Stage
 from bisparse.training.recipes.in_torch.top_n import top_n_mask
 from bisparse.training.recipes.in_torch.weight_axes import WeightAxes

@@ -12,8 +12,8 @@ from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.pipeline import Pipeline
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.traffic import Traffic
-from bisparse.sim.tile_walk import TileWalk
-from bisparse.sim.traffic_agreement import random_tiling
+from bisparse.sim.event.tile_walk import TileWalk
+from bisparse.sim.witness.traffic_agreement import random_tiling
 from bisparse.training.graph import Stage
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

@@ -22,7 +22,7 @@ from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.objective import Objective
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
-from bisparse.sim.tile_walk import TileWalk
+from bisparse.sim.event.tile_walk import TileWalk
 from bisparse.training.graph import Stage
 
 PRESET = load_hardware("sat-vcu1525").model

@@ -3,10 +3,10 @@
 from functools import cache
 from itertools import product
 
-from bisparse.sim.explore.axis_values import Axis
-from bisparse.sim.explore.enumeration import Enumeration
-from bisparse.sim.explore.fields import value_at
-from bisparse.sim.explore.space import Space
+from bisparse.sim.studies.explore.axis_values import Axis
+from bisparse.sim.studies.explore.enumeration import Enumeration
+from bisparse.sim.studies.explore.fields import value_at
+from bisparse.sim.studies.explore.space import Space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

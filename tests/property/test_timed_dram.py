@@ -13,7 +13,7 @@ import pytest
 from bisparse.accel.dram_timings import load_dram_timings
 from bisparse.accel.timed_dram import TimedDram
 from bisparse.configs.library import names
-from bisparse.sim.reference.dram_banks import Constraints, play
+from bisparse.sim.witness.machines.dram_banks import Constraints, play
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

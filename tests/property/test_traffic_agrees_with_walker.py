@@ -14,9 +14,9 @@ from bisparse.dataflow.gemm import Gemm, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.traffic import refetches
-from bisparse.sim import traffic_agreement
-from bisparse.sim.reference.loop_nest import count_traffic, tile_extents
-from bisparse.sim.traffic_agreement import check_tiling, random_tiling
+from bisparse.sim.witness import traffic_agreement
+from bisparse.sim.witness.machines.loop_nest import count_traffic, tile_extents
+from bisparse.sim.witness.traffic_agreement import check_tiling, random_tiling
 from bisparse.training.graph import Stage
 from hypothesis import given, settings
 from hypothesis import strategies as st

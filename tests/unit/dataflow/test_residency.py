@@ -11,7 +11,7 @@ from bisparse.dataflow.residency import spare_bytes
 from bisparse.dataflow.schedule import Access, TensorWork, VectorWork
 from bisparse.dataflow.scheduler import Mapper, build_schedule
 from bisparse.dataflow.work_order import order_work
-from bisparse.sim.analytic import time_step
+from bisparse.sim.step.analytic import time_step
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import load_recipe
 from hypothesis import given, settings

@@ -9,7 +9,7 @@ from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.reports import text_summary, write_run
 from bisparse.sim.simulation import Options, Simulator
-from bisparse.sim.step_size import LARGEST_STEP
+from bisparse.sim.step.step_size import LARGEST_STEP
 from bisparse.training.graph import Operator, Stage
 from bisparse.training.recipes.declaration import load_recipe
 

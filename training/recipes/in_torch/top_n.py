@@ -1,7 +1,7 @@
 """The N largest of every M: N:M masks along one axis of a tensor.
 
 Of equal magnitudes the one with the lowest index in its group is kept first: the rule of the online reduction engine,
-whose model (``accel.sore``) selects the same elements, bit for bit. A last group shorter than M keeps
+whose model (``sim.witness.machines.sorter``) selects the same elements, bit for bit. A last group shorter than M keeps
 ``min(N, length)``.
 """
 

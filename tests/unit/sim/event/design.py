@@ -12,7 +12,7 @@ from bisparse.dataflow.schedule import (
     UpdateWork,
     VectorWork,
 )
-from bisparse.sim.event_agreement import bare_schedule
+from bisparse.sim.witness.event_agreement import bare_schedule
 from bisparse.training.graph import Stage
 
 SAT = load_hardware("sat-vcu1525").model

@@ -12,8 +12,8 @@ from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.schedule import PlannedProduct
 from bisparse.sim.event.engine import time_step
-from bisparse.sim.reference.loop_nest import tile_extents
-from bisparse.sim.reference.random_cases import random_case
+from bisparse.sim.witness.machines.loop_nest import tile_extents
+from bisparse.sim.witness.machines.random_cases import random_case
 from bisparse.training.graph import Stage
 
 from .design import schedule, small_design, tensor

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.analytic import time_step as time_in_closed_form
 from bisparse.sim.event.engine import time_step
+from bisparse.sim.step.analytic import time_step as time_in_closed_form
 
 from .design import product, schedule, small_design, tensor, update, vector, vector_work
 

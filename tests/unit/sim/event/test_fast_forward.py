@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from bisparse.reports.chrome_trace import chrome_trace
+from bisparse.reports.run.chrome_trace import chrome_trace
 from bisparse.sim.event.engine import time_step
 from bisparse.sim.event.fast_forward import FastForward, Snapshot
 from bisparse.sim.event.machine import Play

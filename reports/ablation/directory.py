@@ -1,0 +1,109 @@
+"""An ablation's directory: ``ablation.json`` (whole), ``.csv`` (a row a setting), ``.md`` and ``.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ...configs.errors import ConfigError
+from ...sim.results.simulation_result import CYCLE_CAUSES
+from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation, AblationRow, StepFigures
+from ..run.markdown import escaped, table_lines
+from ..shared.answer import label, workload_name
+from ..shared.directory_files import check_version, csv_text, document_lines, read_document, write_files
+from ..shared.provenance import status_words
+from ..shared.tables import inputs_table
+from .page import ablation_page
+from .tables import causes_table, gains_table, left_out_table, settings_table
+from .words import ablation_answer, row_name
+
+ABLATION_FILE = "ablation.json"
+PAGE_FILE = "ablation.html"
+
+
+def write_ablation(ablation: Ablation, directory: Path, *, command: str) -> Path:
+    """Write an ablation's files into a directory, which is made if absent.
+
+    Args:
+        ablation: the result.
+        directory: of the run; files of these names are replaced.
+        command: what a reader types to repeat the run.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        ConfigError: the directory cannot be made or written.
+    """
+    write_files(
+        directory,
+        {
+            ABLATION_FILE: f"{document_lines(ablation.document())}\n".encode(),
+            "ablation.csv": ablation_csv(ablation).encode(),
+            "ablation.md": ablation_markdown(ablation, command=command).encode(),
+            PAGE_FILE: ablation_page(ablation, command=command),
+        },
+    )
+    return directory / PAGE_FILE
+
+
+def read_ablation(directory: Path) -> Ablation:
+    """The ablation that a directory holds.
+
+    Raises:
+        ConfigError: there is none, or it is broken, or a newer version wrote it.
+    """
+    path = directory / ABLATION_FILE
+    document = read_document(path, writer="bisparse ablate")
+    check_version(document, path, newest=SCHEMA_VERSION)
+    try:
+        return Ablation.from_document(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: got an ablation with wrong fields ({error}); try running it again") from error
+
+
+def ablation_csv(ablation: Ablation) -> str:
+    """A row a setting; a figure that was not simulated is an empty cell."""
+    return csv_text([_csv_row(row) for row in ablation.rows])
+
+
+def _csv_row(row: AblationRow) -> dict[str, Any]:
+    own = row.figures
+    plain = (each.name for each in fields(StepFigures) if each.name != "stalls")
+    return {
+        "setting": row_name(row),
+        "group": row.group,
+        "switch": row.switch,
+        "interleave": row.setting.interleave,
+        "pre_generation": row.setting.pre_generation,
+        "dataflows": " ".join(row.setting.dataflows),
+        "overlap_update": row.setting.overlap_update,
+        "reason": row.reason,
+        "speedup": row.speedup,
+        "gain": row.gain,
+        **{name: None if own is None else getattr(own, name) for name in plain},
+        "speedup_vs_dense": None if own is None else own.speedup_vs_dense,
+        **{f"stall_{cause}_cycles": None if own is None else own.stalls.get(cause, 0) for cause in CYCLE_CAUSES},
+    }
+
+
+def ablation_markdown(ablation: Ablation, *, command: str) -> str:
+    """The answer and the tables, compact."""
+    return "\n".join(_lines(ablation, command)) + "\n"
+
+
+def _lines(ablation: Ablation, command: str) -> Iterator[str]:
+    yield f"# {escaped(workload_name(ablation))}: what each optimisation buys {escaped(label(ablation))}"
+    yield from ("", escaped(ablation_answer(ablation)), "")
+    yield from ("## What each switch buys", "", *table_lines(gains_table(ablation)))
+    yield from ("## Every setting", "", f"Speedup is over {row_name(ablation.base)}.", "")
+    yield from table_lines(settings_table(ablation))
+    left_out = left_out_table(ablation)
+    if left_out.rows:
+        yield from table_lines(left_out)
+    yield from ("## Cycles by cause", "", *table_lines(causes_table(ablation)))
+    yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
+    yield from table_lines(inputs_table([ablation]))
+    yield f"Rests on {status_words([ablation])} parameters; `{ABLATION_FILE}` lists each."

@@ -1,0 +1,1 @@
+"""The report of ratios assigned to layers."""

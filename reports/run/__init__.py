@@ -1,0 +1,1 @@
+"""The report of one run: a step under a few recipes."""

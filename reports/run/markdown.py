@@ -1,0 +1,110 @@
+"""``report.md``: the answer and the main tables, compact, for an issue, a chat or a README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...sim.results.simulation_result import SimulationResult
+from ..shared import tables
+from ..shared.answer import answer, comparison, fastest, is_dense, labels, workload_name
+from ..shared.ladder import ladder
+from ..shared.provenance import status_words
+from ..shared.tables import Table
+from . import operator_list
+from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
+from .whole_training import last_phase_sentence, phase_table, training_comparison, training_notes, training_sentence
+
+STAGE_NOTE = "FF, BP and WU include waits for vector work that rides on their products."
+
+
+def markdown(results: Sequence[SimulationResult], *, command: str) -> str:
+    """The report as Markdown.
+
+    Args:
+        results: one, or several to stand side by side.
+        command: what a reader types to repeat the run.
+    """
+    return "\n".join(_lines(results, command)) + "\n"
+
+
+def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
+    names = labels(results)
+    best = fastest(results)
+    if len(results) == 1:
+        yield from (
+            f"# {escaped(names[0])}: {escaped(workload_name(results[0]))}",
+            "",
+            escaped(answer(results[0])),
+            "",
+        )
+    else:
+        yield from (f"# {escaped(workload_name(results[0]))}: {len(results)} runs compared", "")
+        yield from (escaped(comparison(results)), "")
+        yield from table_lines(tables.comparison_table(results))
+        whole = training_comparison(results)
+        if whole is not None:
+            yield from table_lines(whole)
+        yield from (f"## {escaped(names[best])} in detail", "", escaped(answer(results[best])), "")
+    yield from _detail(results[best])
+    yield from ("## What it rests on", "", f"{status_words(results)} parameters; `result.json` lists each.", "")
+    yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
+    yield from table_lines(tables.inputs_table(results))
+    yield (
+        "Cycles are of the design's one clock. "
+        "Utilisation is useful MACs / (rows x columns x cycles), of the step or of the tensor engine while it runs; "
+        "skipped ones never count. "
+        "The `gemm` scope is the tensor engine with its waits, `step` is everything. An energy ratio below 1 saves."
+    )
+
+
+def _detail(result: SimulationResult) -> Iterator[str]:
+    if result.unknown_operators:
+        listed = ", ".join(f"`{name}`" for name in result.unknown_operators)
+        yield from (f"> **Priced as a generic pass, for want of a formula:** {listed}", "")
+    warning = memory_warning(result.memory) if result.memory else None
+    if warning:
+        yield from (f"> **The step {warning}.** Its figures are those of a card with memory enough.", "")
+    last_phase = last_phase_sentence([result])
+    if last_phase:
+        yield from (escaped(last_phase), "")
+    yield from table_lines(tables.settings_table(result))
+    phases = phase_table(result)
+    if phases and result.training:
+        said = [training_sentence(result.training), *training_notes(result.training)]
+        yield from ("### The whole training run", "", escaped(" ".join(said)), "", *table_lines(phases))
+    yield from ("### Time by stage", "", STAGE_NOTE, "", *table_lines(tables.stage_table(result)))
+    yield from ("### Time by engine", "", *table_lines(tables.engine_table(result)))
+    if not is_dense(result) and result.flop_bound_speedup > 1:
+        yield from ("### From the FLOP bound to the prediction", "", *table_lines(tables.ladder_table(ladder(result))))
+    yield from ("### Where the cycles went", "", *table_lines(tables.cause_table(result)))
+    saved = operator_list.saved_most(result)
+    if saved:
+        yield from ("### Operators that changed most", "", *table_lines(saved))
+    yield from ("### Operators that take most time", "", *table_lines(operator_list.cost_most(result)))
+    yield from ("### DRAM traffic", "", *table_lines(tables.traffic_table(result)))
+    if result.on_chip:
+        yield from (on_chip_sentence(result), "")
+    memory = memory_table(result)
+    if memory and result.memory:
+        yield from ("### Memory over the step", "", escaped(memory_sentence(result.memory)), "", *table_lines(memory))
+    yield from ("### Energy by component", "", *table_lines(tables.energy_table(result)))
+
+
+def table_lines(content: Table) -> Iterator[str]:
+    """A table in Markdown, and the empty line after it."""
+    yield _row(content.headings)
+    yield _row([":--" if position in content.words else "--:" for position in range(len(content.headings))])
+    for row in content.rows:
+        yield _row([escaped(cell.text) for cell in row])
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for mark in ("\\", "|", "<", "*", "`", "_"):
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("\n", " ")

@@ -1,0 +1,140 @@
+"""The answer for a terminal: plain text, at most 80 columns wide, fit for a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...sim.results.simulation_result import STAGES, SimulationResult
+from ..shared.answer import answer, comparison, is_dense, labels
+from ..shared.effectual import effectual_lines
+from ..shared.plain_text import aligned, wrapped
+from ..shared.provenance import status_words
+from ..shared.quantities import byte_count, count, cycles, joules, percent, seconds, times
+from ..shared.shares import array_share, dynamic_energy_ratio, static_share
+from .memory import memory_lines
+from .whole_training import last_phase_sentence, training_comparison, training_run_text
+
+
+def text_summary(results: Sequence[SimulationResult]) -> str:
+    """What the run found, in a screen of text.
+
+    Args:
+        results: one, or several to stand side by side.
+
+    Returns:
+        Lines of at most 80 characters, names permitting.
+    """
+    lines = _one(results[0]) if len(results) == 1 else _several(results)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _one(result: SimulationResult) -> Iterator[str]:
+    yield from wrapped(answer(result))
+    yield ""
+    yield from aligned(_figures(result))
+    yield ""
+    yield from aligned(_stages(result))
+    yield ""
+    if result.training is not None:
+        yield from training_run_text(result.training).splitlines()
+        yield ""
+    yield from _footnotes([result])
+
+
+def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
+    yield from wrapped(comparison(results))
+    yield ""
+    rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "without", "array,"]]
+    rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "static", "of step"])
+    for name, result in zip(labels(results), results, strict=True):
+        step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+        rows.append(
+            [
+                name,
+                seconds(result.step_seconds),
+                times(step.speedup_vs_dense),
+                times(gemm.speedup_vs_dense),
+                times(result.flop_bound_speedup),
+                joules(result.energy_joules),
+                times(step.energy_ratio_vs_dense),
+                _ratio(dynamic_energy_ratio(result)),
+                percent(array_share(result)),
+            ]
+        )
+    yield from aligned(rows)
+    yield ""
+    whole = training_comparison(results)
+    if whole is not None:
+        yield from aligned([list(whole.headings), *([cell.text for cell in row] for row in whole.rows)])
+        yield ""
+    yield from _footnotes(results)
+
+
+def _figures(result: SimulationResult) -> list[list[str]]:
+    dense, step, gemm = result.dense, result.by_scope["step"], result.by_scope["gemm"]
+    traffic = result.dram_read_bytes + result.dram_write_bytes
+    rows = [
+        [
+            "step time",
+            seconds(dense.step_seconds),
+            seconds(result.step_seconds),
+            f"{times(step.speedup_vs_dense)} speedup",
+        ],
+        ["step cycles", cycles(dense.total_cycles), cycles(result.total_cycles), ""],
+        [
+            "  matrix products",
+            cycles(round(gemm.total_cycles * gemm.speedup_vs_dense)),
+            cycles(gemm.total_cycles),
+            f"{times(gemm.speedup_vs_dense)} speedup",
+        ],
+        ["FLOP bound", "", "", f"{times(result.flop_bound_speedup)} speedup"],
+        [
+            "energy",
+            joules(dense.energy_joules),
+            joules(result.energy_joules),
+            f"{times(step.energy_ratio_vs_dense)} of dense",
+        ],
+        [
+            "  without static",
+            joules(dense.energy_joules * (1 - static_share(dense))),
+            joules(result.energy_joules * (1 - static_share(result))),
+            f"{_ratio(dynamic_energy_ratio(result))} of dense",
+        ],
+        [
+            "  matrix products",
+            joules(gemm.energy_joules / gemm.energy_ratio_vs_dense) if gemm.energy_ratio_vs_dense else "",
+            joules(gemm.energy_joules),
+            f"{times(gemm.energy_ratio_vs_dense)} of dense",
+        ],
+        ["DRAM traffic", byte_count(dense.dram_read_bytes + dense.dram_write_bytes), byte_count(traffic), ""],
+        ["array use of the step", percent(array_share(dense)), percent(array_share(result)), ""],
+        ["  while it runs", percent(dense.array_utilisation), percent(result.array_utilisation), ""],
+    ]
+    if is_dense(result):
+        return [[row[0], row[2]] for row in rows if row[2]]
+    return [["", "dense", "this run", ""], *rows]
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else times(value)
+
+
+def _stages(result: SimulationResult) -> list[list[str]]:
+    seen = [stage for stage in STAGES if result.by_stage.get(stage) or result.dense.by_stage.get(stage)]
+    rows = [["exposed cycles", *seen]]
+    if not is_dense(result):
+        rows.append(["dense", *(count(result.dense.by_stage.get(stage, 0)) for stage in seen)])
+    return [*rows, ["this run", *(count(result.by_stage.get(stage, 0)) for stage in seen)]]
+
+
+def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
+    unknown = sorted({name for result in results for name in result.unknown_operators})
+    if unknown:
+        listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        yield from wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")
+    last_phase = last_phase_sentence(results)
+    for line in (*([last_phase] if last_phase else []), *effectual_lines(results), *memory_lines(results)):
+        yield from wrapped(line)
+    counts = status_words(results)
+    note = f"Rests on {counts} parameters. " if counts else ""
+    yield from wrapped(f"{note}gemm: tensor engine with its waits; step: everything. Energy ratio below 1 saves.")

@@ -1,0 +1,1 @@
+"""What every kind of report is made of: words, numbers with units, tables, pages, files."""

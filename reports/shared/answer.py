@@ -1,0 +1,155 @@
+"""The answer that every report opens with: what the recipe buys against dense training, in words and in figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ...sim.results.simulation_result import SimulationResult
+from ...sim.studies.ablation.ablation import Ablation
+from .quantities import percent, seconds, times
+from .shares import dynamic_energy_ratio, static_share, static_status
+
+Subject = SimulationResult | Ablation
+"""What a report is about: both have inputs, a batch, a ratio and assumptions."""
+
+EVEN = 0.005
+"""A ratio this close to 1 is no gain and no loss."""
+
+
+def recipe_name(result: Subject) -> str:
+    """The recipe's name."""
+    return result.inputs["recipe"].name
+
+
+def hardware_name(result: Subject) -> str:
+    """The hardware's name."""
+    return result.inputs["hardware"].name
+
+
+def workload_name(result: Subject) -> str:
+    """The workload's name."""
+    return result.inputs["workload"].name
+
+
+def is_dense(result: SimulationResult) -> bool:
+    """Whether the run is the dense baseline itself: no product is pruned."""
+    return all(row.sparsity == "dense" for row in result.rows)
+
+
+def label(result: Subject) -> str:
+    """A short name for the run among others: the recipe and its sparsity."""
+    name = recipe_name(result)
+    return name if result.sparsity in ("dense", name) else f"{name} {result.sparsity}"
+
+
+def labels(results: Sequence[SimulationResult]) -> list[str]:
+    """A short name for each run, all different: what the runs do not share is added."""
+    found = [label(result) for result in results]
+    for extra in (hardware_name, workload_name, lambda result: f"batch {result.batch}"):
+        if len({extra(result) for result in results}) > 1:
+            found = [f"{name}, {extra(result)}" for name, result in zip(found, results, strict=True)]
+    counts = Counter(found)
+    return [f"{name} (run {i})" if counts[name] > 1 else name for i, name in enumerate(found, start=1)]
+
+
+def fastest(results: Sequence[SimulationResult]) -> int:
+    """The position of the run with the largest speedup of the whole step."""
+    return max(range(len(results)), key=lambda position: results[position].speedup_vs_dense)
+
+
+def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -> SimulationResult | None:
+    """The run among ``results`` that is the dense baseline of ``result``: same hardware, network, batch and engine."""
+    for other in results:
+        same_inputs = all(other.inputs[name].sha256 == result.inputs[name].sha256 for name in ("hardware", "workload"))
+        if is_dense(other) and same_inputs and other.batch == result.batch and other.engine == result.engine:
+            return other
+    return None
+
+
+def speed_words(speedup: float) -> str:
+    """A speedup in words.
+
+    >>> speed_words(1.754), speed_words(0.8), speed_words(1.001)
+    ('1.75x as fast as dense', '0.80x as fast as dense (slower)', 'as fast as dense')
+    """
+    if abs(speedup - 1) < EVEN:
+        return "as fast as dense"
+    return f"{times(speedup)} as fast as dense{' (slower)' if speedup < 1 else ''}"
+
+
+def energy_words(ratio: float) -> str:
+    """An energy ratio in words: below 1 saves.
+
+    >>> energy_words(0.66), energy_words(1.2), energy_words(1.0)
+    ('0.66x its energy (saves 34%)', '1.20x its energy (costs 20% more)', 'the same energy')
+    """
+    if abs(ratio - 1) < EVEN:
+        return "the same energy"
+    change = f"saves {percent(1 - ratio)}" if ratio < 1 else f"costs {percent(ratio - 1)} more"
+    return f"{times(ratio)} its energy ({change})"
+
+
+def subject(result: Subject) -> str:
+    """What was simulated, in a phrase."""
+    return f"{workload_name(result)} at batch {result.batch} on {hardware_name(result)}"
+
+
+def answer(result: SimulationResult) -> str:
+    """The answer in two or three sentences: both scopes, time and energy, and the bound that the arithmetic sets."""
+    step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+    if is_dense(result):
+        return (
+            f"A dense training step of {subject(result)} takes {seconds(result.step_seconds)}. "
+            "This is the baseline: nothing is pruned."
+        )
+    last_phase = "In its last phase " if result.changes_over_time else ""
+    return (
+        f"{last_phase}{label(result)} trains {subject(result)} {speed_words(step.speedup_vs_dense)}, "
+        f"at {energy_words(step.energy_ratio_vs_dense)}, counting the whole step. "
+        f"{static_sentence(result)}"
+        f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
+        f"at {energy_words(gemm.energy_ratio_vs_dense)}. "
+        f"{bound_sentence(result)}"
+    )
+
+
+def static_sentence(result: SimulationResult) -> str:
+    """What part of the energy is static power, and the ratio without it; nothing where there is none."""
+    share, ratio = static_share(result), dynamic_energy_ratio(result)
+    if share <= EVEN or ratio is None:
+        return ""
+    status = static_status(result)
+    known = f" ({status})" if status else ""
+    return f"Static power{known} is {percent(share)} of this step's energy; without it the ratio is {times(ratio)}. "
+
+
+def bound_sentence(result: SimulationResult) -> str:
+    """How the step's speedup stands to the FLOP bound."""
+    bound = result.flop_bound_speedup
+    sentence = f"The pruning leaves {percent(1 / bound)} of the multiply-accumulates, a FLOP bound of {times(bound)}"
+    if result.speedup_vs_dense > bound:
+        return f"{sentence}; the step gains more, because its traffic and waits shrink by more than its arithmetic."
+    reached = (result.speedup_vs_dense - 1) / (bound - 1) if bound - 1 > EVEN else None
+    if reached is None or reached < 0:
+        return f"{sentence}."
+    return f"{sentence}; the step gets {percent(reached)} of the gain that the bound allows."
+
+
+def comparison(results: Sequence[SimulationResult]) -> str:
+    """The answer for several runs: which is fastest, which saves most energy."""
+    names = labels(results)
+    best = fastest(results)
+    thrifty = min(range(len(results)), key=lambda position: results[position].energy_ratio_vs_dense)
+    shared = len({subject(result) for result in results}) == 1
+    place = f" for {subject(results[0])}" if shared else ""
+    if results[best].speedup_vs_dense <= 1 + EVEN:
+        return f"None of the {len(results)} runs is faster than dense training{place}."
+    first = (
+        f"{names[best]} is the fastest of {len(results)} runs{place}: {speed_words(results[best].speedup_vs_dense)} "
+        f"over the whole step, at {energy_words(results[best].energy_ratio_vs_dense)}. {static_sentence(results[best])}"
+    ).rstrip()
+    # Ratios that read the same are not told apart.
+    if times(results[thrifty].energy_ratio_vs_dense) == times(results[best].energy_ratio_vs_dense):
+        return f"{first} No other run saves more energy."
+    return f"{first} {names[thrifty]} saves the most energy: {energy_words(results[thrifty].energy_ratio_vs_dense)}."

@@ -1,0 +1,69 @@
+"""HTML that needs no network: a template filled in, and plotly's own JavaScript joined to it.
+
+Jinja2 renders the words and tables; the library comes from the installed plotly package and draws, in the reader's
+browser, figures that travel as data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ...configs.errors import ConfigError
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+_PLOTLY_MARK = "/*plotly*/"
+
+
+def render(template: str, **values: Any) -> bytes:
+    """A page as UTF-8 HTML.
+
+    Args:
+        template: its file among the templates.
+        **values: what it names, besides the mark of the library.
+
+    Raises:
+        ConfigError: the plotly package lacks its library.
+    """
+    html = _environment().get_template(template).render(plotly_mark=_PLOTLY_MARK, **values)
+    # The library is five megabytes: joined as bytes, not passed through the template.
+    before, after = html.split(_PLOTLY_MARK)
+    return b"".join((before.encode(), plotly_library(), after.encode()))
+
+
+def script_json(value: Any) -> str:
+    """Plain data for a script element."""
+    # Inside a script element only these characters could end it or begin a comment.
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+@cache
+def _environment() -> Any:
+    # Imported here: a run that writes no page does not wait for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def plotly_library() -> bytes:
+    """Plotly's JavaScript."""
+    # Found without importing plotly, which would take longer than the rest of the page.
+    found = importlib.util.find_spec("plotly")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        library = Path(folder) / "package_data" / "plotly.min.js"
+        if library.is_file():
+            return library.read_bytes()
+    raise ConfigError(
+        "report.html: got no plotly.min.js, need the plotly package; try pip install --force-reinstall plotly"
+    )

@@ -1,0 +1,1 @@
+"""The DRAM bursts of an operator in order, for memory simulators that play each one."""

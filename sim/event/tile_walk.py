@@ -1,0 +1,367 @@
+"""One mapped product walked tile by tile: every block, byte and cycle of DRAM by brute force, from the written model.
+
+The witness for the closed forms of ``dataflow``: plain integers, one tile at a time, nothing shared with them but the
+types that name a product and a design. What a tile holds is found by listing its positions, channels and groups.
+Source: docs/hardware-model.md, "Memory". Not here: what the array does with a tile; callers bring those cycles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache, cached_property
+
+import numpy as np
+
+from ...accel.dram import DramTiming
+from ...accel.specification import BYTES_OF, Hardware
+from ...dataflow.gemm import Gemm
+from ..witness.machines.loop_nest import TileVisit, tile_extents, walk
+
+SUM_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A block of one operand on its way between DRAM and its buffer.
+
+    Attributes:
+        held_bytes: in the buffer.
+        moved_bytes: over the memory's pins; none of what stays on chip.
+        dram_cycles: that the memory is busy.
+        reduced_elements: that pass the reduction engine on their way in.
+        sort_cycles: that the reduction engine is busy with them.
+    """
+
+    held_bytes: int
+    moved_bytes: int
+    dram_cycles: int
+    reduced_elements: int = 0
+    sort_cycles: int = 0
+
+    @property
+    def cycles(self) -> int:
+        """For which the stream is busy: the sorters work on it as it comes."""
+        return max(self.dram_cycles, self.sort_cycles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What one repetition of a product moved in all.
+
+    Attributes:
+        a_fetches: blocks of A fetched; likewise below.
+        b_fetches: of B.
+        partial_sum_reads: blocks of C read back.
+        partial_sum_writes: blocks of C written unfinished.
+        result_writes: blocks of C written finished.
+        a_bytes: read; likewise below.
+        b_bytes: of B read.
+        a_held_bytes: filled into the buffer of A.
+        b_held_bytes: into that of B.
+        partial_sum_read_bytes: of C read back.
+        partial_sum_write_bytes: of C written unfinished.
+        result_bytes: of C written finished.
+        reduced_elements: that passed the reduction engine.
+        cycles: that DRAM was busy.
+    """
+
+    a_fetches: int
+    b_fetches: int
+    partial_sum_reads: int
+    partial_sum_writes: int
+    result_writes: int
+    a_bytes: int
+    b_bytes: int
+    a_held_bytes: int
+    b_held_bytes: int
+    partial_sum_read_bytes: int
+    partial_sum_write_bytes: int
+    result_bytes: int
+    reduced_elements: int
+    cycles: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileWalk:
+    """A product cut into tiles and walked in some loop order.
+
+    Attributes:
+        gemm: the product.
+        hardware: the design.
+        tile_m: rows of a full tile; whole rows of images under a window, all taps of some channels on a tap axis.
+        tile_n: its columns.
+        tile_k: its depth.
+        order: block loops, outermost first.
+    """
+
+    gemm: Gemm
+    hardware: Hardware
+    tile_m: int
+    tile_n: int
+    tile_k: int
+    order: str
+
+    # What a tile is --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sizes_m(self) -> list[int]:
+        """Rows of each tile along m."""
+        return tile_extents(self.gemm.m, self.tile_m)
+
+    @cached_property
+    def sizes_n(self) -> list[int]:
+        """Columns of each tile along n."""
+        return tile_extents(self.gemm.n, self.tile_n)
+
+    @cached_property
+    def sizes_k(self) -> list[int]:
+        """Depth of each tile along k."""
+        return tile_extents(self.gemm.k, self.tile_k)
+
+    def groups(self, tile_k: int) -> list[int]:
+        """Lengths of the groups of M in a tile along k, at all kernel positions, of a product with a pruned operand."""
+        gemm = self.gemm
+        taps = gemm.taps if gemm.tap_axis == "k" else 1
+        return taps * tile_extents(self.sizes_k[tile_k] // taps, gemm.pattern.group)
+
+    def slots(self, tile_k: int) -> int:
+        """Accumulations for an output in a tile along k."""
+        if self.gemm.compressed is None:
+            return self.sizes_k[tile_k]
+        return sum(min(self.gemm.pattern.kept, length) for length in self.groups(tile_k))
+
+    # Bytes -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of an operand value."""
+        return BYTES_OF[self.hardware.tensor_engine.precision]
+
+    def pair_bytes(self, values: int) -> int:
+        """Bytes of compressed values and their indices, before they are rounded up to bursts."""
+        bits = 8 * self.value_bytes + math.ceil(math.log2(self.gemm.pattern.group))
+        return math.ceil(Fraction(values * bits, 8))
+
+    def _whole_bursts(self, transfer_bytes: int) -> int:
+        burst = self.hardware.dram.burst_bytes
+        return math.ceil(Fraction(transfer_bytes, burst)) * burst
+
+    def _cycles(self, transfer_bytes: int, run_bytes: int, stride_bytes: int, *, write: bool = False) -> int:
+        if self.hardware.dram.timing is not None:
+            return self._timed(transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
+        efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
+        # Exact: the quotient of the two as a float may lie on the wrong side of a whole number.
+        bytes_per_cycle = Fraction(self.hardware.dram.bytes_per_second) / Fraction(self.hardware.clock_hz)
+        return math.ceil(transfer_bytes / efficiency / bytes_per_cycle)
+
+    @cached_property
+    def _timed(self) -> Callable[[int, int, int, bool], int]:
+        """Cycles of one request of the timed memory, which has a witness of its own, ``reference.dram_banks``."""
+        memory = DramTiming.of(self.hardware)
+
+        @cache
+        def cycles(transfer_bytes: int, run_bytes: int, stride_bytes: int, write: bool) -> int:
+            request = (np.array([each]) for each in (transfer_bytes, run_bytes, stride_bytes))
+            return int(memory.cycles(*request, write=write)[0])
+
+        return cycles
+
+    def positions(self, tile: int) -> tuple[int, int]:
+        """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
+        gemm, window = self.gemm, self.gemm.window
+        size = self.tile_m if gemm.position_axis == "m" else self.tile_k
+        extent = gemm.m if gemm.position_axis == "m" else gemm.k
+        inside = range(tile * size, min(extent, (tile + 1) * size))
+        if window is None or not self.hardware.buffers.patch_expansion:
+            return len(inside), len(inside)
+        first, last = inside[0] // window.row_positions, inside[-1] // window.row_positions
+        spans = []
+        for image in range(first // window.rows, last // window.rows + 1):
+            top = max(first, image * window.rows)
+            bottom = min(last, (image + 1) * window.rows - 1)
+            spans.append(min(window.input_rows, (bottom - top) * window.row_stride + window.row_reach))
+        return sum(spans) * window.input_row_elements, max(spans) * window.input_row_elements
+
+    def _channels(self, tile: int) -> tuple[int, int]:
+        """Values of A fetched a position for a tile along the tap axis, and how many of them lie together."""
+        gemm = self.gemm
+        sizes = self.sizes_k if gemm.tap_axis == "k" else self.sizes_m
+        expands = self.hardware.buffers.patch_expansion
+        together = sizes[tile] // gemm.taps
+        if len(sizes) == 1 and not expands:
+            together = sizes[tile]
+        return (together if expands else sizes[tile]), together
+
+    def a_block(self, tile_m: int, tile_k: int) -> Block:
+        """The block of A that a tile needs."""
+        on_positions, on_taps = (tile_m, tile_k) if self.gemm.position_axis == "m" else (tile_k, tile_m)
+        positions, neighbours = self.positions(on_positions)
+        values, together = self._channels(on_taps)
+        whole = len(self.sizes_k if self.gemm.tap_axis == "k" else self.sizes_m) == 1
+        elements = positions * values
+        run = together * (neighbours if whole else 1) * self.value_bytes
+        window = self.gemm.window if self.hardware.buffers.patch_expansion else None
+        image = window.input_rows * window.input_row_elements * together if window else neighbours * together
+        stride = (image if whole else self.gemm.channels) * self.value_bytes
+        return self._operand("a", elements, self._kept(elements, tile_k), run, stride)
+
+    def _kept(self, elements: int, tile_k: int) -> int:
+        """Of some elements of A, those that the pattern keeps."""
+        return math.ceil(Fraction(elements * self.slots(tile_k), self.sizes_k[tile_k]))
+
+    def b_block(self, tile_k: int, tile_n: int) -> Block:
+        """The block of B that a tile needs."""
+        gemm, depth, wide = self.gemm, self.sizes_k[tile_k], self.sizes_n[tile_n]
+        taps = gemm.taps if gemm.tap_axis == "k" else 1
+        whole_k, whole_n = len(self.sizes_k) == 1, len(self.sizes_n) == 1
+        channels = depth // taps
+        if gemm.b_contiguous == "n":
+            run = (depth if whole_k else channels) * wide if whole_n else wide
+            stride = gemm.n * (gemm.k // taps if whole_n else 1)
+        else:
+            run = channels * wide if whole_k else channels
+            stride = gemm.k // taps * (gemm.n if whole_k else 1)
+        in_bytes = run * self.value_bytes, stride * self.value_bytes
+        return self._operand("b", depth * wide, self.slots(tile_k) * wide, *in_bytes)
+
+    def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
+        dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
+        if self.gemm.compressed != operand:
+            return self._block(dense_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
+        stream = self._whole_bursts(self.pair_bytes(kept))
+        if not self.gemm.reduced_on_load:
+            return self._block(stream, stream, stream, stream, on_chip=here)
+        lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
+        return replace(
+            self._block(stream, dense_bytes, run_bytes, stride_bytes, on_chip=here),
+            reduced_elements=elements,
+            sort_cycles=math.ceil(Fraction(elements, group * lanes)) * group,
+        )
+
+    def _block(self, held_bytes: int, moved_bytes: int, run_bytes: int, stride_bytes: int, *, on_chip: bool) -> Block:
+        if on_chip:
+            return Block(held_bytes=held_bytes, moved_bytes=0, dram_cycles=0)
+        cycles = self._cycles(moved_bytes, run_bytes, stride_bytes)
+        return Block(held_bytes=held_bytes, moved_bytes=moved_bytes, dram_cycles=cycles)
+
+    def c_block(self, tile_m: int, tile_n: int, element_bytes: int, *, write: bool) -> Block:
+        """A block of C, partial sums or results."""
+        rows, wide = self.sizes_m[tile_m], self.sizes_n[tile_n]
+        together = rows
+        if self.gemm.tap_axis == "m" and len(self.sizes_m) > 1:
+            together = rows // self.gemm.taps
+        alone = len(self.sizes_n) > 1 or self.gemm.scattered_result
+        run = wide * (1 if alone else together) * element_bytes
+        # From position to position, from a tap's channels to the next tap's; all in one piece otherwise.
+        tapped = together if self.gemm.tap_axis == "k" else self.gemm.m // self.gemm.taps
+        stride = self.gemm.n * (self.gemm.result_spacing if alone else tapped) * element_bytes
+        size = rows * wide * element_bytes
+        cycles = self._cycles(size, run, stride, write=write)
+        return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, dram_cycles=cycles)
+
+    # The walk --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def visits(self) -> list[TileVisit]:
+        """Every tile of one repetition, in order."""
+        return list(walk(self.sizes_m, self.sizes_n, self.sizes_k, self.order))
+
+    def loads(self, visit: TileVisit) -> Iterator[tuple[str, Block]]:
+        """What must come in for a tile."""
+        m, n, k = visit.m_index, visit.n_index, visit.k_index
+        if visit.loads_a:
+            yield "a", self.a_block(m, k)
+        if visit.loads_b:
+            yield "b", self.b_block(k, n)
+        if visit.reads_partial_sums:
+            yield "sums", self.c_block(m, n, SUM_BYTES, write=False)
+
+    def stores(self, visit: TileVisit) -> Iterator[tuple[str, Block]]:
+        """What leaves after a tile."""
+        if visit.writes_c == "partial":
+            yield "partial", self.c_block(visit.m_index, visit.n_index, SUM_BYTES, write=True)
+        elif visit.writes_c == "final":
+            yield "final", self._finished(visit)
+
+    def _finished(self, visit: TileVisit) -> Block:
+        block = self.c_block(visit.m_index, visit.n_index, self.result_element_bytes, write=True)
+        return replace(block, moved_bytes=0, dram_cycles=0) if "c" in self.gemm.on_chip else block
+
+    @property
+    def result_element_bytes(self) -> int:
+        """Bytes of a finished element of C."""
+        return {"sum": SUM_BYTES, "value": self.value_bytes}[self.gemm.result]
+
+    @cached_property
+    def moved(self) -> Moved:
+        """What one repetition moves in all."""
+        count: Counter[str] = Counter()
+        moved: Counter[str] = Counter()
+        held: Counter[str] = Counter()
+        cycles = reduced = 0
+        for visit in self.visits:
+            for what, block in (*self.loads(visit), *self.stores(visit)):
+                count[what] += 1
+                moved[what] += block.moved_bytes
+                held[what] += block.held_bytes
+                cycles += block.cycles
+                reduced += block.reduced_elements
+        return Moved(
+            a_fetches=count["a"],
+            b_fetches=count["b"],
+            partial_sum_reads=count["sums"],
+            partial_sum_writes=count["partial"],
+            result_writes=count["final"],
+            a_bytes=moved["a"],
+            b_bytes=moved["b"],
+            a_held_bytes=held["a"],
+            b_held_bytes=held["b"],
+            partial_sum_read_bytes=moved["sums"],
+            partial_sum_write_bytes=moved["partial"],
+            result_bytes=moved["final"],
+            reduced_elements=reduced,
+            cycles=cycles,
+        )
+
+    def fits(self, west: str) -> bool:
+        """Whether every tile fits its buffers as often as they hold tiles, with this operand in the west buffer."""
+        buffers = self.hardware.buffers
+        a = max(self.a_block(m, k).held_bytes for m in range(len(self.sizes_m)) for k in range(len(self.sizes_k)))
+        b = max(self.b_block(k, n).held_bytes for k in range(len(self.sizes_k)) for n in range(len(self.sizes_n)))
+        in_west, in_north = (a, b) if west == "a" else (b, a)
+        sums = SUM_BYTES * max(self.sizes_m) * max(self.sizes_n)
+        return (
+            buffers.tiles_held * in_west <= buffers.west.capacity_bytes
+            and buffers.tiles_held * in_north <= buffers.north.capacity_bytes
+            and buffers.tiles_held * sums <= buffers.output.capacity_bytes
+        )
+
+    # The operator's time ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def steps(self) -> list[tuple[TileVisit, int, int]]:
+        """Every tile of all repetitions, with the cycles of its loads and of its stores."""
+        one = [
+            (
+                visit,
+                sum(block.cycles for _, block in self.loads(visit)),
+                sum(block.cycles for _, block in self.stores(visit)),
+            )
+            for visit in self.visits
+        ]
+        return one * self.gemm.count
+
+    def operator_cycles(self, tile_cycles: Callable[[TileVisit], int]) -> int:
+        """Cycles of the product, all repetitions, with DMA fetching exactly one tile ahead."""
+        latency, steps = self.hardware.dram_latency_cycles, self.steps
+        total = steps[0][1] + (latency if steps[0][1] else 0)
+        for number, (visit, _, _) in enumerate(steps):
+            load_next = steps[number + 1][1] if number + 1 < len(steps) else 0
+            store_before = steps[number - 1][2] if number else 0
+            waits = load_next + latency if load_next > 0 else 0
+            total += max(tile_cycles(visit), waits, load_next + store_before)
+        return total + steps[-1][2]

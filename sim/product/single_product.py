@@ -1,0 +1,272 @@
+"""One matrix product by itself: the array's own cycles, and the mapped time with ports and DRAM.
+
+C[m, n] = A[m, k] B[k, n]. A sparse product has its weights, operand B, pruned N:M in consecutive groups along k. Two
+figures are given, because they answer two questions. *Array*: the whole product laid on the tensor engine as one tile
+with the best interleave of the dataflow, nothing waiting for memory; what SCALE-Sim without stalls reports. *Mapped*:
+the best tiles, loop order and interleave that fit the buffers, with ports, DRAM, double buffering and energy.
+
+Utilisation is multiply-accumulates kept by the pattern over what the array's R x C processing elements could issue in
+those cycles: skipped multiplications never count as done, so it is never above 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from ...accel.energy import EnergyModel
+from ...accel.energy_table import energy_table_of
+from ...accel.specification import Dataflow, Hardware, TensorEngine
+from ...accel.tensor_engine import groups_of, output_stationary_cycles, slots_of, weight_stationary_cycles
+from ...configs.errors import ConfigError, MappingError
+from ...configs.pattern import Pattern
+from ...configs.schema import Loaded
+from ...dataflow.gemm import DENSE, Gemm
+from ...dataflow.mapping import ArrayMapping, array_mappings, stationary_group
+from ...dataflow.product_cost import product_cost
+from ...dataflow.search import best_mapping
+from ...training.graph import Stage
+
+SCHEMA_VERSION = 1
+BEST = "best"
+"""The word that leaves the dataflow to the search."""
+
+LARGEST_MACS = 10**15
+"""Multiply-accumulates of a product from which bits and cycles could leave 64-bit integers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayFigures:
+    """The tensor engine alone, the whole product as one tile.
+
+    Attributes:
+        dataflow: ``os``, ``ws`` or ``is``.
+        mapping: how the product is laid on the array, readable.
+        cycles: from the first operand in to the last result out.
+        utilisation: kept multiply-accumulates over rows * cols * cycles.
+    """
+
+    dataflow: Dataflow
+    mapping: str
+    cycles: int
+    utilisation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedFigures:
+    """The product in tiles, with ports and DRAM.
+
+    Attributes:
+        dataflow: ``os``, ``ws`` or ``is``.
+        mapping: array mapping, tile and block loop order, readable.
+        cycles: from the first DRAM request to the last store.
+        seconds: the same at the design's clock.
+        utilisation: kept multiply-accumulates over rows * cols * cycles.
+        stalls: cycles by cause, summing to ``cycles``.
+        dram_read_bytes: read from DRAM.
+        dram_write_bytes: written to DRAM.
+        energy_joules: dynamic energy, and static power for that time.
+        limit: the resource that is busy longest.
+        candidates: legal mappings considered.
+    """
+
+    dataflow: Dataflow
+    mapping: str
+    cycles: int
+    seconds: float
+    utilisation: float
+    stalls: dict[str, int]
+    dram_read_bytes: int
+    dram_write_bytes: int
+    energy_joules: float
+    limit: str
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductResult:
+    """One product on one design.
+
+    Attributes:
+        hardware: name of the design.
+        m: rows of A and C.
+        n: columns of B and C.
+        k: columns of A, rows of B.
+        sparsity: N:M of operand B along k, or ``dense``.
+        useful_macs: multiply-accumulates that the pattern keeps.
+        array: the tensor engine alone.
+        mapped: with ports and DRAM.
+    """
+
+    hardware: str
+    m: int
+    n: int
+    k: int
+    sparsity: str
+    useful_macs: int
+    array: ArrayFigures
+    mapped: MappedFigures
+
+    def document(self) -> dict[str, Any]:
+        """The result as plain data, ready for JSON."""
+        return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+
+
+def parse_product(text: str) -> tuple[int, int, int]:
+    """Read ``MxNxK``: rows of A, columns of B, length of the sums.
+
+    >>> parse_product("512x256x1024")
+    (512, 256, 1024)
+
+    Raises:
+        ConfigError: anything but three positive integers.
+    """
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigError(f"product: got {text!r}, need MxNxK, three positive integers; try 512x256x1024")
+    m, n, k = map(int, parts)
+    if m * n * k > LARGEST_MACS:
+        raise ConfigError(f"product: got {text}, need at most {LARGEST_MACS} multiply-accumulates")
+    return m, n, k
+
+
+def plain_product(m: int, n: int, k: int, pattern: Pattern = DENSE) -> Gemm:
+    """A product of two plain matrices; N = M prunes nothing."""
+    dense = pattern.is_dense
+    return Gemm(
+        name=f"{m}x{n}x{k}",
+        operator="gemm",
+        stage=Stage.FORWARD,
+        m=m,
+        n=n,
+        k=k,
+        compressed=None if dense else "b",
+        pattern=DENSE if dense else pattern,
+    )
+
+
+def parse_dataflow(text: str) -> Dataflow | None:
+    """Read ``os``, ``ws``, ``is``, or ``best`` (None).
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if text == BEST:
+        return None
+    for dataflow in get_args(Dataflow):
+        if text == dataflow:
+            return dataflow  # type: ignore[no-any-return]
+    raise ConfigError(f"dataflow: got {text!r}, need one of {', '.join(get_args(Dataflow))}, {BEST}")
+
+
+def check_dataflow(hardware: Hardware, dataflow: Dataflow | None) -> None:
+    """Refuse a dataflow that the design does not offer.
+
+    Raises:
+        MappingError: it does not.
+    """
+    offered = hardware.tensor_engine.dataflows
+    if dataflow is not None and dataflow not in offered:
+        raise MappingError(f"dataflow: got {dataflow}, need one that {hardware.name} offers: {', '.join(offered)}")
+
+
+def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow | None = None) -> ArrayFigures:
+    """The fewest cycles in which the array alone does a product, over every array mapping of a dataflow (all, if None).
+
+    Raises:
+        MappingError: the engine lacks the pattern or the dataflow.
+    """
+    mappings = array_mappings(engine, gemm, None if dataflow is None else (dataflow,))
+    cycles = [_cycles(engine, gemm, mapping) for mapping in mappings]
+    best = int(np.argmin(cycles))
+    return ArrayFigures(
+        dataflow=mappings[best].dataflow,
+        mapping=str(mappings[best]),
+        cycles=cycles[best],
+        utilisation=gemm.issued_macs / (engine.rows * engine.cols * cycles[best]),
+    )
+
+
+def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: Dataflow | None = None) -> ProductResult:
+    """Both figures of one product.
+
+    Args:
+        gemm: the product.
+        design: the design, with the file that it comes from.
+        dataflow: only this one; the best of all that the design offers when None.
+
+    Raises:
+        MappingError: the design lacks the pattern or the dataflow, or no tile fits its buffers; the message names file,
+            line and field.
+        ConfigError: the design's energy table is missing or lacks a figure.
+    """
+    hardware = design.model
+    energy = EnergyModel.of(hardware, energy_table_of(design).model)
+    try:
+        check_dataflow(hardware, dataflow)
+        array = array_figures(hardware.tensor_engine, gemm, dataflow)
+        mapped = _mapped(gemm, hardware, energy, dataflow)
+    except MappingError as error:
+        raise design.placed(error) from None
+    return ProductResult(
+        hardware=hardware.name,
+        m=gemm.m,
+        n=gemm.n,
+        k=gemm.k,
+        sparsity=str(gemm.pattern) if gemm.compressed else "dense",
+        useful_macs=gemm.issued_macs,
+        array=array,
+        mapped=mapped,
+    )
+
+
+def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
+    channels, taps = gemm.k, 1
+    if mapping.dataflow == "os":
+        on_rows, on_cols = (gemm.n, gemm.m) if mapping.swapped else (gemm.m, gemm.n)
+        return int(
+            output_stationary_cycles(
+                engine.timing,
+                m=on_rows,
+                n=on_cols,
+                slots=slots_of(channels, taps, gemm.pattern),
+                interleave_m=mapping.interleave_m,
+                interleave_n=mapping.interleave_n,
+            )
+        )
+    moving, columns = (gemm.m, gemm.n) if mapping.dataflow == "ws" else (gemm.n, gemm.m)
+    group_slots, group_load = stationary_group(gemm, mapping.dataflow)
+    return int(
+        weight_stationary_cycles(
+            engine.timing,
+            moving=moving,
+            columns=columns,
+            groups=groups_of(channels, taps, gemm.pattern),
+            group_slots=group_slots,
+            group_load=group_load,
+            resident_groups=mapping.resident_groups,
+            interleave=mapping.interleave,
+        )
+    )
+
+
+def _mapped(gemm: Gemm, hardware: Hardware, energy: EnergyModel, dataflow: Dataflow | None) -> MappedFigures:
+    choice = best_mapping(gemm, hardware, dataflows=None if dataflow is None else (dataflow,))
+    cost = product_cost(gemm, hardware, choice.mapping)
+    seconds = cost.cycles / hardware.clock_hz
+    return MappedFigures(
+        dataflow=choice.mapping.array.dataflow,
+        mapping=str(choice.mapping),
+        cycles=cost.cycles,
+        seconds=seconds,
+        utilisation=gemm.issued_macs / (hardware.peak_macs_per_cycle * cost.cycles),
+        stalls={cause: cycles for cause, cycles in cost.causes.items() if cycles},
+        dram_read_bytes=cost.read_bytes,
+        dram_write_bytes=cost.write_bytes,
+        energy_joules=float(energy.dynamic_joules(cost.actions)) + energy.static_watts * seconds,
+        limit=cost.limit,
+        candidates=choice.candidates,
+    )

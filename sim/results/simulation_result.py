@@ -1,0 +1,338 @@
+"""The result of a simulation: plain data with units in its names, ready for JSON, CSV and a DataFrame.
+
+Cycles are of the design's one clock. ``useful_macs`` are the multiply-accumulates that the algorithm keeps;
+``issued_macs`` those that the array issues (they differ at the edges of strided convolutions). ``array_utilisation``
+is the smaller of the two over what R x C processing elements could issue in the cycles of the tensor engine, so
+skipped multiplications never count as done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from .memory_results import Memory, MemoryPoint, OnChip
+from .step_profile import Profile
+from .training_figures import TrainingRun
+
+if TYPE_CHECKING:
+    import pandas
+
+    from ..event.recorder import Recorder
+
+SCHEMA_VERSION = 1
+
+Engine = Literal["tensor", "vector", "update", "reduction"]
+
+STAGES = ("FF", "BP", "WU", "update", "reduction", "vector")
+"""Stages of a step; their exposed cycles sum to the total."""
+
+CYCLE_CAUSES = (
+    "busy",
+    "bubble",
+    "fill_drain",
+    "dependence",
+    "reduction",
+    "update",
+    "west",
+    "north",
+    "output",
+    "idle",
+)
+"""What a cycle of the tensor engine goes to. ``busy``: PEs issue (edge folds counted whole). ``bubble``: the
+accumulate latency is not hidden. ``fill_drain``: skew, stationary loads, results on their way out. ``dependence``:
+it waits for the vector engine. ``reduction`` and ``update``: for those engines. ``west``, ``north``, ``output``: for
+a port or for DRAM on that side. ``idle``: its last product is done, and vector work ends the step without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorResult:
+    """One operator of the step: a row of ``operators.csv``.
+
+    Attributes:
+        name: the graph operator, such as ``layer1.0.conv1:FF``.
+        module: dotted path of the module.
+        kind: what it computes.
+        stage: one of ``STAGES``.
+        engine: the engine that does it.
+        sparsity: N:M of the pruned operand, or ``dense``.
+        pruned_operand: ``weight``, ``gradient``, or empty.
+        dense_reason: why the recipe left it dense, or empty.
+        cycles: exposed cycles: what the step would be shorter by, had it taken no time.
+        hidden_cycles: cycles that ran beside other work.
+        causes: exposed cycles by cause, summing to ``cycles``.
+        useful_macs: kept by the algorithm.
+        issued_macs: issued by the array.
+        effectual_macs: of those issued, the ones whose operands are both non-zero, by measured densities; None without.
+        array_utilisation: of the array while it runs.
+        dram_read_bytes: read from DRAM.
+        dram_write_bytes: written to DRAM.
+        buffer_bytes: through the array's three ports, by side.
+        energy_joules: dynamic energy, static share by exposed time added.
+        energy_by_component: those joules by component.
+        mapping: the tensor engine's mapping, readable, or empty.
+        candidates: legal mappings considered.
+        limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``, ``vector``,
+            ``reduction``.
+        dense_cycles: exposed cycles of the same operator in the dense step.
+        dense_energy_joules: energy of the same operator in the dense step.
+    """
+
+    name: str
+    module: str
+    kind: str
+    stage: str
+    engine: Engine
+    sparsity: str = "dense"
+    pruned_operand: str = ""
+    dense_reason: str = ""
+    cycles: int = 0
+    hidden_cycles: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+    useful_macs: int = 0
+    issued_macs: int = 0
+    effectual_macs: int | None = None
+    array_utilisation: float = 0.0
+    dram_read_bytes: int = 0
+    dram_write_bytes: int = 0
+    buffer_bytes: dict[str, int] = field(default_factory=dict)
+    energy_joules: float = 0.0
+    energy_by_component: dict[str, float] = field(default_factory=dict)
+    mapping: str = ""
+    candidates: int = 0
+    limit: str = ""
+    dense_cycles: int | None = None
+    dense_energy_joules: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """The sum of the rows of one stage on one engine; fields as in ``OperatorResult``."""
+
+    stage: str
+    engine: Engine
+    operators: int
+    cycles: int
+    hidden_cycles: int
+    causes: dict[str, int]
+    useful_macs: int
+    issued_macs: int
+    array_utilisation: float
+    dram_read_bytes: int
+    dram_write_bytes: int
+    buffer_bytes: dict[str, int]
+    energy_joules: float
+    energy_by_component: dict[str, float]
+    effectual_macs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption:
+    """A parameter of the run and where it comes from."""
+
+    parameter: str
+    value: Any
+    status: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What went in: a name and the hash of its content."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeResult:
+    """One scope: ``gemm`` (tensor engine, with its waits) or ``step`` (everything)."""
+
+    total_cycles: int
+    energy_joules: float
+    speedup_vs_dense: float
+    energy_ratio_vs_dense: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseStep:
+    """The dense step that the ratios are against."""
+
+    total_cycles: int
+    step_seconds: float
+    energy_joules: float
+    dram_read_bytes: int
+    dram_write_bytes: int
+    array_utilisation: float
+    by_stage: dict[str, int]
+    by_engine: dict[str, int]
+    stalls: dict[str, int]
+    energy_by_component: dict[str, float]
+    effectual_macs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityMatch:
+    """How the measured densities of a training run met this step.
+
+    Attributes:
+        matched_modules: modules with products that were measured.
+        unmatched_modules: those that were not: taken as dense.
+        zero_gating: whether the array saves the multiplies and adds of products with a zero.
+        weights_measured: whether the run had this recipe at this ratio; else only activations and gradients are its.
+    """
+
+    matched_modules: int
+    unmatched_modules: tuple[str, ...]
+    zero_gating: bool
+    weights_measured: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationResult:
+    """One training step on one design. See the module for the meaning of each figure.
+
+    Attributes:
+        bisparse_version: that made it.
+        inputs: hardware, workload, recipe and energy table, and densities where given, with content hashes.
+        title: of the hardware and recipe, for people.
+        batch: samples in the step.
+        sparsity: N:M asked for, or ``dense``.
+        engine: ``analytic`` or ``event``.
+        objective: what the mapping search minimised.
+        optimizer: of the update.
+        clock_hz: of every engine.
+        total_cycles: of the step.
+        step_seconds: of the step.
+        energy_joules: of the step.
+        dram_read_bytes: of the step.
+        dram_write_bytes: of the step.
+        useful_macs: kept by the algorithm.
+        issued_macs: issued by the array.
+        effectual_macs: of those issued, the ones whose operands are both non-zero, by measured densities; None without.
+        peak_macs_per_cycle: of the array.
+        dram_bytes_per_cycle: peak.
+        array_utilisation: over the cycles of the tensor engine.
+        speedup_vs_dense: dense step cycles over these.
+        energy_ratio_vs_dense: this energy over the dense step's.
+        flop_bound_speedup: dense multiply-accumulates over kept ones: the gain of an array that never waits.
+        by_stage: exposed cycles by stage, summing to the total.
+        by_engine: busy cycles by engine (``tensor``, ``vector``, ``update``, ``reduction``, ``dram``), hidden work
+            included.
+        by_scope: ``gemm`` and ``step``.
+        breakdown: every figure of the rows, summed by stage and engine.
+        stalls: cycles of the tensor engine by cause, summing to the total.
+        energy_by_component: joules.
+        candidates: mappings considered: in all, and the fewest for one product.
+        unknown_operators: operators priced as a generic pass.
+        operators: a row an operator.
+        assumptions: every parameter with its status.
+        dense: the dense step.
+        memory: what the step takes of the card's memory; None in a result from before it was tracked.
+        on_chip: what stays on chip; None likewise.
+        densities: how measured densities met the step; None without.
+        profile: the step over time; None unless the event engine was asked for it.
+        timeline: every recorded stretch, for a trace; not part of the document.
+        changes_over_time: the recipe has a schedule, and this is a step of its last phase.
+        training: the whole training run; None unless it was asked for.
+    """
+
+    bisparse_version: str
+    inputs: dict[str, Input]
+    title: dict[str, str]
+    batch: int
+    sparsity: str
+    engine: str
+    objective: str
+    optimizer: str
+    clock_hz: float
+    total_cycles: int
+    step_seconds: float
+    energy_joules: float
+    dram_read_bytes: int
+    dram_write_bytes: int
+    useful_macs: int
+    issued_macs: int
+    peak_macs_per_cycle: int
+    dram_bytes_per_cycle: float
+    array_utilisation: float
+    speedup_vs_dense: float
+    energy_ratio_vs_dense: float
+    flop_bound_speedup: float
+    by_stage: dict[str, int]
+    by_engine: dict[str, int]
+    by_scope: dict[str, ScopeResult]
+    breakdown: tuple[Breakdown, ...]
+    stalls: dict[str, int]
+    energy_by_component: dict[str, float]
+    candidates: dict[str, int]
+    unknown_operators: tuple[str, ...]
+    rows: tuple[OperatorResult, ...]
+    assumptions: tuple[Assumption, ...]
+    dense: DenseStep
+    memory: Memory | None = None
+    on_chip: OnChip | None = None
+    effectual_macs: int | None = None
+    densities: DensityMatch | None = None
+    profile: Profile | None = None
+    timeline: Recorder | None = field(default=None, compare=False, repr=False)
+    changes_over_time: bool = False
+    training: TrainingRun | None = None
+
+    @cached_property
+    def operators(self) -> pandas.DataFrame:
+        """A row an operator and stage, as a DataFrame; nested figures become columns such as ``causes.west``."""
+        import pandas
+
+        return pandas.json_normalize([dataclasses.asdict(row) for row in self.rows])
+
+    def document(self) -> dict[str, Any]:
+        """The result as plain data, ready for JSON."""
+        plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+        for each in dataclasses.fields(self):
+            if each.name == "timeline":
+                continue
+            value = getattr(self, each.name)
+            plain["operators" if each.name == "rows" else each.name] = plain_data(value)
+        return plain
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> SimulationResult:
+        """The result that a document was made of. The document must be of this schema version.
+
+        ``memory``, ``on_chip``, ``effectual_macs``, ``densities``, ``changes_over_time`` and ``training`` may be
+        missing: documents of version 1 were written before they were tracked.
+        """
+        fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
+        fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
+        fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
+        fields["breakdown"] = tuple(Breakdown(**value) for value in fields["breakdown"])
+        fields["unknown_operators"] = tuple(fields["unknown_operators"])
+        fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
+        fields["dense"] = DenseStep(**fields["dense"])
+        if fields.get("memory") is not None:
+            points = tuple(MemoryPoint(**point) for point in fields["memory"]["curve"])
+            fields["memory"] = Memory(**fields["memory"] | {"curve": points})
+        if fields.get("on_chip") is not None:
+            fields["on_chip"] = OnChip(**fields["on_chip"])
+        if fields.get("densities") is not None:
+            unmatched = tuple(fields["densities"]["unmatched_modules"])
+            fields["densities"] = DensityMatch(**fields["densities"] | {"unmatched_modules": unmatched})
+        if fields.get("profile") is not None:
+            fields["profile"] = Profile.from_document(fields["profile"])
+        if fields.get("training") is not None:
+            fields["training"] = TrainingRun.from_document(fields["training"])
+        return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
+
+
+def plain_data(value: Any) -> Any:
+    """Dataclasses as dictionaries and tuples as lists, all the way down: what JSON gives back as it was."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain_data(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {name: plain_data(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain_data(each) for each in value]
+    return value

@@ -1,0 +1,1 @@
+"""The paper's dataflow optimisations, each on and off."""

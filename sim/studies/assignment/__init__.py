@@ -1,0 +1,1 @@
+"""A ratio for each layer, chosen by magnitude kept and cycles saved."""

@@ -1,0 +1,1 @@
+"""Accuracy beside time and energy: recipes trained and simulated at several ratios."""

@@ -1,0 +1,46 @@
+"""One point of a design space, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ....accel.specification import Hardware
+from ....configs.pattern import Pattern
+from ....configs.schema import Loaded
+from ....training.recipes.declaration import Recipe
+from ...simulation import Options, Workload
+
+Figures = dict[str, int | float]
+"""Figures of one design by name, see ``figures.FIGURES``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """Everything that a simulation of one point depends on.
+
+    Attributes:
+        hardware: the design, with the provenance of its values.
+        workload: what is trained.
+        recipe: how it is pruned.
+        pattern: N:M.
+        options: how steps are scheduled, the batch among them.
+    """
+
+    hardware: Loaded[Hardware]
+    workload: Workload
+    recipe: Loaded[Recipe]
+    pattern: Pattern
+    options: Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a design.
+
+    Attributes:
+        figures: of the simulated step; None when the design cannot run it.
+        reason: why not; empty when it can.
+    """
+
+    figures: Figures | None
+    reason: str = ""

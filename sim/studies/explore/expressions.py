@@ -1,0 +1,247 @@
+"""Expressions of a sweep: arithmetic and comparisons over dotted names, such as ``hardware.tensor_engine.rows * 4``.
+
+Evaluated by simpleeval, which runs no code of the user's. What an expression may hold is checked when it is read, so
+that nothing in it surprises after an hour of evaluation: numbers, texts, names, ``+ - * / // % **``, comparisons,
+``and or not``, ``A if B else C``, the functions and constants below.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol
+
+from ....configs.errors import ConfigError
+from .axis_values import Value
+from .needs import check_package
+
+_UNITS: dict[str, Value] = {
+    **dict(zip(("KiB", "MiB", "GiB"), (2**10, 2**20, 2**30), strict=True)),
+    **dict(zip(("kB", "MB", "GB", "kHz", "MHz", "GHz"), (10**3, 10**6, 10**9) * 2, strict=True)),
+    **dict(zip(("ns", "us", "ms"), (1e-9, 1e-6, 1e-3), strict=True)),
+}
+
+CONSTANTS: dict[str, Value] = _UNITS | {"true": True, "false": False}
+"""Names that every expression knows: units, and truth as YAML writes it."""
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": min,
+    "max": max,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "round": round,
+    "log2": math.log2,
+}
+"""Functions that every expression knows."""
+
+_LONGEST = 1000
+"""Characters of an expression; far below what would tire the parser."""
+
+_LARGEST_EXPONENT = 128
+
+_ALLOWED = (
+    ast.Expression,
+    ast.Constant,
+    ast.Name,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.IfExp,
+    ast.Call,
+    ast.Load,
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Not, ast.And),
+    *(ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE),
+)
+
+
+class NoValueError(ConfigError):
+    """A name has no value here: it is an axis that does not apply, and nothing stands in its place."""
+
+
+class Names(Protocol):
+    """Whatever knows the values of names."""
+
+    def __getitem__(self, name: str, /) -> Value:
+        """The value of a name; ``ConfigError`` where it cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression that was read and found harmless.
+
+    Attributes:
+        text: as the user wrote it.
+        names: that it mentions, each once, in order; constants and functions are not among them.
+
+    >>> Expression.parse("max(2, lanes / 4) * KiB").evaluate({"lanes": 32})
+    8192.0
+    """
+
+    text: str
+    names: tuple[str, ...]
+    _tree: ast.expr = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Expression:
+        """Read an expression.
+
+        Raises:
+            ConfigError: ``got X, need Y``: it is no expression, or holds what is not offered here.
+        """
+        if len(text) > _LONGEST:
+            raise ConfigError(f"got an expression of {len(text)} characters, need at most {_LONGEST}")
+        try:
+            tree = _DottedNames().visit(ast.parse(text.strip(), mode="eval"))
+        except SyntaxError as error:
+            hint = _syntax_hint(text)
+            raise ConfigError(f"got {text!r}, need an expression ({error.msg}){hint}") from None
+        except (ValueError, RecursionError, MemoryError):
+            raise ConfigError(f"got {text!r}, need an expression of fewer levels") from None
+        for node in ast.walk(tree):
+            _check(node, text)
+        functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        named = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and id(node) not in functions and node.id not in CONSTANTS
+        ]
+        named.sort(key=lambda node: (node.lineno, node.col_offset))
+        return cls(text.strip(), tuple(dict.fromkeys(node.id for node in named)), tree.body)
+
+    def evaluate(self, names: Names | Mapping[str, Value]) -> Value:
+        """The value, given those of the names.
+
+        Raises:
+            ConfigError: a name has no value, or the values do not go together.
+        """
+        try:
+            value = _EVALUATORS.evaluate(self, names)
+        except ConfigError:
+            raise
+        except ZeroDivisionError:
+            raise ConfigError(f"got a division by zero in {self.text!r}, need a divisor that is not 0") from None
+        except (TypeError, ValueError, OverflowError, ArithmeticError) as error:
+            raise ConfigError(f"got values that {self.text!r} cannot work on ({error}), need others") from None
+        if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
+            raise ConfigError(f"got {value} of {self.text!r}, need a finite number")
+        assert isinstance(value, bool | int | float | str), "the operators offered make nothing else"
+        return value
+
+    def holds(self, names: Names | Mapping[str, Value]) -> bool:
+        """Whether it is true.
+
+        Raises:
+            ConfigError: as for ``evaluate``, or the value is neither true nor false.
+        """
+        value = self.evaluate(names)
+        if not isinstance(value, bool):
+            raise ConfigError(f"got {value!r} of {self.text!r}, need true or false; try a comparison")
+        return value
+
+
+class _DottedNames(ast.NodeTransformer):
+    """Makes one name of ``a.b.c``, which is what simpleeval then looks up."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        inner = self.visit(node.value)
+        if isinstance(inner, ast.Name):
+            return ast.copy_location(ast.Name(id=f"{inner.id}.{node.attr}", ctx=ast.Load()), node)
+        return ast.copy_location(ast.Attribute(value=inner, attr=node.attr, ctx=ast.Load()), node)
+
+
+def _check(node: ast.AST, text: str) -> None:
+    if not isinstance(node, _ALLOWED):
+        what = type(node).__name__.lower()
+        raise ConfigError(f"got {what} in {text!r}, need arithmetic, comparisons, and, or, not, if-else")
+    if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float | str):
+        raise ConfigError(f"got {node.value!r} in {text!r}, need numbers, texts, true or false")
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in FUNCTIONS:
+            need = f"need one of {', '.join(FUNCTIONS)}{near(name, FUNCTIONS)}"
+            raise ConfigError(f"got a call of {name or 'something else than a name'} in {text!r}, {need}")
+        if node.keywords or not node.args:
+            raise ConfigError(f"got {name} without plain arguments in {text!r}, need values in its parentheses")
+
+
+def _syntax_hint(text: str) -> str:
+    if "=" in text and not any(mark in text for mark in ("==", "<=", ">=", "!=")):
+        return "; try == to compare"
+    if "&&" in text or "||" in text:
+        return "; try and, or"
+    for unit in _UNITS:
+        number, found, _ = text.partition(f" {unit}")
+        if found and number[-1:].isdigit():
+            return f"; try {number.split()[-1]} * {unit}"
+    return ""
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """The end of a message that names the known word nearest to one, or nothing.
+
+    >>> near("hardware.tensor_engine.row", ["hardware.tensor_engine.rows"])
+    '; try hardware.tensor_engine.rows'
+    """
+    offered = sorted(set(known) - {word})
+    close = difflib.get_close_matches(word, offered, n=1, cutoff=0.75)
+    # A last part alone ("rows", "capacity_bytes") often says which field is meant.
+    close = close or [name for name in offered if name.endswith(f".{word.rpartition('.')[2]}")]
+    close = close or difflib.get_close_matches(word, offered, n=1)
+    return f"; try {close[0]}" if close else ""
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if abs(exponent) > _LARGEST_EXPONENT:
+        raise ConfigError(f"got an exponent of {exponent}, need at most {_LARGEST_EXPONENT}")
+    # As a float first, which overflows where an integer would fill the memory.
+    result: Any = float(base) ** exponent
+    return base**exponent if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0 else result
+
+
+def _number_times(left: Any, right: Any) -> Any:
+    if isinstance(left, str) or isinstance(right, str):
+        raise TypeError("a text times a number")
+    return left * right
+
+
+class _Evaluators(threading.local):
+    """An evaluator a thread: one is not made in the time that it takes to use it."""
+
+    evaluator: Any = None
+
+    def evaluate(self, expression: Expression, names: Names | Mapping[str, Value]) -> Any:
+        if self.evaluator is None:
+            self.evaluator = _evaluator()
+        # A name may be derived, and so be evaluated while another expression is.
+        outer, self.evaluator.names = self.evaluator.names, _WithConstants(names)
+        try:
+            return self.evaluator.eval(expression.text, previously_parsed=expression._tree)
+        finally:
+            self.evaluator.names = outer
+
+
+def _evaluator() -> Any:
+    # Imported here: only who explores needs it.
+    check_package("simpleeval", "expressions of a sweep")
+    simpleeval: Any = import_module("simpleeval")
+    operators = simpleeval.DEFAULT_OPERATORS | {ast.Pow: _power, ast.Mult: _number_times}
+    return simpleeval.SimpleEval(operators=operators, functions=FUNCTIONS, names={})
+
+
+class _WithConstants:
+    """Names, the constants first."""
+
+    def __init__(self, names: Names | Mapping[str, Value]) -> None:
+        self._names = names
+
+    def __getitem__(self, name: str) -> Value:
+        return CONSTANTS[name] if name in CONSTANTS else self._names[name]
+
+
+_EVALUATORS = _Evaluators()

@@ -1,0 +1,370 @@
+"""A study run: a strategy asks for designs, workers evaluate what the store does not hold yet, the store keeps it.
+
+Nothing depends on the order in which results come: designs are judged and listed in the order in which they were asked
+for, so an interrupted study that is resumed ends in the very table of one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from ....configs.errors import BisparseError, ConfigError
+from ....configs.library import content_hash
+from ....configs.schema import Loaded, validate
+from ....configs.strict_yaml import Document
+from . import STORE_FILE
+from .axis_values import Settings
+from .loading import DATA
+from .space import Space
+from .store import DesignRow, RunRow, Store
+from .strategies import Judged, strategy
+from .study import SCHEMA_VERSION, Study, Verdict
+from .sweep import Exhaustive, Sobol, Sweep
+from .workers import Chunk, Dask, InProcess, Pool, Workers, evaluate_settings
+
+LARGEST_CHUNK = 1024
+"""Runs evaluated together at most: the more, the more they share; and the more is lost when the process is killed."""
+
+SMALLEST_CHUNK = 256
+"""Fewer share too little to be split further, if every worker has some."""
+
+Told = Callable[[str, int, int], None]
+"""Called with what is done, runs computed, and runs to compute in all, as far as is known."""
+
+
+def _silent(task: str, done: int, of: int) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a study will take.
+
+    Attributes:
+        designs: that the strategy may ask for.
+        runs: of those, a run a scenario.
+        seconds: for all of them on this machine; None when no sample could be evaluated.
+        sampled: runs that the estimate rests on.
+    """
+
+    designs: int
+    runs: int
+    seconds: float | None
+    sampled: int
+
+
+def estimate(space: Space, *, version: str, jobs: int | None = None) -> Estimate:
+    """Estimate a study's time from two samples of neighbouring runs, evaluated in this process.
+
+    A batch takes a time that does not depend on its size, and so much a run on top; both go with the products of a
+    workload, so that the smallest one is sampled for all.
+
+    Args:
+        space: of the study.
+        version: of bisparse.
+        jobs: processes that will work on it; as many as cores when None.
+    """
+    asked, scenarios = _asks(space), space.scenarios()
+    runs = asked * len(scenarios)
+    count = jobs or cores()
+    start = random.Random(0).randrange(max(space.designs - _SAMPLES[1], 1))
+    some = [each for each in islice(space.choices(), start, start + _SAMPLES[1]) if not space.violated(each, None)]
+    weights = [_products(space, {**some[0], **scenario}) for scenario in scenarios] if some else []
+    if not any(weights):
+        return Estimate(designs=asked, runs=runs, seconds=None, sampled=0)
+    lightest = min(weights)
+    scenario = scenarios[weights.index(lightest)]
+    few, many = some[: _SAMPLES[0]], some
+    took = []
+    for sample in (few[:1], few, many):
+        began = time.perf_counter()
+        evaluate_settings(space, [{**settings, **scenario} for settings in sample], version)
+        took.append(time.perf_counter() - began)
+    # The first loads what all share.
+    a_run = max(took[2] - took[1], 0.0) / max(len(many) - len(few), 1)
+    a_batch = max(took[1] - a_run * len(few), 0.0)
+    size = _chunk_size(asked, count)
+    seconds = (math.ceil(asked / size) * a_batch + asked * a_run) * sum(weights) / lightest / count + took[0]
+    return Estimate(designs=asked, runs=runs, seconds=seconds, sampled=1 + len(few) + len(many))
+
+
+_SAMPLES = (16, 192)
+"""Runs of the two samples."""
+
+
+def _products(space: Space, settings: Settings) -> int:
+    """Products of the workload that a run is on; 0 when it is no design."""
+    try:
+        graph = space.design(settings).workload.graph
+    except BisparseError:
+        return 0
+    return sum(operator.is_product for operator in graph.operators)
+
+
+def _chunk_size(runs: int, workers: int) -> int:
+    """Runs evaluated together, so that every worker has some."""
+    least = min(math.ceil(runs / workers), SMALLEST_CHUNK)
+    return max(min(max(math.ceil(runs / (2 * workers)), least), LARGEST_CHUNK), 1)
+
+
+def _asks(space: Space) -> int:
+    """Designs that the strategy asks for at most."""
+    chosen = space.sweep.strategy
+    if isinstance(chosen, Exhaustive):
+        return space.designs
+    return min(chosen.points if isinstance(chosen, Sobol) else chosen.evaluations, space.designs)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    space: Space,
+    out: Path | None,
+    *,
+    version: str,
+    jobs: int | None = None,
+    dask: str | None = None,
+    resume: bool = False,
+    told: Told = _silent,
+) -> Study:
+    """Run a study, or go on with one.
+
+    Args:
+        space: of the study.
+        out: its directory, which is made if absent; None keeps the store in memory.
+        version: of bisparse.
+        jobs: processes; as many as cores when None, this one alone when 1.
+        dask: address of a dask.distributed scheduler, whose workers do the work instead.
+        resume: use what the directory's store holds.
+        told: is told how far it is.
+
+    Raises:
+        ConfigError: the directory holds rows and ``resume`` is not set, a store or a cluster fails, a worker died.
+    """
+    began = time.perf_counter()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with Store(None if out is None else out / STORE_FILE, version=version) as store:
+        others = {made: count for made, count in store.versions().items() if made != version}
+        if not resume and (len(store) or others):
+            raise ConfigError(
+                f"{out}: got a store with {sum(store.versions().values())} runs, need an empty directory; try --resume "
+                "to use them, or another --out"
+            )
+        workers = _workers(space, version, jobs, dask)
+        try:
+            progress = _Progress(space=space, store=store, workers=workers, version=version, told=told)
+            progress.follow()
+        finally:
+            workers.close()
+        meta = {
+            "schema_version": SCHEMA_VERSION,
+            "bisparse_version": version,
+            "sweep": {
+                "name": space.sweep.name,
+                "sha256": space.sha256,
+                # Paths in the sweep are from beside its file.
+                "file": str(Path(space.loaded.document.file).absolute()) if space.loaded.sources else DATA,
+                "data": space.loaded.document.data,
+            },
+            "objectives": [{"figure": goal.figure, "maximise": goal.maximise} for goal in space.objectives],
+            "strategy": space.sweep.strategy.model_dump(exclude_none=True),
+            "space_designs": space.designs,
+            "designs": len(progress.asked),
+            "scenarios": len(space.scenarios()),
+            "runs_computed": progress.computed,
+            "runs_reused": progress.reused,
+            "runs_of_other_versions": others,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        store.finish(progress.asked, json.dumps(meta))
+        return Study.of_store(store, space, meta)
+
+
+def load(directory: Path, space: Space, *, version: str) -> Study:
+    """A finished study from its directory.
+
+    Raises:
+        ConfigError: there is none, or it was interrupted.
+    """
+    file = directory / STORE_FILE
+    if not file.is_file():
+        raise ConfigError(f"{directory}: got no {STORE_FILE}, need the directory of a study")
+    with Store(file, version=version) as store:
+        meta = store.meta("study")
+        if meta is None:
+            raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try --resume")
+        return Study.of_store(store, space, json.loads(meta))
+
+
+_CHECKED = 64
+"""Designs of a study whose keys are looked at when it is read."""
+
+
+def stale(study: Study, space: Space, *, version: str) -> str:
+    """The key of a design that would be another one now; empty when none was found, of some evenly among all."""
+    table = study.table[study.table["key"] != ""]
+    step = max(len(table) // _CHECKED, 1)
+    axes = [axis.name for axis in space.axes if not axis.scenario]
+    for row in table.iloc[::step][[*axes, "key"]].to_dict("records"):
+        key = str(row.pop("key"))
+        settings = {str(name): value for name, value in row.items() if value is not None and value == value}
+        try:
+            now = space.key(space.design({**settings, **space.scenarios()[0]}), version)
+        except BisparseError:
+            # No design then and now: its key does not come from one.
+            continue
+        if now != key:
+            return key
+    return ""
+
+
+def same_space(one: Space, other: Space) -> bool:
+    """Whether two sweeps differ in nothing but their names and strategies."""
+    own, others = (
+        {name: said for name, said in space.loaded.document.data.items() if name not in ("name", "title", "strategy")}
+        for space in (one, other)
+    )
+    return bool(own == others)
+
+
+def stored_sweep(directory: Path, *, version: str) -> Loaded[Sweep] | None:
+    """The sweep of the study in a directory, as it was run; None when it was never finished."""
+    with Store(directory / STORE_FILE, version=version) as store:
+        meta = store.meta("study")
+    if meta is None:
+        return None
+    told = json.loads(meta)["sweep"]
+    document = Document(file=told["file"], data=told["data"], places={})
+    return Loaded(model=validate(document, Sweep), provenance={}, sources=(), sha256=told["sha256"], document=document)
+
+
+def _workers(space: Space, version: str, jobs: int | None, dask: str | None) -> Workers:
+    if dask is not None:
+        return Dask(space, version, dask)
+    jobs = jobs or cores()
+    return InProcess(space, version) if jobs == 1 else Pool(space, version, jobs)
+
+
+@dataclass(kw_only=True)
+class _Progress:
+    """A study under way.
+
+    Attributes:
+        asked: designs so far, in their order.
+        computed: runs evaluated now.
+        reused: runs that the store had.
+        made: keys of those evaluated now.
+        expected: runs to compute in all, as far as is known.
+    """
+
+    space: Space
+    store: Store
+    workers: Workers
+    version: str
+    told: Told
+    asked: list[DesignRow] = field(default_factory=list)
+    computed: int = 0
+    reused: int = 0
+    made: set[str] = field(default_factory=set)
+    expected: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expected = _asks(self.space) * len(self.space.scenarios())
+
+    def follow(self) -> None:
+        """Give the strategy what it asks for, until it asks no more."""
+        asking = strategy(self.space)
+        try:
+            batch = next(asking)
+            while True:
+                batch = asking.send(self._judged(batch))
+        except StopIteration:
+            return
+
+    def _judged(self, batch: Sequence[Settings]) -> list[Judged]:
+        rows: list[DesignRow] = []
+        self.told(self._task(), self.computed, self.expected)
+        for chunk, outcomes in self.workers.outcomes(self._chunks(batch, rows)):
+            self.store.write(
+                [
+                    RunRow(key=key, settings=settings, outcome=outcome)
+                    for key, settings, outcome in zip(chunk.keys, chunk.settings, outcomes, strict=True)
+                ]
+            )
+            self.computed += len(outcomes)
+            self.made.update(chunk.keys)
+            self.told(self._task(), self.computed, max(self.expected, self.computed))
+        self.asked.extend(rows)
+        if isinstance(self.space.sweep.strategy, Exhaustive | Sobol):
+            # They ask the same whatever the answer is.
+            return []
+        outcomes_of = self.store.outcomes([key for row in rows for key in row.runs])
+        found = []
+        for row in rows:
+            verdict = Verdict.of(self.space, row, [outcomes_of[key] for key in row.runs])
+            found.append(Judged(settings=row.settings, objectives=verdict.objectives(self.space)))
+        return found
+
+    def _row(self, settings: Settings) -> DesignRow:
+        reason = self.space.violated(settings, None)
+        if reason:
+            return DesignRow(settings=settings, runs=(), reason=reason)
+        return DesignRow(
+            settings=settings, runs=tuple(self._key({**settings, **each}) for each in self.space.scenarios())
+        )
+
+    def _key(self, settings: Settings) -> str:
+        try:
+            return self.space.key(self.space.design(settings), self.version)
+        except BisparseError as error:
+            # No design, and so nothing but what was asked for to know it by; and why, which files beside the sweep say.
+            return content_hash(["none", self.space.sha256, settings, str(error), self.version])
+
+    def _task(self) -> str:
+        remarks = (f"{self.reused:,} were there" if self.reused else "", self.workers.remark)
+        return ", ".join([f"{self.space.sweep.name}: runs", *filter(None, remarks)])
+
+    def _chunks(self, batch: Sequence[Settings], rows: list[DesignRow]) -> Iterator[Chunk]:
+        """What the store lacks of a batch: runs of one scenario and neighbouring designs, which share most.
+
+        Designs are looked at as workers ask for more, so that these do not wait until all are.
+
+        Args:
+            batch: designs.
+            rows: gets a row a design.
+        """
+        scenarios = self.space.scenarios()
+        size = _chunk_size(len(batch), self.workers.count)
+        waiting: list[dict[str, Settings]] = [{} for _ in scenarios]
+        sent: set[str] = set()
+        for start in range(0, len(batch), size):
+            block = [self._row(settings) for settings in batch[start : start + size]]
+            rows.extend(block)
+            there = self.store.has([key for row in block for key in row.runs])
+            new = 0
+            for row in block:
+                for place, scenario, key in zip(waiting, scenarios, row.runs, strict=False):
+                    # Two designs may come to the same run.
+                    if key not in there and key not in sent:
+                        place[key] = {**row.settings, **scenario}
+                        sent.add(key)
+                        new += 1
+            self.reused += len(there - self.made)
+            self.expected -= len(block) * len(scenarios) - new
+            last = start + size >= len(batch)
+            for number, place in enumerate(waiting):
+                if place and (last or len(place) >= size):
+                    waiting[number] = {}
+                    yield Chunk(keys=tuple(place), settings=tuple(place.values()))

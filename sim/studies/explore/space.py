@@ -1,0 +1,359 @@
+"""A design space: what its axes are, which designs it holds, and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ....accel.specification import Hardware
+from ....configs.errors import ConfigError
+from ....configs.library import content_hash
+from ....configs.pattern import Pattern
+from ....configs.schema import Loaded
+from ....configs.strict_yaml import KeyPath, dotted
+from .accuracy import Accuracy
+from .axis_values import Axis, Settings, Value
+from .checking import axis_forms, folder_of
+from .dependences import needed_by
+from .design import Design, Figures
+from .enumeration import Enumeration
+from .expressions import Expression, NoValueError
+from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
+from .figures import ACCURACY, FIGURES, hardware_figures
+from .inputs import Inputs
+from .loading import load_sweep, sweep_of_data
+from .making import Maker
+from .point import Point, Rule, Vocabulary
+from .probing import check_points
+from .sweep import Sweep
+
+__all__ = ["Axis", "Objective", "Settings", "Space", "Value"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What is sought.
+
+    Attributes:
+        figure: see ``FIGURES``.
+        maximise: whether more is better.
+    """
+
+    figure: str
+    maximise: bool
+
+
+class Space:
+    """The designs of a sweep.
+
+    Small to pickle: what it has computed stays behind, and the files that it read go along, but for shipped workloads.
+
+    Attributes:
+        sweep: as the file has it.
+        sha256: of the resolved sweep.
+        objectives: what is sought.
+        axes: those that designs are chosen by, then the scenarios'.
+    """
+
+    def __init__(self, loaded: Loaded[Sweep], *, version: str = "") -> None:
+        """Of a sweep that was loaded, and so has no fault."""
+        self.loaded = loaded
+        self.sweep = loaded.model
+        self.sha256 = loaded.sha256
+        self.version = version
+        self._compile(Inputs(folder_of(loaded.document)))
+
+    @classmethod
+    def of(cls, name_or_path: str | Path, *, version: str = "") -> Space:
+        """The space of a shipped sweep by name, or of a user's file by path.
+
+        Args:
+            name_or_path: of the sweep.
+            version: of bisparse, which keys depend on.
+
+        Raises:
+            ConfigError: a line for each fault.
+        """
+        return cls(load_sweep(name_or_path), version=version)._checked()
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any], *, version: str = "") -> Space:
+        """The space of a sweep given as plain data; otherwise as ``of``."""
+        return cls(sweep_of_data(data), version=version)._checked()
+
+    def _checked(self) -> Space:
+        check_points(self)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Read here, where the sweep is.
+        accuracy = self.accuracy
+        return {"loaded": self.loaded, "version": self.version, "inputs": self._inputs, "accuracy": accuracy}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.loaded, self.version = state["loaded"], state["version"]
+        self.sweep, self.sha256 = self.loaded.model, self.loaded.sha256
+        self._compile(state["inputs"])
+        self.accuracy = state["accuracy"]
+
+    def _compile(self, inputs: Inputs) -> None:
+        sweep = self.sweep
+        self._inputs = inputs
+        self.objectives = tuple(Objective(figure=goal.figure, maximise=goal.maximise is not None)
+                                for goal in sweep.objectives)  # fmt: skip
+        targets: dict[KeyPath, Target] = {
+            (kind, name): target_of(name)
+            for kind, named in (("axes", sweep.axes), ("scenarios", sweep.scenarios))
+            for name in named
+        }
+        forms = axis_forms(self.loaded.document, targets)
+        self.axes = tuple(_axis(path, forms[path], target) for path, target in targets.items())
+        self._design_axes = tuple(axis for axis in self.axes if not axis.scenario)
+        self._vocabulary = Vocabulary(
+            base=sweep.base,
+            axes={axis.name: axis for axis in self.axes},
+            derived={
+                name: Rule(target=target_of(name), expression=Expression.parse(text))
+                for name, text in sweep.derived.items()
+            },
+            inputs=inputs,
+        )
+        self._conditions = {axis.name: Expression.parse(axis.when) for axis in self.axes if axis.when is not None}
+        self._constraints = tuple(Expression.parse(text) for text in sweep.constraints)
+        self._enumeration = Enumeration(self._design_axes, self._needs(), self._applies)
+        self._maker = Maker(sweep, self.loaded.document, self._vocabulary, self.place_of)
+
+    # What the space holds --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def designs(self) -> int:
+        """How many designs there are before constraints, each counted once."""
+        return self._enumeration.count()[0]
+
+    @cached_property
+    def unused(self) -> frozenset[str]:
+        """Axes that apply to no design."""
+        return self._enumeration.count()[1]
+
+    @property
+    def size(self) -> int:
+        """How many runs: designs times scenarios, before constraints."""
+        return self.designs * len(self.scenarios())
+
+    def choices(self) -> Iterator[Settings]:
+        """Every design, as the values of the axes that apply: the last axis fastest, made as it is asked for."""
+        return iter(self._enumeration)
+
+    def scenarios(self) -> tuple[Settings, ...]:
+        """What every design is judged over; one without settings when the sweep says nothing."""
+        return self._scenarios
+
+    @cached_property
+    def _scenarios(self) -> tuple[Settings, ...]:
+        axes = [axis for axis in self.axes if axis.scenario]
+        return tuple(Enumeration(axes, {}, self._applies))
+
+    def settings(self, indices: Sequence[int]) -> Settings:
+        """The design that a combination of values gives: indices into the values of each design axis."""
+        return self._enumeration.settings(indices)
+
+    def excluded(self) -> int:
+        """How many designs fail a constraint that is known without evaluating them. Goes through all designs."""
+        return sum(1 for settings in self.choices() if self.violated(settings, None))
+
+    # What a point is -------------------------------------------------------------------------------------------------
+
+    def design(self, settings: Settings) -> Design:
+        """What a point is.
+
+        Args:
+            settings: of a design and a scenario.
+
+        Raises:
+            ConfigError: there is no such design; the message says why.
+        """
+        point = Point(self._vocabulary, settings)
+        recipe = self._inputs.recipe(self._vocabulary.named("recipe", settings))
+        ratio = point["sparsity"]
+        if not isinstance(ratio, str):
+            raise ConfigError(f"sparsity: got {ratio}, need N:M such as 2:8")
+        design = Design(
+            hardware=self._maker.hardware(point, settings),
+            workload=self._inputs.workload(self._vocabulary.named("workload", settings)),
+            recipe=recipe,
+            pattern=Pattern.parse(ratio),
+            options=self._maker.options(point, settings),
+        )
+        self.supplied(design)
+        return design
+
+    def base_design(self, scenario: Settings) -> Design:
+        """The base as its files have it, with nothing derived and no axis moved, under a scenario."""
+        sweep, named = self.sweep, self._vocabulary.named
+        batch = scenario.get("batch", sweep.base.batch)
+        options = tuple((name, value) for name, value in scenario.items() if name.startswith(OPTIONS))
+        return Design(
+            hardware=self._inputs.hardware(named("hardware", {})),
+            workload=self._inputs.workload(named("workload", scenario)),
+            recipe=self._inputs.recipe(named("recipe", scenario)),
+            pattern=Pattern.parse(named("sparsity", scenario)),
+            options=self._maker.made_options(batch, options),
+        )
+
+    def hardware(self, settings: Settings) -> Loaded[Hardware]:
+        """The hardware of a design; ``ConfigError`` as for ``design``."""
+        return self._maker.hardware(Point(self._vocabulary, settings), settings)
+
+    def supplied(self, design: Design) -> Figures:
+        """The figures that no simulation gives, but a training run: ``accuracy``, where the sweep names one.
+
+        They are of the sweep, not of the design: a key does not depend on them.
+
+        Raises:
+            ConfigError: the training run did not train this recipe at this ratio.
+        """
+        study = self.accuracy
+        return {} if study is None else {ACCURACY: study.of_point(design.recipe, design.pattern)}
+
+    @cached_property
+    def accuracy(self) -> Accuracy | None:
+        """The study that supplies accuracy, if any."""
+        directory = self.sweep.accuracy
+        return None if directory is None else Accuracy.of(self._inputs.folder / directory)
+
+    def key(self, design: Design, version: str | None = None) -> str:
+        """A hash of everything that determines the figures of a design.
+
+        What the sweep says of axes, constraints, objectives and strategy is not in it: a design has its key in any.
+
+        Args:
+            design: of this space.
+            version: of bisparse; the space's own when not given.
+        """
+        try:
+            table = self._inputs.energy_table(design.hardware)
+        except ConfigError as error:
+            # The reason is the result.
+            table = str(error)
+        options = {name: getattr(design.options, name) for name in OWN_OPTIONS}
+        options["batch"] = design.options.batch or design.workload.graph.default_batch
+        return content_hash(
+            {
+                "hardware": design.hardware.sha256,
+                "energy_table": table,
+                "workload": design.workload.sha256,
+                "recipe": design.recipe.sha256,
+                # What prunes nothing has no ratio.
+                "sparsity": str(design.pattern) if design.recipe.model.prunes else "dense",
+                "options": options,
+                "version": self.version if version is None else version,
+                "figures": _FIGURES_SHA256,
+            }
+        )
+
+    def violated(self, settings: Settings, figures: Figures | None) -> str:
+        """The first constraint that a design fails, with what it has of the names in it; empty when it fails none.
+
+        Args:
+            settings: of the design, without scenarios.
+            figures: combined over scenarios; None before it is evaluated, when only those constraints count that need
+                none but what the hardware itself tells (``pe_count``, ``on_chip_bytes``, ...).
+        """
+        point = Point(self._vocabulary, settings, self._hardware_figure(settings) if figures is None else figures.get)
+        for number, constraint in enumerate(self._constraints):
+            if figures is None and any(name in _AFTER for name in constraint.names):
+                continue
+            try:
+                if constraint.holds(point):
+                    continue
+                got = ", ".join(f"{name} {_shown(point[name])}" for name in constraint.names)
+            except NoValueError:
+                # It speaks of an axis that this design does not have.
+                continue
+            except ConfigError as error:
+                return f"{self.place_of('constraints', number)}: {error}"
+            return f"{self.place_of('constraints', number)}: got {got}, need {constraint.text}"
+        return ""
+
+    def broken_constraints(self, settings: Settings) -> dict[int, str]:
+        """Constraints that cannot be judged, by number, and why; every figure stands at 1 for the trial."""
+        point = Point(self._vocabulary, settings, lambda name: 1.0 if name in FIGURES or name == ACCURACY else None)
+        broken = {}
+        for number, constraint in enumerate(self._constraints):
+            try:
+                constraint.holds(point)
+            except NoValueError:
+                continue
+            except ConfigError as error:
+                broken[number] = str(error)
+        return broken
+
+    def check_energy(self, design: Design) -> None:
+        """See that a design's energy table prices it; ``ConfigError`` when it does not."""
+        self._inputs.energy_table(design.hardware)
+
+    def place_of(self, *path: str | int) -> str:
+        """A value of the sweep as errors name it: file, line and path."""
+        place = self.loaded.document.place_of(path)
+        return f"{place if self.loaded.sources else place.file}: {dotted(path)}"
+
+    # How -------------------------------------------------------------------------------------------------------------
+
+    def _hardware_figure(self, settings: Settings) -> Callable[[str], Value | None]:
+        def figure(name: str) -> Value | None:
+            try:
+                return hardware_figures(self.hardware(settings).model).get(name)
+            except ConfigError:
+                # There is no such design, which is told when it is asked for.
+                return None
+
+        return figure
+
+    # Conditions ------------------------------------------------------------------------------------------------------
+
+    def _applies(self, name: str, settings: Settings) -> bool:
+        try:
+            return self._conditions[name].holds(Point(self._vocabulary, settings))
+        except NoValueError:
+            # It asks for an axis that does not apply itself.
+            return False
+        except ConfigError as error:
+            raise ConfigError(f"{self.place_of('axes', name, 'when')}: {error}") from None
+
+    def _needs(self) -> dict[str, frozenset[str]]:
+        """Of each conditional axis, the axes that its condition depends on."""
+        derived = self._vocabulary.derived
+        mentioned = {name: condition.names for name, condition in self._conditions.items()}
+        mentioned |= {name: rule.expression.names for name, rule in derived.items()}
+        always = [axis.name for axis in self._design_axes if axis.when is None]
+        every = needed_by(mentioned, [*(axis.name for axis in self._design_axes), *derived], always)
+        own = {axis.name for axis in self._design_axes}
+        return {name: every[name] & own for name in self._conditions}
+
+
+_FIGURES_SHA256 = content_hash(sorted(FIGURES))
+
+
+_BEFORE = ("pe_count", "on_chip_bytes", "peak_macs_per_second", "peak_dram_bytes_per_second")
+"""Figures that follow from the hardware alone."""
+
+_AFTER = {*FIGURES, ACCURACY} - {*_BEFORE}
+"""Figures that are known once a design is evaluated."""
+
+
+def _axis(path: KeyPath, form: Any, target: Target) -> Axis:
+    values = form if isinstance(form, list) else form.spread(whole=target.whole)
+    plain = (as_value(value) for value in values)
+    return Axis(
+        name=target.name,
+        values=tuple(value for value in plain if value is not None),
+        when=None if isinstance(form, list) else form.when,
+        scenario=path[0] == "scenarios",
+    )
+
+
+def _shown(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,101 @@
+"""Whether the closed forms of the tensor engine and its register-level machine say the same.
+
+``bisparse validate`` and the property tests ask here. The closed forms are those that every simulation uses; nothing is
+recomputed on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...accel import tensor_engine
+from .machines.random_cases import Case
+from .machines.specification import DENSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement:
+    """A case on which the closed form, the machine and numpy are not of one mind.
+
+    Attributes:
+        case: the case.
+        closed_form_cycles: what the closed form says.
+        machine_cycles: what the machine took.
+        largest_error: largest absolute difference between the machine's product and numpy's; 0 is exact.
+    """
+
+    case: Case
+    closed_form_cycles: int
+    machine_cycles: int
+    largest_error: float
+
+    def __str__(self) -> str:
+        return (
+            f"closed form {self.closed_form_cycles} cycles, machine {self.machine_cycles} cycles, "
+            f"product off by {self.largest_error:g}: {self.case}"
+        )
+
+
+def closed_form_cycles(case: Case) -> int:
+    """Cycles that ``accel.tensor_engine`` gives for a case."""
+    machine, mapping = case.machine, case.mapping
+    array = tensor_engine.ArrayTiming(
+        rows=machine.rows,
+        cols=machine.cols,
+        mac_latency=machine.mac_latency,
+        accumulate_latency=machine.accumulate_latency,
+        register_depth=machine.register_depth,
+        overlapped=machine.overlapped,
+        drain=machine.drain,
+        stationary_load=machine.stationary_load,
+    )
+    # N = M lowers as dense: groups of one element.
+    pattern = DENSE if case.compressed is None or case.pattern.is_dense else case.pattern
+    if mapping.dataflow == "os":
+        return int(
+            tensor_engine.output_stationary_cycles(
+                array,
+                m=case.m,
+                n=case.n,
+                slots=tensor_engine.slots_of(case.channels, case.taps, pattern),
+                interleave_m=mapping.interleave_m,
+                interleave_n=mapping.interleave_n,
+            )
+        )
+    moving, columns, moving_operand = (case.m, case.n, "a") if mapping.dataflow == "ws" else (case.n, case.m, "b")
+    return int(
+        tensor_engine.weight_stationary_cycles(
+            array,
+            moving=moving,
+            columns=columns,
+            groups=tensor_engine.groups_of(case.channels, case.taps, pattern),
+            group_slots=pattern.kept,
+            group_load=pattern.group if case.compressed == moving_operand else pattern.kept,
+            resident_groups=mapping.resident_groups,
+            interleave=mapping.interleave,
+        )
+    )
+
+
+def check_case(case: Case) -> Disagreement | None:
+    """Run a case on the machine; ``None`` if the closed form has its cycles and numpy its product, exactly."""
+    outcome = case.run()
+    a, b = case.operands()
+    largest_error = float(np.abs(outcome.product - a @ b).max())
+    expected = closed_form_cycles(case)
+    if expected == outcome.cycles and largest_error == 0.0:
+        return None
+    return Disagreement(
+        case=case, closed_form_cycles=expected, machine_cycles=outcome.cycles, largest_error=largest_error
+    )
+
+
+def disagreements(cases: Iterable[Case]) -> Iterator[Disagreement]:
+    """The cases, of those given, on which there is any disagreement."""
+    for case in cases:
+        found = check_case(case)
+        if found is not None:
+            yield found

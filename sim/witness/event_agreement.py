@@ -1,0 +1,269 @@
+"""Whether the event engine agrees with itself and with the closed forms, on random schedules.
+
+``bisparse validate`` and the property tests ask here. A schedule is a function of one integer: products of any kind in
+random tiles on a small random design, with riders; vector work; updates that become ready anywhere, beside the works or
+after them. Three questions: is a step with fast-forward the step without it, cycle for cycle; are channels played one
+by one those played as one; does every product that runs undisturbed take the cycles, causes and bytes of its closed
+form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...accel.specification import BYTES_OF, Hardware
+from ...configs.pattern import Pattern
+from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
+from ...dataflow.product_cost import ProductCost, product_cost
+from ...dataflow.schedule import (
+    Access,
+    ChainedVectorWork,
+    Fused,
+    PlannedProduct,
+    Schedule,
+    TensorWork,
+    UpdateWork,
+    VectorWork,
+    Work,
+)
+from ...dataflow.tile_grid import TileGrid
+from ...training.graph import Stage, TrainingGraph
+from ...training.recipes.annotation import PrunedGraph
+from ...training.recipes.declaration import Recipe
+from ..event.engine import time_step
+from ..event.machine import Play
+from ..step.step_time import StepTime, TensorTime
+from .traffic_agreement import PATTERNS, Draw, random_hardware, random_product, some_on_chip
+
+LARGEST_PRODUCT = 1500
+"""Tiles that a product of a random schedule may have."""
+
+FAST = Play(fast_forward=True)
+SLOW = Play(fast_forward=False)
+APART = Play(fast_forward=True, channels_apart=True)
+
+
+def random_schedule(seed: int) -> Schedule:
+    """The schedule that an integer names.
+
+    >>> random_schedule(3) == random_schedule(3)
+    True
+    """
+    draw = Draw(seed)
+    hardware = _random_design(draw)
+    works: list[Work] = []
+    for number in range(draw.between(1, 9)):
+        # Networks repeat themselves; what is known of a work is used for its equals.
+        again = works[draw.between(0, number - 1)] if works and draw.chance(0.4) else None
+        works.append(again or _random_work(draw, hardware, number))
+    updates = sorted(
+        (_random_update(draw, number, len(works)) for number in range(draw.between(0, 4))),
+        key=lambda update: update.ready_after,
+    )
+    return bare_schedule(
+        f"random {seed}",
+        hardware,
+        tuple(works),
+        tuple(updates),
+        overlap_update=draw.chance(0.7),
+        overlap_vector=draw.chance(0.5),
+        needs=tuple(_random_needs(draw, number) for number in range(len(works))),
+    )
+
+
+def bare_schedule(
+    name: str,
+    hardware: Hardware,
+    works: tuple[Work, ...],
+    updates: tuple[UpdateWork, ...] = (),
+    *,
+    overlap_update: bool = True,
+    overlap_vector: bool = False,
+    needs: tuple[tuple[int, ...], ...] = (),
+) -> Schedule:
+    """A schedule of works that no graph stands behind: all that an engine needs."""
+    pruned = PrunedGraph(
+        graph=TrainingGraph(name=name, source=name, default_batch=1, tensors={}, operators=()),
+        recipe=Recipe(name="none", title="", source=name),
+        pattern=Pattern(1, 1),
+        pre_generation=True,
+        prunings={},
+        dense_reasons={},
+        copies={},
+    )
+    return Schedule(
+        hardware=hardware,
+        pruned=pruned,
+        batch=1,
+        objective="time",
+        optimizer="sgd",
+        works=works,
+        updates=updates,
+        overlap_update=overlap_update,
+        interleave=True,
+        overlap_vector=overlap_vector,
+        needs=needs,
+    )
+
+
+def _random_design(draw: Draw) -> Hardware:
+    base = random_hardware(draw)
+    roomy = {
+        side: getattr(base.buffers, side).model_copy(
+            update={"capacity_bytes": 1 << 30, "port_bytes_per_cycle": 1 << draw.between(1, 6)}
+        )
+        for side in ("west", "north", "output")
+    }
+    latency = draw.between(1, 8)
+    engine = base.tensor_engine.model_copy(
+        update={
+            "dataflows": ("os", "ws", "is"),
+            "patterns": PATTERNS,
+            "compressed_west": True,
+            "compressed_moving": True,
+            "overlapped": draw.chance(0.5),
+            "mac_latency": latency,
+            "accumulate_latency": draw.between(1, latency),
+        }
+    )
+    dram = base.dram.model_copy(
+        update={
+            "channels": draw.between(1, 4),
+            "channel_bytes_per_second": draw.between(1, 40) * 1e9,
+            "latency_seconds": draw.between(0, 60) * 1e-9,
+        }
+    )
+    buffers = base.buffers.model_copy(update={**roomy, "tiles_held": draw.between(2, 4) if draw.chance(0.3) else 2})
+    lanes = base.vector_engine.model_copy(update={"lanes": draw.between(1, 16)})
+    return base.model_copy(
+        update={
+            "clock_hz": 1e9,
+            "tensor_engine": engine,
+            "dram": dram,
+            "buffers": buffers,
+            "vector_engine": lanes,
+            "update_engine": base.update_engine.model_copy(update={"lanes": draw.between(1, 16)}),
+        }
+    )
+
+
+def _random_work(draw: Draw, hardware: Hardware, number: int) -> Work:
+    if draw.chance(0.4):
+        return ChainedVectorWork(head=_random_vector(draw, f"vector {number}"))
+    products = tuple(_random_plan(draw, hardware, f"{number}.{part}") for part in range(draw.between(1, 2)))
+    riders = tuple(_random_vector(draw, f"rider {number}.{part}") for part in range(draw.between(0, 2)))
+    return TensorWork(
+        operator=f"work {number}",
+        module="",
+        kind="linear",
+        stage=Stage.FORWARD,
+        products=products,
+        useful_macs=sum(product.gemm.issued_macs for product in products),
+        dense_macs=sum(product.gemm.count * product.gemm.m * product.gemm.n * product.gemm.k for product in products),
+        fused=Fused(works=riders),
+    )
+
+
+def _random_plan(draw: Draw, hardware: Hardware, name: str) -> PlannedProduct:
+    gemm = replace(random_product(draw), name=name, on_chip=some_on_chip(draw))
+    grid = TileGrid.ladder(gemm, hardware)
+    tiles = np.prod([grid.trips[axis] for axis in ("m", "n", "k")], axis=0) * gemm.count
+    few = np.flatnonzero(tiles <= max(LARGEST_PRODUCT, int(tiles.min())))
+    candidate = int(few[draw.between(0, len(few) - 1)])
+    arrays = array_mappings(hardware.tensor_engine, gemm)
+    mapping = Mapping(
+        array=arrays[draw.between(0, len(arrays) - 1)],
+        tile_m=int(grid.size_m[candidate, 0]),
+        tile_n=int(grid.size_n[candidate, 0]),
+        tile_k=int(grid.size_k[candidate, 0]),
+        order=LOOP_ORDERS[draw.between(0, len(LOOP_ORDERS) - 1)],
+    )
+    return PlannedProduct(gemm=gemm, mapping=mapping, candidates=1)
+
+
+def _random_needs(draw: Draw, number: int) -> tuple[int, ...]:
+    return tuple(earlier for earlier in range(number) if draw.chance(0.4))
+
+
+def _random_vector(draw: Draw, name: str) -> VectorWork:
+    # Many a short one may pass beside one product.
+    most = 40 if draw.chance(0.5) else 5000
+    return VectorWork(
+        operator=name,
+        module="",
+        kind="add",
+        stage=Stage.FORWARD,
+        lane_operations=float(draw.between(0, most)),
+        reads=(Access(tensor="in", tensor_bytes=draw.between(0, most)),),
+        writes=(Access(tensor="out", tensor_bytes=draw.between(0, most)),),
+    )
+
+
+def _random_update(draw: Draw, number: int, works: int) -> UpdateWork:
+    weights = draw.between(1, 1 << draw.between(1, 20))
+    patterns = ((weights, 2, 8),) * draw.between(0, 2)
+    return UpdateWork(
+        operator=f"update {number}",
+        module="",
+        parameter=f"w{number}",
+        weights=weights,
+        ready_after=draw.between(0, works - 1),
+        read_bytes=12 * weights,
+        write_bytes=10 * weights,
+        multiplies=2 * weights,
+        accumulates=2 * weights,
+        reductions=patterns,
+    )
+
+
+def _difference(one: StepTime, two: StepTime) -> str:
+    """The first works that differ, told shortly."""
+    told = [
+        f"work {number}: {first.cycles} and {second.cycles} cycles"
+        for number, (first, second) in enumerate(zip(one.works, two.works, strict=True))
+        if first != second
+    ]
+    return "; ".join([f"{one.total_cycles} and {two.total_cycles} cycles in all", *told[:3]])
+
+
+def check_schedule(seed: int) -> str | None:
+    """Play a random schedule in every way; None if all agree, else what differs."""
+    schedule = random_schedule(seed)
+    fast = time_step(schedule, play=FAST)
+    for name, play in (("without fast-forward", SLOW), ("channels apart", APART)):
+        other = time_step(schedule, play=play)
+        if other != fast:
+            return f"schedule {seed}, {name}: {_difference(fast, other)}"
+    return _against_closed_forms(schedule, fast, seed)
+
+
+def _against_closed_forms(schedule: Schedule, step: StepTime, seed: int) -> str | None:
+    """Products are not disturbed: whatever else is under way gives way to their tiles."""
+    if schedule.hardware.buffers.tiles_held != 2:
+        return None
+    for time in step.works:
+        if not isinstance(time, TensorTime):
+            continue
+        way_out = time.work.way_out(BYTES_OF[schedule.hardware.tensor_engine.precision])
+        for product, found in zip(time.work.products, time.costs, strict=True):
+            closed = product_cost(product.gemm, schedule.hardware, product.mapping, way_out)
+            told, played = _told(closed), _told(found)
+            differing = [f"{name} {told[name]}, played {played[name]}" for name in told if told[name] != played[name]]
+            if differing:
+                return f"schedule {seed}, {product.gemm.name}: closed form {'; '.join(differing)}"
+    return None
+
+
+def _told(cost: ProductCost) -> dict[str, object]:
+    return {
+        "cycles": cost.cycles,
+        "causes": {cause: cycles for cause, cycles in sorted(cost.causes.items()) if cycles},
+        "dram_cycles": cost.dram_cycles,
+        "read_bytes": cost.read_bytes,
+        "write_bytes": cost.write_bytes,
+        "port_bytes": cost.port_bytes,
+        "reduced_elements": cost.reduced_elements,
+        "actions": cost.actions,
+    }

@@ -1,0 +1,140 @@
+import pytest
+from bisparse.accel.specification import load_hardware
+from bisparse.configs.errors import ConfigError, MappingError
+from bisparse.configs.pattern import Pattern
+from bisparse.sim.product.product_list import read_products
+from bisparse.sim.product.single_product import (
+    array_figures,
+    parse_dataflow,
+    parse_product,
+    plain_product,
+    simulate_product,
+)
+
+SAT = load_hardware("sat-vcu1525")
+DATACENTER = load_hardware("datacenter-128x128")
+
+
+def test_a_product_is_three_positive_integers():
+    assert parse_product("3X4x5") == (3, 4, 5)
+    for wrong in ("", "3x4", "3x4x5x6", "0x4x5", "-3x4x5", "3.5x4x5", "axbxc", "3x4x٣"):
+        with pytest.raises(ConfigError, match="need MxNxK, three positive integers; try 512x256x1024"):
+            parse_product(wrong)
+    with pytest.raises(ConfigError, match="need at most 1000000000000000 multiply-accumulates"):
+        parse_product("1000000x1000000x1000000")
+
+
+def test_best_leaves_the_dataflow_to_the_search():
+    assert [parse_dataflow(text) for text in ("os", "ws", "is", "best")] == ["os", "ws", "is", None]
+    with pytest.raises(ConfigError, match="dataflow: got 'rs', need one of os, ws, is, best"):
+        parse_dataflow("rs")
+
+
+def test_array_cycles_are_the_closed_form_with_the_best_interleave():
+    # 32x32 outputs, one fold, one accumulation a PE: each waits for the one before it (L = 4), then P, skew and drain.
+    alone = array_figures(SAT.model.tensor_engine, plain_product(32, 32, 100), "os")
+    assert alone.cycles == (99 * 4 + 1) + 31 + 31 + 7 + 32
+    # Four folds that take turns in every PE hide the adder: 99 * 4 + 4 issues, and four results drain.
+    turns = array_figures(SAT.model.tensor_engine, plain_product(64, 64, 100), "os")
+    assert turns.cycles == (99 * 4 + 4) + 31 + 31 + 7 + 4 * 32
+    assert turns.utilisation == 64 * 64 * 100 / (1024 * turns.cycles)
+
+
+@pytest.mark.parametrize("pattern", ["1:1", "4:8", "2:8", "1:4"])
+@pytest.mark.parametrize("dataflow", [None, "os", "ws", "is"])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 300, 40), (512, 512, 4096)])
+def test_utilisation_counts_kept_work_and_is_never_above_one(sizes, dataflow, pattern):
+    result = simulate_product(plain_product(*sizes, Pattern.parse(pattern)), DATACENTER, dataflow)
+    m, n, k = sizes
+    assert result.useful_macs == m * n * Pattern.parse(pattern).kept_of(k)
+    assert 0 < result.mapped.utilisation <= 1
+    assert 0 < result.array.utilisation <= 1
+    assert dataflow is None or {result.array.dataflow, result.mapped.dataflow} == {dataflow}
+    assert sum(result.mapped.stalls.values()) == result.mapped.cycles
+
+
+def test_n_equal_to_m_is_the_dense_product():
+    assert plain_product(64, 64, 64, Pattern(8, 8)) == plain_product(64, 64, 64)
+
+
+def test_best_is_the_best_of_the_dataflows():
+    gemm = plain_product(4, 512, 512)
+    each = [simulate_product(gemm, DATACENTER, dataflow) for dataflow in ("os", "ws", "is")]
+    best = simulate_product(gemm, DATACENTER)
+    assert best.mapped.cycles == min(result.mapped.cycles for result in each)
+    assert best.array.cycles == min(result.array.cycles for result in each)
+    assert best.mapped.candidates == sum(result.mapped.candidates for result in each)
+
+
+def test_what_the_design_lacks_is_refused():
+    with pytest.raises(MappingError, match="dataflow: got is, need one that sat-vcu1525 offers: os, ws"):
+        simulate_product(plain_product(8, 8, 8), SAT, "is")
+    with pytest.raises(MappingError, match="8x8x8: got sparsity 3:7, need one that the tensor engine has: 1:4, 2:4"):
+        simulate_product(plain_product(8, 8, 8, Pattern(3, 7)), SAT)
+
+
+# Lists ---------------------------------------------------------------------------------------------------------------
+
+
+def listed(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text)
+    return list(read_products(tmp_path / "list.csv"))
+
+
+def test_columns_may_stand_in_any_order_and_others_are_handed_through(tmp_path):
+    (one, two) = listed(
+        tmp_path, 'note,K,N,M,Dataflow,cols,rows,Sparsity\nfirst,3,2,1,OS,5,4,\n\n"a, b",16,8,8, ws ,8,8,2:8\n'
+    )
+    assert (one.rows, one.cols, one.m, one.n, one.k, one.dataflow) == (4, 5, 1, 2, 3, "os")
+    assert one.pattern == Pattern(1, 1)
+    assert two.pattern == Pattern(2, 8)
+    row = two.with_figures(SAT.model)
+    assert row["note"] == "a, b"
+    assert list(row)[-3:] == ["useful_macs", "array_cycles", "array_utilisation"]
+    assert row["useful_macs"] == 8 * 8 * 4
+
+
+HEADER = "rows,cols,dataflow,M,N,K"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ":1: rows: got no such column, need rows, cols, dataflow, M, N, K"),
+        ("rows,cols,dataflow,M,N\n8,8,os,1,1\n", ":1: K: got no such column"),
+        (f"{HEADER},sparsty\n8,8,os,1,1,1,2:8\n", ":1: sparsty: got an unknown column, need .*; try sparsity"),
+        (f"{HEADER},k\n8,8,os,1,1,1,1\n", ":1: k: got the column twice, need it once"),
+        (f"{HEADER},array_cycles\n8,8,os,1,1,1,1\n", ":1: array_cycles: got a column of this name"),
+        (f"{HEADER}\n8,8,os,1,1,1\n8,8,os,1,1\n", ":3: got 5 values, need 6, one a column"),
+        (f"{HEADER}\n8,8,os,1,1,x\n", ":2: K: got 'x', need a positive integer"),
+        (f"{HEADER}\n0,8,os,1,1,1\n", ":2: rows: got '0', need a positive integer"),
+        (f"{HEADER}\n8,8,os,-4,1,1\n", ":2: M: got '-4', need a positive integer"),
+        (f"{HEADER}\n8,8,rs,1,1,1\n", ":2: dataflow: got 'rs', need one of os, ws, is, best"),
+        (f"{HEADER},sparsity\n8,8,os,1,1,1,9:8\n", ":2: sparsity: got 9:8, need N:M"),
+        (f"{HEADER}\n8,8,os,9999999,9999999,9999999\n", ":2: K: got 9999999x9999999x9999999, need at most"),
+        (f'{HEADER}\n8,8,os,1,1,"1\n', ":2: got broken CSV"),
+    ],
+)
+def test_a_bad_row_is_named_by_line_and_column(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=rf"list\.csv{message}") as caught:
+        listed(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_row_asks_of_a_design_that_lacks_it(tmp_path):
+    (row,) = listed(tmp_path, f"{HEADER}\n8,8,is,1,1,1\n")
+    with pytest.raises(ConfigError, match=r"list\.csv:2: dataflow: got is, need one that sat-vcu1525 offers: os, ws"):
+        row.on(SAT.model)
+    (row,) = listed(tmp_path, f"{HEADER},sparsity\n8,8,os,1,1,1,3:7\n")
+    with pytest.raises(ConfigError, match=r"list\.csv:2: sparsity: got 3:7, need one that sat-vcu1525 offers: 1:4"):
+        row.on(SAT.model)
+
+
+def test_a_list_that_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match="got no such file, need a CSV list of products"):
+        list(read_products(tmp_path / "none.csv"))
+    with pytest.raises(ConfigError, match="need a CSV file that can be read"):
+        list(read_products(tmp_path))
+    (tmp_path / "list.csv").write_bytes(b"rows\xff")
+    with pytest.raises(ConfigError, match="got byte 4 that is not UTF-8"):
+        list(read_products(tmp_path / "list.csv"))
