@@ -123,7 +123,7 @@ class MemoryPlan:
             element = element_bytes(self.pruned.graph, tensor, self._precision)
             by_degree = change[category(self.order, tensor)]
             for degree, factor in enumerate(_elements_by_degree(tensor)):
-                steps = by_degree.setdefault(degree, [0] * (len(self.order.turns) + 1))
+                steps = by_degree.setdefault(degree, [0] * (len(self.order.groups) + 1))
                 steps[life.first] += factor * element
                 steps[life.last + 1] -= factor * element
         return {
@@ -142,16 +142,16 @@ class MemoryPlan:
 
     def footprint(self, batch: int) -> Footprint:
         """Bytes over the step at this batch size."""
-        turns = self.order.turns
+        groups = self.order.groups
         return Footprint(
-            works=tuple((turn.operator.name, turn.operator.stage.value) for turn in turns),
+            works=tuple((group.operator.name, group.operator.stage.value) for group in groups),
             across_steps=self.across_steps,
-            within_step={name: _at(curve, batch, len(turns)) for name, curve in self._within_step.items()},
+            within_step={name: _at(curve, batch, len(groups)) for name, curve in self._within_step.items()},
         )
 
     def peak_bytes(self, batch: int) -> int:
         """The most memory that a step of this batch size takes."""
-        within = _at(self._total_within_step, batch, len(self.order.turns))
+        within = _at(self._total_within_step, batch, len(self.order.groups))
         return sum(self.across_steps.values()) + max(within, default=0)
 
     @property
@@ -226,5 +226,5 @@ def category(order: WorkOrder, tensor: Tensor) -> Category:
     if is_weight_gradient(order.graph, tensor):
         return "weight_gradients"
     made = order.made_by.get(tensor.name)
-    forward = made is not None and order.turns[made].operator.stage is Stage.FORWARD
+    forward = made is not None and order.groups[made].operator.stage is Stage.FORWARD
     return "activations" if forward else "gradients"

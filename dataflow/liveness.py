@@ -1,8 +1,9 @@
 """How long each tensor of a step lives: from the work that makes it to the work that reads it last.
 
-Positions are those of the work order. A rider reads and writes with the work that it rides on, so what is carried to
-it never lies in memory and has no life here. Parameters and buffers live across steps and have none either. What a
-step is given (data, labels, the loss's seed) lives from the first work. A parameter's gradient lives to the end of the
+Positions are those of the work order. A fused operator reads and writes with the work that it rides on, so what is
+carried to it never lies in memory and has no life here. Parameters and buffers live across steps and have none either.
+What a step is given (data, labels, the loss's seed) lives from the first work. A parameter's gradient lives to the end
+of the
 step: the order does not say when its update has run, and an update may be the last thing that happens.
 """
 
@@ -42,12 +43,12 @@ class Life:
 
 def lives(order: WorkOrder) -> tuple[Life, ...]:
     """The life of every tensor that lies in memory within the step, in the order of their beginning."""
-    end = len(order.turns) - 1
+    end = len(order.groups) - 1
     last_read: dict[str, int] = {}
     made: dict[str, int] = {}
-    for position, turn in enumerate(order.turns):
-        last_read.update(dict.fromkeys(turn.reads, position))
-        made.update(dict.fromkeys(turn.writes, position))
+    for position, group in enumerate(order.groups):
+        last_read.update(dict.fromkeys(group.reads, position))
+        made.update(dict.fromkeys(group.writes, position))
     for_update = {name for op in order.graph.operators if op.stage is Stage.UPDATE for name in op.inputs}
     found = []
     for name in dict.fromkeys((*last_read, *made)):

@@ -80,13 +80,13 @@ class MemoryFloor:
 
         Of an operand that is reduced on its way in nothing is counted among them.
         """
-        tiles, gemm, once = self.tiles, self.tiles.gemm, self.tiles.once
+        tiles, gemm, block_totals = self.tiles, self.tiles.gemm, self.tiles.block_totals
         visits = self._fetches("c")
-        loads = (visits - 1) * once.sum_load_cycles[:, None]
-        for operand, cycles in (("a", once.a_cycles), ("b", once.b_cycles)):
+        loads = (visits - 1) * block_totals.sum_load_cycles[:, None]
+        for operand, cycles in (("a", block_totals.a_cycles), ("b", block_totals.b_cycles)):
             if not gemm.reduced_on_load or operand != gemm.compressed:
                 loads = loads + self._fetches(operand) * cycles[:, None]
-        stores = (visits - 1) * once.sum_store_cycles[:, None] + once.result_cycles[:, None]
+        stores = (visits - 1) * block_totals.sum_store_cycles[:, None] + block_totals.result_cycles[:, None]
         again = ~distinct_orders(tiles.trips, LOOP_ORDERS)
         everything = np.where(again, np.inf, gemm.count * (loads + stores))
         return everything, np.where(again, np.inf, gemm.count * loads + last_store_cycles(tiles)[:, None])
@@ -116,10 +116,10 @@ class MemoryFloor:
     @cached_property
     def _reduced(self) -> FloatArray:
         """[S, J] cycles of the blocks of an operand that is reduced on its way in, each once: fetched, or sorted."""
-        once = self.tiles.once
-        fetched = once.a_cycles if self.tiles.gemm.compressed == "a" else once.b_cycles
+        block_totals = self.tiles.block_totals
+        fetched = block_totals.a_cycles if self.tiles.gemm.compressed == "a" else block_totals.b_cycles
         lanes = self.table.numbers["reduction_lanes"][self.index][:, None]
-        slower = np.maximum(self._cycles_a_unit[:, None] * fetched, once.reduced_elements / lanes)
+        slower = np.maximum(self._cycles_a_unit[:, None] * fetched, block_totals.reduced_elements / lanes)
         return np.asarray(self.tiles.gemm.count * _SAFE * slower)
 
     @cached_property

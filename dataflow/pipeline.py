@@ -5,7 +5,7 @@
     + max(o(last), v(last)),                                   begun(d) = d and latency, or 0
 
 c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what the
-tile before last left; v: cycles of the vector lanes on those results (see ``way_out``). Repetitions of the product
+tile before last left; v: cycles of the vector lanes on those results (see ``epilogue``). Repetitions of the product
 (groups, heads) form one more, outermost loop. The sum is exact: positions in the loop nest that look alike (same tile
 kinds, same neighbours, see ``loop_nest``) are counted, not walked.
 """
@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.tensor_engine import Count
+from .epilogue import NO_EPILOGUE, Epilogue
 from .loop_nest import LONGEST, LoopNest, loop_nest, walk_number
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
-from .way_out import NOTHING, WayOut
 
 IntArray = npt.NDArray[np.int64]
 
@@ -38,14 +38,14 @@ class Pipeline:
         orders: [K] block loop orders, outermost first: names, or their numbers in ``LOOP_ORDERS``.
         tile_cycles: [K, 2, 2, 3] time of each kind of tile.
         count: repetitions of the product.
-        way_out: what rides on the write-back of results.
+        epilogue: what is done with results on their way out.
     """
 
     tiles: TileGrid
     orders: Sequence[str] | IntArray
     tile_cycles: IntArray
     count: int
-    way_out: WayOut = NOTHING
+    epilogue: Epilogue = NO_EPILOGUE
 
     @cached_property
     def _nest(self) -> LoopNest:
@@ -85,24 +85,24 @@ class Pipeline:
             load_sums=_at(tiles.sum_load_cycles, nest.load_sums[walk]),
             store=_at(stores, nest.store[walk]),
             lanes=_at(self.result_lane_cycles, nest.finished[walk])
-            if self.way_out.lane_operations
+            if self.epilogue.lane_operations
             else 0 * self._weight,
             latency_cycles=tiles.memory.latency_cycles,
         )
 
     @cached_property
     def result_store_cycles(self) -> IntArray:
-        """[K, 2, 2] DRAM cycles in which a finished tile leaves, riders' bytes included."""
-        if self.way_out.nothing:
+        """[K, 2, 2] DRAM cycles in which a finished tile leaves, fused operators' bytes included."""
+        if self.epilogue.nothing:
             return self.tiles.result_cycles
-        return self.way_out.store_cycles(self.tiles.bare_result_cycles)
+        return self.epilogue.store_cycles(self.tiles.bare_result_cycles)
 
     @cached_property
     def result_lane_cycles(self) -> IntArray:
         """[K, 2, 2] cycles of the vector lanes on a finished tile."""
         elements = self.tiles.size_m[:, :, None] * self.tiles.size_n[:, None, :]
         lanes = np.reshape(self.tiles.design.vector_lanes, (-1, 1, 1))
-        return np.asarray(self.way_out.lane_cycles(lanes, elements))
+        return np.asarray(self.epilogue.lane_cycles(lanes, elements))
 
     @property
     def first_load_cycles(self) -> IntArray:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..accel.energy import Actions
 from ..accel.specification import Hardware
 from .actions import array_actions, memory_actions, merge
+from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import Gemm
 from .mapping import LOOP_ORDERS, Mapping
 from .pipeline import Pipeline
@@ -24,7 +25,6 @@ from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .traffic import Traffic
 from .waits import sorting_limits, waits_by_cause
-from .way_out import NOTHING, WayOut
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -58,7 +58,7 @@ class ProductCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laid:
+class SideTimes:
     """Candidates that lie on the array in the same manner.
 
     Attributes:
@@ -77,12 +77,12 @@ class MappedProducts:
     Attributes:
         tiles: a candidate's tile.
         orders: a candidate's loop order, its number in ``LOOP_ORDERS``.
-        laid: the candidates by dataflow and side.
+        by_side: the candidates by dataflow and side.
     """
 
     tiles: TileGrid
     orders: IntArray
-    laid: Sequence[Laid]
+    by_side: Sequence[SideTimes]
 
     @property
     def gemm(self) -> Gemm:
@@ -98,37 +98,37 @@ class MappedProducts:
     def a_in_west(self) -> BoolArray:
         """[K] whether A is the operand in the west buffer."""
         found = np.zeros(len(self.tiles), dtype=bool)
-        for laid in self.laid:
-            found[laid.rows] = laid.times.west == "a"
+        for side in self.by_side:
+            found[side.rows] = side.times.west == "a"
         return found
 
     @cached_property
     def tile_cycles(self) -> IntArray:
         """[K, 2, 2, 3] cycles of every kind of tile."""
         found = np.empty((len(self.tiles), 2, 2, 3), dtype=np.int64)
-        for laid in self.laid:
-            found[laid.rows] = laid.times.cycles[0]
+        for side in self.by_side:
+            found[side.rows] = side.times.cycles[0]
         return found
 
-    def pipeline(self, way_out: WayOut = NOTHING) -> Pipeline:
+    def pipeline(self, epilogue: Epilogue = NO_EPILOGUE) -> Pipeline:
         """Their time, with what rides on the write-back of results."""
         return Pipeline(
             tiles=self.tiles,
             orders=self.orders,
             tile_cycles=self.tile_cycles,
             count=self.gemm.count,
-            way_out=way_out,
+            epilogue=epilogue,
         )
 
     @cached_property
     def on_array(self) -> dict[str, IntArray]:
         """[K] cycles and bytes by name that do not depend on the way out: see ``_on_array``. All repetitions."""
-        return _gathered([(laid.rows, _on_array(self.gemm, laid.times)) for laid in self.laid])
+        return _gathered([(side.rows, _on_array(self.gemm, side.times)) for side in self.by_side])
 
     @cached_property
     def actions(self) -> dict[str, Any]:
         """[K] counts for the energy model; a number where all are alike."""
-        on_array = _gathered([(laid.rows, array_actions(self.gemm, laid.times)) for laid in self.laid])
+        on_array = _gathered([(side.rows, array_actions(self.gemm, side.times)) for side in self.by_side])
         return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west))
 
 
@@ -146,9 +146,9 @@ class ProductCosts:
     actions: Actions
 
 
-def product_costs(mapped: MappedProducts, way_out: WayOut = NOTHING) -> ProductCosts:
+def product_costs(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> ProductCosts:
     """Cost a product under a mapping a candidate; arguments as for ``product_cost``."""
-    count, traffic, pipeline = mapped.gemm.count, mapped.traffic, mapped.pipeline(way_out)
+    count, traffic, pipeline = mapped.gemm.count, mapped.traffic, mapped.pipeline(epilogue)
     on_array = mapped.on_array
     causes = {name: on_array[name] for name in ("busy", "bubble", "fill_drain", "west", "north", "output")}
     causes = merge(causes, waits_by_cause(pipeline, mapped.a_in_west))
@@ -157,7 +157,7 @@ def product_costs(mapped: MappedProducts, way_out: WayOut = NOTHING) -> ProductC
     return ProductCosts(
         cycles=cycles,
         causes=causes,
-        dram_cycles=count * (traffic.dram_cycles + _riding(pipeline)),
+        dram_cycles=count * (traffic.dram_cycles + _epilogue_cycles(pipeline)),
         read_bytes=count * traffic.read_bytes,
         write_bytes=count * traffic.write_bytes,
         port_bytes={side: on_array[f"{side} bytes"] for side in ("west", "north", "output")},
@@ -166,14 +166,15 @@ def product_costs(mapped: MappedProducts, way_out: WayOut = NOTHING) -> ProductC
     )
 
 
-def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayOut = NOTHING) -> ProductCost:
+def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:
     """Cost a product under a mapping.
 
     Args:
         gemm: the product.
         hardware: the design.
         mapping: how it is laid on the array and cut into tiles.
-        way_out: what rides on the write-back of its results: in its cycles and causes, not in its bytes and actions.
+        epilogue: what is done with its results on their way out: in its cycles and causes, not in its bytes and
+            actions.
 
     Raises:
         MappingError: the mapping is not legal on this design.
@@ -182,9 +183,9 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayO
     mapped = MappedProducts(
         tiles=tiles,
         orders=np.array([LOOP_ORDERS.index(mapping.order)]),
-        laid=[Laid(rows=_FIRST, times=TileTime.of(tiles, (mapping.array,)))],
+        by_side=[SideTimes(rows=_FIRST, times=TileTime.of(tiles, (mapping.array,)))],
     )
-    costs = product_costs(mapped, way_out)
+    costs = product_costs(mapped, epilogue)
     return ProductCost(
         cycles=_one(costs.cycles),
         causes=_ones(costs.causes),
@@ -194,7 +195,7 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, way_out: WayO
         port_bytes=_ones(costs.port_bytes),
         reduced_elements=_one(costs.reduced_elements),
         actions=_ones(costs.actions),
-        limit=_limit(mapped, way_out),
+        limit=_limit(mapped, epilogue),
     )
 
 
@@ -210,8 +211,8 @@ def _ones(values: Actions) -> dict[str, int]:
     return {name: _one(value) for name, value in values.items()}
 
 
-def _riding(pipeline: Pipeline) -> IntArray:
-    """[K] DRAM cycles, of one repetition, that riders add to the stores of results."""
+def _epilogue_cycles(pipeline: Pipeline) -> IntArray:
+    """[K] DRAM cycles, of one repetition, that fused operators add to the stores of results."""
     tiles = pipeline.tiles
     return tiles.sum_over_blocks(pipeline.result_store_cycles - tiles.result_cycles, "mn")
 
@@ -248,15 +249,15 @@ def _gathered(parts: Sequence[tuple[IntArray, Actions]]) -> dict[str, Any]:
     return found
 
 
-def _limit(mapped: MappedProducts, way_out: WayOut) -> str:
+def _limit(mapped: MappedProducts, epilogue: Epilogue) -> str:
     """The resource of the only candidate that is busy longest."""
-    times, gemm = mapped.laid[0].times, mapped.gemm
+    times, gemm = mapped.by_side[0].times, mapped.gemm
     busy = {
         "array": _over(times, times.array_cycles),
         "west port": _over(times, times.west_cycles),
         "north port": _over(times, times.north_cycles),
         "output port": _over(times, times.output_cycles),
-        "dram": _one(mapped.traffic.cycles + _riding(mapped.pipeline(way_out))),
+        "dram": _one(mapped.traffic.cycles + _epilogue_cycles(mapped.pipeline(epilogue))),
     }
     longest = max(busy, key=lambda name: busy[name])
     if longest == "dram" and gemm.compressed is not None and sorting_limits(mapped.tiles, gemm.compressed)[0, 0, 0]:

@@ -35,7 +35,7 @@ def choose_kept(works: Sequence[Work], order: WorkOrder, hardware: Hardware, bat
     """Choose the tensors that stay on chip.
 
     Args:
-        works: with nothing on chip, a work a turn of the order.
+        works: with nothing on chip, a work a group of the order.
         order: of work.
         hardware: the design.
         batch: samples.
@@ -83,8 +83,8 @@ def _saved_bytes(works: Sequence[Work], demands: _Demands) -> Counter[str]:
     """DRAM bytes that each tensor costs over the step: what is saved when it stays."""
     moved: Counter[str] = Counter()
     for work in works:
-        carried = {rider.displaces.tensor for rider in work.fused.works if rider.displaces}
-        accesses = [access for rider in work.fused.works for access in (*rider.reads, *rider.writes)]
+        carried = {fused.displaces.tensor for fused in work.fused.works if fused.displaces}
+        accesses = [access for fused in work.fused.works for access in (*fused.reads, *fused.writes)]
         if isinstance(work, TensorWork):
             for product in work.products:
                 for name, moved_bytes in zip(work.operands, demands.of(product).moved_bytes, strict=True):
@@ -150,11 +150,11 @@ def spare_bytes(works: Sequence[Work], hardware: Hardware) -> tuple[int, ...]:
 def with_kept(works: Sequence[Work], kept: Sequence[Kept], order: WorkOrder) -> tuple[Work, ...]:
     """The works, with nothing of the tensors that stay crossing to DRAM. ``residency_many`` does it on many designs."""
     names = {each.tensor for each in kept}
-    for turn in order.turns:
-        for rider in reversed(turn.riders):
-            # A result on its way to a rider is stored where the rider's own result is.
-            if names.issuperset(rider.operator.outputs):
-                names.add(rider.carried)
+    for group in order.groups:
+        for fused in reversed(group.fused_operators):
+            # A result on its way to a fused operator is stored where the fused operator's own result is.
+            if names.issuperset(fused.operator.outputs):
+                names.add(fused.carried)
     return tuple(_on_chip(work, names) for work in works) if names else tuple(works)
 
 

@@ -38,7 +38,7 @@ class Residence:
 
     Attributes:
         residency: what was to be decided.
-        kept: which tensors stay, what is carried to a rider whose results stay among them.
+        kept: which tensors stay, what is carried to a fused operator whose results stay among them.
         tensors: [S] how many stay, carried ones not counted.
         saved_bytes: [S] that no longer cross to DRAM.
     """
@@ -89,7 +89,7 @@ class Residency:
     def number(self) -> dict[str, int]:
         """Of each tensor that may stay or is carried."""
         names = [life.tensor for life in self._lives]
-        carried = [rider.carried for turn in self.outline.order.turns for rider in turn.riders]
+        carried = [fused.carried for group in self.outline.order.groups for fused in group.fused_operators]
         return {name: number for number, name in enumerate(dict.fromkeys((*names, *carried)))}
 
     @cached_property
@@ -147,13 +147,13 @@ class Residency:
         return tensor.elements(self.outline.batch) * element_bytes(graph, tensor, self.outline.precision)
 
     def _carry(self, kept: BoolArray) -> None:
-        """A result on its way to a rider is stored where the rider's own result is."""
+        """A result on its way to a fused operator is stored where the fused operator's own result is."""
         number = self.number
-        for turn in self.outline.order.turns:
-            for rider in reversed(turn.riders):
-                outputs = [number[name] for name in rider.operator.outputs if name in number]
-                if len(outputs) == len(rider.operator.outputs):
-                    kept[:, number[rider.carried]] |= kept[:, outputs].all(axis=1)
+        for group in self.outline.order.groups:
+            for fused in reversed(group.fused_operators):
+                outputs = [number[name] for name in fused.operator.outputs if name in number]
+                if len(outputs) == len(fused.operator.outputs):
+                    kept[:, number[fused.carried]] |= kept[:, outputs].all(axis=1)
 
     @staticmethod
     def _spare(demands: Sequence[Demand], buffer_bytes: IntArray, tiles_held: IntArray) -> IntArray:
@@ -165,7 +165,7 @@ class Residency:
         """[S, lives] DRAM bytes that each tensor costs over the step."""
         number, moved = self.number, np.zeros((designs, len(self.number)), dtype=np.int64)
         for work, asked in zip(self.outline.works, demands, strict=True):
-            accesses = [access for rider in work.fused.works for access in (*rider.reads, *rider.writes)]
+            accesses = [access for fused in work.fused.works for access in (*fused.reads, *fused.writes)]
             if isinstance(work, TensorWork):
                 for product in asked:
                     for name, moved_bytes in zip(work.operands, product.moved_bytes, strict=True):
@@ -177,7 +177,7 @@ class Residency:
                 if access.tensor in number:
                     moved[:, number[access.tensor]] += access.dram_bytes
             # What is carried was counted as stored by its maker, and does not lie in memory.
-            for rider in work.fused.works:
-                if rider.displaces:
-                    moved[:, number[rider.displaces.tensor]] = 0
+            for fused in work.fused.works:
+                if fused.displaces:
+                    moved[:, number[fused.displaces.tensor]] = 0
         return moved[:, : len(self._lives)]

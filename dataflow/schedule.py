@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ..accel.specification import Hardware
 from ..training.graph import Stage
 from ..training.recipes.annotation import PrunedGraph
+from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import Gemm
 from .mapping import Mapping
-from .way_out import NOTHING, WayOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,19 +133,19 @@ class TensorWork:
     operands: tuple[str, str, str] = ("", "", "")
     fused: Fused = Fused()
 
-    def way_out(self, value_bytes: int) -> WayOut:
+    def epilogue(self, value_bytes: int) -> Epilogue:
         """What rides on the write-back of its results.
 
         Args:
             value_bytes: of an operand value.
         """
         if not self.fused.works:
-            return NOTHING
+            return NO_EPILOGUE
         gemms = [product.gemm for product in self.products]
         elements = [gemm.count * gemm.m * gemm.n for gemm in gemms]
         sizes = [count * gemm.result_bytes(value_bytes) for count, gemm in zip(elements, gemms, strict=True)]
         stored = sum(size for size, gemm in zip(sizes, gemms, strict=True) if "c" not in gemm.on_chip)
-        return WayOut(
+        return Epilogue(
             lane_operations=self.fused.lane_operations,
             moved_bytes=stored + self.fused.read_bytes + self.fused.write_bytes,
             result_elements=sum(elements),

@@ -36,7 +36,7 @@ from .schedule import (
 from .search import Choice, best_mapping
 from .tensor_size import element_bytes
 from .weight_storage import copied_bytes, copies_of, mask_bytes
-from .work_order import Rider, Turn, WorkOrder, order_work, prepared_copy
+from .work_order import FusedOperator, FusionGroup, WorkOrder, order_work, prepared_copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,20 +198,20 @@ class _Steps:
         return self.pruned.graph
 
     def works(self) -> Iterator[Work]:
-        """The work of each turn."""
-        for turn in self.order.turns:
-            fused = Fused(works=tuple(self._rider(rider) for rider in turn.riders))
-            if turn.prepares:
-                yield ChainedVectorWork(head=self._preparation(turn.operator, turn.prepares))
-            elif turn.operator.is_product:
-                yield self._product(turn, fused)
+        """The work of each fusion group."""
+        for group in self.order.groups:
+            fused = Fused(works=tuple(self._fused(fused) for fused in group.fused_operators))
+            if group.prepares:
+                yield ChainedVectorWork(head=self._preparation(group.operator, group.prepares))
+            elif group.operator.is_product:
+                yield self._product(group, fused)
             else:
-                yield ChainedVectorWork(head=self._vector_work(turn.operator), fused=fused)
+                yield ChainedVectorWork(head=self._vector_work(group.operator), fused=fused)
 
     # Products ------------------------------------------------------------------------------------------------------
 
-    def _product(self, turn: Turn, fused: Fused) -> TensorWork:
-        operator = turn.operator
+    def _product(self, group: FusionGroup, fused: Fused) -> TensorWork:
+        operator = group.operator
         pruning = self.pruned.prunings.get(operator.name)
         lowered = lower(operator, self.batch, pruning)
         zeros = lowered.zero_fill_elements
@@ -225,7 +225,7 @@ class _Steps:
             products=tuple(self.plan(gemm) for gemm in lowered.gemms),
             useful_macs=lowered.useful_macs,
             dense_macs=operator.geometry.macs(self.batch),
-            operands=_operands(turn, pruning),
+            operands=_operands(group, pruning),
             fused=Fused(works=(*fill, *fused.works)),
         )
 
@@ -287,11 +287,11 @@ class _Steps:
         table = max(operator.inputs, key=lambda name: self.order.tensor(name).elements(self.batch), default="")
         return (Access(tensor=table, tensor_bytes=gathered_bytes, passes=passes),)
 
-    def _rider(self, rider: Rider) -> VectorWork:
+    def _fused(self, fused: FusedOperator) -> VectorWork:
         """Vector work on the way out of other work: what is carried to it neither is read nor was stored before it."""
-        work = self._vector_work(rider.operator)
-        reads = tuple(access for access in work.reads if access.tensor != rider.carried)
-        return replace(work, reads=reads, displaces=self._access(rider.carried))
+        work = self._vector_work(fused.operator)
+        reads = tuple(access for access in work.reads if access.tensor != fused.carried)
+        return replace(work, reads=reads, displaces=self._access(fused.carried))
 
     # Updates -------------------------------------------------------------------------------------------------------
 
@@ -313,7 +313,7 @@ class _Steps:
             module=operator.module,
             parameter=operator.parameter,
             weights=weights,
-            ready_after=max((self.order.made_by[name] for name in gradients), default=len(self.order.turns) - 1),
+            ready_after=max((self.order.made_by[name] for name in gradients), default=len(self.order.groups) - 1),
             read_bytes=rule.read_bytes * weights + masked,
             write_bytes=rule.write_bytes * weights + copied + masked,
             multiplies=(rule.multiplies + copies.reads_mask) * weights,
@@ -326,15 +326,15 @@ _PASSES: dict[Preparation, tuple[str, ...]] = {"gather": ("copy",), "rescale": (
 """Kinds of vector work that the passes over a moving operand are priced as."""
 
 
-def _operands(turn: Turn, pruning: Pruning | None) -> tuple[str, str, str]:
-    """The tensors that A, B and C of a turn's products are.
+def _operands(group: FusionGroup, pruning: Pruning | None) -> tuple[str, str, str]:
+    """The tensors that A, B and C of a fusion group's products are.
 
     A compressed stream that the update made is a copy of a parameter, whatever tensor of the graph it stands for.
     """
-    operator = turn.operator
+    operator = group.operator
     a, b = operator.inputs[:2]
-    if turn.prepared:
-        a = prepared_copy(operator, turn.prepared)
+    if group.prepared:
+        a = prepared_copy(operator, group.prepared)
     geometry, weight_gradient = operator.geometry, operator.stage is Stage.WEIGHT_GRADIENT
     if isinstance(geometry, Convolution) and geometry.transposed and weight_gradient:
         a, b = b, a  # The patches are those of the wide tensor: here the gradient.

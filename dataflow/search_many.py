@@ -23,7 +23,7 @@ from ..accel.specification import Dataflow
 from .design_table import DesignTable
 from .gemm import Gemm, Place
 from .pipeline import Pipeline
-from .product_cost import Laid, MappedProducts
+from .product_cost import MappedProducts, SideTimes
 from .side_mappings import Side, SideMappings, sides_of
 from .tile_floors import ON_ARRAY, Promising, TileFloors
 from .tile_grid import TileGrid
@@ -43,7 +43,7 @@ _NEVER = 1 << 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class BestMappings:
     """The mappings found for one product, one a design of a table, [S].
 
     Attributes:
@@ -75,14 +75,14 @@ class Found:
         """
         m, n, k = (axis.take(chosen) for axis in self.axes)
         tiles = TileGrid(gemm=self.gemm, design=self.table.view(chosen), m=m, n=n, k=k, kept=kept)
-        side, laid = self.side[chosen], []
+        side, by_side = self.side[chosen], []
         for number, each in enumerate(self.sides):
             rows = np.flatnonzero(side == number)
             if len(rows):
                 own = tiles if len(rows) == len(side) else tiles.pick(rows)
                 times = TileTime.in_turn(own, each.dataflow, each.west, self.parameters[:, chosen[rows]])
-                laid.append(Laid(rows=rows, times=times))
-        return MappedProducts(tiles=tiles, orders=self.orders[chosen], laid=laid)
+                by_side.append(SideTimes(rows=rows, times=times))
+        return MappedProducts(tiles=tiles, orders=self.orders[chosen], by_side=by_side)
 
 
 def search_many(
@@ -92,7 +92,7 @@ def search_many(
     *,
     dataflows: tuple[Dataflow, ...] | None = None,
     interleave: bool = True,
-) -> Found:
+) -> BestMappings:
     """Find the fastest mapping of a product on every design of a table.
 
     Args:
@@ -111,7 +111,7 @@ def search_many(
     place[winners.design] = np.arange(len(winners.design))
     place[wanted] = place[index][which]
     at = np.maximum(place, 0) if len(winners.design) else place[:0]
-    return Found(
+    return BestMappings(
         gemm=gemm,
         table=table,
         feasible=place >= 0,

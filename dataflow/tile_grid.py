@@ -30,7 +30,7 @@ _FIRST_MIDDLE_LAST = [0, 0, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class BlockTotals:
     """[J] bytes and DRAM cycles of an operand's blocks, each block moved one time.
 
     ``reduced_elements`` are those that pass the reduction engine on their way in.
@@ -371,9 +371,9 @@ class TileGrid:
         return np.asarray(np.einsum("jxy,jx,jy->j", per_tile, first, second))
 
     @cached_property
-    def once(self) -> Once:
+    def block_totals(self) -> BlockTotals:
         """Every block of every operand, moved once."""
-        return Once(
+        return BlockTotals(
             a_bytes=self.sum_over_blocks(self.a_load_bytes, "mk"),
             b_bytes=self.sum_over_blocks(self.b_load_bytes, "kn"),
             sum_bytes=self.sum_over_blocks(self.sum_bytes, "mn"),

@@ -91,28 +91,28 @@ class Traffic:
     @cached_property
     def a_bytes(self) -> IntArray:
         """[J] bytes of A read."""
-        return self.a_fetches * self.tiles.once.a_bytes
+        return self.a_fetches * self.tiles.block_totals.a_bytes
 
     @cached_property
     def b_bytes(self) -> IntArray:
         """[J] bytes of B read."""
-        return self.b_fetches * self.tiles.once.b_bytes
+        return self.b_fetches * self.tiles.block_totals.b_bytes
 
     @cached_property
     def partial_sum_bytes(self) -> IntArray:
         """[J] bytes of partial sums written, and as many read back."""
-        return (self.c_visits - 1) * self.tiles.once.sum_bytes
+        return (self.c_visits - 1) * self.tiles.block_totals.sum_bytes
 
     @cached_property
     def result_bytes(self) -> IntArray:
         """[J] bytes of finished results written to DRAM."""
-        return self.tiles.once.result_bytes
+        return self.tiles.block_totals.result_bytes
 
     @cached_property
     def reduced_elements(self) -> IntArray:
         """[J] elements that pass the reduction engine on their way in."""
         fetches = self.a_fetches if self.tiles.gemm.compressed == "a" else self.b_fetches
-        return fetches * self.tiles.once.reduced_elements
+        return fetches * self.tiles.block_totals.reduced_elements
 
     @cached_property
     def read_bytes(self) -> IntArray:
@@ -138,10 +138,10 @@ class Traffic:
     @cached_property
     def cycles(self) -> IntArray:
         """[J] cycles for which DMA is busy: DRAM, or the reduction engine on its stream."""
-        once = self.tiles.once
+        block_totals = self.tiles.block_totals
         return np.asarray(
-            self.a_fetches * once.a_cycles
-            + self.b_fetches * once.b_cycles
-            + (self.c_visits - 1) * (once.sum_load_cycles + once.sum_store_cycles)
-            + once.result_cycles
+            self.a_fetches * block_totals.a_cycles
+            + self.b_fetches * block_totals.b_cycles
+            + (self.c_visits - 1) * (block_totals.sum_load_cycles + block_totals.sum_store_cycles)
+            + block_totals.result_cycles
         )

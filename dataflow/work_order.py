@@ -17,7 +17,7 @@ from .tensor_size import is_weight_gradient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rider:
+class FusedOperator:
     """An operator done on the way out of another's work, and the tensor that is carried to it."""
 
     operator: Operator
@@ -25,19 +25,19 @@ class Rider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class FusionGroup:
     """One piece of work.
 
     Attributes:
         operator: the operator that it begins with.
-        riders: what rides on its results, in order.
+        fused_operators: what rides on its results, in order.
         prepares: it only makes a copy of the operator's moving operand, gathered or rescaled; the product is the next
-            turn.
+            group.
         prepared: the operator reads its moving operand from such a copy.
     """
 
     operator: Operator
-    riders: tuple[Rider, ...] = ()
+    fused_operators: tuple[FusedOperator, ...] = ()
     prepares: Preparation | None = None
     prepared: Preparation | None = None
 
@@ -49,8 +49,8 @@ class Turn:
             return own[:1]
         if self.prepared:
             own = (prepared_copy(self.operator, self.prepared), *own[1:])
-        carried = {rider.carried for rider in self.riders}
-        others = (name for rider in self.riders for name in rider.operator.inputs)
+        carried = {fused.carried for fused in self.fused_operators}
+        others = (name for fused in self.fused_operators for name in fused.operator.inputs)
         return tuple(name for name in dict.fromkeys((*own, *others)) if name not in carried)
 
     @property
@@ -58,8 +58,8 @@ class Turn:
         """Tensors that lie in memory when it ends: carried ones do not."""
         if self.prepares:
             return (prepared_copy(self.operator, self.prepares),)
-        carried = {rider.carried for rider in self.riders}
-        made = (*self.operator.outputs, *(name for rider in self.riders for name in rider.operator.outputs))
+        carried = {fused.carried for fused in self.fused_operators}
+        made = (*self.operator.outputs, *(name for fused in self.fused_operators for name in fused.operator.outputs))
         return tuple(name for name in made if name not in carried)
 
 
@@ -74,28 +74,28 @@ class WorkOrder:
 
     Attributes:
         graph: the training graph.
-        turns: in execution order.
-        made_by: the turn whose end gives a tensor.
+        groups: in execution order.
+        made_by: the fusion group whose end gives a tensor.
     """
 
     graph: TrainingGraph
-    turns: tuple[Turn, ...]
+    groups: tuple[FusionGroup, ...]
     made_by: dict[str, int]
 
     @property
     def needs(self) -> tuple[tuple[int, ...], ...]:
-        """Of each turn, the earlier ones that make what it reads."""
+        """Of each fusion group, the earlier ones that make what it reads."""
         made_by = self.made_by
         return tuple(
-            tuple(sorted({made_by[name] for name in turn.reads if made_by.get(name, index) < index}))
-            for index, turn in enumerate(self.turns)
+            tuple(sorted({made_by[name] for name in group.reads if made_by.get(name, index) < index}))
+            for index, group in enumerate(self.groups)
         )
 
     def tensor(self, name: str) -> Tensor:
-        """A tensor of the graph, or the copy that a turn prepares."""
+        """A tensor of the graph, or the copy that a fusion group prepares."""
         if name in self.graph.tensors:
             return self.graph.tensors[name]
-        copied = self.turns[self.made_by[name]].operator
+        copied = self.groups[self.made_by[name]].operator
         return replace(self.graph.tensors[copied.inputs[0]], name=name)
 
 
@@ -110,7 +110,7 @@ def order_work(pruned: PrunedGraph, fused: Collection[str]) -> WorkOrder:
     for operator in pruned.graph.operators:
         if operator.stage is not Stage.UPDATE:
             order.add(operator)
-    return WorkOrder(graph=pruned.graph, turns=tuple(order.turns), made_by=order.made_by)
+    return WorkOrder(graph=pruned.graph, groups=tuple(order.groups), made_by=order.made_by)
 
 
 @dataclass(kw_only=True)
@@ -119,7 +119,7 @@ class _Ordering:
 
     pruned: PrunedGraph
     fused: Collection[str]
-    turns: list[Turn] = field(default_factory=list)
+    groups: list[FusionGroup] = field(default_factory=list)
     made_by: dict[str, int] = field(default_factory=dict)
 
     def add(self, operator: Operator) -> None:
@@ -128,19 +128,19 @@ class _Ordering:
             at = self._begin(operator)
         else:
             at = self.made_by[carried]
-            host = self.turns[at]
-            rider = Rider(operator=operator, carried=carried)
-            self.turns[at] = replace(host, riders=(*host.riders, rider))
+            host = self.groups[at]
+            fused = FusedOperator(operator=operator, carried=carried)
+            self.groups[at] = replace(host, fused_operators=(*host.fused_operators, fused))
         self.made_by.update(dict.fromkeys(operator.outputs, at))
 
     def _begin(self, operator: Operator) -> int:
         pruning = self.pruned.prunings.get(operator.name) if operator.is_product else None
         preparation = pruning.preparation if pruning is not None else None
         if preparation:
-            self.made_by[prepared_copy(operator, preparation)] = len(self.turns)
-            self.turns.append(Turn(operator=operator, prepares=preparation))
-        self.turns.append(Turn(operator=operator, prepared=preparation))
-        return len(self.turns) - 1
+            self.made_by[prepared_copy(operator, preparation)] = len(self.groups)
+            self.groups.append(FusionGroup(operator=operator, prepares=preparation))
+        self.groups.append(FusionGroup(operator=operator, prepared=preparation))
+        return len(self.groups) - 1
 
     def _carried_to(self, operator: Operator) -> str | None:
         """The tensor on whose way out this operator can ride: the last input made, if nobody else reads it."""

@@ -19,9 +19,9 @@ import simpy
 from ...accel.engines import vector_cycles
 from ...accel.specification import BYTES_OF
 from ...dataflow.actions import merge
+from ...dataflow.epilogue import Epilogue
 from ...dataflow.product_cost import ProductCost
 from ...dataflow.schedule import ChainedVectorWork, Fused, PlannedProduct, Schedule, TensorWork
-from ...dataflow.way_out import WayOut
 from ..step.step_time import StepTime, TensorTime, UpdateTime, VectorTime
 from .clock import Process
 from .machine import Machine, Play
@@ -153,10 +153,10 @@ class _Step:
     # Works -----------------------------------------------------------------------------------------------------------
 
     def _tensor(self, work: TensorWork) -> Generator[simpy.Event, Any, TensorTime]:
-        way_out = work.way_out(BYTES_OF[self.machine.hardware.tensor_engine.precision])
+        epilogue = work.epilogue(BYTES_OF[self.machine.hardware.tensor_engine.precision])
         costs: list[ProductCost] = []
         for product in work.products:
-            program, run = yield from self._product(product, way_out)
+            program, run = yield from self._product(product, epilogue)
             costs.append(product_figures(program, run))
         on_lanes = vector_cycles(self.machine.hardware.vector_engine.lanes, work.fused.lane_operations)
         if not costs:
@@ -202,19 +202,19 @@ class _Step:
         return self._bare[key]
 
     def _product(
-        self, product: PlannedProduct, way_out: WayOut
+        self, product: PlannedProduct, epilogue: Epilogue
     ) -> Generator[simpy.Event, Any, tuple[TileProgram, ProductRun]]:
         """Run a product; one that meets the machine at rest as an equal one did before takes what that one took."""
         machine = self.machine
         # Whoever was woken when the last work ended begins first.
         yield machine.clock.wait(0)
         at_rest = machine.fast_forward and machine.recorder is None and machine.at_rest
-        key = (product.gemm.shape_key, product.mapping, way_out)
+        key = (product.gemm.shape_key, product.mapping, epilogue)
         if at_rest and key in self._known:
             program, run = self._known[key]
             machine.clock.skipped_cycles += run.cycles
             return program, run
-        program = TileProgram(gemm=product.gemm, hardware=machine.hardware, mapping=product.mapping, way_out=way_out)
+        program = TileProgram(gemm=product.gemm, hardware=machine.hardware, mapping=product.mapping, epilogue=epilogue)
         run = yield from Sequencer(machine, program, product.gemm.name).run()
         if at_rest:
             self._known[key] = program, run

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ...accel.specification import Hardware
+from ...dataflow.epilogue import NO_EPILOGUE, Epilogue
 from ...dataflow.gemm import SUM_BYTES, Gemm, Operand
 from ...dataflow.mapping import Mapping
-from ...dataflow.way_out import NOTHING, WayOut
 from .tile_compute import ArrayPass
 from .tile_walk import Block, TileWalk
 
@@ -48,9 +48,9 @@ class Store:
     """A block of C on its way out.
 
     Attributes:
-        dram_cycles: that every channel is busy with it, riders' bytes included.
+        dram_cycles: that every channel is busy with it, fused operators' bytes included.
         lane_cycles: of the vector lanes on it.
-        moved_bytes: over the memory's pins, riders' included.
+        moved_bytes: over the memory's pins, fused operators' included.
     """
 
     dram_cycles: int
@@ -69,7 +69,7 @@ class Tile:
         store: of the block of C that the next tile leaves behind, or None.
         filled_bytes: into the buffer of each operand.
         read_bytes: from DRAM.
-        write_bytes: to DRAM, without riders.
+        write_bytes: to DRAM, without fused operators.
         partial_sum_bytes: of those written, unfinished ones.
         reduced_elements: that pass the reduction engine on their way in.
         dram_cycles: that every channel is busy for it.
@@ -109,13 +109,13 @@ class TileProgram:
         gemm: the product.
         hardware: the design.
         mapping: how it is mapped.
-        way_out: what rides on the write-back of its results.
+        epilogue: what is done with its results on their way out.
     """
 
     gemm: Gemm
     hardware: Hardware
     mapping: Mapping
-    way_out: WayOut = NOTHING
+    epilogue: Epilogue = NO_EPILOGUE
 
     @cached_property
     def walk(self) -> TileWalk:
@@ -222,13 +222,13 @@ class TileProgram:
         """Riders take their share of a finished block's way out."""
         if not finished:
             return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
-        if self.way_out == NOTHING:
+        if self.epilogue == NO_EPILOGUE:
             if "c" in self.gemm.on_chip:
                 return Store(dram_cycles=0, lane_cycles=0, moved_bytes=0)
             return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
         elements = self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n]
         return Store(
-            dram_cycles=self.way_out.store_cycles(block.dram_cycles),
-            lane_cycles=int(self.way_out.lane_cycles(self.hardware.vector_engine.lanes, elements)),
-            moved_bytes=self.way_out.store_cycles(block.moved_bytes),
+            dram_cycles=self.epilogue.store_cycles(block.dram_cycles),
+            lane_cycles=int(self.epilogue.lane_cycles(self.hardware.vector_engine.lanes, elements)),
+            moved_bytes=self.epilogue.store_cycles(block.moved_bytes),
         )

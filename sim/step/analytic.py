@@ -17,9 +17,9 @@ from ...accel.dram import DramTiming
 from ...accel.engines import reduction_cycles, update_cycles, vector_cycles
 from ...accel.specification import BYTES_OF, Hardware
 from ...dataflow.actions import merge
+from ...dataflow.epilogue import NO_EPILOGUE, Epilogue
 from ...dataflow.product_cost import ProductCost, product_cost
 from ...dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork
-from ...dataflow.way_out import NOTHING, WayOut
 from .side_by_side import ROUNDING, UpdateFlow, Waited, run_side_by_side
 from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
 
@@ -31,11 +31,11 @@ class CostCache:
         self._hardware = hardware
         self._costs: dict[tuple[object, ...], ProductCost] = {}
 
-    def cost(self, product: PlannedProduct, way_out: WayOut = NOTHING) -> ProductCost:
+    def cost(self, product: PlannedProduct, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:
         """The cost of a planned product with what rides on its results."""
-        key = (product.gemm.shape_key, product.mapping, way_out)
+        key = (product.gemm.shape_key, product.mapping, epilogue)
         if key not in self._costs:
-            self._costs[key] = product_cost(product.gemm, self._hardware, product.mapping, way_out)
+            self._costs[key] = product_cost(product.gemm, self._hardware, product.mapping, epilogue)
         return self._costs[key]
 
 
@@ -86,8 +86,8 @@ class _Analytic:
     def tensor(self, work: TensorWork) -> TensorTime:
         if not work.products:
             return self._without_products(work)
-        way_out = work.way_out(BYTES_OF[self.hardware.tensor_engine.precision])
-        costs = tuple(self.costs.cost(product, way_out) for product in work.products)
+        epilogue = work.epilogue(BYTES_OF[self.hardware.tensor_engine.precision])
+        costs = tuple(self.costs.cost(product, epilogue) for product in work.products)
         return TensorTime(
             work=work,
             cycles=sum(cost.cycles for cost in costs),

@@ -1,10 +1,10 @@
 """Whether the event engine agrees with itself and with the closed forms, on random schedules.
 
 ``bisparse validate`` and the property tests ask here. A schedule is a function of one integer: products of any kind in
-random tiles on a small random design, with riders; vector work; updates that become ready anywhere, beside the works or
-after them. Three questions: is a step with fast-forward the step without it, cycle for cycle; are channels played one
-by one those played as one; does every product that runs undisturbed take the cycles, causes and bytes of its closed
-form.
+random tiles on a small random design, with fused operators; vector work; updates that become ready anywhere, beside the
+works or after them. Three questions: is a step with fast-forward the step without it, cycle for cycle; are channels
+played one by one those played as one; does every product that runs undisturbed take the cycles, causes and bytes of its
+closed form.
 """
 
 from __future__ import annotations
@@ -153,7 +153,9 @@ def _random_work(draw: Draw, hardware: Hardware, number: int) -> Work:
     if draw.chance(0.4):
         return ChainedVectorWork(head=_random_vector(draw, f"vector {number}"))
     products = tuple(_random_plan(draw, hardware, f"{number}.{part}") for part in range(draw.between(1, 2)))
-    riders = tuple(_random_vector(draw, f"rider {number}.{part}") for part in range(draw.between(0, 2)))
+    fused_operators = tuple(
+        _random_vector(draw, f"fused operator {number}.{part}") for part in range(draw.between(0, 2))
+    )
     return TensorWork(
         operator=f"work {number}",
         module="",
@@ -162,7 +164,7 @@ def _random_work(draw: Draw, hardware: Hardware, number: int) -> Work:
         products=products,
         useful_macs=sum(product.gemm.issued_macs for product in products),
         dense_macs=sum(product.gemm.count * product.gemm.m * product.gemm.n * product.gemm.k for product in products),
-        fused=Fused(works=riders),
+        fused=Fused(works=fused_operators),
     )
 
 
@@ -246,9 +248,9 @@ def _against_closed_forms(schedule: Schedule, step: StepTime, seed: int) -> str 
     for time in step.works:
         if not isinstance(time, TensorTime):
             continue
-        way_out = time.work.way_out(BYTES_OF[schedule.hardware.tensor_engine.precision])
+        epilogue = time.work.epilogue(BYTES_OF[schedule.hardware.tensor_engine.precision])
         for product, found in zip(time.work.products, time.costs, strict=True):
-            closed = product_cost(product.gemm, schedule.hardware, product.mapping, way_out)
+            closed = product_cost(product.gemm, schedule.hardware, product.mapping, epilogue)
             told, played = _told(closed), _told(found)
             differing = [f"{name} {told[name]}, played {played[name]}" for name in told if told[name] != played[name]]
             if differing:

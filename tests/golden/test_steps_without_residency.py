@@ -2,9 +2,9 @@
 
 Made by ``bisparse compare WORKLOAD --hardware HARDWARE --batch BATCH --recipes RECIPE --no-keep-on-chip --json``. An
 empty batch is the workload's own. The first file was made on the commit before residency, where the option did not
-exist. It changes when something else about the model does; say what, and make it again. Made again since: riders hold
-up the store of each finished tile, and updates beside works go at constant paces (cycles and static energy grow by at
-most 0.8%; bytes are the same).
+exist. It changes when something else about the model does; say what, and make it again. Made again since: fused
+operators hold up the store of each finished tile, and updates beside works go at constant paces (cycles and static
+energy grow by at most 0.8%; bytes are the same).
 """
 
 import csv

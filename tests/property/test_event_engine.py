@@ -18,7 +18,7 @@ def test_random_schedules_reach_every_corner():
     corners = {
         "updates beside works": sum(plan.overlap_update and bool(plan.updates) for plan in plans),
         "updates after them": sum(not plan.overlap_update and bool(plan.updates) for plan in plans),
-        "riders": sum(any(work.fused.works for work in plan.works) for plan in plans),
+        "fused operators": sum(any(work.fused.works for work in plan.works) for plan in plans),
         "sorters": sum(any(gemm.reduced_on_load for gemm in gemms) for gemms in products),
         "deep buffers": sum(plan.hardware.buffers.tiles_held > 2 for plan in plans),
         "vector work": sum(len(plan.works) > sum(hasattr(work, "products") for work in plan.works) for plan in plans),

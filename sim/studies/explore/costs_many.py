@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ....dataflow.epilogue import Epilogue
 from ....dataflow.product_cost import MappedProducts, ProductCosts, product_costs
 from ....dataflow.residency_many import Demand
-from ....dataflow.search_many import Found
-from ....dataflow.way_out import WayOut
+from ....dataflow.search_many import BestMappings
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -26,7 +26,7 @@ class CostsMany:
         found: mappings by what a search depends on.
     """
 
-    found: dict[tuple[object, ...], Found]
+    found: dict[tuple[object, ...], BestMappings]
     _known: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     def mapped(self, key: tuple[object, ...], rows: IntArray, kept: Mapping[Any, BoolArray] | None) -> MappedProducts:
@@ -38,13 +38,13 @@ class CostsMany:
         return mapped
 
     def costs(
-        self, key: tuple[object, ...], rows: IntArray, kept: Mapping[Any, BoolArray] | None, way_out: WayOut
+        self, key: tuple[object, ...], rows: IntArray, kept: Mapping[Any, BoolArray] | None, epilogue: Epilogue
     ) -> ProductCosts:
         """What it costs there with what rides on its results."""
-        riding = (way_out.lane_operations, way_out.result_elements, np.asarray(way_out.moved_bytes).tobytes())
+        riding = (epilogue.lane_operations, epilogue.result_elements, np.asarray(epilogue.moved_bytes).tobytes())
         whole = ("costs", key, rows.tobytes(), _bytes(kept), riding)
         if whole not in self._known:
-            self._known[whole] = product_costs(self.mapped(key, rows, kept), way_out)
+            self._known[whole] = product_costs(self.mapped(key, rows, kept), epilogue)
         costs: ProductCosts = self._known[whole]
         return costs
 

@@ -23,7 +23,7 @@ from ....dataflow.design_table import DesignTable, kind_of
 from ....dataflow.gemm import Gemm
 from ....dataflow.objective import TIME
 from ....dataflow.search import best_mapping
-from ....dataflow.search_many import Found, search_many
+from ....dataflow.search_many import BestMappings, search_many
 from ...step.against_dense import ratio
 from .costs_many import CostsMany
 from .design import Design, Figures, Outcome
@@ -166,7 +166,7 @@ class _Group:
         rows: IntArray,
         keys: Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]],
         waiting: Sequence[int],
-    ) -> dict[tuple[object, ...], Found]:
+    ) -> dict[tuple[object, ...], BestMappings]:
         """Every product's mappings, on the designs that run it."""
         gemms: dict[tuple[object, ...], Gemm] = {}
         wanted: dict[tuple[object, ...], set[int]] = {}
@@ -204,7 +204,7 @@ class _Group:
         design: Design,
         row: int,
         keys: tuple[tuple[Any, ...], tuple[Any, ...]],
-        searches: dict[tuple[object, ...], Found],
+        searches: dict[tuple[object, ...], BestMappings],
     ) -> Outcome | None:
         """The outcome of a design that cannot map a product, in the words of the search for one; None when it can."""
         for key in keys:

@@ -137,8 +137,8 @@ class StepMany:
                 add(merge(*(cost.actions for cost in time.costs)), time.cycles)
             else:
                 add(vector_actions(time.work.head), self.times.exposed_vector[index][0])
-            for rider in time.work.fused.works:
-                add(vector_actions(rider), None)
+            for fused in time.work.fused.works:
+                add(vector_actions(fused), None)
         for update, exposed in zip(self.times.updates, self.times.exposed_updates, strict=True):
             work = update.work
             actions = {

@@ -18,11 +18,11 @@ from ....accel.dram import DramTiming
 from ....accel.engines import reduction_cycles, update_cycles, vector_cycles
 from ....dataflow.actions import merge
 from ....dataflow.design_table import DesignTable
+from ....dataflow.epilogue import Epilogue
 from ....dataflow.product_cost import ProductCosts
 from ....dataflow.residency_many import Residence, Residency
 from ....dataflow.schedule import ChainedVectorWork, TensorWork, UpdateWork, VectorWork
 from ....dataflow.scheduler import Outline
-from ....dataflow.way_out import WayOut
 from ...step.in_turn import Flows, run_in_turn
 from ...step.side_by_side import ROUNDING
 from .costs_many import CostsMany
@@ -152,14 +152,14 @@ class StepTimes:
         reads = sum((self.residence.read_bytes(work) for work in works), self.zero)
         return reads, sum((self.residence.write_bytes(work) for work in works), self.zero)
 
-    def _way_out(self, work: TensorWork, kept: Mapping[Any, BoolArray]) -> WayOut:
-        """See ``TensorWork.way_out``."""
-        own = work.way_out(self.table.value_bytes)
+    def _epilogue(self, work: TensorWork, kept: Mapping[Any, BoolArray]) -> Epilogue:
+        """See ``TensorWork.epilogue``."""
+        own = work.epilogue(self.table.value_bytes)
         if own.nothing:
             return own
         read, written = self.fused_bytes(work.fused.works)
         moved = np.where(kept["c"], 0, own.result_bytes) + read + written
-        return WayOut(
+        return Epilogue(
             lane_operations=own.lane_operations,
             moved_bytes=moved[:, None, None],
             result_elements=own.result_elements,
@@ -170,10 +170,10 @@ class StepTimes:
         if not work.products:
             return self._without_products(work)
         kept = self.residence.places(work)
-        way_out = self._way_out(work, kept)
+        epilogue = self._epilogue(work, kept)
         keys = [product.gemm.shape_key for product in work.products]
-        costs = tuple(self.costs.costs(key, self.rows, kept, way_out) for key in keys)
-        alone = costs if way_out.nothing else None
+        costs = tuple(self.costs.costs(key, self.rows, kept, epilogue) for key in keys)
+        alone = costs if epilogue.nothing else None
         return TensorTimes(
             work=work,
             cycles=sum((cost.cycles for cost in costs), self.zero),

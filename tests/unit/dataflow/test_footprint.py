@@ -90,8 +90,8 @@ def test_the_stash_of_the_graph_is_in_memory_when_the_backward_pass_begins(name)
     then but what that work itself reads, and results that nobody reads are gone."""
     card = of_workload(name)
     graph, order = card.pruned.graph, card.order
-    begins = next(at for at, turn in enumerate(order.turns) if turn.operator.stage is not Stage.FORWARD)
-    carried = {rider.carried for turn in order.turns for rider in turn.riders}
+    begins = next(at for at, group in enumerate(order.groups) if group.operator.stage is not Stage.FORWARD)
+    carried = {fused.carried for group in order.groups for fused in group.fused_operators}
     stash = {tensor.name for tensor in graph.saved_activations()}
     live = {
         life.tensor

@@ -50,7 +50,7 @@ def test_what_a_step_is_given_is_made_by_none_of_its_works():
 
 def test_a_gathered_copy_lives_between_its_gather_and_its_product():
     order = order_work(annotated(load_recipe("bi-mask").model, Pattern(2, 8)), FUSED)
-    names = [(turn.operator.name, turn.prepares) for turn in order.turns]
+    names = [(group.operator.name, group.prepares) for group in order.groups]
     at = names.index(("l2:BP", "gather"))
     assert names[at + 1] == ("l2:BP", None)
     copy = next(life for life in lives(order) if life.tensor == "l2:BP:gather")

@@ -73,7 +73,7 @@ def product(m, n, k, *, tile, order="mnk", pattern=DENSE, **fields):
     return PlannedProduct(gemm=gemm, mapping=mapping, candidates=1)
 
 
-def tensor(*products, name="work", riders=()):
+def tensor(*products, name="work", fused_operators=()):
     return TensorWork(
         operator=name,
         module="",
@@ -82,7 +82,7 @@ def tensor(*products, name="work", riders=()):
         products=products,
         useful_macs=0,
         dense_macs=0,
-        fused=Fused(works=riders),
+        fused=Fused(works=fused_operators),
     )
 
 

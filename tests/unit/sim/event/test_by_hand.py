@@ -98,13 +98,13 @@ def test_reduction_on_the_critical_path():
 
 
 def test_riders_hold_up_results():
-    """Two results, one tile each, 4 cycles; a rider takes 10 lane cycles a result and reads 4 bytes beside it.
+    """Two results, one tile each, 4 cycles; a fused operator takes 10 lane cycles a result and reads 4 bytes beside it.
 
     A store of 2 bytes takes 1 cycle; with 8 more bytes for both results, 1 x (4 + 8) / 4 -> 3. First load 4; tile 0: 4;
     tile 1: max(4, 3, lanes 10) = 10; at the end max(3, 10) = 10: 28.
     """
-    rider = vector_work(20, 8, 0)
-    plan = schedule(small_design(), tensor(product(2, 1, 4, tile=(1, 1, 4)), riders=(rider,)))
+    fused = vector_work(20, 8, 0)
+    plan = schedule(small_design(), tensor(product(2, 1, 4, tile=(1, 1, 4)), fused_operators=(fused,)))
     (found,) = time_step(plan).works
     assert found.cycles == 28
     assert causes_of(found) == {"west": 2, "north": 2, "busy": 8, "dependence": 6 + 10}

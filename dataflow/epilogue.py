@@ -19,13 +19,13 @@ Count = TypeVar("Count", int, npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WayOut:
-    """The riders of one tensor work.
+class Epilogue:
+    """The fused operators of one tensor work.
 
     Attributes:
         lane_operations: lane cycles of all of them.
-        moved_bytes: over the memory's pins on the way out: the results, unless they stay on chip, and what riders move.
-            Of many designs an array, [K, 1, 1].
+        moved_bytes: over the memory's pins on the way out: the results, unless they stay on chip, and what fused
+            operators move. Of many designs an array, [K, 1, 1].
         result_elements: of all products of the work.
         result_bytes: of the same, as they would lie in memory.
     """
@@ -43,7 +43,7 @@ class WayOut:
     def store_cycles(self, result_cycles: Count) -> Count:
         """DRAM cycles of finished tiles whose bare results would be stored in ``result_cycles``.
 
-        >>> WayOut(moved_bytes=150, result_elements=50, result_bytes=100).store_cycles(7)
+        >>> Epilogue(moved_bytes=150, result_elements=50, result_bytes=100).store_cycles(7)
         11
         """
         return cast(Count, -(-result_cycles * self.moved_bytes // self.result_bytes))
@@ -51,7 +51,7 @@ class WayOut:
     def lane_cycles(self, lanes: WholeNumbers, elements: WholeNumbers) -> WholeNumbers:
         """Cycles that the lanes of the vector engine need for finished tiles of so many elements.
 
-        >>> int(WayOut(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3))
+        >>> int(Epilogue(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3))
         2
         """
         if not self.lane_operations:
@@ -60,5 +60,5 @@ class WayOut:
         return np.asarray(np.ceil(share)).astype(np.int64)
 
 
-NOTHING = WayOut()
-"""No riders: results go straight to memory, or stay."""
+NO_EPILOGUE = Epilogue()
+"""No fused operators: results go straight to memory, or stay."""
