@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from ..configs.arrays import FloatArray, IntArray
 from .specification import Hardware
 from .tensor_engine import Count
 from .timed_dram import TimedDram
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,8 @@ algorithm (Graham, Knuth, Patashnik, *Concrete Mathematics*, section 3.5).
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from ..configs.arrays import IntArray
 
 
 def blocks_touched(length: IntArray, run: IntArray, stride: IntArray, block: IntArray | int) -> IntArray:

@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..configs.arrays import FloatArray, IntArray
 from .dram_timings import DramTimings
 from .runs import blocks_touched
 
@@ -30,9 +30,6 @@ PHASES = 4
 
 LONG_RUNS_IN_SIGHT = 4
 """Runs of which fewer than these are in sight at once count as long."""
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.energy import Actions
 from ..accel.specification import Dataflow
 from ..accel.tensor_engine import ArrayTiming
+from ..configs.arrays import BoolArray
 from .design_view import per_candidate
 from .gemm import SUM_BYTES, Gemm, Operand
 from .tile_time import TileTime
 from .traffic import Traffic
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:

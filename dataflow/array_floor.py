@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.specification import Dataflow
+from ..configs.arrays import FloatArray, IntArray
 from .design_table import DesignTable
 from .gemm import SUM_BYTES, Operand
 from .mapping import stationary_group
 from .tile_grid import TileGrid
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

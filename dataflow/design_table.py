@@ -17,10 +17,8 @@ import numpy.typing as npt
 from ..accel.dram import DramTiming
 from ..accel.specification import BYTES_OF, Hardware
 from ..accel.tensor_engine import ArrayTiming
+from ..configs.arrays import IntArray
 from .design_view import DesignView
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 _ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
 _BESIDE = ("west_port", "north_port", "output_port", "west_bytes", "north_bytes", "output_bytes", "tiles_held")

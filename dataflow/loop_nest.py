@@ -14,9 +14,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from ..configs.arrays import IntArray
 from .mapping import LOOP_ORDERS
 
-IntArray = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.intp]
 
 LONGEST = 4

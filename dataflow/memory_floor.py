@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.dram import DramTiming
+from ..configs.arrays import FloatArray, IntArray
 from .design_table import DesignTable
 from .mapping import LOOP_ORDERS
 from .pipeline import first_load_cycles, last_store_cycles
 from .tile_grid import TileGrid
 from .traffic import distinct_orders, refetches
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 _BYTE_PARTS = 1 << 20
 """Units of a byte of the simple model."""

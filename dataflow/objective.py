@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.energy import EnergyModel
 from ..accel.specification import Hardware
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from ..configs.arrays import FloatArray, IntArray
 
 Name = Literal["time", "energy", "energy-delay"]
 NAMES: tuple[Name, ...] = get_args(Name)

@@ -21,12 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.tensor_engine import Count
+from ..configs.arrays import IntArray
 from .epilogue import NO_EPILOGUE, Epilogue
 from .loop_nest import LONGEST, LoopNest, loop_nest, walk_number
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.energy import Actions
 from ..accel.specification import Hardware
+from ..configs.arrays import BoolArray, IntArray
 from .actions import array_actions, memory_actions, merge
 from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import Gemm
@@ -25,9 +25,6 @@ from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .traffic import Traffic
 from .waits import sorting_limits, waits_by_cause
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from ..configs.arrays import BoolArray, IntArray
 from .gemm import Place
 from .liveness import Life, lives
 from .schedule import Access, TensorWork, VectorWork
 from .scheduler import Outline
 from .tensor_size import element_bytes, is_weight_gradient
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _PLACES: tuple[Place, ...] = ("a", "b", "c")
 

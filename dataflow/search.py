@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..accel.energy import EnergyModel
 from ..accel.specification import Dataflow, Hardware
+from ..configs.arrays import FloatArray, IntArray
 from ..configs.errors import MappingError
 from .actions import array_actions, memory_actions
 from .gemm import Gemm, Operand
@@ -27,9 +28,6 @@ from .pipeline import Pipeline, first_load_cycles, last_store_cycles
 from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .traffic import Traffic, distinct_orders
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 _FIRST_BATCH = 16
 """Candidates timed exactly at first: the ones with the lowest bounds. Mostly no other can win."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.specification import Dataflow
+from ..configs.arrays import BoolArray, FloatArray, IntArray
 from .design_table import DesignTable
 from .gemm import Gemm, Place
 from .pipeline import Pipeline
@@ -30,10 +30,6 @@ from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .tiling import AxisTiles
 from .traffic import Traffic
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 _PROMISING = 8
 """Tiles of each design that are looked at for a time to beat."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.specification import Dataflow, TensorEngine
 from ..accel.tensor_engine import ArrayTiming, output_stationary_cycles, weight_stationary_cycles
+from ..configs.arrays import BoolArray, IntArray
 from .design_table import DesignTable
 from .gemm import Gemm, Operand
 from .mapping import compressed_side_allowed, stationary_group
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..configs.arrays import FloatArray, IntArray
 from .array_floor import ArrayFloor
 from .design_table import DesignTable
 from .design_view import DesignView
@@ -17,9 +18,6 @@ from .memory_floor import MemoryFloor, in_fine_units
 from .side_mappings import SideMappings
 from .tile_grid import TileGrid
 from .tiling import axis_tiles
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 ON_ARRAY = (
     "rows",

@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles
 from ..accel.specification import Hardware
 from ..accel.tensor_engine import groups_of, slots_of
+from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
 from .design_view import DesignView
 from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
 from .mapping import Mapping as ProductMapping
 from .tiling import AxisTiles, axis_ladders
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _FIRST_MIDDLE_LAST = [0, 0, 1]
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.specification import Dataflow
 from ..accel.tensor_engine import (
@@ -22,14 +21,11 @@ from ..accel.tensor_engine import (
     weight_stationary_bubbles,
     weight_stationary_cycles,
 )
+from ..configs.arrays import BoolArray, IntArray
 from .design_view import per_candidate
 from .gemm import SUM_BYTES, Operand
 from .mapping import ArrayMapping, stationary_group
 from .tile_grid import TileGrid
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-
 
 PARAMETERS = ("interleave_m", "interleave_n", "resident_groups", "interleave")
 """The numbers of an array mapping."""

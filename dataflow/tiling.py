@@ -13,13 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.specification import Hardware
+from ..configs.arrays import BoolArray, IntArray
 from .gemm import AXES, Axis, Gemm, Window
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 EXHAUSTIVE = 12
 """Up to this extent every tile size is tried."""

@@ -12,11 +12,10 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..configs.arrays import IntArray
 from .gemm import AXES, Axis
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
-
-IntArray = npt.NDArray[np.int64]
 
 _AXES_OF: dict[str, frozenset[str]] = {"a": frozenset("mk"), "b": frozenset("kn"), "c": frozenset("mn")}
 

@@ -11,15 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.engines import reduction_cycles
+from ..configs.arrays import BoolArray, IntArray
 from .gemm import Operand
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 def waits_by_cause(pipeline: Pipeline, a_in_west: BoolArray) -> dict[str, IntArray]:

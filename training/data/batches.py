@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...configs.arrays import IntArray
 from ...configs.errors import ConfigError
-from .data_set import Array, DataSet, IndexArray, Split
+from .data_set import Array, DataSet, Split
 
 _ORDER = 0
 _AUGMENTATION = 1
@@ -24,7 +25,7 @@ class Batch(NamedTuple):
     """What one step reads: images [B, C, H, W] (float32) or tokens [B, T] (int64), and int64 targets [B] or [B, T]."""
 
     inputs: Array
-    targets: IndexArray
+    targets: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ class TrainingBatches:
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(self._steps))
 
-    def _drawn_order(self) -> IndexArray:
+    def _drawn_order(self) -> IntArray:
         generator = _generator(*self._key, _ORDER)
         if self._data.kind == "text":
             starts = len(self._data.train) - self._data.sample_shape[0] + 1
@@ -158,7 +159,7 @@ def evaluation_batches(data: DataSet, split: str, batch: int) -> Iterator[Batch]
     )
 
 
-def _windows(split: Split, starts: IndexArray, context: int) -> Batch:
+def _windows(split: Split, starts: IntArray, context: int) -> Batch:
     positions = starts[:, None] + np.arange(context)
     return Batch(split.inputs[positions].astype(np.int64), split.targets[positions].astype(np.int64))
 

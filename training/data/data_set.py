@@ -22,7 +22,6 @@ Kind = Literal["images", "text"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

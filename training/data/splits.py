@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .data_set import Array, IndexArray, Split
+from ...configs.arrays import IntArray
+from .data_set import Array, Split
 
 SEED = 20230913
 """Of every split that this package makes."""
@@ -19,7 +20,7 @@ TEST_SHARE = 0.2
 """Shares of the training samples that become a split which the data do not bring."""
 
 
-def stratified(targets: Array, sizes: Sequence[int]) -> list[IndexArray]:
+def stratified(targets: Array, sizes: Sequence[int]) -> list[IntArray]:
     """Disjoint sets of positions, of the sizes asked for, each with its fair share of every class within one.
 
     Args:
@@ -40,7 +41,7 @@ def stratified(targets: Array, sizes: Sequence[int]) -> list[IndexArray]:
     return np.split(line, np.cumsum(sizes)[:-1])
 
 
-def take(inputs: Array, targets: Array, positions: IndexArray) -> Split:
+def take(inputs: Array, targets: Array, positions: IntArray) -> Split:
     """The samples at some positions."""
     return Split(inputs=inputs[positions], targets=targets[positions])
 

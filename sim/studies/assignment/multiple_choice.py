@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
+from ....configs.arrays import FloatArray, IntArray
 
 LARGEST_FRONT = 20_000
 """Partial choices kept at most."""
@@ -139,7 +137,7 @@ def _front(
     rest = [float(each.min()) for each in losses]
     # Cost, loss and excess of each partial choice; and of each item, what it chose and what it goes on from.
     state = np.zeros((3, 1))
-    links: list[tuple[IndexArray, IndexArray]] = []
+    links: list[tuple[IntArray, IntArray]] = []
     slack = room + 1e-9 * max(1.0, abs(room))
     for item, (cost, loss) in enumerate(zip(costs, losses, strict=True)):
         excess = cost + price * loss
@@ -162,7 +160,7 @@ def _front(
     return [_traced(links, int(at)) for at in np.argsort(state[0], kind="stable")[:most]], exact
 
 
-def _traced(links: list[tuple[IndexArray, IndexArray]], at: int) -> list[int]:
+def _traced(links: list[tuple[IntArray, IntArray]], at: int) -> list[int]:
     """What each item chose on the way to a partial choice."""
     chosen = []
     for before, own in reversed(links):
@@ -171,7 +169,7 @@ def _traced(links: list[tuple[IndexArray, IndexArray]], at: int) -> list[int]:
     return chosen[::-1]
 
 
-def _thinned(losses: FloatArray) -> IndexArray:
+def _thinned(losses: FloatArray) -> IntArray:
     """Of ascending losses the first and the last of each of equal stretches."""
     whole = max(float(losses[-1] - losses[0]), 1e-300)
     stretch = np.floor((losses - losses[0]) / whole * (LARGEST_FRONT // 2 - 1))

@@ -13,12 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .front import Values, knee, oriented, pareto_mask
+from ....configs.arrays import FloatArray, IntArray
+from .front import knee, oriented, pareto_mask
 
 TIME, ENERGY, ENERGY_DELAY = "step_seconds", "energy_joules", "energy_delay_joule_seconds"
-
-Positions = npt.NDArray[np.int64]
-"""Rows of a table, by number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ class Goals:
     figures: tuple[str, ...]
     maximise: tuple[bool, ...]
 
-    def values(self, table: pd.DataFrame) -> Values:
+    def values(self, table: pd.DataFrame) -> FloatArray:
         """[K, D], of every row."""
         # Where nothing is feasible, a table may lack the columns.
         return table.reindex(columns=list(self.figures)).to_numpy(dtype=float)
@@ -57,9 +55,9 @@ class Chosen:
         knee: where the front bends; None when nothing is feasible.
     """
 
-    feasible: Positions
-    front: Positions
-    best: Positions
+    feasible: IntArray
+    front: IntArray
+    best: IntArray
     knee: int | None
 
 
@@ -89,7 +87,7 @@ def choose(table: pd.DataFrame, goals: Goals, *, count: int = 10) -> Chosen:
     )
 
 
-def _different(rows: Positions, values: Values) -> Positions:
+def _different(rows: IntArray, values: FloatArray) -> IntArray:
     """The rows without those that are like an earlier one in every objective."""
     _, first = np.unique(values[rows], axis=0, return_index=True)
     return rows[np.sort(first)]
@@ -140,7 +138,7 @@ def _factor(own: float, best: float) -> float | None:
     return float(own / best) if own > 0 else float(best / own)
 
 
-def along(front: Positions, most: int) -> Positions:
+def along(front: IntArray, most: int) -> IntArray:
     """At most so many designs of a front, evenly along it, both ends among them.
 
     >>> along(np.arange(10), 4).tolist()
@@ -148,7 +146,7 @@ def along(front: Positions, most: int) -> Positions:
     """
     if len(front) <= most:
         return front
-    some: Positions = front[np.unique(np.linspace(0, len(front) - 1, most).round().astype(int))]
+    some: IntArray = front[np.unique(np.linspace(0, len(front) - 1, most).round().astype(int))]
     return some
 
 

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ....configs.arrays import BoolArray, IntArray
 from ....dataflow.epilogue import Epilogue
 from ....dataflow.product_cost import MappedProducts, ProductCosts, product_costs
 from ....dataflow.residency_many import Demand
 from ....dataflow.search_many import BestMappings
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(kw_only=True)

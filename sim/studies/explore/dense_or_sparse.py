@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .choices import ENERGY_DELAY, Goals, Positions
+from ....configs.arrays import IntArray
+from .choices import ENERGY_DELAY, Goals
 from .figures import FIGURES
 from .front import pareto_mask
 
@@ -39,7 +40,7 @@ class Group:
     """
 
     settings: dict[str, Any]
-    rows: Positions
+    rows: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +62,13 @@ class Pair:
     maximise: bool
     dense: int
     sparse: int
-    dense_alike: Positions
-    sparse_alike: Positions
+    dense_alike: IntArray
+    sparse_alike: IntArray
     sparse_loss: float
     dense_loss: float
 
 
-def groups(table: pd.DataFrame, axes: Sequence[str], feasible: Positions) -> list[Group]:
+def groups(table: pd.DataFrame, axes: Sequence[str], feasible: IntArray) -> list[Group]:
     """The feasible designs by all that is not hardware, in the table's order.
 
     Args:
@@ -100,7 +101,7 @@ def compared_figures(goals: Goals) -> Iterator[tuple[str, bool]]:
             yield figure, more
 
 
-def pair(table: pd.DataFrame, rows: Positions, figure: str, maximise: bool) -> Pair:
+def pair(table: pd.DataFrame, rows: IntArray, figure: str, maximise: bool) -> Pair:
     """The hardware best for the dense step beside the one best for the sparse step.
 
     Args:
@@ -143,7 +144,7 @@ def dense_figure(figure: str) -> str | None:
     return figure if figure in FIGURES and FIGURES[figure].combine == "same" else None
 
 
-def fronts_shared(table: pd.DataFrame, rows: Positions, goals: Goals) -> tuple[int, int, int] | None:
+def fronts_shared(table: pd.DataFrame, rows: IntArray, goals: Goals) -> tuple[int, int, int] | None:
     """How many designs are on the front of the sparse step, of the dense one, and on both.
 
     None when the dense step lacks an objective.

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ....accel.energy import EnergyModel
 from ....accel.energy_table import EnergyTable, energy_table_of
+from ....configs.arrays import IntArray
 from ....configs.errors import BisparseError, MappingError
 from ....configs.library import is_path
 from ....dataflow.design_table import DesignTable, kind_of
@@ -32,8 +33,6 @@ from .one_by_one import simulate_design
 from .outlines import Step, outlined
 from .step_many import Prices, StepMany
 from .step_times import StepTimes
-
-IntArray = npt.NDArray[np.int64]
 
 _FEWEST = 3
 """Fewer designs of a kind than these are simulated sooner one by one."""

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from ....configs.arrays import BoolArray, FloatArray
 
 _BLOCK = 1024
 _STRONGEST = 64
 
 
-def pareto_mask(values: npt.ArrayLike, maximise: Sequence[bool]) -> Mask:
+def pareto_mask(values: npt.ArrayLike, maximise: Sequence[bool]) -> BoolArray:
     """Which designs lie on the front.
 
     Args:
@@ -45,16 +44,16 @@ def pareto_mask(values: npt.ArrayLike, maximise: Sequence[bool]) -> Mask:
     return mask
 
 
-def oriented(values: npt.ArrayLike, maximise: Sequence[bool]) -> Values:
+def oriented(values: npt.ArrayLike, maximise: Sequence[bool]) -> FloatArray:
     """The values with those to maximise negated: less is better everywhere, [K, D]."""
-    costs: Values = np.atleast_2d(np.asarray(values, dtype=float))
+    costs: FloatArray = np.atleast_2d(np.asarray(values, dtype=float))
     return np.where(np.asarray(maximise, dtype=bool), -costs, costs)
 
 
-def _front_of_sorted(costs: Values) -> Mask:
+def _front_of_sorted(costs: FloatArray) -> BoolArray:
     """The front of rows that are sorted, first column first, and all different."""
     if costs.shape[1] == 1:
-        single: Mask = np.arange(len(costs)) == 0
+        single: BoolArray = np.arange(len(costs)) == 0
         return single
     if costs.shape[1] == 2:
         # Whoever stands before is no worse in the first column: only a new low in the second survives.
@@ -77,7 +76,7 @@ def _front_of_sorted(costs: Values) -> Mask:
     return mask
 
 
-def _beaten(rows: npt.NDArray[Any], by: npt.NDArray[Any]) -> Mask:
+def _beaten(rows: npt.NDArray[Any], by: npt.NDArray[Any]) -> BoolArray:
     """Which rows another row beats; rows alike do not beat each other."""
     no_worse = np.ones((len(by), len(rows)), dtype=bool)
     better = np.zeros_like(no_worse)
@@ -85,11 +84,11 @@ def _beaten(rows: npt.NDArray[Any], by: npt.NDArray[Any]) -> Mask:
         no_worse &= other[:, None] <= own
         better |= other[:, None] < own
     no_worse &= better
-    beaten: Mask = np.logical_or.reduce(no_worse, axis=0)
+    beaten: BoolArray = np.logical_or.reduce(no_worse, axis=0)
     return beaten
 
 
-def scaled(values: npt.ArrayLike, maximise: Sequence[bool], like: npt.ArrayLike | None = None) -> Values:
+def scaled(values: npt.ArrayLike, maximise: Sequence[bool], like: npt.ArrayLike | None = None) -> FloatArray:
     """Costs on a scale where the best of a set is 0 and its worst 1, by logarithm where all values are positive.
 
     Args:
@@ -108,7 +107,7 @@ def scaled(values: npt.ArrayLike, maximise: Sequence[bool], like: npt.ArrayLike 
     )
     low, high = scale.min(axis=0), scale.max(axis=0)
     wide = high > low
-    shares: Values = np.where(wide, (own - low) / np.where(wide, high - low, 1.0), 0.0)
+    shares: FloatArray = np.where(wide, (own - low) / np.where(wide, high - low, 1.0), 0.0)
     return shares
 
 
@@ -147,7 +146,7 @@ def hypervolume(front: npt.ArrayLike, maximise: Sequence[bool], like: npt.ArrayL
     return _volume(costs[(costs < 1).all(axis=1)])
 
 
-def _volume(costs: Values) -> float:
+def _volume(costs: FloatArray) -> float:
     """The volume between costs and 1 in every objective."""
     if not len(costs):
         return 0.0

@@ -9,16 +9,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ....accel.energy import COMPONENT_OF, COMPONENTS, Actions
+from ....configs.arrays import FloatArray, IntArray
 from ....dataflow.actions import merge
 from ....dataflow.schedule import TensorWork, VectorWork
 from ...results.simulation_result import CYCLE_CAUSES, STAGES
 from .step_times import StepTimes, TensorTimes
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ....accel.dram import DramTiming
 from ....accel.engines import reduction_cycles, update_cycles, vector_cycles
+from ....configs.arrays import BoolArray, FloatArray, IntArray
 from ....dataflow.actions import merge
 from ....dataflow.design_table import DesignTable
 from ....dataflow.epilogue import Epilogue
@@ -26,10 +27,6 @@ from ....dataflow.scheduler import Outline
 from ...step.in_turn import Flows, run_in_turn
 from ...step.side_by_side import ROUNDING
 from .costs_many import CostsMany
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,9 @@ from collections import deque
 
 import numpy as np
 
+from ....configs.arrays import FloatArray, IntArray
 from .sequencer import NONE, Steps
-from .specification import HazardError, Integers, Values
+from .specification import HazardError
 
 
 class AccumulatePipelines:
@@ -44,8 +45,12 @@ class AccumulatePipelines:
         self._written_by = np.full((registers + 1, elements), steps.idle)
 
     def cycle(
-        self, step: Integers, product: Values, arriving: Values | None = None, arrived_from: Integers | None = None
-    ) -> tuple[Integers, Values]:
+        self,
+        step: IntArray,
+        product: FloatArray,
+        arriving: FloatArray | None = None,
+        arrived_from: IntArray | None = None,
+    ) -> tuple[IntArray, FloatArray]:
         """Issue one operation a PE (or the idle step) and move everything one stage on.
 
         Args:

@@ -17,18 +17,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .specification import Flags, HazardError, Integers, Values
+from ....configs.arrays import BoolArray, FloatArray, IntArray
+from .specification import HazardError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
     """Results that leave the bottom of their columns in one cycle; each field is [results]."""
 
-    fold: Integers
-    register: Integers
-    row: Integers
-    column: Integers
-    value: Values
+    fold: IntArray
+    register: IntArray
+    row: IntArray
+    column: IntArray
+    value: FloatArray
 
 
 class DrainColumns:
@@ -46,9 +47,9 @@ class DrainColumns:
         self._waiting = 0
 
     @property
-    def occupied(self) -> Flags:
+    def occupied(self) -> BoolArray:
         """Which registers hold a result, [cols, registers, rows]."""
-        occupied: Flags = ~np.isnan(self._held)
+        occupied: BoolArray = ~np.isnan(self._held)
         return occupied
 
     def shift(self) -> Iterator[Leaving]:
@@ -85,7 +86,7 @@ class DrainColumns:
             value=held[:, -1],
         )
 
-    def capture(self, row: Integers, column: Integers, register: Integers, value: Values) -> None:
+    def capture(self, row: IntArray, column: IntArray, register: IntArray, value: FloatArray) -> None:
         """Take finished sums, one for each of the PEs named, at the end of a cycle.
 
         Raises:

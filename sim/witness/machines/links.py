@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .specification import Integers, Values
+from ....configs.arrays import FloatArray, IntArray
 
 
 class SkewLine:
@@ -20,7 +20,7 @@ class SkewLine:
         self._line = np.full((lanes - 1) * delay + 1, idle, dtype=np.int64)
         self._delay = delay
 
-    def push(self, entry: int) -> Integers:
+    def push(self, entry: int) -> IntArray:
         """Shift ``entry`` in; return what every lane sees, [lanes]."""
         self._line[1:] = self._line[:-1]
         self._line[0] = entry
@@ -36,7 +36,7 @@ class OperandLink:
         delay: cycles from one lane's start to the next.
     """
 
-    def __init__(self, feed: Values, hops: int, delay: int) -> None:
+    def __init__(self, feed: FloatArray, hops: int, delay: int) -> None:
         steps, lanes, width = feed.shape
         self._feed = feed
         self._lane = np.arange(lanes)

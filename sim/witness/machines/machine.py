@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....configs.arrays import FloatArray
 from ....configs.pattern import Pattern
 from .operands import Groups, require_pruned
 from .output_stationary import run_output_stationary
-from .specification import DENSE, Machine, Mapping, Operand, Outcome, Values
+from .specification import DENSE, Machine, Mapping, Operand, Outcome
 from .weight_stationary import run_weight_stationary
 
 __all__ = ["DENSE", "Machine", "Mapping", "Outcome", "run"]
@@ -25,8 +26,8 @@ __all__ = ["DENSE", "Machine", "Mapping", "Outcome", "run"]
 def run(
     machine: Machine,
     mapping: Mapping,
-    a: Values,
-    b: Values,
+    a: FloatArray,
+    b: FloatArray,
     *,
     taps: int = 1,
     pattern: Pattern = DENSE,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....configs.arrays import BoolArray, FloatArray, IntArray
 from ....configs.pattern import Pattern
-from .specification import Flags, Integers, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +31,17 @@ class Groups:
         """G, groups in one vector, short ones included."""
         return self.taps * self.pattern.groups_of(self.channels)
 
-    def lengths(self) -> Integers:
+    def lengths(self) -> IntArray:
         """Elements of each group, [G]."""
         size = self.pattern.group
         of_one_tap = [min(size, self.channels - start) for start in range(0, self.channels, size)]
         return np.array(of_one_tap * self.taps, dtype=np.int64)
 
-    def kept(self) -> Integers:
+    def kept(self) -> IntArray:
         """Elements kept of each group, min(N, length), [G]."""
         return np.minimum(self.pattern.kept, self.lengths())
 
-    def vectors(self, operand: Values) -> Values:
+    def vectors(self, operand: FloatArray) -> FloatArray:
         """``operand`` [..., k] as group vectors [..., G, M]; short groups are filled with zeros."""
         size = self.pattern.group
         filled = self.pattern.groups_of(self.channels) * size
@@ -49,13 +49,13 @@ class Groups:
         vectors[..., : self.channels] = operand.reshape(*operand.shape[:-1], self.taps, self.channels)
         return vectors.reshape(*operand.shape[:-1], self.count, size)
 
-    def flatten(self, vectors: Values) -> Values:
+    def flatten(self, vectors: FloatArray) -> FloatArray:
         """Group vectors [..., G, M] as the operand [..., k] that they came from."""
         by_tap = vectors.reshape(*vectors.shape[:-2], self.taps, -1)[..., : self.channels]
         return by_tap.reshape(*vectors.shape[:-2], self.taps * self.channels)
 
 
-def prune(operand: Values, groups: Groups) -> Values:
+def prune(operand: FloatArray, groups: Groups) -> FloatArray:
     """Keep the min(N, length) largest magnitudes of every group of ``operand`` [..., k]; ties keep the lowest index.
 
     >>> prune(np.array([1.0, -3.0, 3.0, 2.0, -3.0, 1.0]), Groups(taps=1, channels=6, pattern=Pattern(2, 4)))
@@ -78,16 +78,16 @@ class Pairs:
         used: slots that a machine without fixed group frames issues, [G, N].
     """
 
-    values: Values
-    indices: Values
-    used: Flags
+    values: FloatArray
+    indices: FloatArray
+    used: BoolArray
 
-    def both(self) -> Values:
-        """Values and indices side by side, [..., G, N, 2]."""
+    def both(self) -> FloatArray:
+        """FloatArray and indices side by side, [..., G, N, 2]."""
         return np.stack([self.values, self.indices], axis=-1)
 
 
-def require_pruned(operand: Values, groups: Groups) -> None:
+def require_pruned(operand: FloatArray, groups: Groups) -> None:
     """Refuse an ``operand`` [..., k] that keeps more than N elements of a group.
 
     Raises:
@@ -101,7 +101,7 @@ def require_pruned(operand: Values, groups: Groups) -> None:
         )
 
 
-def compress(operand: Values, groups: Groups) -> Pairs:
+def compress(operand: FloatArray, groups: Groups) -> Pairs:
     """Compress a pruned ``operand`` [..., k] into exactly N pairs a group, kept elements in index order.
 
     A group with fewer than N elements that are not zero fills its pairs with zeros.

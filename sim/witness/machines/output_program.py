@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....configs.arrays import BoolArray, FloatArray, IntArray
 from .operands import Groups, compress
 from .sequencer import NONE, Steps, issue_times, with_idle
-from .specification import Flags, Integers, Machine, Operand, Values
+from .specification import Machine, Operand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +28,9 @@ class Side:
         registers: PE registers, the sink not counted.
     """
 
-    feed: Values
-    writes: Integers
-    reads: Integers
+    feed: FloatArray
+    writes: IntArray
+    reads: IntArray
     registers: int
 
 
@@ -48,7 +49,7 @@ class Program:
     """
 
     steps: Steps
-    times: Integers
+    times: IntArray
     west: Side
     north: Side
     west_holds_vectors: bool
@@ -56,7 +57,7 @@ class Program:
     folds: int
 
 
-def fold_lanes(operand: Values, turns: int, lanes: int) -> Values:
+def fold_lanes(operand: FloatArray, turns: int, lanes: int) -> FloatArray:
     """``operand`` [extent, k] as [folds, turns, lanes, k], filled with zero vectors."""
     extent, length = operand.shape
     folds = -(-extent // (turns * lanes))
@@ -66,7 +67,7 @@ def fold_lanes(operand: Values, turns: int, lanes: int) -> Values:
 
 
 def lay_out(
-    machine: Machine, rows_tiled: Values, columns_tiled: Values, groups: Groups, compressed: Operand
+    machine: Machine, rows_tiled: FloatArray, columns_tiled: FloatArray, groups: Groups, compressed: Operand
 ) -> Program:
     """Lay a product out for the array.
 
@@ -92,12 +93,12 @@ def lay_out(
     )
     rows_first, columns_first = column_turn == 0, row_turn == 0
 
-    def vectors_side(tiled: Values, fold: Integers, turn: Integers, is_first: Flags, count: int) -> Side:
+    def vectors_side(tiled: FloatArray, fold: IntArray, turn: IntArray, is_first: BoolArray, count: int) -> Side:
         new = opens_group[slot] & is_first
         sent = groups.vectors(tiled)[fold, turn, :, group_of_slot[slot]]
         return _side(sent, new, turn, count)
 
-    def pairs_side(tiled: Values, fold: Integers, turn: Integers, is_first: Flags, count: int) -> Side:
+    def pairs_side(tiled: FloatArray, fold: IntArray, turn: IntArray, is_first: BoolArray, count: int) -> Side:
         pairs = compress(tiled, groups)
         by_slot = pairs.both()[..., pairs.used, :]
         return _side(by_slot[fold, turn, :, slot], is_first, turn, count)
@@ -123,7 +124,7 @@ def lay_out(
     )
 
 
-def _side(sent: Values, new: Flags, register: Integers, registers: int) -> Side:
+def _side(sent: FloatArray, new: BoolArray, register: IntArray, registers: int) -> Side:
     """An operand sent only with the steps where it is ``new``; every other step must find it in its register."""
     feed = np.zeros((len(sent) + 1, *sent.shape[1:]))
     feed[:-1][new] = sent[new]

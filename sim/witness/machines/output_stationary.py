@@ -15,20 +15,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....configs.arrays import FloatArray, IntArray
 from .arithmetic import AccumulatePipelines
 from .drain import DrainColumns
 from .links import OperandLink
 from .operands import Groups
 from .output_program import Program, fold_lanes, lay_out
 from .sequencer import FoldStream
-from .specification import HazardError, Integers, Machine, Mapping, Operand, Outcome, Values, require_registers
+from .specification import HazardError, Machine, Mapping, Operand, Outcome, require_registers
 
 
 def run_output_stationary(
     machine: Machine,
     mapping: Mapping,
-    rows_operand: Values,
-    columns_operand: Values,
+    rows_operand: FloatArray,
+    columns_operand: FloatArray,
     groups: Groups,
     compressed: Operand,
 ) -> Outcome:
@@ -65,7 +66,7 @@ def run_output_stationary(
 
 
 def longest_hold(
-    machine: Machine, rows_tiled: Values, columns_tiled: Values, groups: Groups, compressed: Operand
+    machine: Machine, rows_tiled: FloatArray, columns_tiled: FloatArray, groups: Groups, compressed: Operand
 ) -> int:
     """Cycles that one fold keeps a result register, observed on one column of the array that runs it alone."""
     program = lay_out(machine, 0 * rows_tiled[:1], 0 * columns_tiled[:1, :, :1], groups, compressed)
@@ -149,14 +150,14 @@ class OutputStationaryArray:
             return self._clock >= starts[-1] + interval
         return self._left == len(starts) * int(self.results[0].size)
 
-    def _advance_operands(self, step: int) -> Integers:
+    def _advance_operands(self, step: int) -> IntArray:
         self._from_west.advance(step)
         self._from_north.advance(step)
         if not np.array_equal(self._from_west.step, self._from_north.step.T):
             raise HazardError("operands of different steps met in a PE")
         return self._from_west.step.flatten()
 
-    def _multiply(self, step: Integers) -> Values:
+    def _multiply(self, step: IntArray) -> FloatArray:
         west, north = self._program.west, self._program.north
         from_west, from_north = self._from_west.operand, self._from_north.operand.transpose(1, 0, 2)
         self._west_kept[west.writes[step], self._element] = from_west.reshape(len(step), -1)
@@ -165,10 +166,10 @@ class OutputStationaryArray:
         pairs = self._north_kept[north.reads[step], self._element]
         if not self._program.west_holds_vectors:
             vectors, pairs = pairs, vectors
-        selected: Values = vectors[self._element, pairs[:, 1].astype(np.int64)]
+        selected: FloatArray = vectors[self._element, pairs[:, 1].astype(np.int64)]
         return pairs[:, 0] * selected
 
-    def _leave(self, fold: Integers, register: Integers, row: Integers, column: Integers, value: Values) -> None:
+    def _leave(self, fold: IntArray, register: IntArray, row: IntArray, column: IntArray, value: FloatArray) -> None:
         self.results[fold, register, row, column] = value
         self._left += len(value)
         self.last_leaving = self._clock

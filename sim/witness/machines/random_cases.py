@@ -13,11 +13,12 @@ from typing import Literal
 
 import numpy as np
 
+from ....configs.arrays import FloatArray
 from ....configs.pattern import Pattern
 from .machine import run
 from .operands import Groups, prune
 from .sequencer import issue_times
-from .specification import DENSE, Dataflow, Machine, Mapping, Operand, Outcome, Values
+from .specification import DENSE, Dataflow, Machine, Mapping, Operand, Outcome
 
 Trait = Literal[
     "one fold",
@@ -64,7 +65,7 @@ class Case:
         """Length of the sums."""
         return self.taps * self.channels
 
-    def operands(self) -> tuple[Values, Values]:
+    def operands(self) -> tuple[FloatArray, FloatArray]:
         """A [m, k] and B [k, n], the compressed one pruned to the pattern."""
         generator = np.random.default_rng(self.seed)
         a, b = (

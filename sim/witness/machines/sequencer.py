@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .specification import Flags, Integers, Values
+from ....configs.arrays import BoolArray, FloatArray, IntArray
 
 NONE = -1
 """No step: the mark of a zero that enters at the edge, and of an operation that accumulates on nothing."""
@@ -30,12 +30,12 @@ class Steps:
         fold: fold that the step belongs to.
     """
 
-    register: Integers
-    predecessor: Integers
-    accumulates: Values
-    from_neighbour: Flags
-    completes: Flags
-    fold: Integers
+    register: IntArray
+    predecessor: IntArray
+    accumulates: FloatArray
+    from_neighbour: BoolArray
+    completes: BoolArray
+    fold: IntArray
 
     @property
     def idle(self) -> int:
@@ -43,7 +43,7 @@ class Steps:
         return len(self.register) - 1
 
 
-def issue_times(slots: int, interleave: int, accumulate_latency: int) -> Integers:
+def issue_times(slots: int, interleave: int, accumulate_latency: int) -> IntArray:
     """Cycle in which each accumulation of one round issues, [slots, interleave].
 
     In order, one a cycle, none sooner than ``accumulate_latency`` after the accumulation it depends on.
@@ -74,7 +74,7 @@ class FoldStream:
         starts: the cycle in which each fold begun so far began.
     """
 
-    def __init__(self, times: Integers, idle: int) -> None:
+    def __init__(self, times: IntArray, idle: int) -> None:
         self._idle = idle
         self._steps_a_fold = len(times)
         self._step_at = {int(time): step for step, time in enumerate(times)}
@@ -101,6 +101,6 @@ class FoldStream:
         return self._idle if step is None else (len(self.starts) - 1) * self._steps_a_fold + step
 
 
-def with_idle(entries: Integers, idle_entry: int) -> Integers:
+def with_idle(entries: IntArray, idle_entry: int) -> IntArray:
     """A table over steps with the entry of the idle step appended."""
     return np.append(entries, idle_entry)

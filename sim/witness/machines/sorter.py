@@ -20,11 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ....configs.arrays import BoolArray, IntArray
 from ....configs.errors import ConfigError
 from ....configs.pattern import Pattern
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _BITS_OF: dict[str, type[np.unsignedinteger[Any]]] = {"float32": np.uint32, "float16": np.uint16}
 """The unsigned integer as wide as each number format."""

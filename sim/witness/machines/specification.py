@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from ....configs.arrays import FloatArray
 from ....configs.errors import ConfigError, MappingError
 from ....configs.pattern import Pattern
-
-Values = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 Dataflow = Literal["os", "ws", "is"]
 Operand = Literal["a", "b"]
@@ -104,7 +98,7 @@ class Outcome:
         fold_starts: the cycle in which the first multiply-accumulate of each fold issued.
     """
 
-    product: Values
+    product: FloatArray
     cycles: int
     fold_starts: tuple[int, ...]
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....configs.arrays import FloatArray, IntArray
 from .links import SkewLine
 from .sequencer import NONE
-from .specification import HazardError, Integers, Values
+from .specification import HazardError
 
 
 class StationaryChain:
@@ -26,7 +27,7 @@ class StationaryChain:
         words: what each fold keeps in the array, [folds, rows, words a PE, cols, 2]: value and index.
     """
 
-    def __init__(self, words: Values) -> None:
+    def __init__(self, words: FloatArray) -> None:
         self._folds, rows, words_a_row, cols, _ = words.shape
         self._words_a_row = words_a_row
         self._depth = rows * words_a_row
@@ -40,7 +41,7 @@ class StationaryChain:
         """Folds that the first column has loaded."""
         return int(self.words_sent // self._depth)
 
-    def take(self, row: Integers, column: Integers, fold: Integers) -> Values:
+    def take(self, row: IntArray, column: IntArray, fold: IntArray) -> FloatArray:
         """Copy the shadow banks of some PEs that open ``fold``, each [banks]; the words, [banks, words a PE, 2].
 
         Raises:
@@ -84,7 +85,7 @@ class StationaryLatches:
         row_delay: cycles by which a row opens its folds later than the row above.
     """
 
-    def __init__(self, words: Values, row_delay: int) -> None:
+    def __init__(self, words: FloatArray, row_delay: int) -> None:
         self._words = words
         self._folds, self._rows, self._words_a_row, cols, _ = words.shape
         self._row_delay = row_delay
@@ -98,7 +99,7 @@ class StationaryLatches:
         """Folds that every row of the first column has loaded."""
         return int(min(self._sent_to_row) // self._words_a_row)
 
-    def take(self, row: Integers, column: Integers, fold: Integers) -> Values:
+    def take(self, row: IntArray, column: IntArray, fold: IntArray) -> FloatArray:
         """Copy the shadow banks of some PEs that open ``fold``, each [banks]; the words, [banks, words a PE, 2].
 
         Raises:

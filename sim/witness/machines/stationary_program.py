@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....configs.arrays import BoolArray, FloatArray, IntArray
 from .operands import Groups, compress
 from .sequencer import NONE, Steps, issue_times, with_idle
-from .specification import Flags, Integers, Machine, Mapping, Values, require_registers
+from .specification import Machine, Mapping, require_registers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +37,14 @@ class Program:
     """
 
     steps: Steps
-    times: Integers
-    vector: Integers
-    slot: Integers
-    opens_fold: Flags
-    brings_vectors: Flags
-    feed: Values
-    stationary: Values
-    column_fold: Integers
+    times: IntArray
+    vector: IntArray
+    slot: IntArray
+    opens_fold: BoolArray
+    brings_vectors: BoolArray
+    feed: FloatArray
+    stationary: FloatArray
+    column_fold: IntArray
     interleave: int
     group_slots: int
     group_words: int
@@ -51,7 +52,12 @@ class Program:
 
 
 def lay_out(
-    machine: Machine, mapping: Mapping, moving: Values, stationary: Values, groups: Groups, moving_is_compressed: bool
+    machine: Machine,
+    mapping: Mapping,
+    moving: FloatArray,
+    stationary: FloatArray,
+    groups: Groups,
+    moving_is_compressed: bool,
 ) -> Program:
     """Lay a product out for the array; see ``run_weight_stationary``."""
     kept, size = groups.pattern.kept, groups.pattern.group
@@ -117,7 +123,7 @@ def lay_out(
     )
 
 
-def _rounds(moving: int, slots: int, interleave: int, machine: Machine) -> tuple[Integers, ...]:
+def _rounds(moving: int, slots: int, interleave: int, machine: Machine) -> tuple[IntArray, ...]:
     """The steps of one fold in issue order: vector, slot, turn, predecessor and time of each, [steps].
 
     A short last batch keeps the full one's spacing: rows start a fixed delay apart, and its partial sums must not
@@ -140,7 +146,7 @@ def _rounds(moving: int, slots: int, interleave: int, machine: Machine) -> tuple
     return tuple(table.T)
 
 
-def _fill(array: Values, axis: int, extent: int) -> Values:
+def _fill(array: FloatArray, axis: int, extent: int) -> FloatArray:
     """``array`` lengthened with zeros to ``extent`` along ``axis``."""
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, extent - array.shape[axis])

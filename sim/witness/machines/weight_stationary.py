@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....configs.arrays import FloatArray, IntArray
 from .arithmetic import AccumulatePipelines
 from .links import OperandLink
 from .operands import Groups
 from .sequencer import NONE, FoldStream
-from .specification import Integers, Machine, Mapping, Outcome, Values
+from .specification import Machine, Mapping, Outcome
 from .stationary_load import StationaryChain, StationaryLatches
 from .stationary_program import Program, lay_out
 
@@ -31,8 +32,8 @@ from .stationary_program import Program, lay_out
 def run_weight_stationary(
     machine: Machine,
     mapping: Mapping,
-    moving: Values,
-    stationary: Values,
+    moving: FloatArray,
+    stationary: FloatArray,
     groups: Groups,
     *,
     moving_is_compressed: bool,
@@ -169,22 +170,22 @@ class WeightStationaryArray:
             return len(self._program.stationary)
         return self._left // self._results_a_fold + 1
 
-    def _multiply(self, step: Integers) -> Values:
+    def _multiply(self, step: IntArray) -> FloatArray:
         program = self._program
         operand = self._from_west.operand.reshape(len(step), -1)
         group, in_group = np.divmod(program.slot[step], program.group_slots)
         if program.moving_is_compressed:
             selected = group * program.group_words + operand[:, 1].astype(np.int64)
-            from_pair: Values = operand[:, 0] * self._active[self._element, selected, 0]
+            from_pair: FloatArray = operand[:, 0] * self._active[self._element, selected, 0]
             return from_pair
         sink = program.interleave
         register = program.steps.register[step]
         self._kept[np.where(program.brings_vectors[step], register, sink), self._element] = operand
         word = self._active[self._element, group * program.group_words + in_group]
-        from_vector: Values = word[:, 0] * self._kept[register, self._element, word[:, 1].astype(np.int64)]
+        from_vector: FloatArray = word[:, 0] * self._kept[register, self._element, word[:, 1].astype(np.int64)]
         return from_vector
 
-    def _hand_south(self, finished: Integers, total: Values) -> None:
+    def _hand_south(self, finished: IntArray, total: FloatArray) -> None:
         """Put finished sums on the link registers of the row below, and those of the last row in the output buffer."""
         cols = self._machine.cols
         completes = self._program.steps.completes[finished]

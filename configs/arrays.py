@@ -1,0 +1,15 @@
+"""The three kinds of numpy array that every room hands round, each named once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+"""Cycles, bytes and counts."""
+
+FloatArray = npt.NDArray[np.float64]
+"""Joules, seconds, shares and bounds."""
+
+BoolArray = npt.NDArray[np.bool_]
+"""Choices."""
