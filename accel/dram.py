@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..configs.arrays import FloatArray, IntArray
+from ..configs.arrays import Counts, FloatArray, IntArray
 from .specification import Hardware
 from .tensor_engine import Count
 from .timed_dram import TimedDram
@@ -76,23 +76,17 @@ class DramTiming:
         if self.timed is not None:
             stride = run if stride_bytes is None else stride_bytes
             clocks = self.timed.request_clocks(transfer_bytes, run, stride, write=write)
-            return _whole(clocks * self.clocks_to_cycles)
+            return np.asarray(_whole(clocks * self.clocks_to_cycles))
         stretched = transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes)
-        return _whole(stretched / (run * self.bytes_per_cycle))
+        return np.asarray(_whole(stretched / (run * self.bytes_per_cycle)))
 
-    def stream_cycles(self, read_bytes: int, write_bytes: int) -> int:
-        """Whole cycles of one long contiguous transfer each way."""
-        if self.timed is not None:
-            clocks = _stream_clocks(self.timed, read_bytes, False) + _stream_clocks(self.timed, write_bytes, True)
-            return int(_whole(np.array([clocks * self.clocks_to_cycles]))[0])
-        return int(self.streams_cycles(np.array([read_bytes]), np.array([write_bytes]))[0])
-
-    def streams_cycles(self, read_bytes: IntArray, write_bytes: IntArray) -> IntArray:
-        """The same of many pairs of transfers, [K]."""
+    def stream_cycles(self, read_bytes: Counts, write_bytes: Counts) -> Counts:
+        """Whole cycles of one long contiguous transfer each way; of many pairs, [S], where anything is an array."""
         if self.timed is None:
             return _whole((read_bytes + write_bytes) / self.bytes_per_cycle)
-        clocks = self.timed.request_clocks(read_bytes, read_bytes, read_bytes, write=False)
-        clocks = clocks + self.timed.request_clocks(write_bytes, write_bytes, write_bytes, write=True)
+        clocks = _stream_clocks(self.timed, read_bytes, write=False) + _stream_clocks(
+            self.timed, write_bytes, write=True
+        )
         return _whole(clocks * self.clocks_to_cycles)
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
@@ -100,14 +94,22 @@ class DramTiming:
         return -(-transfer_bytes // self.burst_bytes) * self.burst_bytes
 
 
+def _stream_clocks(timed: TimedDram, transfer_bytes: Counts, *, write: bool) -> float | FloatArray:
+    """Memory clocks of contiguous transfers. Many designs move the same few sizes, so each is worked out once."""
+    if not isinstance(transfer_bytes, np.ndarray):
+        return _transfer_clocks(timed, int(transfer_bytes), write)
+    sizes, which = np.unique(transfer_bytes, return_inverse=True)
+    return np.array([_transfer_clocks(timed, int(size), write) for size in sizes])[which.reshape(transfer_bytes.shape)]
+
+
 @lru_cache(maxsize=1 << 14)
-def _stream_clocks(timed: TimedDram, transfer_bytes: int, write: bool) -> float:
-    """Memory clocks of one contiguous transfer. A step has hundreds, of a few sizes."""
+def _transfer_clocks(timed: TimedDram, transfer_bytes: int, write: bool) -> float:
+    """The same of one transfer. A step has hundreds, of a few sizes."""
     whole = np.array([transfer_bytes])
     return float(timed.request_clocks(whole, whole, whole, write=write)[0])
 
 
-def _whole(cycles: FloatArray) -> IntArray:
+def _whole(cycles: float | FloatArray) -> Counts:
     """Cycles rounded up; what quotients of floats are off by (76.8 bytes a cycle, say) adds no cycle."""
-    whole: IntArray = np.ceil(np.round(cycles, 6)).astype(np.int64)
-    return whole
+    whole = np.ceil(np.round(cycles, 6))
+    return whole.astype(np.int64) if isinstance(whole, np.ndarray) else int(whole)

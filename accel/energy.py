@@ -6,10 +6,13 @@ integers or arrays. Source: docs/hardware-model.md, "Energy and resources".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ..configs.arrays import FloatArray
 from .energy_table import EnergyTable
 from .specification import Hardware
 
@@ -32,6 +35,8 @@ COMPONENT_OF: dict[str, str] = {
 }
 """The component that each counted action belongs to."""
 
+Price = float | FloatArray
+
 GATED = ("multiplies", "accumulates")
 """Actions that a PE saves when an operand is zero and the design gates zeros. Operands hop, registers are clocked."""
 
@@ -52,17 +57,17 @@ def gated(actions: Actions, effectual_share: float) -> Actions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyModel:
-    """Prices of every action on one design.
+    """Prices of every action on one design, or on many: an array, [S], for each then.
 
     Attributes:
         prices_pj: picojoules an action.
         static_watts: power that flows whatever happens.
-        notes: what a report must say of the prices.
+        notes: what a report must say of the prices; of many designs nothing.
     """
 
-    prices_pj: dict[str, float]
-    static_watts: float
-    notes: tuple[str, ...]
+    prices_pj: Mapping[str, Price]
+    static_watts: Price
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, hardware: Hardware, table: EnergyTable) -> EnergyModel:
@@ -97,14 +102,28 @@ class EnergyModel:
         notes = tuple(f"{name} buffer: {bank.note}" for name, bank in banks.items() if bank.note)
         return cls(prices_pj=prices, static_watts=table.static_watts + leakage_mw * 1e-3, notes=notes)
 
+    @classmethod
+    def beside(cls, models: Sequence[EnergyModel]) -> EnergyModel:
+        """The prices of many designs as those of one."""
+        return cls(
+            prices_pj={name: np.array([each.prices_pj[name] for each in models]) for name in models[0].prices_pj},
+            static_watts=np.array([each.static_watts for each in models]),
+        )
+
     def dynamic_joules(self, actions: Actions) -> Any:
         """Joules of some actions: a float, or an array when the counts are arrays."""
         return sum(count * (self.prices_pj[name] * 1e-12) for name, count in actions.items())
 
-    def by_component(self, actions: Actions, seconds: float) -> dict[str, float]:
-        """Joules by component of a step that lasts ``seconds``."""
-        joules = dict.fromkeys(COMPONENTS, 0.0)
+    def spent_joules(self, actions: Actions, seconds: Any = None) -> dict[str, Any]:
+        """Joules by component of some actions, and of static power for a time; only what is spent is named."""
+        joules: dict[str, Any] = {}
         for name, count in actions.items():
-            joules[COMPONENT_OF[name]] += count * self.prices_pj[name] * 1e-12
-        joules["static"] = self.static_watts * seconds
+            component = COMPONENT_OF[name]
+            joules[component] = joules.get(component, 0.0) + count * self.prices_pj[name] * 1e-12
+        if seconds is not None:
+            joules["static"] = self.static_watts * seconds
         return joules
+
+    def by_component(self, actions: Actions, seconds: Any) -> dict[str, Any]:
+        """Joules by component of a step that lasts ``seconds``."""
+        return dict.fromkeys(COMPONENTS, 0.0) | self.spent_joules(actions, seconds)

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from ..configs.arrays import Counts
 from ..configs.errors import ConfigError
-from .specification import VectorEngine, VectorOperation
+from .dram import DramTiming
+from .specification import Hardware, VectorEngine, VectorOperation
 from .tensor_engine import Count
-
-CountOf = TypeVar("CountOf", int, npt.NDArray[np.int64])
-"""A count of one design, or an array with an element a design."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +79,7 @@ def reduction_cycles(lanes: Count, elements: Count, group: int) -> Count:
     return -(-elements // (group * lanes)) * group
 
 
-def update_cycles(lanes: CountOf, weights: int) -> CountOf:
+def update_cycles(lanes: Counts, weights: int) -> Counts:
     """Cycles to update a tensor: a weight a lane a cycle.
 
     >>> update_cycles(32, 1000)
@@ -96,7 +93,7 @@ def vector_operation(engine: VectorEngine, kind: str) -> VectorOperation:
     return engine.operations.get(kind, engine.operations["unknown"])
 
 
-def vector_cycles(lanes: CountOf, operations: float) -> CountOf:
+def vector_cycles(lanes: Counts, operations: float) -> Counts:
     """Cycles for that many lane operations.
 
     >>> vector_cycles(32, 100.5)
@@ -105,3 +102,71 @@ def vector_cycles(lanes: CountOf, operations: float) -> CountOf:
     if isinstance(lanes, np.ndarray):
         return np.ceil(operations / lanes).astype(np.int64)
     return math.ceil(operations / lanes)
+
+
+# What works share -----------------------------------------------------------------------------------------------------
+
+TENSOR = "tensor"
+"""The engine that runs matrix products."""
+
+RESOURCES = ("vector", "update", "reduction", "dram")
+"""What the works of a step share beside the tensor engine."""
+
+ENGINES = (TENSOR, *RESOURCES)
+"""Everything that can be busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a piece of work that streams asks of the shared resources.
+
+    Attributes:
+        lane_operations: lane cycles of the vector engine.
+        update_weights: weights that the update engine takes.
+        reductions: (elements, N, M) of each pass of the reduction engine.
+        read_bytes: from DRAM; of many designs an array, [S].
+        write_bytes: to DRAM; the same.
+    """
+
+    lane_operations: float = 0.0
+    update_weights: int = 0
+    reductions: tuple[tuple[int, int, int], ...] = ()
+    read_bytes: Counts = 0
+    write_bytes: Counts = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """The shared resources of a design, or of many: an array, [S], for each number then.
+
+    Attributes:
+        vector_lanes: of the vector engine.
+        update_lanes: of the update engine.
+        reduction_lanes: of the reduction engine.
+        memory: timing of DRAM.
+    """
+
+    vector_lanes: Counts
+    update_lanes: Counts
+    reduction_lanes: Counts
+    memory: DramTiming
+
+    @classmethod
+    def of(cls, hardware: Hardware) -> Engines:
+        """Those of one design."""
+        return cls(
+            vector_lanes=hardware.vector_engine.lanes,
+            update_lanes=hardware.update_engine.lanes,
+            reduction_lanes=hardware.reduction_engine.lanes,
+            memory=DramTiming.of(hardware),
+        )
+
+    def busy_cycles(self, demand: Demand) -> dict[str, Counts]:
+        """Cycles that each of ``RESOURCES`` is busy with a demand, whatever the others do."""
+        passes = (reduction_cycles(self.reduction_lanes, elements, group) for elements, _, group in demand.reductions)
+        return {
+            "vector": vector_cycles(self.vector_lanes, demand.lane_operations),
+            "update": update_cycles(self.update_lanes, demand.update_weights),
+            "reduction": sum(passes),
+            "dram": self.memory.stream_cycles(demand.read_bytes, demand.write_bytes),
+        }

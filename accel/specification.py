@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
@@ -83,6 +83,12 @@ class TensorEngine(Section):
         return pattern.is_dense or str(pattern) in self.patterns
 
 
+Side = Literal["west", "north", "output"]
+
+SIDES: tuple[Side, ...] = get_args(Side)
+"""Where the array has a port and a buffer: two operands come in, sums and results go out."""
+
+
 class Buffer(Section):
     """One on-chip buffer and the port that the array sees."""
 
@@ -99,6 +105,16 @@ class Buffers(Section):
     output: Buffer = Field(description="partial sums and results, 4 bytes each")
     tiles_held: int = Field(default=2, ge=2, description="tiles that each buffer holds at once; 2 is double buffering")
     patch_expansion: bool = Field(description="whether line buffers expand convolution patches on chip")
+
+    @property
+    def by_side(self) -> dict[Side, Buffer]:
+        """Each buffer, in the order of ``SIDES``."""
+        return {side: getattr(self, side) for side in SIDES}
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Of all three."""
+        return sum(buffer.capacity_bytes for buffer in self.by_side.values())
 
 
 class Dram(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,3 +15,6 @@ FloatArray = npt.NDArray[np.float64]
 
 BoolArray = npt.NDArray[np.bool_]
 """Choices."""
+
+Counts = Any
+"""A number of one design, or an array, [S], of many: what goes in comes out. No type says so of arithmetic."""

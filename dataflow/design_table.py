@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.dram import DramTiming
-from ..accel.specification import BYTES_OF, Hardware
+from ..accel.engines import Engines
+from ..accel.specification import BYTES_OF, SIDES, Hardware
 from ..accel.tensor_engine import ArrayTiming
-from ..configs.arrays import IntArray
+from ..configs.arrays import FloatArray, IntArray
 from .design_view import DesignView
 
 _ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
@@ -106,6 +107,29 @@ class DesignTable:
         return {
             name: np.array(values, dtype=np.float64 if name in real else np.int64) for name, values in columns.items()
         }
+
+    @property
+    def buffer_bytes(self) -> IntArray:
+        """[S] capacity of all three buffers."""
+        return np.asarray(sum(self.numbers[f"{side}_bytes"] for side in SIDES))
+
+    @cached_property
+    def clock_hz(self) -> FloatArray:
+        """[S] of every engine."""
+        return np.array([design.clock_hz for design in self.designs], dtype=np.float64)
+
+    def engines(self, index: IntArray) -> Engines:
+        """The shared resources of designs, [S]."""
+        numbers = {name: values[index] for name, values in self.numbers.items()}
+        return Engines(
+            vector_lanes=numbers["vector_lanes"],
+            update_lanes=numbers["update_lanes"],
+            reduction_lanes=numbers["reduction_lanes"],
+            memory=DramTiming(
+                **{name: numbers[name] for name in _MEMORY},
+                timed=self.memories[0].timed,
+            ),
+        )
 
     @property
     def value_bytes(self) -> int:

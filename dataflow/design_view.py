@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from ..accel.specification import BYTES_OF, Buffers, Hardware
 from ..accel.tensor_engine import ArrayTiming, Count
 
 View = TypeVar("View")
+Figures = TypeVar("Figures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +90,25 @@ def _picked(view: View, chosen: npt.NDArray[Any]) -> View:
         elif isinstance(value, ArrayTiming | DramTiming):
             changed[each.name] = _picked(value, chosen)
     return dataclasses.replace(view, **changed) if changed else view  # type: ignore[type-var]
+
+
+def of_design(figures: Figures, design: int) -> Figures:
+    """What figures of many designs are on one: numbers in place of arrays, at any depth of dataclasses and collections.
+
+    >>> of_design({"cycles": np.array([5, 7]), "shares": (np.array([0.5, 1.0]), 3)}, 1)
+    {'cycles': 7, 'shares': (1.0, 3)}
+    """
+    found: Any = figures
+    if isinstance(figures, np.ndarray):
+        found = figures[design].item()
+    elif isinstance(figures, dict):
+        found = {name: of_design(each, design) for name, each in figures.items()}
+    elif isinstance(figures, tuple):
+        found = tuple(of_design(each, design) for each in figures)
+    elif dataclasses.is_dataclass(figures) and not isinstance(figures, type):
+        changed = {each.name: getattr(figures, each.name) for each in dataclasses.fields(figures)}
+        picked = {name: of_design(value, design) for name, value in changed.items()}
+        found = dataclasses.replace(
+            figures, **{name: picked[name] for name in picked if picked[name] is not changed[name]}
+        )
+    return cast(Figures, found)

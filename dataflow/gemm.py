@@ -18,6 +18,7 @@ Result = Literal["value", "sum"]
 Place = Literal["a", "b", "c"]
 
 AXES: tuple[Axis, ...] = ("m", "n", "k")
+PLACES: tuple[Place, ...] = ("a", "b", "c")
 
 SUM_BYTES = 4
 """Bytes of a partial sum, and of a finished one that is kept whole."""

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..accel.energy import Actions
-from ..accel.specification import Hardware
-from ..configs.arrays import BoolArray, IntArray
+from ..accel.specification import SIDES, Hardware
+from ..configs.arrays import BoolArray, Counts, IntArray
 from .actions import array_actions, memory_actions, merge
+from .design_view import of_design
 from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import Gemm
 from .mapping import LOOP_ORDERS, Mapping
@@ -29,7 +30,7 @@ from .waits import sorting_limits, waits_by_cause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductCost:
-    """One product under one mapping, all repetitions.
+    """One product under one mapping, all repetitions; or under a mapping each on many designs: an array, [K], each.
 
     Attributes:
         cycles: from first request to last store.
@@ -40,18 +41,23 @@ class ProductCost:
         port_bytes: through the array's ports, by side.
         reduced_elements: that passed the reduction engine on their way in.
         actions: counts for the energy model.
-        limit: the resource that is busy longest.
+        busy: cycles of each resource, for ``limit``.
     """
 
-    cycles: int
-    causes: dict[str, int]
-    dram_cycles: int
-    read_bytes: int
-    write_bytes: int
-    port_bytes: dict[str, int]
-    reduced_elements: int
-    actions: dict[str, int]
-    limit: str
+    cycles: Counts
+    causes: dict[str, Counts]
+    dram_cycles: Counts
+    read_bytes: Counts
+    write_bytes: Counts
+    port_bytes: dict[str, Counts]
+    reduced_elements: Counts
+    actions: dict[str, Any]
+    busy: dict[str, Counts]
+
+    @property
+    def limit(self) -> str:
+        """The resource that is busy longest, of equals the first. Of one product."""
+        return max(self.busy, key=lambda name: self.busy[name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,17 @@ class MappedProducts:
     tiles: TileGrid
     orders: IntArray
     by_side: Sequence[SideTimes]
+
+    @classmethod
+    def of(cls, gemm: Gemm, hardware: Hardware, mapping: Mapping) -> MappedProducts:
+        """One product on one design under one mapping.
+
+        Raises:
+            MappingError: the mapping is not legal on this design.
+        """
+        tiles = TileGrid.of_mapping(gemm, hardware, mapping)
+        side = SideTimes(rows=np.zeros(1, dtype=np.int64), times=TileTime.of(tiles, (mapping.array,)))
+        return cls(tiles=tiles, orders=np.array([LOOP_ORDERS.index(mapping.order)]), by_side=[side])
 
     @property
     def gemm(self) -> Gemm:
@@ -129,83 +146,61 @@ class MappedProducts:
         return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductCosts:
-    """The costs of candidates, [K] each; fields as in ``ProductCost``."""
+def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:
+    """What a product costs under a mapping a candidate, [K].
 
-    cycles: IntArray
-    causes: dict[str, IntArray]
-    dram_cycles: IntArray
-    read_bytes: IntArray
-    write_bytes: IntArray
-    port_bytes: dict[str, IntArray]
-    reduced_elements: IntArray
-    actions: Actions
-
-
-def product_costs(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> ProductCosts:
-    """Cost a product under a mapping a candidate; arguments as for ``product_cost``."""
+    Args:
+        mapped: the candidates.
+        epilogue: what is done with its results on their way out: in its cycles and causes, not in its bytes and
+            actions.
+    """
     count, traffic, pipeline = mapped.gemm.count, mapped.traffic, mapped.pipeline(epilogue)
     on_array = mapped.on_array
     causes = {name: on_array[name] for name in ("busy", "bubble", "fill_drain", "west", "north", "output")}
     causes = merge(causes, waits_by_cause(pipeline, mapped.a_in_west))
     cycles = pipeline.cycles
     assert np.array_equal(sum(causes.values()), cycles), "every cycle has one cause"
-    return ProductCosts(
+    added = _epilogue_cycles(pipeline)
+    return ProductCost(
         cycles=cycles,
         causes=causes,
-        dram_cycles=count * (traffic.dram_cycles + _epilogue_cycles(pipeline)),
+        dram_cycles=count * (traffic.dram_cycles + added),
         read_bytes=count * traffic.read_bytes,
         write_bytes=count * traffic.write_bytes,
-        port_bytes={side: on_array[f"{side} bytes"] for side in ("west", "north", "output")},
+        port_bytes={side: on_array[f"{side} bytes"] for side in SIDES},
         reduced_elements=count * traffic.reduced_elements,
         actions=mapped.actions,
+        busy=_busy(mapped, count * (traffic.cycles + added)),
     )
 
 
 def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:
-    """Cost a product under a mapping.
+    """What a product costs under one mapping on one design: every count a number.
 
     Args:
         gemm: the product.
         hardware: the design.
         mapping: how it is laid on the array and cut into tiles.
-        epilogue: what is done with its results on their way out: in its cycles and causes, not in its bytes and
-            actions.
+        epilogue: see ``mapped_cost``.
 
     Raises:
         MappingError: the mapping is not legal on this design.
     """
-    tiles = TileGrid.of_mapping(gemm, hardware, mapping)
-    mapped = MappedProducts(
-        tiles=tiles,
-        orders=np.array([LOOP_ORDERS.index(mapping.order)]),
-        by_side=[SideTimes(rows=_FIRST, times=TileTime.of(tiles, (mapping.array,)))],
-    )
-    costs = product_costs(mapped, epilogue)
-    return ProductCost(
-        cycles=_one(costs.cycles),
-        causes=_ones(costs.causes),
-        dram_cycles=_one(costs.dram_cycles),
-        read_bytes=_one(costs.read_bytes),
-        write_bytes=_one(costs.write_bytes),
-        port_bytes=_ones(costs.port_bytes),
-        reduced_elements=_one(costs.reduced_elements),
-        actions=_ones(costs.actions),
-        limit=_limit(mapped, epilogue),
-    )
+    return of_design(mapped_cost(MappedProducts.of(gemm, hardware, mapping), epilogue), 0)
 
 
-_FIRST = np.zeros(1, dtype=np.int64)
-"""The only candidate."""
-
-
-def _one(value: Any) -> int:
-    return int(np.asarray(value).ravel()[0])
-
-
-def _ones(values: Actions) -> dict[str, int]:
-    return {name: _one(value) for name, value in values.items()}
+def _busy(mapped: MappedProducts, on_dram: IntArray) -> dict[str, Counts]:
+    """[K] cycles of each resource; DRAM's are the reduction engine's where that sets the pace."""
+    on_array, gemm = mapped.on_array, mapped.gemm
+    sorting = np.zeros(len(on_dram), dtype=bool)
+    if gemm.compressed is not None:
+        sorting = sorting_limits(mapped.tiles, gemm.compressed)[:, 0, 0]
+    return {
+        "array": on_array["busy"] + on_array["bubble"] + on_array["fill_drain"],
+        **{f"{side} port": on_array[f"{side} cycles"] for side in SIDES},
+        "reduction": np.where(sorting, on_dram, 0),
+        "dram": np.where(sorting, 0, on_dram),
+    }
 
 
 def _epilogue_cycles(pipeline: Pipeline) -> IntArray:
@@ -230,6 +225,9 @@ def _on_array(gemm: Gemm, times: TileTime) -> dict[str, IntArray]:
         "west bytes": times.west_bytes,
         "north bytes": times.north_bytes,
         "output bytes": times.output_bytes,
+        "west cycles": times.west_cycles,
+        "north cycles": times.north_cycles,
+        "output cycles": times.output_cycles,
     }
     return {name: gemm.count * times.total(np.asarray(each)) for name, each in per_tile.items()}
 
@@ -244,24 +242,3 @@ def _gathered(parts: Sequence[tuple[IntArray, Actions]]) -> dict[str, Any]:
         for name, value in figures.items():
             found.setdefault(name, np.empty(total, dtype=np.int64))[rows] = np.reshape(value, -1)
     return found
-
-
-def _limit(mapped: MappedProducts, epilogue: Epilogue) -> str:
-    """The resource of the only candidate that is busy longest."""
-    times, gemm = mapped.by_side[0].times, mapped.gemm
-    busy = {
-        "array": _over(times, times.array_cycles),
-        "west port": _over(times, times.west_cycles),
-        "north port": _over(times, times.north_cycles),
-        "output port": _over(times, times.output_cycles),
-        "dram": _one(mapped.traffic.cycles + _epilogue_cycles(mapped.pipeline(epilogue))),
-    }
-    longest = max(busy, key=lambda name: busy[name])
-    if longest == "dram" and gemm.compressed is not None and sorting_limits(mapped.tiles, gemm.compressed)[0, 0, 0]:
-        return "reduction"
-    return longest
-
-
-def _over(times: TileTime, per_tile: IntArray) -> int:
-    """Sum over all tiles of one repetition."""
-    return int(times.total(np.asarray(per_tile)).sum())

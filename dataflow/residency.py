@@ -5,6 +5,8 @@ buffers: all of their capacity, less two tiles of A, B and C of the mapping in u
 streams and leaves everything free. Chosen greedily: most DRAM bytes saved a byte and work held, ties by name. Mappings
 were chosen before, as if nothing stayed, and are kept.
 
+Decided for many designs at once, [S], whose mappings differ; one design is S = 1.
+
 Idealised: the spare room of the buffers is one pool, without banks or fragments, and reaches every engine. Reading and
 writing it costs no time and no energy beyond the fill of a tile. Never kept: gradients of weights, for the order of
 work does not say when they are used; parameters and their copies, which live across steps; data and labels, which no
@@ -13,167 +15,230 @@ work makes.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ..accel.specification import Hardware
-from .gemm import Place
-from .liveness import lives
-from .schedule import Access, ChainedVectorWork, Fused, Kept, PlannedProduct, TensorWork, VectorWork, Work
+from ..accel.specification import Precision
+from ..configs.arrays import BoolArray, IntArray
+from .gemm import PLACES, Place
+from .liveness import Life, lives
+from .product_cost import MappedProducts
+from .schedule import Access, ResidentTensor, VectorWork, Work
 from .tensor_size import element_bytes, is_weight_gradient
-from .tile_grid import TileGrid
-from .traffic import Traffic
 from .work_order import WorkOrder
-
-_PLACES: tuple[Place, ...] = ("a", "b", "c")
-
-
-def choose_kept(works: Sequence[Work], order: WorkOrder, hardware: Hardware, batch: int) -> tuple[Kept, ...]:
-    """Choose the tensors that stay on chip.
-
-    Args:
-        works: with nothing on chip, a work a group of the order.
-        order: of work.
-        hardware: the design.
-        batch: samples.
-
-    Returns:
-        The tensors that stay, by the work that makes them.
-    """
-    demands = _Demands(hardware)
-    spare = np.array([demands.spare_bytes(work) for work in works], dtype=np.int64)
-    saved = _saved_bytes(works, demands)
-    kept = []
-    for each in sorted(_candidates(order, hardware, batch, saved), key=_worth):
-        room = spare[each.first : each.last + 1]
-        if room.min() >= each.held_bytes:
-            room -= each.held_bytes
-            kept.append(each)
-    return tuple(sorted(kept, key=lambda each: (each.first, each.last, each.tensor)))
-
-
-def _candidates(order: WorkOrder, hardware: Hardware, batch: int, saved: Counter[str]) -> list[Kept]:
-    graph, precision = order.graph, hardware.tensor_engine.precision
-    found = []
-    for life in lives(order):
-        tensor = order.tensor(life.tensor)
-        if not life.made or life.updates or is_weight_gradient(graph, tensor) or not saved[life.tensor]:
-            continue
-        found.append(
-            Kept(
-                tensor=life.tensor,
-                held_bytes=tensor.elements(batch) * element_bytes(graph, tensor, precision),
-                first=life.first,
-                last=life.last,
-                saved_bytes=saved[life.tensor],
-            )
-        )
-    return found
-
-
-def _worth(each: Kept) -> tuple[float, str]:
-    """The best comes first."""
-    return -(each.saved_bytes / (each.held_bytes * (each.last - each.first + 1))), each.tensor
-
-
-def _saved_bytes(works: Sequence[Work], demands: _Demands) -> Counter[str]:
-    """DRAM bytes that each tensor costs over the step: what is saved when it stays."""
-    moved: Counter[str] = Counter()
-    for work in works:
-        carried = {fused.displaces.tensor for fused in work.fused.works if fused.displaces}
-        accesses = [access for fused in work.fused.works for access in (*fused.reads, *fused.writes)]
-        if isinstance(work, TensorWork):
-            for product in work.products:
-                for name, moved_bytes in zip(work.operands, demands.of(product).moved_bytes, strict=True):
-                    moved[name] += moved_bytes
-        else:
-            accesses += [*work.head.reads, *work.head.writes]
-        for access in accesses:
-            moved[access.tensor] += access.dram_bytes
-        # What is carried was counted as stored by its maker, and does not lie in memory.
-        for name in carried:
-            del moved[name]
-    return moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Demand:
-    """What a mapped product asks of the buffers, and what A, B and C of it cost in DRAM bytes."""
+class TileDemand:
+    """What a mapped product asks of each design's buffers, [S], and what A, B and C of it cost in DRAM bytes."""
 
-    tile_bytes: int
-    moved_bytes: tuple[int, int, int]
+    tile_bytes: IntArray
+    moved_bytes: tuple[IntArray, IntArray, IntArray]
 
-
-class _Demands:
-    """Demands of products on one design, equal ones worked out once."""
-
-    def __init__(self, hardware: Hardware) -> None:
-        buffers = hardware.buffers
-        self._hardware = hardware
-        self._whole = sum(each.capacity_bytes for each in (buffers.west, buffers.north, buffers.output))
-        self._known: dict[tuple[object, ...], _Demand] = {}
-
-    def of(self, product: PlannedProduct) -> _Demand:
-        """A product's demand."""
-        key = (product.gemm.shape_key, product.mapping)
-        if key not in self._known:
-            self._known[key] = _demand(product, self._hardware)
-        return self._known[key]
-
-    def spare_bytes(self, work: Work) -> int:
-        """Bytes of the buffers that a work leaves free throughout."""
-        products = work.products if isinstance(work, TensorWork) else ()
-        held = self._hardware.buffers.tiles_held
-        return self._whole - max((held * self.of(product).tile_bytes for product in products), default=0)
+    @classmethod
+    def of(cls, mapped: MappedProducts) -> TileDemand:
+        """A product's, when nothing stays on chip."""
+        tiles, traffic, count = mapped.tiles, mapped.traffic, mapped.gemm.count
+        held = (tiles.a_held_bytes, tiles.b_held_bytes, tiles.sum_bytes)
+        return cls(
+            tile_bytes=sum((each[:, 0, 0] for each in held), np.zeros(len(tiles), dtype=np.int64)),
+            moved_bytes=(count * traffic.a_bytes, count * traffic.b_bytes, count * traffic.result_bytes),
+        )
 
 
-def _demand(product: PlannedProduct, hardware: Hardware) -> _Demand:
-    tiles = TileGrid.of_mapping(product.gemm, hardware, product.mapping)
-    traffic = Traffic(tiles=tiles, order=product.mapping.order)
-    held = (tiles.a_held_bytes, tiles.b_held_bytes, tiles.sum_bytes)
-    a, b, c = (product.gemm.count * int(each[0]) for each in (traffic.a_bytes, traffic.b_bytes, traffic.result_bytes))
-    return _Demand(tile_bytes=sum(int(each[0, 0, 0]) for each in held), moved_bytes=(a, b, c))
+def spare_bytes(demands: Sequence[TileDemand], buffer_bytes: IntArray, tiles_held: IntArray) -> IntArray:
+    """[S] bytes of the buffers that a work leaves free throughout.
+
+    Args:
+        demands: of its products; none of vector work.
+        buffer_bytes: [S] of all three buffers.
+        tiles_held: [S] tiles that each buffer holds at once.
+    """
+    if not demands:
+        return buffer_bytes.copy()
+    return np.asarray(buffer_bytes - tiles_held * np.max([each.tile_bytes for each in demands], axis=0))
 
 
-def spare_bytes(works: Sequence[Work], hardware: Hardware) -> tuple[int, ...]:
-    """Bytes of the buffers that each work leaves free for tensors that stay."""
-    demands = _Demands(hardware)
-    return tuple(demands.spare_bytes(work) for work in works)
+@dataclass(frozen=True, kw_only=True)
+class Resident:
+    """What stays on chip on each design, [S, tensors], tensors numbered as ``Residency.number``.
+
+    Attributes:
+        residency: what was to be decided.
+        stays: which tensors, what is carried to a fused operator whose results stay among them.
+        tensors: [S] how many stay, carried ones not counted.
+        saved_bytes: [S, lives] that no longer cross to DRAM, were each tensor to stay.
+    """
+
+    residency: Residency
+    stays: BoolArray
+    saved_bytes: IntArray
+
+    @property
+    def _chosen(self) -> BoolArray:
+        """[S, lives] without what is carried."""
+        return self.stays[:, : self.saved_bytes.shape[1]]
+
+    @property
+    def tensors(self) -> IntArray:
+        """[S] tensors that stay, carried ones not counted."""
+        return np.asarray(self._chosen.sum(axis=1))
+
+    @property
+    def saved_in_all_bytes(self) -> IntArray:
+        """[S] that no longer cross to DRAM."""
+        return np.asarray((self.saved_bytes * self._chosen).sum(axis=1))
+
+    def holds(self, name: str) -> BoolArray:
+        """[S] whether a tensor stays; never one that nobody knows."""
+        number = self.residency.number.get(name)
+        return np.zeros(len(self.stays), dtype=bool) if number is None else self.stays[:, number]
+
+    def places(self, work: Work) -> dict[Place, BoolArray]:
+        """Which of A, B and C of a work's products stay, [S] each."""
+        return {place: self.holds(name) for place, name in zip(PLACES, work.operands, strict=True)}
+
+    def moved_bytes(self, works: Sequence[VectorWork]) -> tuple[IntArray, IntArray]:
+        """[S] bytes that vector works read from DRAM and write to it, see ``VectorWork``."""
+        nothing = np.zeros(len(self.stays), dtype=np.int64)
+        read = sum((self._dram_bytes(each) for work in works for each in work.reads), nothing)
+        written = sum((self._dram_bytes(each) for work in works for each in work.writes), nothing)
+        displaced = sum((self._dram_bytes(work.displaces) for work in works if work.displaces), nothing)
+        return read, written - displaced
+
+    def _dram_bytes(self, access: Access) -> IntArray:
+        return np.where(self.holds(access.tensor), 0, access.dram_bytes)
+
+    def of_design(self, design: int) -> tuple[ResidentTensor, ...]:
+        """The tensors that stay on one design, by the work that makes them."""
+        lives = self.residency.lives
+        found = [
+            ResidentTensor(
+                tensor=lives[number].tensor,
+                held_bytes=int(self.residency.held_bytes[number]),
+                first=lives[number].first,
+                last=lives[number].last,
+                saved_bytes=int(self.saved_bytes[design, number]),
+            )
+            for number in np.flatnonzero(self._chosen[design])
+        ]
+        return tuple(sorted(found, key=lambda each: (each.first, each.last, each.tensor)))
+
+    def works_of(self, design: int) -> tuple[Work, ...]:
+        """The works as they run on one design: nothing of the tensors that stay crosses to DRAM."""
+        names = {name for name, number in self.residency.number.items() if self.stays[design, number]}
+        works = self.residency.works
+        return tuple(work.with_resident(names) for work in works) if names else tuple(works)
 
 
-# The works with tensors on chip --------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Residency:
+    """The tensors of a step that may stay on chip.
 
+    Attributes:
+        order: of work.
+        works: with nothing on chip, a work a group of the order.
+        batch: samples.
+        precision: of operands.
+    """
 
-def with_kept(works: Sequence[Work], kept: Sequence[Kept], order: WorkOrder) -> tuple[Work, ...]:
-    """The works, with nothing of the tensors that stay crossing to DRAM. ``residency_many`` does it on many designs."""
-    names = {each.tensor for each in kept}
-    for group in order.groups:
-        for fused in reversed(group.fused_operators):
-            # A result on its way to a fused operator is stored where the fused operator's own result is.
-            if names.issuperset(fused.operator.outputs):
-                names.add(fused.carried)
-    return tuple(_on_chip(work, names) for work in works) if names else tuple(works)
+    order: WorkOrder
+    works: Sequence[Work]
+    batch: int
+    precision: Precision
 
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """Of each tensor that may stay, then of what is carried."""
+        names = [life.tensor for life in self.lives]
+        carried = [fused.carried for group in self.order.groups for fused in group.fused_operators]
+        return {name: number for number, name in enumerate(dict.fromkeys((*names, *carried)))}
 
-def _on_chip(work: Work, names: Collection[str]) -> Work:
-    fused = Fused(works=tuple(_vector_on_chip(each, names) for each in work.fused.works))
-    if isinstance(work, ChainedVectorWork):
-        return ChainedVectorWork(head=_vector_on_chip(work.head, names), fused=fused)
-    places = tuple(place for place, name in zip(_PLACES, work.operands, strict=True) if name in names)
-    products = tuple(replace(each, gemm=replace(each.gemm, on_chip=places)) for each in work.products)
-    return replace(work, products=products, fused=fused)
+    @cached_property
+    def lives(self) -> list[Life]:
+        """By name: of equals the first name stays."""
+        graph, found = self.order.graph, []
+        for life in lives(self.order):
+            tensor = self.order.tensor(life.tensor)
+            if life.made and not life.updates and not is_weight_gradient(graph, tensor):
+                found.append(life)
+        return sorted(found, key=lambda life: life.tensor)
 
+    @cached_property
+    def held_bytes(self) -> IntArray:
+        """[lives] of the buffers' spare room that each takes."""
+        tensors = [self.order.tensor(life.tensor) for life in self.lives]
+        sizes = [
+            tensor.elements(self.batch) * element_bytes(self.order.graph, tensor, self.precision) for tensor in tensors
+        ]
+        return np.array(sizes, dtype=np.int64)
 
-def _vector_on_chip(work: VectorWork, names: Collection[str]) -> VectorWork:
-    def placed(access: Access) -> Access:
-        return replace(access, on_chip=True) if access.tensor in names else access
+    def none(self, designs: int) -> Resident:
+        """Nothing stays."""
+        return Resident(
+            residency=self,
+            stays=np.zeros((designs, len(self.number)), dtype=bool),
+            saved_bytes=np.zeros((designs, 0), dtype=np.int64),
+        )
 
-    return replace(
-        work,
-        reads=tuple(map(placed, work.reads)),
-        writes=tuple(map(placed, work.writes)),
-        displaces=placed(work.displaces) if work.displaces else None,
-    )
+    def choose(self, demands: Sequence[Sequence[TileDemand]], buffer_bytes: IntArray, tiles_held: IntArray) -> Resident:
+        """Choose what stays on each design.
+
+        Args:
+            demands: of the products of each work; none of vector work.
+            buffer_bytes: [S] of all three buffers.
+            tiles_held: [S] tiles that each buffer holds at once.
+        """
+        spare = np.stack([spare_bytes(each, buffer_bytes, tiles_held) for each in demands], axis=1)
+        saved, held = self._saved(demands, len(buffer_bytes)), self.held_bytes
+        first = np.array([life.first for life in self.lives], dtype=np.int64)
+        last = np.array([life.last for life in self.lives], dtype=np.int64)
+        works = np.arange(len(demands))
+        lasting = (first[:, None] <= works) & (works <= last[:, None])
+        worth = saved / (held * (last - first + 1))
+        ranked = np.argsort(-worth, axis=1, kind="stable")
+        stays = np.zeros((len(spare), len(self.number)), dtype=bool)
+        row = np.arange(len(spare))
+        plenty = np.iinfo(np.int64).max
+        for place in range(ranked.shape[1]):
+            life = ranked[:, place]
+            during = lasting[life]
+            room = np.where(during, spare, plenty).min(axis=1)
+            fits = (room >= held[life]) & (saved[row, life] > 0)
+            spare -= np.where(during & fits[:, None], held[life][:, None], 0)
+            stays[row[fits], life[fits]] = True
+        self._carry(stays)
+        return Resident(residency=self, stays=stays, saved_bytes=saved)
+
+    def _carry(self, stays: BoolArray) -> None:
+        """A result on its way to a fused operator is stored where the fused operator's own result is."""
+        number = self.number
+        for group in self.order.groups:
+            for fused in reversed(group.fused_operators):
+                outputs = [number[name] for name in fused.operator.outputs if name in number]
+                if len(outputs) == len(fused.operator.outputs):
+                    stays[:, number[fused.carried]] |= stays[:, outputs].all(axis=1)
+
+    def _saved(self, demands: Sequence[Sequence[TileDemand]], designs: int) -> IntArray:
+        """[S, lives] DRAM bytes that each tensor costs over the step."""
+        number, moved = self.number, np.zeros((designs, len(self.number)), dtype=np.int64)
+        for work, asked in zip(self.works, demands, strict=True):
+            for product in asked:
+                for name, moved_bytes in zip(work.operands, product.moved_bytes, strict=True):
+                    if name in number:
+                        moved[:, number[name]] += moved_bytes
+            for access in (
+                each
+                for vector in (*work.own_vector_works, *work.fused.works)
+                for each in (*vector.reads, *vector.writes)
+            ):
+                if access.tensor in number:
+                    moved[:, number[access.tensor]] += access.dram_bytes
+            # What is carried was counted as stored by its maker, and does not lie in memory.
+            for fused in work.fused.works:
+                if fused.displaces:
+                    moved[:, number[fused.displaces.tensor]] = 0
+        return moved[:, : len(self.lives)]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Decisions
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..accel.engines import optimizer as optimizer_named
 from ..accel.engines import vector_operation
 from ..accel.specification import BYTES_OF, Dataflow, Hardware, Precision
@@ -21,7 +23,8 @@ from .gemm import Gemm
 from .lowering import lower
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
 from .objective import TIME, Objective
-from .residency import choose_kept, with_kept
+from .product_cost import MappedProducts
+from .residency import Residency, Resident, TileDemand
 from .schedule import (
     Access,
     ChainedVectorWork,
@@ -111,8 +114,9 @@ def build_schedule(
     order = order_work(pruned, mapper.hardware.vector_engine.fused)
     steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=mapper.plan, batch=batch, order=order)
     works = tuple(steps.works())
-    in_turn = keep_on_chip and not overlap_vector
-    kept = choose_kept(works, order, mapper.hardware, batch) if in_turn else ()
+    resident = None
+    if keep_on_chip and not overlap_vector:
+        resident = _resident(works, order, mapper.hardware, batch)
     return Schedule(
         hardware=mapper.hardware,
         pruned=pruned,
@@ -120,14 +124,30 @@ def build_schedule(
         objective=mapper.objective.name,
         interleave=mapper.interleave,
         optimizer=optimizer,
-        works=with_kept(works, kept, order),
+        works=works if resident is None else resident.works_of(0),
         updates=tuple(steps.updates(optimizer)),
         overlap_update=overlap_update,
         overlap_vector=overlap_vector,
         needs=order.needs,
         keep_on_chip=keep_on_chip,
-        kept=kept,
+        resident=() if resident is None else resident.of_design(0),
     )
+
+
+def _resident(works: tuple[Work, ...], order: WorkOrder, hardware: Hardware, batch: int) -> Resident:
+    """What stays on chip, the works mapped as if nothing did."""
+    known: dict[tuple[object, ...], TileDemand] = {}
+
+    def demand(product: PlannedProduct) -> TileDemand:
+        key = (product.gemm.shape_key, product.mapping)
+        if key not in known:
+            known[key] = TileDemand.of(MappedProducts.of(product.gemm, hardware, product.mapping))
+        return known[key]
+
+    buffers = hardware.buffers
+    residency = Residency(order=order, works=works, batch=batch, precision=hardware.tensor_engine.precision)
+    demands = [[demand(product) for product in work.products] for work in works]
+    return residency.choose(demands, np.array([buffers.capacity_bytes]), np.array([buffers.tiles_held]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ Ties go as in ``search``: fewest bytes moved, then the first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,7 +62,7 @@ class BestMappings:
     parameters: IntArray
     orders: IntArray
 
-    def mapped(self, chosen: IntArray, kept: dict[Place, BoolArray] | None = None) -> MappedProducts:
+    def mapped(self, chosen: IntArray, kept: Mapping[Place, BoolArray] | None = None) -> MappedProducts:
         """The product on some of the designs.
 
         Args:

@@ -27,8 +27,9 @@ from .event.profile import profile
 from .event.recorder import Recorder
 from .results.memory_results import OnChip
 from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
-from .step.against_dense import dense_step, ratio, scopes
-from .step.analytic import CostCache, time_step
+from .step.against_dense import AgainstDense, dense_step
+from .step.analytic import time_step
+from .step.costs import CostCache
 from .step.effectual import Effectual, matched_modules, measures_weights
 from .step.step_memory import step_memory
 from .step.step_report import StepReport
@@ -147,7 +148,7 @@ class _Shared:
 
     @cached_property
     def costs(self) -> CostCache:
-        return CostCache(self.hardware.model)
+        return CostCache.of_design(self.hardware.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,11 +273,11 @@ class Simulator:
 
     def _report(self, schedule: Schedule, recorder: Recorder | None = None) -> StepReport:
         densities = self.options.densities
-        return StepReport(
-            schedule=schedule,
-            step=self._time(schedule, recorder),
-            energy=self.energy,
-            effectual=None if densities is None else Effectual(pruned=schedule.pruned, densities=densities),
+        return StepReport.of(
+            schedule,
+            self._time(schedule, recorder),
+            self.energy,
+            None if densities is None else Effectual(pruned=schedule.pruned, densities=densities),
         )
 
     def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
@@ -303,7 +304,16 @@ class Simulator:
         """Simulate a schedule of this workload on this design."""
         recorder = Recorder() if self.options.timeline else None
         sparse, dense = self._report(schedule, recorder), self.dense
-        hardware = self.hardware.model
+        hardware, memory = self.hardware.model, step_memory(schedule)
+        both = AgainstDense(
+            hardware=hardware,
+            batch=self.batch,
+            step=sparse.numbers,
+            dense=dense.numbers,
+            peak_bytes=memory.peak_bytes,
+            resident_tensors=len(schedule.resident),
+            saved_bytes=sum(tensor.saved_bytes for tensor in schedule.resident),
+        )
         return SimulationResult(
             bisparse_version=self.version,
             inputs=self._inputs(recipe),
@@ -314,37 +324,37 @@ class Simulator:
             objective=schedule.objective,
             optimizer=schedule.optimizer,
             clock_hz=hardware.clock_hz,
-            total_cycles=sparse.total_cycles,
-            step_seconds=sparse.seconds,
-            energy_joules=sparse.energy_joules,
-            dram_read_bytes=sparse.dram_read_bytes,
-            dram_write_bytes=sparse.dram_write_bytes,
-            useful_macs=sparse.useful_macs,
-            issued_macs=sparse.issued_macs,
+            total_cycles=both.step.total_cycles,
+            step_seconds=both.step.step_seconds,
+            energy_joules=both.step.energy_joules,
+            dram_read_bytes=both.step.dram_read_bytes,
+            dram_write_bytes=both.step.dram_write_bytes,
+            useful_macs=both.step.useful_macs,
+            issued_macs=both.step.issued_macs,
             effectual_macs=sparse.effectual_macs,
             densities=self._density_match(schedule.pruned),
             peak_macs_per_cycle=hardware.peak_macs_per_cycle,
             dram_bytes_per_cycle=hardware.dram_bytes_per_cycle,
-            array_utilisation=sparse.array_utilisation,
-            speedup_vs_dense=ratio(dense.total_cycles, sparse.total_cycles),
-            energy_ratio_vs_dense=ratio(sparse.energy_joules, dense.energy_joules),
-            flop_bound_speedup=ratio(sparse.dense_macs, sparse.useful_macs),
-            by_stage=sparse.by_stage,
-            by_engine=sparse.by_engine,
-            by_scope=scopes(sparse, dense),
+            array_utilisation=both.step.array_utilisation,
+            speedup_vs_dense=both.by_scope["step"].speedup_vs_dense,
+            energy_ratio_vs_dense=both.by_scope["step"].energy_ratio_vs_dense,
+            flop_bound_speedup=both.flop_bound_speedup,
+            by_stage=both.step.by_stage,
+            by_engine=both.step.by_engine,
+            by_scope=both.by_scope,
             breakdown=sparse.breakdown,
-            stalls=sparse.causes,
-            energy_by_component=sparse.energy_by_component,
+            stalls=both.step.stalls,
+            energy_by_component=both.step.energy_by_component,
             candidates=sparse.candidates,
             unknown_operators=tuple(sorted({unknown.name for unknown in self.workload.graph.unknown})),
             rows=sparse.rows_beside(dense),
             assumptions=self._assumptions(recipe.model),
-            dense=dense_step(dense),
-            memory=step_memory(schedule),
-            on_chip=OnChip(tensors=len(schedule.kept), saved_bytes=sum(kept.saved_bytes for kept in schedule.kept)),
+            dense=dense_step(both.dense, dense.effectual_macs),
+            memory=memory,
+            on_chip=OnChip(tensors=both.resident_tensors, saved_bytes=both.saved_bytes),
             profile=None
             if recorder is None
-            else profile(recorder, total_cycles=sparse.total_cycles, dram_channels=hardware.dram.channels),
+            else profile(recorder, total_cycles=both.step.total_cycles, dram_channels=hardware.dram.channels),
             timeline=recorder,
             changes_over_time=recipe.model.schedule != type(recipe.model.schedule)(),
         )

@@ -58,11 +58,11 @@ def simulate_training(
         total_cycles=cycles,
         seconds=cycles / clock,
         joules=joules,
-        dense_cycles=steps * dense.total_cycles,
-        dense_seconds=steps * dense.total_cycles / clock,
-        dense_joules=steps * dense.energy_joules,
-        speedup_vs_dense=ratio(steps * dense.total_cycles, cycles),
-        energy_ratio_vs_dense=ratio(joules, steps * dense.energy_joules),
+        dense_cycles=steps * dense.numbers.total_cycles,
+        dense_seconds=steps * dense.numbers.total_cycles / clock,
+        dense_joules=steps * dense.numbers.energy_joules,
+        speedup_vs_dense=ratio(steps * dense.numbers.total_cycles, cycles),
+        energy_ratio_vs_dense=ratio(joules, steps * dense.numbers.energy_joules),
     )
 
 
@@ -108,9 +108,9 @@ class _Costs:
             costs_as=costs_as,
             reason=reason,
             optimizer=optimizer,
-            step_cycles=step.total_cycles,
-            step_seconds=step.seconds,
-            step_joules=step.energy_joules,
+            step_cycles=step.numbers.total_cycles,
+            step_seconds=step.numbers.step_seconds,
+            step_joules=step.numbers.energy_joules,
         )
 
     def _optimizer(self, phase: Phase) -> str:

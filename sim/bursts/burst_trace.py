@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...configs.errors import ConfigError
-from ...dataflow.schedule import PlannedProduct, Schedule, TensorWork
+from ...dataflow.schedule import PlannedProduct, Schedule, Work
 from ..event.tile_walk import Block, TileWalk
 from ..witness.machines.loop_nest import TileVisit
 from .tensor_layout import ProductLayout
@@ -70,13 +70,13 @@ class Written:
     cut: bool
 
 
-def tensor_work(schedule: Schedule, operator: str) -> TensorWork:
+def tensor_work(schedule: Schedule, operator: str) -> Work:
     """The operator of a schedule that has this name.
 
     Raises:
         ConfigError: the schedule has no such operator for the tensor engine.
     """
-    works = {work.operator: work for work in schedule.works if isinstance(work, TensorWork) and work.products}
+    works = {work.operator: work for work in schedule.works if work.products}
     if operator in works:
         return works[operator]
     near = difflib.get_close_matches(operator, works, n=3)
@@ -94,7 +94,7 @@ class BurstTrace:
     """
 
     schedule: Schedule
-    work: TensorWork
+    work: Work
 
     @cached_property
     def layouts(self) -> tuple[ProductLayout, ...]:

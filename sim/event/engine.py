@@ -16,13 +16,14 @@ from typing import Any
 
 import simpy
 
-from ...accel.engines import vector_cycles
+from ...accel.engines import TENSOR
 from ...accel.specification import BYTES_OF
+from ...accel.tensor_engine import Count
 from ...dataflow.actions import merge
 from ...dataflow.epilogue import Epilogue
 from ...dataflow.product_cost import ProductCost
-from ...dataflow.schedule import ChainedVectorWork, Fused, PlannedProduct, Schedule, TensorWork
-from ..step.step_time import StepTime, TensorTime, UpdateTime, VectorTime
+from ...dataflow.schedule import PlannedProduct, Schedule, Work
+from ..step.step_time import StepTime, UpdateTime, WorkTime
 from .clock import Process
 from .machine import Machine, Play
 from .product_figures import product_figures
@@ -58,8 +59,9 @@ class _Step:
     def __init__(self, schedule: Schedule, machine: Machine, play: Play) -> None:
         self.machine = machine
         self._schedule = schedule
+        self._waits_for = schedule.waits_for
         self._play = play
-        self._times: dict[int, TensorTime | VectorTime] = {}
+        self._times: dict[int, WorkTime] = {}
         self._over = [machine.clock.environment.event() for _ in schedule.works]
         self._known: dict[tuple[object, ...], tuple[TileProgram, ProductRun]] = {}
         self._bare: dict[tuple[object, ...], int] = {}
@@ -73,7 +75,7 @@ class _Step:
         """simpy time at which the last work ended."""
 
     @property
-    def times(self) -> list[TensorTime | VectorTime]:
+    def times(self) -> list[WorkTime]:
         """What each work took, in the schedule's order."""
         return [self._times[index] for index in range(len(self._schedule.works))]
 
@@ -92,7 +94,7 @@ class _Step:
         clock, recorder = self.machine.clock, self.machine.recorder
         free_since = 0
         for index, work in enumerate(self._schedule.works):
-            if not isinstance(work, TensorWork):
+            if work.engine != TENSOR:
                 continue
             yield from self._wait_for(index)
             started = clock.now
@@ -102,14 +104,14 @@ class _Step:
             self._times[index] = yield from self._tensor(work)
             self._tensor_cycles += clock.now - started
             self._tensor_since, free_since = None, clock.now
-            self._end(index, work.operator, work.stage.value, started)
+            self._end(index, work, started)
         yield from self._idle(free_since)
 
     def _idle(self, since: int) -> Process:
         """Nothing left for the array: vector work ends the step without it."""
         self._tensor_over = since
         for index, work in enumerate(self._schedule.works):
-            if not isinstance(work, TensorWork) and not self._over[index].triggered:
+            if work.engine != TENSOR and not self._over[index].triggered:
                 yield self._over[index]
         if self.machine.recorder is not None:
             self.machine.recorder.wait("", "idle", since, self.machine.clock.now)
@@ -117,20 +119,21 @@ class _Step:
     def _vector_queue(self) -> Process:
         clock = self.machine.clock
         for index, work in enumerate(self._schedule.works):
-            if isinstance(work, TensorWork):
+            if work.engine == TENSOR:
                 continue
             yield from self._wait_for(index)
             started, beside = clock.now, self._tensor_busy
             time = yield from self._vector(index, work)
             cycles = clock.now - started - (self._tensor_busy - beside)
             last_product = clock.now if self._tensor_over is None else self._tensor_over
+            idle = clock.now - max(started, min(last_product, clock.now))
             self._times[index] = replace(
                 time,
                 cycles=cycles,
+                causes={"dependence": cycles - idle, "idle": idle},
                 hidden_cycles=max(time.cycles - cycles, 0),
-                idle_cycles=clock.now - max(started, min(last_product, clock.now)),
             )
-            self._end(index, work.head.operator, "vector", started)
+            self._end(index, work, started)
 
     @property
     def _tensor_busy(self) -> int:
@@ -139,56 +142,46 @@ class _Step:
         return self._tensor_cycles + present
 
     def _wait_for(self, index: int) -> Process:
-        for earlier in self._schedule.waits_for(index):
+        for earlier in self._waits_for[index]:
             if not self._over[earlier].triggered:
                 yield self._over[earlier]
 
-    def _end(self, index: int, name: str, stage: str, started: int) -> None:
+    def _end(self, index: int, work: Work, started: int) -> None:
         if self.machine.recorder is not None:
-            self.machine.recorder.operator(name, stage, started, self.machine.clock.now)
+            self.machine.recorder.operator(work.operator, work.counts_as, started, self.machine.clock.now)
         if self._schedule.overlap_update:
             self.machine.updater.work_done(index)
         self._over[index].succeed()
 
     # Works -----------------------------------------------------------------------------------------------------------
 
-    def _tensor(self, work: TensorWork) -> Generator[simpy.Event, Any, TensorTime]:
+    def _tensor(self, work: Work) -> Generator[simpy.Event, Any, WorkTime]:
         epilogue = work.epilogue(BYTES_OF[self.machine.hardware.tensor_engine.precision])
         costs: list[ProductCost] = []
         for product in work.products:
             program, run = yield from self._product(product, epilogue)
             costs.append(product_figures(program, run))
-        on_lanes = vector_cycles(self.machine.hardware.vector_engine.lanes, work.fused.lane_operations)
+        busy = self.machine.engines.busy_cycles(work.demand())
         if not costs:
-            return (yield from self._without_products(work, on_lanes))
-        return TensorTime(
+            return (yield from self._zero_fill(work, busy))
+        return WorkTime(
             work=work,
             cycles=sum(cost.cycles for cost in costs),
-            product_cycles=sum(map(self._bare_cycles, work.products)),
             causes=merge(*(cost.causes for cost in costs)),
+            busy={"vector": busy["vector"], "dram": sum(cost.dram_cycles for cost in costs)},
             costs=tuple(costs),
-            vector_cycles=on_lanes,
-            dram_cycles=sum(cost.dram_cycles for cost in costs),
+            product_cycles=sum(map(self._bare_cycles, work.products)),
         )
 
-    def _without_products(self, work: TensorWork, on_lanes: int) -> Generator[simpy.Event, Any, TensorTime]:
+    def _zero_fill(self, work: Work, busy: dict[str, Count]) -> Generator[simpy.Event, Any, WorkTime]:
         """Every result element is zero: only its fill takes time."""
         machine = self.machine
-        on_dram = machine.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
         started = machine.clock.now
-        yield from self._stream(work.operator, work.fused, on_dram, on_lanes, latency_cycles=0, rank=Rank.TILE).run()
-        cycles, cause = machine.clock.now - started, "dependence" if on_lanes >= on_dram else "output"
+        yield from self._stream(work, busy, latency_cycles=0, rank=Rank.TILE).run()
+        cycles, cause = machine.clock.now - started, "dependence" if busy["vector"] >= busy["dram"] else "output"
         if machine.recorder is not None:
             machine.recorder.wait(work.operator, cause, started, machine.clock.now)
-        return TensorTime(
-            work=work,
-            cycles=cycles,
-            product_cycles=0,
-            causes={cause: cycles},
-            costs=(),
-            vector_cycles=on_lanes,
-            dram_cycles=on_dram,
-        )
+        return WorkTime(work=work, cycles=cycles, causes={cause: cycles}, busy=busy)
 
     def _bare_cycles(self, product: PlannedProduct) -> int:
         """What a product takes with nothing riding on its results, played on a machine of its own."""
@@ -220,38 +213,26 @@ class _Step:
             self._known[key] = program, run
         return program, run
 
-    def _vector(self, index: int, work: ChainedVectorWork) -> Generator[simpy.Event, Any, VectorTime]:
+    def _vector(self, index: int, work: Work) -> Generator[simpy.Event, Any, WorkTime]:
         """Run vector work; gives what it takes alone."""
         machine = self.machine
-        on_lanes = vector_cycles(machine.hardware.vector_engine.lanes, work.lane_operations)
-        on_dram = machine.memory.stream_cycles(work.read_bytes, work.write_bytes)
-        latency = int(machine.memory.latency_cycles) if on_dram else 0
-        stream = self._stream(work.head.operator, work, on_dram, on_lanes, latency_cycles=latency, rank=Rank.STREAM)
+        busy = machine.engines.busy_cycles(work.demand())
+        latency = int(machine.engines.memory.latency_cycles) if busy["dram"] else 0
+        stream = self._stream(work, busy, latency_cycles=latency, rank=Rank.STREAM)
         machine.vector_work = index, stream
         yield from stream.run()
         machine.vector_work = None
-        return VectorTime(
-            work=work, cycles=latency + max(on_lanes, on_dram), vector_cycles=on_lanes, dram_cycles=on_dram
-        )
+        return WorkTime(work=work, cycles=latency + max(busy["vector"], busy["dram"]), causes={}, busy=busy)
 
-    def _stream(
-        self,
-        label: str,
-        moves: Fused | ChainedVectorWork,
-        dram_cycles: int,
-        lane_cycles: int,
-        *,
-        latency_cycles: int,
-        rank: Rank,
-    ) -> Stream:
+    def _stream(self, work: Work, busy: dict[str, Count], *, latency_cycles: int, rank: Rank) -> Stream:
         """A stream through DRAM and the vector lanes."""
-        machine = self.machine
+        machine, demand = self.machine, work.demand()
         return Stream(
             machine.clock,
-            [(machine.channels, dram_cycles), (machine.lanes, lane_cycles)],
+            [(machine.channels, int(busy["dram"])), (machine.lanes, int(busy["vector"]))],
             latency_cycles=latency_cycles,
-            label=label,
-            moved_bytes=moves.read_bytes + moves.write_bytes,
+            label=work.operator,
+            moved_bytes=int(demand.read_bytes + demand.write_bytes),
             rank=rank,
         )
 
@@ -275,9 +256,7 @@ class _Step:
             since = max(since, run.ended_at)
             times[run] = UpdateTime(
                 work=run.work,
-                update_cycles=run.update_cycles,
-                reduction_cycles=run.reduction_cycles,
-                dram_cycles=run.dram_cycles,
+                busy=run.busy,
                 exposed_update=update,
                 exposed_reduction=reduction,
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from ...accel.dram import DramTiming
-from ...dataflow.schedule import Schedule, UpdateWork
+from ...accel.engines import Engines
+from ...dataflow.schedule import Schedule
 from .clock import Clock
 from .dma import TileDma
 from .fast_forward import Jump
@@ -44,7 +44,7 @@ class Machine:
         self.hardware = hardware
         self.fast_forward = play.fast_forward
         self.recorder = recorder
-        self.memory = DramTiming.of(hardware)
+        self.engines = Engines.of(hardware)
         self.clock = Clock()
         self.channels = Channels(self.clock, hardware.dram.channels, apart=play.channels_apart, watch=watch)
         self.sorters = Server(self.clock, "reduction engine", watch)
@@ -52,21 +52,15 @@ class Machine:
         self.update_engine = Server(self.clock, "update engine", watch)
         self.vector_work: tuple[int, Stream] | None = None
         """The vector work under way, by its index in the schedule."""
-        self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, int(self.memory.latency_cycles))
+        self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, int(self.engines.memory.latency_cycles))
         self.updater = Updater(
             self.clock,
-            hardware,
+            self.engines,
             self.channels,
             self.update_engine,
             self.sorters,
             works=schedule.updates,
-            dram_cycles=tuple(self.stream_cycles(work) for work in schedule.updates),
-            latency_cycles=int(self.memory.latency_cycles),
         )
-
-    def stream_cycles(self, work: UpdateWork) -> int:
-        """DRAM cycles of an update."""
-        return self.memory.stream_cycles(work.read_bytes, work.write_bytes)
 
     @property
     def servers(self) -> tuple[Server, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ...accel.specification import SIDES
 from ...dataflow.actions import actions_in_memory, actions_on_array, merge
 from ...dataflow.product_cost import ProductCost
 from .tensor_engine import ProductRun
@@ -40,14 +41,14 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
         dram_cycles=total["dram"],
         read_bytes=total["read"],
         write_bytes=total["written"],
-        port_bytes={side: total[f"{side} bytes"] for side in ("west", "north", "output")},
+        port_bytes={side: total[f"{side} bytes"] for side in SIDES},
         reduced_elements=total["reduced"],
         actions=merge(on_array, in_memory),
-        limit=max(_BUSY, key=lambda name: total[name]),
+        busy={name: total[name] for name in _BUSY},
     )
 
 
-_BUSY = ("array", "west port", "north port", "output port", "reduction", "dram")
+_BUSY = ("array", *(f"{side} port" for side in SIDES), "reduction", "dram")
 """Cycles of resources, by the names that results give them; of equals the first limits."""
 
 

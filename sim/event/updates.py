@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 import simpy
 
-from ...accel.engines import reduction_cycles, update_cycles
-from ...accel.specification import Hardware
+from ...accel.engines import Engines
 from ...dataflow.schedule import UpdateWork
 from .clock import Clock, Process
 from .server import Channels, Rank, Server
@@ -25,17 +24,13 @@ class UpdateRun:
 
     Attributes:
         work: the update.
-        update_cycles: of the update engine.
-        reduction_cycles: of the reduction engine.
-        dram_cycles: of DRAM.
+        busy: cycles of the shared resources.
         chunks: of its stream; stages are DRAM, the update engine, the reduction engine.
         ended_at: when it was over.
     """
 
     work: UpdateWork
-    update_cycles: int
-    reduction_cycles: int
-    dram_cycles: int
+    busy: dict[str, int]
     chunks: list[Chunk] = field(default_factory=list)
     ended_at: int = 0
 
@@ -60,13 +55,11 @@ class Updater:
 
     Args:
         clock: of the machine.
-        hardware: the design.
+        engines: the shared resources.
         channels: DRAM.
         update_engine: WUVE.
         sorters: SORE.
         works: the updates.
-        dram_cycles: that each of them needs.
-        latency_cycles: of a DRAM request.
 
     Attributes:
         runs: of the updates.
@@ -76,30 +69,23 @@ class Updater:
     def __init__(
         self,
         clock: Clock,
-        hardware: Hardware,
+        engines: Engines,
         channels: Channels,
         update_engine: Server,
         sorters: Server,
         works: tuple[UpdateWork, ...],
-        dram_cycles: tuple[int, ...],
-        latency_cycles: int,
     ) -> None:
         self._clock = clock
         self._channels = channels
         self._update_engine = update_engine
         self._sorters = sorters
-        self._latency_cycles = latency_cycles
+        self._latency_cycles = int(engines.memory.latency_cycles)
         self.runs = tuple(
             UpdateRun(
                 work=work,
-                update_cycles=update_cycles(hardware.update_engine.lanes, work.weights),
-                reduction_cycles=sum(
-                    int(reduction_cycles(hardware.reduction_engine.lanes, elements, group))
-                    for elements, _, group in work.reductions
-                ),
-                dram_cycles=on_dram,
+                busy={name: int(cycles) for name, cycles in engines.busy_cycles(work.demand).items()},
             )
-            for work, on_dram in zip(works, dram_cycles, strict=True)
+            for work in works
         )
         self.order: list[UpdateRun] = []
         self._unmade = list(self.runs)
@@ -144,9 +130,9 @@ class Updater:
             self._stream = Stream(
                 self._clock,
                 [
-                    (self._channels, run.dram_cycles),
-                    (self._update_engine, run.update_cycles),
-                    (self._sorters, run.reduction_cycles),
+                    (self._channels, run.busy["dram"]),
+                    (self._update_engine, run.busy["update"]),
+                    (self._sorters, run.busy["reduction"]),
                 ],
                 latency_cycles=self._latency_cycles,
                 label=run.work.operator,

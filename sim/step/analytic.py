@@ -1,181 +1,166 @@
-"""The analytic engine: a schedule's time in closed form, operator after operator.
+"""The analytic engine: the time of a step in closed form, operator after operator, on many designs at once.
 
 Modelled: forward and backward work one after another in graph order, each with its own overlap of computing and DMA;
 element-wise work on the way out of a product holds up the store of each finished tile; updates and reductions run
 beside later work when the schedule says so, as far as their engines and the DRAM time left over allow; what the
 schedule keeps on chip takes no DRAM. Not modelled: overlap between neighbouring products. ``accel`` and ``dataflow``
 give every product's time; nothing here is fitted.
+
+Counts are arrays over designs, [S]; a schedule is S = 1.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from ...accel.dram import DramTiming
-from ...accel.engines import reduction_cycles, update_cycles, vector_cycles
-from ...accel.specification import BYTES_OF, Hardware
+import numpy as np
+
+from ...accel.engines import TENSOR, vector_cycles
+from ...accel.tensor_engine import Count
+from ...configs.arrays import FloatArray, IntArray
 from ...dataflow.actions import merge
-from ...dataflow.epilogue import NO_EPILOGUE, Epilogue
-from ...dataflow.product_cost import ProductCost, product_cost
-from ...dataflow.schedule import ChainedVectorWork, PlannedProduct, Schedule, TensorWork, UpdateWork
-from .side_by_side import ROUNDING, UpdateFlow, Waited, run_side_by_side
-from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
-
-
-class CostCache:
-    """Costs of equal products under equal mappings on one design, worked out once."""
-
-    def __init__(self, hardware: Hardware) -> None:
-        self._hardware = hardware
-        self._costs: dict[tuple[object, ...], ProductCost] = {}
-
-    def cost(self, product: PlannedProduct, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:
-        """The cost of a planned product with what rides on its results."""
-        key = (product.gemm.shape_key, product.mapping, epilogue)
-        if key not in self._costs:
-            self._costs[key] = product_cost(product.gemm, self._hardware, product.mapping, epilogue)
-        return self._costs[key]
+from ...dataflow.schedule import Schedule, UpdateWork, Work
+from .costs import CostCache
+from .flows import ROUNDING, Flow, Played, play
+from .planned_step import PlannedStep
+from .step_time import StepTime, UpdateTime, WorkTime
 
 
 def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
-    """Time a schedule.
+    """Time a schedule: every count a number.
 
     Args:
         schedule: one training step.
         costs: shared with other schedules of the same design, to save work.
     """
-    engine = _Analytic(hardware=schedule.hardware, costs=costs or CostCache(schedule.hardware))
-    alone = tuple(
-        engine.tensor(work) if isinstance(work, TensorWork) else engine.vector(work) for work in schedule.works
+    return time_steps(PlannedStep.of(schedule, costs)).of_design(0)
+
+
+def time_steps(step: PlannedStep) -> StepTime:
+    """Time a step on many designs: every count an array, [S]."""
+    designs = len(step.rows)
+    alone = [_alone(step, work) for work in step.works]
+    jobs = [_Job.of(step, update) for update in step.order.updates]
+    works = [_flow(step, time) for time in alone]
+    played = play(step.order, works, [job.flow(designs) for job in jobs], designs)
+    return StepTime(works=tuple(_beside(alone, played)), updates=tuple(_exposed(jobs, played)))
+
+
+# Works by themselves -------------------------------------------------------------------------------------------------
+
+
+def _alone(step: PlannedStep, work: Work) -> WorkTime:
+    """What a work takes with nothing beside it."""
+    if work.products:
+        return _products(step, work)
+    return _zero_fill(step, work) if work.engine == TENSOR else _stream(step, work)
+
+
+def _products(step: PlannedStep, work: Work) -> WorkTime:
+    stays = step.residence.places(work)
+    epilogue = work.epilogue(step.value_bytes, step.residence)
+    costs = tuple(step.costs.cost(product, step.rows, stays, epilogue) for product in work.products)
+    if epilogue.nothing:
+        bare = [cost.cycles for cost in costs]
+    else:
+        bare = [step.costs.bare_cycles(product, step.rows, stays) for product in work.products]
+    return WorkTime(
+        work=work,
+        cycles=sum(cost.cycles for cost in costs),
+        causes=merge(*(cost.causes for cost in costs)),
+        busy={
+            "vector": vector_cycles(step.engines.vector_lanes, epilogue.lane_operations),
+            "dram": sum(cost.dram_cycles for cost in costs),
+        },
+        costs=costs,
+        product_cycles=sum(bare),
     )
-    jobs = [engine.job(update) for update in schedule.updates]
-    waited = run_side_by_side(schedule, alone, [job.flow for job in jobs])
-    return StepTime(works=tuple(_beside(alone, waited)), updates=_exposed(jobs))
 
 
-def _beside(alone: Sequence[TensorTime | VectorTime], waited: dict[int, Waited]) -> Iterator[TensorTime | VectorTime]:
+def _zero_fill(step: PlannedStep, work: Work) -> WorkTime:
+    """An operator of which every result element is zero: only its fill takes time."""
+    busy = step.engines.busy_cycles(work.demand(step.residence))
+    lanes, dram = busy["vector"], busy["dram"]
+    cycles, lanes_are_late = np.maximum(lanes, dram), np.asarray(lanes >= dram)
+    causes = {"dependence": np.where(lanes_are_late, cycles, 0), "output": np.where(lanes_are_late, 0, cycles)}
+    return WorkTime(work=work, cycles=cycles, causes=causes, busy=busy)
+
+
+def _stream(step: PlannedStep, work: Work) -> WorkTime:
+    """Vector work goes through lanes and DRAM at the pace of the slower, behind the latency of its first request."""
+    busy = step.engines.busy_cycles(work.demand(step.residence))
+    latency = np.where(np.asarray(busy["dram"]) > 0, step.engines.memory.latency_cycles, 0)
+    return WorkTime(work=work, cycles=np.maximum(busy["vector"], busy["dram"]) + latency, causes={}, busy=busy)
+
+
+def _flow(step: PlannedStep, time: WorkTime) -> Flow:
+    cycles = np.maximum(time.cycles, 1)
+    shares = {
+        "dram": time.dram_cycles / cycles,
+        "vector": time.vector_cycles / cycles,
+        "reduction": time.reduced_elements / (step.engines.reduction_lanes * cycles),
+    }
+    return Flow.of(time.cycles, shares, len(step.rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """An update by itself. Its engines work on one stream, so the slowest sets the pace."""
+
+    work: UpdateWork
+    busy: dict[str, Count]
+    alone: Count
+
+    @classmethod
+    def of(cls, step: PlannedStep, work: UpdateWork) -> _Job:
+        busy = step.engines.busy_cycles(work.demand)
+        slowest = np.maximum(np.maximum(busy["update"], busy["reduction"]), busy["dram"])
+        return cls(work=work, busy=busy, alone=step.engines.memory.latency_cycles + slowest)
+
+    def flow(self, designs: int) -> Flow:
+        cycles = np.maximum(self.alone, 1)
+        return Flow.of(self.alone, {name: self.busy[name] / cycles for name in ("dram", "reduction")}, designs)
+
+    @property
+    def reducing(self) -> FloatArray:
+        """Share of its time that it waits for the reduction engine alone."""
+        waits = np.maximum(self.busy["reduction"] - np.maximum(self.busy["update"], self.busy["dram"]), 0)
+        return np.asarray(waits / np.maximum(np.asarray(self.alone, dtype=np.float64), 1.0))
+
+
+# Beside each other ---------------------------------------------------------------------------------------------------
+
+
+def _beside(alone: Sequence[WorkTime], played: Played) -> Iterator[WorkTime]:
     """The works with what the step waits for of each; whole cycles, rounded once over all of them."""
-    before = 0.0
-    for index, time in enumerate(alone):
-        if isinstance(time, TensorTime):
+    before = np.zeros(played.waited.shape[1])
+    for time, waited, idle in zip(alone, played.waited, played.idle, strict=True):
+        if time.work.engine == TENSOR:
             yield time
             continue
-        found = waited.get(index, Waited())
-        after = before + found.cycles
-        cycles = math.ceil(after - ROUNDING) - math.ceil(before - ROUNDING)
+        after = before + waited
+        cycles = _whole(after) - _whole(before)
+        ends = np.minimum(cycles, _whole(idle))
         yield replace(
             time,
             cycles=cycles,
-            hidden_cycles=max(time.cycles - cycles, 0),
-            idle_cycles=min(cycles, math.ceil(found.idle_cycles - ROUNDING)),
+            causes={"dependence": cycles - ends, "idle": ends},
+            hidden_cycles=np.maximum(time.cycles - cycles, 0),
         )
         before = after
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Analytic:
-    hardware: Hardware
-    costs: CostCache
-    memory: DramTiming = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "memory", DramTiming.of(self.hardware))
-
-    def tensor(self, work: TensorWork) -> TensorTime:
-        if not work.products:
-            return self._without_products(work)
-        epilogue = work.epilogue(BYTES_OF[self.hardware.tensor_engine.precision])
-        costs = tuple(self.costs.cost(product, epilogue) for product in work.products)
-        return TensorTime(
-            work=work,
-            cycles=sum(cost.cycles for cost in costs),
-            product_cycles=sum(self.costs.cost(product).cycles for product in work.products),
-            causes=merge(*(cost.causes for cost in costs)),
-            costs=costs,
-            vector_cycles=vector_cycles(self.hardware.vector_engine.lanes, work.fused.lane_operations),
-            dram_cycles=sum(cost.dram_cycles for cost in costs),
-        )
-
-    def _without_products(self, work: TensorWork) -> TensorTime:
-        """An operator whose every result element is zero: only its fill takes time."""
-        dram = self.memory.stream_cycles(work.fused.read_bytes, work.fused.write_bytes)
-        on_lanes = vector_cycles(self.hardware.vector_engine.lanes, work.fused.lane_operations)
-        return TensorTime(
-            work=work,
-            cycles=max(on_lanes, dram),
-            product_cycles=0,
-            causes={"dependence" if on_lanes >= dram else "output": max(on_lanes, dram)},
-            costs=(),
-            vector_cycles=on_lanes,
-            dram_cycles=dram,
-        )
-
-    def vector(self, work: ChainedVectorWork) -> VectorTime:
-        on_lanes = vector_cycles(self.hardware.vector_engine.lanes, work.lane_operations)
-        dram = self.memory.stream_cycles(work.read_bytes, work.write_bytes)
-        latency = int(self.memory.latency_cycles) if dram else 0
-        return VectorTime(
-            work=work,
-            cycles=max(on_lanes, dram) + latency,
-            vector_cycles=on_lanes,
-            dram_cycles=dram,
-        )
-
-    def job(self, update: UpdateWork) -> _Job:
-        lanes = self.hardware.reduction_engine.lanes
-        return _Job(
-            work=update,
-            update=update_cycles(self.hardware.update_engine.lanes, update.weights),
-            reduction=sum(int(reduction_cycles(lanes, elements, group)) for elements, _, group in update.reductions),
-            dram=self.memory.stream_cycles(update.read_bytes, update.write_bytes),
-            latency=int(self.memory.latency_cycles),
-        )
-
-
-@dataclass(kw_only=True)
-class _Job:
-    """An update, and how far it is. Its engines work on one stream, so the slowest sets the pace."""
-
-    work: UpdateWork
-    update: int
-    reduction: int
-    dram: int
-    latency: int
-    flow: UpdateFlow = field(init=False)
-
-    def __post_init__(self) -> None:
-        alone = self.latency + max(self.update, self.reduction, self.dram)
-        self.flow = UpdateFlow(
-            work=self.work,
-            alone_cycles=float(alone),
-            dram_share=self.dram / max(alone, 1),
-            sorter_share=self.reduction / max(alone, 1),
-        )
-
-    @property
-    def reducing(self) -> float:
-        """Share of its time that it waits for the reduction engine alone."""
-        return max(self.reduction - max(self.update, self.dram), 0) / max(self.flow.alone_cycles, 1.0)
-
-
-def _exposed(jobs: list[_Job]) -> tuple[UpdateTime, ...]:
+def _exposed(jobs: Sequence[_Job], played: Played) -> Iterator[UpdateTime]:
     """What is left of each job runs at the end of the step, one after another, rounded up once over all of them."""
-    times, before = [], 0.0
-    for job in jobs:
-        after = before + job.flow.left_cycles
-        exposed = math.ceil(after - ROUNDING) - math.ceil(before - ROUNDING)
-        reducing = round(exposed * job.reducing)
-        times.append(
-            UpdateTime(
-                work=job.work,
-                update_cycles=job.update,
-                reduction_cycles=job.reduction,
-                dram_cycles=job.dram,
-                exposed_update=exposed - reducing,
-                exposed_reduction=reducing,
-            )
-        )
+    before = np.zeros(played.left.shape[1])
+    for job, left in zip(jobs, played.left, strict=True):
+        after = before + left
+        exposed = _whole(after) - _whole(before)
+        reducing = np.round(exposed * job.reducing).astype(np.int64)
+        yield UpdateTime(work=job.work, busy=job.busy, exposed_update=exposed - reducing, exposed_reduction=reducing)
         before = after
-    return tuple(times)
+
+
+def _whole(cycles: FloatArray) -> IntArray:
+    return np.ceil(cycles - ROUNDING).astype(np.int64)

@@ -17,7 +17,7 @@ from functools import cached_property
 from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
 from ...dataflow.gemm import Gemm
-from ...dataflow.schedule import TensorWork
+from ...dataflow.schedule import Work
 from ...training.densities import Density, LayerDensities
 from ...training.graph import Stage, TrainingGraph
 from ...training.recipes.annotation import PrunedGraph
@@ -42,7 +42,7 @@ class Effectual:
     def _with_weight(self) -> frozenset[str]:
         return frozenset(each.name for each in self.pruned.graph.products if each.parameter is not None)
 
-    def share(self, work: TensorWork, gemm: Gemm) -> float:
+    def share(self, work: Work, gemm: Gemm) -> float:
         """Share of a product's issued multiply-accumulates whose operands are both non-zero."""
         # Attention's products lie in modules of their own, but a user's layer may multiply two activations besides.
         measured = work.operator in self._with_weight
@@ -66,7 +66,7 @@ class Effectual:
         share = _known(measured)
         return min(1.0, share * gemm.k / gemm.slots) if gemm.compressed == "b" else share
 
-    def macs(self, work: TensorWork) -> int:
+    def macs(self, work: Work) -> int:
         """Effectual multiply-accumulates of an operator."""
         return sum(_part(product.gemm.issued_macs, self.share(work, product.gemm)) for product in work.products)
 

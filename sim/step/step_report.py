@@ -1,4 +1,4 @@
-"""A timed step as figures: rows, sums by stage, engine, cause and energy component."""
+"""The figures of a timed schedule: those of the step on its one design, and a row an operator."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ...accel.energy import COMPONENTS, Actions, EnergyModel, gated
+from ...accel.energy import Actions, EnergyModel
+from ...accel.engines import TENSOR
 from ...dataflow.actions import merge
 from ...dataflow.schedule import Schedule, VectorWork
-from ..results.simulation_result import CYCLE_CAUSES, STAGES, Breakdown, Engine, OperatorResult
+from ..results.simulation_result import CYCLE_CAUSES, Breakdown, Engine, OperatorResult
 from .effectual import Effectual
-from .step_time import StepTime, TensorTime, UpdateTime, VectorTime
+from .planned_step import PlannedStep
+from .step_figures import StepFigures, issued_macs, update_actions, utilisation
+from .step_numbers import StepNumbers
+from .step_time import StepTime, UpdateTime, WorkTime
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepReport:
-    """The figures of one timed step.
+class StepReport(StepFigures):
+    """The figures of one timed schedule; every count is a number.
 
     Attributes:
         schedule: of the step.
-        step: its time.
-        energy: prices of actions.
-        effectual: measured densities laid over the step; None without.
     """
 
     schedule: Schedule
-    step: StepTime
-    energy: EnergyModel
-    effectual: Effectual | None = None
 
-    @property
-    def total_cycles(self) -> int:
-        """Cycles of the step."""
-        return self.step.total_cycles
+    @classmethod
+    def of(
+        cls, schedule: Schedule, step: StepTime, energy: EnergyModel, effectual: Effectual | None = None
+    ) -> StepReport:
+        """The report of a schedule and the time that an engine found for it; other arguments as for ``StepFigures``."""
+        return cls(schedule=schedule, plan=PlannedStep.of(schedule), step=step, energy=energy, effectual=effectual)
 
-    @property
-    def seconds(self) -> float:
-        """Seconds of the step."""
-        return self.total_cycles / self.schedule.hardware.clock_hz
+    @cached_property
+    def numbers(self) -> StepNumbers:
+        """The figures as plain numbers."""
+        return StepNumbers.of(self)
 
     # Rows ------------------------------------------------------------------------------------------------------------
 
@@ -50,10 +50,7 @@ class StepReport:
 
     def _rows(self) -> Iterator[OperatorResult]:
         for time in self.step.works:
-            if isinstance(time, TensorTime):
-                yield self._tensor_row(time)
-            else:
-                yield self._vector_row(time)
+            yield self._tensor_row(time) if time.work.engine == TENSOR else self._vector_row(time)
             for work in time.work.fused.works:
                 yield self._fused_row(work, _hidden_share(time))
         for update in self.step.updates:
@@ -65,20 +62,10 @@ class StepReport:
         joules = {name: each for name, each in self.energy.by_component(actions, seconds).items() if each}
         return replace(row, energy_joules=sum(joules.values()), energy_by_component=joules)
 
-    def _actions(self, time: TensorTime) -> Actions:
-        """Actions of an operator's products, without those that the array gates."""
-        effectual = self.effectual
-        if effectual is None or not self.schedule.hardware.tensor_engine.zero_gating:
-            return merge(*(cost.actions for cost in time.costs))
-        pairs = zip(time.costs, time.work.products, strict=True)
-        return merge(*(gated(cost.actions, effectual.share(time.work, product.gemm)) for cost, product in pairs))
-
-    def _tensor_row(self, time: TensorTime) -> OperatorResult:
+    def _tensor_row(self, time: WorkTime) -> OperatorResult:
         work, pruned = time.work, self.schedule.pruned
         pruning = pruned.prunings.get(work.operator)
-        issued = sum(product.gemm.issued_macs for product in work.products)
-        useful = min(work.useful_macs, issued)
-        peak = self.schedule.hardware.peak_macs_per_cycle
+        issued = issued_macs(time)
         longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
         limit = longest.limit if longest is not None else "dram"
         on_memory = sum(time.causes.get(cause, 0) for cause in ("reduction", "west", "north", "output"))
@@ -94,11 +81,13 @@ class StepReport:
             pruned_operand=pruning.operand if pruning else "",
             dense_reason=pruned.dense_reasons.get(work.operator, ""),
             cycles=time.cycles,
-            causes={cause: time.causes.get(cause, 0) for cause in CYCLE_CAUSES if time.causes.get(cause, 0)},
+            causes=_booked(time),
             useful_macs=work.useful_macs,
             issued_macs=issued,
             effectual_macs=None if self.effectual is None else self.effectual.macs(work),
-            array_utilisation=useful / (peak * time.cycles) if time.cycles else 0.0,
+            array_utilisation=utilisation(
+                min(work.useful_macs, issued), self.schedule.hardware.peak_macs_per_cycle, time.cycles
+            ),
             dram_read_bytes=sum(cost.read_bytes for cost in time.costs),
             dram_write_bytes=sum(cost.write_bytes for cost in time.costs),
             buffer_bytes=merge(*(cost.port_bytes for cost in time.costs)),
@@ -106,17 +95,18 @@ class StepReport:
             candidates=sum(product.candidates for product in work.products),
             limit=limit,
         )
-        return self._priced(row, self._actions(time))
+        return self._priced(row, self.product_actions(time))
 
-    def _vector_row(self, time: VectorTime) -> OperatorResult:
+    def _vector_row(self, time: WorkTime) -> OperatorResult:
+        (head,) = time.work.own_vector_works
         row = replace(
-            self._fused_row(time.work.head, 0.0),
+            self._fused_row(head, 0.0),
             cycles=time.cycles,
             hidden_cycles=time.hidden_cycles,
-            causes=time.causes,
+            causes=_booked(time),
             limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
         )
-        return self._priced(row, _vector_actions(time.work.head))
+        return self._priced(row, self.vector_actions(head))
 
     def _fused_row(self, work: VectorWork, hidden_share: float) -> OperatorResult:
         lanes = self.schedule.hardware.vector_engine.lanes
@@ -131,12 +121,11 @@ class StepReport:
             dram_write_bytes=work.write_bytes,
             limit="fused",
         )
-        return self._priced(row, _vector_actions(work))
+        return self._priced(row, self.vector_actions(work))
 
     def _update_row(self, time: UpdateTime) -> OperatorResult:
         work = time.work
-        cycles = time.exposed_update + time.exposed_reduction
-        pace = {"dram": time.dram_cycles, "update": time.update_cycles, "reduction": time.reduction_cycles}
+        pace = {name: time.busy[name] for name in ("dram", "update", "reduction")}
         row = OperatorResult(
             name=work.operator,
             module=work.module,
@@ -144,7 +133,7 @@ class StepReport:
             stage="update",
             engine="update",
             sparsity=", ".join(f"{kept}:{group}" for _, kept, group in work.reductions) or "dense",
-            cycles=cycles,
+            cycles=time.exposed_cycles,
             hidden_cycles=time.hidden_cycles,
             causes={
                 cause: exposed
@@ -155,7 +144,7 @@ class StepReport:
             dram_write_bytes=work.write_bytes,
             limit=max(pace, key=lambda name: pace[name]),
         )
-        return self._priced(row, _update_actions(time))
+        return self._priced(row, update_actions(work))
 
     def rows_beside(self, dense: StepReport) -> tuple[OperatorResult, ...]:
         """The rows, each with the dense step's figures of the same operator."""
@@ -167,105 +156,12 @@ class StepReport:
             for row in self.rows
         )
 
-    # Sums ------------------------------------------------------------------------------------------------------------
-
-    @property
-    def _tensor_times(self) -> list[TensorTime]:
-        return [time for time in self.step.works if isinstance(time, TensorTime)]
-
-    @cached_property
-    def by_stage(self) -> dict[str, int]:
-        """Exposed cycles by stage; they sum to the total."""
-        cycles = dict.fromkeys(STAGES, 0)
-        for time in self.step.works:
-            cycles[time.work.stage.value if isinstance(time, TensorTime) else "vector"] += time.cycles
-        cycles["update"] = sum(update.exposed_update for update in self.step.updates)
-        cycles["reduction"] = sum(update.exposed_reduction for update in self.step.updates)
-        return cycles
-
-    @cached_property
-    def causes(self) -> dict[str, int]:
-        """Cycles of the tensor engine by cause; they sum to the total."""
-        updates = {"update": self.by_stage["update"], "reduction": self.by_stage["reduction"]}
-        on_vector = (time.causes for time in self.step.works if isinstance(time, VectorTime))
-        merged = merge(updates, *on_vector, *(time.causes for time in self._tensor_times))
-        return {cause: merged.get(cause, 0) for cause in CYCLE_CAUSES}
-
-    @cached_property
-    def by_engine(self) -> dict[str, int]:
-        """Busy cycles by engine, work that runs beside other work included."""
-        times, updates = self._tensor_times, self.step.updates
-        on_array = sum(time.causes.get(cause, 0) for time in times for cause in ("busy", "bubble", "fill_drain"))
-        on_load = sum(cost.reduced_elements for time in times for cost in time.costs)
-        lanes = self.schedule.hardware.reduction_engine.lanes
-        return {
-            "tensor": on_array,
-            "vector": sum(time.vector_cycles for time in self.step.works),
-            "update": sum(update.update_cycles for update in updates),
-            "reduction": sum(update.reduction_cycles for update in updates) + -(-on_load // lanes),
-            "dram": sum(time.dram_cycles for time in (*self.step.works, *updates)),
-        }
-
-    @cached_property
-    def gemm_cycles(self) -> int:
-        """Cycles of the products alone, with their waits."""
-        return sum(time.product_cycles for time in self._tensor_times)
-
-    @cached_property
-    def gemm_energy_joules(self) -> float:
-        """Energy of the products alone, with static power for their time."""
-        actions = merge(*map(self._actions, self._tensor_times))
-        seconds = self.gemm_cycles / self.schedule.hardware.clock_hz
-        return sum(self.energy.by_component(actions, seconds).values())
-
-    @cached_property
-    def energy_by_component(self) -> dict[str, float]:
-        """Joules by component."""
-        joules = merge(*(row.energy_by_component for row in self.rows))
-        return {name: joules.get(name, 0.0) for name in COMPONENTS}
-
-    @property
-    def energy_joules(self) -> float:
-        """Energy of the step."""
-        return sum(self.energy_by_component.values())
-
-    @cached_property
-    def dram_read_bytes(self) -> int:
-        """Bytes read from DRAM."""
-        return sum(row.dram_read_bytes for row in self.rows)
-
-    @cached_property
-    def dram_write_bytes(self) -> int:
-        """Bytes written to DRAM."""
-        return sum(row.dram_write_bytes for row in self.rows)
-
-    @cached_property
-    def useful_macs(self) -> int:
-        """Multiply-accumulates that the algorithm keeps."""
-        return sum(time.work.useful_macs for time in self._tensor_times)
-
-    @cached_property
-    def dense_macs(self) -> int:
-        """Multiply-accumulates of the dense algorithm."""
-        return sum(time.work.dense_macs for time in self._tensor_times)
-
-    @cached_property
-    def issued_macs(self) -> int:
-        """Multiply-accumulates that the array issues."""
-        return sum(row.issued_macs for row in self.rows)
+    # Sums of rows ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def effectual_macs(self) -> int | None:
         """Multiply-accumulates issued whose operands are both non-zero; None without densities."""
         return _sum_of_known(self.rows)
-
-    @cached_property
-    def array_utilisation(self) -> float:
-        """Kept multiply-accumulates over what the array could issue in the tensor engine's cycles; at most 1."""
-        rows = [row for row in self.rows if row.engine == "tensor"]
-        cycles = sum(row.cycles for row in rows)
-        done = sum(min(row.useful_macs, row.issued_macs) for row in rows)
-        return done / (self.schedule.hardware.peak_macs_per_cycle * cycles) if cycles else 0.0
 
     @cached_property
     def breakdown(self) -> tuple[Breakdown, ...]:
@@ -288,7 +184,7 @@ class StepReport:
             useful_macs=sum(row.useful_macs for row in rows),
             issued_macs=sum(row.issued_macs for row in rows),
             effectual_macs=_sum_of_known(rows),
-            array_utilisation=kept / (self.schedule.hardware.peak_macs_per_cycle * cycles) if cycles else 0.0,
+            array_utilisation=utilisation(kept, self.schedule.hardware.peak_macs_per_cycle, cycles),
             dram_read_bytes=sum(row.dram_read_bytes for row in rows),
             dram_write_bytes=sum(row.dram_write_bytes for row in rows),
             buffer_bytes=merge(*(row.buffer_bytes for row in rows)),
@@ -303,30 +199,18 @@ class StepReport:
         return {"total": sum(counts), "fewest": min(counts, default=0)}
 
 
+def _booked(time: WorkTime) -> dict[str, int]:
+    """Cycles of a work by cause, those that there are."""
+    return {cause: time.causes[cause] for cause in CYCLE_CAUSES if time.causes.get(cause, 0)}
+
+
 def _sum_of_known(rows: Iterable[OperatorResult]) -> int | None:
     known = [row.effectual_macs for row in rows if row.effectual_macs is not None]
     return sum(known) if known else None
 
 
-def _hidden_share(host: TensorTime | VectorTime) -> float:
+def _hidden_share(host: WorkTime) -> float:
     """Share of fused lane time that runs beside its host; none when the lanes are the host."""
-    if isinstance(host, VectorTime) or host.vector_cycles == 0:
+    if host.work.engine != TENSOR or host.vector_cycles == 0:
         return 0.0
-    return max(0.0, 1 - host.causes.get("dependence", 0) / host.vector_cycles)
-
-
-def _vector_actions(work: VectorWork) -> dict[str, float]:
-    return {
-        "vector_operations": work.lane_operations,
-        "dram_bits": 8 * (work.read_bytes + work.write_bytes),
-    }
-
-
-def _update_actions(time: UpdateTime) -> dict[str, int]:
-    work = time.work
-    return {
-        "update_multiplies": work.multiplies,
-        "update_accumulates": work.accumulates,
-        "compares": sum(elements * kept for elements, kept, _ in work.reductions),
-        "dram_bits": 8 * (work.read_bytes + work.write_bytes),
-    }
+    return float(max(0.0, 1 - host.causes.get("dependence", 0) / host.vector_cycles))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...configs.arrays import Counts
 from ...dataflow.schedule import Schedule
 from ..event.engine import time_step as play
 from ..step.analytic import time_step as time_in_closed_form
-from ..step.step_time import StepTime, TensorTime, UpdateTime, VectorTime
+from ..step.step_figures import issued_macs
+from ..step.step_time import StepTime, WorkTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,34 +46,24 @@ def compare_engines(schedule: Schedule) -> Comparison:
     """Run a schedule under both."""
     analytic, event = time_in_closed_form(schedule), play(schedule)
     apart = [
-        (abs(one.cycles - two.cycles) / max(_alone(one), 1), _name(one))
+        (abs(one.cycles - two.cycles) / max(_alone(one), 1), one.work.operator)
         for one, two in zip(analytic.works, event.works, strict=True)
     ]
+    updates = zip(analytic.updates, event.updates, strict=True)
     share, name = max(apart, default=(0.0, ""))
     return Comparison(
         analytic_cycles=analytic.total_cycles,
         event_cycles=event.total_cycles,
         worst_operator=name if share else "",
         worst_share=share,
-        worst_update_cycles=max(
-            (abs(_waited(one) - _waited(two)) for one, two in zip(analytic.updates, event.updates, strict=True)),
-            default=0,
-        ),
+        worst_update_cycles=max((abs(one.exposed_cycles - two.exposed_cycles) for one, two in updates), default=0),
         above_roofline=all(_above_roofline(schedule, step) for step in (analytic, event)),
     )
 
 
-def _waited(time: UpdateTime) -> int:
-    return time.exposed_update + time.exposed_reduction
-
-
-def _alone(time: TensorTime | VectorTime) -> int:
+def _alone(time: WorkTime) -> Counts:
     """Cycles for which a work runs, those beside a product included."""
-    return time.cycles if isinstance(time, TensorTime) else time.cycles + time.hidden_cycles
-
-
-def _name(time: TensorTime | VectorTime) -> str:
-    return time.work.operator if isinstance(time, TensorTime) else time.work.head.operator
+    return time.cycles + time.hidden_cycles
 
 
 def _above_roofline(schedule: Schedule, step: StepTime) -> bool:
@@ -79,14 +71,11 @@ def _above_roofline(schedule: Schedule, step: StepTime) -> bool:
     hardware = schedule.hardware
     moved_in_all = sum(update.work.read_bytes + update.work.write_bytes for update in step.updates)
     for time in step.works:
-        if isinstance(time, TensorTime):
-            issued = sum(product.gemm.issued_macs for product in time.work.products)
-            moved = sum(cost.read_bytes + cost.write_bytes for cost in time.costs)
-            moved += time.work.fused.read_bytes + time.work.fused.write_bytes
-        else:
-            issued, moved = 0, time.work.read_bytes + time.work.write_bytes
+        issued = issued_macs(time)
+        demand = time.work.demand()
+        moved = sum(cost.read_bytes + cost.write_bytes for cost in time.costs) + demand.read_bytes + demand.write_bytes
         cycles = _alone(time)
         if issued > cycles * hardware.peak_macs_per_cycle or moved > cycles * hardware.dram_bytes_per_cycle:
             return False
         moved_in_all += moved
-    return moved_in_all <= step.total_cycles * hardware.dram_bytes_per_cycle
+    return bool(moved_in_all <= step.total_cycles * hardware.dram_bytes_per_cycle)

@@ -34,7 +34,7 @@ from ...training.recipes.annotation import PrunedGraph
 from ...training.recipes.declaration import Recipe
 from ..event.engine import time_step
 from ..event.machine import Play
-from ..step.step_time import StepTime, TensorTime
+from ..step.step_time import StepTime
 from .traffic_agreement import PATTERNS, Draw, random_hardware, random_product, some_on_chip
 
 LARGEST_PRODUCT = 1500
@@ -246,8 +246,6 @@ def _against_closed_forms(schedule: Schedule, step: StepTime, seed: int) -> str 
     if schedule.hardware.buffers.tiles_held != 2:
         return None
     for time in step.works:
-        if not isinstance(time, TensorTime):
-            continue
         epilogue = time.work.epilogue(BYTES_OF[schedule.hardware.tensor_engine.precision])
         for product, found in zip(time.work.products, time.costs, strict=True):
             closed = product_cost(product.gemm, schedule.hardware, product.mapping, epilogue)

@@ -84,7 +84,7 @@ class Prices:
     @property
     def beside(self) -> float:
         """Cycles of everything else, in the dense step."""
-        return self.steps[DENSE].total_cycles - sum(self._by_pair[DENSE].values())
+        return self.steps[DENSE].numbers.total_cycles - sum(self._by_pair[DENSE].values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -218,7 +218,7 @@ class Assigner:
 
         def cycles(ratios: Ratios) -> int:
             progress("simulating a ratio for each layer", next(numbers), SIMULATED_AT_MOST)
-            return self.simulator.step(self._with(ratios), self.sparse_ratios[0]).total_cycles
+            return self.simulator.step(self._with(ratios), self.sparse_ratios[0]).numbers.total_cycles
 
         return cycles
 
@@ -226,11 +226,11 @@ class Assigner:
         dense = self.simulator.dense
         return RatioStep(
             sparsity=name,
-            total_cycles=step.total_cycles,
-            step_seconds=step.seconds,
-            energy_joules=step.energy_joules,
-            speedup_vs_dense=ratio(dense.total_cycles, step.total_cycles),
-            energy_ratio_vs_dense=ratio(step.energy_joules, dense.energy_joules),
+            total_cycles=step.numbers.total_cycles,
+            step_seconds=step.numbers.step_seconds,
+            energy_joules=step.numbers.energy_joules,
+            speedup_vs_dense=ratio(dense.numbers.total_cycles, step.numbers.total_cycles),
+            energy_ratio_vs_dense=ratio(step.numbers.energy_joules, dense.numbers.energy_joules),
             reached=tuple(purse.measured(purse.lost(ratios)) for purse in budgets),
             within=all(purse.keeps(ratios) for purse in budgets),
         )

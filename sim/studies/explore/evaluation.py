@@ -1,8 +1,8 @@
 """Many points evaluated at once: grouped by what they share, searched and timed side by side.
 
 What ``simulate`` does for one point is done here for all that differ in numbers only. Points that need what is not
-done side by side (the event engine, another objective of the search, vector work beside products, measured densities)
-are simulated one by one, and so are those that cannot run, for ``simulate`` knows best how to say why.
+done side by side (the event engine, another objective of the search, measured densities) are
+simulated one by one, and so are those that cannot run, for ``simulate`` knows best how to say why.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ....accel.energy import EnergyModel
 from ....accel.energy_table import EnergyTable, energy_table_of
@@ -23,16 +22,19 @@ from ....configs.library import is_path
 from ....dataflow.design_table import DesignTable, kind_of
 from ....dataflow.gemm import Gemm
 from ....dataflow.objective import TIME
+from ....dataflow.residency import Resident
 from ....dataflow.search import best_mapping
 from ....dataflow.search_many import BestMappings, search_many
-from ...step.against_dense import ratio
-from .costs_many import CostsMany
-from .figures import FIGURES, derived_figures, hardware_figures, word
+from ...step.against_dense import AgainstDense
+from ...step.analytic import time_steps
+from ...step.costs import CostCache
+from ...step.planned_step import PlannedStep
+from ...step.step_figures import StepFigures
+from ...step.step_numbers import StepNumbers
+from .figures import figures_of
 from .one_by_one import simulate_point
-from .outlines import Step, outlined
-from .point import Figures, Outcome, Point
-from .step_many import Prices, StepMany
-from .step_times import StepTimes
+from .outlines import Step, StepKey, outlined
+from .point import Outcome, Point
 
 _FEWEST = 3
 """Fewer points of a kind than these are simulated sooner one by one."""
@@ -71,8 +73,9 @@ def evaluate(points: Sequence[Point], version: str) -> list[Outcome]:
 
 def _side_by_side(point: Point) -> bool:
     options = point.options
-    beside = options.policy(point.hardware.model).overlap_vector
-    return options.engine == "analytic" and options.objective == "time" and options.densities is None and not beside
+    # Nothing stays on chip beside vector work that runs beside products: asked for both, ``simulate`` says so.
+    torn = options.keep_on_chip and options.policy(point.hardware.model).overlap_vector
+    return options.engine == "analytic" and options.objective == "time" and options.densities is None and not torn
 
 
 def _kind(point: Point) -> tuple[Any, ...]:
@@ -87,7 +90,7 @@ class _Group:
 
     points: Sequence[Point]
     version: str
-    _steps: dict[tuple[Any, ...], Step | None] = field(default_factory=dict)
+    _steps: dict[tuple[object, ...], Step | None] = field(default_factory=dict)
 
     def outcomes(self) -> list[Outcome]:
         """An outcome a point."""
@@ -95,7 +98,7 @@ class _Group:
         hardware, rows = self._distinct_hardware()
         table = DesignTable(designs=[each.hardware.model for each in hardware])
         prices = self._prices(hardware)
-        keys = [self._keys(point) for point in points]
+        keys = [StepKey.of(point) for point in points]
         found: list[Outcome | None] = [None] * len(points)
         for number, point in enumerate(points):
             if prices[rows[number]] is None or not self._runs(point, keys[number]):
@@ -105,12 +108,13 @@ class _Group:
         for number in waiting:
             found[number] = self._impossible(points[number], int(rows[number]), keys[number], searches)
         waiting = [number for number in waiting if found[number] is None]
-        costs = CostsMany(found=searches)
-        reports: dict[tuple[Any, ...], _Report] = {}
-        for key, members in self._by_step(keys, waiting).items():
-            reports[key] = self._report(key, members, table, rows, costs, prices)
+        costs = CostCache(mapped_on=lambda product, on, stays: searches[product.gemm.shape_key].mapped(on, stays))
+        steps = {
+            key: self._timed(key, members, table, rows, costs, prices)
+            for key, members in self._by_step(keys, waiting).items()
+        }
         for number in waiting:
-            found[number] = self._outcome(number, keys[number], reports)
+            found[number] = self._outcome(points[number], int(rows[number]), *(steps[key] for key in keys[number]))
         return [outcome for outcome in found if outcome is not None]
 
     def _distinct_hardware(self) -> tuple[list[Point], IntArray]:
@@ -129,17 +133,9 @@ class _Group:
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
-    def _keys(self, point: Point) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Of the sparse step and of the dense one: what an outline depends on, and what is done with it."""
-        options = point.options
-        policy = options.policy(point.hardware.model)
-        batch = options.batch or point.workload.graph.default_batch
-        shared = (point.workload.sha256, batch, options.optimizer, policy.overlap_update, policy.keep_on_chip)
-        return (*shared, point.recipe.sha256, point.pattern, policy.pre_generation), (*shared, "dense")
-
-    def _step(self, key: tuple[Any, ...], point: Point) -> Step | None:
+    def _step(self, key: StepKey, point: Point) -> Step | None:
         """The step of a key, for a point that has it; None when there is none."""
-        known = (*key[:3], *key[5:])
+        known = key.outline
         if known not in self._steps:
             try:
                 self._steps[known] = outlined(key, point)
@@ -147,7 +143,7 @@ class _Group:
                 self._steps[known] = None
         return self._steps[known]
 
-    def _runs(self, point: Point, keys: tuple[tuple[Any, ...], tuple[Any, ...]]) -> bool:
+    def _runs(self, point: Point, keys: tuple[StepKey, StepKey]) -> bool:
         """Whether nothing is known yet that keeps a point from running its steps."""
         steps = [self._step(key, point) for key in keys]
         hardware = point.hardware.model
@@ -163,7 +159,7 @@ class _Group:
         self,
         table: DesignTable,
         rows: IntArray,
-        keys: Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]],
+        keys: Sequence[tuple[StepKey, StepKey]],
         waiting: Sequence[int],
     ) -> dict[tuple[object, ...], BestMappings]:
         """Every product's mappings, on the designs that run it."""
@@ -173,9 +169,9 @@ class _Group:
             step = self._step(key, self.points[members[0]])
             assert step is not None, "members run it"
             on = {int(rows[number]) for number in members}
-            for gemm in step.products():
-                gemms.setdefault(gemm.shape_key, gemm)
-                wanted.setdefault(gemm.shape_key, set()).update(on)
+            for product in step.products():
+                gemms.setdefault(product.gemm.shape_key, product.gemm)
+                wanted.setdefault(product.gemm.shape_key, set()).update(on)
         options = self.points[0].options
         return {
             key: search_many(
@@ -188,11 +184,9 @@ class _Group:
             for key, gemm in gemms.items()
         }
 
-    def _by_step(
-        self, keys: Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]], waiting: Sequence[int]
-    ) -> dict[tuple[Any, ...], list[int]]:
+    def _by_step(self, keys: Sequence[tuple[StepKey, StepKey]], waiting: Sequence[int]) -> dict[StepKey, list[int]]:
         """Points by the steps that they run."""
-        members: dict[tuple[Any, ...], list[int]] = {}
+        members: dict[StepKey, list[int]] = {}
         for number in waiting:
             for key in keys[number]:
                 members.setdefault(key, []).append(number)
@@ -202,16 +196,16 @@ class _Group:
         self,
         point: Point,
         row: int,
-        keys: tuple[tuple[Any, ...], tuple[Any, ...]],
+        keys: tuple[StepKey, StepKey],
         searches: dict[tuple[object, ...], BestMappings],
     ) -> Outcome | None:
         """The outcome of a point that cannot map a product, in the words of the search for one; None when it can."""
         for key in keys:
             step = self._step(key, point)
             assert step is not None, "it runs"
-            for gemm in step.products():
-                if not searches[gemm.shape_key].feasible[row]:
-                    return self._refused(gemm, point)
+            for product in step.products():
+                if not searches[product.gemm.shape_key].feasible[row]:
+                    return self._refused(product.gemm, point)
         return None
 
     def _refused(self, gemm: Gemm, point: Point) -> Outcome:
@@ -241,56 +235,63 @@ class _Group:
             found.append(None if table is None else EnergyModel.of(model, table))
         return found
 
-    def _report(
+    def _timed(
         self,
-        key: tuple[Any, ...],
+        key: StepKey,
         members: Sequence[int],
         table: DesignTable,
         rows: IntArray,
-        costs: CostsMany,
+        costs: CostCache,
         prices: Sequence[EnergyModel | None],
-    ) -> _Report:
+    ) -> _TimedStep:
+        """A step on all designs whose points run it."""
         step = self._step(key, self.points[members[0]])
         assert step is not None, "members run it"
         chosen = np.unique(rows[members])
-        overlap, keeps = key[3:5]
-        own = [price for price in (prices[row] for row in chosen) if price is not None]
-        times = StepTimes(
-            outline=step.outline, table=table, rows=chosen, overlap_update=overlap, keep_on_chip=keeps, costs=costs
-        )
-        many = StepMany(
-            times=times,
-            prices=Prices(
-                pj={name: np.array([each.prices_pj[name] for each in own]) for name in own[0].prices_pj},
-                static_watts=np.array([each.static_watts for each in own]),
-            ),
-        )
-        return _Report(
-            step=many, peak_bytes=step.peak_bytes, place={int(row): at for at, row in enumerate(chosen)}, rows=rows
+        plan = PlannedStep.of_designs(step.outline, table, chosen, costs, policy=key.policy)
+        energy = EnergyModel.beside([price for price in (prices[row] for row in chosen) if price is not None])
+        figures = StepFigures(plan=plan, step=time_steps(plan), energy=energy)
+        residence = plan.residence
+        assert isinstance(residence, Resident)
+        tensors, saved = residence.tensors.tolist(), residence.saved_in_all_bytes.tolist()
+        numbers = StepNumbers.of_designs(figures, len(chosen))
+        return _TimedStep(
+            batch=key.batch,
+            peak_bytes=step.peak_bytes,
+            by_row={
+                int(row): (own, tensors[at], saved[at])
+                for at, (row, own) in enumerate(zip(chosen, numbers, strict=True))
+            },
         )
 
-    def _outcome(
-        self, number: int, keys: tuple[tuple[Any, ...], tuple[Any, ...]], reports: dict[tuple[Any, ...], _Report]
-    ) -> Outcome:
-        point = self.points[number]
-        sparse, dense = (reports[key] for key in keys)
-        hardware = point.hardware.model
-        found: Figures = hardware_figures(hardware)
-        found |= sparse.own("", number) | dense.own("dense.", number)
-        batch = sparse.step.times.outline.batch
-        found |= derived_figures("", found, batch) | derived_figures("dense.", found, batch)
-        found["speedup_vs_dense"] = ratio(found["dense.total_cycles"], found["total_cycles"])
-        found["energy_ratio_vs_dense"] = ratio(found["energy_joules"], found["dense.energy_joules"])
-        found["flop_bound_speedup"] = ratio(sparse.step.dense_macs, sparse.step.useful_macs)
-        found["useful_macs"], found["issued_macs"] = sparse.step.useful_macs, sparse.step.issued_macs
-        of_gemm, of_dense = sparse.gemm(number), dense.gemm(number)
-        found["gemm.total_cycles"], found["gemm.energy_joules"] = of_gemm
-        found["gemm.speedup_vs_dense"] = ratio(of_dense[0], of_gemm[0])
-        found["gemm.energy_ratio_vs_dense"] = ratio(of_gemm[1], of_dense[1])
-        found["memory.peak_bytes"] = sparse.peak_bytes
-        found["memory.free_bytes"] = hardware.dram.capacity_bytes - sparse.peak_bytes
-        found |= sparse.on_chip(number)
-        return Outcome(figures={name: found[name] for name in FIGURES})
+    @staticmethod
+    def _outcome(point: Point, row: int, sparse: _TimedStep, dense: _TimedStep) -> Outcome:
+        own, tensors, saved = sparse.by_row[row]
+        both = AgainstDense(
+            hardware=point.hardware.model,
+            batch=sparse.batch,
+            step=own,
+            dense=dense.by_row[row][0],
+            peak_bytes=sparse.peak_bytes,
+            resident_tensors=tensors,
+            saved_bytes=saved,
+        )
+        return Outcome(figures=figures_of(both))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TimedStep:
+    """A step on the designs that run it.
+
+    Attributes:
+        batch: samples.
+        peak_bytes: of the card's memory.
+        by_row: of each row of the table: figures, tensors that stay on chip, bytes that they save.
+    """
+
+    batch: int
+    peak_bytes: int
+    by_row: dict[int, tuple[StepNumbers, int, int]]
 
 
 def _table_of(point: Point) -> tuple[str, str]:
@@ -304,58 +305,3 @@ def _energy_table(point: Point) -> EnergyTable | None:
         return energy_table_of(point.hardware).model
     except BisparseError:
         return None
-
-
-@dataclass(kw_only=True)
-class _Report:
-    """A step's figures on the designs that run it.
-
-    Attributes:
-        step: on distinct hardware.
-        peak_bytes: of the card's memory.
-        place: where each row of the table stands in it.
-        rows: the table's row of each point of the group.
-    """
-
-    step: StepMany
-    peak_bytes: int
-    place: dict[int, int]
-    rows: IntArray
-    _columns: dict[str, Any] = field(default_factory=dict)
-
-    def own(self, of: str, number: int) -> Figures:
-        """The figures of one point that both the step and the dense step have."""
-        at = self.place[int(self.rows[number])]
-        return {of + name: values[at] for name, values in self.columns().items()}
-
-    def columns(self) -> dict[str, list[Any]]:
-        """Those of all, as plain numbers."""
-        if not self._columns:
-            step = self.step
-            arrays: dict[str, npt.NDArray[Any]] = {
-                "total_cycles": step.total_cycles,
-                "step_seconds": step.seconds,
-                "energy_joules": step.energy_joules,
-                "dram_read_bytes": step.dram_bytes[0],
-                "dram_write_bytes": step.dram_bytes[1],
-                "array_utilisation": step.array_utilisation,
-            }
-            for group, figures in (
-                ("by_stage", step.by_stage),
-                ("by_engine", step.by_engine),
-                ("stalls", step.causes),
-                ("energy_by_component", step.energy_by_component),
-            ):
-                arrays |= {f"{group}.{word(name)}": values for name, values in figures.items()}
-            self._columns = {name: values.tolist() for name, values in arrays.items()}
-        return self._columns
-
-    def gemm(self, number: int) -> tuple[int, float]:
-        """Cycles and energy of the products alone."""
-        at = self.place[int(self.rows[number])]
-        return int(self.step.gemm_cycles[at]), float(self.step.gemm_energy_joules[at])
-
-    def on_chip(self, number: int) -> Figures:
-        """What stays on chip."""
-        at, residence = self.place[int(self.rows[number])], self.step.times.residence
-        return {"on_chip.tensors": int(residence.tensors[at]), "on_chip.saved_bytes": int(residence.saved_bytes[at])}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....configs.errors import BisparseError
 from ...simulation import Simulator
-from .figures import figures_of
+from .figures import ResultAnswer, figures_of
 from .point import Outcome, Point
 
 
@@ -26,4 +26,4 @@ def simulate_point(point: Point, version: str) -> Outcome:
     except OverflowError:
         name = point.hardware.model.name
         return Outcome(figures=None, reason=f"{name}: got numbers beyond 64 bits on the way, need a smaller design")
-    return Outcome(figures=figures_of(result, point.hardware.model))
+    return Outcome(figures=figures_of(ResultAnswer(step=result, hardware=point.hardware.model)))

@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from ....accel.specification import Policy
 from ....configs.pattern import Pattern
 from ....dataflow.footprint import MemoryPlan
-from ....dataflow.gemm import Gemm
-from ....dataflow.schedule import TensorWork
+from ....dataflow.gemm import DENSE
+from ....dataflow.schedule import PlannedProduct
 from ....dataflow.scheduler import Outline, outline
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
-from ...simulation import DENSE
+from ...simulation import DENSE as DENSE_RECIPE
 from ...step.step_size import check_step_size
 from .point import Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepKey:
+    """What tells the steps of points apart that differ in numbers of the hardware only.
+
+    Attributes:
+        workload: hash of the graph.
+        batch: samples.
+        optimizer: of the update.
+        policy: what the scheduler may do.
+        recipe: hash of the recipe; empty of the dense step.
+        pattern: N:M; None of the dense step.
+    """
+
+    workload: str
+    batch: int
+    optimizer: str
+    policy: Policy
+    recipe: str = ""
+    pattern: Pattern | None = None
+
+    @property
+    def outline(self) -> tuple[object, ...]:
+        """What the outline of the step depends on."""
+        sparse = (self.recipe, self.pattern, self.policy.pre_generation) if self.recipe else ()
+        return self.workload, self.batch, self.optimizer, *sparse
+
+    @classmethod
+    def of(cls, point: Point) -> tuple[StepKey, StepKey]:
+        """Of a point's sparse step and of the dense one."""
+        options = point.options
+        # A dense step has no N:M weights, whenever they would be made.
+        policy = options.policy(point.hardware.model)
+        dense = cls(
+            workload=point.workload.sha256,
+            batch=options.batch or point.workload.graph.default_batch,
+            optimizer=options.optimizer,
+            policy=policy.model_copy(update={"pre_generation": False}),
+        )
+        return replace(dense, policy=policy, recipe=point.recipe.sha256, pattern=point.pattern), dense
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,37 +74,33 @@ class Step:
     patterns: frozenset[Pattern]
     largest_group: int
 
-    def products(self) -> list[Gemm]:
+    def products(self) -> list[PlannedProduct]:
         """In the order in which they are mapped."""
-        works = (work for work in self.outline.works if isinstance(work, TensorWork))
-        return [product.gemm for work in works for product in work.products]
+        return [product for work in self.outline.works for product in work.products]
 
 
-def outlined(key: tuple[Any, ...], point: Point) -> Step:
+def outlined(key: StepKey, point: Point) -> Step:
     """Outline a step.
 
     Args:
-        key: of the step, see ``evaluation``: workload, batch, optimizer, policies, then recipe, ratio and whether N:M
-            weights are made ahead, or ``dense``.
+        key: of the step.
         point: one that runs it.
 
     Raises:
         BisparseError: the step cannot be outlined.
     """
-    hardware, batch, optimizer = point.hardware.model, key[1], key[2]
-    check_step_size(point.workload.graph, batch)
-    recipe, pattern, pre_generation = DENSE, Pattern(1, 1), hardware.policy.pre_generation
-    if len(key) > 6:
-        recipe, pattern, pre_generation = point.recipe.model, key[6], key[7]
-    pruned = annotate(point.workload.graph, recipe, pattern, pre_generation=pre_generation)
-    laid_out = outline(pruned, hardware, batch=batch, optimizer=optimizer)
-    plan = MemoryPlan.of(pruned, hardware, optimizer)
+    hardware = point.hardware.model
+    check_step_size(point.workload.graph, key.batch)
+    recipe = point.recipe.model if key.pattern is not None else DENSE_RECIPE
+    pattern = key.pattern or DENSE
+    pruned = annotate(point.workload.graph, recipe, pattern, pre_generation=key.policy.pre_generation)
+    plan = MemoryPlan.of(pruned, hardware, key.optimizer)
     pruned_with = {pruning.pattern for pruning in pruned.prunings.values()}
     return Step(
-        outline=laid_out,
-        peak_bytes=plan.footprint(batch).peak_bytes,
+        outline=outline(pruned, hardware, batch=key.batch, optimizer=key.optimizer),
+        peak_bytes=plan.footprint(key.batch).peak_bytes,
         patterns=frozenset(pruned_with | _asked(recipe, pattern)),
-        largest_group=max((pattern.group for pattern in pruned_with), default=1),
+        largest_group=max((each.group for each in pruned_with), default=1),
     )
 
 

@@ -21,7 +21,7 @@ from .dependences import needed_by
 from .enumeration import Enumeration
 from .expressions import Expression, NoValueError
 from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
-from .figures import ACCURACY, FIGURES, hardware_figures
+from .figures import ACCURACY, FIGURES, KNOWN_BEFORE, hardware_figures
 from .inputs import Inputs
 from .loading import load_sweep, sweep_of_data
 from .making import Maker
@@ -341,10 +341,7 @@ class Space:
 _FIGURES_SHA256 = content_hash(sorted(FIGURES))
 
 
-_BEFORE = ("pe_count", "on_chip_bytes", "peak_macs_per_second", "peak_dram_bytes_per_second")
-"""Figures that follow from the hardware alone."""
-
-_AFTER = {*FIGURES, ACCURACY} - {*_BEFORE}
+_AFTER = {*FIGURES, ACCURACY} - {*KNOWN_BEFORE}
 """Figures that are known once a design is evaluated."""
 
 

@@ -7,7 +7,8 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.liveness import lives
-from bisparse.dataflow.residency import spare_bytes
+from bisparse.dataflow.product_cost import MappedProducts
+from bisparse.dataflow.residency import TileDemand, spare_bytes
 from bisparse.dataflow.schedule import Access, TensorWork, VectorWork
 from bisparse.dataflow.scheduler import Mapper, build_schedule
 from bisparse.dataflow.work_order import order_work
@@ -65,15 +66,24 @@ CASES = [
 steps = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
 
 
+def spare_of(schedule):
+    hardware = schedule.hardware
+
+    def of(work):
+        mapped = [MappedProducts.of(product.gemm, hardware, product.mapping) for product in work.products]
+        room, held = np.array([hardware.buffers.capacity_bytes]), np.array([hardware.buffers.tiles_held])
+        return int(spare_bytes([TileDemand.of(each) for each in mapped], room, held)[0])
+
+    return np.array([of(work) for work in schedule.works])
+
+
 def dram_bytes(schedule):
     step = time_step(schedule)
     by_work = []
     for time in step.works:
-        moved = time.work.fused.read_bytes + time.work.fused.write_bytes
-        if isinstance(time.work, TensorWork):
-            moved += sum(cost.read_bytes + cost.write_bytes for cost in time.costs)
-        else:
-            moved += time.work.head.read_bytes + time.work.head.write_bytes
+        demand = time.work.demand()
+        moved = demand.read_bytes + demand.write_bytes
+        moved += sum(cost.read_bytes + cost.write_bytes for cost in time.costs)
         by_work.append(moved)
     return by_work
 
@@ -85,7 +95,7 @@ def test_a_small_step_keeps_all_that_lives_within_it():
     """Everything but x, which no work makes, and the gradients of weights. Bytes as held at batch 4; saved, in FP16:
     r is written once, and read by l2:FF, l2:WU and the ReLU's gradient; dy is written and read by two products."""
     _, kept = schedules(annotated(), SAT, 4)
-    by_name = {each.tensor: each for each in kept.kept}
+    by_name = {each.tensor: each for each in kept.resident}
     assert set(by_name) == {"r", "y", "dy", "dh"}
     assert (by_name["r"].held_bytes, by_name["r"].saved_bytes) == (128, 4 * 128)
     assert (by_name["dy"].held_bytes, by_name["dy"].saved_bytes) == (64, 3 * 64)
@@ -112,15 +122,15 @@ def test_a_rider_whose_operands_and_result_stay_moves_nothing():
 
 def test_a_tensor_larger_than_the_buffers_does_not_stay():
     """8 MiB in all; at batch 2^20 the smallest tensor within the step, of 8 values a sample, takes 16 MiB."""
-    assert schedules(annotated(), SAT, 1 << 20)[1].kept == ()
+    assert schedules(annotated(), SAT, 1 << 20)[1].resident == ()
 
 
 def test_of_two_that_do_not_fit_together_the_one_that_saves_more_a_byte_and_work_stays():
     """At batch 2^17 y and dy take 2 MiB each, r and dh 4 MiB. Times moved over works held: y 2/2, dy 3/3, dh 2/2, r
     4/5. So r comes last, and finds less than 4 MiB of 8 beside dy and dh in l2:BP."""
     _, kept = schedules(annotated(), SAT, 1 << 17)
-    assert {each.tensor: each.held_bytes >> 20 for each in kept.kept} == {"y": 2, "dy": 2, "dh": 4}
-    assert all(each.saved_bytes == each.held_bytes * (each.last - each.first + 1) for each in kept.kept)
+    assert {each.tensor: each.held_bytes >> 20 for each in kept.resident} == {"y": 2, "dy": 2, "dh": 4}
+    assert all(each.saved_bytes == each.held_bytes * (each.last - each.first + 1) for each in kept.resident)
 
 
 def test_a_fused_write_counts_only_beyond_what_the_product_stores():
@@ -142,17 +152,17 @@ def test_a_fused_write_counts_only_beyond_what_the_product_stores():
 def test_what_stays_never_takes_more_than_the_room_that_tiles_leave(case):
     plain, kept = of_workload(*case)
     held = np.zeros(len(plain.works), dtype=np.int64)
-    for each in kept.kept:
+    for each in kept.resident:
         held[each.first : each.last + 1] += each.held_bytes
-    assert kept.kept
-    assert (held <= np.array(spare_bytes(plain.works, plain.hardware))).all()
+    assert kept.resident
+    assert (held <= spare_of(plain)).all()
 
 
 @steps
 def test_bytes_saved_are_the_bytes_no_longer_moved(case):
     plain, kept = of_workload(*case)
     before, after = dram_bytes(plain), dram_bytes(kept)
-    assert sum(before) - sum(after) == sum(each.saved_bytes for each in kept.kept) > 0
+    assert sum(before) - sum(after) == sum(each.saved_bytes for each in kept.resident) > 0
     assert all(less <= more for less, more in zip(after, before, strict=True))
 
 
@@ -177,7 +187,7 @@ def test_neither_parameters_nor_their_gradients_nor_data_stay(case):
     _, kept = of_workload(*case)
     order = order_work(kept.pruned, kept.hardware.vector_engine.fused)
     whole = {life.tensor: (life.first, life.last) for life in lives(order) if life.made and not life.updates}
-    for each in kept.kept:
+    for each in kept.resident:
         assert whole[each.tensor] == (each.first, each.last)
         assert order.tensor(each.tensor).role in ("activation", "gradient")
 
@@ -187,16 +197,16 @@ def test_neither_parameters_nor_their_gradients_nor_data_stay(case):
 def test_at_any_batch_and_size_of_buffers_the_bytes_add_up_and_the_room_suffices(batch, divisor):
     plain, kept = schedules(annotated(), with_buffers(SAT, divisor), batch)
     held = np.zeros(len(plain.works), dtype=np.int64)
-    for each in kept.kept:
+    for each in kept.resident:
         held[each.first : each.last + 1] += each.held_bytes
-    assert (held <= np.array(spare_bytes(plain.works, plain.hardware))).all()
-    assert sum(dram_bytes(plain)) - sum(dram_bytes(kept)) == sum(each.saved_bytes for each in kept.kept)
+    assert (held <= spare_of(plain)).all()
+    assert sum(dram_bytes(plain)) - sum(dram_bytes(kept)) == sum(each.saved_bytes for each in kept.resident)
     assert time_step(kept).total_cycles <= time_step(plain).total_cycles
 
 
 def test_larger_buffers_never_save_less_where_all_fits():
     saved = [
-        sum(each.saved_bytes for each in of_workload("resnet9-cifar10", "bdwp", 4, "sat-vcu1525", divisor)[1].kept)
+        sum(each.saved_bytes for each in of_workload("resnet9-cifar10", "bdwp", 4, "sat-vcu1525", divisor)[1].resident)
         for divisor in (16, 4, 1)
     ]
     assert saved == sorted(saved)
@@ -204,4 +214,4 @@ def test_larger_buffers_never_save_less_where_all_fits():
 
 def test_the_choice_does_not_depend_on_anything_but_the_inputs():
     pruned = annotated()
-    assert schedules(pruned, SAT, 4)[1].kept == schedules(pruned, SAT, 4)[1].kept
+    assert schedules(pruned, SAT, 4)[1].resident == schedules(pruned, SAT, 4)[1].resident

@@ -79,7 +79,7 @@ def test_other_inputs_are_refused_by_line_and_field(saved):
 
 
 def test_a_file_says_whether_tensors_stay_on_chip_and_an_older_one_means_that_none_do(saved, schedule):
-    assert schedule.kept
+    assert schedule.resident
     assert load_schedule(saved).content.keep_on_chip
     assert not edited(saved, lambda document: document.pop("keep_on_chip")).content.keep_on_chip
 

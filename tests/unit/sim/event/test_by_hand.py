@@ -207,4 +207,4 @@ def test_vector_work_gives_way_to_tiles_at_the_channel():
 def test_the_tensor_engine_idles_when_nothing_follows():
     plan = schedule(small_design(), vector(7, 0, 0), tensor(product(1, 1, 4, tile=(1, 1, 4))), vector(9, 0, 0))
     before, _, after = time_step(plan).works
-    assert (before.causes, after.causes) == ({"dependence": 7}, {"idle": 9})
+    assert (causes_of(before), causes_of(after)) == ({"dependence": 7}, {"idle": 9})

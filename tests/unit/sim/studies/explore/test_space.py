@@ -11,8 +11,8 @@ from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import content_hash, find
 from bisparse.configs.schema import Provenance, load
 from bisparse.sim.studies.explore.fields import PARTS
-from bisparse.sim.studies.explore.figures import FIGURES, hardware_figures
-from bisparse.sim.studies.explore.space import _BEFORE, Space
+from bisparse.sim.studies.explore.figures import FIGURES, KNOWN_BEFORE, hardware_figures
+from bisparse.sim.studies.explore.space import Space
 
 BASE = {"hardware": "sat-vcu1525", "workload": "resnet9-cifar10", "recipe": "bdwp", "sparsity": "2:8", "batch": 8}
 ROWS, COLS, CLOCK = "hardware.tensor_engine.rows", "hardware.tensor_engine.cols", "hardware.clock_hz"
@@ -261,8 +261,8 @@ def test_constraints_are_judged_as_soon_as_they_can_be():
 
 
 def test_figures_known_before_evaluation_are_those_of_the_hardware():
-    assert tuple(hardware_figures(load_hardware("sat-vcu1525").model)) == _BEFORE
-    assert set(_BEFORE) <= set(FIGURES)
+    assert tuple(hardware_figures(load_hardware("sat-vcu1525").model)) == KNOWN_BEFORE
+    assert set(KNOWN_BEFORE) <= set(FIGURES)
 
 
 def test_a_constraint_on_an_axis_that_does_not_apply_is_met():

@@ -1,0 +1,82 @@
+"""Costs of products: equal ones on the same designs are worked out once, for all steps that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...accel.specification import Hardware
+from ...accel.tensor_engine import Count
+from ...configs.arrays import BoolArray, IntArray
+from ...dataflow.epilogue import Epilogue
+from ...dataflow.gemm import Place
+from ...dataflow.product_cost import MappedProducts, ProductCost, mapped_cost
+from ...dataflow.residency import TileDemand
+from ...dataflow.schedule import PlannedProduct
+
+Places = Mapping[Place, BoolArray]
+"""Which of A, B and C of a product stay on chip, [S] each."""
+
+MappedOn = Callable[[PlannedProduct, IntArray, Places | None], MappedProducts]
+"""A planned product on some designs, a mapping each; with nothing but itself to say what stays on chip when None."""
+
+
+@dataclass(kw_only=True)
+class CostCache:
+    """Costs by product, mapping, designs, residence and epilogue.
+
+    Attributes:
+        mapped_on: how a product is mapped on designs.
+    """
+
+    mapped_on: MappedOn
+    _known: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_design(cls, hardware: Hardware) -> CostCache:
+        """Costs on one design, of products whose mapping is planned."""
+
+        def mapped_on(product: PlannedProduct, rows: IntArray, stays: Places | None) -> MappedProducts:
+            return MappedProducts.of(product.gemm, hardware, product.mapping)
+
+        return cls(mapped_on=mapped_on)
+
+    def cost(self, product: PlannedProduct, rows: IntArray, stays: Places | None, epilogue: Epilogue) -> ProductCost:
+        """What a product costs with its epilogue, [S]."""
+        after = (epilogue.lane_operations, epilogue.result_elements, np.asarray(epilogue.moved_bytes).tobytes())
+        key = ("cost", *_key(product, rows, stays), after)
+        if key not in self._known:
+            self._known[key] = mapped_cost(self._mapped(product, rows, stays), epilogue)
+        cost: ProductCost = self._known[key]
+        return cost
+
+    def bare_cycles(self, product: PlannedProduct, rows: IntArray, stays: Places | None) -> Count:
+        """[S] cycles of a product without an epilogue."""
+        key = ("bare", *_key(product, rows, stays))
+        if key not in self._known:
+            self._known[key] = self._mapped(product, rows, stays).pipeline().cycles
+        cycles: Count = self._known[key]
+        return cycles
+
+    def demand(self, product: PlannedProduct, rows: IntArray) -> TileDemand:
+        """What it asks of the buffers, and what its operands cost in DRAM bytes, when nothing stays on chip."""
+        key = ("demand", *_key(product, rows, None))
+        if key not in self._known:
+            self._known[key] = TileDemand.of(self._mapped(product, rows, None))
+        demand: TileDemand = self._known[key]
+        return demand
+
+    def _mapped(self, product: PlannedProduct, rows: IntArray, stays: Places | None) -> MappedProducts:
+        key = ("mapped", *_key(product, rows, stays))
+        if key not in self._known:
+            self._known[key] = self.mapped_on(product, rows, stays)
+        mapped: MappedProducts = self._known[key]
+        return mapped
+
+
+def _key(product: PlannedProduct, rows: IntArray, stays: Places | None) -> tuple[object, ...]:
+    staying = b"" if stays is None else b"".join(each.tobytes() for each in stays.values())
+    return product.gemm.shape_key, product.mapping, rows.tobytes(), staying
