@@ -10,12 +10,10 @@ from functools import cache
 import pytest
 from bisparse.accel.engines import OPTIMIZERS
 from bisparse.configs.library import names
-from bisparse.sim.explore.design import Design
-from bisparse.sim.explore.evaluation import evaluate
 from bisparse.sim.explore.figures import FIGURES
 
-from .frozen import files, inputs, wild
-from .frozen.cases import ENGINES, OPTIONS, SAT, Case, all_cases
+from .frozen import files, wild
+from .frozen.cases import ENGINES, SAT, Case, all_cases
 from .frozen.differences import differences
 from .frozen.differences import lines as told
 from .frozen.measuring import outcome
@@ -23,6 +21,24 @@ from .frozen.measuring import outcome
 ALL = {case.key: case for case in all_cases()}
 FREEZE = "python tests/golden/freeze.py"
 SMALL, SMALLER = "resnet18-tinyimagenet", "resnet9-cifar10"
+WILD = (0, 10, 12)
+"""Groups of wild designs that are evaluated here, 24 designs."""
+
+RECIPES = ("dense", "sdgp", "bi-mask", "step")
+OPTIONS_HERE = [
+    {"batch": 3, "optimizer": "adam"},
+    {"objective": "energy"},
+    {"pre_generation": False, "overlap_update": False, "optimizer": "adam"},
+    {"overlap_vector": True},
+    {"overlap_vector": True, "keep_on_chip": True},
+    {"keep_on_chip": False},
+    {"dataflows": ["ws"]},
+    {"interleave": False},
+    {"densities": True},
+]
+
+SIMULATORS = {}
+"""By design and workload: what one test has searched serves the others."""
 
 
 def shipped(workload, recipe, hardware=SAT, engine="analytic"):
@@ -31,9 +47,8 @@ def shipped(workload, recipe, hardware=SAT, engine="analytic"):
 
 
 def found_again(cases):
-    """Lines that tell what is not as it was; cases of one design and workload share their searches."""
-    simulators = {}
-    return [line for case in cases for line in told(case.key, frozen(case), outcome(case, simulators))]
+    """Lines that tell what is not as it was."""
+    return [line for case in cases for line in told(case.key, frozen(case), outcome(case, SIMULATORS))]
 
 
 def frozen(case):
@@ -46,67 +61,57 @@ contents = cache(files.read)
 
 @pytest.mark.parametrize("workload", names("workloads"))
 def test_every_workload_costs_what_it_did(workload):
-    assert found_again([shipped(workload, "dense"), shipped(workload, "bdwp")]) == []
-
-
-def test_every_recipe_costs_what_it_did():
-    assert found_again([shipped(SMALLER, recipe) for recipe in names("recipes")]) == []
+    # The textbook design searches fastest; ResNet-9 and ResNet-18 stand on the others below.
+    assert found_again([shipped(workload, "dense", "systolic-textbook")]) == []
 
 
 @pytest.mark.parametrize("hardware", names("hardware"))
 def test_every_design_costs_what_it_did(hardware):
-    whole = [case for case in ALL.values() if case.file == "documents" and case.workload == SMALL]
-    cases = [case for case in whole if case.hardware == hardware and case.engine == "analytic"]
-    assert cases
-    assert found_again(cases) == []
+    assert found_again([shipped(SMALLER, "sr-ste", hardware)]) == []
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_every_option_costs_what_it_did(options):
-    case = Case(kind="step", file="options", workload=SMALLER, recipe="bdwp", hardware=SAT, options=options)
+def test_recipes_and_options_cost_what_they_did():
+    recipes = [shipped(SMALLER, recipe) for recipe in RECIPES]
+    options = [
+        Case(kind="step", file="options", workload=SMALLER, recipe="bdwp", hardware=SAT, options=each)
+        for each in OPTIONS_HERE
+    ]
+    assert found_again([*recipes, *options]) == []
+
+
+def test_the_whole_document_says_what_it_did():
+    case = Case(kind="step", file="documents", workload=SMALL, recipe="bdwp", hardware=SAT, whole=True)
     assert found_again([case]) == []
 
 
-@pytest.mark.parametrize("recipe", ["dense", "bdwp", "sdgp"])
-def test_steps_played_by_events_cost_what_they_did(recipe):
-    assert found_again([shipped(SMALLER, recipe, engine="event")]) == []
+def test_a_step_played_by_events_costs_what_it_did():
+    assert found_again([shipped(SMALLER, recipe, engine="event") for recipe in ("dense", "bdwp")]) == []
 
 
-@pytest.mark.parametrize("kind", ["ablation", "training"])
-def test_documents_say_what_they_did(kind):
-    case = next(case for case in ALL.values() if case.kind == kind and case.hardware == SAT)
-    assert found_again([case]) == []
+def test_ablations_and_training_runs_say_what_they_did():
+    ablation = Case(kind="ablation", file="ablations", workload=SMALLER, recipe="dense", hardware="systolic-textbook")
+    training = Case(
+        kind="training",
+        file="trainings",
+        workload=SMALLER,
+        recipe="step",
+        hardware=SAT,
+        options={"optimizer": "adam"},
+        training_steps=1000,
+    )
+    assert found_again([ablation, training]) == []
 
 
 def test_products_cost_what_they_did():
-    cases = [case for case in ALL.values() if case.kind == "product" and case.workload == "37x53x71"]
+    cases = [case for case in ALL.values() if case.kind == "product" and case.workload == "33x7x100"]
     assert found_again(cases) == []
 
 
-@pytest.mark.parametrize("number", [0, 2, 3, 5, 7, 20])
+@pytest.mark.parametrize("number", WILD)
 def test_wild_designs_side_by_side_cost_what_they_did(number):
     known = contents("wild")
     for key, found in wild.groups()[number].together().items():
         assert told(key, known[key], found) == []
-
-
-def test_shipped_designs_side_by_side_cost_what_they_did():
-    names_of = [SAT, "edge-16x16", SAT, SAT, "edge-16x16", "edge-16x16"]
-    recipes = ["bdwp", "bdwp", "dense", "sdgp", "dense", "sdgp"]
-    network = inputs.workload(SMALLER)
-    designs = [
-        Design(
-            hardware=inputs.hardware(hardware),
-            workload=network,
-            recipe=inputs.recipe(recipe),
-            pattern=inputs.pattern("2:8"),
-            options=inputs.options({}, network),
-        )
-        for hardware, recipe in zip(names_of, recipes, strict=True)
-    ]
-    for hardware, recipe, found in zip(names_of, recipes, evaluate(designs, "test"), strict=True):
-        case = shipped(SMALLER, recipe, hardware)
-        assert told(case.key, frozen(case)["figures"], found.figures) == []
 
 
 # What is frozen ------------------------------------------------------------------------------------------------------
@@ -122,7 +127,7 @@ def test_everything_shipped_is_frozen():
 def test_every_wild_design_is_frozen():
     expected = {key for group in wild.groups() for key in group.outcome_keys()}
     assert contents("wild").keys() == expected, f"run {FREEZE}"
-    assert len(expected) >= 150
+    assert len(expected) >= 160
 
 
 def test_every_figure_is_frozen():
@@ -140,7 +145,7 @@ def test_every_optimizer_and_engine_is_among_the_options():
 def test_most_of_what_is_frozen_runs():
     for name in files.FILES:
         outcomes = contents(name).values()
-        assert sum("reason" not in each for each in outcomes) > 0.5 * len(outcomes), name
+        assert sum("reason" not in each for each in outcomes) > 0.6 * len(outcomes), name
 
 
 # The instrument ------------------------------------------------------------------------------------------------------
