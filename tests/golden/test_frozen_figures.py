@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from bisparse.accel.engines import OPTIMIZERS
 from bisparse.configs.library import names
-from bisparse.sim.explore.figures import FIGURES
+from bisparse.sim.studies.explore.figures import FIGURES
 
 from .frozen import files, wild
 from .frozen.cases import ENGINES, SAT, Case, all_cases

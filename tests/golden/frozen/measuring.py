@@ -7,11 +7,11 @@ from pathlib import Path
 
 import bisparse.configs
 from bisparse.configs.errors import BisparseError
-from bisparse.sim.ablation_run import ablate
-from bisparse.sim.explore.figures import figures_of
-from bisparse.sim.results import plain_data
+from bisparse.sim.product.single_product import parse_dataflow, parse_product, plain_product, simulate_product
+from bisparse.sim.results.simulation_result import plain_data
 from bisparse.sim.simulation import Simulator
-from bisparse.sim.single_product import parse_dataflow, parse_product, plain_product, simulate_product
+from bisparse.sim.studies.ablation.run_ablation import ablate
+from bisparse.sim.studies.explore.figures import ResultAnswer, figures_of
 from bisparse.sim.training_run import simulate_training
 
 from . import inputs
@@ -95,7 +95,10 @@ def _step(case, simulators):
     simulator = _simulator(case, simulators)
     result = simulator.run(inputs.recipe(case.recipe), inputs.pattern(case.sparsity))
     document = without_what_may_vary(result.document())
-    found = {"figures": figures_of(result, simulator.hardware.model), "digests": digests(document)}
+    found = {
+        "figures": figures_of(ResultAnswer(step=result, hardware=simulator.hardware.model)),
+        "digests": digests(document),
+    }
     return found | ({"document": document} if case.whole else {})
 
 

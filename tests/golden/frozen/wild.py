@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import count, groupby
 from pathlib import Path
 
-from bisparse.sim.explore.design import Design
-from bisparse.sim.explore.evaluation import evaluate
-from bisparse.sim.explore.one_by_one import simulate_design
+from bisparse.sim.studies.explore.evaluation import evaluate
+from bisparse.sim.studies.explore.one_by_one import simulate_point
+from bisparse.sim.studies.explore.point import Point
 
 from . import files, inputs
 from .measuring import VERSION, as_read
@@ -79,7 +79,7 @@ class WildGroup:
         together = self.together()
         for place, design in enumerate(self.designs()):
             key = _key(self.number, place)
-            alone = _outcome(simulate_design(design, VERSION))
+            alone = _outcome(simulate_point(design, VERSION))
             found[key] = alone if repr(together[key]) == repr(alone) else alone | {"side by side": together[key]}
         return found | self.by_events()
 
@@ -87,7 +87,7 @@ class WildGroup:
         """Outcomes of the first designs by the event engine."""
         designs = self.designs(engine="event")
         return {
-            f"{_key(self.number, place)} by events": _outcome(simulate_design(designs[place], VERSION))
+            f"{_key(self.number, place)} by events": _outcome(simulate_point(designs[place], VERSION))
             for place in self._played()
         }
 
@@ -107,7 +107,7 @@ def _key(group, place):
 
 def _design(point, engine):
     network = inputs.workload(point["workload"])
-    return Design(
+    return Point(
         hardware=inputs.hardware(point["hardware"], point["changes"]),
         workload=network,
         recipe=inputs.recipe(point["recipe"]),
