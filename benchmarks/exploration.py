@@ -35,7 +35,7 @@ from typing import Any
 import numpy
 import scalesim_peer
 from bisparse.configs.strict_yaml import parse
-from bisparse.sim.studies.explore.one_by_one import simulate_design
+from bisparse.sim.studies.explore.one_by_one import simulate_point
 from bisparse.sim.studies.explore.running import run
 from bisparse.sim.studies.explore.space import Space
 from measuring import BenchmarkError, markdown_table, provenance, run_measured, three_digits
@@ -145,7 +145,7 @@ def _pace(network: str, kind: str) -> Pace:
         ({name: row[name] for name in axes}, dict(row)) for _, row in table.sample(ALONE, random_state=0).iterrows()
     ]
     start = time.perf_counter()
-    outcomes = [simulate_design(space.design(settings), version) for settings, _ in points]
+    outcomes = [simulate_point(space.point(settings), version) for settings, _ in points]
     alone_seconds = (time.perf_counter() - start) / ALONE
     for outcome, (settings, row) in zip(outcomes, points, strict=True):
         figures = outcome.figures or {}

@@ -13,24 +13,24 @@ import yaml
 from ...configs import library
 from ...configs.provenance import LABELS, Provenance, is_leaf
 from ...sim.simulation import Options
-from ...sim.studies.explore.design import Design
+from ...sim.studies.explore.point import Point
 
 _SWITCHES = ("pre_generation", "overlap_update", "overlap_vector", "interleave", "keep_on_chip")
 _NAMED = ("batch", "objective", "optimizer", "engine")
 
 
-def simulate_command(design: Design, hardware: str, *, workload: str = "") -> str:
-    """What a reader types to simulate a design.
+def simulate_command(point: Point, hardware: str, *, workload: str = "") -> str:
+    """What a reader types to simulate a point.
 
     Args:
-        design: of a study.
+        point: of a study.
         hardware: name or path of its hardware file.
         workload: name or path of what it trains; what that calls itself when not given.
     """
-    words = ["bisparse", "simulate", workload or design.workload.graph.name, "--hardware", hardware]
-    recipe = design.recipe.sources[0]
-    words += ["--recipe", design.recipe.model.name if library.is_shipped(recipe) else str(recipe)]
-    words += ["--sparsity", str(design.pattern), *_option_words(design.options)]
+    words = ["bisparse", "simulate", workload or point.workload.graph.name, "--hardware", hardware]
+    recipe = point.recipe.sources[0]
+    words += ["--recipe", point.recipe.model.name if library.is_shipped(recipe) else str(recipe)]
+    words += ["--sparsity", str(point.pattern), *_option_words(point.options)]
     return shlex.join(words)
 
 
@@ -46,11 +46,11 @@ def _option_words(options: Options) -> Iterator[str]:
             yield f"--{'' if value else 'no-'}{name.replace('_', '-')}"
 
 
-def hardware_file(design: Design, *, name: str, title: str, comment: Sequence[str]) -> str:
-    """A design's hardware as a complete file that ``load_hardware`` reads.
+def hardware_file(point: Point, *, name: str, title: str, comment: Sequence[str]) -> str:
+    """A point's hardware as a complete file that ``load_hardware`` reads.
 
     Args:
-        design: of a study.
+        point: of a study.
         name: of the hardware in the file.
         title: likewise.
         comment: lines that stand on top.
@@ -58,7 +58,7 @@ def hardware_file(design: Design, *, name: str, title: str, comment: Sequence[st
     Returns:
         YAML, every value with how well it is known and why.
     """
-    hardware = design.hardware
+    hardware = point.hardware
     data = dict(hardware.document.data) | {"name": name, "title": title}
     if library.is_path(str(data["energy_table"])):
         # Named from beside the file that this one is made of.

@@ -11,7 +11,7 @@ from ...configs.errors import BisparseError, ConfigError
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.simulation import Simulator
 from ...sim.studies.explore.choices import along
-from ...sim.studies.explore.design import Design
+from ...sim.studies.explore.point import Point
 from ..run.directory import PAGE_FILE, write_run
 from ..shared.directory_files import write_files
 from ..shared.html import plotly_library
@@ -33,25 +33,25 @@ MOST_BYTES = 24_000_000
 """Reports of single designs stop here; the library that draws them is shared and not counted."""
 
 
-def design_of(findings: Findings, row: int, scenario: Mapping[str, Any]) -> Design:
-    """A design of the study under one scenario."""
-    return findings.space.design({**findings.settings(row), **scenario})
+def point_of(findings: Findings, row: int, scenario: Mapping[str, Any]) -> Point:
+    """The point that a design of the study is under one scenario."""
+    return findings.space.point({**findings.settings(row), **scenario})
 
 
-def command_of(space: Space, settings: Mapping[str, Any], design: Design, hardware: str) -> str:
-    """What simulates a design with its hardware in a file; paths are those from where the sweep was read."""
+def command_of(space: Space, settings: Mapping[str, Any], point: Point, hardware: str) -> str:
+    """What simulates a point with its hardware in a file; paths are those from where the sweep was read."""
     base = space.sweep.base
-    named = settings.get("workload", base.workload) or design.workload.graph.name
+    named = settings.get("workload", base.workload) or point.workload.graph.name
     if library.is_path(named):
         named = str(Path(space.loaded.document.file).parent / named)
-    return simulate_command(design, hardware, workload=named)
+    return simulate_command(point, hardware, workload=named)
 
 
 def design_command(findings: Findings, row: int, hardware: str, scenario: Mapping[str, Any] | None = None) -> str:
     """What simulates a design of the study, in the first scenario unless another is given."""
     scenario = findings.space.scenarios()[0] if scenario is None else scenario
     settings = {**findings.settings(row), **scenario}
-    return command_of(findings.space, settings, findings.space.design(settings), hardware)
+    return command_of(findings.space, settings, findings.space.point(settings), hardware)
 
 
 def best_files(findings: Findings, directory: Path) -> dict[str, str]:
@@ -59,11 +59,11 @@ def best_files(findings: Findings, directory: Path) -> dict[str, str]:
     files = {}
     for number, row in enumerate(findings.chosen.best.tolist(), start=1):
         name = f"{BEST}/{number:02d}.yaml"
-        design = design_of(findings, row, findings.space.scenarios()[0])
+        point = point_of(findings, row, findings.space.scenarios()[0])
         files[name] = hardware_file(
-            design,
-            name=f"{design.hardware.model.name}-{number:02d}",
-            title=f"{design.hardware.model.title or design.hardware.model.name}: no. {number} of {title(findings)}",
+            point,
+            name=f"{point.hardware.model.name}-{number:02d}",
+            title=f"{point.hardware.model.title or point.hardware.model.name}: no. {number} of {title(findings)}",
             comment=list(_comment(findings, row, number, str(directory / name))),
         )
     return files
@@ -85,14 +85,14 @@ def reported_rows(findings: Findings) -> list[int]:
     return list(dict.fromkeys([*chosen.best[:1].tolist(), *knee, *front]))
 
 
-def simulated(designs: Sequence[Design], version: str) -> list[SimulationResult]:
-    """The whole result of each design.
+def simulated(points: Sequence[Point], version: str) -> list[SimulationResult]:
+    """The whole result of each point.
 
     Raises:
         BisparseError: one cannot run its step.
     """
     results = []
-    for each in designs:
+    for each in points:
         simulator = Simulator(workload=each.workload, hardware=each.hardware, options=each.options, version=version)
         results.append(simulator.run(each.recipe, each.pattern))
     return results
@@ -114,13 +114,13 @@ def write_reports(findings: Findings, directory: Path, version: str) -> dict[str
     for row in reported_rows(findings):
         if spent > MOST_BYTES:
             break
-        designs = [design_of(findings, row, scenario) for scenario in findings.space.scenarios()]
+        points = [point_of(findings, row, scenario) for scenario in findings.space.scenarios()]
         try:
-            results = simulated(designs, version)
+            results = simulated(points, version)
         except BisparseError:
             # A study of an older version may call feasible what this one does not.
             continue
-        page = write_report(findings, directory, findings.key(row), designs, results, findings.settings(row))
+        page = write_report(findings, directory, findings.key(row), points, results, findings.settings(row))
         links[findings.key(row)] = page.relative_to(directory).as_posix()
         spent += sum(each.stat().st_size for each in page.parent.iterdir())
     return _asked_for(findings, directory) | links
@@ -137,7 +137,7 @@ def write_report(
     findings: Findings,
     directory: Path,
     name: str,
-    designs: Sequence[Design],
+    points: Sequence[Point],
     results: Sequence[SimulationResult],
     settings: Mapping[str, Any],
 ) -> Path:
@@ -145,11 +145,11 @@ def write_report(
     folder = directory / DESIGNS / name
     file, space = str(folder / "hardware.yaml"), findings.space
     commands = [
-        command_of(space, {**settings, **scenario}, design, file)
-        for scenario, design in zip(space.scenarios(), designs, strict=True)
+        command_of(space, {**settings, **scenario}, point, file)
+        for scenario, point in zip(space.scenarios(), points, strict=True)
     ]
-    hardware = designs[0].hardware.model
-    written = hardware_file(designs[0], name=hardware.name, title=hardware.title, comment=commands)
+    hardware = points[0].hardware.model
+    written = hardware_file(points[0], name=hardware.name, title=hardware.title, comment=commands)
     page = write_run(results, folder, command="\n".join(commands))
     share_library(page)
     write_files(folder, {"hardware.yaml": written.encode()})
@@ -181,9 +181,9 @@ def write_design(study: Study, space: Space, key: str, directory: Path, *, versi
         got = f"no design {key}" if not rows else f"{len(rows)} designs {key}"
         raise ConfigError(f"{directory}: got {got}, need the key of one, as designs.csv and the report give it")
     (row,) = rows.values()
-    designs = [design_of(findings, row, scenario) for scenario in findings.space.scenarios()]
+    points = [point_of(findings, row, scenario) for scenario in findings.space.scenarios()]
     settings = findings.settings(row)
-    return write_report(findings, directory, findings.key(row), designs, simulated(designs, version), settings)
+    return write_report(findings, directory, findings.key(row), points, simulated(points, version), settings)
 
 
 def share_library(page: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...sim.results.simulation_result import Assumption, SimulationResult
-from ...sim.studies.explore.design import Design
+from ...sim.studies.explore.point import Point
 from ..shared.directory_files import write_files
 from .designs import BEST, best_files, design_command, write_report, write_reports
 from .markdown import explore_markdown
@@ -90,25 +90,25 @@ def write_exploration(
     return [directory / PAGE_FILE, directory / MARKDOWN_FILE, *(directory / name for name in best), *pages]
 
 
-def _assumptions(designs: Sequence[Design], results: Sequence[SimulationResult]) -> tuple[Assumption, ...]:
+def _assumptions(points: Sequence[Point], results: Sequence[SimulationResult]) -> tuple[Assumption, ...]:
     """What the base design rests on, its energy table included where it was simulated."""
     if results:
         return tuple(results[0].assumptions)
     return tuple(
         Assumption(parameter=f"hardware.{path}", value=known.value, status=known.status, source=known.source)
-        for path, known in designs[0].hardware.provenance.items()
+        for path, known in points[0].hardware.provenance.items()
     )
 
 
 def _inputs(
-    space: Space, designs: Sequence[Design], results: Sequence[SimulationResult]
+    space: Space, points: Sequence[Point], results: Sequence[SimulationResult]
 ) -> Mapping[str, tuple[str, str]]:
-    first = designs[0]
+    first = points[0]
     found = {"sweep": (str(space.sweep.name), space.sha256)}
     found["hardware"] = (first.hardware.model.name, first.hardware.sha256)
-    for design in designs:
-        name = design.workload.graph.name
-        found["workload" if len(designs) == 1 else f"workload {name}"] = (name, design.workload.sha256)
+    for point in points:
+        name = point.workload.graph.name
+        found["workload" if len(points) == 1 else f"workload {name}"] = (name, point.workload.sha256)
     found["recipe"] = (first.recipe.model.name, first.recipe.sha256)
     if results:
         table = results[0].inputs["energy_table"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ...configs.errors import BisparseError
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.studies.explore.base import base_setting, combined
-from ...sim.studies.explore.design import Design
 from ...sim.studies.explore.figures import figures_of
+from ...sim.studies.explore.point import Point
 from .designs import simulated
 from .findings import Base, Findings
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 def find(
     study: Study, space: Space, *, version: str, reference: Study | None = None
-) -> tuple[Findings, list[Design], list[SimulationResult]]:
-    """What a study found, beside the base design: its design and its result under each scenario, if it has any."""
-    designs = [space.base_design(scenario) for scenario in space.scenarios()]
-    first, reason, figures = designs[0], "", None
+) -> tuple[Findings, list[Point], list[SimulationResult]]:
+    """What a study found, beside the base design: its point and its result under each scenario, if it has any."""
+    points = [space.base_point(scenario) for scenario in space.scenarios()]
+    first, reason, figures = points[0], "", None
     results: list[SimulationResult] = []
     try:
-        results = simulated(designs, version)
+        results = simulated(points, version)
         figures = combined(
             [
-                figures_of(result, design.hardware.model) | space.supplied(design)
-                for result, design in zip(results, designs, strict=True)
+                figures_of(result, point.hardware.model) | space.supplied(point)
+                for result, point in zip(results, points, strict=True)
             ]
         )
     except BisparseError as error:
@@ -41,4 +41,4 @@ def find(
         figures=figures,
         reason=reason,
     )
-    return Findings(study=study, space=space, base=base, reference=reference), designs, results
+    return Findings(study=study, space=space, base=base, reference=reference), points, results

@@ -8,8 +8,8 @@ from bisparse.configs.library import find
 from bisparse.configs.pattern import Pattern
 from bisparse.sim.simulation import Options
 from bisparse.sim.studies.explore import evaluation
-from bisparse.sim.studies.explore.design import Design
-from bisparse.sim.studies.explore.one_by_one import simulate_design
+from bisparse.sim.studies.explore.one_by_one import simulate_point
+from bisparse.sim.studies.explore.point import Point
 from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
@@ -25,7 +25,7 @@ def wild_points(seed, workload, designs):
     kind = wild_kind(draw)
     hardware = [wild_numbers(draw, kind) for _ in range(max(designs * 2 // 3, 1))]
     return [
-        Design(
+        Point(
             hardware=draw.one(*hardware),
             workload=load_workload(workload),
             recipe=load_recipe(draw.one(*RECIPES)),
@@ -45,7 +45,7 @@ def wild_points(seed, workload, designs):
 @pytest.mark.parametrize("workload", ["resnet9-cifar10", "vit-cifar10"])
 def test_side_by_side_is_one_by_one(seed, workload, monkeypatch):
     points = wild_points(seed, workload, 6)
-    alone = [simulate_design(point, "test") for point in points]
+    alone = [simulate_point(point, "test") for point in points]
     # None is to be let through to the slow way but those that cannot run.
     monkeypatch.setattr(evaluation, "_FEWEST", 1)
     together = evaluation.evaluate(points, "test")
@@ -55,21 +55,21 @@ def test_side_by_side_is_one_by_one(seed, workload, monkeypatch):
 
 
 def test_most_wild_points_run():
-    reasons = [simulate_design(point, "test").reason for point in wild_points(1, "resnet9-cifar10", 4)]
+    reasons = [simulate_point(point, "test").reason for point in wild_points(1, "resnet9-cifar10", 4)]
     assert not all(reasons)
 
 
 def test_what_is_not_done_side_by_side_is_simulated_alone():
     point = wild_points(0, "resnet9-cifar10", 1)[0]
     for options in (Options(batch=2, objective="energy"), Options(batch=2, overlap_vector=True, keep_on_chip=False)):
-        design = Design(
+        design = Point(
             hardware=point.hardware,
             workload=point.workload,
             recipe=load_recipe("bdwp"),
             pattern=Pattern(2, 8),
             options=options,
         )
-        assert evaluation.evaluate([design] * 4, "test") == [simulate_design(design, "test")] * 4
+        assert evaluation.evaluate([design] * 4, "test") == [simulate_point(design, "test")] * 4
 
 
 def designs_beside_tables(tmp_path, rows):
@@ -94,7 +94,7 @@ def test_tables_beside_files_of_the_same_words_are_told_apart(tmp_path):
     hardware = designs_beside_tables(tmp_path, (16, 32))
     assert hardware[0].sha256 == hardware[2].sha256
     points = [
-        Design(
+        Point(
             hardware=each,
             workload=load_workload("resnet9-cifar10"),
             recipe=load_recipe("bdwp"),
@@ -104,7 +104,7 @@ def test_tables_beside_files_of_the_same_words_are_told_apart(tmp_path):
         for each in hardware
     ]
     together = evaluation.evaluate(points, "test")
-    assert together == [simulate_design(point, "test") for point in points]
+    assert together == [simulate_point(point, "test") for point in points]
     assert together[2].figures["energy_joules"] > 10 * together[0].figures["energy_joules"]
 
 
@@ -120,7 +120,7 @@ def test_a_design_that_its_table_does_not_price_is_a_row_like_any_other():
         sha256="another",
     )
     points = [
-        Design(
+        Point(
             hardware=each,
             workload=load_workload("resnet9-cifar10"),
             recipe=load_recipe("dense"),
@@ -131,4 +131,4 @@ def test_a_design_that_its_table_does_not_price_is_a_row_like_any_other():
     ]
     outcomes = evaluation.evaluate(points, "test")
     assert "core memory" in outcomes[-1].reason
-    assert outcomes[:-1] == [simulate_design(point, "test") for point in points[:-1]]
+    assert outcomes[:-1] == [simulate_point(point, "test") for point in points[:-1]]

@@ -32,7 +32,7 @@ def axes(draw):
 
 @cache
 def base():
-    return Space.of_data(_data({"batch": [8]})).base_design({})
+    return Space.of_data(_data({"batch": [8]})).base_point({})
 
 
 def _data(chosen):
@@ -53,7 +53,7 @@ def had(design, name):
 def test_every_design_has_exactly_the_values_asked_for(chosen):
     space = Space.of_data(_data(chosen))
     for point in space.choices():
-        design = space.design(point)
+        design = space.point(point)
         for name in FIELDS:
             assert had(design, name) == point.get(name, had(base(), name))
 
@@ -65,7 +65,7 @@ def test_keys_are_equal_where_all_that_determines_a_result_is(first, second):
     keys = {}
     for space in (one, other):
         for point in space.choices():
-            design = space.design(point)
+            design = space.point(point)
             all_that_counts = tuple(had(design, name) for name in FIELDS)
             assert keys.setdefault(space.key(design), all_that_counts) == all_that_counts
     assert len(set(keys.values())) == len(keys)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from .axis_values import Value
-from .design import Design, Figures
 from .fields import HARDWARE, OPTIONS, as_value, value_at
 from .figures import ACCURACY, ACCURACY_FIGURE, FIGURES
+from .point import Figures, Point
 
 
 def combined(figures: Sequence[Figures]) -> Figures:
@@ -31,20 +31,20 @@ def _combined(name: str, values: Sequence[int | float]) -> int | float:
     return max(values) if how == "max" else min(values)
 
 
-def base_setting(axis: str, design: Design) -> Value | None:
-    """What a design has of an axis; None of a free variable, which is no field of it."""
+def base_setting(axis: str, point: Point) -> Value | None:
+    """What a point has of an axis; None of a free variable, which is no field of it."""
     if axis.startswith(HARDWARE):
-        found = value_at(design.hardware.model, axis.split(".")[1:])
+        found = value_at(point.hardware.model, axis.split(".")[1:])
         # Of a section that may be named as a file, its name.
         return as_value(getattr(found, "name", found))
     if axis.startswith(OPTIONS):
-        return as_value(getattr(design.options, axis.removeprefix(OPTIONS), None))
-    graph = design.workload.graph
+        return as_value(getattr(point.options, axis.removeprefix(OPTIONS), None))
+    graph = point.workload.graph
     known: dict[str, Value] = {
-        "hardware": design.hardware.model.name,
+        "hardware": point.hardware.model.name,
         "workload": graph.name,
-        "recipe": design.recipe.model.name,
-        "sparsity": str(design.pattern),
-        "batch": design.options.batch or graph.default_batch,
+        "recipe": point.recipe.model.name,
+        "sparsity": str(point.pattern),
+        "batch": point.options.batch or graph.default_batch,
     }
     return known.get(axis)

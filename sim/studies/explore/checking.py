@@ -26,7 +26,7 @@ from .expressions import CONSTANTS, FUNCTIONS, Expression, near
 from .fields import HARDWARE, MISSING, OPTIONS, Target, all_names, as_value, target_of, value_at
 from .figures import ACCURACY, FIGURES
 from .inputs import Inputs
-from .point import OF_SPARSITY
+from .point_names import OF_SPARSITY
 from .sweep import Sweep
 
 

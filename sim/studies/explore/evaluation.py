@@ -1,6 +1,6 @@
-"""Many designs evaluated at once: grouped by what they share, searched and timed side by side.
+"""Many points evaluated at once: grouped by what they share, searched and timed side by side.
 
-What ``simulate`` does for one design is done here for all that differ in numbers only. Designs that need what is not
+What ``simulate`` does for one point is done here for all that differ in numbers only. Points that need what is not
 done side by side (the event engine, another objective of the search, vector work beside products, measured densities)
 are simulated one by one, and so are those that cannot run, for ``simulate`` knows best how to say why.
 """
@@ -27,83 +27,83 @@ from ....dataflow.search import best_mapping
 from ....dataflow.search_many import BestMappings, search_many
 from ...step.against_dense import ratio
 from .costs_many import CostsMany
-from .design import Design, Figures, Outcome
 from .figures import FIGURES, derived_figures, hardware_figures, word
-from .one_by_one import simulate_design
+from .one_by_one import simulate_point
 from .outlines import Step, outlined
+from .point import Figures, Outcome, Point
 from .step_many import Prices, StepMany
 from .step_times import StepTimes
 
 _FEWEST = 3
-"""Fewer designs of a kind than these are simulated sooner one by one."""
+"""Fewer points of a kind than these are simulated sooner one by one."""
 
 
-def evaluate(designs: Sequence[Design], version: str) -> list[Outcome]:
-    """Simulate many designs; neighbours that share most go fastest.
+def evaluate(points: Sequence[Point], version: str) -> list[Outcome]:
+    """Simulate many points; neighbours that share most go fastest.
 
     Args:
-        designs: the points, in any order.
+        points: in any order.
         version: of bisparse.
 
     Returns:
-        An outcome a design, in the same order: the figures that ``simulate`` gives, or why there are none.
+        An outcome a point, in the same order: the figures that ``simulate`` gives, or why there are none.
     """
     outcomes: dict[int, Outcome] = {}
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for number, design in enumerate(designs):
-        if _side_by_side(design):
-            groups.setdefault(_kind(design), []).append(number)
+    for number, point in enumerate(points):
+        if _side_by_side(point):
+            groups.setdefault(_kind(point), []).append(number)
         else:
-            outcomes[number] = simulate_design(design, version)
+            outcomes[number] = simulate_point(point, version)
     for numbers in groups.values():
         if len(numbers) < _FEWEST:
-            outcomes |= {number: simulate_design(designs[number], version) for number in numbers}
+            outcomes |= {number: simulate_point(points[number], version) for number in numbers}
             continue
-        group = _Group(designs=[designs[number] for number in numbers], version=version)
+        group = _Group(points=[points[number] for number in numbers], version=version)
         try:
             found = group.outcomes()
         except OverflowError:
             # Numbers beyond 64 bits somewhere among them.
-            found = [simulate_design(designs[number], version) for number in numbers]
+            found = [simulate_point(points[number], version) for number in numbers]
         outcomes |= dict(zip(numbers, found, strict=True))
-    return [outcomes[number] for number in range(len(designs))]
+    return [outcomes[number] for number in range(len(points))]
 
 
-def _side_by_side(design: Design) -> bool:
-    options = design.options
-    beside = options.policy(design.hardware.model).overlap_vector
+def _side_by_side(point: Point) -> bool:
+    options = point.options
+    beside = options.policy(point.hardware.model).overlap_vector
     return options.engine == "analytic" and options.objective == "time" and options.densities is None and not beside
 
 
-def _kind(design: Design) -> tuple[Any, ...]:
-    """What designs of one group have in common."""
-    options = design.options
-    return (*kind_of(design.hardware.model), options.dataflows, options.interleave)
+def _kind(point: Point) -> tuple[Any, ...]:
+    """What points of one group have in common."""
+    options = point.options
+    return (*kind_of(point.hardware.model), options.dataflows, options.interleave)
 
 
 @dataclass(kw_only=True)
 class _Group:
-    """Designs that differ in numbers only, whatever they run."""
+    """Points that differ in numbers only, whatever they run."""
 
-    designs: Sequence[Design]
+    points: Sequence[Point]
     version: str
     _steps: dict[tuple[Any, ...], Step | None] = field(default_factory=dict)
 
     def outcomes(self) -> list[Outcome]:
-        """An outcome a design."""
-        designs = self.designs
+        """An outcome a point."""
+        points = self.points
         hardware, rows = self._distinct_hardware()
         table = DesignTable(designs=[each.hardware.model for each in hardware])
         prices = self._prices(hardware)
-        keys = [self._keys(design) for design in designs]
-        found: list[Outcome | None] = [None] * len(designs)
-        for number, design in enumerate(designs):
-            if prices[rows[number]] is None or not self._runs(design, keys[number]):
-                found[number] = simulate_design(design, self.version)
+        keys = [self._keys(point) for point in points]
+        found: list[Outcome | None] = [None] * len(points)
+        for number, point in enumerate(points):
+            if prices[rows[number]] is None or not self._runs(point, keys[number]):
+                found[number] = simulate_point(point, self.version)
         waiting = [number for number, outcome in enumerate(found) if outcome is None]
         searches = self._search(table, rows, keys, waiting)
         for number in waiting:
-            found[number] = self._impossible(designs[number], int(rows[number]), keys[number], searches)
+            found[number] = self._impossible(points[number], int(rows[number]), keys[number], searches)
         waiting = [number for number in waiting if found[number] is None]
         costs = CostsMany(found=searches)
         reports: dict[tuple[Any, ...], _Report] = {}
@@ -113,44 +113,44 @@ class _Group:
             found[number] = self._outcome(number, keys[number], reports)
         return [outcome for outcome in found if outcome is not None]
 
-    def _distinct_hardware(self) -> tuple[list[Design], IntArray]:
-        """A design with each hardware and each table of prices, and which of them every design has."""
+    def _distinct_hardware(self) -> tuple[list[Point], IntArray]:
+        """A point with each hardware and each table of prices, and which of them every point has."""
         known: dict[tuple[Any, ...], int] = {}
-        chosen: list[Design] = []
+        chosen: list[Point] = []
         rows: list[int] = []
-        for design in self.designs:
+        for point in self.points:
             # The same words may name another table beside another file.
-            own = (design.hardware.sha256, *_table_of(design))
+            own = (point.hardware.sha256, *_table_of(point))
             if own not in known:
                 known[own] = len(chosen)
-                chosen.append(design)
+                chosen.append(point)
             rows.append(known[own])
         return chosen, np.array(rows, dtype=np.int64)
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
-    def _keys(self, design: Design) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def _keys(self, point: Point) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Of the sparse step and of the dense one: what an outline depends on, and what is done with it."""
-        options = design.options
-        policy = options.policy(design.hardware.model)
-        batch = options.batch or design.workload.graph.default_batch
-        shared = (design.workload.sha256, batch, options.optimizer, policy.overlap_update, policy.keep_on_chip)
-        return (*shared, design.recipe.sha256, design.pattern, policy.pre_generation), (*shared, "dense")
+        options = point.options
+        policy = options.policy(point.hardware.model)
+        batch = options.batch or point.workload.graph.default_batch
+        shared = (point.workload.sha256, batch, options.optimizer, policy.overlap_update, policy.keep_on_chip)
+        return (*shared, point.recipe.sha256, point.pattern, policy.pre_generation), (*shared, "dense")
 
-    def _step(self, key: tuple[Any, ...], design: Design) -> Step | None:
-        """The step of a key, for a design that has it; None when there is none."""
+    def _step(self, key: tuple[Any, ...], point: Point) -> Step | None:
+        """The step of a key, for a point that has it; None when there is none."""
         known = (*key[:3], *key[5:])
         if known not in self._steps:
             try:
-                self._steps[known] = outlined(key, design)
+                self._steps[known] = outlined(key, point)
             except BisparseError:
                 self._steps[known] = None
         return self._steps[known]
 
-    def _runs(self, design: Design, keys: tuple[tuple[Any, ...], tuple[Any, ...]]) -> bool:
-        """Whether nothing is known yet that keeps a design from running its steps."""
-        steps = [self._step(key, design) for key in keys]
-        hardware = design.hardware.model
+    def _runs(self, point: Point, keys: tuple[tuple[Any, ...], tuple[Any, ...]]) -> bool:
+        """Whether nothing is known yet that keeps a point from running its steps."""
+        steps = [self._step(key, point) for key in keys]
+        hardware = point.hardware.model
         engine, buffers = hardware.tensor_engine, hardware.buffers
         return all(
             step is not None
@@ -170,13 +170,13 @@ class _Group:
         gemms: dict[tuple[object, ...], Gemm] = {}
         wanted: dict[tuple[object, ...], set[int]] = {}
         for key, members in self._by_step(keys, waiting).items():
-            step = self._step(key, self.designs[members[0]])
+            step = self._step(key, self.points[members[0]])
             assert step is not None, "members run it"
             on = {int(rows[number]) for number in members}
             for gemm in step.products():
                 gemms.setdefault(gemm.shape_key, gemm)
                 wanted.setdefault(gemm.shape_key, set()).update(on)
-        options = self.designs[0].options
+        options = self.points[0].options
         return {
             key: search_many(
                 gemm,
@@ -191,7 +191,7 @@ class _Group:
     def _by_step(
         self, keys: Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]], waiting: Sequence[int]
     ) -> dict[tuple[Any, ...], list[int]]:
-        """Designs by the steps that they run."""
+        """Points by the steps that they run."""
         members: dict[tuple[Any, ...], list[int]] = {}
         for number in waiting:
             for key in keys[number]:
@@ -200,43 +200,43 @@ class _Group:
 
     def _impossible(
         self,
-        design: Design,
+        point: Point,
         row: int,
         keys: tuple[tuple[Any, ...], tuple[Any, ...]],
         searches: dict[tuple[object, ...], BestMappings],
     ) -> Outcome | None:
-        """The outcome of a design that cannot map a product, in the words of the search for one; None when it can."""
+        """The outcome of a point that cannot map a product, in the words of the search for one; None when it can."""
         for key in keys:
-            step = self._step(key, design)
+            step = self._step(key, point)
             assert step is not None, "it runs"
             for gemm in step.products():
                 if not searches[gemm.shape_key].feasible[row]:
-                    return self._refused(gemm, design)
+                    return self._refused(gemm, point)
         return None
 
-    def _refused(self, gemm: Gemm, design: Design) -> Outcome:
-        """The outcome of a design on which the search found no mapping of a product."""
-        options = design.options
+    def _refused(self, gemm: Gemm, point: Point) -> Outcome:
+        """The outcome of a point on which the search found no mapping of a product."""
+        options = point.options
         try:
             best_mapping(
-                gemm, design.hardware.model, objective=TIME, dataflows=options.dataflows, interleave=options.interleave
+                gemm, point.hardware.model, objective=TIME, dataflows=options.dataflows, interleave=options.interleave
             )
         except MappingError as error:
-            return Outcome(figures=None, reason=str(design.hardware.placed(error)))
+            return Outcome(figures=None, reason=str(point.hardware.placed(error)))
         # Times that no search over many designs can tell apart from none: a step of years.
-        return simulate_design(design, self.version)
+        return simulate_point(point, self.version)
 
     # Figures ---------------------------------------------------------------------------------------------------------
 
-    def _prices(self, hardware: Sequence[Design]) -> list[EnergyModel | None]:
+    def _prices(self, hardware: Sequence[Point]) -> list[EnergyModel | None]:
         """Prices of each design's actions; None where its table lacks one."""
         tables: dict[tuple[Any, ...], EnergyTable | None] = {}
         found: list[EnergyModel | None] = []
-        for design in hardware:
-            model = design.hardware.model
-            key = (*_table_of(design), model.tensor_engine.precision, model.dram.technology)
+        for point in hardware:
+            model = point.hardware.model
+            key = (*_table_of(point), model.tensor_engine.precision, model.dram.technology)
             if key not in tables:
-                tables[key] = _energy_table(design)
+                tables[key] = _energy_table(point)
             table = tables[key]
             found.append(None if table is None else EnergyModel.of(model, table))
         return found
@@ -250,7 +250,7 @@ class _Group:
         costs: CostsMany,
         prices: Sequence[EnergyModel | None],
     ) -> _Report:
-        step = self._step(key, self.designs[members[0]])
+        step = self._step(key, self.points[members[0]])
         assert step is not None, "members run it"
         chosen = np.unique(rows[members])
         overlap, keeps = key[3:5]
@@ -272,9 +272,9 @@ class _Group:
     def _outcome(
         self, number: int, keys: tuple[tuple[Any, ...], tuple[Any, ...]], reports: dict[tuple[Any, ...], _Report]
     ) -> Outcome:
-        design = self.designs[number]
+        point = self.points[number]
         sparse, dense = (reports[key] for key in keys)
-        hardware = design.hardware.model
+        hardware = point.hardware.model
         found: Figures = hardware_figures(hardware)
         found |= sparse.own("", number) | dense.own("dense.", number)
         batch = sparse.step.times.outline.batch
@@ -293,15 +293,15 @@ class _Group:
         return Outcome(figures={name: found[name] for name in FIGURES})
 
 
-def _table_of(design: Design) -> tuple[str, str]:
-    """What names a design's energy table: a name, or a path from beside a file."""
-    name = design.hardware.model.energy_table
-    return name, str(Path(design.hardware.document.place_of(("energy_table",)).file).parent) if is_path(name) else ""
+def _table_of(point: Point) -> tuple[str, str]:
+    """What names a point's energy table: a name, or a path from beside a file."""
+    name = point.hardware.model.energy_table
+    return name, str(Path(point.hardware.document.place_of(("energy_table",)).file).parent) if is_path(name) else ""
 
 
-def _energy_table(design: Design) -> EnergyTable | None:
+def _energy_table(point: Point) -> EnergyTable | None:
     try:
-        return energy_table_of(design.hardware).model
+        return energy_table_of(point.hardware).model
     except BisparseError:
         return None
 
@@ -314,7 +314,7 @@ class _Report:
         step: on distinct hardware.
         peak_bytes: of the card's memory.
         place: where each row of the table stands in it.
-        rows: the table's row of each design of the group.
+        rows: the table's row of each point of the group.
     """
 
     step: StepMany
@@ -324,7 +324,7 @@ class _Report:
     _columns: dict[str, Any] = field(default_factory=dict)
 
     def own(self, of: str, number: int) -> Figures:
-        """The figures of one design that both the step and the dense step have."""
+        """The figures of one point that both the step and the dense step have."""
         at = self.place[int(self.rows[number])]
         return {of + name: values[at] for name, values in self.columns().items()}
 

@@ -12,7 +12,7 @@ from typing import Literal
 from ....accel.energy import COMPONENTS
 from ....accel.specification import Hardware
 from ...results.simulation_result import CYCLE_CAUSES, STAGES, SimulationResult
-from .design import Figures
+from .point import Figures
 
 Combine = Literal["geometric", "mean", "min", "max", "same"]
 """How a design's figure follows from those of its scenarios. ``geometric``: the mean in which each scenario weighs the

@@ -14,7 +14,7 @@ from ...simulation import Options
 from .axis_values import Settings, Value
 from .expressions import NoValueError
 from .fields import HARDWARE, OPTIONS, Target, split, target_of
-from .point import Point, Vocabulary
+from .point_names import PointNames, Vocabulary
 from .sweep import Sweep
 from .variation import Change, Family
 
@@ -48,7 +48,7 @@ class Maker:
         self._varied = lru_cache(maxsize=_KEPT)(self._vary)
         self.made_options = lru_cache(maxsize=_KEPT)(self._make_options)
 
-    def hardware(self, point: Point, settings: Settings) -> Loaded[Hardware]:
+    def hardware(self, names: PointNames, settings: Settings) -> Loaded[Hardware]:
         """The hardware of a point.
 
         Raises:
@@ -56,21 +56,21 @@ class Maker:
         """
         name = self._vocabulary.named("hardware", settings)
         set_here = tuple((field, value) for field, value in settings.items() if field.startswith(HARDWARE))
-        return self._varied(name, set_here, tuple(self._derived(point, HARDWARE)))
+        return self._varied(name, set_here, tuple(self._derived(names, HARDWARE)))
 
-    def options(self, point: Point, settings: Settings) -> Options:
+    def options(self, names: PointNames, settings: Settings) -> Options:
         """The options of a point; ``ConfigError`` when one cannot be derived."""
         given = {name: value for name, value in settings.items() if name.startswith(OPTIONS)}
-        given |= dict(self._derived(point, OPTIONS))
-        derived = dict(self._derived(point, "batch"))
+        given |= dict(self._derived(names, OPTIONS))
+        derived = dict(self._derived(names, "batch"))
         batch = derived.get("batch", settings.get("batch", self._sweep.base.batch))
         return self.made_options(batch, tuple(given.items()))
 
-    def _derived(self, point: Point, prefix: str) -> Iterator[tuple[str, Value]]:
+    def _derived(self, names: PointNames, prefix: str) -> Iterator[tuple[str, Value]]:
         for name in self._vocabulary.derived:
             if name.startswith(prefix) and (name == prefix or prefix.endswith(".")):
                 try:
-                    yield name, point.derived(name)
+                    yield name, names.derived(name)
                 except NoValueError:
                     # What follows from an axis that does not apply does not apply either.
                     continue

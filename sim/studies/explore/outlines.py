@@ -14,7 +14,7 @@ from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
 from ...simulation import DENSE
 from ...step.step_size import check_step_size
-from .design import Design
+from .point import Point
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +39,23 @@ class Step:
         return [product.gemm for work in works for product in work.products]
 
 
-def outlined(key: tuple[Any, ...], design: Design) -> Step:
+def outlined(key: tuple[Any, ...], point: Point) -> Step:
     """Outline a step.
 
     Args:
         key: of the step, see ``evaluation``: workload, batch, optimizer, policies, then recipe, ratio and whether N:M
             weights are made ahead, or ``dense``.
-        design: one that runs it.
+        point: one that runs it.
 
     Raises:
         BisparseError: the step cannot be outlined.
     """
-    hardware, batch, optimizer = design.hardware.model, key[1], key[2]
-    check_step_size(design.workload.graph, batch)
+    hardware, batch, optimizer = point.hardware.model, key[1], key[2]
+    check_step_size(point.workload.graph, batch)
     recipe, pattern, pre_generation = DENSE, Pattern(1, 1), hardware.policy.pre_generation
     if len(key) > 6:
-        recipe, pattern, pre_generation = design.recipe.model, key[6], key[7]
-    pruned = annotate(design.workload.graph, recipe, pattern, pre_generation=pre_generation)
+        recipe, pattern, pre_generation = point.recipe.model, key[6], key[7]
+    pruned = annotate(point.workload.graph, recipe, pattern, pre_generation=pre_generation)
     laid_out = outline(pruned, hardware, batch=batch, optimizer=optimizer)
     plan = MemoryPlan.of(pruned, hardware, optimizer)
     pruned_with = {pruning.pattern for pruning in pruned.prunings.values()}

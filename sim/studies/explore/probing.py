@@ -41,8 +41,8 @@ def check_points(space: Space) -> None:
     for settings in _probes(space):
         judged.append(space.broken_constraints(settings))
         try:
-            design = space.design(settings | scenario)
-            space.check_energy(design)
+            point = space.point(settings | scenario)
+            space.check_energy(point)
         except ConfigError as error:
             text = str(error)
             failures.append(text)

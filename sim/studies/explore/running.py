@@ -103,7 +103,7 @@ _SAMPLES = (16, 192)
 def _products(space: Space, settings: Settings) -> int:
     """Products of the workload that a run is on; 0 when it is no design."""
     try:
-        graph = space.design(settings).workload.graph
+        graph = space.point(settings).workload.graph
     except BisparseError:
         return 0
     return sum(operator.is_product for operator in graph.operators)
@@ -221,7 +221,7 @@ def stale(study: Study, space: Space, *, version: str) -> str:
         key = str(row.pop("key"))
         settings = {str(name): value for name, value in row.items() if value is not None and value == value}
         try:
-            now = space.key(space.design({**settings, **space.scenarios()[0]}), version)
+            now = space.key(space.point({**settings, **space.scenarios()[0]}), version)
         except BisparseError:
             # No design then and now: its key does not come from one.
             continue
@@ -327,7 +327,7 @@ class _Progress:
 
     def _key(self, settings: Settings) -> str:
         try:
-            return self.space.key(self.space.design(settings), self.version)
+            return self.space.key(self.space.point(settings), self.version)
         except BisparseError as error:
             # No design, and so nothing but what was asked for to know it by; and why, which files beside the sweep say.
             return content_hash(["none", self.space.sha256, settings, str(error), self.version])

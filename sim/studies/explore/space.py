@@ -18,7 +18,6 @@ from .accuracy import Accuracy
 from .axis_values import Axis, Settings, Value
 from .checking import axis_forms, folder_of
 from .dependences import needed_by
-from .design import Design, Figures
 from .enumeration import Enumeration
 from .expressions import Expression, NoValueError
 from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
@@ -26,7 +25,8 @@ from .figures import ACCURACY, FIGURES, hardware_figures
 from .inputs import Inputs
 from .loading import load_sweep, sweep_of_data
 from .making import Maker
-from .point import Point, Rule, Vocabulary
+from .point import Figures, Point
+from .point_names import PointNames, Rule, Vocabulary
 from .probing import check_points
 from .sweep import Sweep
 
@@ -166,36 +166,36 @@ class Space:
 
     # What a point is -------------------------------------------------------------------------------------------------
 
-    def design(self, settings: Settings) -> Design:
+    def point(self, settings: Settings) -> Point:
         """What a point is.
 
         Args:
-            settings: of a design and a scenario.
+            settings: of a design (its axes but the scenarios) and a scenario.
 
         Raises:
-            ConfigError: there is no such design; the message says why.
+            ConfigError: there is no such point; the message says why.
         """
-        point = Point(self._vocabulary, settings)
+        names = PointNames(self._vocabulary, settings)
         recipe = self._inputs.recipe(self._vocabulary.named("recipe", settings))
-        ratio = point["sparsity"]
+        ratio = names["sparsity"]
         if not isinstance(ratio, str):
             raise ConfigError(f"sparsity: got {ratio}, need N:M such as 2:8")
-        design = Design(
-            hardware=self._maker.hardware(point, settings),
+        point = Point(
+            hardware=self._maker.hardware(names, settings),
             workload=self._inputs.workload(self._vocabulary.named("workload", settings)),
             recipe=recipe,
             pattern=Pattern.parse(ratio),
-            options=self._maker.options(point, settings),
+            options=self._maker.options(names, settings),
         )
-        self.supplied(design)
-        return design
+        self.supplied(point)
+        return point
 
-    def base_design(self, scenario: Settings) -> Design:
+    def base_point(self, scenario: Settings) -> Point:
         """The base as its files have it, with nothing derived and no axis moved, under a scenario."""
         sweep, named = self.sweep, self._vocabulary.named
         batch = scenario.get("batch", sweep.base.batch)
         options = tuple((name, value) for name, value in scenario.items() if name.startswith(OPTIONS))
-        return Design(
+        return Point(
             hardware=self._inputs.hardware(named("hardware", {})),
             workload=self._inputs.workload(named("workload", scenario)),
             recipe=self._inputs.recipe(named("recipe", scenario)),
@@ -204,19 +204,19 @@ class Space:
         )
 
     def hardware(self, settings: Settings) -> Loaded[Hardware]:
-        """The hardware of a design; ``ConfigError`` as for ``design``."""
-        return self._maker.hardware(Point(self._vocabulary, settings), settings)
+        """The hardware of a point; ``ConfigError`` as for ``point``."""
+        return self._maker.hardware(PointNames(self._vocabulary, settings), settings)
 
-    def supplied(self, design: Design) -> Figures:
+    def supplied(self, point: Point) -> Figures:
         """The figures that no simulation gives, but a training run: ``accuracy``, where the sweep names one.
 
-        They are of the sweep, not of the design: a key does not depend on them.
+        They are of the sweep, not of the point: a key does not depend on them.
 
         Raises:
             ConfigError: the training run did not train this recipe at this ratio.
         """
         study = self.accuracy
-        return {} if study is None else {ACCURACY: study.of_point(design.recipe, design.pattern)}
+        return {} if study is None else {ACCURACY: study.of_point(point.recipe, point.pattern)}
 
     @cached_property
     def accuracy(self) -> Accuracy | None:
@@ -224,30 +224,30 @@ class Space:
         directory = self.sweep.accuracy
         return None if directory is None else Accuracy.of(self._inputs.folder / directory)
 
-    def key(self, design: Design, version: str | None = None) -> str:
-        """A hash of everything that determines the figures of a design.
+    def key(self, point: Point, version: str | None = None) -> str:
+        """A hash of everything that determines the figures of a point.
 
-        What the sweep says of axes, constraints, objectives and strategy is not in it: a design has its key in any.
+        What the sweep says of axes, constraints, objectives and strategy is not in it: a point has its key in any.
 
         Args:
-            design: of this space.
+            point: of this space.
             version: of bisparse; the space's own when not given.
         """
         try:
-            table = self._inputs.energy_table(design.hardware)
+            table = self._inputs.energy_table(point.hardware)
         except ConfigError as error:
             # The reason is the result.
             table = str(error)
-        options = {name: getattr(design.options, name) for name in OWN_OPTIONS}
-        options["batch"] = design.options.batch or design.workload.graph.default_batch
+        options = {name: getattr(point.options, name) for name in OWN_OPTIONS}
+        options["batch"] = point.options.batch or point.workload.graph.default_batch
         return content_hash(
             {
-                "hardware": design.hardware.sha256,
+                "hardware": point.hardware.sha256,
                 "energy_table": table,
-                "workload": design.workload.sha256,
-                "recipe": design.recipe.sha256,
+                "workload": point.workload.sha256,
+                "recipe": point.recipe.sha256,
                 # What prunes nothing has no ratio.
-                "sparsity": str(design.pattern) if design.recipe.model.prunes else "dense",
+                "sparsity": str(point.pattern) if point.recipe.model.prunes else "dense",
                 "options": options,
                 "version": self.version if version is None else version,
                 "figures": _FIGURES_SHA256,
@@ -262,14 +262,16 @@ class Space:
             figures: combined over scenarios; None before it is evaluated, when only those constraints count that need
                 none but what the hardware itself tells (``pe_count``, ``on_chip_bytes``, ...).
         """
-        point = Point(self._vocabulary, settings, self._hardware_figure(settings) if figures is None else figures.get)
+        names = PointNames(
+            self._vocabulary, settings, self._hardware_figure(settings) if figures is None else figures.get
+        )
         for number, constraint in enumerate(self._constraints):
             if figures is None and any(name in _AFTER for name in constraint.names):
                 continue
             try:
-                if constraint.holds(point):
+                if constraint.holds(names):
                     continue
-                got = ", ".join(f"{name} {_shown(point[name])}" for name in constraint.names)
+                got = ", ".join(f"{name} {_shown(names[name])}" for name in constraint.names)
             except NoValueError:
                 # It speaks of an axis that this design does not have.
                 continue
@@ -280,20 +282,22 @@ class Space:
 
     def broken_constraints(self, settings: Settings) -> dict[int, str]:
         """Constraints that cannot be judged, by number, and why; every figure stands at 1 for the trial."""
-        point = Point(self._vocabulary, settings, lambda name: 1.0 if name in FIGURES or name == ACCURACY else None)
+        names = PointNames(
+            self._vocabulary, settings, lambda name: 1.0 if name in FIGURES or name == ACCURACY else None
+        )
         broken = {}
         for number, constraint in enumerate(self._constraints):
             try:
-                constraint.holds(point)
+                constraint.holds(names)
             except NoValueError:
                 continue
             except ConfigError as error:
                 broken[number] = str(error)
         return broken
 
-    def check_energy(self, design: Design) -> None:
-        """See that a design's energy table prices it; ``ConfigError`` when it does not."""
-        self._inputs.energy_table(design.hardware)
+    def check_energy(self, point: Point) -> None:
+        """See that a point's energy table prices it; ``ConfigError`` when it does not."""
+        self._inputs.energy_table(point.hardware)
 
     def place_of(self, *path: str | int) -> str:
         """A value of the sweep as errors name it: file, line and path."""
@@ -316,7 +320,7 @@ class Space:
 
     def _applies(self, name: str, settings: Settings) -> bool:
         try:
-            return self._conditions[name].holds(Point(self._vocabulary, settings))
+            return self._conditions[name].holds(PointNames(self._vocabulary, settings))
         except NoValueError:
             # It asks for an axis that does not apply itself.
             return False

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from ....configs.errors import ConfigError
 from .axis_values import Settings
-from .design import Outcome
+from .point import Outcome
 
 SCHEMA_VERSION = 1
 

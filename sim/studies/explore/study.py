@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ....configs.whole_file import write_whole
 from .axis_values import Settings
 from .base import combined
-from .design import Figures, Outcome
 from .figures import ACCURACY, FIGURES
 from .front import pareto_mask
+from .point import Figures, Outcome
 from .store import DesignRow, Store
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _supplied(space: Space, design: DesignRow, scenario: Settings, outcome: Outc
     """The outcome with the figures that the sweep supplies, which no store holds."""
     if outcome.figures is None or space.sweep.accuracy is None:
         return outcome
-    return Outcome(figures=outcome.figures | space.supplied(space.design({**design.settings, **scenario})))
+    return Outcome(figures=outcome.figures | space.supplied(space.point({**design.settings, **scenario})))
 
 
 def _told(scenario: Settings, outcome: Outcome) -> str:

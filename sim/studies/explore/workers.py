@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ....configs.errors import BisparseError, ConfigError
 from .axis_values import Settings
-from .design import Design, Outcome
 from .evaluation import evaluate
+from .point import Outcome, Point
 
 if TYPE_CHECKING:
     from .space import Space
@@ -76,15 +76,15 @@ class Workers(Protocol):
 
 
 def evaluate_settings(space: Space, settings: Sequence[Settings], version: str) -> list[Outcome]:
-    """Evaluate points of a space; one that is no design is an outcome with the reason."""
+    """Evaluate points of a space; one that cannot be made is an outcome with the reason."""
     outcomes: list[Outcome | None] = [None] * len(settings)
-    designs: dict[int, Design] = {}
+    points: dict[int, Point] = {}
     for number, each in enumerate(settings):
         try:
-            designs[number] = space.design(each)
+            points[number] = space.point(each)
         except BisparseError as error:
             outcomes[number] = Outcome(figures=None, reason=str(error))
-    for number, outcome in zip(designs, evaluate(list(designs.values()), version), strict=True):
+    for number, outcome in zip(points, evaluate(list(points.values()), version), strict=True):
         outcomes[number] = outcome
     return [outcome for outcome in outcomes if outcome is not None]
 

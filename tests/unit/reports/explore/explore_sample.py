@@ -82,6 +82,6 @@ def study_of(space, judge=invented):
 
 def _key(space, settings):
     try:
-        return space.key(space.design({**settings, **space.scenarios()[0]}))
+        return space.key(space.point({**settings, **space.scenarios()[0]}))
     except BisparseError:
         return ""

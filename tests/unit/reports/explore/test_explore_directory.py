@@ -26,7 +26,7 @@ def simulated(space):
     """The space, judged by real simulations."""
 
     def judge(settings):
-        (outcome,) = evaluate([space.design(settings)], sample.VERSION)
+        (outcome,) = evaluate([space.point(settings)], sample.VERSION)
         return outcome.figures, outcome.reason
 
     return sample.study_of(space, judge)
@@ -75,7 +75,7 @@ def test_the_best_design_s_command_gives_the_very_figures_of_its_row(written):
 def test_a_hardware_file_says_what_the_design_is_and_how_well_each_value_is_known():
     for shipped in ("sat-vcu1525", "sat-vcu1525-timed", "edge-16x16"):
         hardware = load_hardware(shipped)
-        design = replace(sample.space_of().base_design({}), hardware=hardware)
+        design = replace(sample.space_of().base_point({}), hardware=hardware)
         path = Path(f"{shipped}.yaml")
         text = hardware_file(design, name=hardware.model.name, title=hardware.model.title, comment=["a", "b"])
         assert text.startswith("# a\n# b\n")
@@ -100,7 +100,7 @@ def _loaded(text, name):
 
 def test_options_that_are_not_the_usual_ones_stand_in_the_command():
     options = {"optimizer": "adam", "interleave": False, "keep_on_chip": True}
-    design = sample.space_of(options=options, batch=8).base_design({})
+    design = sample.space_of(options=options, batch=8).base_point({})
     assert simulate_command(design, "my design.yaml") == (
         "bisparse simulate resnet9-cifar10 --hardware 'my design.yaml' --recipe bdwp --sparsity 2:8 --batch 8 "
         "--optimizer adam --no-interleave --keep-on-chip"

@@ -90,12 +90,12 @@ def test_a_sweep_takes_its_accuracy_from_a_study(directory, tmp_path):
     )
     space = Space.of(file)
     trained, missing = space.choices()
-    design = space.design(trained)
+    design = space.point(trained)
     assert space.supplied(design) == {"accuracy": 0.9}
     assert space.violated(trained, None) == ""
     assert "got accuracy 0.7, need" in space.violated(trained, {"accuracy": 0.7})
     with pytest.raises(ConfigError, match=r"^accuracy: got bdwp 2:4"):
-        space.design(missing)
+        space.point(missing)
     file.write_text(file.read_text().replace("accuracy: study\n", ""))
     with pytest.raises(ConfigError, match="need a study that supplies it"):
         Space.of(file)

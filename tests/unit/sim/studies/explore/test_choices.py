@@ -129,7 +129,7 @@ def test_figures_combine_over_scenarios_as_each_says():
 
 
 def test_the_base_design_has_a_setting_of_every_axis_but_a_free_variable():
-    design = SIMPLE.base_design({})
+    design = SIMPLE.base_point({})
     wanted = {
         "hardware.clock_hz": 200e6,
         "hardware.tensor_engine.dataflows": "os, ws",

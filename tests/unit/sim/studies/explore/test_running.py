@@ -3,7 +3,7 @@
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.studies.explore import STORE_FILE, running, workers
-from bisparse.sim.studies.explore.one_by_one import simulate_design
+from bisparse.sim.studies.explore.one_by_one import simulate_point
 from bisparse.sim.studies.explore.running import estimate, load, run, stored_sweep
 from bisparse.sim.studies.explore.space import Space
 from bisparse.sim.studies.explore.store import Store
@@ -54,7 +54,7 @@ def test_a_row_has_the_figures_of_simulate(study):
     space = tiny()
     for _, row in study.table[study.table["feasible"]].iloc[::3].iterrows():
         settings = {axis.name: row[axis.name] for axis in space.axes}
-        figures = simulate_design(space.design(settings), "1").figures
+        figures = simulate_point(space.point(settings), "1").figures
         assert {name: row[name] for name in figures} == figures
 
 
@@ -177,6 +177,6 @@ def test_a_reason_that_is_not_true_any_more_is_not_kept(tmp_path, monkeypatch):
 
     space = tiny(constraints=[])
     for reason in ("accuracy: got 2:8, need 2:4", "accuracy: got 2:8, need one of 2:4, 1:8"):
-        monkeypatch.setattr(Space, "design", missing(reason))
+        monkeypatch.setattr(Space, "point", missing(reason))
         study = ran(space, tmp_path, resume=True)
         assert set(study.table["reason"]) == {reason}

@@ -43,8 +43,8 @@ def test_scenarios_multiply_runs_and_not_designs():
     assert (found.designs, found.size, len(found.scenarios())) == (2, 12, 6)
     assert [axis.scenario for axis in found.axes] == [False, True, True]
     assert found.scenarios()[1] == {"workload": "resnet9-cifar10", "batch": 2}
-    assert found.design({ROWS: 16, **found.scenarios()[1]}).options.batch == 2
-    assert found.base_design(found.scenarios()[-1]).workload.graph.name == "vit-cifar10"
+    assert found.point({ROWS: 16, **found.scenarios()[1]}).options.batch == 2
+    assert found.base_point(found.scenarios()[-1]).workload.graph.name == "vit-cifar10"
 
 
 def test_points_that_differ_only_in_what_does_not_apply_are_one():
@@ -95,7 +95,7 @@ def test_a_design_has_the_values_asked_for_and_says_so():
             "options.interleave": "megabytes > 2",
         },
     )
-    design = found.design(list(found.choices())[-1])
+    design = found.point(list(found.choices())[-1])
     hardware = design.hardware
     west = hardware.model.buffers.west
     assert (hardware.model.tensor_engine.rows, west.capacity_bytes, west.banks) == (64, 3 * 2**19, 64)
@@ -186,12 +186,12 @@ def test_fields_that_do_not_go_together_make_the_point_infeasible_and_say_where(
     )
     found = Space.of(file)
     fine, wrong = found.choices()
-    assert found.design(fine).hardware.model.update_engine.lanes == 2
+    assert found.point(fine).hardware.model.update_engine.lanes == 2
     with pytest.raises(ConfigError, match=r"latency.yaml:6: derived.*update_engine.lanes: got 0.5, need an int"):
-        found.design(wrong)
+        found.point(wrong)
     file.write_text(file.read_text().replace(" / 4", " * 4"))
     with pytest.raises(ConfigError, match=r"accumulate_latency: got 4.*need at most mac_latency"):
-        Space.of(file).design(wrong)
+        Space.of(file).point(wrong)
 
 
 def test_paths_are_from_beside_the_sweep(tmp_path):
@@ -201,7 +201,7 @@ def test_paths_are_from_beside_the_sweep(tmp_path):
         "name: paths\nbase: {hardware: mine.yaml, workload: resnet9-cifar10, recipe: bdwp, sparsity: 2:8}\n"
         f"axes: {{{ROWS}: [16]}}\nobjectives: [{{minimise: step_seconds}}]\n"
     )
-    assert Space.of(file).design({ROWS: 16}).hardware.sources[0] == tmp_path / "mine.yaml"
+    assert Space.of(file).point({ROWS: 16}).hardware.sources[0] == tmp_path / "mine.yaml"
     file.write_text(file.read_text().replace("mine.yaml", "yours.yaml"))
     with pytest.raises(ConfigError, match=r"sweep.yaml:2: base.hardware: .*yours.yaml: got no such file"):
         Space.of(file)
@@ -213,7 +213,7 @@ def test_a_worker_gets_the_space_whole():
     assert len(parcel) < 100_000
     other = pickle.loads(parcel)
     for settings in found.choices():
-        assert other.key(other.design(settings)) == found.key(found.design(settings))
+        assert other.key(other.point(settings)) == found.key(found.point(settings))
         assert other.violated(settings, None) == found.violated(settings, None)
 
 
@@ -225,17 +225,17 @@ def test_a_key_depends_on_all_that_determines_a_result_and_on_nothing_else():
     axes |= {"workload": ["resnet9-cifar10", "vit-cifar10"], "options.optimizer": ["sgd-momentum", "adam"]}
     axes |= {"hardware.energy_table": ["16nm-fpga", "45nm"]}
     found = space(axes)
-    designs = [found.design(settings) for settings in found.choices()]
+    designs = [found.point(settings) for settings in found.choices()]
     assert len({found.key(design) for design in designs}) == found.designs
     other = space(axes, constraints=["step_seconds < 1"], strategy={"name": "sobol", "points": 3}, title="another")
-    assert found.key(designs[3]) == other.key(other.design(list(other.choices())[3]))
+    assert found.key(designs[3]) == other.key(other.point(list(other.choices())[3]))
     assert found.key(designs[3], "2") != found.key(designs[3]) == found.key(designs[3], "1")
 
 
 def test_the_default_batch_and_the_ratio_of_dense_are_not_told_apart():
     given = space({ROWS: [16]}, base={"batch": 512, "recipe": "dense", "sparsity": "2:4"})
     left = space({ROWS: [16]}, base={"batch": None, "recipe": "dense", "sparsity": "2:8"})
-    assert given.key(given.design({ROWS: 16})) == left.key(left.design({ROWS: 16}))
+    assert given.key(given.point({ROWS: 16})) == left.key(left.point({ROWS: 16}))
 
 
 # Constraints ---------------------------------------------------------------------------------------------------------

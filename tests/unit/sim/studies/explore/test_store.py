@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 from bisparse.configs.errors import ConfigError
-from bisparse.sim.studies.explore.design import Outcome
+from bisparse.sim.studies.explore.point import Outcome
 from bisparse.sim.studies.explore.store import DesignRow, RunRow, Store
 
 FIGURES = {"total_cycles": 2**60 + 1, "step_seconds": 0.1 + 0.2, "watts": 1e-300, "pe_count": 1024}

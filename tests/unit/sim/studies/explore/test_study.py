@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 from bisparse.sim.studies.explore import study as study_module
-from bisparse.sim.studies.explore.design import Outcome
 from bisparse.sim.studies.explore.figures import FIGURES
+from bisparse.sim.studies.explore.point import Outcome
 from bisparse.sim.studies.explore.space import Space
 from bisparse.sim.studies.explore.store import DesignRow, RunRow, Store
 from bisparse.sim.studies.explore.study import Study, Verdict

@@ -82,7 +82,7 @@ def test_a_free_variable_may_have_a_unit_or_be_a_word():
 def test_a_list_field_takes_lists_and_texts():
     space = Space.of_data(sweep(axes={"options.dataflows": ["os", ["os", "ws"]]}))
     assert space.axes[-1].values == ("os", "os, ws")
-    designs = [space.design(settings) for settings in space.choices()]
+    designs = [space.point(settings) for settings in space.choices()]
     assert {design.options.dataflows for design in designs} == {("os",), ("os", "ws")}
 
 
@@ -174,7 +174,7 @@ def test_derived_names_need_an_order_and_one_meaning():
 def test_a_base_is_complete_or_an_axis_completes_it():
     assert "base.recipe: got nothing, need a name or a path, or an axis recipe" in refusal(base={"recipe": None})
     space = Space.of_data(sweep(base={"recipe": None}, axes={"recipe": ["bdwp", "sdgp"]}))
-    assert space.base_design({}).recipe.model.name == "bdwp"
+    assert space.base_point({}).recipe.model.name == "bdwp"
 
 
 # The whole -----------------------------------------------------------------------------------------------------------
@@ -235,5 +235,5 @@ def test_shipped_sweeps_hold_the_base_design(name, least, most):
     space = Space.of(name)
     assert name in names("sweeps")
     assert least <= space.size <= most
-    base = space.base_design(space.scenarios()[0]).hardware.sha256
+    base = space.base_point(space.scenarios()[0]).hardware.sha256
     assert any(space.hardware(settings).sha256 == base for settings in space.choices())
