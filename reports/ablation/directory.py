@@ -10,11 +10,10 @@ from typing import Any
 from ...configs.errors import ConfigError
 from ...sim.results.simulation_result import CYCLE_CAUSES
 from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation, AblationRow, StepFigures
-from ..run.markdown import escaped, table_lines
-from ..shared.answer import label, workload_name
 from ..shared.directory_files import check_version, csv_text, document_lines, read_document, write_files
-from ..shared.provenance import status_words
-from ..shared.tables import inputs_table
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import inputs_table, parameters, status_words
+from ..shared.subject import label, workload_name
 from .page import ablation_page
 from .tables import causes_table, gains_table, left_out_table, settings_table
 from .words import ablation_answer, row_name
@@ -106,4 +105,4 @@ def _lines(ablation: Ablation, command: str) -> Iterator[str]:
     yield from ("## Cycles by cause", "", *table_lines(causes_table(ablation)))
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
     yield from table_lines(inputs_table([ablation]))
-    yield f"Rests on {status_words([ablation])} parameters; `{ABLATION_FILE}` lists each."
+    yield f"Rests on {status_words(parameters([ablation]))} parameters; `{ABLATION_FILE}` lists each."

@@ -15,10 +15,11 @@ from ...sim.studies.codesign.accuracy_front import (
     training_joules,
 )
 from ...sim.studies.codesign.codesign import SCHEMA_VERSION, Codesign, CodesignPoint
-from ..run.markdown import escaped, table_lines
 from ..shared.directory_files import check_version, csv_text, document_lines, read_document, write_files
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import parameters_of, status_words
 from . import tables as codesign_tables
-from .page import codesign_page, statuses
+from .page import codesign_page
 from .words import codesign_answer, measured_words, pairing_words, point_name, verdict
 
 CODESIGN_FILE = "codesign.json"
@@ -119,5 +120,5 @@ def _lines(study: Codesign, command: str) -> Iterator[str]:
     yield from ("## Settings", "", *table_lines(codesign_tables.settings_table(study)))
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
     yield from table_lines(codesign_tables.inputs_table(study))
-    rests = ", ".join(f"{count} {status}" for status, count in statuses(study))
+    rests = status_words(parameters_of(study.assumptions))
     yield f"Rests on {rests} parameters; `{CODESIGN_FILE}` lists each."

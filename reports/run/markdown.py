@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared import tables
-from ..shared.answer import answer, comparison, fastest, is_dense, labels, workload_name
-from ..shared.ladder import ladder
-from ..shared.provenance import status_words
-from ..shared.tables import Table
-from . import operator_list
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import inputs_table, parameters, status_words
+from ..shared.subject import workload_name
+from . import operator_list, tables
+from .answer import answer, comparison, fastest, is_dense, labels
+from .ladder import ladder
 from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
 from .whole_training import last_phase_sentence, phase_table, training_comparison, training_notes, training_sentence
 
@@ -46,9 +46,14 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
             yield from table_lines(whole)
         yield from (f"## {escaped(names[best])} in detail", "", escaped(answer(results[best])), "")
     yield from _detail(results[best])
-    yield from ("## What it rests on", "", f"{status_words(results)} parameters; `result.json` lists each.", "")
+    yield from (
+        "## What it rests on",
+        "",
+        f"{status_words(parameters(results))} parameters; `result.json` lists each.",
+        "",
+    )
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
-    yield from table_lines(tables.inputs_table(results))
+    yield from table_lines(inputs_table(results))
     yield (
         "Cycles are of the design's one clock. "
         "Utilisation is useful MACs / (rows x columns x cycles), of the step or of the tensor engine while it runs; "
@@ -88,23 +93,3 @@ def _detail(result: SimulationResult) -> Iterator[str]:
     if memory and result.memory:
         yield from ("### Memory over the step", "", escaped(memory_sentence(result.memory)), "", *table_lines(memory))
     yield from ("### Energy by component", "", *table_lines(tables.energy_table(result)))
-
-
-def table_lines(content: Table) -> Iterator[str]:
-    """A table in Markdown, and the empty line after it."""
-    yield _row(content.headings)
-    yield _row([":--" if position in content.words else "--:" for position in range(len(content.headings))])
-    for row in content.rows:
-        yield _row([escaped(cell.text) for cell in row])
-    yield ""
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    for mark in ("\\", "|", "<", "*", "`", "_"):
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("\n", " ")

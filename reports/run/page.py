@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import SCHEMA_VERSION, SimulationResult
-from ..shared import figures, provenance, tables
-from ..shared.answer import answer, comparison, dense_among, fastest, is_dense, labels, workload_name
 from ..shared.html import render, script_json
-from ..shared.ladder import CAUSE_WORDS, ladder
+from ..shared.plotly_data import DENSE, SPARSE, Figure, paired_bars, pooled, stacked_bars
+from ..shared.provenance import by_group, inputs_table, parameters, statuses
 from ..shared.quantities import byte_count, cycles, joules, percent, seconds, times
-from ..shared.shares import array_share, dynamic_energy_ratio, static_share
-from . import operator_list
+from ..shared.step_words import CAUSE_WORDS, ENGINE_WORDS, STAGE_WORDS
+from ..shared.subject import workload_name
+from . import figures, operator_list, tables
+from .answer import answer, comparison, dense_among, fastest, is_dense, labels
 from .chrome_trace import timeline_file
+from .ladder import ladder
 from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
 from .memory_figure import memory_figure
 from .roofline import undrawn
 from .roofline_figure import roofline_figure
+from .shares import array_share, dynamic_energy_ratio, static_share
 from .timeline_figure import timeline_figure
 from .whole_training import last_phase_sentence, phase_table, training_comparison, training_notes, training_sentence
 
@@ -32,7 +35,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         results: one, or several to stand side by side.
         command: what a reader types to repeat the run.
     """
-    names = labels(results)
+    names, rests_on = labels(results), parameters(results)
     panels = [
         _panel(position, name, result, results)
         for position, (name, result) in enumerate(zip(names, results, strict=True))
@@ -51,9 +54,9 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         chosen=fastest(results),
         comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
         training_comparison=training_comparison(results) if len(results) > 1 else None,
-        assumptions=provenance.by_group(results),
-        statuses=provenance.statuses(results),
-        inputs_table=tables.inputs_table(results),
+        assumptions=by_group(rests_on),
+        statuses=statuses(rests_on),
+        inputs_table=inputs_table(results),
         command=command,
         schema_version=SCHEMA_VERSION,
         bisparse_version=results[0].bisparse_version,
@@ -111,26 +114,22 @@ def _panel(position: int, name: str, result: SimulationResult, results: Sequence
 
 def _figures(
     result: SimulationResult, name: str, rungs: Sequence[Any], baseline: SimulationResult | None
-) -> dict[str, figures.Figure]:
+) -> dict[str, Figure]:
     dense_run = is_dense(result)
 
-    def pair(
-        words: dict[str, str], dense: dict[str, Any], own: dict[str, Any], quantity: str, unit: str
-    ) -> figures.Figure:
+    def pair(words: dict[str, str], dense: dict[str, Any], own: dict[str, Any], quantity: str, unit: str) -> Figure:
         seen = [key for key in words if dense.get(key) or own.get(key)]
-        first, second = figures.pooled(
+        first, second = pooled(
             {words[key]: dense.get(key, 0) for key in seen}, {words[key]: own.get(key, 0) for key in seen}
         )
-        return figures.paired_bars(
-            first, None if dense_run else second, quantity=quantity, unit=unit, names=("dense", name)
-        )
+        return paired_bars(first, None if dense_run else second, quantity=quantity, unit=unit, names=("dense", name))
 
     dense = result.dense
     parts = sorted(dense.energy_by_component, key=lambda part: -dense.energy_by_component[part])
     parts += [part for part in result.energy_by_component if part not in parts]
     drawn = {
-        "stages": pair(tables.STAGE_WORDS, dense.by_stage, result.by_stage, "exposed time", "cycles"),
-        "engines": pair(tables.ENGINE_WORDS, dense.by_engine, result.by_engine, "busy time", "cycles"),
+        "stages": pair(STAGE_WORDS, dense.by_stage, result.by_stage, "exposed time", "cycles"),
+        "engines": pair(ENGINE_WORDS, dense.by_engine, result.by_engine, "busy time", "cycles"),
         "causes": pair(CAUSE_WORDS, dense.stalls, result.stalls, "time of the step", "cycles"),
         "energy": pair(
             {part: part for part in parts}, dense.energy_by_component, result.energy_by_component, "energy", "J"
@@ -147,9 +146,9 @@ def _figures(
     return drawn
 
 
-def _traffic_figure(result: SimulationResult) -> figures.Figure:
-    read = dict.fromkeys(tables.STAGE_WORDS, 0)
-    written = dict.fromkeys(tables.STAGE_WORDS, 0)
+def _traffic_figure(result: SimulationResult) -> Figure:
+    read = dict.fromkeys(STAGE_WORDS, 0)
+    written = dict.fromkeys(STAGE_WORDS, 0)
     for row in result.rows:
         # A row of vector work names the stage it serves; the page counts it with the vector work.
         stage = "vector" if row.engine == "vector" else row.stage
@@ -157,11 +156,11 @@ def _traffic_figure(result: SimulationResult) -> figures.Figure:
         written[stage] += row.dram_write_bytes
     seen = [stage for stage in read if read[stage] or written[stage]]
     parts = {
-        "read": {tables.STAGE_WORDS[stage]: read[stage] for stage in seen},
-        "written": {tables.STAGE_WORDS[stage]: written[stage] for stage in seen},
+        "read": {STAGE_WORDS[stage]: read[stage] for stage in seen},
+        "written": {STAGE_WORDS[stage]: written[stage] for stage in seen},
     }
-    own = figures.DENSE if is_dense(result) else figures.SPARSE
-    return figures.stacked_bars(parts, quantity="DRAM traffic", unit="B", colours=(own, "@pale"))
+    own = DENSE if is_dense(result) else SPARSE
+    return stacked_bars(parts, quantity="DRAM traffic", unit="B", colours=(own, "@pale"))
 
 
 def _highlights(result: SimulationResult) -> list[dict[str, str]]:
