@@ -93,9 +93,9 @@ def codesign(
     Example: bisparse codesign --model mlp --data digits --recipes dense,sr-ste,bdwp --sparsity 2:4,2:8
     """
     from ..accel.specification import load_hardware
+    from ..configs.needs import check_torch
     from ..sim.studies.codesign.plan import plan
     from ..sim.studies.codesign.run_codesign import run_study
-    from ..training.needs import check_torch
 
     check_torch()
     design = load_hardware(hardware or defaults.HARDWARE)

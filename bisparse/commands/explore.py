@@ -77,16 +77,16 @@ def explore(
 
     Example: bisparse explore sat-quick --out runs/quick
     """
-    from ..sim.studies.explore.needs import check_package
+    from ..configs.needs import check_package
 
-    check_package("simpleeval", "explore")
+    check_package("simpleeval", "explore", extra="explore")
     from ..configs.errors import ConfigError
+    from ..sim.studies.explore.loading import load_space
     from ..sim.studies.explore.running import estimate, run
-    from ..sim.studies.explore.space import Space
 
     if jobs is not None and dask is not None:
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
-    space = Space.of(sweep, version=__version__)
+    space = load_space(sweep, version=__version__)
     directory = out or Path("runs") / f"explore-{space.sweep.name}"
     note(_told(space, estimate(space, version=__version__, jobs=jobs), elsewhere=dask is not None))
     if dry_run:
