@@ -35,9 +35,9 @@ from typing import Any
 import numpy
 import scalesim_peer
 from bisparse.configs.strict_yaml import parse
+from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.one_by_one import simulate_point
 from bisparse.sim.studies.explore.running import run
-from bisparse.sim.studies.explore.space import Space
 from measuring import BenchmarkError, markdown_table, provenance, run_measured, three_digits
 
 import bisparse
@@ -135,7 +135,7 @@ def _pace(network: str, kind: str) -> Pace:
     """Explore one space; check some of its designs against ``simulate``."""
     print(f"{network}, {kind} ...", file=sys.stderr)
     version = bisparse.__version__
-    space = Space.of_data(_sweep(network, kind), version=version)
+    space = space_of_data(_sweep(network, kind), version=version)
     start = time.perf_counter()
     study = run(space, None, version=version)
     seconds = time.perf_counter() - start

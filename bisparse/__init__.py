@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .api import ablate, apply, capture, codesign, compare, explore, simulate, train
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError, TrainingError
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from .sim.studies.codesign.codesign import Codesign
     from .training.input_shape import InputShape
     from .training.recipes.in_torch import FrozenVarianceAdam
-
-__version__ = "0.1.0"
 
 _HOME = {
     "simulate": ".api",

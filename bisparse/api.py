@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, defaults
+from . import defaults
 from .accel.specification import Hardware, load_hardware
 from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
+from .configs.needs import check_package, check_torch
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
 from .sim.results.simulation_result import SimulationResult
@@ -24,9 +25,9 @@ from .training.densities import load_densities
 from .training.graph import TrainingGraph
 from .training.graph_file import graph_text, load_graph
 from .training.input_shape import InputShapes
-from .training.needs import check_torch
 from .training.recipes.declaration import Recipe, load_recipe
 from .training.settings import Precision
+from .version import __version__
 
 if TYPE_CHECKING:
     import pandas
@@ -309,16 +310,14 @@ def explore(
     Raises:
         ConfigError: the sweep is wrong, ``out`` holds a study and ``resume`` is not set, or a worker died.
     """
-    from .sim.studies.explore.needs import check_package
-
-    check_package("simpleeval", "explore")
+    check_package("simpleeval", "explore", extra="explore")
+    from .sim.studies.explore.loading import load_space, space_of_data
     from .sim.studies.explore.running import run
-    from .sim.studies.explore.space import Space
 
     if isinstance(sweep, Mapping):
-        space = Space.of_data(sweep, version=__version__)
+        space = space_of_data(sweep, version=__version__)
     else:
-        space = Space.of(sweep, version=__version__)
+        space = load_space(sweep, version=__version__)
     directory = None if out is None else Path(out)
     study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume)
     if directory is not None:

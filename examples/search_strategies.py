@@ -15,6 +15,7 @@ from bisparse.configs.library import find
 from bisparse.configs.strict_yaml import parse
 from bisparse.sim.studies.explore.choices import Goals
 from bisparse.sim.studies.explore.front import hypervolume, pareto_mask, share_found
+from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.running import run
 from bisparse.sim.studies.explore.space import Space
 from bisparse.sim.studies.explore.study import Study
@@ -36,7 +37,7 @@ def explored(strategy: dict[str, object] | None) -> tuple[Study, Space]:
     data = dict(parse(find("sweeps", SWEEP)).data)
     if strategy is not None:
         data["strategy"] = strategy
-    space = Space.of_data(data, version=bisparse.__version__)
+    space = space_of_data(data, version=bisparse.__version__)
     return run(space, None, version=bisparse.__version__), space
 
 

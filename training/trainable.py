@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..configs.errors import ConfigError
+from ..configs.needs import check_torch
 from .data.data_set import DataSet, Kind
-from .needs import check_torch
 
 Optimizer = Literal["sgd", "sgd-momentum", "adam"]
 

@@ -15,10 +15,8 @@ from .pages import show_page, write_page
 from .terminal import Progress, print_json
 
 if TYPE_CHECKING:
+    from ..reports.shared.report_kind import JsonReport
     from ..sim.studies.ablation.ablation import Ablation
-
-COMMAND_FILE = "ablation-command.txt"
-"""Beside an ablation's results: the command line that repeats it. A run's own may stand in the same directory."""
 
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
 Out = Annotated[
@@ -67,12 +65,12 @@ def ablate(
         )
         result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)
 
-    def write(directory: Path, command: str) -> Path:
-        from ..reports import write_ablation
+    def kind() -> JsonReport[Ablation]:
+        from ..reports.ablation.directory import ABLATION
 
-        return write_ablation(result, directory, command=command)
+        return ABLATION
 
-    page = write_page(write, context, out, command_file=COMMAND_FILE, open_page=open_report)
+    page = write_page(kind, result, context, out, open_page=open_report)
     if as_json:
         print_json(result.document())
     else:

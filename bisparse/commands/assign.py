@@ -152,7 +152,7 @@ def _measured(
         current = known if summary is None else known.of_weights(summary.weights_sha256)
         if current.cover(assigner.places, sensitivity=sensitivity):
             return current
-    from ..training.needs import check_torch
+    from ..configs.needs import check_torch
 
     check_torch()
     from ..training.loop.layer_proxy import measure_run

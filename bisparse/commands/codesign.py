@@ -15,11 +15,10 @@ from .terminal import Progress, note, print_json
 from .usage import whole_number
 
 if TYPE_CHECKING:
+    from ..reports.shared.report_kind import JsonReport
+    from ..sim.studies.codesign.codesign import Codesign
     from ..sim.studies.codesign.run_codesign import RunDone
     from ..training.run_summary import RunSummary
-
-COMMAND_FILE = "codesign-command.txt"
-"""Beside a study's results: the command line that repeats it."""
 
 RECIPES = "dense,sr-ste,sdgp,sdwp,bdwp"
 """Those that the paper compares."""
@@ -93,9 +92,9 @@ def codesign(
     Example: bisparse codesign --model mlp --data digits --recipes dense,sr-ste,bdwp --sparsity 2:4,2:8
     """
     from ..accel.specification import load_hardware
+    from ..configs.needs import check_torch
     from ..sim.studies.codesign.plan import plan
     from ..sim.studies.codesign.run_codesign import run_study
-    from ..training.needs import check_torch
 
     check_torch()
     design = load_hardware(hardware or defaults.HARDWARE)
@@ -126,12 +125,12 @@ def codesign(
             given=[name for name in asked if _is_given(context, name)],
         )
 
-    def write(directory: Path, command: str) -> Path:
-        from ..reports import write_codesign
+    def kind() -> JsonReport[Codesign]:
+        from ..reports.codesign.directory import CODESIGN
 
-        return write_codesign(study, directory, command=command)
+        return CODESIGN
 
-    page = write_page(write, context, directory, command_file=COMMAND_FILE, open_page=open_report)
+    page = write_page(kind, study, context, directory, open_page=open_report)
     if as_json:
         print_json(study.document())
     else:

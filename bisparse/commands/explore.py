@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from ..sim.studies.explore.space import Space
     from ..sim.studies.explore.study import Study
 
-COMMAND_FILE = "explore-command.txt"
-"""Beside a study's results: the command line that repeats it."""
-
 Sweep = Annotated[
     str, typer.Argument(metavar="SWEEP", help="Shipped sweep (sat-quick, sat-shape, sat-nm) or YAML file.")
 ]
@@ -77,16 +74,16 @@ def explore(
 
     Example: bisparse explore sat-quick --out runs/quick
     """
-    from ..sim.studies.explore.needs import check_package
+    from ..configs.needs import check_package
 
-    check_package("simpleeval", "explore")
+    check_package("simpleeval", "explore", extra="explore")
     from ..configs.errors import ConfigError
+    from ..sim.studies.explore.loading import load_space
     from ..sim.studies.explore.running import estimate, run
-    from ..sim.studies.explore.space import Space
 
     if jobs is not None and dask is not None:
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
-    space = Space.of(sweep, version=__version__)
+    space = load_space(sweep, version=__version__)
     directory = out or Path("runs") / f"explore-{space.sweep.name}"
     note(_told(space, estimate(space, version=__version__, jobs=jobs), elsewhere=dask is not None))
     if dry_run:
@@ -109,9 +106,11 @@ def explore(
             f"interrupted; what was finished is kept: bisparse explore {shlex.quote(sweep)} --out {directory} --resume"
         )
         raise
+    from ..reports.explore.kind import EXPLORATION
+
     command = options.invocation(context)
-    page = write(study, space, directory, command=command, reference=whole)
-    (directory / COMMAND_FILE).write_text(f"{command}\n", encoding="utf-8")
+    page = EXPLORATION.write(study, space, directory, command=command, version=__version__, told=note, reference=whole)
+    (directory / EXPLORATION.command_file).write_text(f"{command}\n", encoding="utf-8")
     if as_json:
         print_json(study.document())
     else:
@@ -121,72 +120,28 @@ def explore(
     show_page(page, open_page=open_report, as_json=as_json)
 
 
-def write(study: Study, space: Space, directory: Path, *, command: str, reference: Study | None = None) -> Path:
-    """Write a study's tables and reports into its directory; gives the page."""
-    from ..reports import write_exploration
-
-    for remark in study.write(directory):
-        note(remark)
-    pages = write_exploration(study, space, directory, version=__version__, command=command, reference=reference)
-    return pages[0]
-
-
-def again(directory: Path, command: str) -> Path:
-    """Write the reports of a finished study again; gives the page."""
-    space = _space_of(directory)
-    return write(_study_in(directory, space), space, directory, command=command)
-
-
 def of_design(directory: Path, key: str) -> Path:
     """Write the report of one design of a finished study; gives the page."""
     from ..reports import write_design
+    from ..reports.explore.kind import EXPLORATION
 
-    space = _space_of(directory)
-    return write_design(_study_in(directory, space), space, key, directory, version=__version__)
-
-
-def _study_in(directory: Path, space: Space) -> Study:
-    """A finished study; refused when the files or the version that it was made with are others now."""
-    from ..configs.errors import ConfigError
-    from ..sim.studies.explore.running import load, stale
-
-    study = load(directory, space, version=__version__)
-    if key := stale(study, space, version=__version__):
-        made = study.meta["bisparse_version"]
-        raise ConfigError(
-            f"{directory}: got design {key}, which is another one now: the study was made by bisparse {made}, or its "
-            "files have changed since; try explore --resume, which computes what has changed"
-        )
-    return study
+    study, space = EXPLORATION.read(directory, version=__version__)
+    return write_design(study, space, key, directory, version=__version__)
 
 
 def _reference_in(directory: Path, space: Space) -> Study:
     """A study of the same space, whatever its strategy."""
     from ..configs.errors import ConfigError
+    from ..reports.explore.kind import EXPLORATION
     from ..sim.studies.explore.running import same_space
 
-    other = _space_of(directory)
+    other = EXPLORATION.space_in(directory, version=__version__)
     if not same_space(space, other):
         raise ConfigError(
             f"--reference: got {directory}, a study of {other.sweep.name} whose base, axes, scenarios, derived fields, "
             f"constraints or objectives are others, need one of the space of {space.sweep.name}"
         )
-    return _study_in(directory, space)
-
-
-def _space_of(directory: Path) -> Space:
-    """The space of the study in a directory, as it was when it was run."""
-    from ..configs.errors import ConfigError
-    from ..sim.studies.explore import STORE_FILE
-    from ..sim.studies.explore.running import stored_sweep
-    from ..sim.studies.explore.space import Space
-
-    if not (directory / STORE_FILE).is_file():
-        raise ConfigError(f"{directory}: got no {STORE_FILE}, need the directory of a study")
-    loaded = stored_sweep(directory, version=__version__)
-    if loaded is None:
-        raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try explore --resume")
-    return Space(loaded, version=__version__)
+    return EXPLORATION.study_in(directory, space, version=__version__)
 
 
 def _told(space: Space, estimated: Estimate, *, elsewhere: bool) -> str:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from . import options
 from .terminal import note
 
+if TYPE_CHECKING:
+    from ..reports.shared.report_kind import JsonReport
+
+Result = TypeVar("Result")
+
 
 def write_page(
-    write: Callable[[Path, str], Path], context: typer.Context, out: Path | None, *, command_file: str, open_page: bool
+    kind: Callable[[], JsonReport[Result]], result: Result, context: typer.Context, out: Path | None, *, open_page: bool
 ) -> Path | None:
     """Write results, and beside them the command line that repeats them.
 
     Args:
-        write: writes them into a directory, given the command line; returns the page.
+        kind: of the report, imported when there is one to write.
+        result: of the command.
         context: of the command.
         out: the directory; a temporary one where there is only a page to open.
-        command_file: the name of the file with the command line.
         open_page: whether the page will be opened.
 
     Returns:
@@ -32,8 +38,9 @@ def write_page(
 
     directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
     command = options.invocation(context)
-    page = write(directory, command)
-    (directory / command_file).write_text(f"{command}\n", encoding="utf-8")
+    declared = kind()
+    page = declared.write(result, directory, command=command)
+    (directory / declared.command_file).write_text(f"{command}\n", encoding="utf-8")
     return page
 
 

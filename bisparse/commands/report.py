@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from . import ablate, codesign, explore
+from .. import __version__
+from . import explore
 from .pages import show_page
-from .step import COMMAND_FILE
+from .terminal import note
 
 
 def report(
@@ -33,31 +34,17 @@ def report(
     Reads result.json, ablation.json or codesign.json, all that are there, and simulates nothing. Of an exploration it
     reads study.sqlite, and simulates the designs that get a report of their own.
     """
-    from ..reports import read_ablation, read_codesign, read_run, write_ablation, write_codesign, write_run
-    from ..reports.ablation.directory import ABLATION_FILE
-    from ..reports.codesign.directory import CODESIGN_FILE
-    from ..reports.run.directory import RESULT_FILE
-    from ..sim.studies.explore import STORE_FILE
+    from ..reports.kinds import KINDS
 
     if design is not None:
         show_page(explore.of_design(run_directory, design), open_page=open_report)
         return
-    pages = []
-    has_ablation = (run_directory / ABLATION_FILE).exists()
-    has_study = (run_directory / CODESIGN_FILE).exists()
-    has_space = (run_directory / STORE_FILE).exists()
-    if (run_directory / RESULT_FILE).exists() or not (has_ablation or has_study or has_space):
-        results = read_run(run_directory)
-        pages.append(write_run(results, run_directory, command=_command(run_directory, COMMAND_FILE)))
-    if has_ablation:
-        ablation = read_ablation(run_directory)
-        command = _command(run_directory, ablate.COMMAND_FILE)
-        pages.append(write_ablation(ablation, run_directory, command=command))
-    if has_study:
-        study = read_codesign(run_directory)
-        pages.append(write_codesign(study, run_directory, command=_command(run_directory, codesign.COMMAND_FILE)))
-    if has_space:
-        pages.append(explore.again(run_directory, _command(run_directory, explore.COMMAND_FILE)))
+    # A directory without any is asked for the results of a run, whose reader says what is missing.
+    there = [kind for kind in KINDS if (run_directory / kind.document_file).exists()] or KINDS[:1]
+    pages = [
+        kind.again(run_directory, command=_command(run_directory, kind.command_file), version=__version__, told=note)
+        for kind in there
+    ]
     for page in pages:
         show_page(page, open_page=open_report)
 

@@ -15,16 +15,16 @@ from .pages import show_page, write_page
 from .terminal import Progress, note, print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..configs.pattern import Pattern
     from ..configs.schema import Loaded
     from ..dataflow.schedule import Schedule
     from ..dataflow.schedule_file import SavedSchedule
+    from ..reports.shared.report_kind import JsonReport
     from ..sim.results.simulation_result import SimulationResult
     from ..sim.simulation import EngineName, Simulator
     from ..training.recipes.declaration import Recipe
-
-COMMAND_FILE = "command.txt"
-"""Beside a run's results: the command line that repeats it."""
 
 Recipes = Annotated[str, typer.Option("--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.")]
 RecipeOption = Annotated[
@@ -256,7 +256,7 @@ def _show(schedule: Schedule) -> None:
 
 
 def _deliver(
-    results: list[SimulationResult],
+    results: Sequence[SimulationResult],
     context: typer.Context,
     *,
     out: Path | None,
@@ -266,12 +266,12 @@ def _deliver(
 ) -> None:
     """Write the run, print the answer, show the report."""
 
-    def write(directory: Path, command: str) -> Path:
-        from ..reports import write_run
+    def kind() -> JsonReport[Sequence[SimulationResult]]:
+        from ..reports.run.directory import RUN
 
-        return write_run(results, directory, command=command)
+        return RUN
 
-    page = write_page(write, context, out, command_file=COMMAND_FILE, open_page=open_report)
+    page = write_page(kind, results, context, out, open_page=open_report)
     if as_json:
         documents = [result.document() for result in results]
         print_json({"results": documents} if several else documents[0])

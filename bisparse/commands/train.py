@@ -85,7 +85,7 @@ def train(
 
     Example: bisparse train --model convnet --data mnist-5k --recipe bdwp --sparsity 2:8 --hardware sat-vcu1525
     """
-    from ..training.needs import check_torch
+    from ..configs.needs import check_torch
 
     check_torch()
     from ..training.settings import settings_for

@@ -12,8 +12,8 @@ from pathlib import Path
 from bisparse.reports import write_exploration
 from bisparse.sim.studies.explore.choices import Goals
 from bisparse.sim.studies.explore.front import pareto_mask
+from bisparse.sim.studies.explore.loading import load_space
 from bisparse.sim.studies.explore.running import load
-from bisparse.sim.studies.explore.space import Space
 
 import bisparse
 
@@ -23,7 +23,7 @@ DOCS = Path("docs/sat-design-space")
 
 def main() -> None:
     """Write the files; the study's directory is the first argument."""
-    space = Space.of(SWEEP, version=bisparse.__version__)
+    space = load_space(SWEEP, version=bisparse.__version__)
     study = load(Path(sys.argv[1]), space, version=bisparse.__version__)
     command = f"bisparse explore {SWEEP} --out runs/sat-design-space"
     write_exploration(study, space, DOCS, version=bisparse.__version__, command=command, single_reports=False)

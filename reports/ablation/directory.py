@@ -4,64 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from ...configs.errors import ConfigError
 from ...sim.results.simulation_result import CYCLE_CAUSES
 from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation, AblationRow, StepFigures
-from ..run.markdown import escaped, table_lines
-from ..shared.answer import label, workload_name
-from ..shared.directory_files import check_version, csv_text, document_lines, read_document, write_files
-from ..shared.provenance import status_words
-from ..shared.tables import inputs_table
+from ..shared.directory_files import csv_text, document_lines
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import inputs_table, parameters, status_words
+from ..shared.report_kind import JsonReport, result_in
+from ..shared.subject import label, workload_name
 from .page import ablation_page
 from .tables import causes_table, gains_table, left_out_table, settings_table
 from .words import ablation_answer, row_name
 
 ABLATION_FILE = "ablation.json"
-PAGE_FILE = "ablation.html"
-
-
-def write_ablation(ablation: Ablation, directory: Path, *, command: str) -> Path:
-    """Write an ablation's files into a directory, which is made if absent.
-
-    Args:
-        ablation: the result.
-        directory: of the run; files of these names are replaced.
-        command: what a reader types to repeat the run.
-
-    Returns:
-        Path of the page.
-
-    Raises:
-        ConfigError: the directory cannot be made or written.
-    """
-    write_files(
-        directory,
-        {
-            ABLATION_FILE: f"{document_lines(ablation.document())}\n".encode(),
-            "ablation.csv": ablation_csv(ablation).encode(),
-            "ablation.md": ablation_markdown(ablation, command=command).encode(),
-            PAGE_FILE: ablation_page(ablation, command=command),
-        },
-    )
-    return directory / PAGE_FILE
-
-
-def read_ablation(directory: Path) -> Ablation:
-    """The ablation that a directory holds.
-
-    Raises:
-        ConfigError: there is none, or it is broken, or a newer version wrote it.
-    """
-    path = directory / ABLATION_FILE
-    document = read_document(path, writer="bisparse ablate")
-    check_version(document, path, newest=SCHEMA_VERSION)
-    try:
-        return Ablation.from_document(document)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: got an ablation with wrong fields ({error}); try running it again") from error
 
 
 def ablation_csv(ablation: Ablation) -> str:
@@ -106,4 +63,20 @@ def _lines(ablation: Ablation, command: str) -> Iterator[str]:
     yield from ("## Cycles by cause", "", *table_lines(causes_table(ablation)))
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
     yield from table_lines(inputs_table([ablation]))
-    yield f"Rests on {status_words([ablation])} parameters; `{ABLATION_FILE}` lists each."
+    yield f"Rests on {status_words(parameters([ablation]))} parameters; `{ABLATION_FILE}` lists each."
+
+
+ABLATION = JsonReport(
+    document_file=ABLATION_FILE,
+    page_file="ablation.html",
+    command_file="ablation-command.txt",
+    writer="bisparse ablate",
+    document_text=lambda ablation: f"{document_lines(ablation.document())}\n",
+    result_of=partial(result_in, from_document=Ablation.from_document, newest=SCHEMA_VERSION, called="an ablation"),
+    beside=lambda ablation, command: {
+        "ablation.csv": ablation_csv(ablation).encode(),
+        "ablation.md": ablation_markdown(ablation, command=command).encode(),
+    },
+    page=lambda ablation, command: ablation_page(ablation, command=command),
+)
+write_ablation, read_ablation = ABLATION.write, ABLATION.read

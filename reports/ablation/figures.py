@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...sim.studies.ablation.ablation import Ablation
-from ..shared.figures import DENSE, GAIN, LOSS, SPARSE, Figure, stacked_bars, wrapped
+from ..shared.plotly_data import DENSE, GAIN, LOSS, SPARSE, Figure, stacked_bars, wrapped
 from ..shared.quantities import seconds, times
 from .words import PARTS, fine, gains, parts, row_name
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation
-from ..shared import provenance, tables
-from ..shared.answer import label, workload_name
 from ..shared.html import render, script_json
+from ..shared.provenance import by_group, inputs_table, parameters, statuses
+from ..shared.subject import label, workload_name
 from .figures import gains_figure, time_figure
 from .tables import causes_table, gains_table, left_out_table, settings_table
 from .words import ablation_answer, row_name
@@ -18,6 +18,7 @@ def ablation_page(ablation: Ablation, *, command: str) -> bytes:
         ablation: the result.
         command: what a reader types to repeat the run.
     """
+    rests_on = parameters([ablation])
     drawings = {"ablation": {"time": time_figure(ablation), "gains": gains_figure(ablation)}}
     return render(
         "ablation.html.jinja",
@@ -28,9 +29,9 @@ def ablation_page(ablation: Ablation, *, command: str) -> bytes:
         settings_table=settings_table(ablation),
         left_out_table=left_out_table(ablation),
         causes_table=causes_table(ablation),
-        assumptions=provenance.by_group([ablation]),
-        statuses=provenance.statuses([ablation]),
-        inputs_table=tables.inputs_table([ablation]),
+        assumptions=by_group(rests_on),
+        statuses=statuses(rests_on),
+        inputs_table=inputs_table([ablation]),
         command=command,
         schema_version=SCHEMA_VERSION,
         bisparse_version=ablation.bisparse_version,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...sim.results.simulation_result import CYCLE_CAUSES
 from ...sim.studies.ablation.ablation import Ablation, AblationRow, StepFigures
-from ..shared.ladder import CAUSE_WORDS
 from ..shared.quantities import byte_count, count, joules, percent, seconds, times
-from ..shared.tables import Cell, Table, figure
+from ..shared.step_words import CAUSE_WORDS
+from ..shared.table import Cell, Table, figure
 from .words import fine, gains, row_name
 
 _NONE = Cell("–")

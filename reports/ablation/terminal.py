@@ -6,11 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from ...sim.studies.ablation.ablation import Ablation, AblationRow, Group
-from ..shared.provenance import status_words
+from ..shared.plain_text import WIDTH, wrapped
+from ..shared.provenance import parameters, status_words
 from ..shared.quantities import joules, seconds, times
 from .words import GROUP_WORDS, PARTS, ablation_answer, fine, parts, row_name, short_name
-
-WIDTH = 80
 
 MARKS: dict[str, str] = dict(zip(PARTS, "#~-=.+", strict=True))
 """The character that a part of a bar is drawn with."""
@@ -23,18 +22,14 @@ def ablation_text(ablation: Ablation, *, width: int = WIDTH) -> str:
         ablation: the result.
         width: columns to fill; the table needs 80, the bars take the rest.
     """
-    lines = (*_wrapped(ablation_answer(ablation), width), "", *_table(ablation), "", *_picture(ablation, width), "")
-    rests = f"Rests on {status_words([ablation])} parameters. " if ablation.assumptions else ""
-    notes = _wrapped(
+    lines = (*wrapped(ablation_answer(ablation), width), "", *_table(ablation), "", *_picture(ablation, width), "")
+    rests = f"Rests on {status_words(parameters([ablation]))} parameters. " if ablation.assumptions else ""
+    notes = wrapped(
         f"{rests}Speedup: over {row_name(ablation.base)}. Gain: of the switch, the others alike. "
         "Over dense: over the dense step under the same setting.",
         width,
     )
     return "\n".join(line.rstrip() for line in (*lines, *notes))
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, min(width, 100), break_on_hyphens=False, break_long_words=False)
 
 
 # The table -----------------------------------------------------------------------------------------------------------

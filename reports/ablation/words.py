@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...sim.studies.ablation.ablation import SWITCHES, Ablation, AblationRow, Group, Switch
-from ..shared.answer import EVEN, energy_words, label, subject
+from ..shared.against_dense import EVEN, energy_words
+from ..shared.plain_text import capital
 from ..shared.quantities import times
+from ..shared.subject import label, subject
 
 SWITCH_WORDS: dict[Switch, str] = {
     "interleave": "interleave",
@@ -140,11 +142,11 @@ def ablation_answer(ablation: Ablation) -> str:
     own = [gain for gain in gains(ablation) if gain.against in ("", ablation.base_dataflow)]
     there = sorted((gain for gain in own if not gain.reason), key=lambda gain: -gain.most)
     matter = [gain for gain in there if _moves(gain)]
-    sentences = [first, *(f"{_capital(SWITCH_WORDS[gain.switch])} {_buys(gain)}." for gain in matter)]
+    sentences = [first, *(f"{capital(SWITCH_WORDS[gain.switch])} {_buys(gain)}." for gain in matter)]
     idle = [SWITCH_WORDS[gain.switch] for gain in there if not _moves(gain)]
     if idle:
         sentences.append(f"No gain here, within {EVEN:.1%}: {', '.join(idle)}.")
-    sentences += [f"{_capital(SWITCH_WORDS[gain.switch])}: {gain.reason}." for gain in own if gain.reason]
+    sentences += [f"{capital(SWITCH_WORDS[gain.switch])}: {gain.reason}." for gain in own if gain.reason]
     return " ".join(sentences)
 
 
@@ -154,7 +156,3 @@ def _moves(gain: Gain) -> bool:
 
 def _buys(gain: Gain) -> str:
     return f"buys {fine(gain.alone)} alone and {fine(gain.last)} when the others are on"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

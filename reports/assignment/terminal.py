@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...sim.studies.assignment.assignment import AssignedLayer, Assignment, Budget, RatioStep
-from ..shared.answer import energy_words, speed_words
+from ..shared.against_dense import energy_words, speed_words
 from ..shared.plain_text import aligned, wrapped
 from ..shared.quantities import count, percent, seconds, times
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from ...configs.errors import ConfigError
 from ...sim.studies.codesign.accuracy_front import (
     TARGET_SHARES,
     pareto_front,
@@ -15,56 +14,15 @@ from ...sim.studies.codesign.accuracy_front import (
     training_joules,
 )
 from ...sim.studies.codesign.codesign import SCHEMA_VERSION, Codesign, CodesignPoint
-from ..run.markdown import escaped, table_lines
-from ..shared.directory_files import check_version, csv_text, document_lines, read_document, write_files
+from ..shared.directory_files import csv_text, document_lines
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import parameters_of, status_words
+from ..shared.report_kind import JsonReport, result_in
 from . import tables as codesign_tables
-from .page import codesign_page, statuses
+from .page import codesign_page
 from .words import codesign_answer, measured_words, pairing_words, point_name, verdict
 
 CODESIGN_FILE = "codesign.json"
-PAGE_FILE = "codesign.html"
-MARKDOWN_FILE = "codesign.md"
-
-
-def write_codesign(study: Codesign, directory: Path, *, command: str) -> Path:
-    """Write a study's files into a directory, which is made if absent.
-
-    Args:
-        study: the result.
-        directory: of the study; files of these names are replaced.
-        command: what a reader types to repeat the study.
-
-    Returns:
-        Path of the page.
-
-    Raises:
-        ConfigError: the directory cannot be made or written.
-    """
-    write_files(
-        directory,
-        {
-            CODESIGN_FILE: f"{document_lines(study.document())}\n".encode(),
-            "codesign.csv": codesign_csv(study).encode(),
-            MARKDOWN_FILE: codesign_markdown(study, command=command).encode(),
-            PAGE_FILE: codesign_page(study, command=command),
-        },
-    )
-    return directory / PAGE_FILE
-
-
-def read_codesign(directory: Path) -> Codesign:
-    """The study that a directory holds.
-
-    Raises:
-        ConfigError: there is none, or it is broken, or a newer version wrote it.
-    """
-    path = directory / CODESIGN_FILE
-    document = read_document(path, writer="bisparse codesign")
-    check_version(document, path, newest=SCHEMA_VERSION)
-    try:
-        return Codesign.from_document(document)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: got a study with wrong fields ({error}); try running it again") from error
 
 
 def codesign_csv(study: Codesign) -> str:
@@ -119,5 +77,21 @@ def _lines(study: Codesign, command: str) -> Iterator[str]:
     yield from ("## Settings", "", *table_lines(codesign_tables.settings_table(study)))
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
     yield from table_lines(codesign_tables.inputs_table(study))
-    rests = ", ".join(f"{count} {status}" for status, count in statuses(study))
+    rests = status_words(parameters_of(study.assumptions))
     yield f"Rests on {rests} parameters; `{CODESIGN_FILE}` lists each."
+
+
+CODESIGN = JsonReport(
+    document_file=CODESIGN_FILE,
+    page_file="codesign.html",
+    command_file="codesign-command.txt",
+    writer="bisparse codesign",
+    document_text=lambda study: f"{document_lines(study.document())}\n",
+    result_of=partial(result_in, from_document=Codesign.from_document, newest=SCHEMA_VERSION, called="a study"),
+    beside=lambda study, command: {
+        "codesign.csv": codesign_csv(study).encode(),
+        "codesign.md": codesign_markdown(study, command=command).encode(),
+    },
+    page=lambda study, command: codesign_page(study, command=command),
+)
+write_codesign, read_codesign = CODESIGN.write, CODESIGN.read

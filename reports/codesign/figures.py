@@ -12,9 +12,8 @@ from ...sim.studies.codesign.accuracy_front import (
     training_seconds,
 )
 from ...sim.studies.codesign.codesign import Codesign, CodesignPoint
-from ..run.whole_training import duration
-from ..shared.figures import DENSE, Figure, plain
-from ..shared.quantities import axis_scale, joules, percent
+from ..shared.plotly_data import DENSE, Figure, plain
+from ..shared.quantities import axis_scale, duration, joules, percent
 from .words import accuracy_words, difference_words, point_name, share, verdict
 
 COLOURS = 12

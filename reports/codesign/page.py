@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from ...sim.studies.codesign.codesign import SCHEMA_VERSION, Codesign
-from ..run.whole_training import duration
 from ..shared.html import render, script_json
-from ..shared.provenance import Parameter, shown
-from ..shared.quantities import joules, times
+from ..shared.provenance import by_group, parameters_of, statuses
+from ..shared.quantities import duration, joules, times
 from . import tables as codesign_tables
 from .figures import curves_figure, energy_figure, time_figure
 from .words import (
@@ -31,6 +28,7 @@ def codesign_page(study: Codesign, *, command: str) -> bytes:
         study: the result.
         command: what a reader types to repeat the study.
     """
+    rests_on = parameters_of(study.assumptions)
     figures = {"time": time_figure(study), "energy": energy_figure(study), "curves": curves_figure(study)}
     return render(
         "codesign.html.jinja",
@@ -46,8 +44,8 @@ def codesign_page(study: Codesign, *, command: str) -> bytes:
         seeds_table=codesign_tables.seeds_table(study),
         settings_table=codesign_tables.settings_table(study),
         recipes={point.recipe: point.title for point in study.points},
-        assumptions=_by_group(study),
-        statuses=statuses(study),
+        assumptions=by_group(rests_on),
+        statuses=statuses(rests_on),
         inputs_table=codesign_tables.inputs_table(study),
         command=command,
         schema_version=SCHEMA_VERSION,
@@ -55,19 +53,6 @@ def codesign_page(study: Codesign, *, command: str) -> bytes:
         figures_json=script_json({"codesign": figures}),
         columns_json=script_json([]),
     )
-
-
-def statuses(study: Codesign) -> list[tuple[str, int]]:
-    """How many parameters have each status, the most frequent first."""
-    return Counter(each.status for each in study.assumptions).most_common()
-
-
-def _by_group(study: Codesign) -> dict[str, list[Parameter]]:
-    groups: dict[str, list[Parameter]] = {}
-    for each in study.assumptions:
-        parameter = Parameter(path=each.parameter, value=shown(each), status=each.status, source=each.source)
-        groups.setdefault(parameter.group, []).append(parameter)
-    return groups
 
 
 def _highlights(study: Codesign) -> list[dict[str, str]]:

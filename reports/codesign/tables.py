@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...sim.studies.codesign.accuracy_front import TARGET_SHARES, pareto_front, target_accuracy, time_to_accuracy
 from ...sim.studies.codesign.codesign import Codesign, CodesignPoint, PhaseCost
-from ..run.whole_training import duration
-from ..shared.quantities import joules, percent, seconds, times
-from ..shared.tables import Cell, Table, figure
+from ..shared.provenance import hashes_table
+from ..shared.quantities import duration, joules, percent, seconds, times
+from ..shared.table import Cell, Table, figure
 from .words import accuracy_words, difference_words, loss_words, point_name, share, verdict
 
 _NONE = Cell("–")
@@ -188,8 +188,6 @@ def _augmentation(shift: int, *, flip: bool) -> str:
 
 def inputs_table(study: Codesign) -> Table:
     """What went into the study, with the hash of its content."""
-    rows = tuple(
-        (Cell(role.split()[0].replace("_", " ")), Cell(source.name), Cell(source.sha256))
-        for role, source in study.inputs.items()
+    return hashes_table(
+        (role.split()[0].replace("_", " "), source.name, source.sha256) for role, source in study.inputs.items()
     )
-    return Table(headings=("input", "name", "sha256 of its content"), rows=rows, words=frozenset({0, 1, 2}))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from ...sim.studies.codesign.accuracy_front import pareto_front
 from ...sim.studies.codesign.codesign import Codesign, CodesignPoint
-from ..run.whole_training import duration
-from ..shared.plain_text import aligned
-from ..shared.quantities import times
-from .page import statuses
+from ..shared.plain_text import WIDTH, aligned, wrapped
+from ..shared.provenance import parameters_of, status_words
+from ..shared.quantities import duration, times
 from .words import codesign_answer, difference_words, pairing_words, point_name
 
-WIDTH = 80
 _ROWS = 12
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -25,25 +22,21 @@ def codesign_text(study: Codesign, *, width: int = WIDTH) -> str:
         study: the result.
         width: columns to fill; the picture takes what there is.
     """
-    rests = ", ".join(f"{count} {status}" for status, count in statuses(study))
+    rests = status_words(parameters_of(study.assumptions))
     notes = (
         f"{pairing_words(study)} *: on the Pareto front of accuracy and time. ?: unresolved. Time and energy are of "
         f"the whole training, energy over dense's. Rests on {rests} parameters."
     )
     lines = (
-        *_wrapped(codesign_answer(study), width),
+        *wrapped(codesign_answer(study), width),
         "",
         *_table(study),
         "",
         *_picture(study, width),
         "",
-        *_wrapped(notes, width),
+        *wrapped(notes, width),
     )
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, min(width, 100), break_on_hyphens=False, break_long_words=False)
 
 
 def _letters(study: Codesign) -> dict[int, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...sim.studies.codesign.accuracy_front import training_seconds
 from ...sim.studies.codesign.codesign import Codesign, CodesignPoint
 from ...sim.studies.statistics import Estimate
-from ..shared.answer import EVEN
+from ..shared.against_dense import EVEN
 
 MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
 

@@ -8,7 +8,7 @@ from ...sim.studies.explore.choices import ENERGY_DELAY
 from ...sim.studies.explore.dense_or_sparse import Pair, fronts_shared, is_hardware
 from ...sim.studies.explore.dense_or_sparse import pair as pair_of
 from ...sim.studies.explore.figures import ACCURACY
-from ..shared.answer import EVEN
+from ..shared.against_dense import EVEN
 from ..shared.quantities import percent, significant, times
 from .findings import Findings
 from .words import about, figure_name, figure_text, listed, many, settings_text

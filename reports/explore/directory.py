@@ -5,7 +5,6 @@ The study itself, ``study.sqlite``, and its tables are written by whoever ran it
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from ...sim.results.simulation_result import Assumption, SimulationResult
 from ...sim.studies.explore.point import Point
 from ..shared.directory_files import write_files
+from ..shared.provenance import parameters_of, status_words
 from .designs import BEST, best_files, design_command, write_report, write_reports
 from .markdown import explore_markdown
 from .page import explore_page
@@ -73,9 +73,15 @@ def write_exploration(
         for row, name in zip(findings.chosen.best.tolist(), best, strict=True)
     ]
     assumptions, inputs = _assumptions(base, results), _inputs(space, base, results)
+    rests = status_words(parameters_of(assumptions))
     repeat = command or f"bisparse explore {space.sweep.name}"
-    statuses = ", ".join(f"{n} {status}" for status, n in Counter(each.status for each in assumptions).most_common())
-    markdown = explore_markdown(findings, command=repeat, statuses=statuses, inputs=inputs, best_commands=commands)
+    markdown = explore_markdown(
+        findings,
+        command=repeat,
+        statuses=rests,
+        inputs=inputs,
+        best_commands=commands,
+    )
     page_bytes = explore_page(
         findings,
         command=repeat,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..shared.figures import SPARSE, Figure, plain, wrapped
+from ..shared.plotly_data import SPARSE, Figure, plain, wrapped
 from ..shared.quantities import percent
 from .findings import Findings
 from .words import figure_name, figure_text

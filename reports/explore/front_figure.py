@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...sim.studies.explore.front import pareto_mask
-from ..shared.figures import SPARSE, Figure, plain
+from ..shared.plotly_data import SPARSE, Figure, plain
 from ..shared.quantities import axis_scale
 from .findings import SHORT_KEY, Findings
 from .words import about, figure_name, figure_text, settings_text

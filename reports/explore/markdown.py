@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..run.markdown import escaped, table_lines
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import hashes_table
 from . import answer as answers
 from . import tables as tables
 from .findings import Findings
-from .page import inputs_table
 
 
 def explore_markdown(
@@ -33,7 +33,7 @@ def _lines(
         yield from ("## Infeasible designs", "", *table_lines(tables.reasons_table(findings)))
     yield from ("## The space", "", *table_lines(tables.axes_table(findings)))
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
-    yield from table_lines(inputs_table(inputs))
+    yield from table_lines(hashes_table((role, *each) for role, each in inputs.items()))
     yield f"Rests on {statuses} parameters of the base design; `report.html` lists each."
 
 

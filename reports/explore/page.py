@@ -7,9 +7,8 @@ from typing import Any
 
 from ...sim.results.simulation_result import Assumption
 from ..shared.html import render, script_json
-from ..shared.provenance import Parameter, shown
+from ..shared.provenance import by_group, hashes_table, parameters_of, statuses
 from ..shared.quantities import percent, times
-from ..shared.tables import Cell, Table
 from . import answer as answers
 from . import tables as tables
 from .figures import MOST_LINES, SERIES, effects_figures, parallel_figure, parallel_width, sensitivity_figures
@@ -41,6 +40,7 @@ def explore_page(
         base_link: page of the base design, or empty.
         files: tables of the study beside the page.
     """
+    rests_on = parameters_of(assumptions)
     some = bool(len(findings.chosen.feasible))
     figures: dict[str, Any] = {}
     pairs = effects = sensitivity = {}
@@ -97,9 +97,9 @@ def explore_page(
         infeasible=len(findings.table) - len(findings.chosen.feasible),
         designs=len(findings.table),
         axes_table=tables.axes_table(findings),
-        assumptions=_by_group(assumptions),
-        statuses=_statuses(assumptions),
-        inputs_table=inputs_table(inputs),
+        assumptions=by_group(rests_on),
+        statuses=statuses(rests_on),
+        inputs_table=hashes_table((role, *each) for role, each in inputs.items()),
         command=command,
         files=files,
         bisparse_version=version,
@@ -113,27 +113,6 @@ def better_words(findings: Findings) -> str:
     """Where in the picture of the front the better designs are."""
     across, upwards = findings.drawn.maximise[:2]
     return f"Better is {'right' if across else 'left'} and {'up' if upwards else 'down'}."
-
-
-def inputs_table(inputs: Mapping[str, tuple[str, str]]) -> Table:
-    """What went into the study, with the hash of its content."""
-    rows = tuple((Cell(role), Cell(name), Cell(sha256)) for role, (name, sha256) in inputs.items())
-    return Table(headings=("input", "name", "sha256 of its content"), rows=rows, words=frozenset({0, 1, 2}))
-
-
-def _by_group(assumptions: Sequence[Assumption]) -> dict[str, list[Parameter]]:
-    groups: dict[str, list[Parameter]] = {}
-    for each in assumptions:
-        parameter = Parameter(path=each.parameter, value=shown(each), status=each.status, source=each.source)
-        groups.setdefault(parameter.group, []).append(parameter)
-    return groups
-
-
-def _statuses(assumptions: Sequence[Assumption]) -> list[tuple[str, int]]:
-    counts: dict[str, int] = {}
-    for each in assumptions:
-        counts[each.status] = counts.get(each.status, 0) + 1
-    return sorted(counts.items(), key=lambda item: -item[1])
 
 
 def highlights(findings: Findings) -> list[dict[str, str]]:

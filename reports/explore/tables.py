@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...sim.studies.explore.choices import ENERGY_DELAY, along
 from ...sim.studies.explore.dense_or_sparse import Group, Pair, is_hardware, pair
 from ..shared.quantities import percent, times
-from ..shared.tables import Cell, Table
+from ..shared.table import Cell, Table
 from .findings import Findings, alike
 from .words import NOTHING, figure_name, figure_text, setting_text
 

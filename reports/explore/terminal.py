@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...sim.studies.explore.front import scaled
-from ..shared.plain_text import aligned
+from ..shared.plain_text import WIDTH, aligned, wrapped
 from ..shared.quantities import percent
-from ..shared.tables import Table
+from ..shared.table import Table
 from . import answer as answers
 from . import tables as tables
 from .findings import Findings
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from ...sim.studies.explore.space import Space
     from ...sim.studies.explore.study import Study
 
-WIDTH = 80
 _ROWS = 14
 _BEST = 5
 _MOST_REASONS = 3
@@ -42,7 +40,7 @@ def findings_text(findings: Findings, *, width: int = WIDTH) -> str:
         findings: of the study.
         width: columns to fill; the picture takes what there is.
     """
-    lines = _wrapped(f"{answers.opening(findings)} {answers.base_sentence(findings)}".strip(), width)
+    lines = wrapped(f"{answers.opening(findings)} {answers.base_sentence(findings)}".strip(), width)
     if len(findings.chosen.feasible):
         lines += [
             "",
@@ -50,7 +48,7 @@ def findings_text(findings: Findings, *, width: int = WIDTH) -> str:
             "",
             *_best(findings, width),
             "",
-            *_wrapped(answers.axes_sentence(findings), width),
+            *wrapped(answers.axes_sentence(findings), width),
         ]
     search = findings.search
     if search is not None:
@@ -58,14 +56,10 @@ def findings_text(findings: Findings, *, width: int = WIDTH) -> str:
             f"The search found {percent(search.found)} of the whole front and {percent(search.hypervolume)} of its "
             f"hypervolume with {search.evaluated:,} of {search.size:,} designs."
         )
-        lines += ["", *_wrapped(said, width)]
+        lines += ["", *wrapped(said, width)]
     for reason in findings.reasons[:_MOST_REASONS]:
-        lines += ["", *_wrapped(f"{reason.count:,} infeasible: {reason.pattern}", width)]
+        lines += ["", *wrapped(f"{reason.count:,} infeasible: {reason.pattern}", width)]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, min(width, 100), break_on_hyphens=False, break_long_words=False)
 
 
 def _best(findings: Findings, width: int) -> Iterator[str]:
@@ -114,7 +108,7 @@ def _picture(findings: Findings, width: int) -> Iterator[str]:
         put(scaled(point, minimise, spread), "B")
     high, low = (figure_text(names[1], float(each)) for each in (spread[:, 1].max(), spread[:, 1].min()))
     said = f"{figure_name(names[1])} against {figure_name(names[0])}; o front, * best, k knee"
-    yield from _wrapped(
+    yield from wrapped(
         said + (f", B base ({findings.base.name})" if point is not None and findings.base else ""), width
     )
     for number, cells in enumerate(grid):

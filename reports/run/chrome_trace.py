@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.answer import labels, workload_name
-from ..shared.ladder import CAUSE_WORDS
+from ..shared.step_words import CAUSE_WORDS
+from ..shared.subject import workload_name
+from .answer import labels
 
 if TYPE_CHECKING:
     from ...sim.event.recorder import Recorder, Span

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared import tables
-from ..shared.answer import answer, comparison, fastest, is_dense, labels, workload_name
-from ..shared.ladder import ladder
-from ..shared.provenance import status_words
-from ..shared.tables import Table
-from . import operator_list
-from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
-from .whole_training import last_phase_sentence, phase_table, training_comparison, training_notes, training_sentence
-
-STAGE_NOTE = "FF, BP and WU include waits for vector work that rides on their products."
+from ..shared.markdown_text import escaped, table_lines
+from ..shared.provenance import inputs_table, parameters, status_words
+from ..shared.subject import workload_name
+from . import tables
+from .answer import answer, comparison, fastest, labels
+from .memory import memory_warning
+from .run_view import RunView
+from .sections import sections_of
+from .whole_training import last_phase_sentence, training_comparison
 
 
 def markdown(results: Sequence[SimulationResult], *, command: str) -> str:
@@ -45,10 +44,15 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
         if whole is not None:
             yield from table_lines(whole)
         yield from (f"## {escaped(names[best])} in detail", "", escaped(answer(results[best])), "")
-    yield from _detail(results[best])
-    yield from ("## What it rests on", "", f"{status_words(results)} parameters; `result.json` lists each.", "")
+    yield from _detail(RunView(name=names[best], result=results[best], results=results))
+    yield from (
+        "## What it rests on",
+        "",
+        f"{status_words(parameters(results))} parameters; `result.json` lists each.",
+        "",
+    )
     yield from ("## To repeat it", "", *(f"    {line}" for line in command.splitlines()), "")
-    yield from table_lines(tables.inputs_table(results))
+    yield from table_lines(inputs_table(results))
     yield (
         "Cycles are of the design's one clock. "
         "Utilisation is useful MACs / (rows x columns x cycles), of the step or of the tensor engine while it runs; "
@@ -57,7 +61,8 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
     )
 
 
-def _detail(result: SimulationResult) -> Iterator[str]:
+def _detail(view: RunView) -> Iterator[str]:
+    result = view.result
     if result.unknown_operators:
         listed = ", ".join(f"`{name}`" for name in result.unknown_operators)
         yield from (f"> **Priced as a generic pass, for want of a formula:** {listed}", "")
@@ -68,43 +73,6 @@ def _detail(result: SimulationResult) -> Iterator[str]:
     if last_phase:
         yield from (escaped(last_phase), "")
     yield from table_lines(tables.settings_table(result))
-    phases = phase_table(result)
-    if phases and result.training:
-        said = [training_sentence(result.training), *training_notes(result.training)]
-        yield from ("### The whole training run", "", escaped(" ".join(said)), "", *table_lines(phases))
-    yield from ("### Time by stage", "", STAGE_NOTE, "", *table_lines(tables.stage_table(result)))
-    yield from ("### Time by engine", "", *table_lines(tables.engine_table(result)))
-    if not is_dense(result) and result.flop_bound_speedup > 1:
-        yield from ("### From the FLOP bound to the prediction", "", *table_lines(tables.ladder_table(ladder(result))))
-    yield from ("### Where the cycles went", "", *table_lines(tables.cause_table(result)))
-    saved = operator_list.saved_most(result)
-    if saved:
-        yield from ("### Operators that changed most", "", *table_lines(saved))
-    yield from ("### Operators that take most time", "", *table_lines(operator_list.cost_most(result)))
-    yield from ("### DRAM traffic", "", *table_lines(tables.traffic_table(result)))
-    if result.on_chip:
-        yield from (on_chip_sentence(result), "")
-    memory = memory_table(result)
-    if memory and result.memory:
-        yield from ("### Memory over the step", "", escaped(memory_sentence(result.memory)), "", *table_lines(memory))
-    yield from ("### Energy by component", "", *table_lines(tables.energy_table(result)))
-
-
-def table_lines(content: Table) -> Iterator[str]:
-    """A table in Markdown, and the empty line after it."""
-    yield _row(content.headings)
-    yield _row([":--" if position in content.words else "--:" for position in range(len(content.headings))])
-    for row in content.rows:
-        yield _row([escaped(cell.text) for cell in row])
-    yield ""
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    for mark in ("\\", "|", "<", "*", "`", "_"):
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("\n", " ")
+    for section in sections_of(view):
+        for part in section.markdown:
+            yield from part.lines()

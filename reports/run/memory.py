@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ...sim.results.memory_results import Memory
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.answer import labels
 from ..shared.quantities import byte_count, percent
-from ..shared.tables import Cell, Table, figure
+from ..shared.table import Cell, Table, figure
+from .answer import labels
 
 CATEGORY_WORDS = {
     "master_weights": "FP32 master weights",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...sim.results.memory_results import Memory
-from ..shared.figures import DENSE, SPARSE, Figure, plain
+from ..shared.plotly_data import DENSE, SPARSE, Figure, plain
 from ..shared.quantities import axis_scale, byte_count, significant
 
 AREAS = (

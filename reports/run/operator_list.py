@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
-from ..shared.answer import is_dense
 from ..shared.quantities import count, percent
-from ..shared.tables import Cell, Table, change, figure
+from ..shared.table import Cell, Table, change, figure
+from .answer import is_dense
 
 MOST = 12
 """Operators in each of the short tables."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
-from ..shared.answer import recipe_name
+from ..shared.subject import recipe_name
 
 NESTED = {
     "causes": ("cause_", "_cycles"),

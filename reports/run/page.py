@@ -9,20 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import SCHEMA_VERSION, SimulationResult
-from ..shared import figures, provenance, tables
-from ..shared.answer import answer, comparison, dense_among, fastest, is_dense, labels, workload_name
 from ..shared.html import render, script_json
-from ..shared.ladder import CAUSE_WORDS, ladder
+from ..shared.provenance import by_group, inputs_table, parameters, statuses
 from ..shared.quantities import byte_count, cycles, joules, percent, seconds, times
-from ..shared.shares import array_share, dynamic_energy_ratio, static_share
-from . import operator_list
-from .chrome_trace import timeline_file
-from .memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
-from .memory_figure import memory_figure
-from .roofline import undrawn
-from .roofline_figure import roofline_figure
-from .timeline_figure import timeline_figure
-from .whole_training import last_phase_sentence, phase_table, training_comparison, training_notes, training_sentence
+from ..shared.subject import workload_name
+from . import figures, operator_list, tables
+from .answer import answer, comparison, fastest, is_dense, labels
+from .memory import memory_warning
+from .run_view import RunView
+from .sections import sections_of
+from .shares import array_share, dynamic_energy_ratio, static_share
+from .whole_training import last_phase_sentence, training_comparison
 
 
 def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
@@ -32,9 +29,9 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         results: one, or several to stand side by side.
         command: what a reader types to repeat the run.
     """
-    names = labels(results)
+    names, rests_on = labels(results), parameters(results)
     panels = [
-        _panel(position, name, result, results)
+        _panel(position, RunView(name=name, result=result, results=results))
         for position, (name, result) in enumerate(zip(names, results, strict=True))
     ]
     drawings = {panel["key"]: panel.pop("figures") for panel in panels}
@@ -51,9 +48,9 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         chosen=fastest(results),
         comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
         training_comparison=training_comparison(results) if len(results) > 1 else None,
-        assumptions=provenance.by_group(results),
-        statuses=provenance.statuses(results),
-        inputs_table=tables.inputs_table(results),
+        assumptions=by_group(rests_on),
+        statuses=statuses(rests_on),
+        inputs_table=inputs_table(results),
         command=command,
         schema_version=SCHEMA_VERSION,
         bisparse_version=results[0].bisparse_version,
@@ -67,101 +64,19 @@ def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
     return f"{names[0]}: {network}" if len(results) == 1 else f"{network}: {len(results)} runs compared"
 
 
-def _panel(position: int, name: str, result: SimulationResult, results: Sequence[SimulationResult]) -> dict[str, Any]:
-    dense_run = is_dense(result)
-    rungs = () if dense_run or result.flop_bound_speedup <= 1 else ladder(result)
-    baseline = dense_among(result, results)
+def _panel(position: int, view: RunView) -> dict[str, Any]:
+    result, sections = view.result, sections_of(view)
     return {
         "key": f"run{position}",
-        "name": name,
+        "name": view.name,
         "answer": answer(result),
-        "dense_run": dense_run,
         "highlights": _highlights(result),
         "unknown": result.unknown_operators,
         "last_phase": last_phase_sentence([result]),
-        "training": phase_table(result),
-        "training_words": [training_sentence(result.training), *training_notes(result.training)]
-        if result.training
-        else [],
-        "settings": tables.settings_table(result),
-        "stages": tables.stage_table(result),
-        "engines": tables.engine_table(result),
-        "breakdown": tables.breakdown_table(result),
-        "ladder": tables.ladder_table(rungs) if rungs else None,
-        "causes": tables.cause_table(result),
-        "saved_most": operator_list.saved_most(result),
-        "cost_most": operator_list.cost_most(result),
-        "operators": len(result.rows),
-        "operators_json": script_json(operator_list.all_operators(result)),
-        "undrawn": undrawn(result),
-        "has_dense_points": baseline is not None and baseline is not result,
-        "traffic": tables.traffic_table(result),
-        "ports": tables.port_table(result),
-        "on_chip": on_chip_sentence(result) if result.on_chip else None,
-        "memory": memory_table(result),
-        "memory_sentence": memory_sentence(result.memory) if result.memory else None,
         "does_not_fit": memory_warning(result.memory) if result.memory else None,
-        "energy": tables.energy_table(result),
-        "mappings": tables.mapping_table(result),
-        "candidates": result.candidates,
-        "timeline_file": timeline_file(result, results) if result.profile is not None else "",
-        "figures": _figures(result, name, rungs, baseline),
+        "sections": sections,
+        "figures": {name: drawn for section in sections for name, drawn in section.figures.items()},
     }
-
-
-def _figures(
-    result: SimulationResult, name: str, rungs: Sequence[Any], baseline: SimulationResult | None
-) -> dict[str, figures.Figure]:
-    dense_run = is_dense(result)
-
-    def pair(
-        words: dict[str, str], dense: dict[str, Any], own: dict[str, Any], quantity: str, unit: str
-    ) -> figures.Figure:
-        seen = [key for key in words if dense.get(key) or own.get(key)]
-        first, second = figures.pooled(
-            {words[key]: dense.get(key, 0) for key in seen}, {words[key]: own.get(key, 0) for key in seen}
-        )
-        return figures.paired_bars(
-            first, None if dense_run else second, quantity=quantity, unit=unit, names=("dense", name)
-        )
-
-    dense = result.dense
-    parts = sorted(dense.energy_by_component, key=lambda part: -dense.energy_by_component[part])
-    parts += [part for part in result.energy_by_component if part not in parts]
-    drawn = {
-        "stages": pair(tables.STAGE_WORDS, dense.by_stage, result.by_stage, "exposed time", "cycles"),
-        "engines": pair(tables.ENGINE_WORDS, dense.by_engine, result.by_engine, "busy time", "cycles"),
-        "causes": pair(CAUSE_WORDS, dense.stalls, result.stalls, "time of the step", "cycles"),
-        "energy": pair(
-            {part: part for part in parts}, dense.energy_by_component, result.energy_by_component, "energy", "J"
-        ),
-        "traffic": _traffic_figure(result),
-        "roofline": roofline_figure(result, baseline if baseline is not result else None),
-    }
-    if result.memory is not None:
-        drawn["memory"] = memory_figure(result.memory)
-    if rungs:
-        drawn["ladder"] = figures.ladder_figure(rungs)
-    if result.profile is not None:
-        drawn["timeline"] = timeline_figure(result, result.profile)
-    return drawn
-
-
-def _traffic_figure(result: SimulationResult) -> figures.Figure:
-    read = dict.fromkeys(tables.STAGE_WORDS, 0)
-    written = dict.fromkeys(tables.STAGE_WORDS, 0)
-    for row in result.rows:
-        # A row of vector work names the stage it serves; the page counts it with the vector work.
-        stage = "vector" if row.engine == "vector" else row.stage
-        read[stage] += row.dram_read_bytes
-        written[stage] += row.dram_write_bytes
-    seen = [stage for stage in read if read[stage] or written[stage]]
-    parts = {
-        "read": {tables.STAGE_WORDS[stage]: read[stage] for stage in seen},
-        "written": {tables.STAGE_WORDS[stage]: written[stage] for stage in seen},
-    }
-    own = figures.DENSE if is_dense(result) else figures.SPARSE
-    return figures.stacked_bars(parts, quantity="DRAM traffic", unit="B", colours=(own, "@pale"))
 
 
 def _highlights(result: SimulationResult) -> list[dict[str, str]]:

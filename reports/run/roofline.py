@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.answer import is_dense
+from .answer import is_dense
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.figures import DENSE, SPARSE, Figure, plain
+from ..shared.plotly_data import DENSE, SPARSE, Figure, plain
 from ..shared.quantities import cycles, significant
 from . import roofline
 

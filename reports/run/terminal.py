@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...sim.results.simulation_result import STAGES, SimulationResult
-from ..shared.answer import answer, comparison, is_dense, labels
-from ..shared.effectual import effectual_lines
 from ..shared.plain_text import aligned, wrapped
-from ..shared.provenance import status_words
+from ..shared.provenance import parameters, status_words
 from ..shared.quantities import byte_count, count, cycles, joules, percent, seconds, times
-from ..shared.shares import array_share, dynamic_energy_ratio, static_share
+from .answer import answer, comparison, is_dense, labels
+from .effectual import effectual_lines
 from .memory import memory_lines
+from .shares import array_share, dynamic_energy_ratio, static_share
 from .whole_training import last_phase_sentence, training_comparison, training_run_text
 
 
@@ -135,6 +135,6 @@ def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
     last_phase = last_phase_sentence(results)
     for line in (*([last_phase] if last_phase else []), *effectual_lines(results), *memory_lines(results)):
         yield from wrapped(line)
-    counts = status_words(results)
+    counts = status_words(parameters(results))
     note = f"Rests on {counts} parameters. " if counts else ""
     yield from wrapped(f"{note}gemm: tensor engine with its waits; step: everything. Energy ratio below 1 saves.")

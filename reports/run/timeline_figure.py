@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.results.step_profile import OperatorSpan, Profile
-from ..shared.figures import Figure, plain
-from ..shared.ladder import CAUSE_WORDS
+from ..shared.plotly_data import Figure, plain
 from ..shared.quantities import axis_scale, cycles, percent, scaled
+from ..shared.step_words import CAUSE_WORDS
 
 CAUSE_COLOURS = {
     "busy": "@sparse",

@@ -6,24 +6,13 @@ from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.results.training_figures import TrainingPhase, TrainingRun
-from ..shared.answer import energy_words, labels, speed_words
-from ..shared.plain_text import aligned, wrapped
-from ..shared.quantities import joules, seconds, significant, times
-from ..shared.tables import Cell, Table, figure
+from ..shared.against_dense import energy_words, speed_words
+from ..shared.plain_text import aligned, capital, wrapped
+from ..shared.quantities import duration, joules, seconds, times
+from ..shared.table import Cell, Table, figure
+from .answer import labels
 
 PHASE_HEADINGS = ("phase", "steps", "ratio", "costs as", "a step", "energy of a step")
-
-
-def duration(value: float) -> str:
-    """Seconds as people plan by them.
-
-    >>> duration(0.25), duration(90), duration(1234), duration(82_300), duration(864_000)
-    ('250 ms', '90.0 s', '20.6 min', '22.9 h', '10.0 days')
-    """
-    for unit, length, least in (("days", 86400, 172800), ("h", 3600, 7200), ("min", 60, 120)):
-        if value >= least:
-            return f"{significant(value / length)} {unit}"
-    return seconds(value)
 
 
 def training_sentence(training: TrainingRun) -> str:
@@ -44,7 +33,7 @@ def training_run_text(training: TrainingRun) -> str:
 
 def training_notes(training: TrainingRun) -> list[str]:
     """What must be known to read the phases; empty where they speak for themselves."""
-    notes = [f"{_capital(phase_name(phase))}: {phase.reason}." for phase in training.phases if phase.reason]
+    notes = [f"{capital(phase_name(phase))}: {phase.reason}." for phase in training.phases if phase.reason]
     if training.switch_step is None:
         return notes
     if training.switch_assumed:
@@ -133,7 +122,3 @@ def last_phase_sentence(results: Sequence[SimulationResult]) -> str | None:
 def _trainings(results: Sequence[SimulationResult]) -> list[tuple[str, TrainingRun]]:
     pairs = zip(labels(results), results, strict=True)
     return [(name, result.training) for name, result in pairs if result.training is not None]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...sim.results.simulation_result import Assumption
-from .answer import Subject, label
+from .subject import Subject, label
+from .table import Cell, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +58,50 @@ def parameters(results: Sequence[Subject]) -> tuple[Parameter, ...]:
     )
 
 
-def by_group(results: Sequence[Subject]) -> dict[str, list[Parameter]]:
+def parameters_of(assumptions: Iterable[Assumption]) -> tuple[Parameter, ...]:
+    """The parameters that a single study rests on, as they come."""
+    return tuple(
+        Parameter(path=each.parameter, value=shown(each), status=each.status, source=each.source)
+        for each in assumptions
+    )
+
+
+def by_group(of: Iterable[Parameter]) -> dict[str, list[Parameter]]:
     """The parameters by the first part of their path."""
     groups: dict[str, list[Parameter]] = {}
-    for parameter in parameters(results):
+    for parameter in of:
         groups.setdefault(parameter.group, []).append(parameter)
     return groups
 
 
-def statuses(results: Sequence[Subject]) -> list[tuple[str, int]]:
+def statuses(of: Iterable[Parameter]) -> list[tuple[str, int]]:
     """How many parameters have each status, the most frequent first."""
-    return Counter(parameter.status for parameter in parameters(results)).most_common()
+    return Counter(parameter.status for parameter in of).most_common()
 
 
-def status_words(results: Sequence[Subject]) -> str:
+def status_words(of: Iterable[Parameter]) -> str:
     """The count of each status in words, or empty: ``126 assumed, 5 derived, 4 published``."""
-    return ", ".join(f"{size} {status}" for status, size in statuses(results))
+    return ", ".join(f"{size} {status}" for status, size in statuses(of))
+
+
+def inputs_table(results: Sequence[Subject]) -> Table:
+    """What went into the runs, each input once, with the hash of its content."""
+    return hashes_table(
+        dict.fromkeys(
+            (role.replace("_", " "), source.name, source.sha256)
+            for result in results
+            for role, source in result.inputs.items()
+        )
+    )
+
+
+def hashes_table(inputs: Iterable[tuple[str, str, str]]) -> Table:
+    """Inputs by their role, their name and the hash of their content."""
+    return Table(
+        headings=("input", "name", "sha256 of its content"),
+        rows=tuple(tuple(map(Cell, each)) for each in inputs),
+        words=frozenset({0, 1, 2}),
+    )
 
 
 def shown(assumption: Assumption) -> str:

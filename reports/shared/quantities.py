@@ -72,6 +72,18 @@ def seconds(value: float) -> str:
     return scaled(value, "s")
 
 
+def duration(value: float) -> str:
+    """Seconds as people plan by them.
+
+    >>> duration(0.25), duration(90), duration(1234), duration(82_300), duration(864_000)
+    ('250 ms', '90.0 s', '20.6 min', '22.9 h', '10.0 days')
+    """
+    for unit, length, least in (("days", 86400, 172800), ("h", 3600, 7200), ("min", 60, 120)):
+        if value >= least:
+            return f"{significant(value / length)} {unit}"
+    return seconds(value)
+
+
 def joules(value: float) -> str:
     """Joules."""
     return scaled(value, "J")

@@ -7,7 +7,7 @@ import threading
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.studies.explore import running, workers
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import space_of_data
 
 import bisparse
 
@@ -32,7 +32,7 @@ VERSION = bisparse.__version__
 
 
 def test_a_worker_that_is_killed_costs_time_not_results(tmp_path, monkeypatch):
-    space = Space.of_data(SWEEP, version=VERSION)
+    space = space_of_data(SWEEP, version=VERSION)
     alone = running.run(space, None, version=VERSION, jobs=1)
     monkeypatch.setattr(running, "LARGEST_CHUNK", 4)
     monkeypatch.setattr(running, "SMALLEST_CHUNK", 4)
@@ -59,7 +59,7 @@ def test_a_scheduler_that_is_gone_is_told_and_what_was_finished_is_kept(tmp_path
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
     monkeypatch.setattr(running, "LARGEST_CHUNK", 4)
     monkeypatch.setattr(running, "SMALLEST_CHUNK", 4)
-    space = Space.of_data(SWEEP, version=VERSION)
+    space = space_of_data(SWEEP, version=VERSION)
     with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as cluster:
 
         def told(task, done, of):
@@ -77,11 +77,11 @@ def test_workers_of_another_version_are_told_before_anything_is_sent():
         distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as cluster,
         pytest.raises(ConfigError, match=f"with bisparse {VERSION}, need 0.0; try the same version everywhere"),
     ):
-        running.run(Space.of_data(SWEEP, version="0.0"), None, version="0.0", dask=cluster.scheduler_address)
+        running.run(space_of_data(SWEEP, version="0.0"), None, version="0.0", dask=cluster.scheduler_address)
 
 
 def test_an_address_where_nothing_answers_is_told(monkeypatch):
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
-    space = Space.of_data(SWEEP, version=VERSION)
+    space = space_of_data(SWEEP, version=VERSION)
     with pytest.raises(ConfigError, match=r"dask: got nothing at tcp://127\.0\.0\.1:9"):
         running.run(space, None, version=VERSION, dask="tcp://127.0.0.1:9")

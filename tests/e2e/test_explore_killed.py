@@ -31,10 +31,11 @@ STUDY = """
 import sys
 from pathlib import Path
 from bisparse.sim.studies.explore import running
+from bisparse.sim.studies.explore.loading import load_space
 from bisparse.sim.studies.explore.space import Space
 running.LARGEST_CHUNK = 16
 if __name__ == "__main__":
-    space = Space.of(sys.argv[1], version="1")
+    space = load_space(sys.argv[1], version="1")
     study = running.run(space, Path(sys.argv[2]), version="1", jobs=2, resume=True)
     study.write(Path(sys.argv[2]))
 """

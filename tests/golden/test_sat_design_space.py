@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.sim.studies.explore.base import combined
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import load_space
 from bisparse.sim.studies.explore.workers import evaluate_settings
 
 pytest.importorskip("simpleeval")
@@ -30,7 +30,7 @@ def findings():
 
 def test_rows_of_the_page_come_out_again():
     changes, base = findings().CHANGES, findings().BASE
-    space = Space.of(STUDY / "sweep.yaml", version="1")
+    space = load_space(STUDY / "sweep.yaml", version="1")
     designs = [{**base, **changes[name]} for name in CHECKED]
     outcomes = [
         evaluate_settings(space, [{**settings, **scenario} for settings in designs], "1")

@@ -6,7 +6,7 @@ from itertools import product
 from bisparse.sim.studies.explore.axis_values import Axis
 from bisparse.sim.studies.explore.enumeration import Enumeration
 from bisparse.sim.studies.explore.fields import value_at
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import space_of_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ def axes(draw):
 
 @cache
 def base():
-    return Space.of_data(_data({"batch": [8]})).base_point({})
+    return space_of_data(_data({"batch": [8]})).base_point({})
 
 
 def _data(chosen):
@@ -51,7 +51,7 @@ def had(design, name):
 @settings(max_examples=25, deadline=None)
 @given(axes())
 def test_every_design_has_exactly_the_values_asked_for(chosen):
-    space = Space.of_data(_data(chosen))
+    space = space_of_data(_data(chosen))
     for point in space.choices():
         design = space.point(point)
         for name in FIELDS:
@@ -61,7 +61,7 @@ def test_every_design_has_exactly_the_values_asked_for(chosen):
 @settings(max_examples=25, deadline=None)
 @given(axes(), axes())
 def test_keys_are_equal_where_all_that_determines_a_result_is(first, second):
-    one, other = Space.of_data(_data(first)), Space.of_data(_data(second))
+    one, other = space_of_data(_data(first)), space_of_data(_data(second))
     keys = {}
     for space in (one, other):
         for point in space.choices():

@@ -52,7 +52,7 @@ def run_study(
         ConfigError: torch is missing, or the directory holds runs of other settings.
         BisparseError: what a training run or a simulation raised.
     """
-    from ....training.needs import check_torch
+    from ....configs.needs import check_torch
 
     check_torch()
     from ....training.loop.study import train_all

@@ -17,8 +17,8 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from ....configs.errors import ConfigError
+from ....configs.needs import check_package
 from .axis_values import Value
-from .needs import check_package
 
 _UNITS: dict[str, Value] = {
     **dict(zip(("KiB", "MiB", "GiB"), (2**10, 2**20, 2**30), strict=True)),
@@ -228,7 +228,7 @@ class _Evaluators(threading.local):
 
 def _evaluator() -> Any:
     # Imported here: only who explores needs it.
-    check_package("simpleeval", "expressions of a sweep")
+    check_package("simpleeval", "expressions of a sweep", extra="explore")
     simpleeval: Any = import_module("simpleeval")
     operators = simpleeval.DEFAULT_OPERATORS | {ast.Pow: _power, ast.Mult: _number_times}
     return simpleeval.SimpleEval(operators=operators, functions=FUNCTIONS, names={})

@@ -1,4 +1,4 @@
-"""A sweep read from a file or from plain data; every fault is told at once, before anything runs."""
+"""A sweep, and its space, read from a file or from plain data; every fault is told at once, before anything runs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from ....configs.library import content_hash
 from ....configs.schema import Loaded, load_annotated
 from ....configs.strict_yaml import Document
 from .checking import Check
+from .probing import check_points
+from .space import Space
 from .sweep import Sweep
 
 DATA = "sweep"
@@ -25,6 +27,30 @@ class _Anything(BaseModel):
     """Whatever a file holds; the checks look into it themselves, so that none hides the others."""
 
     model_config = ConfigDict(extra="allow")
+
+
+def load_space(name_or_path: str | Path, *, version: str = "") -> Space:
+    """The space of a shipped sweep by name, or of a user's file by path.
+
+    Args:
+        name_or_path: of the sweep.
+        version: of bisparse, which keys depend on.
+
+    Raises:
+        ConfigError: a line for each fault.
+    """
+    return _probed(load_sweep(name_or_path), version)
+
+
+def space_of_data(data: Mapping[str, Any], *, version: str = "") -> Space:
+    """The space of a sweep given as plain data; otherwise as ``load_space``."""
+    return _probed(sweep_of_data(data), version)
+
+
+def _probed(loaded: Loaded[Sweep], version: str) -> Space:
+    space = Space(loaded, version=version)
+    check_points(space)
+    return space
 
 
 def load_sweep(name_or_path: str | Path) -> Loaded[Sweep]:

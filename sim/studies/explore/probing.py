@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ....configs.errors import ConfigError
 from .axis_values import Settings
 from .fields import HARDWARE
-
-if TYPE_CHECKING:
-    from .space import Space
+from .space import Space
 
 _PROBED = 64
 """Values of an axis that are tried; a longer axis is numbers, whose range is checked."""

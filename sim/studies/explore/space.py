@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ....accel.specification import Hardware
@@ -23,11 +22,9 @@ from .expressions import Expression, NoValueError
 from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
 from .figures import ACCURACY, FIGURES, KNOWN_BEFORE, hardware_figures
 from .inputs import Inputs
-from .loading import load_sweep, sweep_of_data
 from .making import Maker
 from .point import Figures, Point
 from .point_names import PointNames, Rule, Vocabulary
-from .probing import check_points
 from .sweep import Sweep
 
 __all__ = ["Axis", "Objective", "Settings", "Space", "Value"]
@@ -59,34 +56,12 @@ class Space:
     """
 
     def __init__(self, loaded: Loaded[Sweep], *, version: str = "") -> None:
-        """Of a sweep that was loaded, and so has no fault."""
+        """Of a sweep that was loaded, and so has no fault; ``version``, of bisparse, is what keys depend on."""
         self.loaded = loaded
         self.sweep = loaded.model
         self.sha256 = loaded.sha256
         self.version = version
         self._compile(Inputs(folder_of(loaded.document)))
-
-    @classmethod
-    def of(cls, name_or_path: str | Path, *, version: str = "") -> Space:
-        """The space of a shipped sweep by name, or of a user's file by path.
-
-        Args:
-            name_or_path: of the sweep.
-            version: of bisparse, which keys depend on.
-
-        Raises:
-            ConfigError: a line for each fault.
-        """
-        return cls(load_sweep(name_or_path), version=version)._checked()
-
-    @classmethod
-    def of_data(cls, data: Mapping[str, Any], *, version: str = "") -> Space:
-        """The space of a sweep given as plain data; otherwise as ``of``."""
-        return cls(sweep_of_data(data), version=version)._checked()
-
-    def _checked(self) -> Space:
-        check_points(self)
-        return self
 
     def __getstate__(self) -> dict[str, Any]:
         # Read here, where the sweep is.

@@ -19,8 +19,8 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ....configs.needs import check_package
 from .axis_values import Axis, Settings
-from .needs import check_package
 from .sweep import NonDominatedSorting, ParzenEstimator, Sobol
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _identity(settings: Settings) -> tuple[object, ...]:
 
 def _package(module: str) -> Any:
     # Imported where it is used: most who explore enumerate.
-    check_package(module.partition(".")[0], "strategy")
+    check_package(module.partition(".")[0], "strategy", extra="explore")
     return import_module(module)
 
 

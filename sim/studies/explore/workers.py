@@ -180,9 +180,9 @@ class Dask:
         Raises:
             ConfigError: dask.distributed is missing, nothing answers at the address, or there are no workers.
         """
-        from .needs import check_package
+        from ....configs.needs import check_package
 
-        check_package("distributed", "--dask")
+        check_package("distributed", "--dask", extra="explore")
         self._distributed: Any = import_module("distributed")
         try:
             self._client = self._distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

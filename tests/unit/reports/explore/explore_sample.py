@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 from bisparse.configs.errors import BisparseError
 from bisparse.sim.studies.explore.figures import FIGURES
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import space_of_data
 
 MIB = 2**20
 AXES = {
@@ -27,7 +27,7 @@ STRATEGIES = {"exhaustive": {}, "nsga2": {"evaluations": 100}}
 
 def space_of(axes=None, objectives=OBJECTIVES, *, strategy="exhaustive", scenarios=None, options=None, batch=16):
     """The space of a sweep around the reference design."""
-    return Space.of_data(
+    return space_of_data(
         {
             "name": "sat-shape",
             "title": "Shapes around SAT",

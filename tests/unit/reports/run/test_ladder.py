@@ -2,7 +2,7 @@ import dataclasses
 import itertools
 
 import pytest
-from bisparse.reports.shared.ladder import ladder
+from bisparse.reports.run.ladder import ladder
 
 from .sample import sample_result
 

@@ -2,12 +2,12 @@ import dataclasses
 
 import pytest
 from bisparse.reports import text_summary
+from bisparse.reports.run.answer import answer
 from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.page import page
-from bisparse.reports.shared.answer import answer
+from bisparse.reports.run.shares import array_share, dynamic_energy_ratio, static_share
+from bisparse.reports.run.tables import comparison_table
 from bisparse.reports.shared.quantities import cycles, joules, percent, times
-from bisparse.reports.shared.shares import array_share, dynamic_energy_ratio, static_share
-from bisparse.reports.shared.tables import comparison_table
 
 from .sample import sample_result
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from bisparse.reports.run.answer import answer
 from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.page import page
 from bisparse.reports.run.terminal import text_summary
@@ -14,7 +15,6 @@ from bisparse.reports.run.whole_training import (
     training_notes,
     training_sentence,
 )
-from bisparse.reports.shared.answer import answer
 from bisparse.sim.results.simulation_result import SimulationResult
 from bisparse.sim.results.training_figures import TrainingPhase, TrainingRun
 

@@ -4,10 +4,10 @@ import importlib
 
 import pytest
 from bisparse.reports import text_summary
+from bisparse.reports.run.answer import answer, labels
 from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.operator_list import cost_most, saved_most
 from bisparse.reports.run.roofline import points
-from bisparse.reports.shared.answer import answer, labels
 from bisparse.reports.shared.quantities import byte_count, joules, seconds, times
 from bisparse.sim.results.simulation_result import Input
 
@@ -16,9 +16,9 @@ from .sample import sample_result
 RECIPES = ("dense", "sr-ste", "sdgp", "sdwp", "bdwp")
 
 
-@pytest.mark.parametrize("name", ["quantities", "answer", "figures"])
+@pytest.mark.parametrize("name", ["quantities", "against_dense", "plotly_data"])
 def test_examples_in_docstrings_hold(name):
-    tried = doctest.testmod(importlib.import_module(f"bisparse.reports.{name}"))
+    tried = doctest.testmod(importlib.import_module(f"bisparse.reports.shared.{name}"))
     assert tried.attempted
     assert not tried.failed
 

@@ -10,8 +10,8 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
 from bisparse.reports import text_summary
+from bisparse.reports.run.effectual import effectual_words
 from bisparse.reports.run.operators_csv import operators_csv
-from bisparse.reports.shared.effectual import effectual_words
 from bisparse.sim.results.simulation_result import DensityMatch, SimulationResult
 from bisparse.sim.simulation import Options, Simulator, Workload
 from bisparse.sim.step.effectual import kept_density

@@ -8,7 +8,7 @@ from bisparse.configs.pattern import Pattern
 from bisparse.sim.results.simulation_result import Input
 from bisparse.sim.studies.codesign.codesign import SCHEMA_VERSION, Codesign, CodesignPoint
 from bisparse.sim.studies.explore.accuracy import Accuracy
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import load_space
 from bisparse.sim.studies.statistics import Estimate
 from bisparse.training.recipes.declaration import load_recipe
 
@@ -88,7 +88,7 @@ def test_a_sweep_takes_its_accuracy_from_a_study(directory, tmp_path):
         'axes: {sparsity: ["2:8", "2:4"]}\naccuracy: study\nconstraints: ["accuracy > 0.8"]\n'
         "objectives: [{maximise: accuracy}, {minimise: step_seconds}]\n"
     )
-    space = Space.of(file)
+    space = load_space(file)
     trained, missing = space.choices()
     design = space.point(trained)
     assert space.supplied(design) == {"accuracy": 0.9}
@@ -98,7 +98,7 @@ def test_a_sweep_takes_its_accuracy_from_a_study(directory, tmp_path):
         space.point(missing)
     file.write_text(file.read_text().replace("accuracy: study\n", ""))
     with pytest.raises(ConfigError, match="need a study that supplies it"):
-        Space.of(file)
+        load_space(file)
 
 
 def test_a_directory_without_a_study_is_refused(directory, tmp_path):

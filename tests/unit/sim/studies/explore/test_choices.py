@@ -8,9 +8,9 @@ import pytest
 from bisparse.sim.studies.explore.base import base_setting, combined
 from bisparse.sim.studies.explore.choices import Goals, along, choose, settings_at, standing
 from bisparse.sim.studies.explore.dense_or_sparse import compared_figures, fronts_shared, groups, is_hardware, pair
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import space_of_data
 
-SIMPLE = Space.of_data(
+SIMPLE = space_of_data(
     {
         "name": "simple",
         "base": {

@@ -3,6 +3,7 @@
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.studies.explore import STORE_FILE, running, workers
+from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.one_by_one import simulate_point
 from bisparse.sim.studies.explore.running import estimate, load, run, stored_sweep
 from bisparse.sim.studies.explore.space import Space
@@ -28,7 +29,7 @@ SCENARIOS = {"scenarios": {"workload": ["resnet9-cifar10", "vit-cifar10"]}}
 
 
 def tiny(**changes):
-    return Space.of_data(SWEEP | changes, version="1")
+    return space_of_data(SWEEP | changes, version="1")
 
 
 def ran(space, out=None, **options):
@@ -98,7 +99,7 @@ def test_another_sweep_uses_the_runs_that_it_shares(tmp_path):
 
 def test_runs_of_another_version_are_not_used(tmp_path):
     ran(tiny(), tmp_path)
-    newer = run(Space.of_data(SWEEP, version="2"), tmp_path, version="2", jobs=1, resume=True)
+    newer = run(space_of_data(SWEEP, version="2"), tmp_path, version="2", jobs=1, resume=True)
     assert newer.meta["runs_computed"] == 12
     assert newer.meta["runs_of_other_versions"] == {"1": 12}
 

@@ -12,7 +12,7 @@ from bisparse.configs.library import content_hash, find
 from bisparse.configs.schema import Provenance, load
 from bisparse.sim.studies.explore.fields import PARTS
 from bisparse.sim.studies.explore.figures import FIGURES, KNOWN_BEFORE, hardware_figures
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import load_space, space_of_data
 
 BASE = {"hardware": "sat-vcu1525", "workload": "resnet9-cifar10", "recipe": "bdwp", "sparsity": "2:8", "batch": 8}
 ROWS, COLS, CLOCK = "hardware.tensor_engine.rows", "hardware.tensor_engine.cols", "hardware.clock_hz"
@@ -21,7 +21,7 @@ WEST, KEEPS = "hardware.buffers.west.capacity_bytes", "hardware.policy.keep_on_c
 
 def space(axes, *, base=None, **rest):
     data = {"name": "small", "base": BASE | (base or {}), "axes": axes, "objectives": [{"minimise": "step_seconds"}]}
-    return Space.of_data(data | rest, version="1")
+    return space_of_data(data | rest, version="1")
 
 
 # Which designs -------------------------------------------------------------------------------------------------------
@@ -184,14 +184,14 @@ def test_fields_that_do_not_go_together_make_the_point_infeasible_and_say_where(
         "derived:\n  hardware.update_engine.lanes: hardware.tensor_engine.mac_latency / 4\n"
         "objectives: [{minimise: step_seconds}]\n"
     )
-    found = Space.of(file)
+    found = load_space(file)
     fine, wrong = found.choices()
     assert found.point(fine).hardware.model.update_engine.lanes == 2
     with pytest.raises(ConfigError, match=r"latency.yaml:6: derived.*update_engine.lanes: got 0.5, need an int"):
         found.point(wrong)
     file.write_text(file.read_text().replace(" / 4", " * 4"))
     with pytest.raises(ConfigError, match=r"accumulate_latency: got 4.*need at most mac_latency"):
-        Space.of(file).point(wrong)
+        load_space(file).point(wrong)
 
 
 def test_paths_are_from_beside_the_sweep(tmp_path):
@@ -201,10 +201,10 @@ def test_paths_are_from_beside_the_sweep(tmp_path):
         "name: paths\nbase: {hardware: mine.yaml, workload: resnet9-cifar10, recipe: bdwp, sparsity: 2:8}\n"
         f"axes: {{{ROWS}: [16]}}\nobjectives: [{{minimise: step_seconds}}]\n"
     )
-    assert Space.of(file).point({ROWS: 16}).hardware.sources[0] == tmp_path / "mine.yaml"
+    assert load_space(file).point({ROWS: 16}).hardware.sources[0] == tmp_path / "mine.yaml"
     file.write_text(file.read_text().replace("mine.yaml", "yours.yaml"))
     with pytest.raises(ConfigError, match=r"sweep.yaml:2: base.hardware: .*yours.yaml: got no such file"):
-        Space.of(file)
+        load_space(file)
 
 
 def test_a_worker_gets_the_space_whole():

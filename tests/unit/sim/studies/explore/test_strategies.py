@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.strategies import Judged, strategy
 
 ROWS, COLS, LANES = "hardware.tensor_engine.rows", "hardware.tensor_engine.cols", "hardware.reduction_engine.lanes"
@@ -30,7 +30,7 @@ def space(chosen, **rest):
         "objectives": [{"minimise": "step_seconds"}, {"maximise": "samples_per_joule"}],
         "strategy": chosen,
     }
-    return Space.of_data(data | rest)
+    return space_of_data(data | rest)
 
 
 def invented(settings):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bisparse.sim.studies.explore import study as study_module
 from bisparse.sim.studies.explore.figures import FIGURES
+from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.point import Outcome
-from bisparse.sim.studies.explore.space import Space
 from bisparse.sim.studies.explore.store import DesignRow, RunRow, Store
 from bisparse.sim.studies.explore.study import Study, Verdict
 
@@ -34,7 +34,7 @@ def figures(**changed):
 
 
 def space_of(**changes):
-    return Space.of_data(SWEEP | changes, version="1")
+    return space_of_data(SWEEP | changes, version="1")
 
 
 def study_of(space, outcomes):

@@ -9,8 +9,7 @@ from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import names
 from bisparse.sim.studies.explore.axis_values import FREE, Listed, Ranged, form_of, free_value
 from bisparse.sim.studies.explore.fields import HARDWARE, all_names, target_of
-from bisparse.sim.studies.explore.loading import load_sweep, sweep_of_data
-from bisparse.sim.studies.explore.space import Space
+from bisparse.sim.studies.explore.loading import load_space, load_sweep, space_of_data, sweep_of_data
 
 SMALL = {
     "base": {"hardware": "sat-vcu1525", "workload": "resnet9-cifar10", "recipe": "bdwp", "sparsity": "2:8"},
@@ -28,12 +27,12 @@ def sweep(**changes):
 
 def refusal(**changes):
     with pytest.raises(ConfigError) as caught:
-        Space.of_data(sweep(**changes))
+        space_of_data(sweep(**changes))
     return str(caught.value)
 
 
 def values(entry, name="hardware.tensor_engine.rows"):
-    axes = Space.of_data({**SMALL, "axes": {"hardware.clock_hz": [2e8], name: entry}, "constraints": [f"{name} > 0"]})
+    axes = space_of_data({**SMALL, "axes": {"hardware.clock_hz": [2e8], name: entry}, "constraints": [f"{name} > 0"]})
     return next(axis.values for axis in axes.axes if axis.name == name)
 
 
@@ -80,7 +79,7 @@ def test_a_free_variable_may_have_a_unit_or_be_a_word():
 
 
 def test_a_list_field_takes_lists_and_texts():
-    space = Space.of_data(sweep(axes={"options.dataflows": ["os", ["os", "ws"]]}))
+    space = space_of_data(sweep(axes={"options.dataflows": ["os", ["os", "ws"]]}))
     assert space.axes[-1].values == ("os", "os, ws")
     designs = [space.point(settings) for settings in space.choices()]
     assert {design.options.dataflows for design in designs} == {("os",), ("os", "ws")}
@@ -173,7 +172,7 @@ def test_derived_names_need_an_order_and_one_meaning():
 
 def test_a_base_is_complete_or_an_axis_completes_it():
     assert "base.recipe: got nothing, need a name or a path, or an axis recipe" in refusal(base={"recipe": None})
-    space = Space.of_data(sweep(base={"recipe": None}, axes={"recipe": ["bdwp", "sdgp"]}))
+    space = space_of_data(sweep(base={"recipe": None}, axes={"recipe": ["bdwp", "sdgp"]}))
     assert space.base_point({}).recipe.model.name == "bdwp"
 
 
@@ -232,7 +231,7 @@ def test_what_fails_at_every_point_is_a_fault_of_the_sweep():
 @pytest.mark.parametrize(("name", "least", "most"), [("sat-quick", 150, 250), ("sat-shape", 3000, 9000),
                                                      ("sat-nm", 400, 2000)])  # fmt: skip
 def test_shipped_sweeps_hold_the_base_design(name, least, most):
-    space = Space.of(name)
+    space = load_space(name)
     assert name in names("sweeps")
     assert least <= space.size <= most
     base = space.base_point(space.scenarios()[0]).hardware.sha256

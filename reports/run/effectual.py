@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
+from ..shared.quantities import count, percent
 from .answer import is_dense, labels
-from .quantities import count, percent
 
 NAME = "products with two non-zero operands"
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...sim.results.simulation_result import SimulationResult
-from .ladder import Rung
-from .quantities import axis_scale, count, scaled, times
+from .quantities import axis_scale, count, scaled
 
 Figure = dict[str, Any]
 
+
 SMALL = 0.01
 """Bars shorter than this share of the longest may be pooled."""
+
 
 DENSE, SPARSE, LOSS, GAIN = "@dense", "@sparse", "@loss", "@gain"
 
@@ -52,7 +52,7 @@ def paired_bars(
         }
         for name, colour, values in series
     ]
-    layout = _bar_layout(_axis_title(quantity, prefix, unit), max(both, default=0) / divisor, len(dense), len(series))
+    layout = bar_layout(axis_title(quantity, prefix, unit), max(both, default=0) / divisor, len(dense), len(series))
     return {"data": traces, "layout": layout}
 
 
@@ -104,109 +104,15 @@ def stacked_bars(
                 "hovertemplate": f"%{{y}}, {plain(part)}: %{{customdata}}<extra></extra>",
             }
         )
-    layout = _bar_layout(_axis_title(quantity, prefix, unit), max(sums.values(), default=0) / divisor, len(keys), 1)
+    layout = bar_layout(axis_title(quantity, prefix, unit), max(sums.values(), default=0) / divisor, len(keys), 1)
     return {
         "data": traces,
         "layout": {**layout, "barmode": "stack", "showlegend": True, "legend": {"traceorder": "normal"}},
     }
 
 
-def ladder_figure(rungs: Sequence[Rung]) -> Figure:
-    """The waterfall from the dense step to this one; totals stand on the ground and changes hang between them."""
-    dense = rungs[0].cycles
-    divisor, prefix = axis_scale([dense])
-    bases, lengths, texts, colours = [], [], [], []
-    level = 0.0
-    for position, rung in enumerate(rungs):
-        if rung.kind == "total":
-            bases.append(0.0)
-            lengths.append(rung.cycles / divisor)
-            level = rung.cycles
-            texts.append(f"{count(rung.cycles)} ({times(dense / rung.cycles)})" if rung.cycles else "0")
-            colours.append({0: DENSE, len(rungs) - 1: SPARSE}.get(position, "@bound"))
-        else:
-            bases.append(min(level, level + rung.cycles) / divisor)
-            lengths.append(abs(rung.cycles) / divisor)
-            level += rung.cycles
-            texts.append(signed(rung.cycles))
-            colours.append(LOSS if rung.cycles > 0 else GAIN)
-    trace = {
-        "type": "bar",
-        "orientation": "h",
-        "y": [wrapped(rung.name) for rung in rungs],
-        "x": lengths,
-        "base": bases,
-        "text": texts,
-        "customdata": [plain(rung.note) for rung in rungs],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "marker": {"color": colours},
-        "hovertemplate": "%{y}: %{text}<br>%{customdata}<extra></extra>",
-    }
-    layout = _bar_layout(_axis_title("step", prefix, "cycles"), dense / divisor, len(rungs), 1)
-    return {"data": [trace], "layout": {**layout, "showlegend": False}}
-
-
-def signed(value: float) -> str:
-    """A change with its sign and an SI prefix, without the unit."""
-    return f"{'+' if value > 0 else '−'}{count(abs(value))}"
-
-
-def speedup_figure(names: Sequence[str], results: Sequence[SimulationResult]) -> Figure:
-    """Speedup of the whole step and of the products, a pair for each run, with the FLOP bound as a mark."""
-    ticks = [wrapped(name) for name in names]
-    scopes = [
-        ("whole step", SPARSE, [result.by_scope["step"].speedup_vs_dense for result in results]),
-        ("matrix products", "@pale", [result.by_scope["gemm"].speedup_vs_dense for result in results]),
-    ]
-    bounds = [result.flop_bound_speedup for result in results]
-    traces = [_ratio_bars(name, colour, ticks, values) for name, colour, values in scopes]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "FLOP bound",
-            "x": bounds,
-            "y": ticks,
-            "marker": {"symbol": "line-ns-open", "size": 30, "color": "@ink", "line": {"width": 2}},
-            "hovertemplate": "%{y}, FLOP bound: %{x:.2f}x<extra></extra>",
-        }
-    )
-    largest = max(*bounds, *(value for _, _, values in scopes for value in values))
-    return {"data": traces, "layout": _bar_layout("speedup against dense, x", largest, len(names), 2)}
-
-
-def energy_ratio_figure(names: Sequence[str], results: Sequence[SimulationResult]) -> Figure:
-    """Energy against dense of the whole step and of the products, a pair for each run."""
-    ticks = [wrapped(name) for name in names]
-    scopes = [
-        ("whole step", SPARSE, [result.by_scope["step"].energy_ratio_vs_dense for result in results]),
-        ("matrix products", "@pale", [result.by_scope["gemm"].energy_ratio_vs_dense for result in results]),
-    ]
-    traces = [_ratio_bars(name, colour, ticks, values) for name, colour, values in scopes]
-    largest = max(value for _, _, values in scopes for value in values)
-    layout = _bar_layout("energy against dense, x (below 1 saves)", largest, len(names), 2)
-    return {"data": traces, "layout": layout}
-
-
-def _ratio_bars(name: str, colour: str, ticks: list[str], values: list[float]) -> Figure:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": name,
-        "y": ticks,
-        "x": values,
-        "text": [times(value) for value in values],
-        "textposition": "inside",
-        "insidetextanchor": "start",
-        "insidetextfont": {"color": "@paper" if colour == SPARSE else "@ink"},
-        "marker": {"color": colour},
-        "hovertemplate": f"%{{y}}, {name}: %{{x:.3f}}x<extra></extra>",
-    }
-
-
-def _bar_layout(title: str, largest: float, categories: int, series: int) -> Figure:
-    # Room for the labels that stand outside the longest bar.
+def bar_layout(title: str, largest: float, categories: int, series: int) -> Figure:
+    """The layout of horizontal bars: ``series`` of them for each category, the longest ``largest`` long."""
     return {
         "height": 96 + categories * (20 + 20 * series),
         "margin": {"l": 10, "r": 10, "t": 34 if series > 1 else 10, "b": 10},
@@ -214,6 +120,7 @@ def _bar_layout(title: str, largest: float, categories: int, series: int) -> Fig
         "bargroupgap": 0.06,
         "xaxis": {
             "title": {"text": title},
+            # Room for the labels that stand outside the longest bar.
             "range": [0, (largest or 1) * 1.22],
             "automargin": True,
             "fixedrange": True,
@@ -232,7 +139,8 @@ def _spoken(unit: str) -> str:
     return " cycles" if unit == "cycles" else ""
 
 
-def _axis_title(quantity: str, prefix: str, unit: str) -> str:
+def axis_title(quantity: str, prefix: str, unit: str) -> str:
+    """What an axis says: a quantity, and its unit with the prefix of ``axis_scale``."""
     joined = f"{prefix}{unit}" if len(unit) <= 2 else f"{prefix} {unit}".strip()
     return f"{quantity}, {joined}"
 

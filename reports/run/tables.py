@@ -1,72 +1,20 @@
-"""The tables of a report: cells already worded, so that the page and the Markdown say the same."""
+"""The tables of a run: of one step beside the dense one, and of several runs side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ...sim.results.simulation_result import CYCLE_CAUSES, STAGES, SimulationResult
+from ..shared.quantities import Formatter, byte_count, count, joules, percent, seconds, times
+from ..shared.step_words import CAUSE_WORDS, ENGINE_WORDS, STAGE_WORDS
+from ..shared.subject import hardware_name, recipe_name, workload_name
+from ..shared.table import Cell, Table, change, figure
 from . import effectual
-from .answer import Subject, hardware_name, is_dense, labels, recipe_name, workload_name
-from .ladder import CAUSE_WORDS, Rung
-from .quantities import Formatter, byte_count, count, joules, percent, seconds, times
+from .answer import is_dense, labels
+from .ladder import Rung
 from .shares import array_share, dynamic_energy_ratio
 
-STAGE_WORDS = {
-    "FF": "FF: forward",
-    "BP": "BP: input gradients",
-    "WU": "WU: weight gradients",
-    "update": "weight update",
-    "reduction": "N:M reduction",
-    "vector": "vector work",
-}
-ENGINE_WORDS = {
-    "tensor": "tensor",
-    "vector": "vector",
-    "update": "update",
-    "reduction": "reduction",
-    "dram": "DRAM",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell: what it says, and the exact figure behind it, if it is rounded."""
-
-    text: str
-    exact: str = ""
-
-
 _NONE = [Cell("–")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A table.
-
-    Attributes:
-        headings: of the columns.
-        rows: of cells, as many as headings.
-        words: positions of the columns that hold words; the others hold figures.
-        total: whether the last row sums the others.
-    """
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    words: frozenset[int] = frozenset({0})
-    total: bool = False
-
-
-def figure(value: float, formatter: Formatter) -> Cell:
-    """A cell with a rounded figure and the exact one behind it."""
-    return Cell(formatter(value), f"{value:,}" if isinstance(value, int) else f"{value:.10g}")
-
-
-def change(before: float, now: float) -> Cell:
-    """How a figure stands to the dense step's."""
-    if before == 0:
-        return Cell("new" if now else "–")
-    return Cell(times(now / before), f"{now / before:.6g}")
 
 
 def stage_table(result: SimulationResult) -> Table:
@@ -245,19 +193,6 @@ def mapping_table(result: SimulationResult) -> Table:
             (Cell(mapping), Cell(str(uses)), figure(size, count), Cell(percent(size / total) if total else "–"))
             for mapping, (uses, size) in sorted(chosen.items(), key=lambda item: -item[1][1])
         ),
-    )
-
-
-def inputs_table(results: Sequence[Subject]) -> Table:
-    """What went into the runs, each input once, with the hash of its content."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for result in results:
-        for role, source in result.inputs.items():
-            rows.setdefault((role.replace("_", " "), source.name, source.sha256), []).append(recipe_name(result))
-    return Table(
-        headings=("input", "name", "sha256 of its content"),
-        rows=tuple((Cell(role), Cell(name), Cell(digest)) for role, name, digest in rows),
-        words=frozenset({0, 1, 2}),
     )
 
 

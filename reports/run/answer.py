@@ -6,41 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ...sim.studies.ablation.ablation import Ablation
-from .quantities import percent, seconds, times
+from ..shared.against_dense import EVEN, energy_words, speed_words
+from ..shared.quantities import percent, seconds, times
+from ..shared.subject import hardware_name, label, subject, workload_name
 from .shares import dynamic_energy_ratio, static_share, static_status
-
-Subject = SimulationResult | Ablation
-"""What a report is about: both have inputs, a batch, a ratio and assumptions."""
-
-EVEN = 0.005
-"""A ratio this close to 1 is no gain and no loss."""
-
-
-def recipe_name(result: Subject) -> str:
-    """The recipe's name."""
-    return result.inputs["recipe"].name
-
-
-def hardware_name(result: Subject) -> str:
-    """The hardware's name."""
-    return result.inputs["hardware"].name
-
-
-def workload_name(result: Subject) -> str:
-    """The workload's name."""
-    return result.inputs["workload"].name
 
 
 def is_dense(result: SimulationResult) -> bool:
     """Whether the run is the dense baseline itself: no product is pruned."""
     return all(row.sparsity == "dense" for row in result.rows)
-
-
-def label(result: Subject) -> str:
-    """A short name for the run among others: the recipe and its sparsity."""
-    name = recipe_name(result)
-    return name if result.sparsity in ("dense", name) else f"{name} {result.sparsity}"
 
 
 def labels(results: Sequence[SimulationResult]) -> list[str]:
@@ -65,34 +39,6 @@ def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -
         if is_dense(other) and same_inputs and other.batch == result.batch and other.engine == result.engine:
             return other
     return None
-
-
-def speed_words(speedup: float) -> str:
-    """A speedup in words.
-
-    >>> speed_words(1.754), speed_words(0.8), speed_words(1.001)
-    ('1.75x as fast as dense', '0.80x as fast as dense (slower)', 'as fast as dense')
-    """
-    if abs(speedup - 1) < EVEN:
-        return "as fast as dense"
-    return f"{times(speedup)} as fast as dense{' (slower)' if speedup < 1 else ''}"
-
-
-def energy_words(ratio: float) -> str:
-    """An energy ratio in words: below 1 saves.
-
-    >>> energy_words(0.66), energy_words(1.2), energy_words(1.0)
-    ('0.66x its energy (saves 34%)', '1.20x its energy (costs 20% more)', 'the same energy')
-    """
-    if abs(ratio - 1) < EVEN:
-        return "the same energy"
-    change = f"saves {percent(1 - ratio)}" if ratio < 1 else f"costs {percent(ratio - 1)} more"
-    return f"{times(ratio)} its energy ({change})"
-
-
-def subject(result: Subject) -> str:
-    """What was simulated, in a phrase."""
-    return f"{workload_name(result)} at batch {result.batch} on {hardware_name(result)}"
 
 
 def answer(result: SimulationResult) -> str:

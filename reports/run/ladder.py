@@ -13,23 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
-from .quantities import percent
+from ..shared.quantities import percent
+from ..shared.step_words import CAUSE_WORDS
 
 SMALL = 0.002
 """Rungs below this share of the dense step are pooled."""
-
-CAUSE_WORDS = {
-    "busy": "array busy",
-    "bubble": "accumulate latency not hidden",
-    "fill_drain": "array fill and drain",
-    "dependence": "waits for the vector engine",
-    "reduction": "waits for N:M reduction",
-    "update": "waits for the weight update",
-    "west": "waits for the west side",
-    "north": "waits for the north side",
-    "output": "waits for the output side",
-    "idle": "array idle: its products are done",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
