@@ -17,8 +17,7 @@ from pathlib import Path
 
 from ...accel.specification import Hardware
 from ...configs.errors import BisparseError, ConfigError
-from ...configs.pattern import Pattern
-from ...dataflow.gemm import DENSE
+from ...configs.pattern import DENSE, Pattern
 from .single_product import LARGEST_MACS, ArrayFigures, array_figures, parse_dataflow, plain_product
 
 NEEDED = ("rows", "cols", "dataflow", "M", "N", "K")

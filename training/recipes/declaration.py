@@ -10,16 +10,11 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ...configs.quantity import PatternText
 from ...configs.schema import Loaded, load_annotated
-
-
-class Section(BaseModel):
-    """Base of every part of a recipe: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from ...configs.section import Section
 
 
 class PrunedStage(Section):

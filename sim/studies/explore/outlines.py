@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ....dataflow.footprint import MemoryPlan
 from ....dataflow.gemm import Gemm
 from ....dataflow.schedule import TensorWork
 from ....dataflow.scheduler import Outline, outline
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
-from ...simulation import DENSE
+from ...simulation import DENSE_RECIPE
 from ...step.step_size import check_step_size
 from .design import Design
 
@@ -52,7 +52,7 @@ def outlined(key: tuple[Any, ...], design: Design) -> Step:
     """
     hardware, batch, optimizer = design.hardware.model, key[1], key[2]
     check_step_size(design.workload.graph, batch)
-    recipe, pattern, pre_generation = DENSE, Pattern(1, 1), hardware.policy.pre_generation
+    recipe, pattern, pre_generation = DENSE_RECIPE, DENSE, hardware.policy.pre_generation
     if len(key) > 6:
         recipe, pattern, pre_generation = design.recipe.model, key[6], key[7]
     pruned = annotate(design.workload.graph, recipe, pattern, pre_generation=pre_generation)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
@@ -141,7 +141,7 @@ class Layer:
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
-            shared = self._transposable(weight, now.get(FF, now.get(BP, Pattern(1, 1))))
+            shared = self._transposable(weight, now.get(FF, now.get(BP, DENSE)))
             return dict.fromkeys(now, shared)
         masks = {}
         if FF in now:
