@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from ..configs.quantity import Hertz
 from ..configs.schema import Loaded, load_annotated
+from ..configs.section import Section
 
 
-class DramTimings(BaseModel):
+class DramTimings(Section):
     """One channel of one kind of DRAM, at one speed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     title: str = ""

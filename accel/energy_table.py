@@ -14,22 +14,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ..configs.errors import ConfigError
 from ..configs.library import find, is_path
 from ..configs.quantity import Bytes
 from ..configs.schema import Loaded, load_annotated
+from ..configs.section import Section
 from .specification import Hardware
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """Base of every part of a table: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SramPoint(Section):

@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterable
 from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from ..configs.pattern import LARGEST_GROUP, Pattern
 from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds
 from ..configs.schema import Loaded, load_annotated
+from ..configs.section import Section
 from ..configs.vector_kinds import VECTOR_KINDS
 from .dram_timings import DramTimings
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
@@ -23,12 +24,6 @@ from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 Dataflow = Literal["os", "ws", "is"]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
 BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
-
-
-class Section(BaseModel):
-    """Base of every part of a specification: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TensorEngine(Section):

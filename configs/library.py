@@ -14,8 +14,8 @@ from typing import Any
 
 from .errors import ConfigError
 
-KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "parts", "peers")
-"""Kinds of shipped files; each is a folder of the package, which may be empty."""
+KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "peers")
+"""Kinds of shipped files; each is a folder of the package."""
 
 SUFFIXES = (".yaml", ".yml", ".json", ".json.gz", ".csv")
 """Suffixes that make a word a path and that a name leaves out."""

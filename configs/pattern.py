@@ -74,3 +74,7 @@ class Pattern:
 
     def __str__(self) -> str:
         return f"{self.kept}:{self.group}"
+
+
+DENSE = Pattern(1, 1)
+"""The pattern of an operand that nothing was pruned from: groups of single elements, all kept."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..configs.pattern import Pattern
+from ..configs.pattern import DENSE, Pattern
 from ..training.graph import Stage
 
 Axis = Literal["m", "n", "k"]
@@ -22,9 +22,6 @@ PLACES: tuple[Place, ...] = ("a", "b", "c")
 
 SUM_BYTES = 4
 """Bytes of a partial sum, and of a finished one that is kept whole."""
-
-DENSE = Pattern(1, 1)
-"""The pattern of an operand that nothing was pruned from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
 from ..accel.specification import Dataflow, Hardware
 from ..configs.errors import ConfigError, MappingError
 from ..configs.quantity import PatternText
 from ..configs.schema import validate
+from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
 from .mapping import ArrayMapping, Mapping, array_mappings
 from .objective import Name
@@ -30,13 +31,7 @@ SCHEMA_VERSION = 1
 Order = Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm"]
 
 
-class _Section(BaseModel):
-    """Base of every part of a file: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Decision(_Section):
+class Decision(Section):
     """One product and its mapping; the fields are those of ``Gemm``, ``ArrayMapping`` and ``Mapping``."""
 
     name: str
@@ -69,7 +64,7 @@ class Decision(_Section):
         return Mapping(array=array, tile_m=self.tile_m, tile_n=self.tile_n, tile_k=self.tile_k, order=self.order)
 
 
-class ScheduleFile(_Section):
+class ScheduleFile(Section):
     """What a file says."""
 
     schema_version: int

@@ -13,7 +13,7 @@ from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.engines import OPTIMIZERS
 from ..accel.specification import Dataflow, Hardware, Policy
 from ..configs.errors import BisparseError, ConfigError, MappingError
-from ..configs.pattern import Pattern
+from ..configs.pattern import DENSE, Pattern
 from ..configs.schema import Loaded
 from ..dataflow.mapping import Mapping
 from ..dataflow.objective import NAMES, Name, Objective
@@ -39,7 +39,7 @@ from .step.step_time import StepTime
 EngineName = Literal["analytic", "event"]
 """What finds the time of a step."""
 
-DENSE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
+DENSE_RECIPE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""
 
 
@@ -268,7 +268,7 @@ class Simulator:
         # A dense step has no N:M weights, whenever they would be made.
         key, steps = replace(self.options, pre_generation=None), self._shared.dense
         if key not in steps:
-            steps[key] = self._report(self.schedule(DENSE, Pattern(1, 1)))
+            steps[key] = self._report(self.schedule(DENSE_RECIPE, DENSE))
         return steps[key]
 
     def _report(self, schedule: Schedule, recorder: Recorder | None = None) -> StepReport:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
-from ..configs.whole_file import write_whole
+from ..configs.whole_file import read_table, write_whole
 from .run_summary import SUMMARY_FILE, read_summary
 
 DENSITIES_FILE = "densities.csv"
@@ -131,15 +131,7 @@ def load_densities(path: Path | str) -> LayerDensities:
         ConfigError: there is no such file, or it is wrong; the message names file, line and column.
     """
     file = Path(path) / DENSITIES_FILE if Path(path).is_dir() else Path(path)
-    try:
-        content = file.read_bytes()
-        text = content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{file}: got no such file, need densities of a training run; try bisparse train") from None
-    except OSError as error:
-        raise ConfigError(f"{file}: got {error.strerror}, need a CSV file that can be read") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    content, text = read_table(file, need="densities of a training run; try bisparse train")
     directory = file.resolve().parent
     return LayerDensities(
         name=directory.name,

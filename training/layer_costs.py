@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.pattern import Pattern
-from ..configs.whole_file import write_whole
+from ..configs.whole_file import read_table, write_whole
 from .graph import Stage
 
 LAYER_COSTS_FILE = "layers.csv"
@@ -125,17 +125,7 @@ def load_layer_costs(path: Path) -> LayerCosts:
         ConfigError: there is no such file, or it is wrong; the message names file, line and column.
     """
     file = path / LAYER_COSTS_FILE if path.is_dir() else path
-    try:
-        content = file.read_bytes()
-        text = content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{file}: got no such file, need what each ratio costs each layer of a trained model"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{file}: got {error.strerror}, need a CSV file that can be read") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    content, text = read_table(file, need="what each ratio costs each layer of a trained model")
     rows: dict[tuple[str, str, Pattern], LayerCost] = {}
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:

@@ -13,7 +13,7 @@ from .input_shape import InputShape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
+class ShippedWorkload:
     """One network at one input.
 
     Attributes:
@@ -68,56 +68,56 @@ _CIFAR_IMAGE = InputShape((3, 32, 32))
 _IMAGENET_IMAGE = InputShape((3, 224, 224))
 
 _ALL = (
-    Workload(
+    ShippedWorkload(
         name="resnet9-cifar10",
         factory=f"{_MODELS}.resnet:resnet9",
         inputs=(_CIFAR_IMAGE,),
         default_batch=512,
         title="ResNet-9 for CIFAR-10: eight 3x3 convolutions and a classifier",
     ),
-    Workload(
+    ShippedWorkload(
         name="vit-cifar10",
         factory=f"{_MODELS}.vit:vit_small_cifar10",
         inputs=(_CIFAR_IMAGE,),
         default_batch=512,
         title="ViT-Small/4 for CIFAR-10: width 384, depth 12, 6 heads, 65 tokens, no dropout",
     ),
-    Workload(
+    ShippedWorkload(
         name="vgg19-cifar100",
         factory=f"{_MODELS}.vgg:vgg19_cifar100",
         inputs=(_CIFAR_IMAGE,),
         default_batch=512,
         title="VGG-19 with batch normalisation for CIFAR-100: sixteen convolutions and one linear classifier",
     ),
-    Workload(
+    ShippedWorkload(
         name="resnet18-tinyimagenet",
         factory=f"{_MODELS}.resnet:resnet18_tinyimagenet",
         inputs=(InputShape((3, 64, 64)),),
         default_batch=512,
         title="ResNet-18 for Tiny-ImageNet (200 classes, 64x64): 3x3 stem of stride 1 and no maximum pooling",
     ),
-    Workload(
+    ShippedWorkload(
         name="resnet50-imagenet",
         factory=f"{_MODELS}.resnet:resnet50",
         inputs=(_IMAGENET_IMAGE,),
         default_batch=512,
         title="ResNet-50 for ImageNet (1000 classes, 224x224), stride on the 3x3 convolutions",
     ),
-    Workload(
+    ShippedWorkload(
         name="bert-base",
         factory=f"{_MODELS}.bert:bert_base",
         inputs=(InputShape((512,), integer=True), InputShape((512,), integer=True)),
         default_batch=32,
         title="BERT-base fine-tuned on pairs of 512 tokens: pooler and two-class classifier, dropout 0.1",
     ),
-    Workload(
+    ShippedWorkload(
         name="gpt2-small",
         factory=f"{_MODELS}.gpt2:gpt2_small",
         inputs=(InputShape((1024,), integer=True),),
         default_batch=8,
         title="GPT-2 small on 1024 tokens: tied head, cross-entropy over 50257 tokens, dropout 0.1",
     ),
-    Workload(
+    ShippedWorkload(
         name="mobilenet-v2-imagenet",
         factory=f"{_MODELS}.mobilenet_v2:mobilenet_v2",
         inputs=(_IMAGENET_IMAGE,),
@@ -126,4 +126,4 @@ _ALL = (
     ),
 )
 
-WORKLOADS: dict[str, Workload] = {workload.name: workload for workload in _ALL}
+WORKLOADS: dict[str, ShippedWorkload] = {workload.name: workload for workload in _ALL}

@@ -41,7 +41,7 @@ class Burst(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
+class PlacedTensor:
     """A tensor's place.
 
     Attributes:
@@ -118,9 +118,9 @@ class BurstTrace:
         return self.schedule.hardware.dram.burst_bytes
 
     @cached_property
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, PlacedTensor]:
         """Every tensor by name. Products of one operator read one A when it is as large for each (phases do)."""
-        placed: dict[str, Tensor] = {}
+        placed: dict[str, PlacedTensor] = {}
         free = 0
         for layout in self.layouts:
             sums = ("partial",) if any(visit.writes_c == "partial" for visit in layout.walk.visits) else ()
@@ -128,7 +128,7 @@ class BurstTrace:
             for what in (each for each in ("a", "b", "final", *sums) if each not in stays):
                 name, size = self._tensor_name(layout, what), layout.walk.gemm.count * self._repetition(layout, what)
                 if name not in placed:
-                    placed[name] = Tensor(name=name, base=free, size_bytes=size)
+                    placed[name] = PlacedTensor(name=name, base=free, size_bytes=size)
                     free += size
         return placed
 

@@ -19,7 +19,7 @@ from ..event.tile_walk import SUM_BYTES, Block, TileWalk
 from ..witness.machines.loop_nest import TileVisit
 
 
-class Run(NamedTuple):
+class ByteRun(NamedTuple):
     """Contiguous bytes of a tensor."""
 
     start: int
@@ -36,7 +36,7 @@ class ProductLayout:
 
     walk: TileWalk
 
-    def runs(self, what: str, visit: TileVisit) -> Iterator[Run]:
+    def runs(self, what: str, visit: TileVisit) -> Iterator[ByteRun]:
         """The runs of a block that a tile moves.
 
         Args:
@@ -89,10 +89,10 @@ class ProductLayout:
         """How A's rows lie in images; None where its positions simply follow each other."""
         return self.walk.gemm.window if self.walk.hardware.buffers.patch_expansion else None
 
-    def _a_runs(self, tile_m: int, tile_k: int) -> Iterator[Run]:
+    def _a_runs(self, tile_m: int, tile_k: int) -> Iterator[ByteRun]:
         if self._compressed("a"):
             number = tile_m * len(self.walk.sizes_k) + tile_k
-            yield Run(self._a_stream[number], self._a_stream[number + 1] - self._a_stream[number])
+            yield ByteRun(self._a_stream[number], self._a_stream[number + 1] - self._a_stream[number])
             return
         gemm, value = self.walk.gemm, self.walk.value_bytes
         on_positions, on_taps = (tile_m, tile_k) if gemm.position_axis == "m" else (tile_k, tile_m)
@@ -103,10 +103,10 @@ class ProductLayout:
         first, some = on_taps * tapped[0] // gemm.taps, tapped[on_taps] // gemm.taps
         for start, count in self._positions(on_positions):
             if some == channels:
-                yield Run(start * taps * channels * value, count * taps * channels * value)
+                yield ByteRun(start * taps * channels * value, count * taps * channels * value)
                 continue
             for position, tap in product(range(start, start + count), range(taps)):
-                yield Run(((position * taps + tap) * channels + first) * value, some * value)
+                yield ByteRun(((position * taps + tap) * channels + first) * value, some * value)
 
     def _positions(self, tile: int) -> Iterator[tuple[int, int]]:
         """First position in memory, and how many follow it, of each piece of a tile along A's position axis."""
@@ -133,10 +133,10 @@ class ProductLayout:
         tiles = product(range(len(walk.sizes_k)), range(len(walk.sizes_n)))
         return _ends(walk.b_block(k, n) for k, n in tiles)
 
-    def _b_runs(self, tile_k: int, tile_n: int) -> Iterator[Run]:
+    def _b_runs(self, tile_k: int, tile_n: int) -> Iterator[ByteRun]:
         if self._compressed("b"):
             number = tile_k * len(self.walk.sizes_n) + tile_n
-            yield Run(self._b_stream[number], self._b_stream[number + 1] - self._b_stream[number])
+            yield ByteRun(self._b_stream[number], self._b_stream[number + 1] - self._b_stream[number])
             return
         walk, gemm = self.walk, self.walk.gemm
         taps = gemm.taps if gemm.tap_axis == "k" else 1
@@ -154,14 +154,14 @@ class ProductLayout:
         gemm = self.walk.gemm
         return gemm.m * gemm.result_spacing if gemm.scattered_result else gemm.m
 
-    def _c_runs(self, tile_m: int, tile_n: int, element_bytes: int) -> Iterator[Run]:
+    def _c_runs(self, tile_m: int, tile_n: int, element_bytes: int) -> Iterator[ByteRun]:
         walk, gemm = self.walk, self.walk.gemm
         taps = gemm.taps if gemm.tap_axis == "m" else 1
         row, rows = tile_m * walk.sizes_m[0] // taps, walk.sizes_m[tile_m] // taps
         n, wide = tile_n * walk.sizes_n[0], walk.sizes_n[tile_n]
         if gemm.scattered_result:
             for each in range(row, row + rows):
-                yield Run((each * gemm.result_spacing * gemm.n + n) * element_bytes, wide * element_bytes)
+                yield ByteRun((each * gemm.result_spacing * gemm.n + n) * element_bytes, wide * element_bytes)
             return
         yield from _box(taps, (row, rows, gemm.m // taps), (n, wide, gemm.n), element_bytes)
 
@@ -170,16 +170,18 @@ def _ends(blocks: Iterator[Block]) -> list[int]:
     return list(accumulate((block.moved_bytes for block in blocks), initial=0))
 
 
-def _box(planes: int, rows: tuple[int, int, int], columns: tuple[int, int, int], element_bytes: int) -> Iterator[Run]:
+def _box(
+    planes: int, rows: tuple[int, int, int], columns: tuple[int, int, int], element_bytes: int
+) -> Iterator[ByteRun]:
     """The runs of (first, count) rows and columns out of so many, the same in each of some planes."""
     first_row, row_count, all_rows = rows
     first, count, all_columns = columns
     if count < all_columns:
         for plane, row in product(range(planes), range(first_row, first_row + row_count)):
-            yield Run(((plane * all_rows + row) * all_columns + first) * element_bytes, count * element_bytes)
+            yield ByteRun(((plane * all_rows + row) * all_columns + first) * element_bytes, count * element_bytes)
     elif row_count < all_rows:
         for plane in range(planes):
             start = (plane * all_rows + first_row) * all_columns
-            yield Run(start * element_bytes, row_count * all_columns * element_bytes)
+            yield ByteRun(start * element_bytes, row_count * all_columns * element_bytes)
     else:
-        yield Run(0, planes * all_rows * all_columns * element_bytes)
+        yield ByteRun(0, planes * all_rows * all_columns * element_bytes)

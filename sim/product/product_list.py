@@ -17,8 +17,8 @@ from pathlib import Path
 
 from ...accel.specification import Hardware
 from ...configs.errors import BisparseError, ConfigError
-from ...configs.pattern import Pattern
-from ...dataflow.gemm import DENSE
+from ...configs.pattern import DENSE, Pattern
+from ...configs.whole_file import read_table
 from .single_product import LARGEST_MACS, ArrayFigures, array_figures, parse_dataflow, plain_product
 
 NEEDED = ("rows", "cols", "dataflow", "M", "N", "K")
@@ -93,15 +93,7 @@ def read_products(path: Path | str) -> Iterator[ListedProduct]:
         ConfigError: the file cannot be read, a column is missing or unknown, or a value is wrong; the message names
             file, line and column.
     """
-    try:
-        # The whole text first: an unreadable byte far down must not surface between rows.
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: got no such file, need a CSV list of products") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: got {error.strerror}, need a CSV file that can be read") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    _, text = read_table(path, need="a CSV list of products")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

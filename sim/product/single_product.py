@@ -22,9 +22,9 @@ from ...accel.energy_table import energy_table_of
 from ...accel.specification import Dataflow, Hardware, TensorEngine
 from ...accel.tensor_engine import groups_of, output_stationary_cycles, slots_of, weight_stationary_cycles
 from ...configs.errors import ConfigError, MappingError
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE, Pattern
 from ...configs.schema import Loaded
-from ...dataflow.gemm import DENSE, Gemm
+from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings, stationary_group
 from ...dataflow.product_cost import product_cost
 from ...dataflow.search import best_mapping

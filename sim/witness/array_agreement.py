@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...accel import tensor_engine
+from ...configs.pattern import DENSE
 from .machines.random_cases import Case
-from .machines.specification import DENSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...accel.specification import BYTES_OF, Hardware
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
 from ...dataflow.schedule import (
@@ -87,7 +87,7 @@ def bare_schedule(
     pruned = PrunedGraph(
         graph=TrainingGraph(name=name, source=name, default_batch=1, tensors={}, operators=()),
         recipe=Recipe(name="none", title="", source=name),
-        pattern=Pattern(1, 1),
+        pattern=DENSE,
         pre_generation=True,
         prunings={},
         dense_reasons={},

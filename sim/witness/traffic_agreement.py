@@ -15,8 +15,8 @@ import numpy as np
 from ...accel.dram_timings import DramTimings, load_dram_timings
 from ...accel.specification import Dram, Hardware, load_hardware
 from ...configs.library import names
-from ...configs.pattern import Pattern
-from ...dataflow.gemm import DENSE, Gemm, Operand, Place, Window
+from ...configs.pattern import DENSE, Pattern
+from ...dataflow.gemm import Gemm, Operand, Place, Window
 from ...dataflow.mapping import LOOP_ORDERS
 from ...dataflow.tile_grid import TileGrid
 from ...dataflow.traffic import Traffic

@@ -5,9 +5,13 @@ from functools import cache
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
+from bisparse.configs.pattern import Pattern
+from bisparse.sim.simulation import Options, Simulator
 from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
+from bisparse.sim.studies.ablation.run_ablation import ablate
+from bisparse.training.recipes.declaration import load_recipe
 
-import bisparse
+from bisparse.api import load_workload
 
 TIMED = "sat-vcu1525-timed"
 """Differs from ``sat-vcu1525`` by its memory alone, and takes ten times as long to search."""
@@ -22,12 +26,21 @@ CASES = [
     (TIMED, "bdwp"),
 ]
 
-pytestmark = pytest.mark.xdist_group("ablations")
+
+@cache
+def simulator(design) -> Simulator:
+    """Shared by every recipe, so that equal products are mapped once."""
+    return Simulator(
+        workload=load_workload("resnet9-cifar10"),
+        hardware=load_hardware(design),
+        options=Options(batch=8),
+        version="test",
+    )
 
 
 @cache
-def ablated(design, recipe, **options) -> Ablation:
-    return bisparse.ablate("resnet9-cifar10", hardware=design, recipe=recipe, batch=8, **options)
+def ablated(design, recipe) -> Ablation:
+    return ablate(simulator(design), load_recipe(recipe), Pattern(2, 8))
 
 
 @pytest.fixture(params=CASES, ids="-".join)

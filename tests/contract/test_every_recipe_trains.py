@@ -16,13 +16,7 @@ FF, BP = Stage.FORWARD, Stage.BACKWARD
 STEPS = 20
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Products this small lose more to the second thread than they win."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network() -> nn.Sequential:

@@ -13,8 +13,6 @@ import bisparse
 
 pytest.importorskip("torch")
 
-pytestmark = pytest.mark.xdist_group("codesign")
-
 SMALL = ("codesign", "--data", "digits", "--model", "mlp", "--epochs", 1, "--recipes", "bdwp", "--sparsity", "2:8")
 
 

@@ -14,8 +14,6 @@ import bisparse
 pytest.importorskip("simpleeval")
 distributed = pytest.importorskip("distributed")
 
-pytestmark = pytest.mark.xdist_group("dask")
-
 SWEEP = {
     "name": "dask",
     "base": {

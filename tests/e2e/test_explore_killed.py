@@ -41,7 +41,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.xdist_group("killed")
 def test_killed_at_random_and_resumed(tmp_path):
     (tmp_path / "killed.yaml").write_text(yaml.safe_dump(SWEEP, sort_keys=False))
     (tmp_path / "study.py").write_text(STUDY)
@@ -71,7 +70,6 @@ def test_killed_at_random_and_resumed(tmp_path):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.mark.xdist_group("killed")
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupt_leaves_at_once_and_says_how_to_go_on(tmp_path):
     # Steps large enough that a batch takes longer than anybody waits.

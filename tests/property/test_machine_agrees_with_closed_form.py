@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from bisparse.accel import tensor_engine
 from bisparse.configs.errors import MappingError
-from bisparse.configs.pattern import Pattern
+from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.sim.witness import array_agreement as agreement
 from bisparse.sim.witness.machines import output_program, output_stationary
-from bisparse.sim.witness.machines.machine import DENSE, Machine, Mapping
+from bisparse.sim.witness.machines.machine import Machine, Mapping
 from bisparse.sim.witness.machines.operands import Groups
 from bisparse.sim.witness.machines.random_cases import Case, fit, random_case, traits
 from bisparse.sim.witness.machines.specification import HazardError

@@ -6,8 +6,8 @@ Tile times are drawn at random, tile kind by tile kind: the sum must be right wh
 import numpy as np
 import pytest
 from bisparse.accel.specification import load_hardware
-from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.gemm import DENSE, Gemm, Window
+from bisparse.configs.pattern import DENSE, Pattern
+from bisparse.dataflow.gemm import Gemm, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.pipeline import Pipeline
 from bisparse.dataflow.tile_grid import TileGrid

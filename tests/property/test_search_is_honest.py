@@ -16,8 +16,8 @@ from bisparse.accel.energy import EnergyModel
 from bisparse.accel.specification import load_hardware
 from bisparse.accel.tensor_engine import output_stationary_cycles, weight_stationary_cycles
 from bisparse.configs.errors import MappingError
-from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.gemm import DENSE, Gemm, Window
+from bisparse.configs.pattern import DENSE, Pattern
+from bisparse.dataflow.gemm import Gemm, Window
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.objective import Objective
 from bisparse.dataflow.product_cost import product_cost

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from bisparse.configs.errors import MappingError
-from bisparse.configs.pattern import Pattern
+from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow.design_table import DesignTable
-from bisparse.dataflow.gemm import DENSE, Gemm, Window
+from bisparse.dataflow.gemm import Gemm, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_many import search_many

@@ -11,9 +11,9 @@ a fused operator is a vector operation of its own; dropout is one operation that
 its products. The capture is checked against torch's own counter (see ``mac_counter``).
 """
 
-from .api import capture, capture_factory
 from .cache import GraphCache
 from .factories import load_factory
 from .losses import LOSSES, Loss
+from .module_capture import capture, capture_factory
 
 __all__ = ["LOSSES", "GraphCache", "Loss", "capture", "capture_factory", "load_factory"]

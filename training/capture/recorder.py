@@ -17,11 +17,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..graph import Geometry, TensorRole
+from .aten_kinds import ALLOCATIONS, LOOKUPS, METADATA_CHANGES, OVERWRITES, base_name, vector_kind
 from .drafts import Category, Draft, Value
 from .module_path import ModulePath
 from .products import PRODUCT_OPERANDS, convolution, matrix_product
 from .tensor_identity import are_views, is_among, storage_key, tensors_in, written_arguments
-from .vector_kinds import ALLOCATIONS, LOOKUPS, METADATA_CHANGES, OVERWRITES, base_name, vector_kind
 
 
 class StepRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -10,16 +10,11 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ...configs.quantity import PatternText
 from ...configs.schema import Loaded, load_annotated
-
-
-class Section(BaseModel):
-    """Base of every part of a recipe: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from ...configs.section import Section
 
 
 class PrunedStage(Section):
@@ -102,7 +97,7 @@ class VarianceSwitch(Section):
         return self
 
 
-class Schedule(Section):
+class RecipeSchedule(Section):
     """What changes over a training run. Shares are of all its steps; nothing changes unless something here says so."""
 
     dense_share: float = Field(default=0.0, ge=0, le=1, description="trained dense first")
@@ -152,7 +147,7 @@ class Recipe(Section):
     decay: Decay | None = None
     dense: DenseRule = DenseRule()
     layers: tuple[LayerRule, ...] = ()
-    schedule: Schedule = Schedule()
+    schedule: RecipeSchedule = RecipeSchedule()
 
     @field_validator("forward")
     @classmethod
@@ -178,7 +173,7 @@ class Recipe(Section):
             for number, rule in enumerate(self.layers):
                 if {*rule.stages} != {"FF", "BP"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
-        if self.schedule != Schedule() and not self.prunes:
+        if self.schedule != RecipeSchedule() and not self.prunes:
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
         if self.schedule.dense_share == 1:
             raise ValueError("schedule.dense_share: got 1, need less: nothing would ever be pruned")

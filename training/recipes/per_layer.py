@@ -7,15 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE, Pattern
 from ..graph import Stage
 from .declaration import LayerRule
 
 Ratios = Mapping[tuple[str, Stage], Pattern]
 """A ratio by module and stage."""
-
-DENSE = Pattern(1, 1)
-"""What keeps a layer dense."""
 
 _NAMES: dict[Stage, Literal["FF", "BP"]] = {Stage.FORWARD: "FF", Stage.BACKWARD: "BP"}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ....configs.pattern import Pattern
-from .multiple_choice import Choice, solve
+from .multiple_choice import Alternative, solve
 from .prices import Choices, Pair, Prices, Purse, Ratios
 
 SIMULATED_AT_MOST = 60
@@ -45,7 +45,8 @@ def favoured(choices: Choices, budgets: Sequence[Purse], prices: Prices) -> Favo
     changes: list[dict[Pair, Pattern]] = []
     for purse in budgets:
         items = [
-            [Choice(prices.of(pair, each), purse.loss(pair, each)) for each in choices[pair]] for pair in purse.pairs
+            [Alternative(prices.of(pair, each), purse.loss(pair, each)) for each in choices[pair]]
+            for pair in purse.pairs
         ]
         solution = solve(items, purse.limit, runners_up=RUNNERS_UP)
         if solution is None:

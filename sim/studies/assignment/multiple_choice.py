@@ -25,7 +25,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Alternative:
     """What a choice of one item costs and loses."""
 
     cost: float
@@ -52,7 +52,7 @@ class Solution:
     runners_up: tuple[tuple[int, ...], ...] = ()
 
 
-def solve(items: Sequence[Sequence[Choice]], limit: float, *, runners_up: int = 0) -> Solution | None:
+def solve(items: Sequence[Sequence[Alternative]], limit: float, *, runners_up: int = 0) -> Solution | None:
     """The cheapest choices whose losses sum to at most the limit.
 
     Args:

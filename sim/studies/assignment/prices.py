@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Literal
 
 from ....configs.errors import ConfigError
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ....training.graph import Stage, TrainingGraph
 from ....training.layer_costs import LAYER_COSTS_FILE, LayerCost, LayerCosts
-from ....training.recipes.per_layer import DENSE
 from ...step.step_report import StepReport
 from .assignment import ProxyName
 

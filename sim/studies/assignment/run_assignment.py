@@ -13,13 +13,13 @@ from functools import cached_property
 from itertools import count
 
 from ....configs.errors import ConfigError
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ....configs.schema import Loaded
 from ....training.graph import Stage
 from ....training.layer_costs import LAYER_COSTS_FILE, LayerCosts
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
-from ....training.recipes.per_layer import DENSE, layer_rules
+from ....training.recipes.per_layer import layer_rules
 from ...results.simulation_result import Input
 from ...simulation import Simulator
 from ...step.against_dense import ratio

@@ -12,18 +12,16 @@ from typing import Any
 
 from ....accel.specification import Hardware
 from ....configs.errors import ConfigError, MappingError
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ....configs.schema import Loaded
 from ....training.recipes.declaration import Recipe, load_recipe
 from ....training.settings import TrainingSettings, settings_for
 
-DENSE = "dense"
+BASELINE = "dense"
 """The recipe that every study trains."""
 
 ADAM_LEARNING_RATE = 1e-3
 """Of runs that need Adam in a study of another optimizer: torch's own default, not searched for."""
-
-_DENSE_RATIO = Pattern(1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +73,15 @@ def plan(
     given = {name: value for name, value in given.items() if name != "seed"}
     loaded = _recipes(recipes)
     patterns = _patterns(sparsities, hardware) if any(each.model.prunes for each in loaded.values()) else ()
-    usual = settings_for(model, data, DENSE, str(_DENSE_RATIO), **given)
+    usual = settings_for(model, data, BASELINE, str(DENSE), **given)
     adam = given | {"optimizer": "adam", "learning_rate": ADAM_LEARNING_RATE}
-    dense = load_recipe(DENSE)
-    points = [_point(DENSE, dense, _DENSE_RATIO, seeds, model, data, given)]
+    dense = load_recipe(BASELINE)
+    points = [_point(BASELINE, dense, DENSE, seeds, model, data, given)]
     sparse = []
     for name, recipe in loaded.items():
         switched = recipe.model.schedule.switch is not None and usual.optimizer != "adam"
         if switched and len(points) == 1:
-            points.append(_point(DENSE, dense, _DENSE_RATIO, seeds, model, data, adam, beside="-adam"))
+            points.append(_point(BASELINE, dense, DENSE, seeds, model, data, adam, beside="-adam"))
         if recipe.model.prunes:
             for pattern in patterns:
                 sparse.append(_point(name, recipe, pattern, seeds, model, data, adam if switched else given))
@@ -99,7 +97,7 @@ def _recipes(names: Sequence[str]) -> dict[str, Loaded[Recipe]]:
         if recipe.model.prunes and called.setdefault(recipe.model.name, name) != name:
             raise ConfigError(f"recipes: got {called[recipe.model.name]} and {name}, both named {recipe.model.name}, "
                               "need a name each; try another name in one of the files")  # fmt: skip
-        if not recipe.model.prunes and recipe.sha256 != load_recipe(DENSE).sha256:
+        if not recipe.model.prunes and recipe.sha256 != load_recipe(BASELINE).sha256:
             raise ConfigError(f"recipes: got {name}, which prunes nothing, need dense or a recipe that prunes")
         found[name] = recipe
     return found
@@ -144,7 +142,7 @@ def _point(
     beside: str = "",
 ) -> PlannedPoint:
     baseline = not recipe.model.prunes
-    label = f"{DENSE}{beside}" if baseline else f"{recipe.model.name}-{pattern.kept}-{pattern.group}"
+    label = f"{BASELINE}{beside}" if baseline else f"{recipe.model.name}-{pattern.kept}-{pattern.group}"
     first = settings_for(model, data, name, str(pattern), **given)
     return PlannedPoint(
         recipe=recipe,

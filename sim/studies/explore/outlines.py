@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ....accel.specification import Policy
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ....dataflow.footprint import MemoryPlan
-from ....dataflow.gemm import DENSE
 from ....dataflow.schedule import PlannedProduct
 from ....dataflow.scheduler import Outline, outline
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
-from ...simulation import DENSE as DENSE_RECIPE
+from ...simulation import DENSE_RECIPE
 from ...step.step_size import check_step_size
 from .point import Point
 

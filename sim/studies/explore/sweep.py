@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from ....configs.quantity import PatternText
+from ....configs.section import Section
 
 MOST_OBJECTIVES = 4
 """Past four, nearly every design is on the front, and a front says nothing."""
-
-
-class Section(BaseModel):
-    """Base of every part of a sweep: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Base(Section):

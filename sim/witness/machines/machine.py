@@ -14,13 +14,13 @@ from __future__ import annotations
 import numpy as np
 
 from ....configs.arrays import FloatArray
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from .operands import Groups, require_pruned
 from .output_stationary import run_output_stationary
-from .specification import DENSE, Machine, Mapping, Operand, Outcome
+from .specification import Machine, Mapping, Operand, Outcome
 from .weight_stationary import run_weight_stationary
 
-__all__ = ["DENSE", "Machine", "Mapping", "Outcome", "run"]
+__all__ = ["Machine", "Mapping", "Outcome", "run"]
 
 
 def run(

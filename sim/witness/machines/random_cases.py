@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 
 from ....configs.arrays import FloatArray
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from .machine import run
 from .operands import Groups, prune
 from .sequencer import issue_times
-from .specification import DENSE, Dataflow, Machine, Mapping, Operand, Outcome
+from .specification import Dataflow, Machine, Mapping, Operand, Outcome
 
 Trait = Literal[
     "one fold",

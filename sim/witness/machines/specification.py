@@ -7,13 +7,9 @@ from typing import Literal
 
 from ....configs.arrays import FloatArray
 from ....configs.errors import ConfigError, MappingError
-from ....configs.pattern import Pattern
 
 Dataflow = Literal["os", "ws", "is"]
 Operand = Literal["a", "b"]
-
-DENSE = Pattern(1, 1)
-"""A dense operand is one whose groups are single elements, all kept."""
 
 
 class HazardError(RuntimeError):

@@ -7,11 +7,8 @@ from bisparse.configs.pattern import Pattern
 from bisparse.configs.provenance import Provenance
 from bisparse.configs.quantity import Bytes, Hertz, PatternText
 from bisparse.configs.schema import load, load_annotated
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from bisparse.configs.section import Section
+from pydantic import Field, field_validator, model_validator
 
 
 class Engine(Section):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 from bisparse.configs.vector_kinds import VECTOR_KINDS
-from bisparse.training.capture.vector_kinds import KIND_OF
+from bisparse.training.capture.aten_kinds import KIND_OF
 from bisparse.training.graph import Size, Stage, TrainingGraph
 from torch import nn
 from torch.nn import functional

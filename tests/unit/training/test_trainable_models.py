@@ -18,13 +18,7 @@ from torch.nn import functional
 IMAGE_MODELS = [name for name, model in TRAINABLE.items() if "images" in model.kinds]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other take longer over networks this small than one alone."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

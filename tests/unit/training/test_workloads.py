@@ -8,7 +8,7 @@ from bisparse.configs.library import find, names
 from bisparse.training.capture import capture_factory, load_factory
 from bisparse.training.graph import Stage, TrainingGraph
 from bisparse.training.graph_file import graph_text, load_graph
-from bisparse.training.workloads import WORKLOADS, Workload, capture_source
+from bisparse.training.workloads import WORKLOADS, ShippedWorkload, capture_source
 
 PARAMETERS = {
     # The usual CIFAR-10 ResNet-9 without a scaled head: 6,573,120 weights and norms, 10 biases.
@@ -49,7 +49,7 @@ def fresh() -> dict[str, TrainingGraph]:
     }
 
 
-def shipped(workload: Workload) -> TrainingGraph:
+def shipped(workload: ShippedWorkload) -> TrainingGraph:
     return load_graph(find("workloads", workload.name))
 
 

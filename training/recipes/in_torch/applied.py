@@ -14,11 +14,11 @@ from ....configs.pattern import Pattern
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import Phase
-from .clock import Clock
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
 from .layer import Layer
 from .shortcuts import ClosedShortcuts
+from .step_clock import StepClock
 from .tally import Tally
 from .variance_watch import VarianceWatch
 
@@ -38,7 +38,7 @@ class AppliedRecipe:
         *,
         recipe: Recipe,
         pattern: Pattern,
-        clock: Clock,
+        clock: StepClock,
         modules: dict[str, nn.Module],
         layers: dict[str, Layer],
         dense_reasons: dict[str, str],

@@ -15,11 +15,11 @@ from ...graph import Stage
 from ..declaration import Recipe
 from ..rules import Facts, check_rules, dense_reason, ratio
 from .applied import AppliedRecipe
-from .clock import Clock
 from .hosting import host, layer_of
 from .layer import Layer
 from .precision import PRECISIONS, Precision
 from .shortcuts import close_shortcuts
+from .step_clock import StepClock
 from .weight_axes import Convolutions, WeightAxes
 
 _LAYERS = (nn.Linear, *Convolutions)
@@ -71,7 +71,7 @@ def apply(
         )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
-    clock = Clock(recipe, pattern, None if steps is None else int(steps))
+    clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
     network = _Network(model, modules)

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....configs.pattern import Pattern
+from ....configs.pattern import DENSE, Pattern
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
 from .churn import Churn
-from .clock import Clock
 from .precision import Precision
 from .product import Passes, padded_input
+from .step_clock import StepClock
 from .tally import Tally
 from .top_n import top_n_mask
 from .weight_axes import WeightAxes
@@ -43,7 +43,7 @@ class Layer:
         recipe: Recipe,
         patterns: dict[Stage, Pattern],
         axes: WeightAxes,
-        clock: Clock,
+        clock: StepClock,
         precision: Precision,
         generator: torch.Generator,
     ) -> None:
@@ -83,7 +83,7 @@ class Layer:
         twin.follow(self._clock, copy.deepcopy(self._generator, memo))
         return twin
 
-    def follow(self, clock: Clock, generator: torch.Generator) -> None:
+    def follow(self, clock: StepClock, generator: torch.Generator) -> None:
         """Tell the time by this clock, and draw from this generator."""
         self._clock, self._generator = clock, generator
 
@@ -141,7 +141,7 @@ class Layer:
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
-            shared = self._transposable(weight, now.get(FF, now.get(BP, Pattern(1, 1))))
+            shared = self._transposable(weight, now.get(FF, now.get(BP, DENSE)))
             return dict.fromkeys(now, shared)
         masks = {}
         if FF in now:

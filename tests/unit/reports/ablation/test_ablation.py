@@ -20,8 +20,6 @@ import bisparse
 
 COMMAND = "bisparse ablate resnet9-cifar10 --batch 16"
 
-pytestmark = pytest.mark.xdist_group("ablation reports")
-
 
 @cache
 def sat():

@@ -1,7 +1,8 @@
 """A design that counts in small whole numbers, and schedules made by hand for it."""
 
 from bisparse.accel.specification import load_hardware
-from bisparse.dataflow.gemm import DENSE, Gemm
+from bisparse.configs.pattern import DENSE
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.schedule import (
     Access,

@@ -20,8 +20,6 @@ from bisparse.api import load_workload
 RESNET9, BDWP, PATTERN = load_workload("resnet9-cifar10"), load_recipe("bdwp"), Pattern(2, 8)
 SAT = load_hardware("sat-vcu1525")
 
-pytestmark = pytest.mark.xdist_group("ablations")  # on one worker, where they share what is simulated
-
 
 def simulator(hardware=SAT, **options):
     return Simulator(workload=RESNET9, hardware=hardware, options=Options(batch=16, **options), version="test")

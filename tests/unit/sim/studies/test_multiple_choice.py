@@ -5,7 +5,7 @@ import random
 
 import pytest
 from bisparse.sim.studies.assignment import multiple_choice
-from bisparse.sim.studies.assignment.multiple_choice import Choice, solve
+from bisparse.sim.studies.assignment.multiple_choice import Alternative, solve
 
 
 def drawn(generator, items, choices, *, whole=False):
@@ -13,7 +13,8 @@ def drawn(generator, items, choices, *, whole=False):
         return generator.choice([0, generator.randint(0, 5)]) if whole else generator.random()
 
     return [
-        [Choice(generator.randint(0, 50), loss()) for _ in range(generator.randint(1, choices))] for _ in range(items)
+        [Alternative(generator.randint(0, 50), loss()) for _ in range(generator.randint(1, choices))]
+        for _ in range(items)
     ]
 
 
@@ -43,7 +44,7 @@ def test_it_finds_the_cheapest_choice_within_the_limit_and_proves_it(seed):
 
 
 def test_runners_up_are_the_cheapest_that_no_better_one_beats():
-    items = [[Choice(9, 0), Choice(5, 1), Choice(1, 2)], [Choice(8, 0), Choice(1, 3)]]
+    items = [[Alternative(9, 0), Alternative(5, 1), Alternative(1, 2)], [Alternative(8, 0), Alternative(1, 3)]]
     solution = solve(items, 4, runners_up=9)
     assert (solution.chosen, solution.cost) == ((1, 1), 6)
     for number in range(10):
@@ -63,7 +64,7 @@ def test_runners_up_are_the_cheapest_that_no_better_one_beats():
 
 
 def test_a_limit_may_be_reached_exactly():
-    items = [[Choice(3, 0.1), Choice(1, 0.2)]] * 3
+    items = [[Alternative(3, 0.1), Alternative(1, 0.2)]] * 3
     assert solve(items, 0.1 + 0.2 + 0.2).chosen.count(1) == 2
     assert solve(items, 0.2 + 0.2 + 0.2).cost == 3
     assert solve(items, 0.29) is None

@@ -11,11 +11,11 @@ import bisparse.sim.witness.machines
 import numpy as np
 import pytest
 from bisparse.configs.errors import ConfigError, MappingError
-from bisparse.configs.pattern import Pattern
+from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.sim.witness.machines import output_program, output_stationary, stationary_program, weight_stationary
 from bisparse.sim.witness.machines.machine import Machine, Mapping, run
 from bisparse.sim.witness.machines.operands import Groups, compress, prune
-from bisparse.sim.witness.machines.specification import DENSE, HazardError
+from bisparse.sim.witness.machines.specification import HazardError
 from bisparse.sim.witness.machines.stationary_load import StationaryChain, StationaryLatches
 
 OS = Mapping(dataflow="os")

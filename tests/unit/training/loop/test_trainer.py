@@ -19,13 +19,7 @@ from bisparse.training.loop import train, train_all
 from bisparse.training.run_summary import read_summary
 from bisparse.training.settings import settings_for
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def digits(recipe="bdwp", **given):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Stage
-from bisparse.training.recipes.declaration import MaskSearch, Schedule
+from bisparse.training.recipes.declaration import MaskSearch, RecipeSchedule
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.churn import Churn
 from torch import nn
@@ -80,7 +80,7 @@ def test_a_layer_that_sits_out_the_step_of_a_search_searches_at_its_next(witness
 
 
 def test_a_frame_with_another_ratio_has_a_transposable_mask_of_its_own(witness, shipped):
-    recipe = shipped("transposable", schedule=Schedule(frames="stepwise"))
+    recipe = shipped("transposable", schedule=RecipeSchedule(frames="stepwise"))
     for step, weight, applied in run(recipe, 10, total=10):
         if step in (0, 5):
             found = witness.transposable_mask(weight[None], 3 if step == 0 else 2, 4)[0]
@@ -88,7 +88,7 @@ def test_a_frame_with_another_ratio_has_a_transposable_mask_of_its_own(witness, 
 
 
 def test_a_search_that_a_dense_phase_puts_off_comes_with_its_end(witness, shipped):
-    recipe = shipped("transposable", schedule=Schedule(dense_share=0.3))
+    recipe = shipped("transposable", schedule=RecipeSchedule(dense_share=0.3))
     for step, weight, applied in run(recipe, 10, total=10):
         if step < 3:
             assert applied.mask("", FF) is None

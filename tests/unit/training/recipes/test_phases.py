@@ -14,17 +14,17 @@ from bisparse.training.recipes.declaration import (
     MaskSearch,
     PrunedStage,
     Recipe,
-    Schedule,
+    RecipeSchedule,
     VarianceSwitch,
     load_recipe,
 )
-from bisparse.training.recipes.in_torch.clock import Clock
+from bisparse.training.recipes.in_torch.step_clock import StepClock
 from bisparse.training.recipes.phases import Phase, frame_patterns, leak_at, pattern_in, phases, recipe_in
 from pydantic import ValidationError
 
 
 def recipe(**schedule) -> Recipe:
-    return load_recipe("bdwp").model.model_copy(update={"schedule": Schedule(**schedule)})
+    return load_recipe("bdwp").model.model_copy(update={"schedule": RecipeSchedule(**schedule)})
 
 
 def told(found):
@@ -147,7 +147,7 @@ def test_a_step_of_each_phase_is_simulated_as():
     assert found[0] is None
     assert [str(pattern) for _, pattern in found[1:]] == ["7:8", "4:8", "2:8"]
     assert [each.layers[0].sparsity for each, _ in found[1:]] == ["3:4", "2:4", "1:4"]
-    assert all(each.schedule == Schedule() for each, _ in found[1:])
+    assert all(each.schedule == RecipeSchedule() for each, _ in found[1:])
     leaking = recipe(leak="linear", final_share=0.5)
     assert [recipe_in(leaking, Pattern(2, 8), phase) is None for phase in phases(leaking, Pattern(2, 8), 4)] == [
         True, False,
@@ -158,7 +158,7 @@ def test_a_step_of_each_phase_is_simulated_as():
 
 
 def test_a_clock_knows_the_phase_of_its_step_and_stays_in_the_last():
-    clock = Clock(recipe(dense_share=0.25, frames="stepwise"), Pattern(2, 8), 8)
+    clock = StepClock(recipe(dense_share=0.25, frames="stepwise"), Pattern(2, 8), 8)
     kinds = []
     for clock.step in range(10):
         kinds.append((clock.phase.kind, clock.phase.frames_left))
@@ -166,21 +166,21 @@ def test_a_clock_knows_the_phase_of_its_step_and_stays_in_the_last():
 
 
 def test_a_recipe_without_a_schedule_needs_no_steps_and_one_with_does():
-    clock = Clock(recipe(), Pattern(2, 8), None)
+    clock = StepClock(recipe(), Pattern(2, 8), None)
     clock.step = 10**6
     assert clock.phase.kind == "sparse"
     assert clock.leak == 0.0
     with pytest.raises(ConfigError, match="steps: got nothing, need the steps of the whole run: bdwp changes"):
-        Clock(recipe(leak="linear"), Pattern(2, 8), None)
+        StepClock(recipe(leak="linear"), Pattern(2, 8), None)
 
 
 def test_a_clock_waits_for_the_switch_and_its_state_tells_when_it_came():
-    clock = Clock(recipe(switch=VarianceSwitch()), Pattern(2, 8), 10)
+    clock = StepClock(recipe(switch=VarianceSwitch()), Pattern(2, 8), 10)
     clock.step = 4
     assert (clock.waits_for_switch, clock.phase.kind, clock.leak) == (True, "dense", 1.0)
     clock.switch()
     assert (clock.waits_for_switch, clock.phase) == (False, Phase(kind="sparse", first_step=4, steps=6))
-    fresh = Clock(recipe(switch=VarianceSwitch()), Pattern(2, 8), 10)
+    fresh = StepClock(recipe(switch=VarianceSwitch()), Pattern(2, 8), 10)
     fresh.load_state_dict(clock.state_dict())
     assert (fresh.step, fresh.phase) == (4, clock.phase)
 
@@ -191,13 +191,19 @@ def test_a_clock_waits_for_the_switch_and_its_state_tells_when_it_came():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Schedule(leak="linear", frames="stepwise"), "got leak and frames, need one of them"),
-        (lambda: Schedule(switch=VarianceSwitch(), final_share=0.1), "need the switch alone to say when"),
-        (lambda: Schedule(dense_share=0.6, final_share=0.6), "got dense_share + final_share of 1.2, need at most 1"),
+        (lambda: RecipeSchedule(leak="linear", frames="stepwise"), "got leak and frames, need one of them"),
+        (lambda: RecipeSchedule(switch=VarianceSwitch(), final_share=0.1), "need the switch alone to say when"),
+        (
+            lambda: RecipeSchedule(dense_share=0.6, final_share=0.6),
+            "got dense_share + final_share of 1.2, need at most 1",
+        ),
         (lambda: VarianceSwitch(earliest_share=0.6), "earliest_share: got 0.6, need at most latest_share"),
         (lambda: PrunedStage(operand="weight", rescale=True), "need operand gradient"),
         (lambda: PrunedStage(operand="weight", selection="random"), "need operand gradient"),
-        (lambda: declared(schedule=Schedule(leak="linear")), "schedule: got a change over time, need a stage that is"),
+        (
+            lambda: declared(schedule=RecipeSchedule(leak="linear")),
+            "schedule: got a change over time, need a stage that is",
+        ),
         (
             lambda: declared(forward=PrunedStage(operand="weight"), mask_search=MaskSearch(method="transposable")),
             "mask_search.method: got transposable, need weights pruned in forward and backward",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import Schedule, VarianceSwitch
+from bisparse.training.recipes.declaration import RecipeSchedule, VarianceSwitch
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from torch import nn
 
@@ -25,7 +25,9 @@ def declared(shipped, name, variant):
     if name == "step":
         share = {2: 2 / 7, 3: 3 / 7}[variant]
         recipe = recipe.model_copy(
-            update={"schedule": Schedule(switch=VarianceSwitch(earliest_share=0, latest_share=share, change=1e-30))}
+            update={
+                "schedule": RecipeSchedule(switch=VarianceSwitch(earliest_share=0, latest_share=share, change=1e-30))
+            }
         )
     if name.startswith("sdgp"):
         selection = {2: "magnitude", 3: "random"}[variant]

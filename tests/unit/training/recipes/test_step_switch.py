@@ -7,7 +7,7 @@ import pytest
 import torch
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import Schedule, VarianceSwitch
+from bisparse.training.recipes.declaration import RecipeSchedule, VarianceSwitch
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from bisparse.training.recipes.in_torch.variance_watch import VarianceWatch
 from torch import nn
@@ -172,7 +172,7 @@ def test_never_before_the_earliest_and_always_at_the_latest(earliest, latest, st
 def network(shipped, *, steps, betas=(0.9, 0.5), **fields):
     torch.manual_seed(0)
     module = nn.Linear(8, 8).double()
-    recipe = shipped("step", schedule=Schedule(switch=VarianceSwitch(**fields)))
+    recipe = shipped("step", schedule=RecipeSchedule(switch=VarianceSwitch(**fields)))
     applied = apply(module, recipe, Pattern(2, 4), steps=steps)
     optimizer = FrozenVarianceAdam(module.parameters(), lr=0.01, betas=betas)
     applied.attach(optimizer)

@@ -8,7 +8,7 @@ from ..declaration import Recipe
 from ..phases import Phase, leak_at, phases
 
 
-class Clock:
+class StepClock:
     """Counts updates, and tells what the recipe does at the next one.
 
     Attributes:
