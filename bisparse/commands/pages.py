@@ -1,40 +1,16 @@
-"""A command's report: written with the command that made it, told, and opened where that is asked."""
+"""A command's answer: its report, written with the command that made it, and its result on the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from . import options
-from .terminal import note
-
-
-def write_page(
-    write: Callable[[Path, str], Path], context: typer.Context, out: Path | None, *, command_file: str, open_page: bool
-) -> Path | None:
-    """Write results, and beside them the command line that repeats them.
-
-    Args:
-        write: writes them into a directory, given the command line; returns the page.
-        context: of the command.
-        out: the directory; a temporary one where there is only a page to open.
-        command_file: the name of the file with the command line.
-        open_page: whether the page will be opened.
-
-    Returns:
-        The page, or None where nobody asked for one.
-    """
-    if out is None and not open_page:
-        return None
-    import tempfile
-
-    directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
-    command = options.invocation(context)
-    page = write(directory, command)
-    (directory / command_file).write_text(f"{command}\n", encoding="utf-8")
-    return page
+from .terminal import note, print_json
 
 
 def show_page(page: Path, *, open_page: bool, as_json: bool = False) -> None:
@@ -44,3 +20,64 @@ def show_page(page: Path, *, open_page: bool, as_json: bool = False) -> None:
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How a command's answer is told.
+
+    Attributes:
+        running: the command.
+        as_json: as one JSON document.
+        open_report: and the page in a browser.
+    """
+
+    running: typer.Context
+    as_json: options.Json = False
+    open_report: options.Open = False
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats the run."""
+        return options.invocation(self.running)
+
+    def is_given(self, name: str) -> bool:
+        """Whether the user gave an option, be it what it is without."""
+        source = self.running.get_parameter_source(name)
+        return source is not None and source.name == "COMMANDLINE"
+
+    def deliver(
+        self,
+        out: Path | None,
+        *,
+        write: Callable[[Path, str], Path],
+        command_file: str,
+        document: Callable[[], dict[str, Any]],
+        show: Callable[[], None],
+    ) -> None:
+        """Write the results, print the answer, show the page.
+
+        Args:
+            out: directory of the results; a temporary one where there is only a page to open, none where there is not.
+            write: writes them into a directory, given the command line; returns the page.
+            command_file: the name of the file beside them with the command line.
+            document: gives the answer as JSON.
+            show: prints it as text.
+        """
+        page = None
+        if out is not None or self.open_report:
+            page = self._written(out, write, command_file)
+        if self.as_json:
+            print_json(document())
+        else:
+            show()
+        if page is not None:
+            show_page(page, open_page=self.open_report, as_json=self.as_json)
+
+    def _written(self, out: Path | None, write: Callable[[Path, str], Path], command_file: str) -> Path:
+        import tempfile
+
+        directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
+        page = write(directory, self.command)
+        (directory / command_file).write_text(f"{self.command}\n", encoding="utf-8")
+        return page

@@ -14,6 +14,7 @@ from ....configs.library import content_hash
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import KeyPath, dotted
+from ...options import SWEPT
 from .accuracy import Accuracy
 from .axis_values import Axis, Settings, Value
 from .checking import axis_forms, folder_of
@@ -21,7 +22,7 @@ from .dependences import needed_by
 from .design import Design, Figures
 from .enumeration import Enumeration
 from .expressions import Expression, NoValueError
-from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
+from .fields import OPTIONS, Target, as_value, target_of
 from .figures import ACCURACY, FIGURES, hardware_figures
 from .inputs import Inputs
 from .loading import load_sweep, sweep_of_data
@@ -238,7 +239,7 @@ class Space:
         except ConfigError as error:
             # The reason is the result.
             table = str(error)
-        options = {name: getattr(design.options, name) for name in OWN_OPTIONS}
+        options = {name: getattr(design.options, name) for name in SWEPT}
         options["batch"] = design.options.batch or design.workload.graph.default_batch
         return content_hash(
             {
