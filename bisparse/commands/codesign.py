@@ -15,7 +15,6 @@ from . import options
 from .groups import DeclaredIn, grouped
 from .pages import Output
 from .terminal import Progress, note
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..sim.studies.codesign.run_codesign import RunDone
@@ -42,14 +41,17 @@ Sparsities = Annotated[
 ]
 Seeds = Annotated[
     int,
-    typer.Option(
+    options.whole(
         "--seeds",
         metavar="K",
-        parser=whole_number("--seeds", at_least=1, example=3),
+        example=3,
         help="Runs of each point, paired with dense runs of the same seed; one gives no interval.",
     ),
 ]
-Jobs = Annotated[int | None, options.jobs("Runs at a time, a thread each.", metavar="J")]
+Jobs = Annotated[
+    int | None,
+    options.whole("--jobs", metavar="J", example=2, help="Runs at a time, a thread each. [as many as cores]"),
+]
 Out = Annotated[
     Path | None,
     typer.Option(

@@ -38,7 +38,9 @@ Out = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the study in the directory: only what it lacks is computed.")
 ]
-Jobs = Annotated[int | None, options.jobs("Processes on this machine.", metavar="N")]
+Jobs = Annotated[
+    int | None, options.whole("--jobs", metavar="N", example=2, help="Processes on this machine. [as many as cores]")
+]
 DaskAddress = Annotated[
     str | None,
     typer.Option("--dask", metavar="ADDRESS", help="Run on the workers of a dask.distributed scheduler instead."),

@@ -16,6 +16,21 @@ from ..sim.options import Options
 from .groups import DeclaredIn
 from .usage import whole_number
 
+
+def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1) -> Any:
+    """An option that takes a whole number.
+
+    Args:
+        flag: what it is called.
+        metavar: what the help calls the number.
+        example: a good one, for messages.
+        help: what it means.
+        at_least: the smallest that is taken.
+    """
+    parser = whole_number(flag, at_least=at_least, example=example)
+    return typer.Option(flag, metavar=metavar, parser=parser, help=help)
+
+
 Workload = Annotated[
     str,
     typer.Argument(metavar="WORKLOAD", help="Shipped workload (see: bisparse workloads list) or captured graph.json."),
@@ -34,10 +49,10 @@ Step = Annotated[dict[str, Any], DeclaredIn(Options)]
 Batch = Annotated[dict[str, Any], DeclaredIn(Options, only=("batch",))]
 TrainingSteps = Annotated[
     int | None,
-    typer.Option(
+    whole(
         "--training-steps",
         metavar="N",
-        parser=whole_number("--training-steps", at_least=1, example=10000),
+        example=10000,
         help="Also simulate a whole training run of so many steps, phase by phase.",
     ),
 ]
@@ -49,18 +64,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")
 ]
-
-
-def jobs(what: str, *, metavar: str) -> Any:
-    """The option that says how much is done at a time.
-
-    Args:
-        what: is done, for the help.
-        metavar: what the help calls the number.
-    """
-    parser = whole_number("--jobs", at_least=1, example=2)
-    return typer.Option("--jobs", metavar=metavar, parser=parser, help=f"{what} [as many as cores]")
-
 
 _OF_THE_TERMINAL = frozenset({"as_json", "open_report"})
 """Parameters that change where a run is shown, not what it is."""

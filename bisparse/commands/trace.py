@@ -13,7 +13,6 @@ from .. import defaults
 from . import options
 from .groups import grouped
 from .terminal import Progress, print_json, print_table
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..sim.bursts.burst_trace import BurstTrace, Written
@@ -26,12 +25,7 @@ TraceOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="The trace
 Form = Annotated[str, typer.Option("--format", metavar="NAME", help="ramulator, ramulator2 or dramsim3.")]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        "--limit",
-        metavar="N",
-        parser=whole_number("--limit", at_least=1, example=1000000),
-        help="Most bursts written. [all]",
-    ),
+    options.whole("--limit", metavar="N", example=1000000, help="Most bursts written. [all]"),
 ]
 
 

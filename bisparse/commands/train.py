@@ -14,7 +14,6 @@ from ..training.settings import TrainingSettings
 from . import options
 from .groups import DeclaredIn, grouped
 from .terminal import Progress, note, print_json
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..accel.specification import Hardware
@@ -42,10 +41,10 @@ Out = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
+    options.whole(
         "--threads",
         metavar="T",
-        parser=whole_number("--threads", at_least=1, example=2),
+        example=2,
         help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
     ),
 ]
