@@ -20,7 +20,8 @@ from bisparse.dataflow.schedule import Schedule
 from bisparse.sim.event.engine import time_step as play
 from bisparse.sim.event.machine import Play
 from bisparse.sim.event.recorder import Recorder
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.step.analytic import time_step
 from bisparse.sim.step.step_time import StepTime
 from bisparse.training.recipes.declaration import load_recipe

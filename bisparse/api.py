@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from .accel.specification import Hardware, load_hardware
 from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
 from .configs.needs import check_package, check_torch
+from .configs.option import check_keywords
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
+from .sim.options import Options
 from .sim.results.simulation_result import SimulationResult
-from .sim.simulation import Options, Simulator, Workload
+from .sim.simulation import Simulator, Workload
 from .sim.studies.ablation.ablation import Ablation
 from .sim.studies.ablation.run_ablation import ablate as run_ablation
 from .sim.studies.codesign.codesign import Codesign
@@ -26,7 +29,7 @@ from .training.graph import TrainingGraph
 from .training.graph_file import graph_text, load_graph
 from .training.input_shape import InputShapes
 from .training.recipes.declaration import Recipe, load_recipe
-from .training.settings import Precision
+from .training.settings import Precision, TrainingSettings, settings_for
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from .training.capture import Loss
     from .training.recipes.in_torch import AppliedRecipe
     from .training.run_summary import RunSummary
+
+    Model = str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module]
+    """A shipped workload's name, a captured graph or its path, or a torch module (or what makes one)."""
 
 
 def load_workload(name_or_path: str | Path) -> Workload:
@@ -50,7 +56,7 @@ def load_workload(name_or_path: str | Path) -> Workload:
 
 
 def simulate(
-    model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
+    model_or_name: Model,
     hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
     sparsity: str | Pattern = defaults.SPARSITY,
@@ -74,7 +80,7 @@ def simulate(
         loss: maps the module's output to a scalar, or ``cross-entropy``, ``token-cross-entropy``, ``mean``; by the
             output's shape when None.
         training_steps: of the whole training run, which then stands in ``.training`` of the result.
-        **options: see ``sim.simulation.Options``: ``batch``, ``objective``, ``optimizer``, ...; ``densities`` may be
+        **options: see ``sim.options.Options``: ``batch``, ``objective``, ``optimizer``, ...; ``densities`` may be
             the directory of a training run.
 
     Returns:
@@ -83,21 +89,14 @@ def simulate(
     Raises:
         BisparseError: an input is wrong, or the design cannot run it; the message says what to change.
     """
-    return compare(
-        model_or_name,
-        hardware,
-        [recipe],
-        sparsity,
-        input_shape=input_shape,
-        integer_inputs=integer_inputs,
-        loss=loss,
-        training_steps=training_steps,
-        **options,
-    )[0]
+    check_keywords(options, Options, signature(simulate).parameters)
+    workload = _workload(model_or_name, input_shape, integer_inputs, loss)
+    (result,) = _runs(make_simulator(workload, hardware, options), [recipe], sparsity, training_steps)
+    return result
 
 
 def compare(
-    model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
+    model_or_name: Model,
     hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
     recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
     sparsity: str | Pattern = defaults.SPARSITY,
@@ -109,19 +108,13 @@ def compare(
     **options: Any,
 ) -> list[SimulationResult]:
     """Simulate several recipes on one workload and one design; arguments as for ``simulate``."""
-    pattern = _pattern(sparsity)
-    simulator = _simulator(_workload(model_or_name, input_shape, integer_inputs, loss), hardware, options)
-    results = []
-    for recipe in map(_recipe, recipes):
-        result = simulator.run(recipe, pattern)
-        if training_steps is not None:
-            result = with_training(simulator, result, recipe, pattern, training_steps)
-        results.append(result)
-    return results
+    check_keywords(options, Options, signature(compare).parameters)
+    workload = _workload(model_or_name, input_shape, integer_inputs, loss)
+    return _runs(make_simulator(workload, hardware, options), recipes, sparsity, training_steps)
 
 
 def ablate(
-    model_or_name: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
+    model_or_name: Model,
     hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
     sparsity: str | Pattern = defaults.SPARSITY,
@@ -142,8 +135,9 @@ def ablate(
     Raises:
         BisparseError: an input is wrong, or the design can run no setting; the message says what to change.
     """
+    check_keywords(options, Options, signature(ablate).parameters)
     workload = _workload(model_or_name, input_shape, integer_inputs, loss)
-    return run_ablation(_simulator(workload, hardware, options), _recipe(recipe), _pattern(sparsity))
+    return run_ablation(make_simulator(workload, hardware, options), _recipe(recipe), _pattern(sparsity))
 
 
 def capture(
@@ -236,9 +230,9 @@ def train(
     Raises:
         BisparseError: a setting is wrong, the directory holds another run, or the loss is no number.
     """
+    check_keywords(settings, TrainingSettings, signature(train).parameters)
     check_torch()
     from .training.loop import train as train_run
-    from .training.settings import settings_for
 
     return train_run(
         settings_for(model, data, recipe, sparsity, **settings), Path(out), version=__version__, device=device
@@ -278,6 +272,7 @@ def codesign(
     Raises:
         BisparseError: an input is wrong, the design lacks a ratio, or ``out`` holds runs of other settings.
     """
+    check_keywords(settings, TrainingSettings, signature(codesign).parameters)
     check_torch()
     design = hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware))
     planned = plan(model, data, recipes, sparsities, seeds=seeds, hardware=design, **settings)
@@ -329,15 +324,41 @@ def explore(
     return study.table
 
 
-def _simulator(workload: Workload, hardware: str | Path | Loaded[Hardware], options: dict[str, Any]) -> Simulator:
-    if isinstance(options.get("densities"), str | Path):
-        options = options | {"densities": load_densities(options["densities"])}
+def make_simulator(
+    workload: Workload | str | Path, hardware: str | Path | Loaded[Hardware], options: Mapping[str, Any]
+) -> Simulator:
+    """What simulates recipes on a workload and a design.
+
+    Args:
+        workload: loaded, or its name or path.
+        hardware: a shipped design's name, or a YAML file.
+        options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    given = dict(options)
+    if isinstance(given.get("densities"), str | Path):
+        given["densities"] = load_densities(given["densities"])
     return Simulator(
-        workload=workload,
+        workload=workload if isinstance(workload, Workload) else load_workload(workload),
         hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),
-        options=Options(**options),
+        options=Options(**given),
         version=__version__,
     )
+
+
+def _runs(
+    simulator: Simulator,
+    recipes: Iterable[str | Path | Loaded[Recipe]],
+    sparsity: str | Pattern,
+    training_steps: int | None,
+) -> list[SimulationResult]:
+    pattern = _pattern(sparsity)
+    return [
+        with_training(simulator, simulator.run(recipe, pattern), recipe, pattern, training_steps)
+        for recipe in map(_recipe, recipes)
+    ]
 
 
 def _recipe(given: str | Path | Loaded[Recipe]) -> Loaded[Recipe]:
@@ -349,7 +370,7 @@ def _pattern(given: str | Pattern) -> Pattern:
 
 
 def _workload(
-    given: str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module],
+    given: Model,
     input_shape: InputShapes | None,
     integer_inputs: bool | Collection[int],
     loss: Loss | str | None,

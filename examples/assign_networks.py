@@ -15,7 +15,8 @@ from functools import cache
 import numpy as np
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.assignment.assignment import Assignment, RatioStep
 from bisparse.sim.studies.assignment.run_assignment import Assigner
 from bisparse.training.layer_costs import LayerCost, LayerCosts

@@ -14,7 +14,8 @@ from statistics import median
 from bisparse.accel.specification import load_hardware
 from bisparse.configs import library
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.witness.engines_compared import Comparison, compare_engines
 from bisparse.training.recipes.declaration import load_recipe
 

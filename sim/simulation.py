@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import index
-from typing import Literal, SupportsIndex, get_args
 
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
-from ..accel.engines import OPTIMIZERS
-from ..accel.specification import Dataflow, Hardware, Policy
+from ..accel.specification import Hardware
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from ..configs.pattern import DENSE, Pattern
 from ..configs.schema import Loaded
 from ..dataflow.mapping import Mapping
-from ..dataflow.objective import NAMES, Name, Objective
+from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
-from ..training.densities import LayerDensities
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from .event.profile import profile
 from .event.recorder import Recorder
+from .options import Options
 from .results.memory_results import OnChip
 from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
 from .step.against_dense import AgainstDense, dense_step
@@ -36,9 +33,6 @@ from .step.step_report import StepReport
 from .step.step_size import check_step_size
 from .step.step_time import StepTime
 
-EngineName = Literal["analytic", "event"]
-"""What finds the time of a step."""
-
 DENSE_RECIPE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""
 
@@ -49,79 +43,6 @@ class Workload:
 
     graph: TrainingGraph
     sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a step is scheduled.
-
-    Attributes:
-        batch: samples; the workload's own when None.
-        objective: what the mapping search minimises.
-        optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
-        pre_generation: N:M weights made in the update stage; the design's policy when None.
-        overlap_update: updates beside the backward pass; the design's policy when None.
-        overlap_vector: vector work beside products that it neither needs nor feeds; the design's policy when None.
-        keep_on_chip: tensors that fit stay on chip until their last use; the design's policy when None.
-        dataflows: only these; all that the design offers when None.
-        engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
-        timeline: whether the event engine keeps what happened when.
-        interleave: a processing element turns between accumulations, as many as its registers hold; one at a time
-            when False.
-        densities: measured in a training run of this workload: effectual products, and energy where the design gates
-            zeros. Mappings are chosen as without. None: nothing is known of zeros.
-    """
-
-    batch: int | None = None
-    objective: Name = "time"
-    optimizer: str = "sgd-momentum"
-    pre_generation: bool | None = None
-    overlap_update: bool | None = None
-    overlap_vector: bool | None = None
-    keep_on_chip: bool | None = None
-    dataflows: tuple[Dataflow, ...] | None = None
-    engine: EngineName = "analytic"
-    timeline: bool = False
-    interleave: bool = True
-    densities: LayerDensities | None = None
-
-    def __post_init__(self) -> None:
-        if self.batch is not None:
-            object.__setattr__(self, "batch", positive(self.batch, "batch"))
-        if self.objective not in NAMES:
-            raise ConfigError(f"objective: got {self.objective!r}, need one of {', '.join(NAMES)}")
-        if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
-            raise ConfigError(f"optimizer: got {self.optimizer!r}, need one of {', '.join(OPTIMIZERS)}")
-        if self.engine not in get_args(EngineName):
-            raise ConfigError(f"engine: got {self.engine!r}, need one of {', '.join(get_args(EngineName))}")
-        if self.timeline not in (True, False) or (self.timeline and self.engine != "event"):
-            raise ConfigError(f"timeline: got {self.timeline!r}, need True or False, and engine='event' for True")
-        for name in ("pre_generation", "overlap_update", "overlap_vector", "keep_on_chip"):
-            if getattr(self, name) not in (None, True, False):
-                raise ConfigError(f"{name}: got {getattr(self, name)!r}, need True, False or None")
-        if self.interleave not in (True, False):
-            raise ConfigError(f"interleave: got {self.interleave!r}, need True or False")
-        if not isinstance(self.densities, LayerDensities | None):
-            got = type(self.densities).__name__
-            raise ConfigError(f"densities: got {got}, need LayerDensities; try load_densities(run directory)")
-        offered, chosen = get_args(Dataflow), self.dataflows
-        if chosen is not None and not (
-            isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
-        ):
-            raise ConfigError(f"dataflows: got {chosen!r}, need a tuple of {', '.join(offered)}, or None")
-
-    def policy(self, hardware: Hardware) -> Policy:
-        """What the scheduler may do: the design's policy where nothing is said here."""
-        own = {name: getattr(self, name) for name in Policy.model_fields}
-        return hardware.policy.model_copy(update={name: said for name, said in own.items() if said is not None})
-
-
-def positive(number: object, name: str) -> int:
-    """A whole number of at least 1; those of NumPy count."""
-    whole = index(number) if isinstance(number, SupportsIndex) and not isinstance(number, bool) else 0
-    if whole < 1:
-        raise ConfigError(f"{name}: got {number!r}, need an integer of at least 1")
-    return whole
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,9 @@ from ..configs.schema import Loaded
 from ..training.graph_file import load_graph
 from ..training.recipes.declaration import Recipe, load_recipe
 from ..training.run_summary import GRAPH_FILE, RunSummary
+from .options import Options
 from .results.training_figures import TrainingRun
-from .simulation import Options, Simulator, Workload
+from .simulation import Simulator, Workload
 from .training_run import simulate_training
 
 

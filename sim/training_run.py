@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ..configs.option_kinds import WholeNumber
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..training.recipes.declaration import Recipe
 from ..training.recipes.phases import Phase, pattern_in, phases, recipe_in
 from .results.simulation_result import SimulationResult
 from .results.training_figures import TrainingPhase, TrainingRun
-from .simulation import Simulator, positive
+from .simulation import Simulator
 from .step.against_dense import ratio
 from .step.step_report import StepReport
 
@@ -67,10 +68,16 @@ def simulate_training(
 
 
 def with_training(
-    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: Pattern, steps: int
+    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: Pattern, steps: int | None
 ) -> SimulationResult:
-    """A step's result with the whole training run beside it; arguments and errors as for ``simulate_training``."""
-    return replace(result, training=simulate_training(simulator, recipe, pattern, positive(steps, "training_steps")))
+    """A step's result with a whole training run of so many steps beside it; alone when None.
+
+    Arguments and errors as for ``simulate_training``.
+    """
+    if steps is None:
+        return result
+    steps = WholeNumber(1).checked("training_steps", steps)
+    return replace(result, training=simulate_training(simulator, recipe, pattern, steps))
 
 
 @dataclass(frozen=True, kw_only=True)

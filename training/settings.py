@@ -1,21 +1,34 @@
 """What a training run is told. Free of torch.
 
-Its result depends on this, on the contents of its recipe and data, and on the code of its model.
+Its result depends on this, on the contents of its recipe and data, and on the code of its model. A setting is declared
+once: checks, keywords of the Python API and options of ``bisparse train`` and ``codesign`` are derived from the fields
+of ``TrainingSettings``, in their order. Imports nothing heavy, for the sake of the command line's help.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..configs.errors import ConfigError
+from ..configs.option import check_keywords, check_options, option
+from ..configs.option_kinds import Number, OneOf, Switch, Text, WholeNumber
 from ..configs.pattern import Pattern
-from .data import load_data
-from .trainable import Optimizer, defaults
+
+if TYPE_CHECKING:
+    from .trainable import Optimizer
 
 Precision = Literal["fp32", "fp16", "bf16"]
+
+_OF_THE_MODEL = "the model's own"
+
+
+def _optimizers() -> Iterable[str]:
+    from .trainable import Optimizer
+
+    return get_args(Optimizer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,47 +47,104 @@ class TrainingSettings:
         weight_decay: of the optimizer.
         warmup_epochs: over which the learning rate rises in a straight line; may be a fraction.
         precision: of operands and activations; sums and master weights are FP32.
-        seed: of initial weights, order of data, augmentation and whatever the recipe draws.
         shift: most pixels that a training image is moved by along each axis.
         flip: whether training images are mirrored by chance.
         context: symbols that a network reads at once, of a text; the data's own when None.
         resize: side in pixels that the images of a folder are scaled to; as they are when None.
+        seed: of initial weights, order of data, augmentation and whatever the recipe draws.
     """
 
-    model: str
-    data: str
-    recipe: str
-    sparsity: str
-    epochs: int
-    batch: int
-    optimizer: Optimizer
-    learning_rate: float
-    weight_decay: float
-    warmup_epochs: float
-    precision: Precision = "fp32"
-    seed: int = 0
-    shift: int = 0
-    flip: bool = False
-    context: int | None = None
-    resize: int | None = None
+    model: str = field(
+        metadata=option(
+            Text(),
+            help="mlp, convnet, resnet9, vit, gpt, or your own factory.",
+            metavar="NAME|PACKAGE.MODULE:FACTORY",
+        )
+    )
+    data: str = field(
+        metadata=option(
+            Text(),
+            help="digits, mnist-5k, pydoc, kjv, or your own .npz, .txt or folder of images (train/CLASS/*.png).",
+            metavar="NAME|PATH",
+        )
+    )
+    recipe: str = field(metadata=option(Text(), help="Shipped recipe or YAML file.", metavar="NAME|FILE"))
+    sparsity: str = field(metadata=option(Text(), help="N kept of every M, 1 <= N <= M <= 32.", metavar="N:M"))
+    epochs: int = field(
+        metadata=option(
+            WholeNumber(1), help="Passes over the training split.", metavar="E", example=10, usual=_OF_THE_MODEL
+        )
+    )
+    batch: int = field(
+        metadata=option(WholeNumber(1), help="Samples a step.", metavar="B", example=100, usual=_OF_THE_MODEL)
+    )
+    optimizer: Optimizer = field(
+        metadata=option(OneOf(_optimizers), help="sgd, sgd-momentum or adam.", metavar="NAME", usual=_OF_THE_MODEL)
+    )
+    learning_rate: float = field(
+        metadata=option(
+            Number(at_least=0, above=True),
+            help="The highest, of a cosine with warm-up.",
+            metavar="R",
+            usual=_OF_THE_MODEL,
+        )
+    )
+    weight_decay: float = field(
+        metadata=option(Number(at_least=0), help="Of the optimizer.", metavar="D", usual=_OF_THE_MODEL)
+    )
+    warmup_epochs: float = field(
+        metadata=option(
+            Number(at_least=0), help="Over which the learning rate rises.", metavar="E", usual=_OF_THE_MODEL
+        )
+    )
+    precision: Precision = field(
+        default="fp32",
+        metadata=option(
+            OneOf(lambda: get_args(Precision)),
+            help="fp32; or fp16 or bf16: operands and activations in 16 bits, sums and master weights in FP32.",
+            metavar="NAME",
+        ),
+    )
+    shift: int = field(
+        default=0,
+        metadata=option(WholeNumber(0), help="Move training images by up to so many pixels.", metavar="P", example=2),
+    )
+    flip: bool = field(default=False, metadata=option(Switch(), help="Mirror training images by chance."))
+    context: int | None = field(
+        default=None,
+        metadata=option(
+            WholeNumber(1),
+            help="Symbols that a network reads at once, of a text.",
+            metavar="T",
+            example=64,
+            usual="64",
+        ),
+    )
+    resize: int | None = field(
+        default=None,
+        metadata=option(
+            WholeNumber(1),
+            help="Scale the images of a folder to this side, in pixels.",
+            metavar="P",
+            example=32,
+            usual="as they are",
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=option(
+            WholeNumber(0),
+            help="Of initial weights, order of data, augmentation and whatever the recipe draws.",
+            metavar="S",
+            example=0,
+        ),
+    )
 
     def __post_init__(self) -> None:
         Pattern.parse(self.sparsity)
-        for name, least in (("epochs", 1), ("batch", 1), ("seed", 0), ("shift", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"{name}: got {value!r}, need an integer of at least {least}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ConfigError(f"learning_rate: got {self.learning_rate!r}, need a number above 0")
-        for name in ("weight_decay", "warmup_epochs"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"{name}: got {value!r}, need a number of at least 0")
+        check_options(self)
         if self.warmup_epochs > self.epochs:
             raise ConfigError(f"warmup_epochs: got {self.warmup_epochs}, need at most the {self.epochs} epochs")
-        for name, offered in (("optimizer", get_args(Optimizer)), ("precision", get_args(Precision))):
-            if getattr(self, name) not in offered:
-                raise ConfigError(f"{name}: got {getattr(self, name)!r}, need one of {', '.join(offered)}")
 
     def document(self) -> dict[str, Any]:
         """The settings as plain data."""
@@ -97,8 +167,12 @@ def settings_for(model: str, data: str, recipe: str, sparsity: str, **given: Any
         **given: other fields of ``TrainingSettings``; None where the default holds.
 
     Raises:
-        ConfigError: no such model or data, or a setting is wrong.
+        ConfigError: no such model, data or setting, or a setting is wrong.
     """
+    check_keywords(given, TrainingSettings)
+    from .data import load_data
+    from .trainable import defaults
+
     read = load_data(data, context=given.get("context"), resize=given.get("resize"))
     own = dataclasses.asdict(defaults(model, read))
     own |= {name: value for name, value in given.items() if value is not None}

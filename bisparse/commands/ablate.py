@@ -9,35 +9,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import __version__, defaults
+from .. import defaults
+from ..sim.options import Options
 from . import options
-from .pages import show_page, write_page
-from .terminal import Progress, print_json
+from .groups import DeclaredIn, grouped
+from .pages import Output
+from .terminal import Progress
 
 if TYPE_CHECKING:
-    from ..reports.shared.report_kind import JsonReport
     from ..sim.studies.ablation.ablation import Ablation
 
-Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
+Step = Annotated[dict[str, Any], DeclaredIn(Options, only=("batch", "engine", "objective", "optimizer"))]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write ablation.json, ablation.csv, ablation.html and ablation.md here."),
 ]
 
 
+@grouped
 def ablate(
-    context: typer.Context,
     workload: options.Workload,
     hardware: options.HardwareOption = None,
-    recipe: Recipe = defaults.RECIPE,
+    recipe: options.RecipeOption = defaults.RECIPE,
     sparsity: options.Sparsity = None,
-    batch: options.Batch = None,
-    engine: options.Engine = "analytic",
-    objective: options.ObjectiveOption = None,
-    optimizer: options.OptimizerOption = None,
+    *,
+    step: Step,
     out: Out = None,
-    as_json: options.Json = False,
-    open_report: options.Open = False,
+    output: Output,
 ) -> None:
     """Measure what each optimisation buys.
 
@@ -47,36 +45,21 @@ def ablate(
 
     Example: bisparse ablate resnet50-imagenet --sparsity 2:8 --out runs/ablation
     """
-    from ..accel.specification import load_hardware
-    from ..api import load_workload
+    from ..api import make_simulator
     from ..configs.pattern import Pattern
-    from ..sim.simulation import Options, Simulator
     from ..sim.studies.ablation.run_ablation import ablate as run_ablation
     from ..training.recipes.declaration import load_recipe
 
-    given = {"batch": batch, "engine": engine, "objective": objective, "optimizer": optimizer}
-    asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with Progress() as progress:
-        simulator = Simulator(
-            workload=load_workload(workload),
-            hardware=load_hardware(hardware or defaults.HARDWARE),
-            options=Options(**asked),
-            version=__version__,
-        )
+        simulator = make_simulator(workload, hardware or defaults.HARDWARE, step)
         result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)
 
-    def kind() -> JsonReport[Ablation]:
+    def write(directory: Path, command: str) -> tuple[Path, str]:
         from ..reports.ablation.directory import ABLATION
 
-        return ABLATION
+        return ABLATION.write(result, directory, command=command), ABLATION.command_file
 
-    page = write_page(kind, result, context, out, open_page=open_report)
-    if as_json:
-        print_json(result.document())
-    else:
-        _print(result)
-    if page is not None:
-        show_page(page, open_page=open_report, as_json=as_json)
+    output.deliver(out, write=write, document=result.document, show=lambda: _print(result))
 
 
 def _print(result: Ablation) -> None:

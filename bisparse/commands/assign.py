@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import __version__, defaults
+from .. import defaults
 from ..configs.errors import ConfigError
+from ..sim.options import Options
 from . import options
+from .groups import DeclaredIn, grouped
 from .terminal import Progress, note, print_json
 
 if TYPE_CHECKING:
     from ..configs.schema import Loaded
-    from ..sim.studies.assignment.assignment import Assignment
+    from ..sim.studies.assignment.assignment import Assignment, ProxyName
     from ..sim.studies.assignment.prices import Ratios
     from ..sim.studies.assignment.run_assignment import Assigner
     from ..training.layer_costs import LayerCosts
@@ -29,7 +32,7 @@ RunDirectory = Annotated[
         help="Of a dense training run: its graph.json, and its layers.csv or what it takes to make it.",
     ),
 ]
-RecipeOption = Annotated[
+PruningRecipe = Annotated[
     str, typer.Option("--recipe", metavar="NAME|FILE", help="Prunes weights, the N largest of each group.")
 ]
 RatiosOption = Annotated[
@@ -52,7 +55,7 @@ Keep = Annotated[
     float | None,
     typer.Option("--keep", metavar="SHARE", help="In place of --like: the least share of weight magnitude to keep."),
 ]
-Proxy = Annotated[
+ProxyOption = Annotated[
     str,
     typer.Option(
         "--proxy",
@@ -61,24 +64,51 @@ Proxy = Annotated[
         "loss, summed, and what the masks of BP keep.",
     ),
 ]
-Optimizer = Annotated[
-    str | None, typer.Option("--optimizer", metavar="NAME", help="sgd, sgd-momentum or adam. [the run's own]")
+Step = Annotated[
+    dict[str, Any],
+    DeclaredIn(Options, only=("batch", "objective", "optimizer"), usual={"optimizer": "the run's own"}),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write a recipe with these ratios, as YAML.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What is chosen from, and what it may cost in accuracy."""
+
+    ratios: RatiosOption = None
+    like: Like = None
+    keep: Keep = None
+    proxy: ProxyOption = "magnitude"
+
+    def checked_proxy(self) -> ProxyName:
+        """The proxy, once it is known to go with the rest.
+
+        Raises:
+            ConfigError: it does not, or there is no such.
+        """
+        from ..sim.studies.assignment.assignment import PROXIES
+
+        proxy = next((each for each in PROXIES if each == self.proxy), None)
+        if proxy is None:
+            raise ConfigError(f"--proxy: got {self.proxy!r}, need one of {', '.join(PROXIES)}")
+        if self.like is not None and self.keep is not None:
+            raise ConfigError("--like, --keep: got both, need one of them")
+        if self.keep is not None and (proxy != "magnitude" or not 0 <= self.keep <= 1):
+            raise ConfigError(
+                f"--keep: got {self.keep:g} with --proxy {proxy}, need a share from 0 to 1, and magnitude"
+            )
+        return proxy
+
+
+@grouped
 def assign(
     context: typer.Context,
     run_dir: RunDirectory,
-    recipe: RecipeOption = defaults.RECIPE,
-    ratios: RatiosOption = None,
-    like: Like = None,
-    keep: Keep = None,
-    proxy: Proxy = "magnitude",
+    recipe: PruningRecipe = defaults.RECIPE,
+    *,
+    budget: Budget,
     hardware: options.HardwareOption = None,
-    batch: options.Batch = None,
-    objective: options.ObjectiveOption = None,
-    optimizer: Optimizer = None,
+    step: Step,
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -89,44 +119,30 @@ def assign(
     Example: bisparse assign runs/dense --ratios 1:8,2:8,4:8 --like 2:8 --out mine.yaml
     """
     from ..accel.specification import load_hardware
-    from ..api import load_workload
+    from ..api import make_simulator
     from ..configs.pattern import Pattern
-    from ..sim.simulation import Options, Simulator
-    from ..sim.studies.assignment.assignment import PROXIES
     from ..sim.studies.assignment.run_assignment import Assigner
     from ..training.recipes.declaration import load_recipe
     from ..training.run_summary import GRAPH_FILE, SUMMARY_FILE, read_summary
 
-    chosen = next((each for each in PROXIES if each == proxy), None)
-    if chosen is None:
-        raise ConfigError(f"--proxy: got {proxy!r}, need one of {', '.join(PROXIES)}")
-    if like is not None and keep is not None:
-        raise ConfigError("--like, --keep: got both, need one of them")
-    if keep is not None and (chosen != "magnitude" or not 0 <= keep <= 1):
-        raise ConfigError(f"--keep: got {keep:g} with --proxy {chosen}, need a share from 0 to 1, and magnitude")
+    proxy = budget.checked_proxy()
     design = load_hardware(hardware or defaults.HARDWARE)
-    wanted = None if keep is not None else Pattern.parse(like or defaults.SPARSITY)
-    listed = ratios or ",".join((*design.model.tensor_engine.patterns, "1:1"))
+    wanted = None if budget.keep is not None else Pattern.parse(budget.like or defaults.SPARSITY)
+    listed = budget.ratios or ",".join((*design.model.tensor_engine.patterns, "1:1"))
     offered = [Pattern.parse(each) for each in listed.split(",")]
     loaded = load_recipe(recipe)
     if out is not None and out.resolve() in [file.resolve() for file in loaded.sources]:
         raise ConfigError(f"--out: got {out}, of which {loaded.model.name} is made, need another file")
     summary = read_summary(run_dir) if (run_dir / SUMMARY_FILE).exists() else None
-    own = None if summary is None else summary.settings.optimizer
-    given = {"batch": batch, "objective": objective, "optimizer": optimizer or own}
+    own = {} if summary is None else {"optimizer": summary.settings.optimizer}
     with Progress() as progress:
         assigner = Assigner(
-            simulator=Simulator(
-                workload=load_workload(run_dir / GRAPH_FILE),
-                hardware=design,
-                options=Options(**{name: value for name, value in given.items() if value is not None}),  # type: ignore[arg-type]
-                version=__version__,
-            ),
+            simulator=make_simulator(run_dir / GRAPH_FILE, design, own | step),
             recipe=loaded,
             ratios=tuple(dict.fromkeys([*offered, *([] if wanted is None else [wanted])])),
         )
-        costs = _measured(run_dir, summary, assigner, sensitivity=chosen == "sensitivity", progress=progress)
-        result, found = assigner.assign(costs, proxy=chosen, like=wanted, keep=keep, progress=progress)
+        costs = _measured(run_dir, summary, assigner, sensitivity=proxy == "sensitivity", progress=progress)
+        result, found = assigner.assign(costs, proxy=proxy, like=wanted, keep=budget.keep, progress=progress)
     if wanted is not None and wanted not in offered:
         note(f"--like: {wanted} is not among --ratios, and is chosen from, too")
     if out is not None:

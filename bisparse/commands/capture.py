@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs.errors import CaptureError
+from . import options
 from .terminal import Progress, note, print_table
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..training.graph import TrainingGraph
@@ -26,12 +26,7 @@ Inputs = Annotated[
 ]
 Batch = Annotated[
     int,
-    typer.Option(
-        "--batch",
-        metavar="B",
-        parser=whole_number("--batch", at_least=1, example=32),
-        help="Samples, unless a simulation says otherwise.",
-    ),
+    options.whole("--batch", metavar="B", example=32, help="Samples, unless a simulation says otherwise."),
 ]
 Loss = Annotated[
     str | None,

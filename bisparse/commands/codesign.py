@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import __version__, defaults
-from . import options, training_options
-from .pages import show_page, write_page
-from .terminal import Progress, note, print_json
-from .usage import whole_number
+from ..training.settings import TrainingSettings
+from . import options
+from .groups import DeclaredIn, grouped
+from .pages import Output
+from .terminal import Progress, note
 
 if TYPE_CHECKING:
-    from ..reports.shared.report_kind import JsonReport
-    from ..sim.studies.codesign.codesign import Codesign
     from ..sim.studies.codesign.run_codesign import RunDone
     from ..training.run_summary import RunSummary
 
 RECIPES = "dense,sr-ste,sdgp,sdwp,bdwp"
 """Those that the paper compares."""
 
+Trained = Annotated[dict[str, Any], DeclaredIn(TrainingSettings, only=("model", "data"))]
+Settings = Annotated[
+    dict[str, Any], DeclaredIn(TrainingSettings, without=("model", "data", "recipe", "sparsity", "seed"))
+]
 Recipes = Annotated[
     str,
     typer.Option(
@@ -34,21 +38,16 @@ Sparsities = Annotated[
 ]
 Seeds = Annotated[
     int,
-    typer.Option(
+    options.whole(
         "--seeds",
         metavar="K",
-        parser=whole_number("--seeds", at_least=1, example=3),
+        example=3,
         help="Runs of each point, paired with dense runs of the same seed; one gives no interval.",
     ),
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        "--jobs",
-        metavar="J",
-        parser=whole_number("--jobs", at_least=1, example=2),
-        help="Runs at a time, a thread each. [as many as cores]",
-    ),
+    options.whole("--jobs", metavar="J", example=2, help="Runs at a time, a thread each. [as many as cores]"),
 ]
 Out = Annotated[
     Path | None,
@@ -61,29 +60,25 @@ Out = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """What is set side by side."""
+
+    recipes: Recipes = RECIPES
+    sparsity: Sparsities = defaults.SPARSITY
+    seeds: Seeds = 3
+
+
+@grouped
 def codesign(
-    context: typer.Context,
-    model: training_options.Model,
-    data: training_options.Data,
-    recipes: Recipes = RECIPES,
-    sparsity: Sparsities = defaults.SPARSITY,
-    seeds: Seeds = 3,
+    trained: Trained,
+    points: Points,
     hardware: options.HardwareOption = None,
-    epochs: training_options.Epochs = None,
-    batch: training_options.Batch = None,
-    optimizer: training_options.Optimizer = None,
-    learning_rate: training_options.LearningRate = None,
-    weight_decay: training_options.WeightDecay = None,
-    warmup_epochs: training_options.WarmupEpochs = None,
-    precision: training_options.PrecisionOption = "fp32",
-    shift: training_options.Shift = 0,
-    flip: training_options.Flip = False,
-    context_length: training_options.Context = None,
-    resize: training_options.Resize = None,
+    *,
+    settings: Settings,
     jobs: Jobs = None,
     out: Out = None,
-    as_json: options.Json = False,
-    open_report: options.Open = False,
+    output: Output,
 ) -> None:
     """Train recipes at several ratios and set accuracy beside simulated time and energy. Needs bisparse[train].
 
@@ -98,21 +93,10 @@ def codesign(
 
     check_torch()
     design = load_hardware(hardware or defaults.HARDWARE)
-    asked = {
-        "epochs": epochs,
-        "batch": batch,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "warmup_epochs": warmup_epochs,
-        "precision": precision,
-        "shift": shift,
-        "flip": flip,
-        "context": context_length,
-        "resize": resize,
-    }
+    model, data = trained["model"], trained["data"]
+    recipes, ratios = _listed(points.recipes), _listed(points.sparsity)
+    planned = plan(model, data, recipes, ratios, seeds=points.seeds, hardware=design, **settings)
     directory = out or _default_directory(model, data)
-    planned = plan(model, data, _listed(recipes), _listed(sparsity), seeds=seeds, hardware=design, **asked)
     with Progress() as progress:
         progress(f"training {model} on {data}", 0, sum(len(point.runs) for point in planned))
         study = run_study(
@@ -122,32 +106,24 @@ def codesign(
             version=__version__,
             jobs=jobs,
             done=_told_by(progress),
-            given=[name for name in asked if _is_given(context, name)],
+            given=[name for name in settings if output.is_given(name)],
         )
 
-    def kind() -> JsonReport[Codesign]:
+    def write(directory: Path, command: str) -> tuple[Path, str]:
         from ..reports.codesign.directory import CODESIGN
 
-        return CODESIGN
+        return CODESIGN.write(study, directory, command=command), CODESIGN.command_file
 
-    page = write_page(kind, study, context, directory, open_page=open_report)
-    if as_json:
-        print_json(study.document())
-    else:
+    def show() -> None:
         from ..reports import codesign_text
 
         print(codesign_text(study))
-    if page is not None:
-        show_page(page, open_page=open_report, as_json=as_json)
+
+    output.deliver(directory, write=write, document=study.document, show=show)
 
 
 def _listed(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _default_directory(model: str, data: str) -> Path:

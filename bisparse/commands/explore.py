@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +12,15 @@ import typer
 
 from .. import __version__
 from . import options
-from .pages import show_page
-from .terminal import Progress, note, print_json
-from .usage import whole_number
+from .groups import grouped
+from .pages import Output
+from .terminal import Progress, note
 
 if TYPE_CHECKING:
     from ..sim.studies.explore.running import Estimate, Told
     from ..sim.studies.explore.space import Space
     from ..sim.studies.explore.study import Study
+
 
 Sweep = Annotated[
     str, typer.Argument(metavar="SWEEP", help="Shipped sweep (sat-quick, sat-shape, sat-nm) or YAML file.")
@@ -35,13 +37,7 @@ Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the study in the directory: only what it lacks is computed.")
 ]
 Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        metavar="N",
-        parser=whole_number("--jobs", at_least=1, example=2),
-        help="Processes on this machine. [as many as cores]",
-    ),
+    int | None, options.whole("--jobs", metavar="N", example=2, help="Processes on this machine. [as many as cores]")
 ]
 DaskAddress = Annotated[
     str | None,
@@ -56,17 +52,24 @@ Reference = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the sweep, say how long it will take, and stop.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """How the work is done."""
+
+    resume: Resume = False
+    jobs: Jobs = None
+    dask: DaskAddress = None
+
+
+@grouped
 def explore(
-    context: typer.Context,
     sweep: Sweep,
     out: Out = None,
-    resume: Resume = False,
-    jobs: Jobs = None,
-    dask: DaskAddress = None,
+    *,
+    how: Running,
     reference: Reference = None,
     dry_run: DryRun = False,
-    as_json: options.Json = False,
-    open_report: options.Open = False,
+    output: Output,
 ) -> None:
     """Explore a design space: every design a full training step, its mappings searched. Needs bisparse[explore].
 
@@ -81,11 +84,11 @@ def explore(
     from ..sim.studies.explore.loading import load_space
     from ..sim.studies.explore.running import estimate, run
 
-    if jobs is not None and dask is not None:
+    if how.jobs is not None and how.dask is not None:
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
     space = load_space(sweep, version=__version__)
     directory = out or Path("runs") / f"explore-{space.sweep.name}"
-    note(_told(space, estimate(space, version=__version__, jobs=jobs), elsewhere=dask is not None))
+    note(_told(space, estimate(space, version=__version__, jobs=how.jobs), elsewhere=how.dask is not None))
     if dry_run:
         note(f"constraints rule out {space.excluded():,} of {space.designs:,} designs before they are evaluated")
         return
@@ -96,9 +99,7 @@ def explore(
                 space,
                 directory,
                 version=__version__,
-                jobs=jobs,
-                dask=dask,
-                resume=resume,
+                **asdict(how),
                 told=_teller(progress),
             )
     except KeyboardInterrupt:
@@ -106,18 +107,21 @@ def explore(
             f"interrupted; what was finished is kept: bisparse explore {shlex.quote(sweep)} --out {directory} --resume"
         )
         raise
-    from ..reports.explore.kind import EXPLORATION
 
-    command = options.invocation(context)
-    page = EXPLORATION.write(study, space, directory, command=command, version=__version__, told=note, reference=whole)
-    (directory / EXPLORATION.command_file).write_text(f"{command}\n", encoding="utf-8")
-    if as_json:
-        print_json(study.document())
-    else:
+    def write(directory: Path, command: str) -> tuple[Path, str]:
+        from ..reports.explore.kind import EXPLORATION
+
+        page = EXPLORATION.write(
+            study, space, directory, command=command, version=__version__, told=note, reference=whole
+        )
+        return page, EXPLORATION.command_file
+
+    def show() -> None:
         from ..reports import exploration_text
 
         print(exploration_text(study, space, version=__version__, reference=whole))
-    show_page(page, open_page=open_report, as_json=as_json)
+
+    output.deliver(directory, write=write, document=study.document, show=show)
 
 
 def of_design(directory: Path, key: str) -> Path:

@@ -1,15 +1,35 @@
-"""Options that several commands share, and the command line that repeats a run."""
+"""Options that several commands share, and the command line that repeats a run.
+
+How a step is scheduled is declared in ``sim.options``, what a training run is told in ``training.settings``.
+"""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .. import defaults
+from ..sim.options import Options
+from .groups import DeclaredIn
 from .usage import whole_number
+
+
+def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1) -> Any:
+    """An option that takes a whole number.
+
+    Args:
+        flag: what it is called.
+        metavar: what the help calls the number.
+        example: a good one, for messages.
+        help: what it means.
+        at_least: the smallest that is taken.
+    """
+    parser = whole_number(flag, at_least=at_least, example=example)
+    return typer.Option(flag, metavar=metavar, parser=parser, help=help)
+
 
 Workload = Annotated[
     str,
@@ -23,85 +43,16 @@ Sparsity = Annotated[
     str | None,
     typer.Option("--sparsity", metavar="N:M", help=f"N kept of every M, 1 <= N <= M <= 32. [{defaults.SPARSITY}]"),
 ]
-Batch = Annotated[
-    int | None,
-    typer.Option(
-        "--batch",
-        metavar="B",
-        parser=whole_number("--batch", at_least=1, example=512),
-        help="Samples. [the workload's own]",
-    ),
-]
-Engine = Annotated[
-    str,
-    typer.Option(
-        "--engine",
-        metavar="NAME",
-        help="analytic: closed forms, milliseconds; event: the step played, with a timeline in --out of a run.",
-    ),
-]
-ObjectiveOption = Annotated[
-    str | None,
-    typer.Option(
-        "--objective",
-        metavar="NAME",
-        help="What the mapping of each product, on its own, minimises: time, energy or energy-delay (of that product, "
-        "not of the step). [time]",
-    ),
-]
-OptimizerOption = Annotated[
-    str | None, typer.Option("--optimizer", metavar="NAME", help="sgd, sgd-momentum or adam. [sgd-momentum]")
-]
-PreGeneration = Annotated[
-    bool | None,
-    typer.Option(
-        "--pre-generation/--no-pre-generation",
-        help="Make N:M weights in the update, or on the way into FF and BP. [the design's policy]",
-    ),
-]
-Interleave = Annotated[
-    bool | None,
-    typer.Option(
-        "--interleave/--no-interleave",
-        help="Let a processing element turn between accumulations, or work on one at a time. [interleave]",
-    ),
-]
-OverlapUpdate = Annotated[
-    bool | None,
-    typer.Option(
-        "--overlap-update/--no-overlap-update",
-        help="Update weights beside the backward pass, or after it. [the design's policy]",
-    ),
-]
-KeepOnChip = Annotated[
-    bool | None,
-    typer.Option(
-        "--keep-on-chip/--no-keep-on-chip",
-        help="Keep tensors that fit in the buffers until their last use, or send all through DRAM. "
-        "[the design's policy]",
-    ),
-]
-OverlapVector = Annotated[
-    bool | None,
-    typer.Option(
-        "--overlap-vector/--no-overlap-vector",
-        help="Run vector work beside products that it neither needs nor feeds, or in turn. [the design's policy]",
-    ),
-]
-Densities = Annotated[
-    Path | None,
-    typer.Option(
-        "--densities",
-        metavar="DIR",
-        help="Directory of a training run: its densities.csv says how many products have two non-zero operands.",
-    ),
-]
+RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
+Step = Annotated[dict[str, Any], DeclaredIn(Options)]
+"""How a step is scheduled: all that a command line can say of it."""
+Batch = Annotated[dict[str, Any], DeclaredIn(Options, only=("batch",))]
 TrainingSteps = Annotated[
     int | None,
-    typer.Option(
+    whole(
         "--training-steps",
         metavar="N",
-        parser=whole_number("--training-steps", at_least=1, example=10000),
+        example=10000,
         help="Also simulate a whole training run of so many steps, phase by phase.",
     ),
 ]

@@ -1,47 +1,16 @@
-"""A command's report: written with the command that made it, told, and opened where that is asked."""
+"""A command's answer: its report, written with the command that made it, and its result on the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any
 
 import typer
 
 from . import options
-from .terminal import note
-
-if TYPE_CHECKING:
-    from ..reports.shared.report_kind import JsonReport
-
-Result = TypeVar("Result")
-
-
-def write_page(
-    kind: Callable[[], JsonReport[Result]], result: Result, context: typer.Context, out: Path | None, *, open_page: bool
-) -> Path | None:
-    """Write results, and beside them the command line that repeats them.
-
-    Args:
-        kind: of the report, imported when there is one to write.
-        result: of the command.
-        context: of the command.
-        out: the directory; a temporary one where there is only a page to open.
-        open_page: whether the page will be opened.
-
-    Returns:
-        The page, or None where nobody asked for one.
-    """
-    if out is None and not open_page:
-        return None
-    import tempfile
-
-    directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
-    command = options.invocation(context)
-    declared = kind()
-    page = declared.write(result, directory, command=command)
-    (directory / declared.command_file).write_text(f"{command}\n", encoding="utf-8")
-    return page
+from .terminal import note, print_json
 
 
 def show_page(page: Path, *, open_page: bool, as_json: bool = False) -> None:
@@ -51,3 +20,63 @@ def show_page(page: Path, *, open_page: bool, as_json: bool = False) -> None:
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How a command's answer is told.
+
+    Attributes:
+        running: the command.
+        as_json: as one JSON document.
+        open_report: and the page in a browser.
+    """
+
+    running: typer.Context
+    as_json: options.Json = False
+    open_report: options.Open = False
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats the run."""
+        return options.invocation(self.running)
+
+    def is_given(self, name: str) -> bool:
+        """Whether the user gave an option, be it what it is without."""
+        source = self.running.get_parameter_source(name)
+        return source is not None and source.name == "COMMANDLINE"
+
+    def deliver(
+        self,
+        out: Path | None,
+        *,
+        write: Callable[[Path, str], tuple[Path, str]],
+        document: Callable[[], dict[str, Any]],
+        show: Callable[[], None],
+    ) -> None:
+        """Write the results, print the answer, show the page.
+
+        Args:
+            out: directory of the results; a temporary one where there is only a page to open, none where there is not.
+            write: writes them into a directory, given the command line; returns the page, and the name of the file
+                beside it where the command line stands.
+            document: gives the answer as JSON.
+            show: prints it as text.
+        """
+        page = None
+        if out is not None or self.open_report:
+            page = self._written(out, write)
+        if self.as_json:
+            print_json(document())
+        else:
+            show()
+        if page is not None:
+            show_page(page, open_page=self.open_report, as_json=self.as_json)
+
+    def _written(self, out: Path | None, write: Callable[[Path, str], tuple[Path, str]]) -> Path:
+        import tempfile
+
+        directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
+        page, command_file = write(directory, self.command)
+        (directory / command_file).write_text(f"{self.command}\n", encoding="utf-8")
+        return page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,8 @@ import typer
 
 from .. import defaults
 from . import options
+from .groups import grouped
 from .terminal import Progress, print_json, print_table
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..sim.bursts.burst_trace import BurstTrace, Written
@@ -24,26 +25,29 @@ TraceOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="The trace
 Form = Annotated[str, typer.Option("--format", metavar="NAME", help="ramulator, ramulator2 or dramsim3.")]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        "--limit",
-        metavar="N",
-        parser=whole_number("--limit", at_least=1, example=1000000),
-        help="Most bursts written. [all]",
-    ),
+    options.whole("--limit", metavar="N", example=1000000, help="Most bursts written. [all]"),
 ]
-RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFile:
+    """Where the bursts go, and how."""
+
+    out: TraceOut
+    form: Form = "ramulator"
+    limit: Limit = None
+
+
+@grouped
 def trace(
     workload: options.Workload,
     operator: Operator,
-    out: TraceOut,
-    form: Form = "ramulator",
-    limit: Limit = None,
+    file: TraceFile,
     hardware: options.HardwareOption = None,
-    recipe: RecipeOption = defaults.RECIPE,
+    recipe: options.RecipeOption = defaults.RECIPE,
     sparsity: options.Sparsity = None,
-    batch: options.Batch = None,
+    *,
+    step: options.Batch,
     as_json: options.Json = False,
 ) -> None:
     """Write the DRAM bursts of one operator, in order, with the addresses of its tensors beside them.
@@ -53,28 +57,20 @@ def trace(
 
     Example: bisparse trace resnet18-tinyimagenet layer1.0.conv1:FF --out conv.trace.gz --limit 1000000
     """
-    from .. import __version__
-    from ..accel.specification import load_hardware
-    from ..api import load_workload
+    from ..api import make_simulator
     from ..configs.pattern import Pattern
     from ..sim.bursts.burst_trace import BurstTrace, tensor_work
-    from ..sim.simulation import Options, Simulator
     from ..training.recipes.declaration import load_recipe
 
-    simulator = Simulator(
-        workload=load_workload(workload),
-        hardware=load_hardware(hardware or defaults.HARDWARE),
-        options=Options(batch=batch),
-        version=__version__,
-    )
+    simulator = make_simulator(workload, hardware or defaults.HARDWARE, step)
     with Progress() as progress:
         progress(f"scheduling {workload}", 0, 1)
         schedule = simulator.schedule(load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY))
         bursts = BurstTrace(schedule=schedule, work=tensor_work(schedule, operator))
         progress(f"tracing {operator}", 0, 1)
-        written = bursts.write(out, form, limit)
-    document = _document(bursts, written, form, simulator.batch)
-    beside = out.with_name(f"{out.name}.map.json")
+        written = bursts.write(file.out, file.form, file.limit)
+    document = _document(bursts, written, file.form, simulator.batch)
+    beside = file.out.with_name(f"{file.out.name}.map.json")
     beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if as_json:
         print_json(document)
@@ -82,10 +78,10 @@ def trace(
     rows = [("tensor", "base", "bytes")]
     rows += [(each["name"], each["base"], f"{each['size_bytes']:,}") for each in document["tensors"]]
     print_table(rows, right=(1, 2))
-    cut = f", cut by --limit {limit}" if written.cut else ""
+    cut = f", cut by --limit {file.limit}" if written.cut else ""
     print(
         f"\n{written.bursts:,} bursts of {bursts.burst_bytes} bytes ({written.reads:,} read, "
-        f"{written.bursts - written.reads:,} written){cut}: {out}\naddresses: {beside}"
+        f"{written.bursts - written.reads:,} written){cut}: {file.out}\naddresses: {beside}"
     )
 
 

@@ -5,32 +5,25 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import __version__, defaults
-from . import options, training_options
+from ..training.settings import TrainingSettings
+from . import options
+from .groups import DeclaredIn, grouped
 from .terminal import Progress, note, print_json
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..accel.specification import Hardware
     from ..configs.schema import Loaded
     from ..sim.training_run import TrainingRun
     from ..training.run_summary import EpochResult, RunSummary
-    from ..training.settings import TrainingSettings
 
-Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
-Sparsity = Annotated[str, typer.Option("--sparsity", metavar="N:M", help="N kept of every M, 1 <= N <= M <= 32.")]
-Seed = Annotated[
-    int,
-    typer.Option(
-        "--seed",
-        metavar="S",
-        parser=whole_number("--seed", at_least=0, example=0),
-        help="Of initial weights, order of data, augmentation and whatever the recipe draws.",
-    ),
+Told = Annotated[
+    dict[str, Any],
+    DeclaredIn(TrainingSettings, defaults={"recipe": defaults.RECIPE, "sparsity": defaults.SPARSITY}),
 ]
 HardwareOption = Annotated[
     str | None,
@@ -48,33 +41,19 @@ Out = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
+    options.whole(
         "--threads",
         metavar="T",
-        parser=whole_number("--threads", at_least=1, example=2),
+        example=2,
         help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Of torch, such as cuda.")]
 
 
+@grouped
 def train(
-    model: training_options.Model,
-    data: training_options.Data,
-    recipe: Recipe = defaults.RECIPE,
-    sparsity: Sparsity = defaults.SPARSITY,
-    epochs: training_options.Epochs = None,
-    batch: training_options.Batch = None,
-    optimizer: training_options.Optimizer = None,
-    learning_rate: training_options.LearningRate = None,
-    weight_decay: training_options.WeightDecay = None,
-    warmup_epochs: training_options.WarmupEpochs = None,
-    precision: training_options.PrecisionOption = "fp32",
-    shift: training_options.Shift = 0,
-    flip: training_options.Flip = False,
-    context_length: training_options.Context = None,
-    resize: training_options.Resize = None,
-    seed: Seed = 0,
+    told: Told,
     hardware: HardwareOption = None,
     threads: Threads = None,
     device: Device = "cpu",
@@ -90,24 +69,7 @@ def train(
     check_torch()
     from ..training.settings import settings_for
 
-    settings = settings_for(
-        model,
-        data,
-        recipe,
-        sparsity,
-        epochs=epochs,
-        batch=batch,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        warmup_epochs=warmup_epochs,
-        precision=precision,
-        shift=shift,
-        flip=flip,
-        context=context_length,
-        resize=resize,
-        seed=seed,
-    )
+    settings = settings_for(**told)
     directory = out or _default_directory(settings)
     # Before hours of training: a design that does not exist, or lacks the ratio.
     design = None if hardware is None else _design(hardware, settings)

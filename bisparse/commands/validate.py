@@ -10,7 +10,6 @@ import typer
 from ..configs.errors import ConfigError
 from . import options
 from .terminal import Progress, print_json, print_table
-from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..sim.witness.validation import Recount, ValidationResult
@@ -20,37 +19,27 @@ _SEEDS = 2**32
 
 Seed = Annotated[
     int | None,
-    typer.Option(
-        "--seed",
-        metavar="S",
-        parser=whole_number("--seed", at_least=0, example=1),
-        help="First seed of the random cases, to repeat a run. [fresh]",
+    options.whole(
+        "--seed", metavar="S", at_least=0, example=1, help="First seed of the random cases, to repeat a run. [fresh]"
     ),
 ]
 Gemms = Annotated[
     int,
-    typer.Option(
-        "--gemms",
-        metavar="COUNT",
-        parser=whole_number("--gemms", at_least=0, example=1000),
-        help="Random products on the register-level machine.",
+    options.whole(
+        "--gemms", metavar="COUNT", at_least=0, example=1000, help="Random products on the register-level machine."
     ),
 ]
 Tilings = Annotated[
     int,
-    typer.Option(
-        "--tilings",
-        metavar="COUNT",
-        parser=whole_number("--tilings", at_least=0, example=500),
-        help="Random tilings for the loop-nest walk.",
-    ),
+    options.whole("--tilings", metavar="COUNT", at_least=0, example=500, help="Random tilings for the loop-nest walk."),
 ]
 Schedules = Annotated[
     int,
-    typer.Option(
+    options.whole(
         "--schedules",
         metavar="COUNT",
-        parser=whole_number("--schedules", at_least=0, example=100),
+        at_least=0,
+        example=100,
         help="Random schedules for the event engine: with and without fast-forward, channels as one and apart, and "
         "against the closed forms.",
     ),

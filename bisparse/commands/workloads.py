@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .groups import grouped
 from .shipped import as_path
 from .terminal import print_json, print_table
 
@@ -42,9 +43,11 @@ def list_workloads(as_json: options.Json = False) -> None:
 
 
 @app.command()
+@grouped
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Shipped workload or captured graph.")],
-    batch: options.Batch = None,
+    *,
+    step: options.Batch,
     as_json: options.Json = False,
 ) -> None:
     """Show a workload by stage: operators, products, multiply-accumulates."""
@@ -52,7 +55,7 @@ def show(
 
     loaded = load_workload(name)
     graph = loaded.graph
-    samples = batch or graph.default_batch
+    samples = step.get("batch", graph.default_batch)
     saved = graph.saved_activations()
     elements = sum(tensor.elements(samples) for tensor in saved)
     if as_json:

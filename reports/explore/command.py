@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,7 @@ import yaml
 
 from ...configs import library
 from ...configs.provenance import LABELS, Provenance, is_leaf
-from ...sim.simulation import Options
 from ...sim.studies.explore.point import Point
-
-_SWITCHES = ("pre_generation", "overlap_update", "overlap_vector", "interleave", "keep_on_chip")
-_NAMED = ("batch", "objective", "optimizer", "engine")
 
 
 def simulate_command(point: Point, hardware: str, *, workload: str = "") -> str:
@@ -30,20 +25,8 @@ def simulate_command(point: Point, hardware: str, *, workload: str = "") -> str:
     words = ["bisparse", "simulate", workload or point.workload.graph.name, "--hardware", hardware]
     recipe = point.recipe.sources[0]
     words += ["--recipe", point.recipe.model.name if library.is_shipped(recipe) else str(recipe)]
-    words += ["--sparsity", str(point.pattern), *_option_words(point.options)]
+    words += ["--sparsity", str(point.pattern), *point.options.words()]
     return shlex.join(words)
-
-
-def _option_words(options: Options) -> Iterator[str]:
-    usual = {field.name: field.default for field in fields(Options)}
-    for name in _NAMED:
-        value = getattr(options, name)
-        if value != usual[name]:
-            yield from (f"--{name}", str(value))
-    for name in _SWITCHES:
-        value = getattr(options, name)
-        if value != usual[name]:
-            yield f"--{'' if value else 'no-'}{name.replace('_', '-')}"
 
 
 def hardware_file(point: Point, *, name: str, title: str, comment: Sequence[str]) -> str:

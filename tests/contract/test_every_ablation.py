@@ -6,7 +6,8 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
 from bisparse.sim.studies.ablation.run_ablation import ablate
 from bisparse.training.recipes.declaration import load_recipe

@@ -5,7 +5,8 @@ import itertools
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.assignment.prices import purses
 from bisparse.sim.studies.assignment.run_assignment import Assigner
 from bisparse.training.layer_costs import load_layer_costs

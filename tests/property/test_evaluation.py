@@ -6,7 +6,7 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import find
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options
+from bisparse.sim.options import Options
 from bisparse.sim.studies.explore import evaluation
 from bisparse.sim.studies.explore.one_by_one import simulate_point
 from bisparse.sim.studies.explore.point import Point

@@ -18,8 +18,9 @@ from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
+from ...options import Options
 from ...results.simulation_result import SimulationResult
-from ...simulation import Options, Simulator
+from ...simulation import Simulator
 from .ablation import SWITCHES, Ablation, AblationRow, Setting, StepFigures, Switch
 
 SWITCHED = ("interleave", "pre_generation", "dataflows", "overlap_update")

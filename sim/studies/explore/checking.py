@@ -18,7 +18,7 @@ from ....configs.complaints import shown
 from ....configs.errors import ConfigError
 from ....configs.schema import validate
 from ....configs.strict_yaml import Document, KeyPath, dotted
-from ...simulation import Options
+from ...options import Options
 from .accuracy import Accuracy
 from .axis_values import FORMS, SINGLE, form_of, is_free, repeated
 from .dependences import needed_by

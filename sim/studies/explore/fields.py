@@ -7,28 +7,23 @@ file accepts and refuses what that refuses, in the same words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from types import GenericAlias, NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, PositiveInt
 
-from ....accel.engines import OPTIMIZERS
 from ....accel.specification import PARTS, Hardware
 from ....configs.errors import ConfigError
 from ....configs.provenance import LABELS
 from ....configs.quantity import PatternText, as_field
-from ...simulation import Options
+from ...options import DECLARED, SWEPT
 from .axis_values import FREE, SINGLE, Value, is_free
 from .expressions import near
 
 HARDWARE, OPTIONS = "hardware.", "options."
 """What the names of fields begin with."""
-
-OWN_OPTIONS = tuple(each.name for each in fields(Options) if each.name not in ("batch", "densities", "timeline"))
-"""Options that a sweep may set: the batch has a name of its own, a timeline is no figure, and zeros are measured for
-one workload and recipe."""
 
 MISSING = object()
 
@@ -89,13 +84,11 @@ def _hardware_target(name: str) -> Target:
 
 def _option_target(name: str) -> Target:
     option = name.removeprefix(OPTIONS)
-    if option not in OWN_OPTIONS:
-        offered = [f"{OPTIONS}{each}" for each in OWN_OPTIONS]
+    if option not in SWEPT:
+        offered = [f"{OPTIONS}{each}" for each in SWEPT]
         hint = "; try batch" if option == "batch" else near(name, offered)
         raise ConfigError(f"got {name}, need one of {', '.join(offered)}{hint}")
-    if option == "optimizer":
-        return Target(name=name, of_one=Literal[tuple(OPTIMIZERS)])
-    return _leaf(name, _without_none(get_type_hints(Options)[option]), [])
+    return _leaf(name, *_unwrapped(DECLARED[option].kind.annotation, []))
 
 
 def _leaf(name: str, annotation: Any, metadata: list[Any]) -> Target:
@@ -137,9 +130,14 @@ def _annotation(path: tuple[str, ...]) -> tuple[Any, list[Any]]:
             annotation, metadata = get_args(annotation)[1], []
         else:
             return MISSING, []
-        annotation = _without_none(annotation)
-        if get_origin(annotation) is Annotated:
-            annotation, metadata = annotation.__origin__, [*annotation.__metadata__, *metadata]
+        annotation, metadata = _unwrapped(_without_none(annotation), metadata)
+    return annotation, metadata
+
+
+def _unwrapped(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
+    """A type, and what limits it."""
+    if get_origin(annotation) is Annotated:
+        return annotation.__origin__, [*annotation.__metadata__, *metadata]
     return annotation, metadata
 
 
@@ -181,7 +179,7 @@ def as_value(found: Any) -> Value | None:
 @cache
 def all_names() -> tuple[str, ...]:
     """Every name that an axis can have, but for free variables and keys of mappings."""
-    return (*SINGLE, *_names_in(Hardware, HARDWARE), *(f"{OPTIONS}{name}" for name in OWN_OPTIONS))
+    return (*SINGLE, *_names_in(Hardware, HARDWARE), *(f"{OPTIONS}{name}" for name in SWEPT))
 
 
 def _names_in(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ....accel.specification import Hardware
 from ....configs.errors import ConfigError
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import Document
-from ...simulation import Options
+from ...options import Options
 from .axis_values import Settings, Value
 from .expressions import NoValueError
 from .fields import HARDWARE, OPTIONS, Target, split, target_of

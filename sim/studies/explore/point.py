@@ -8,7 +8,8 @@ from ....accel.specification import Hardware
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
 from ....training.recipes.declaration import Recipe
-from ...simulation import Options, Workload
+from ...options import Options
+from ...simulation import Workload
 
 Figures = dict[str, int | float]
 """Figures of one point by name, see ``figures.FIGURES``."""

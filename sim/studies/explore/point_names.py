@@ -11,7 +11,7 @@ from ....accel.specification import PARTS, Hardware
 from ....configs.errors import ConfigError
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
-from ...simulation import Options
+from ...options import Options
 from .axis_values import Axis, Settings, Value, is_free
 from .expressions import Expression, NoValueError
 from .fields import HARDWARE, MISSING, OPTIONS, Target, as_value, value_at

@@ -13,13 +13,14 @@ from ....configs.library import content_hash
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import KeyPath, dotted
+from ...options import SWEPT
 from .accuracy import Accuracy
 from .axis_values import Axis, Settings, Value
 from .checking import axis_forms, folder_of
 from .dependences import needed_by
 from .enumeration import Enumeration
 from .expressions import Expression, NoValueError
-from .fields import OPTIONS, OWN_OPTIONS, Target, as_value, target_of
+from .fields import OPTIONS, Target, as_value, target_of
 from .figures import ACCURACY, FIGURES, KNOWN_BEFORE, hardware_figures
 from .inputs import Inputs
 from .making import Maker
@@ -213,7 +214,7 @@ class Space:
         except ConfigError as error:
             # The reason is the result.
             table = str(error)
-        options = {name: getattr(point.options, name) for name in OWN_OPTIONS}
+        options = {name: getattr(point.options, name) for name in SWEPT}
         options["batch"] = point.options.batch or point.workload.graph.default_batch
         return content_hash(
             {

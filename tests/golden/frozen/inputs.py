@@ -6,7 +6,7 @@ from functools import cache
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import content_hash
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options
+from bisparse.sim.options import Options
 from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.recipes.declaration import load_recipe
 

@@ -8,7 +8,8 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.reports import text_summary, write_run
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.step.step_size import LARGEST_STEP
 from bisparse.training.graph import Operator, Stage
 from bisparse.training.recipes.declaration import load_recipe

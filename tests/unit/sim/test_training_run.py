@@ -6,8 +6,9 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
+from bisparse.sim.options import Options
 from bisparse.sim.results.training_figures import TrainingRun
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.training_run import simulate_training
 from bisparse.training.recipes.declaration import load_recipe
 

@@ -12,7 +12,8 @@ from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
 from bisparse.sim.bursts.burst_trace import FORMATS, BurstTrace, tensor_work
 from bisparse.sim.bursts.tensor_layout import ProductLayout
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.witness.traffic_agreement import random_tiling
 from bisparse.training.recipes.declaration import load_recipe
 from hypothesis import given, settings

@@ -12,8 +12,9 @@ from bisparse.configs.pattern import Pattern
 from bisparse.reports import text_summary
 from bisparse.reports.run.effectual import effectual_words
 from bisparse.reports.run.operators_csv import operators_csv
+from bisparse.sim.options import Options
 from bisparse.sim.results.simulation_result import DensityMatch, SimulationResult
-from bisparse.sim.simulation import Options, Simulator, Workload
+from bisparse.sim.simulation import Simulator, Workload
 from bisparse.sim.step.effectual import kept_density
 from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.recipes.declaration import load_recipe

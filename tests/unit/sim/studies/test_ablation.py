@@ -9,7 +9,8 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.schedule import TensorWork
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
 from bisparse.sim.studies.ablation.run_ablation import ablate
 from bisparse.training.recipes.declaration import load_recipe

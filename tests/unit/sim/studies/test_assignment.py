@@ -10,7 +10,8 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.assignment import local_search as assignment_search
 from bisparse.sim.studies.assignment.local_search import LocalSearch
 from bisparse.sim.studies.assignment.prices import Purse

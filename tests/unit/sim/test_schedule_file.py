@@ -5,8 +5,9 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.schedule_file import load_decisions, load_schedule, save_schedule, schedule_table
-from bisparse.sim.simulation import Options, Simulator
+from bisparse.sim.options import Options
+from bisparse.sim.schedule_file import load_decisions, load_schedule, save_schedule, schedule_table
+from bisparse.sim.simulation import Simulator
 from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload

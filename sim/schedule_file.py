@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, create_model
 
 from ..accel.specification import Dataflow, Hardware
 from ..configs.errors import ConfigError, MappingError
@@ -22,9 +22,9 @@ from ..configs.quantity import PatternText
 from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
-from .mapping import ArrayMapping, Mapping, array_mappings
-from .objective import Name
-from .schedule import PlannedProduct, Schedule
+from ..dataflow.mapping import ArrayMapping, Mapping, array_mappings
+from ..dataflow.schedule import PlannedProduct, Schedule
+from .options import DECLARED, SAVED
 
 SCHEMA_VERSION = 1
 
@@ -64,24 +64,32 @@ class Decision(Section):
         return Mapping(array=array, tile_m=self.tile_m, tile_n=self.tile_n, tile_k=self.tile_k, order=self.order)
 
 
-class ScheduleFile(Section):
-    """What a file says."""
+class ScheduleInputs(Section):
+    """What a file says of what was scheduled, and the decisions."""
 
     schema_version: int
     hardware: str
     workload: str
     recipe: str
     sparsity: PatternText
-    batch: PositiveInt
-    objective: Name
-    interleave: bool = True
-    optimizer: str
-    pre_generation: bool
-    overlap_update: bool
-    overlap_vector: bool = False
-    keep_on_chip: bool = False
-    """Files from before tensors could stay on chip do not say."""
     products: tuple[Decision, ...] = Field(min_length=1)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How it was scheduled, by name of ``sim.options.Options``."""
+        return {name: getattr(self, name) for name in SAVED}
+
+
+def _option_fields() -> dict[str, Any]:
+    """Types and defaults: a file is complete but for what its version did not know."""
+    return {
+        name: (DECLARED[name].kind.annotation, ... if saved.unsaid is None else saved.unsaid)
+        for name, saved in SAVED.items()
+    }
+
+
+ScheduleFile = create_model("ScheduleFile", __base__=ScheduleInputs, **_option_fields())
+"""What a file says: the inputs and, as fields of their own, the options that a saved schedule holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +102,7 @@ class SavedSchedule:
     """
 
     document: Document
-    content: ScheduleFile
+    content: ScheduleInputs
 
     @property
     def decisions(self) -> dict[str, Mapping]:
@@ -103,6 +111,9 @@ class SavedSchedule:
 
     def check_made_for(self, **inputs: object) -> None:
         """Refuse inputs, by field of the file, that the schedule was not made for.
+
+        Args:
+            **inputs: fields of the file; of options those that bind, see ``configs.option.Saved``.
 
         Raises:
             ConfigError: one of them differs; the message names the file, the line and the field.
@@ -165,14 +176,8 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "workload": pruned.graph.name,
         "recipe": pruned.recipe.name,
         "sparsity": str(pruned.pattern),
-        "batch": schedule.batch,
-        "objective": schedule.objective,
-        "interleave": schedule.interleave,
-        "optimizer": schedule.optimizer,
-        "pre_generation": pruned.pre_generation,
-        "overlap_update": schedule.overlap_update,
-        "overlap_vector": schedule.overlap_vector,
-        "keep_on_chip": schedule.keep_on_chip,
+        # When weights are made is a property of the pruned graph, all else of the schedule.
+        **{name: getattr(pruned if name == "pre_generation" else schedule, name) for name in SAVED},
         "products": [_decision(product) for product in schedule.products],
     }
 

@@ -1,0 +1,120 @@
+"""Every option that is declared is on every face that is derived from it: one field is all that adding one takes."""
+
+from dataclasses import replace
+
+import pytest
+import typer
+from bisparse.configs.errors import ConfigError
+from bisparse.configs.option import options_of
+from bisparse.configs.option_kinds import Measured, OneOf, SomeOf, Switch, WholeNumber
+from bisparse.sim.options import DECLARED, SAVED, SWEPT, Options
+from bisparse.sim.schedule_file import ScheduleFile
+from bisparse.sim.studies.explore.fields import OPTIONS, target_of
+from bisparse.training.settings import TrainingSettings
+
+import bisparse
+from bisparse.command_line import app
+
+COMMANDS = typer.main.get_command(app).commands
+ON_A_COMMAND_LINE = {name: declared for name, declared in DECLARED.items() if declared.help}
+PLAIN = [name for name, declared in DECLARED.items() if not isinstance(declared.kind, Measured)]
+SETTINGS = options_of(TrainingSettings)
+
+
+def parameter(command, name):
+    (found,) = (each for each in COMMANDS[command].params if each.name == name)
+    return found
+
+
+def other_value(declared):
+    """A value that is not the default."""
+    match declared.kind:
+        case Switch():
+            return not declared.default
+        case WholeNumber(at_least):
+            return at_least + 6
+        case SomeOf():
+            return declared.kind.names[:1]
+        case OneOf():
+            return next(name for name in declared.kind.names if name != declared.default)
+    raise AssertionError(declared)
+
+
+def test_options_without_a_flag_are_those_that_another_face_sets():
+    """Dataflows are an axis of sweeps; a timeline is kept where a report shows it."""
+    assert DECLARED.keys() - ON_A_COMMAND_LINE.keys() == {"dataflows", "timeline"}
+
+
+@pytest.mark.parametrize("command", ["simulate", "compare"])
+@pytest.mark.parametrize("name", ON_A_COMMAND_LINE)
+def test_it_is_on_the_command_line_with_its_help(command, name):
+    declared, found = DECLARED[name], parameter(command, name)
+    assert found.opts == [declared.flag]
+    assert found.help.startswith(declared.help)
+    assert declared.usual in found.help
+    if isinstance(declared.kind, Switch):
+        assert found.secondary_opts == [declared.off_flag]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_it_is_checked_and_named_where_it_is_wrong(name):
+    needs_events = {"engine": "event"} if name == "timeline" else {}
+    value = other_value(DECLARED[name])
+    assert getattr(Options(**{name: value, **needs_events}), name) == value
+    with pytest.raises(ConfigError, match=f"^{name}: got 'wrong', need "):
+        Options(**{name: "wrong"})
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_schedule_says_it(name):
+    required = ScheduleFile.model_fields[name].is_required()
+    assert required == (SAVED[name].unsaid is None)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_sweep_may_set_it_if_it_is_an_axis(name):
+    if name in SWEPT:
+        assert target_of(f"{OPTIONS}{name}").of_one is not None
+    else:
+        with pytest.raises(ConfigError, match=f"got options.{name}, need one of options."):
+            target_of(f"{OPTIONS}{name}")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, each in ON_A_COMMAND_LINE.items() if not isinstance(each.kind, Measured)]
+)
+def test_the_words_that_ask_for_it_are_read_back(name):
+    asked = replace(Options(), **{name: other_value(DECLARED[name])})
+    context = COMMANDS["simulate"].make_context("simulate", ["resnet9-cifar10", *asked.words()])
+    said = {each: context.params[each] for each in ON_A_COMMAND_LINE if context.params[each] is not None}
+    assert Options(**said) == asked
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_training_setting_is_on_the_command_lines_that_train(name):
+    assert parameter("train", name).opts == [SETTINGS[name].flag]
+    # A study has lists of the first two, and counts its seeds itself.
+    if name not in ("recipe", "sparsity", "seed"):
+        assert parameter("codesign", name).help == parameter("train", name).help
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "message"),
+    [
+        (bisparse.simulate, {"bacth": 8}, "bacth: got bacth, need a known option; try batch"),
+        (bisparse.simulate, {"hardwear": "x"}, "hardwear: got hardwear, need a known option; try hardware"),
+        (bisparse.compare, {"recipe": "bdwp"}, "recipe: got recipe, need a known option; try recipes"),
+        (bisparse.ablate, {"optimiser": "sgd"}, "optimiser: got optimiser, need a known option; try optimizer"),
+        (bisparse.simulate, {"xyz": 1}, f"xyz: got xyz, need one of {', '.join(DECLARED)}"),
+    ],
+)
+def test_a_misspelt_keyword_is_answered_by_the_nearest(call, given, message):
+    with pytest.raises(ConfigError) as wrong:
+        call("resnet9-cifar10", **given)
+    assert str(wrong.value) == message
+
+
+@pytest.mark.parametrize("call", [bisparse.train, bisparse.codesign])
+def test_so_is_a_misspelt_training_setting(call, tmp_path):
+    with pytest.raises(ConfigError, match=r"^epoch: got epoch, need a known option; try epochs$"):
+        call("mlp", "digits", out=tmp_path, epoch=1)
