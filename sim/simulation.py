@@ -8,13 +8,15 @@ from functools import cached_property
 from operator import index
 from typing import Literal, SupportsIndex, get_args
 
+from ..accel.dataflow_names import DataflowName
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.engines import OPTIMIZERS
-from ..accel.specification import Dataflow, Hardware, Policy
+from ..accel.specification import Hardware, Policy
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
+from ..dataflow.dataflows import dataflow_names, is_dataflow
 from ..dataflow.mapping import Mapping
 from ..dataflow.objective import NAMES, Name, Objective
 from ..dataflow.schedule import Schedule
@@ -78,7 +80,7 @@ class Options:
     overlap_update: bool | None = None
     overlap_vector: bool | None = None
     keep_on_chip: bool | None = None
-    dataflows: tuple[Dataflow, ...] | None = None
+    dataflows: tuple[DataflowName, ...] | None = None
     engine: EngineName = "analytic"
     timeline: bool = False
     interleave: bool = True
@@ -103,11 +105,9 @@ class Options:
         if not isinstance(self.densities, LayerDensities | None):
             got = type(self.densities).__name__
             raise ConfigError(f"densities: got {got}, need LayerDensities; try load_densities(run directory)")
-        offered, chosen = get_args(Dataflow), self.dataflows
-        if chosen is not None and not (
-            isinstance(chosen, tuple) and chosen and all(each in offered for each in chosen)
-        ):
-            raise ConfigError(f"dataflows: got {chosen!r}, need a tuple of {', '.join(offered)}, or None")
+        chosen = self.dataflows
+        if chosen is not None and not (isinstance(chosen, tuple) and chosen and all(map(is_dataflow, chosen))):
+            raise ConfigError(f"dataflows: got {chosen!r}, need a tuple of {', '.join(dataflow_names())}, or None")
 
     def policy(self, hardware: Hardware) -> Policy:
         """What the scheduler may do: the design's policy where nothing is said here."""

@@ -95,7 +95,7 @@ def _option_target(name: str) -> Target:
         raise ConfigError(f"got {name}, need one of {', '.join(offered)}{hint}")
     if option == "optimizer":
         return Target(name=name, of_one=Literal[tuple(OPTIMIZERS)])
-    return _leaf(name, _without_none(get_type_hints(Options)[option]), [])
+    return _leaf(name, _without_none(get_type_hints(Options, include_extras=True)[option]), [])
 
 
 def _leaf(name: str, annotation: Any, metadata: list[Any]) -> Target:
