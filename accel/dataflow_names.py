@@ -1,22 +1,17 @@
-"""Which dataflows a specification may name. What a dataflow does is said in a room above, which gives the check.
+"""Which dataflows a specification may name: whoever knows them gives the check, for this room computes with none.
 
-Nothing in this room computes with a dataflow's name, so by itself it takes any; once the registry of dataflows is
-imported (``dataflow.dataflows``), names that it does not know are refused where a file, a sweep or an option says them.
+The package's front door gives it (``bisparse/__init__.py``), so that it holds wherever a file, a sweep or an option
+names a dataflow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
-
-from pydantic import AfterValidator
-
-from ..configs.quantity import as_field
 
 _checks: list[Callable[[str], object]] = []
 
 
-def check_names_with(check: Callable[[str], object]) -> None:
+def check_dataflow_names_with(check: Callable[[str], object]) -> None:
     """Check names from now on.
 
     Args:
@@ -25,11 +20,8 @@ def check_names_with(check: Callable[[str], object]) -> None:
     _checks.append(check)
 
 
-def _checked(name: str) -> str:
+def checked_dataflow_name(name: str) -> str:
+    """The name, when every check lets it pass."""
     for check in _checks:
         check(name)
     return name
-
-
-DataflowName = Annotated[str, AfterValidator(as_field(_checked))]
-"""The name of a dataflow, as pydantic takes it."""

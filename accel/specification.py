@@ -9,17 +9,20 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from ..configs.pattern import LARGEST_GROUP, Pattern
-from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds
+from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.vector_kinds import VECTOR_KINDS
-from .dataflow_names import DataflowName
+from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
+
+DataflowName = Annotated[str, AfterValidator(as_field(checked_dataflow_name))]
+"""The name of a dataflow that can be had."""
 
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
 BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}

@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from ..accel.dataflow_names import DataflowName
-from ..accel.specification import Hardware
+from ..accel.specification import DataflowName, Hardware
 from ..configs.errors import ConfigError, MappingError
 from ..configs.quantity import PatternText
 from ..configs.schema import validate

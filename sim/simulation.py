@@ -8,11 +8,10 @@ from functools import cached_property
 from operator import index
 from typing import Literal, SupportsIndex, get_args
 
-from ..accel.dataflow_names import DataflowName
 from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.engines import OPTIMIZERS
-from ..accel.specification import Hardware, Policy
+from ..accel.specification import DataflowName, Hardware, Policy
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded

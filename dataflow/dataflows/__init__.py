@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from importlib.metadata import EntryPoint, entry_points
 
-from ...accel.dataflow_names import check_names_with
 from ...configs.errors import ConfigError
 from .dataflow import Dataflow
 from .input_stationary import INPUT_STATIONARY
@@ -86,6 +85,3 @@ def _installed(name: str) -> Dataflow:
     if not isinstance(found, Dataflow) or found.name != name:
         raise ConfigError(f"{origin}: got {found!r}, need a Dataflow of this name")
     return found
-
-
-check_names_with(dataflow_named)
