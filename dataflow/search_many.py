@@ -24,7 +24,7 @@ from .gemm import Gemm, Place
 from .mapping import ArrayMapping, Side, sides_of
 from .pipeline import Pipeline
 from .product_cost import MappedProducts, SideTimes
-from .side_mappings import SideMappings
+from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_floors import ON_ARRAY, Promising, TileFloors
 from .tile_grid import TileGrid
 from .tile_time import TileTime
@@ -176,7 +176,9 @@ class _Search:
 
     @cached_property
     def _mappings(self) -> list[SideMappings]:
-        return [SideMappings.of(self.gemm, side, self.table, interleave=self.interleave) for side in self.sides]
+        arrays, _ = self.table.alike(OF_TIMING)
+        timing = timing_of_each(self.table, arrays)
+        return [SideMappings.of(self.gemm, side, timing, interleave=self.interleave) for side in self.sides]
 
     @cached_property
     def _array_of(self) -> IntArray:

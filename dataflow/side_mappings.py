@@ -13,7 +13,7 @@ from .design_table import DesignTable
 from .gemm import Gemm
 from .mapping import Side
 
-ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
+OF_TIMING = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
 """The numbers of a design that an array's timing has."""
 
 
@@ -21,7 +21,7 @@ def timing_of_each(table: DesignTable, designs: IntArray) -> ArrayTiming:
     """The arrays of some of a table's designs, each count [K, 1]."""
     engine = table.first.tensor_engine
     return ArrayTiming(
-        **{name: table.numbers[name][designs][:, None] for name in ON_ARRAY},
+        **{name: table.numbers[name][designs][:, None] for name in OF_TIMING},
         overlapped=engine.overlapped,
         drain=engine.drain,
         stationary_load=engine.stationary_load,
@@ -45,10 +45,8 @@ class SideMappings:
     parameters: IntArray
 
     @classmethod
-    def of(cls, gemm: Gemm, side: Side, table: DesignTable, *, interleave: bool) -> SideMappings:
-        """All that the designs of a table hold."""
-        arrays, _ = table.alike(ON_ARRAY)
-        timing = timing_of_each(table, arrays)
+    def of(cls, gemm: Gemm, side: Side, timing: ArrayTiming, *, interleave: bool) -> SideMappings:
+        """All that the registers of some arrays hold; counts as ``timing_of_each`` gives them."""
         parameters = side.lying.mappings(timing, Sparsity.of(gemm), interleave=interleave)
         return cls(gemm=gemm, side=side, interleave=interleave, parameters=parameters)
 

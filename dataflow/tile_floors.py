@@ -15,8 +15,7 @@ from .design_table import DesignTable
 from .design_view import DesignView
 from .gemm import AXES, Gemm, Operand
 from .memory_floor import MemoryFloor, in_fine_units
-from .side_mappings import ON_ARRAY as OF_TIMING
-from .side_mappings import SideMappings
+from .side_mappings import OF_TIMING, SideMappings
 from .tile_grid import TileGrid
 from .tiling import axis_tiles
 

@@ -6,6 +6,7 @@ Both may be exchanged: operand A for B, m for n. A dataflow that is said once is
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class ArrayTile:
         return replace(self, m=self.n, n=self.m, sparsity=self.sparsity.exchanged)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TileSums:
     """Tilings [J] of a product on designs [E], in sums over all tiles of one repetition: what floors are made of.
 
@@ -96,7 +97,7 @@ class TileSums:
     n_extent: int
     sparsity: Sparsity
 
-    @property
+    @cached_property
     def exchanged(self) -> TileSums:
         """The same with the roles of the operands exchanged."""
         return replace(
@@ -108,12 +109,12 @@ class TileSums:
             sparsity=self.sparsity.exchanged,
         )
 
-    @property
+    @cached_property
     def tiles(self) -> IntArray:
         """[J] how many."""
         return self.m.trips * self.n.trips * self.k.trips
 
-    @property
+    @cached_property
     def slots_along_k(self) -> IntArray:
         """[J] accumulations of an output in all tiles along k."""
         return np.asarray((self.slots * self.count_k).sum(axis=1))
