@@ -9,19 +9,22 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from ..configs.pattern import LARGEST_GROUP, Pattern
-from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds
+from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
 from ..configs.vector_kinds import VECTOR_KINDS
+from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 
-Dataflow = Literal["os", "ws", "is"]
+DataflowName = Annotated[str, AfterValidator(as_field(checked_dataflow_name))]
+"""The name of a dataflow that can be had."""
+
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
 BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
 
@@ -39,7 +42,7 @@ class TensorEngine(Section):
     stationary_load: StationaryLoad = Field(
         description="how stationary weights arrive: a chain, or row-addressed latches"
     )
-    dataflows: tuple[Dataflow, ...] = Field(min_length=1, description="dataflows that the interconnect offers")
+    dataflows: tuple[DataflowName, ...] = Field(min_length=1, description="dataflows that the interconnect offers")
     swap_operands: bool = Field(description="whether OS may also map n along the rows, with A on the north side")
     patterns: tuple[PatternText, ...] = Field(default=(), description="N:M patterns that the PEs select from")
     compressed_west: bool = Field(default=False, description="whether the west operand may be the compressed one (OS)")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .accel.dataflow_names import check_dataflow_names_with
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -67,6 +68,16 @@ __all__ = [
     "simulate",
     "train",
 ]
+
+
+def _known_dataflow(name: str) -> object:
+    from .dataflow.dataflows import dataflow_named
+
+    return dataflow_named(name)
+
+
+# Specifications name dataflows, which a room above them knows: here both are at hand.
+check_dataflow_names_with(_known_dataflow)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..accel.energy import Actions
-from ..accel.specification import Dataflow
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import BoolArray
-from .design_view import per_candidate
+from .dataflows.dataflow import Dataflow, Passed
 from .gemm import SUM_BYTES, Gemm, Operand
-from .tile_time import TileTime
+from .tile_time import TileTime, timing_per_candidate
 from .traffic import Traffic
 
 
@@ -26,8 +25,8 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     """Actions of candidates that depend on how tiles are laid on the array, [A, J], all repetitions."""
     return actions_on_array(
         gemm,
-        times.tiles.design.array,
-        times.dataflow,
+        timing_per_candidate(times.tiles.design.array),
+        times.lying,
         trips_k=times.tiles.trips["k"],
         west_bytes=gemm.count * times.total(times.west_bytes),
         north_bytes=gemm.count * times.total(times.north_bytes),
@@ -38,7 +37,7 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
 def actions_on_array(
     gemm: Gemm,
     array: ArrayTiming,
-    dataflow: Dataflow,
+    lying: Dataflow,
     *,
     trips_k: Any,
     west_bytes: Any,
@@ -47,17 +46,27 @@ def actions_on_array(
 ) -> dict[str, Any]:
     """Actions of the array, from what passes its ports in all repetitions.
 
-    Operands hop along a row or column of PEs, and each hop ends in a register; OS results leave down half a column on
-    average when they are shifted, WS sums pass a whole column in every fold. A multiply-accumulate writes its sum.
+    Operands and sums hop from PE to PE as the dataflow says, and each hop ends in a register. A multiply-accumulate
+    writes its sum.
+
+    Args:
+        gemm: the product.
+        array: the tensor engine, its counts flat.
+        lying: the dataflow, as it lies.
+        trips_k: tiles along k.
+        west_bytes: through the west port.
+        north_bytes: through the north port.
+        output_bytes: through the output port.
     """
     results = gemm.count * gemm.m * gemm.n * SUM_BYTES
-    rows, cols = per_candidate(array.rows), per_candidate(array.cols)
-    if dataflow == "os":
-        # Every tile along k sends its own sums out.
-        leaving = results * trips_k * rows // 2 if array.drain == "shift" else 0
-        hops = west_bytes * cols + north_bytes * rows + leaving
-    else:
-        hops = west_bytes * cols + north_bytes * rows // 2 + (output_bytes + results) // 2 * rows
+    passed = Passed(
+        west_bytes=west_bytes,
+        north_bytes=north_bytes,
+        output_bytes=output_bytes,
+        result_bytes=results,
+        tiles_along_k=trips_k,
+    )
+    hops = lying.hop_bytes(array, passed)
     macs = gemm.issued_macs
     # Every fold writes its sums; all but the first of an output read them: writes exceed reads by one result.
     return {

@@ -1,21 +1,54 @@
 """A mapping: everything that the scheduler decides about one product. And the array mappings that a design offers.
 
-Sides: under OS operand A lies along the rows and enters from the west, unless swapped; under WS operand B is
-stationary and loaded from the north while A streams in from the west; IS is WS with the operands' roles exchanged.
+How a tile lies on the array is its dataflow's business (``dataflow.dataflows``); here are its name, the side and the
+numbers that tell one lying from another.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
-from ..accel.specification import Dataflow, TensorEngine
+from ..accel.specification import TensorEngine
 from ..configs.errors import MappingError
+from .dataflows import dataflow_named
+from .dataflows.dataflow import Dataflow
+from .dataflows.tile import Sparsity
 from .gemm import Gemm, Operand
 
 LOOP_ORDERS: tuple[str, ...] = tuple("".join(order) for order in itertools.permutations("mnk"))
 """The six block loop orders, outermost first."""
+
+SHARED_NUMBERS = ("interleave_m", "interleave_n", "resident_groups", "interleave")
+"""Numbers of array mappings that have a field each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A dataflow and how it lies: the mappings of a side share ports and formulas, and differ in numbers only.
+
+    Attributes:
+        dataflow: its name.
+        swapped: whether the operands' roles are exchanged.
+    """
+
+    dataflow: str
+    swapped: bool = False
+
+    @property
+    def lying(self) -> Dataflow:
+        """The dataflow as it lies here.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return dataflow_named(self.dataflow).lying(swapped=self.swapped)
+
+    @property
+    def west(self) -> Operand:
+        """The operand in the west buffer."""
+        return self.lying.west
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +56,60 @@ class ArrayMapping:
     """How a tile is laid on the array.
 
     Attributes:
-        dataflow: ``os``, ``ws`` or ``is``.
-        swapped: OS with n along the rows, operand B in the west.
+        dataflow: its name.
+        swapped: whether the operands' roles are exchanged: of OS, n along the rows and operand B in the west.
         interleave_m: Im, outputs a PE turns between along the rows' dimension (OS).
         interleave_n: In, along the columns' dimension (OS).
         resident_groups: g, groups of the stationary operand a PE holds (WS, IS); dense values count as groups of one.
         interleave: I, streamed vectors a PE turns between (WS, IS).
+        own: numbers that a dataflow names itself, by name, in the order of its parameters.
     """
 
-    dataflow: Dataflow
+    dataflow: str
     swapped: bool = False
     interleave_m: int = 1
     interleave_n: int = 1
     resident_groups: int = 1
     interleave: int = 1
+    own: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def on(cls, side: Side, numbers: MappingOf[str, int]) -> ArrayMapping:
+        """The mapping of a side with these numbers; those of its dataflow that are not given are 1."""
+        own = dict.fromkeys(side.lying.parameters, 1) | dict(numbers)
+        return cls(
+            dataflow=side.dataflow,
+            swapped=side.swapped,
+            own=tuple((name, number) for name, number in own.items() if name not in SHARED_NUMBERS),
+            **{name: numbers[name] for name in SHARED_NUMBERS if name in numbers},
+        )
+
+    @property
+    def side(self) -> Side:
+        """Its dataflow and how it lies."""
+        return Side(dataflow=self.dataflow, swapped=self.swapped)
+
+    @property
+    def lying(self) -> Dataflow:
+        """Its dataflow as it lies here."""
+        return self.side.lying
 
     @property
     def west(self) -> Operand:
         """The operand in the west buffer."""
-        return "b" if self.swapped or self.dataflow == "is" else "a"
+        return self.side.west
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The numbers of its dataflow, by name, in the order of the dataflow's parameters."""
+        own = dict(self.own)
+        return {
+            name: getattr(self, name) if name in SHARED_NUMBERS else own.get(name, 1) for name in self.lying.parameters
+        }
 
     def __str__(self) -> str:
         name = self.dataflow.upper() + (" swapped" if self.swapped else "")
-        if self.dataflow == "os":
-            return f"{name}, interleave {self.interleave_m}x{self.interleave_n}"
-        return f"{name}, {self.resident_groups} resident, interleave {self.interleave}"
+        return ", ".join(filter(None, (name, self.lying.describe(self.numbers))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +138,32 @@ class Mapping:
         return f"{self.array}, tile {self.tile_m}x{self.tile_n}x{self.tile_k}, loops {self.order}"
 
 
-def compressed_side_allowed(engine: TensorEngine, dataflow: Dataflow, *, swapped: bool, compressed: Operand) -> bool:
-    """Whether the PEs can select for this operand in this place."""
-    match dataflow:
-        case "os":
-            in_north = (compressed == "b") != swapped
-            return in_north or engine.compressed_west
-        case "ws":
-            return compressed == "b" or engine.compressed_moving
-        case "is":
-            return compressed == "a" or engine.compressed_moving
+def sides_of(engine: TensorEngine, gemm: Gemm, dataflows: tuple[str, ...] | None = None) -> tuple[Side, ...]:
+    """The sides that an engine offers a product: those where its PEs can select for the compressed operand.
+
+    Args:
+        engine: the tensor engine, whatever its size.
+        gemm: the product.
+        dataflows: only these; all that the engine offers when None.
+
+    Raises:
+        ConfigError: the engine names a dataflow that nobody knows.
+    """
+    found = []
+    for name in engine.dataflows:
+        if dataflows is not None and name not in dataflows:
+            continue
+        for swapped in (False, True) if dataflow_named(name).swaps(engine) else (False,):
+            side = Side(dataflow=name, swapped=swapped)
+            if gemm.compressed is None or side.lying.selects(engine, gemm.compressed):
+                found.append(side)
+    return tuple(found)
 
 
 def array_mappings(
-    engine: TensorEngine, gemm: Gemm, dataflows: tuple[Dataflow, ...] | None = None, *, interleave: bool = True
+    engine: TensorEngine, gemm: Gemm, dataflows: tuple[str, ...] | None = None, *, interleave: bool = True
 ) -> tuple[ArrayMapping, ...]:
-    """Every array mapping worth trying for a product on this engine.
-
-    Under WS and IS an interleave below the accumulate latency is left out: with s = max(I, L) it makes the same
-    steps in more batches, so min(L, D) is never slower.
+    """Every array mapping worth trying for a product on this engine: what its dataflows call legal.
 
     Without interleave a PE works on one accumulation at a time: every interleave is 1, and what it holds resident
     under WS and IS stays free.
@@ -107,6 +176,7 @@ def array_mappings(
 
     Raises:
         MappingError: the engine lacks the pattern, or has no dataflow that can take the compressed operand.
+        ConfigError: the engine names a dataflow that nobody knows.
     """
     if not engine.supports(gemm.pattern):
         offered = ", ".join(engine.patterns) or "dense only"
@@ -114,15 +184,19 @@ def array_mappings(
             f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}",
             field="tensor_engine.patterns",
         )
-    wanted = tuple(d for d in engine.dataflows if dataflows is None or d in dataflows)
+    wanted = tuple(name for name in engine.dataflows if dataflows is None or name in dataflows)
     if not wanted:
         asked, offered = ", ".join(dataflows or ()), ", ".join(engine.dataflows)
         raise MappingError(
             f"{gemm.name}: got dataflow {asked}, need one that the tensor engine has: {offered}",
             field="tensor_engine.dataflows",
         )
-    offered_by = (_of_dataflow(engine, gemm, dataflow, interleave=interleave) for dataflow in wanted)
-    found = tuple(itertools.chain.from_iterable(offered_by))
+    timing, sparsity = engine.timing, Sparsity.of(gemm)
+    found = tuple(
+        ArrayMapping.on(side, dict(zip(side.lying.parameters, numbers, strict=True)))
+        for side in sides_of(engine, gemm, wanted)
+        for numbers in side.lying.mappings(timing, sparsity, interleave=interleave).T.tolist()
+    )
     if not found:
         raise MappingError(
             f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select "
@@ -130,36 +204,3 @@ def array_mappings(
             f"with register_depth {engine.register_depth}"
         )
     return found
-
-
-def _of_dataflow(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow, *, interleave: bool) -> Iterator[ArrayMapping]:
-    depth = engine.register_depth
-    most = depth if interleave else 1
-    if dataflow == "os":
-        for swapped in (False, True) if engine.swap_operands else (False,):
-            if gemm.compressed and not compressed_side_allowed(
-                engine, "os", swapped=swapped, compressed=gemm.compressed
-            ):
-                continue
-            for interleave_m in range(1, most + 1):
-                for interleave_n in range(1, most // interleave_m + 1):
-                    yield ArrayMapping(
-                        dataflow="os", swapped=swapped, interleave_m=interleave_m, interleave_n=interleave_n
-                    )
-        return
-    if gemm.compressed and not compressed_side_allowed(engine, dataflow, swapped=False, compressed=gemm.compressed):
-        return
-    slots, values = stationary_group(gemm, dataflow)
-    for groups in range(1, depth // values + 1):
-        alone = groups * slots == 1
-        for turns in (1,) if alone else range(min(engine.accumulate_latency, most), most + 1):
-            yield ArrayMapping(dataflow=dataflow, resident_groups=groups, interleave=turns)
-
-
-def stationary_group(gemm: Gemm, dataflow: Dataflow) -> tuple[int, int]:
-    """Slots and stationary values of a group under WS or IS: (1, 1) dense, (N, N) or (N, M) compressed."""
-    if gemm.compressed is None:
-        return 1, 1
-    stationary: Operand = "b" if dataflow == "ws" else "a"
-    pattern = gemm.pattern
-    return pattern.kept, pattern.kept if gemm.compressed == stationary else pattern.group

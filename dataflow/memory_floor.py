@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.dram import DramTiming
-from ..configs.arrays import FloatArray, IntArray
+from ..configs.arrays import BoolArray, FloatArray, IntArray
 from .design_table import DesignTable
+from .gemm import Operand
 from .mapping import LOOP_ORDERS
 from .pipeline import first_load_cycles, last_store_cycles
 from .tile_grid import TileGrid
@@ -125,18 +125,8 @@ class MemoryFloor:
         """[S, J] of the first load and the last store, beside which nothing is computed."""
         return (self._first_load + self._last_store) * _SAFE - _SPARE_CYCLES
 
-    def fits(self, west: str) -> npt.NDArray[np.bool_]:
+    def fits(self, west: Operand) -> BoolArray:
         """[S, J] whether the tiles held at once fit, with this operand in the west buffer."""
-        tiles = self.tiles
-        numbers = {
-            name: self.table.numbers[name][self.index][:, None]
-            for name in ("tiles_held", "west_bytes", "north_bytes", "output_bytes")
-        }
-        a, b = tiles.a_held_bytes[:, 0, 0], tiles.b_held_bytes[:, 0, 0]
-        in_west, in_north = (a, b) if west == "a" else (b, a)
-        held = numbers["tiles_held"]
-        return np.asarray(
-            (held * in_west <= numbers["west_bytes"])
-            & (held * in_north <= numbers["north_bytes"])
-            & (held * tiles.sum_bytes[:, 0, 0] <= numbers["output_bytes"])
-        )
+        numbers = self.table.numbers
+        capacity = {side: numbers[f"{side}_bytes"][self.index][:, None] for side in ("west", "north", "output")}
+        return self.tiles.fits_in(numbers["tiles_held"][self.index][:, None], capacity, west)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..accel.engines import optimizer as optimizer_named
 from ..accel.engines import vector_operation
-from ..accel.specification import BYTES_OF, Dataflow, Hardware, Precision
+from ..accel.specification import BYTES_OF, Hardware, Precision
 from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
@@ -56,7 +56,7 @@ class Mapper:
 
     hardware: Hardware
     objective: Objective = TIME
-    dataflows: tuple[Dataflow, ...] | None = None
+    dataflows: tuple[str, ...] | None = None
     interleave: bool = True
     decisions: Decisions[str, Mapping] = field(default_factory=dict)
     _found: dict[tuple[object, ...], Choice] = field(default_factory=dict, repr=False)

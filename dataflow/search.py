@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.energy import EnergyModel
-from ..accel.specification import Dataflow, Hardware
+from ..accel.specification import Hardware
 from ..configs.arrays import FloatArray, IntArray
 from ..configs.errors import MappingError
 from .actions import array_actions, memory_actions
@@ -58,7 +58,7 @@ def best_mapping(
     hardware: Hardware,
     *,
     objective: Objective = TIME,
-    dataflows: tuple[Dataflow, ...] | None = None,
+    dataflows: tuple[str, ...] | None = None,
     interleave: bool = True,
 ) -> Choice:
     """Find the best mapping of a product.
@@ -187,7 +187,7 @@ def _sides(gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple
     either = legal["a"] | legal["b"]
     ground = _Ground(gemm=gemm, hardware=hardware, tiles=grid.pick(either))
     rows_with_west = {west: np.flatnonzero(fits[either]) for west, fits in legal.items()}
-    for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
+    for _, members in groupby(mappings, key=lambda mapping: mapping.side):
         same = tuple(members)
         rows = rows_with_west[same[0].west]
         if len(rows):
@@ -276,12 +276,9 @@ def _mapping(tiles: TileGrid, array: ArrayMapping, row: int, order: str) -> Mapp
 
 def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> MappingError:
     grid, buffers = TileGrid.ladder(gemm, hardware), hardware.buffers
-    held = (grid.a_held_bytes, grid.b_held_bytes)
-    in_west, in_north = held if west == "a" else held[::-1]
     least = {
-        "west": (int(buffers.tiles_held * in_west[:, 0, 0].min()), buffers.west.capacity_bytes),
-        "north": (int(buffers.tiles_held * in_north[:, 0, 0].min()), buffers.north.capacity_bytes),
-        "output": (int(buffers.tiles_held * grid.sum_bytes[:, 0, 0].min()), buffers.output.capacity_bytes),
+        name: (int(buffers.tiles_held * held.min()), getattr(buffers, name).capacity_bytes)
+        for name, held in grid.held_bytes(west).items()
     }
     short = {
         f"buffers.{name}.capacity_bytes": f"got {have}, need at least {need}"

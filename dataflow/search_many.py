@@ -18,13 +18,13 @@ from functools import cached_property
 
 import numpy as np
 
-from ..accel.specification import Dataflow
 from ..configs.arrays import BoolArray, FloatArray, IntArray
 from .design_table import DesignTable
 from .gemm import Gemm, Place
+from .mapping import ArrayMapping, Side, sides_of
 from .pipeline import Pipeline
 from .product_cost import MappedProducts, SideTimes
-from .side_mappings import Side, SideMappings, sides_of
+from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_floors import ON_ARRAY, Promising, TileFloors
 from .tile_grid import TileGrid
 from .tile_time import TileTime
@@ -49,7 +49,7 @@ class BestMappings:
         axes: tiles along m, n and k.
         sides: that the designs offer.
         side: which of them.
-        parameters: [4, S] of the array mapping, see ``tile_time.PARAMETERS``.
+        parameters: [P, S] of the array mapping, in the order of its dataflow's; 1 beyond these.
         orders: loop order, a number in ``LOOP_ORDERS``.
     """
 
@@ -61,6 +61,12 @@ class BestMappings:
     side: IntArray
     parameters: IntArray
     orders: IntArray
+
+    def array_mapping(self, design: int) -> ArrayMapping:
+        """How tiles lie on the array of one design."""
+        side = self.sides[self.side[design]]
+        numbers = side.lying.named(self.parameters[:, design])
+        return ArrayMapping.on(side, {name: int(number) for name, number in numbers.items()})
 
     def mapped(self, chosen: IntArray, kept: Mapping[Place, BoolArray] | None = None) -> MappedProducts:
         """The product on some of the designs.
@@ -76,7 +82,7 @@ class BestMappings:
             rows = np.flatnonzero(side == number)
             if len(rows):
                 own = tiles if len(rows) == len(side) else tiles.pick(rows)
-                times = TileTime.in_turn(own, each.dataflow, each.west, self.parameters[:, chosen[rows]])
+                times = TileTime.in_turn(own, each.lying, self.parameters[:, chosen[rows]])
                 by_side.append(SideTimes(rows=rows, times=times))
         return MappedProducts(tiles=tiles, orders=self.orders[chosen], by_side=by_side)
 
@@ -86,7 +92,7 @@ def search_many(
     table: DesignTable,
     designs: IntArray | None = None,
     *,
-    dataflows: tuple[Dataflow, ...] | None = None,
+    dataflows: tuple[str, ...] | None = None,
     interleave: bool = True,
 ) -> BestMappings:
     """Find the fastest mapping of a product on every design of a table.
@@ -170,8 +176,9 @@ class _Search:
 
     @cached_property
     def _mappings(self) -> list[SideMappings]:
-        depth = int(self.table.numbers["register_depth"].max())
-        return [SideMappings.of(self.gemm, side, depth, interleave=self.interleave) for side in self.sides]
+        arrays, _ = self.table.alike(OF_TIMING)
+        timing = timing_of_each(self.table, arrays)
+        return [SideMappings.of(self.gemm, side, timing, interleave=self.interleave) for side in self.sides]
 
     @cached_property
     def _array_of(self) -> IntArray:
@@ -235,11 +242,12 @@ class _Search:
         return TileGrid(gemm=self.gemm, design=self.table.view(design), m=m, n=n, k=k)
 
     def parameters(self, candidates: _Candidates) -> IntArray:
-        """[4, K] of the array mappings."""
-        found = np.ones((4, len(candidates)), dtype=np.int64)
+        """[P, K] of the array mappings; 1 beyond those that a dataflow has."""
+        most = max((len(mappings.parameters) for mappings in self._mappings), default=0)
+        found = np.ones((most, len(candidates)), dtype=np.int64)
         for number, mappings in enumerate(self._mappings):
             rows = candidates.side == number
-            found[:, rows] = mappings.parameters[:, candidates.mapping[rows]]
+            found[: len(mappings.parameters), rows] = mappings.parameters[:, candidates.mapping[rows]]
         return found
 
     # The sieves ------------------------------------------------------------------------------------------------------
@@ -290,8 +298,7 @@ class _Search:
         pair, timed = np.divmod(pair, mappings.parameters.shape[1])
         times = TileTime.in_turn(
             self._grid(array[pair], tile[pair]),
-            mappings.side.dataflow,
-            mappings.side.west,
+            mappings.side.lying,
             mappings.parameters[:, timed],
         )
         at = at.reshape(-1)

@@ -9,26 +9,17 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.arrays import FloatArray, IntArray
+from ..configs.arrays import BoolArray, FloatArray, IntArray
 from .array_floor import ArrayFloor
 from .design_table import DesignTable
 from .design_view import DesignView
-from .gemm import AXES, Gemm
+from .gemm import AXES, Gemm, Operand
 from .memory_floor import MemoryFloor, in_fine_units
-from .side_mappings import SideMappings
+from .side_mappings import OF_TIMING, SideMappings
 from .tile_grid import TileGrid
 from .tiling import axis_tiles
 
-ON_ARRAY = (
-    "rows",
-    "cols",
-    "mac_latency",
-    "accumulate_latency",
-    "register_depth",
-    "west_port",
-    "north_port",
-    "output_port",
-)
+ON_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port")
 """The numbers of a design that the time of a tile on the array depends on."""
 
 
@@ -92,12 +83,10 @@ class TileFloors:
         view = DesignView.of(hardware)
         unit = min(hardware.tensor_engine.rows, hardware.tensor_engine.cols)
         axes = [axis_tiles(self.gemm, axis, unit=unit, patch_expansion=view.patch_expansion) for axis in AXES]
-        places = np.indices([len(tiles) for tiles in axes]).reshape(3, -1)
-        m, n, k = (tiles.take(chosen) for tiles, chosen in zip(axes, places, strict=True))
-        grid = TileGrid(gemm=self.gemm, design=view.with_memory(in_fine_units(view.memory)), m=m, n=n, k=k)
+        grid = TileGrid.product_of_axes(self.gemm, view.with_memory(in_fine_units(view.memory)), axes)
         # Tiles that fit no design are left out at once.
-        fits = [MemoryFloor(tiles=grid, table=self.table, index=self.designs).fits(west) for west in ("a", "b")]
-        return grid.pick(np.asarray((fits[0] | fits[1]).any(axis=0)))
+        floor = MemoryFloor(tiles=grid, table=self.table, index=self.designs)
+        return grid.pick(np.asarray((floor.fits("a") | floor.fits("b")).any(axis=0)))
 
     @cached_property
     def _memory(self) -> MemoryFloor:
@@ -110,15 +99,15 @@ class TileFloors:
         depth = self.table.numbers["register_depth"][arrays]
         deepest = depth if self.mappings[0].interleave else np.ones_like(depth)
         floor = ArrayFloor(tiles=self.grid, table=self.table, index=arrays, deepest=deepest)
-        fits = {west: self._memory.fits(west) for west in ("a", "b")}
+        fits: dict[Operand, BoolArray] = {"a": self._memory.fits("a"), "b": self._memory.fits("b")}
         in_memory = self._memory.cycles.min(axis=2)
         found = np.empty((len(self.designs), len(self.mappings), len(self.grid)))
         for number, mappings in enumerate(self.mappings):
-            side = mappings.side
-            computing = self.gemm.count * floor.cycles(side.dataflow, side.west)[which]
+            lying = mappings.side.lying
+            computing = self.gemm.count * floor.cycles(lying)[which]
             bound = np.maximum(computing + self._memory.unhidden_cycles, in_memory)
             offered = np.asarray(mappings.legal(self.table, self.designs).any(axis=1))
-            found[:, number] = np.where(fits[side.west] & offered[:, None], bound, np.inf)
+            found[:, number] = np.where(fits[lying.west] & offered[:, None], bound, np.inf)
         return found
 
     def lowest(self, count: int) -> Promising:

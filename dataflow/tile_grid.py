@@ -15,7 +15,7 @@ import numpy as np
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles
 from ..accel.specification import Hardware
-from ..accel.tensor_engine import groups_of, slots_of
+from ..accel.tensor_engine import Count, groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
 from .design_view import DesignView
@@ -68,7 +68,7 @@ class TileGrid:
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
         """All combinations of the three axes' ladders."""
-        return cls._product_of_axes(gemm, hardware, axis_ladders(gemm, hardware))
+        return cls.product_of_axes(gemm, DesignView.of(hardware), axis_ladders(gemm, hardware))
 
     @classmethod
     def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: ProductMapping) -> TileGrid:
@@ -82,17 +82,18 @@ class TileGrid:
             tiles.take(np.flatnonzero(tiles.size[:, 0] == size)[:1])
             for tiles, size in zip(axis_ladders(gemm, hardware), wanted, strict=True)
         ]
-        tiles = cls._product_of_axes(gemm, hardware, named)
+        tiles = cls.product_of_axes(gemm, DesignView.of(hardware), named)
         if len(tiles) == 0 or not tiles.fits(mapping.array.west)[0]:
             shown = "x".join(map(str, wanted))
             raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
         return tiles
 
     @classmethod
-    def _product_of_axes(cls, gemm: Gemm, hardware: Hardware, axes: Sequence[AxisTiles]) -> TileGrid:
+    def product_of_axes(cls, gemm: Gemm, design: DesignView, axes: Sequence[AxisTiles]) -> TileGrid:
+        """All combinations of tile sizes along m, n and k."""
         index = np.indices([len(tiles) for tiles in axes]).reshape(3, -1)
         m, n, k = (tiles.take(chosen) for tiles, chosen in zip(axes, index, strict=True))
-        return cls(gemm=gemm, design=DesignView.of(hardware), m=m, n=n, k=k)
+        return cls(gemm=gemm, design=design, m=m, n=n, k=k)
 
     def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
         """Some of the candidates. What was worked out of them already is carried over."""
@@ -383,14 +384,30 @@ class TileGrid:
             result_cycles=self.sum_over_blocks(self.result_cycles, "mn"),
         )
 
-    def fits(self, west: Operand) -> BoolArray:
-        """[J] whether as many tiles as a buffer holds at once fit, with this operand in the west buffer."""
-        buffers = self.design.buffers
-        assert buffers is not None, "candidates of many designs fit"
+    def held_bytes(self, west: Operand) -> dict[str, IntArray]:
+        """[J] bytes that a full tile takes of each buffer, with this operand in the west buffer."""
         a, b = self.a_held_bytes[:, 0, 0], self.b_held_bytes[:, 0, 0]
         in_west, in_north = (a, b) if west == "a" else (b, a)
-        return np.asarray(
-            (buffers.tiles_held * in_west <= buffers.west.capacity_bytes)
-            & (buffers.tiles_held * in_north <= buffers.north.capacity_bytes)
-            & (buffers.tiles_held * self.sum_bytes[:, 0, 0] <= buffers.output.capacity_bytes)
-        )
+        return {"west": in_west, "north": in_north, "output": self.sum_bytes[:, 0, 0]}
+
+    def fits_in(self, tiles_held: Count, capacity_bytes: Mapping[str, Count], west: Operand) -> BoolArray:
+        """Whether as many tiles as buffers hold at once fit, with this operand in the west buffer.
+
+        Args:
+            tiles_held: that many; a number, or [S, 1] of many designs.
+            capacity_bytes: of each buffer, likewise.
+            west: the operand in the west buffer.
+
+        Returns:
+            [J], or [S, J] of many designs.
+        """
+        held = self.held_bytes(west)
+        fitting = [tiles_held * held[side] <= capacity_bytes[side] for side in ("west", "north", "output")]
+        return np.asarray(fitting[0] & fitting[1] & fitting[2])
+
+    def fits(self, west: Operand) -> BoolArray:
+        """[J] the same for the buffers of the design."""
+        buffers = self.design.buffers
+        assert buffers is not None, "candidates of many designs fit"
+        capacity = {side: getattr(buffers, side).capacity_bytes for side in ("west", "north", "output")}
+        return self.fits_in(buffers.tiles_held, capacity, west)

@@ -2,38 +2,25 @@
 
 Tile time is the longest of the array's own cycles and each port's bytes over its width; fill and drain are paid by
 every tile. Arrays are [A, J, 2, 2, 3]: array mappings of one dataflow and side, candidate tiles, tile kinds along m,
-n and k (see ``tile_grid``).
+n and k (see ``tile_grid``). What the array does with a tile its dataflow says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from ..accel.specification import Dataflow
-from ..accel.tensor_engine import (
-    ceil_div,
-    output_stationary_bubbles,
-    output_stationary_cycles,
-    weight_stationary_bubbles,
-    weight_stationary_cycles,
-)
+from ..accel.tensor_engine import ArrayTiming, Count, ceil_div
 from ..configs.arrays import BoolArray, IntArray
+from .dataflows.dataflow import Dataflow, Sends
+from .dataflows.tile import ArrayTile, Sparsity
 from .design_view import per_candidate
 from .gemm import SUM_BYTES, Operand
-from .mapping import ArrayMapping, stationary_group
+from .mapping import ArrayMapping
 from .tile_grid import TileGrid
-
-PARAMETERS = ("interleave_m", "interleave_n", "resident_groups", "interleave")
-"""The numbers of an array mapping."""
-
-
-def parameters_of(mappings: Sequence[ArrayMapping]) -> IntArray:
-    """[4, A] the numbers of array mappings, in the order of ``PARAMETERS``."""
-    return np.array([[getattr(mapping, name) for mapping in mappings] for name in PARAMETERS], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,34 +29,34 @@ class TileTime:
 
     Attributes:
         tiles: the candidate tiles.
-        dataflow: that all mappings share.
-        west: the operand in the west buffer.
-        parameters: of the mappings by name, see ``ArrayMapping``: [A, 1, 1, 1, 1] of mappings that every tile meets,
-            [1, J, 1, 1, 1] of a mapping a tile.
+        lying: the dataflow that all mappings share, as it lies.
+        numbers: of the mappings by name: [A, 1, 1, 1, 1] of mappings that every tile meets, [1, J, 1, 1, 1] of a
+            mapping a tile.
     """
 
     tiles: TileGrid
-    dataflow: Dataflow
-    west: Operand
-    parameters: dict[str, IntArray]
+    lying: Dataflow
+    numbers: dict[str, IntArray]
 
     @classmethod
     def of(cls, tiles: TileGrid, mappings: Sequence[ArrayMapping]) -> TileTime:
         """Every tile under every mapping."""
-        values = parameters_of(mappings)[:, :, None, None, None, None]
-        first = mappings[0]
-        return cls(
-            tiles=tiles, dataflow=first.dataflow, west=first.west, parameters=dict(zip(PARAMETERS, values, strict=True))
-        )
+        lying, each = mappings[0].lying, [mapping.numbers for mapping in mappings]
+        numbers = {
+            name: np.array([numbers[name] for numbers in each], dtype=np.int64)[:, None, None, None, None]
+            for name in lying.parameters
+        }
+        return cls(tiles=tiles, lying=lying, numbers=numbers)
 
     @classmethod
-    def in_turn(cls, tiles: TileGrid, dataflow: Dataflow, west: Operand, parameters: IntArray) -> TileTime:
-        """A mapping a tile; ``parameters`` [4, J] as ``parameters_of`` gives them. A is 1 then."""
-        values = parameters[:, None, :, None, None, None]
-        return cls(tiles=tiles, dataflow=dataflow, west=west, parameters=dict(zip(PARAMETERS, values, strict=True)))
+    def in_turn(cls, tiles: TileGrid, lying: Dataflow, parameters: IntArray) -> TileTime:
+        """A mapping a tile; ``parameters`` [P, J] in the order of the dataflow's. A is 1 then."""
+        return cls(tiles=tiles, lying=lying, numbers=lying.named(parameters[:, None, :, None, None, None]))
 
-    def _parameter(self, name: str) -> IntArray:
-        return self.parameters[name]
+    @property
+    def west(self) -> Operand:
+        """The operand in the west buffer."""
+        return self.lying.west
 
     @cached_property
     def _sizes(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
@@ -87,8 +74,15 @@ class TileTime:
         )
 
     @cached_property
-    def _groups(self) -> IntArray:
-        return _kinds_apart(self.tiles.groups)[None, :, None, None, :]
+    def _tile(self) -> ArrayTile:
+        """What the array sees of every tile kind."""
+        m, n, _, slots = self._sizes
+        groups = _kinds_apart(self.tiles.groups)[None, :, None, None, :]
+        return ArrayTile(m=m, n=n, slots=slots, groups=groups, sparsity=self._sparsity)
+
+    @property
+    def _sparsity(self) -> Sparsity:
+        return Sparsity.of(self.tiles.gemm)
 
     def total(self, per_tile: IntArray) -> IntArray:
         """[A, J] sum of a per-tile quantity over all tiles of one repetition."""
@@ -103,55 +97,31 @@ class TileTime:
     @property
     def repeats(self) -> BoolArray:
         """[A, J] where a mapping, cut to what the tile offers, is one that stands already with smaller numbers."""
-        engine, tiles = self.tiles.design.array, self.tiles
-        full = {"m": tiles.size_m[:, 0], "n": tiles.size_n[:, 0]}
-        if self.dataflow == "os":
-            rows, cols = (full["n"], full["m"]) if self.west == "b" else (full["m"], full["n"])
-            on_rows, on_cols = (each[:, :, 0, 0, 0] for each in self._interleaves)
-            return np.asarray(
-                (on_rows > ceil_div(rows, per_candidate(engine.rows)))
-                | (on_cols > ceil_div(cols, per_candidate(engine.cols)))
-            )
-        resident = self._parameter("resident_groups")[:, :, 0, 0, 0]
-        interleave = self._parameter("interleave")[:, :, 0, 0, 0]
-        moving = full["m" if self.dataflow == "ws" else "n"]
-        least = np.minimum(per_candidate(engine.accumulate_latency), per_candidate(engine.register_depth))
-        all_resident = resident > ceil_div(tiles.groups[:, 0], per_candidate(engine.rows))
-        return np.asarray(all_resident | (interleave > np.maximum(moving, least)))
+        tiles = self.tiles
+        full = ArrayTile(
+            m=tiles.size_m[:, 0],
+            n=tiles.size_n[:, 0],
+            slots=tiles.slots[:, 0],
+            groups=tiles.groups[:, 0],
+            sparsity=self._sparsity,
+        )
+        numbers = {name: values[:, :, 0, 0, 0] for name, values in self.numbers.items()}
+        found = self.lying.repeats(timing_per_candidate(tiles.design.array), full, numbers)
+        shape = np.broadcast_shapes((1, len(tiles)), *(values.shape for values in numbers.values()))
+        return np.broadcast_to(found, shape)
 
     # Cycles ----------------------------------------------------------------------------------------------------------
 
     @cached_property
     def array_cycles(self) -> IntArray:
         """Cycles of the array alone."""
-        timing = self.tiles.design.array
-        m, n, _, slots = self._sizes
-        if self.dataflow == "os":
-            rows, cols = (n, m) if self.west == "b" else (m, n)
-            on_rows, on_cols = self._interleaves
-            return np.asarray(
-                output_stationary_cycles(
-                    timing, m=rows, n=cols, slots=slots, interleave_m=on_rows, interleave_n=on_cols
-                )
-            )
-        moving, columns = (m, n) if self.dataflow == "ws" else (n, m)
-        group_slots, group_load = stationary_group(self.tiles.gemm, self.dataflow)
-        return np.asarray(
-            weight_stationary_cycles(
-                timing,
-                moving=moving,
-                columns=columns,
-                groups=self._groups,
-                group_slots=group_slots,
-                group_load=group_load,
-                resident_groups=self._parameter("resident_groups"),
-                interleave=self._parameter("interleave"),
-            )
-        )
+        return self._apart(self.lying.cycles(self.tiles.design.array, self._tile, self.numbers))
 
-    @cached_property
-    def _interleaves(self) -> tuple[IntArray, IntArray]:
-        return self._parameter("interleave_m"), self._parameter("interleave_n")
+    @staticmethod
+    def _apart(count: Count) -> IntArray:
+        """A count with all five axes, however few of them it depends on."""
+        found = np.asarray(count)
+        return found.reshape((1,) * (5 - found.ndim) + found.shape)
 
     @cached_property
     def cycles(self) -> IntArray:
@@ -189,68 +159,45 @@ class TileTime:
         }
 
     @cached_property
-    def _folds(self) -> tuple[IntArray, IntArray]:
-        """Times that the west and the north operand are sent: folds along the other operand's dimension."""
-        engine = self.tiles.design.array
-        m, n, _, _ = self._sizes
-        if self.dataflow == "os":
-            rows, cols = (n, m) if self.west == "b" else (m, n)
-            on_rows, on_cols = self._interleaves
-            return (
-                np.asarray(ceil_div(cols, engine.cols * on_cols)),
-                np.asarray(ceil_div(rows, engine.rows * on_rows)),
-            )
-        columns = n if self.dataflow == "ws" else m
-        return np.asarray(ceil_div(columns, engine.cols)), np.ones_like(columns)
+    def _sends(self) -> Sends:
+        return self.lying.sends(self.tiles.design.array, self._tile, self.numbers)
 
     @cached_property
     def west_bytes(self) -> IntArray:
         """Bytes through the west port for a tile."""
-        return self._operand_bytes[self.west] * self._folds[0]
+        return self._operand_bytes[self.lying.west] * self._sends.west
 
     @cached_property
     def north_bytes(self) -> IntArray:
         """Bytes through the north port for a tile."""
-        north: Operand = "a" if self.west == "b" else "b"
-        return self._operand_bytes[north] * self._folds[1]
+        return self._operand_bytes[self.lying.north] * self._sends.north
 
     @cached_property
     def output_bytes(self) -> IntArray:
         """Bytes through the output port: every fold along k writes its sums, all but the first read them."""
         m, n, _, _ = self._sizes
         later_tile = np.array([0, 1, 1])
-        if self.dataflow == "os":
-            folds: IntArray = np.ones_like(m)
-        else:
-            rows = self.tiles.design.array.rows
-            folds = np.asarray(ceil_div(self._groups, rows * self._parameter("resident_groups")))
-        return np.asarray(m * n * SUM_BYTES * (2 * folds - 1 + later_tile))
+        return np.asarray(m * n * SUM_BYTES * (2 * self._sends.sums - 1 + later_tile))
 
     # Where the array's cycles go -------------------------------------------------------------------------------------
 
     @cached_property
     def issue_and_bubble_cycles(self) -> tuple[IntArray, IntArray]:
         """Of the array's cycles: those in which PEs issue, and those lost to the accumulate latency."""
-        timing = self.tiles.design.array
-        m, n, _, slots = self._sizes
-        if self.dataflow == "os":
-            rows, cols = (n, m) if self.west == "b" else (m, n)
-            on_rows, on_cols = self._interleaves
-            split = output_stationary_bubbles(
-                timing, m=rows, n=cols, slots=slots, interleave_m=on_rows, interleave_n=on_cols
-            )
-        else:
-            moving, columns = (m, n) if self.dataflow == "ws" else (n, m)
-            split = weight_stationary_bubbles(
-                timing,
-                moving=moving,
-                columns=columns,
-                groups=self._groups,
-                group_slots=stationary_group(self.tiles.gemm, self.dataflow)[0],
-                resident_groups=self._parameter("resident_groups"),
-                interleave=self._parameter("interleave"),
-            )
-        return np.asarray(split[0]), np.asarray(split[1])
+        issue, bubble = self.lying.issue_and_bubble_cycles(self.tiles.design.array, self._tile, self.numbers)
+        return self._apart(issue), self._apart(bubble)
+
+
+def timing_per_candidate(array: ArrayTiming) -> ArrayTiming:
+    """The timing of a view with each count flat: a number, or [K]."""
+    return replace(
+        array,
+        rows=per_candidate(array.rows),
+        cols=per_candidate(array.cols),
+        mac_latency=per_candidate(array.mac_latency),
+        accumulate_latency=per_candidate(array.accumulate_latency),
+        register_depth=per_candidate(array.register_depth),
+    )
 
 
 def _kinds_apart(sizes: IntArray) -> IntArray:

@@ -16,7 +16,7 @@ from ..configs.option import Saved, check_options, option, options_of
 from ..configs.option_kinds import Measured, OneOf, SomeOf, Switch, WholeNumber
 
 if TYPE_CHECKING:
-    from ..accel.specification import Dataflow, Hardware, Policy
+    from ..accel.specification import DataflowName, Hardware, Policy
     from ..dataflow.objective import Name
     from ..training.densities import LayerDensities
 
@@ -39,9 +39,9 @@ def _optimizers() -> Iterable[str]:
 
 
 def _dataflows() -> Iterable[str]:
-    from ..accel.specification import Dataflow
+    from ..dataflow.dataflows import dataflow_names
 
-    return get_args(Dataflow)
+    return dataflow_names()
 
 
 def _densities() -> type:
@@ -159,7 +159,7 @@ class Options:
             swept=True,
         ),
     )
-    dataflows: tuple[Dataflow, ...] | None = field(default=None, metadata=option(SomeOf(_dataflows), swept=True))
+    dataflows: tuple[DataflowName, ...] | None = field(default=None, metadata=option(SomeOf(_dataflows), swept=True))
     # Zeros are measured for one workload and recipe: no axis.
     densities: LayerDensities | None = field(
         default=None,

@@ -8,7 +8,6 @@ design can do it.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, create_model
 
-from ..accel.specification import Dataflow, Hardware
+from ..accel.specification import DataflowName, Hardware
 from ..configs.errors import ConfigError, MappingError
 from ..configs.quantity import PatternText
 from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
-from ..dataflow.mapping import ArrayMapping, Mapping, array_mappings
+from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, array_mappings
 from ..dataflow.schedule import PlannedProduct, Schedule
 from .options import DECLARED, SAVED
 
@@ -39,12 +38,14 @@ class Decision(Section):
     n: PositiveInt
     k: PositiveInt
     count: PositiveInt
-    dataflow: Dataflow
+    dataflow: DataflowName
     swapped: bool
     interleave_m: PositiveInt
     interleave_n: PositiveInt
     resident_groups: PositiveInt
     interleave: PositiveInt
+    own: dict[str, PositiveInt] = Field(default_factory=dict)
+    """Numbers that the dataflow names itself, where it has such."""
     tile_m: PositiveInt
     tile_n: PositiveInt
     tile_k: PositiveInt
@@ -53,14 +54,8 @@ class Decision(Section):
     @property
     def mapping(self) -> Mapping:
         """The decision as engines take it."""
-        array = ArrayMapping(
-            dataflow=self.dataflow,
-            swapped=self.swapped,
-            interleave_m=self.interleave_m,
-            interleave_n=self.interleave_n,
-            resident_groups=self.resident_groups,
-            interleave=self.interleave,
-        )
+        shared = {name: getattr(self, name) for name in SHARED_NUMBERS}
+        array = ArrayMapping.on(Side(dataflow=self.dataflow, swapped=self.swapped), shared | self.own)
         return Mapping(array=array, tile_m=self.tile_m, tile_n=self.tile_n, tile_k=self.tile_k, order=self.order)
 
 
@@ -242,14 +237,17 @@ def _sizes(sizes: tuple[int, int, int, int]) -> str:
 
 
 def _decision(product: PlannedProduct) -> dict[str, Any]:
-    gemm, mapping = product.gemm, product.mapping
+    gemm, mapping, array = product.gemm, product.mapping, product.mapping.array
     return {
         "name": gemm.name,
         "m": gemm.m,
         "n": gemm.n,
         "k": gemm.k,
         "count": gemm.count,
-        **dataclasses.asdict(mapping.array),
+        "dataflow": array.dataflow,
+        "swapped": array.swapped,
+        **{name: getattr(array, name) for name in SHARED_NUMBERS},
+        **({"own": dict(array.own)} if array.own else {}),
         "tile_m": mapping.tile_m,
         "tile_n": mapping.tile_n,
         "tile_k": mapping.tile_k,

@@ -30,7 +30,9 @@ def gemm(
     ] = None,
     dataflow: Annotated[
         str | None,
-        typer.Option("--dataflow", metavar="os|ws|is|best", help="Among those that the design offers. [best]"),
+        typer.Option(
+            "--dataflow", metavar="NAME|best", help="Such as os, ws or is; one that the design offers. [best]"
+        ),
     ] = None,
     hardware: options.HardwareOption = None,
     as_json: options.Json = False,

@@ -21,7 +21,7 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
     on_array = actions_on_array(
         gemm,
         program.hardware.tensor_engine.timing,
-        array.dataflow,
+        array.lying,
         trips_k=len(program.walk.sizes_k),
         west_bytes=total["west bytes"],
         north_bytes=total["north bytes"],

@@ -1,23 +1,16 @@
 """How long the array works on one tile, where those cycles go, and what passes its ports.
 
-The array's cycles are those of ``accel.tensor_engine``. A port that cannot keep up holds the tile: its operand is sent
-once for every fold along the other dimension, sums pass the output port in every fold along k.
+The array's cycles, and how often what passes which port, are the dataflow's. A port that cannot keep up holds the tile.
 Source: docs/hardware-model.md, "Tile time".
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from ...accel.tensor_engine import (
-    output_stationary_bubbles,
-    output_stationary_cycles,
-    weight_stationary_bubbles,
-    weight_stationary_cycles,
-)
+from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Operand
-from ...dataflow.mapping import ArrayMapping, stationary_group
+from ...dataflow.mapping import ArrayMapping
 from .tile_walk import SUM_BYTES, TileWalk
 
 
@@ -88,43 +81,22 @@ class _Shape:
         return self.walk.slots(self.k_index)
 
     @property
-    def _groups(self) -> int:
-        """Groups along k; single values when nothing is pruned."""
+    def _on_array(self) -> ArrayTile:
         walk = self.walk
-        return walk.sizes_k[self.k_index] if walk.gemm.compressed is None else len(walk.groups(self.k_index))
-
-    def _on_array(self, mapping: ArrayMapping) -> tuple[int, int]:
-        """Extents along the array's rows and columns under OS; what moves and what stands in columns under WS, IS."""
-        exchanged = mapping.swapped if mapping.dataflow == "os" else mapping.dataflow == "is"
-        return (self.n, self.m) if exchanged else (self.m, self.n)
+        dense = walk.gemm.compressed is None
+        return ArrayTile(
+            m=self.m,
+            n=self.n,
+            slots=self._slots,
+            groups=walk.sizes_k[self.k_index] if dense else len(walk.groups(self.k_index)),
+            sparsity=Sparsity.of(walk.gemm),
+        )
 
     def array_cycles(self, mapping: ArrayMapping) -> tuple[int, int, int]:
         """Cycles of the array, those in which PEs issue, those lost to latency."""
-        timing = self.walk.hardware.tensor_engine.timing
-        first, second = self._on_array(mapping)
-        if mapping.dataflow == "os":
-            laid = {
-                "m": first,
-                "n": second,
-                "slots": self._slots,
-                "interleave_m": mapping.interleave_m,
-                "interleave_n": mapping.interleave_n,
-            }
-            cycles = output_stationary_cycles(timing, **laid)
-            split = output_stationary_bubbles(timing, **laid)
-        else:
-            group_slots, group_load = stationary_group(self.walk.gemm, mapping.dataflow)
-            streamed = {
-                "moving": first,
-                "columns": second,
-                "groups": self._groups,
-                "group_slots": group_slots,
-                "resident_groups": mapping.resident_groups,
-                "interleave": mapping.interleave,
-            }
-            cycles = weight_stationary_cycles(timing, group_load=group_load, **streamed)
-            split = weight_stationary_bubbles(timing, **streamed)
-        return int(cycles), int(split[0]), int(split[1])
+        laid = self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers
+        issue, bubble = mapping.lying.issue_and_bubble_cycles(*laid)
+        return int(mapping.lying.cycles(*laid)), int(issue), int(bubble)
 
     def _operand_bytes(self, operand: Operand) -> int:
         """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""
@@ -135,21 +107,13 @@ class _Shape:
 
     def port_bytes(self, mapping: ArrayMapping) -> dict[str, int]:
         """Bytes through each port."""
-        engine = self.walk.hardware.tensor_engine
-        first, second = self._on_array(mapping)
-        if mapping.dataflow == "os":
-            west_sends = math.ceil(second / (engine.cols * mapping.interleave_n))
-            north_sends = math.ceil(first / (engine.rows * mapping.interleave_m))
-            sum_folds = 1
-        else:
-            west_sends, north_sends = math.ceil(second / engine.cols), 1
-            sum_folds = math.ceil(self._groups / (engine.rows * mapping.resident_groups))
-        north: Operand = "a" if mapping.west == "b" else "b"
+        lying = mapping.lying
+        sends = lying.sends(self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers)
         # Each fold along k writes its sums; each reads those before it, the tile's first only if an earlier tile left
         # some.
-        passes = sum_folds + sum_folds - 1 + (self.k_index > 0)
+        passes = int(sends.sums) + int(sends.sums) - 1 + (self.k_index > 0)
         return {
-            "west": west_sends * self._operand_bytes(mapping.west),
-            "north": north_sends * self._operand_bytes(north),
+            "west": int(sends.west) * self._operand_bytes(lying.west),
+            "north": int(sends.north) * self._operand_bytes(lying.north),
             "output": passes * self.m * self.n * SUM_BYTES,
         }

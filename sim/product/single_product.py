@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from ...accel.energy import EnergyModel
 from ...accel.energy_table import energy_table_of
-from ...accel.specification import Dataflow, Hardware, TensorEngine
-from ...accel.tensor_engine import groups_of, output_stationary_cycles, slots_of, weight_stationary_cycles
+from ...accel.specification import Hardware, TensorEngine
+from ...accel.tensor_engine import groups_of, slots_of
 from ...configs.errors import ConfigError, MappingError
 from ...configs.pattern import DENSE, Pattern
 from ...configs.schema import Loaded
+from ...dataflow.dataflows import dataflow_names, is_dataflow
+from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Gemm
-from ...dataflow.mapping import ArrayMapping, array_mappings, stationary_group
+from ...dataflow.mapping import ArrayMapping, array_mappings
 from ...dataflow.product_cost import product_cost
 from ...dataflow.search import best_mapping
 from ...training.graph import Stage
@@ -43,13 +45,13 @@ class ArrayFigures:
     """The tensor engine alone, the whole product as one tile.
 
     Attributes:
-        dataflow: ``os``, ``ws`` or ``is``.
+        dataflow: its name.
         mapping: how the product is laid on the array, readable.
         cycles: from the first operand in to the last result out.
         utilisation: kept multiply-accumulates over rows * cols * cycles.
     """
 
-    dataflow: Dataflow
+    dataflow: str
     mapping: str
     cycles: int
     utilisation: float
@@ -60,7 +62,7 @@ class MappedFigures:
     """The product in tiles, with ports and DRAM.
 
     Attributes:
-        dataflow: ``os``, ``ws`` or ``is``.
+        dataflow: its name.
         mapping: array mapping, tile and block loop order, readable.
         cycles: from the first DRAM request to the last store.
         seconds: the same at the design's clock.
@@ -73,7 +75,7 @@ class MappedFigures:
         candidates: legal mappings considered.
     """
 
-    dataflow: Dataflow
+    dataflow: str
     mapping: str
     cycles: int
     seconds: float
@@ -148,21 +150,20 @@ def plain_product(m: int, n: int, k: int, pattern: Pattern = DENSE) -> Gemm:
     )
 
 
-def parse_dataflow(text: str) -> Dataflow | None:
-    """Read ``os``, ``ws``, ``is``, or ``best`` (None).
+def parse_dataflow(text: str) -> str | None:
+    """Read the name of a dataflow, or ``best`` (None).
 
     Raises:
         ConfigError: anything else.
     """
     if text == BEST:
         return None
-    for dataflow in get_args(Dataflow):
-        if text == dataflow:
-            return dataflow  # type: ignore[no-any-return]
-    raise ConfigError(f"dataflow: got {text!r}, need one of {', '.join(get_args(Dataflow))}, {BEST}")
+    if is_dataflow(text):
+        return text
+    raise ConfigError(f"dataflow: got {text!r}, need one of {', '.join(dataflow_names())}, {BEST}")
 
 
-def check_dataflow(hardware: Hardware, dataflow: Dataflow | None) -> None:
+def check_dataflow(hardware: Hardware, dataflow: str | None) -> None:
     """Refuse a dataflow that the design does not offer.
 
     Raises:
@@ -173,7 +174,7 @@ def check_dataflow(hardware: Hardware, dataflow: Dataflow | None) -> None:
         raise MappingError(f"dataflow: got {dataflow}, need one that {hardware.name} offers: {', '.join(offered)}")
 
 
-def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow | None = None) -> ArrayFigures:
+def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: str | None = None) -> ArrayFigures:
     """The fewest cycles in which the array alone does a product, over every array mapping of a dataflow (all, if None).
 
     Raises:
@@ -190,7 +191,7 @@ def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: Dataflow | None = 
     )
 
 
-def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: Dataflow | None = None) -> ProductResult:
+def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: str | None = None) -> ProductResult:
     """Both figures of one product.
 
     Args:
@@ -224,36 +225,17 @@ def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: Dataflow | 
 
 
 def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
-    channels, taps = gemm.k, 1
-    if mapping.dataflow == "os":
-        on_rows, on_cols = (gemm.n, gemm.m) if mapping.swapped else (gemm.m, gemm.n)
-        return int(
-            output_stationary_cycles(
-                engine.timing,
-                m=on_rows,
-                n=on_cols,
-                slots=slots_of(channels, taps, gemm.pattern),
-                interleave_m=mapping.interleave_m,
-                interleave_n=mapping.interleave_n,
-            )
-        )
-    moving, columns = (gemm.m, gemm.n) if mapping.dataflow == "ws" else (gemm.n, gemm.m)
-    group_slots, group_load = stationary_group(gemm, mapping.dataflow)
-    return int(
-        weight_stationary_cycles(
-            engine.timing,
-            moving=moving,
-            columns=columns,
-            groups=groups_of(channels, taps, gemm.pattern),
-            group_slots=group_slots,
-            group_load=group_load,
-            resident_groups=mapping.resident_groups,
-            interleave=mapping.interleave,
-        )
+    whole = ArrayTile(
+        m=gemm.m,
+        n=gemm.n,
+        slots=slots_of(gemm.k, 1, gemm.pattern),
+        groups=groups_of(gemm.k, 1, gemm.pattern),
+        sparsity=Sparsity.of(gemm),
     )
+    return int(mapping.lying.cycles(engine.timing, whole, mapping.numbers))
 
 
-def _mapped(gemm: Gemm, hardware: Hardware, energy: EnergyModel, dataflow: Dataflow | None) -> MappedFigures:
+def _mapped(gemm: Gemm, hardware: Hardware, energy: EnergyModel, dataflow: str | None) -> MappedFigures:
     choice = best_mapping(gemm, hardware, dataflows=None if dataflow is None else (dataflow,))
     cost = product_cost(gemm, hardware, choice.mapping)
     seconds = cost.cycles / hardware.clock_hz

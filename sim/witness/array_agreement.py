@@ -13,6 +13,8 @@ import numpy as np
 
 from ...accel import tensor_engine
 from ...configs.pattern import DENSE
+from ...dataflow.dataflows import dataflow_named
+from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from .machines.random_cases import Case
 
 
@@ -40,7 +42,7 @@ class Disagreement:
 
 
 def closed_form_cycles(case: Case) -> int:
-    """Cycles that ``accel.tensor_engine`` gives for a case."""
+    """Cycles that its dataflow gives for a case."""
     machine, mapping = case.machine, case.mapping
     array = tensor_engine.ArrayTiming(
         rows=machine.rows,
@@ -54,30 +56,15 @@ def closed_form_cycles(case: Case) -> int:
     )
     # N = M lowers as dense: groups of one element.
     pattern = DENSE if case.compressed is None or case.pattern.is_dense else case.pattern
-    if mapping.dataflow == "os":
-        return int(
-            tensor_engine.output_stationary_cycles(
-                array,
-                m=case.m,
-                n=case.n,
-                slots=tensor_engine.slots_of(case.channels, case.taps, pattern),
-                interleave_m=mapping.interleave_m,
-                interleave_n=mapping.interleave_n,
-            )
-        )
-    moving, columns, moving_operand = (case.m, case.n, "a") if mapping.dataflow == "ws" else (case.n, case.m, "b")
-    return int(
-        tensor_engine.weight_stationary_cycles(
-            array,
-            moving=moving,
-            columns=columns,
-            groups=tensor_engine.groups_of(case.channels, case.taps, pattern),
-            group_slots=pattern.kept,
-            group_load=pattern.group if case.compressed == moving_operand else pattern.kept,
-            resident_groups=mapping.resident_groups,
-            interleave=mapping.interleave,
-        )
+    tile = ArrayTile(
+        m=case.m,
+        n=case.n,
+        slots=tensor_engine.slots_of(case.channels, case.taps, pattern),
+        groups=tensor_engine.groups_of(case.channels, case.taps, pattern),
+        sparsity=Sparsity(compressed=None if pattern.is_dense else case.compressed, pattern=pattern),
     )
+    dataflow = dataflow_named(mapping.dataflow)
+    return int(dataflow.cycles(array, tile, {name: getattr(mapping, name) for name in dataflow.parameters}))
 
 
 def check_case(case: Case) -> Disagreement | None:

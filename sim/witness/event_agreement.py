@@ -15,6 +15,7 @@ import numpy as np
 
 from ...accel.specification import BYTES_OF, Hardware
 from ...configs.pattern import DENSE
+from ...dataflow.dataflows import BUILT_IN
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
 from ...dataflow.schedule import (
@@ -119,7 +120,7 @@ def _random_design(draw: Draw) -> Hardware:
     latency = draw.between(1, 8)
     engine = base.tensor_engine.model_copy(
         update={
-            "dataflows": ("os", "ws", "is"),
+            "dataflows": BUILT_IN,
             "patterns": PATTERNS,
             "compressed_west": True,
             "compressed_moving": True,

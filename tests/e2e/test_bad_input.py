@@ -37,6 +37,10 @@ static_watts: 1
             "mine.yaml:5: tensor_engine.rows: got a key already given on line 4, need it once",
         ),
         ("tensor_engine:\n  rows: -4\n", "mine.yaml:4: tensor_engine.rows: got -4, need a number > 0"),
+        (
+            "tensor_engine:\n  dataflows: [os, rs]\n",
+            "mine.yaml:4: tensor_engine.dataflows.1: got 'rs', need one of os, ws, is",
+        ),
         ("tensor_engine:\n  patterns: ['9:8']\n", "mine.yaml:4: tensor_engine.patterns.0: got 9:8, need N:M with"),
         (
             "buffers:\n  west:\n    capacity_bytes: 64\n",

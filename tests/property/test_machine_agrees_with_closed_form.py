@@ -15,6 +15,8 @@ import pytest
 from bisparse.accel import tensor_engine
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
+from bisparse.dataflow.dataflows import output_stationary as output_stationary_dataflow
+from bisparse.dataflow.dataflows import weight_stationary as weight_stationary_dataflow
 from bisparse.sim.witness import array_agreement as agreement
 from bisparse.sim.witness.machines import output_program, output_stationary
 from bisparse.sim.witness.machines.machine import Machine, Mapping
@@ -274,7 +276,8 @@ def observed():
 def test_a_closed_form_that_is_off_by_one_is_found_out(mutant, observed, monkeypatch):
     namespace = {"__name__": tensor_engine.__name__, "__package__": tensor_engine.__package__}
     exec(compile(mutant.source, mutant.name, "exec"), namespace)
-    monkeypatch.setattr(agreement, "tensor_engine", SimpleNamespace(**namespace))
+    for user in (agreement, output_stationary_dataflow, weight_stationary_dataflow):
+        monkeypatch.setattr(user, "tensor_engine", SimpleNamespace(**namespace))
 
     def differs(case, cycles):
         try:

@@ -6,10 +6,9 @@ from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.gemm import Gemm, Window
-from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping
+from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_many import search_many
-from bisparse.dataflow.tile_time import PARAMETERS
 from bisparse.training.graph import Stage
 
 from .wild_designs import Draw, wild_kind, wild_numbers
@@ -50,14 +49,8 @@ def any_gemm(draw):
 
 
 def mapping_of(found, row):
-    side = found.sides[found.side[row]]
-    array = ArrayMapping(
-        dataflow=side.dataflow,
-        swapped=side.dataflow == "os" and side.west == "b",
-        **dict(zip(PARAMETERS, found.parameters[:, row].tolist(), strict=True)),
-    )
     m, n, k = (int(axis.size[row, 0]) for axis in found.axes)
-    return Mapping(array=array, tile_m=m, tile_n=n, tile_k=k, order=LOOP_ORDERS[found.orders[row]])
+    return Mapping(array=found.array_mapping(row), tile_m=m, tile_n=n, tile_k=k, order=LOOP_ORDERS[found.orders[row]])
 
 
 @pytest.mark.parametrize("seed", range(30))

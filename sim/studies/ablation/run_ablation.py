@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from typing import cast
 
-from ....accel.specification import Dataflow, TensorEngine
+from ....accel.specification import TensorEngine
 from ....configs.errors import ConfigError, MappingError
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
@@ -26,7 +25,7 @@ from .ablation import SWITCHES, Ablation, AblationRow, Setting, StepFigures, Swi
 SWITCHED = ("interleave", "pre_generation", "dataflows", "overlap_update")
 """Options that an ablation sets itself."""
 
-_ALWAYS_SHOWN: tuple[Dataflow, ...] = ("os", "ws")
+_ALWAYS_SHOWN: tuple[str, ...] = ("os", "ws")
 """Dataflows that have a row on every design: those that the paper's interconnect switches between."""
 
 Progress = Callable[[str, int, int], None]
@@ -49,7 +48,7 @@ def ablate(
     """
     _check_options(simulator.options)
     engine = simulator.hardware.model.tensor_engine
-    base: Dataflow = "os" if "os" in engine.dataflows else engine.dataflows[0]
+    base = "os" if "os" in engine.dataflows else engine.dataflows[0]
     planned = tuple(_plan(engine, base, absent=_absent(simulator, recipe, pattern)))
     rows, results, first_error = [], [], None
     for done, row in enumerate(planned):
@@ -84,7 +83,7 @@ def _options(options: Options, setting: Setting) -> Options:
         interleave=setting.interleave,
         pre_generation=setting.pre_generation,
         overlap_update=setting.overlap_update,
-        dataflows=cast(tuple[Dataflow, ...], setting.dataflows),
+        dataflows=setting.dataflows,
     )
 
 
@@ -105,7 +104,7 @@ def _absent(simulator: Simulator, recipe: Loaded[Recipe], pattern: Pattern) -> d
     return found
 
 
-def _plan(engine: TensorEngine, base: Dataflow, *, absent: dict[Switch, str]) -> Iterator[AblationRow]:
+def _plan(engine: TensorEngine, base: str, *, absent: dict[Switch, str]) -> Iterator[AblationRow]:
     """The rows without figures."""
     offered = engine.dataflows
     singles = dict.fromkeys((base, *_ALWAYS_SHOWN, *offered))
@@ -151,7 +150,7 @@ def _figures(result: SimulationResult) -> StepFigures:
     )
 
 
-def _ablation(result: SimulationResult, base: Dataflow, rows: list[AblationRow]) -> Ablation:
+def _ablation(result: SimulationResult, base: str, rows: list[AblationRow]) -> Ablation:
     made = Ablation(
         bisparse_version=result.bisparse_version,
         inputs=result.inputs,

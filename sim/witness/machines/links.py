@@ -51,3 +51,8 @@ class OperandLink:
         self.step[:, 0] = at_edge
         self.operand[:, 1:] = self.operand[:, :-1]
         self.operand[:, 0] = self._feed[at_edge, self._lane]
+
+
+def values_in(feed: FloatArray, *, pairs: bool) -> int:
+    """Values other than zero in what an edge sends [..., width]: group vectors, or pairs of value and index."""
+    return int(np.count_nonzero(feed[..., 0] if pairs else feed))

@@ -11,6 +11,8 @@ Small sizes only: time goes with cycles, and some microseconds each.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ....configs.arrays import FloatArray
@@ -73,4 +75,4 @@ def run(
     if mapping.dataflow == "ws":
         return run_weight_stationary(machine, mapping, rows, columns, groups, moving_is_compressed=compressed == "a")
     transposed = run_weight_stationary(machine, mapping, columns, rows, groups, moving_is_compressed=compressed == "b")
-    return Outcome(product=transposed.product.T, cycles=transposed.cycles, fold_starts=transposed.fold_starts)
+    return replace(transposed, product=transposed.product.T)

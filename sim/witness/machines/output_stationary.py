@@ -18,7 +18,7 @@ import numpy as np
 from ....configs.arrays import FloatArray, IntArray
 from .arithmetic import AccumulatePipelines
 from .drain import DrainColumns
-from .links import OperandLink
+from .links import OperandLink, values_in
 from .operands import Groups
 from .output_program import Program, fold_lanes, lay_out
 from .sequencer import FoldStream
@@ -62,7 +62,14 @@ def run_output_stationary(
         len(rows_tiled), len(columns_tiled), row_turns, column_turns, machine.rows, machine.cols
     )
     product = by_fold.transpose(0, 2, 4, 1, 3, 5).reshape(rows_tiled[..., 0].size, -1)[:m, :n]
-    return Outcome(product=product, cycles=array.last_leaving + 1, fold_starts=tuple(array.stream.starts))
+    return Outcome(
+        product=product,
+        cycles=array.last_leaving + 1,
+        fold_starts=tuple(array.stream.starts),
+        west_words=values_in(program.west.feed, pairs=not program.west_holds_vectors),
+        north_words=values_in(program.north.feed, pairs=program.west_holds_vectors),
+        sums=int(np.count_nonzero(array.results)),
+    )
 
 
 def longest_hold(

@@ -92,11 +92,17 @@ class Outcome:
         product: C = A.B as it left the array and the output buffer, [m, n].
         cycles: cycles from the first action to the last result usable at the output edge.
         fold_starts: the cycle in which the first multiply-accumulate of each fold issued.
+        west_words: values other than zero that the west edge sent; indices are not counted.
+        north_words: the same of the north edge.
+        sums: sums other than zero that left the array; lanes beyond the edge of the product make none.
     """
 
     product: FloatArray
     cycles: int
     fold_starts: tuple[int, ...]
+    west_words: int
+    north_words: int
+    sums: int
 
 
 def require_registers(needed: int, machine: Machine, what: str) -> None:

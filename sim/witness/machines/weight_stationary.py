@@ -21,7 +21,7 @@ import numpy as np
 
 from ....configs.arrays import FloatArray, IntArray
 from .arithmetic import AccumulatePipelines
-from .links import OperandLink
+from .links import OperandLink, values_in
 from .operands import Groups
 from .sequencer import NONE, FoldStream
 from .specification import Machine, Mapping, Outcome
@@ -58,6 +58,9 @@ def run_weight_stationary(
         product=array.output_buffer[:, : len(stationary)],
         cycles=array.last_leaving + 1,
         fold_starts=tuple(array.stream.starts),
+        west_words=values_in(program.feed, pairs=moving_is_compressed),
+        north_words=values_in(program.stationary, pairs=True),
+        sums=array.sums_left,
     )
 
 
@@ -122,6 +125,7 @@ class WeightStationaryArray:
         self._left = 0
         self._clock = 0
         self.last_leaving = -1
+        self.sums_left = 0
 
     def run(self, latch_interval: int | None = None) -> None:
         """Run every fold; with latches, overlapped ones ``latch_interval`` apart, by default as the bus needs."""
@@ -198,4 +202,5 @@ class WeightStationaryArray:
             at = self._program.column_fold[self._program.steps.fold[step]] * cols + column
             self.output_buffer[self._program.vector[step], at] += total[-cols:][leaves]
             self._left += len(column)
+            self.sums_left += int(np.count_nonzero(total[-cols:][leaves]))
             self.last_leaving = self._clock

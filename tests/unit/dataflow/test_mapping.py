@@ -7,8 +7,10 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.dataflows.tile import Sparsity
+from bisparse.dataflow.dataflows.weight_stationary import stationary_group
 from bisparse.dataflow.gemm import Gemm
-from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings, stationary_group
+from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.training.graph import Stage
@@ -70,7 +72,8 @@ def test_interleaves_fill_the_registers_and_no_more():
 )
 def test_registers_hold_pairs_of_a_stationary_operand_and_groups_beside_a_moving_one(compressed, dataflow, group):
     gemm = product(compressed, "2:8" if compressed else "1:1")
-    assert stationary_group(gemm, dataflow) == group
+    sparsity = Sparsity.of(gemm)
+    assert stationary_group(sparsity if dataflow == "ws" else sparsity.exchanged) == group
     offered = engine(dataflows=(dataflow,), compressed_moving=True, register_depth=8)
     most = max(mapping.resident_groups for mapping in array_mappings(offered, gemm))
     assert most == 8 // group[1]

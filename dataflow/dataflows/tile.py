@@ -1,0 +1,130 @@
+"""What the array sees of a tile of a product, and of all tiles at once: all that a dataflow is told.
+
+Both may be exchanged: operand A for B, m for n. A dataflow that is said once is said for both ways of lying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ...accel.tensor_engine import ArrayTiming, Count
+from ...configs.arrays import IntArray
+from ...configs.pattern import Pattern
+from ..gemm import Axis, Gemm, Operand
+from ..tiling import AxisTiles
+
+OTHER: dict[Operand, Operand] = {"a": "b", "b": "a"}
+"""The operand beside each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sparsity:
+    """What is pruned of a product.
+
+    Attributes:
+        compressed: the operand that travels as (value, index) pairs; None of a dense product.
+        pattern: its N:M along k.
+    """
+
+    compressed: Operand | None
+    pattern: Pattern
+
+    @classmethod
+    def of(cls, gemm: Gemm) -> Sparsity:
+        """That of a product."""
+        return cls(compressed=gemm.compressed, pattern=gemm.pattern)
+
+    @property
+    def exchanged(self) -> Sparsity:
+        """The same of the product whose operands change places."""
+        return self if self.compressed is None else replace(self, compressed=OTHER[self.compressed])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayTile:
+    """A tile, or many; the counts broadcast.
+
+    Attributes:
+        m: rows of C.
+        n: columns of C.
+        slots: S, accumulations an output.
+        groups: G, groups along k; single values when nothing is pruned.
+        sparsity: of the product.
+    """
+
+    m: Count
+    n: Count
+    slots: Count
+    groups: Count
+    sparsity: Sparsity
+
+    @property
+    def exchanged(self) -> ArrayTile:
+        """The same with the roles of the operands exchanged: C transposed."""
+        return replace(self, m=self.n, n=self.m, sparsity=self.sparsity.exchanged)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSums:
+    """Tilings [J] of a product on designs [E], in sums over all tiles of one repetition: what floors are made of.
+
+    Attributes:
+        array: the arrays, each count [E, 1].
+        deepest: accumulations that a PE may turn between at most, [E, 1].
+        m: tiles along m.
+        n: tiles along n.
+        k: tiles along k.
+        slots: [J, 3] accumulations an output of the first tile along k, those between, and the last.
+        groups: [J, 3] groups along k of the same.
+        count_k: [J, 3] how many there are of each.
+        m_extent: m of the whole product.
+        n_extent: n of the whole product.
+        sparsity: of the product.
+    """
+
+    array: ArrayTiming
+    deepest: IntArray
+    m: AxisTiles
+    n: AxisTiles
+    k: AxisTiles
+    slots: IntArray
+    groups: IntArray
+    count_k: IntArray
+    m_extent: int
+    n_extent: int
+    sparsity: Sparsity
+
+    @cached_property
+    def exchanged(self) -> TileSums:
+        """The same with the roles of the operands exchanged."""
+        return replace(
+            self,
+            m=self.n,
+            n=self.m,
+            m_extent=self.n_extent,
+            n_extent=self.m_extent,
+            sparsity=self.sparsity.exchanged,
+        )
+
+    @cached_property
+    def tiles(self) -> IntArray:
+        """[J] how many."""
+        return self.m.trips * self.n.trips * self.k.trips
+
+    @cached_property
+    def slots_along_k(self) -> IntArray:
+        """[J] accumulations of an output in all tiles along k."""
+        return np.asarray((self.slots * self.count_k).sum(axis=1))
+
+    def folds(self, axis: Axis, extent: Count) -> IntArray:
+        """[E, J] folds along m or n, summed over the tiles along it, with ``extent`` [E, 1] a fold."""
+        along = self.m if axis == "m" else self.n
+        full, last = along.size[:, 0], along.size[:, 1]
+        return np.asarray((along.trips - 1) * -(-full // extent) + -(-last // extent))
+
+    def folds_of_groups(self, rows: Count) -> IntArray:
+        """[E, J] folds along k of the groups of one column, summed over the tiles, ``rows`` [E, 1] a fold."""
+        return np.asarray((self.count_k * -(-self.groups // np.asarray(rows)[:, :, None])).sum(axis=2))
