@@ -26,9 +26,10 @@ from ..configs.arrays import BoolArray, IntArray
 from .gemm import PLACES, Place
 from .liveness import Life, lives
 from .product_cost import MappedProducts
-from .schedule import Access, ResidentTensor, VectorWork, Work
+from .schedule import ResidentTensor
 from .tensor_size import element_bytes, is_weight_gradient
 from .work_order import WorkOrder
+from .works import Access, VectorWork, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

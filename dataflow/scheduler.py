@@ -25,21 +25,12 @@ from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
 from .objective import TIME, Objective
 from .product_cost import MappedProducts
 from .residency import Residency, Resident, TileDemand
-from .schedule import (
-    Access,
-    ChainedVectorWork,
-    Fused,
-    PlannedProduct,
-    Schedule,
-    TensorWork,
-    UpdateWork,
-    VectorWork,
-    Work,
-)
+from .schedule import Schedule
 from .search import Choice, best_mapping
 from .tensor_size import element_bytes
 from .weight_storage import copied_bytes, copies_of, mask_bytes
 from .work_order import FusedOperator, FusionGroup, WorkOrder, order_work, prepared_copy
+from .works import Access, ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, VectorWork, Work
 
 
 @dataclass(frozen=True, kw_only=True)

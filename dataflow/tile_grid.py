@@ -18,31 +18,13 @@ from ..accel.specification import Hardware
 from ..accel.tensor_engine import Count, groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
+from .block_totals import BlockTotals
 from .design_view import DesignView
 from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
 from .mapping import Mapping as ProductMapping
 from .tiling import AxisTiles, axis_ladders
 
 _FIRST_MIDDLE_LAST = [0, 0, 1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockTotals:
-    """[J] bytes and DRAM cycles of an operand's blocks, each block moved one time.
-
-    ``reduced_elements`` are those that pass the reduction engine on their way in.
-    """
-
-    a_bytes: IntArray
-    b_bytes: IntArray
-    sum_bytes: IntArray
-    result_bytes: IntArray
-    reduced_elements: IntArray
-    a_cycles: IntArray
-    b_cycles: IntArray
-    sum_load_cycles: IntArray
-    sum_store_cycles: IntArray
-    result_cycles: IntArray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,8 @@ from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
 from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, array_mappings
-from ..dataflow.schedule import PlannedProduct, Schedule
+from ..dataflow.schedule import Schedule
+from ..dataflow.works import PlannedProduct
 from .options import DECLARED, SAVED
 
 SCHEMA_VERSION = 1

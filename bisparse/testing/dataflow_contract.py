@@ -34,12 +34,12 @@ from ..dataflow.gemm import Gemm
 from ..dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping, sides_of
 from ..dataflow.pipeline import Pipeline
 from ..dataflow.product_cost import product_cost
-from ..dataflow.schedule import Fused, PlannedProduct, TensorWork
 from ..dataflow.search import best_mapping
 from ..dataflow.search_many import search_many
 from ..dataflow.side_mappings import timing_of_each
 from ..dataflow.tile_grid import TileGrid
 from ..dataflow.tile_time import TileTime
+from ..dataflow.works import Fused, PlannedProduct, TensorWork
 from ..sim.event.engine import time_step
 from ..sim.witness.event_agreement import bare_schedule
 from .dataflow_cases import DataflowCase, columns, dataflow_cases, legal_numbers, small_hardware, small_product

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...configs.errors import ConfigError
-from ...dataflow.schedule import PlannedProduct, Schedule, Work
+from ...dataflow.schedule import Schedule
+from ...dataflow.works import PlannedProduct, Work
 from ..event.tile_walk import Block, TileWalk
 from ..witness.machines.loop_nest import TileVisit
 from .tensor_layout import ProductLayout

@@ -22,7 +22,8 @@ from ...accel.tensor_engine import Count
 from ...dataflow.actions import merge
 from ...dataflow.epilogue import Epilogue
 from ...dataflow.product_cost import ProductCost
-from ...dataflow.schedule import PlannedProduct, Schedule, Work
+from ...dataflow.schedule import Schedule
+from ...dataflow.works import PlannedProduct, Work
 from ..step.step_time import StepTime, UpdateTime, WorkTime
 from .clock import Process
 from .machine import Machine, Play

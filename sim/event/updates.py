@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import simpy
 
 from ...accel.engines import Engines
-from ...dataflow.schedule import UpdateWork
+from ...dataflow.works import UpdateWork
 from .clock import Clock, Process
 from .server import Channels, Rank, Server
 from .stream import Chunk, Stream

@@ -20,7 +20,8 @@ from ...accel.engines import TENSOR, vector_cycles
 from ...accel.tensor_engine import Count
 from ...configs.arrays import FloatArray, IntArray
 from ...dataflow.actions import merge
-from ...dataflow.schedule import Schedule, UpdateWork, Work
+from ...dataflow.schedule import Schedule
+from ...dataflow.works import UpdateWork, Work
 from .costs import CostCache
 from .flows import ROUNDING, Flow, Played, play
 from .planned_step import PlannedStep

@@ -15,7 +15,7 @@ from ...dataflow.epilogue import Epilogue
 from ...dataflow.gemm import Place
 from ...dataflow.product_cost import MappedProducts, ProductCost, mapped_cost
 from ...dataflow.residency import TileDemand
-from ...dataflow.schedule import PlannedProduct
+from ...dataflow.works import PlannedProduct
 
 Places = Mapping[Place, BoolArray]
 """Which of A, B and C of a product stay on chip, [S] each."""

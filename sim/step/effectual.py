@@ -17,7 +17,7 @@ from functools import cached_property
 from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
 from ...dataflow.gemm import Gemm
-from ...dataflow.schedule import Work
+from ...dataflow.works import Work
 from ...training.densities import Density, LayerDensities
 from ...training.graph import Stage, TrainingGraph
 from ...training.recipes.annotation import PrunedGraph

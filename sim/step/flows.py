@@ -17,7 +17,7 @@ import numpy as np
 from ...accel.engines import RESOURCES, TENSOR
 from ...accel.tensor_engine import Count
 from ...configs.arrays import BoolArray, FloatArray, IntArray
-from ...dataflow.schedule import UpdateWork, Work
+from ...dataflow.works import UpdateWork, Work
 
 ROUNDING = 1e-4
 """Cycles that sums of fractions may be off by."""

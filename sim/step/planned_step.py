@@ -13,8 +13,9 @@ from ...accel.tensor_engine import Count
 from ...configs.arrays import FloatArray, IntArray
 from ...dataflow.design_table import DesignTable
 from ...dataflow.residency import Residency
-from ...dataflow.schedule import AS_SCHEDULED, Residence, Schedule, Work, in_turn
+from ...dataflow.schedule import Schedule, in_turn
 from ...dataflow.scheduler import Outline
+from ...dataflow.works import AS_SCHEDULED, Residence, Work
 from .costs import CostCache
 from .flows import Order
 

@@ -17,7 +17,7 @@ from ...accel.energy import COMPONENTS, Actions, EnergyModel, gated
 from ...accel.engines import ENGINES, RESOURCES, TENSOR
 from ...configs.arrays import Counts
 from ...dataflow.actions import merge
-from ...dataflow.schedule import UpdateWork, VectorWork
+from ...dataflow.works import UpdateWork, VectorWork
 from ..results.simulation_result import CYCLE_CAUSES, STAGES
 from .effectual import Effectual
 from .planned_step import PlannedStep

@@ -10,7 +10,8 @@ from functools import cached_property
 from ...accel.energy import Actions, EnergyModel
 from ...accel.engines import TENSOR
 from ...dataflow.actions import merge
-from ...dataflow.schedule import Schedule, VectorWork
+from ...dataflow.schedule import Schedule
+from ...dataflow.works import VectorWork
 from ..results.simulation_result import CYCLE_CAUSES, Breakdown, Engine, OperatorResult
 from .effectual import Effectual
 from .planned_step import PlannedStep

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ...configs.arrays import Counts
 from ...dataflow.design_view import of_design
 from ...dataflow.product_cost import ProductCost
-from ...dataflow.schedule import UpdateWork, Work
+from ...dataflow.works import UpdateWork, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

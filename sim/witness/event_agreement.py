@@ -18,18 +18,9 @@ from ...configs.pattern import DENSE
 from ...dataflow.dataflows import BUILT_IN
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
-from ...dataflow.schedule import (
-    Access,
-    ChainedVectorWork,
-    Fused,
-    PlannedProduct,
-    Schedule,
-    TensorWork,
-    UpdateWork,
-    VectorWork,
-    Work,
-)
+from ...dataflow.schedule import Schedule
 from ...dataflow.tile_grid import TileGrid
+from ...dataflow.works import Access, ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, VectorWork, Work
 from ...training.graph import Stage, TrainingGraph
 from ...training.recipes.annotation import PrunedGraph
 from ...training.recipes.declaration import Recipe

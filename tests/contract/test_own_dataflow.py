@@ -13,8 +13,8 @@ from bisparse.configs.pattern import Pattern
 from bisparse.dataflow import dataflows
 from bisparse.dataflow.dataflows import dataflow_named, dataflow_names, register_dataflow
 from bisparse.dataflow.dataflows.dataflow import transposed
-from bisparse.dataflow.schedule_file import load_schedule, save_schedule
 from bisparse.sim.product.single_product import array_figures, parse_dataflow, plain_product, simulate_product
+from bisparse.sim.schedule_file import load_schedule, save_schedule
 from bisparse.sim.simulation import Options, Simulator
 from bisparse.training.recipes.declaration import load_recipe
 

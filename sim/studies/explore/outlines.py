@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from ....accel.specification import Policy
 from ....configs.pattern import DENSE, Pattern
 from ....dataflow.footprint import MemoryPlan
-from ....dataflow.schedule import PlannedProduct
 from ....dataflow.scheduler import Outline, outline
+from ....dataflow.works import PlannedProduct
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
 from ...simulation import DENSE_RECIPE

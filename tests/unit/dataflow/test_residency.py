@@ -9,9 +9,9 @@ from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.liveness import lives
 from bisparse.dataflow.product_cost import MappedProducts
 from bisparse.dataflow.residency import TileDemand, spare_bytes
-from bisparse.dataflow.schedule import Access, TensorWork, VectorWork
 from bisparse.dataflow.scheduler import Mapper, build_schedule
 from bisparse.dataflow.work_order import order_work
+from bisparse.dataflow.works import Access, TensorWork, VectorWork
 from bisparse.sim.step.analytic import time_step
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import load_recipe

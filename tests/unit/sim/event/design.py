@@ -4,15 +4,7 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import DENSE
 from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
-from bisparse.dataflow.schedule import (
-    Access,
-    ChainedVectorWork,
-    Fused,
-    PlannedProduct,
-    TensorWork,
-    UpdateWork,
-    VectorWork,
-)
+from bisparse.dataflow.works import Access, ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, VectorWork
 from bisparse.sim.witness.event_agreement import bare_schedule
 from bisparse.training.graph import Stage
 

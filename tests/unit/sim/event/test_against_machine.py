@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
-from bisparse.dataflow.schedule import PlannedProduct
+from bisparse.dataflow.works import PlannedProduct
 from bisparse.sim.event.engine import time_step
 from bisparse.sim.witness.machines.loop_nest import tile_extents
 from bisparse.sim.witness.machines.random_cases import random_case

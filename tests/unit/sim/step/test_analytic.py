@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.schedule import Access, ChainedVectorWork, Fused, TensorWork, UpdateWork, VectorWork
 from bisparse.dataflow.scheduler import Mapper, build_schedule
+from bisparse.dataflow.works import Access, ChainedVectorWork, Fused, TensorWork, UpdateWork, VectorWork
 from bisparse.sim.step.analytic import time_step
 from bisparse.training.graph import MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from bisparse.training.recipes.annotation import annotate

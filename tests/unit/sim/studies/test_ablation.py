@@ -8,7 +8,7 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.schedule import TensorWork
+from bisparse.dataflow.works import TensorWork
 from bisparse.sim.options import Options
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
