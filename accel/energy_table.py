@@ -199,8 +199,7 @@ def energy_table_of(design: Loaded[Hardware]) -> Loaded[EnergyTable]:
         if value not in prices:
             needed = f"one that energy table {table.name} prices: {', '.join(prices)}"
             raise design.placed(ConfigError(f"{field}: got {value!r}, need {needed}", field=field))
-    for name in ("west", "north", "output"):
-        buffer = getattr(hardware.buffers, name)
+    for name, buffer in hardware.buffers.by_side.items():
         if buffer.capacity_bytes < buffer.banks:
             field = f"buffers.{name}.capacity_bytes"
             needed = f"at least a byte in each of the {buffer.banks} banks"

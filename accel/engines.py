@@ -109,11 +109,17 @@ def vector_cycles(lanes: Counts, operations: float) -> Counts:
 TENSOR = "tensor"
 """The engine that runs matrix products."""
 
-RESOURCES = ("vector", "update", "reduction", "dram")
-"""What the works of a step share beside the tensor engine."""
+ENGINES: dict[str, str] = {
+    TENSOR: "tensor",
+    "vector": "vector",
+    "update": "update",
+    "reduction": "reduction",
+    "dram": "DRAM",
+}
+"""Everything that can be busy, in words."""
 
-ENGINES = (TENSOR, *RESOURCES)
-"""Everything that can be busy."""
+RESOURCES = tuple(name for name in ENGINES if name != TENSOR)
+"""What the works of a step share beside the tensor engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..accel.dram import DramTiming
+from ..accel.specification import SIDES
 from ..configs.arrays import BoolArray, FloatArray, IntArray
 from .design_table import DesignTable
 from .gemm import Operand
@@ -128,5 +129,5 @@ class MemoryFloor:
     def fits(self, west: Operand) -> BoolArray:
         """[S, J] whether the tiles held at once fit, with this operand in the west buffer."""
         numbers = self.table.numbers
-        capacity = {side: numbers[f"{side}_bytes"][self.index][:, None] for side in ("west", "north", "output")}
+        capacity = {side: numbers[f"{side}_bytes"][self.index][:, None] for side in SIDES}
         return self.tiles.fits_in(numbers["tiles_held"][self.index][:, None], capacity, west)

@@ -17,6 +17,7 @@ from ..accel.energy import Actions
 from ..accel.specification import SIDES, Hardware
 from ..configs.arrays import BoolArray, Counts, IntArray
 from .actions import array_actions, memory_actions, merge
+from .cycle_causes import ON_ARRAY
 from .design_view import of_design
 from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import Gemm
@@ -156,7 +157,7 @@ def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> Pro
     """
     count, traffic, pipeline = mapped.gemm.count, mapped.traffic, mapped.pipeline(epilogue)
     on_array = mapped.on_array
-    causes = {name: on_array[name] for name in ("busy", "bubble", "fill_drain", "west", "north", "output")}
+    causes = {name: on_array[name] for name in (*ON_ARRAY, *SIDES)}
     causes = merge(causes, waits_by_cause(pipeline, mapped.a_in_west))
     cycles = pipeline.cycles
     assert np.array_equal(sum(causes.values()), cycles), "every cycle has one cause"

@@ -25,7 +25,7 @@ from .mapping import ArrayMapping, Side, sides_of
 from .pipeline import Pipeline
 from .product_cost import MappedProducts, SideTimes
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
-from .tile_floors import ON_ARRAY, Promising, TileFloors
+from .tile_floors import OF_ARRAY, Promising, TileFloors
 from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .tiling import AxisTiles
@@ -183,7 +183,7 @@ class _Search:
     @cached_property
     def _array_of(self) -> IntArray:
         """[S] designs that are alike on the array, by the number of one of them."""
-        first, which = self.table.alike(ON_ARRAY)
+        first, which = self.table.alike(OF_ARRAY)
         return first[which]
 
     # Ladders ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from .side_mappings import OF_TIMING, SideMappings
 from .tile_grid import TileGrid
 from .tiling import axis_tiles
 
-ON_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port")
+OF_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port")
 """The numbers of a design that the time of a tile on the array depends on."""
 
 
@@ -95,7 +95,7 @@ class TileFloors:
     @cached_property
     def _floors(self) -> FloatArray:
         """[U, sides, J] cycles; infinite where the tile does not fit or the side has no mapping."""
-        arrays, which = self.table.alike(ON_ARRAY, self.designs)
+        arrays, which = self.table.alike(OF_ARRAY, self.designs)
         depth = self.table.numbers["register_depth"][arrays]
         deepest = depth if self.mappings[0].interleave else np.ones_like(depth)
         floor = ArrayFloor(tiles=self.grid, table=self.table, index=arrays, deepest=deepest)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles
-from ..accel.specification import Hardware
+from ..accel.specification import SIDES, Hardware, Side
 from ..accel.tensor_engine import Count, groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
@@ -372,7 +372,7 @@ class TileGrid:
         in_west, in_north = (a, b) if west == "a" else (b, a)
         return {"west": in_west, "north": in_north, "output": self.sum_bytes[:, 0, 0]}
 
-    def fits_in(self, tiles_held: Count, capacity_bytes: Mapping[str, Count], west: Operand) -> BoolArray:
+    def fits_in(self, tiles_held: Count, capacity_bytes: Mapping[Side, Count], west: Operand) -> BoolArray:
         """Whether as many tiles as buffers hold at once fit, with this operand in the west buffer.
 
         Args:
@@ -384,12 +384,12 @@ class TileGrid:
             [J], or [S, J] of many designs.
         """
         held = self.held_bytes(west)
-        fitting = [tiles_held * held[side] <= capacity_bytes[side] for side in ("west", "north", "output")]
+        fitting = [tiles_held * held[side] <= capacity_bytes[side] for side in SIDES]
         return np.asarray(fitting[0] & fitting[1] & fitting[2])
 
     def fits(self, west: Operand) -> BoolArray:
         """[J] the same for the buffers of the design."""
         buffers = self.design.buffers
         assert buffers is not None, "candidates of many designs fit"
-        capacity = {side: getattr(buffers, side).capacity_bytes for side in ("west", "north", "output")}
+        capacity = {side: buffer.capacity_bytes for side, buffer in buffers.by_side.items()}
         return self.fits_in(buffers.tiles_held, capacity, west)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..accel.specification import Hardware, load_hardware
+from ..accel.specification import SIDES, Hardware, load_hardware
 from ..accel.tensor_engine import ArrayTiming, groups_of, slots_of
 from ..configs.arrays import FloatArray, IntArray
 from ..configs.pattern import DENSE, Pattern
@@ -133,7 +133,7 @@ def small_hardware(draw: np.random.Generator, dataflow: Dataflow, kind: int = 0)
         side: getattr(preset.buffers, side).model_copy(
             update={"capacity_bytes": between(6, 20) ** 2, "port_bytes_per_cycle": 1 << between(1, 6)}
         )
-        for side in ("west", "north", "output")
+        for side in SIDES
     }
     dram = preset.dram.model_copy(
         update={"channel_bytes_per_second": between(1, 40) * 1e9, "latency_seconds": between(0, 20) * 1e-9}

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from ...sim.results.simulation_result import CYCLE_CAUSES
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation, AblationRow, StepFigures
 from ..shared.directory_files import csv_text, document_lines
 from ..shared.markdown_text import escaped, table_lines

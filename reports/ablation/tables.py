@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ...sim.results.simulation_result import CYCLE_CAUSES
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.studies.ablation.ablation import Ablation, AblationRow, StepFigures
 from ..shared.quantities import byte_count, count, joules, percent, seconds, times
-from ..shared.step_words import CAUSE_WORDS
 from ..shared.table import Cell, Table, figure
 from .words import fine, gains, row_name
 
@@ -82,4 +81,4 @@ def causes_table(ablation: Ablation) -> Table:
         )
         for row, figures in measured
     )
-    return Table(headings=("cycles by cause", *(CAUSE_WORDS[cause] for cause in seen), "total"), rows=rows)
+    return Table(headings=("cycles by cause", *(CYCLE_CAUSES[cause] for cause in seen), "total"), rows=rows)

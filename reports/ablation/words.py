@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...accel.specification import SIDES
 from ...sim.studies.ablation.ablation import SWITCHES, Ablation, AblationRow, Group, Switch
 from ..shared.against_dense import EVEN, energy_words
 from ..shared.plain_text import capital
@@ -28,7 +29,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "array busy": ("busy",),
     "accumulate latency": ("bubble",),
     "fill and drain": ("fill_drain",),
-    "ports and memory": ("west", "north", "output"),
+    "ports and memory": SIDES,
     "vector work": ("dependence", "idle"),
     "update and reduction": ("update", "reduction"),
 }

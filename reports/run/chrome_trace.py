@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.step_words import CAUSE_WORDS
 from ..shared.subject import workload_name
 from .answer import labels
 
@@ -146,8 +146,8 @@ class _Trace:
             if not cycles:
                 continue
             arguments = {"cycles": cycles, "of": span.end_cycle - span.start_cycle}
-            if name in CAUSE_WORDS:
-                words = _WAIT_WORDS.get(name, CAUSE_WORDS[name])
+            if name in CYCLE_CAUSES:
+                words = _WAIT_WORDS.get(name, CYCLE_CAUSES[name])
                 yield self._complete(f"{words}, in all repetitions", "share", tensor, at, cycles, arguments)
                 at += cycles
                 continue
@@ -162,7 +162,7 @@ class _Trace:
         arguments.update({name: cycles for name, cycles in span.shares.items() if cycles})
         name = {
             "work": span.label,
-            "wait": _WAIT_WORDS.get(span.detail, CAUSE_WORDS.get(span.detail, span.detail)),
+            "wait": _WAIT_WORDS.get(span.detail, CYCLE_CAUSES.get(span.detail, span.detail)),
             "repeat": f"{span.label}: {span.detail}",
         }[span.kind]
         if span.kind == "wait":

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
 from ..shared.quantities import percent
-from ..shared.step_words import CAUSE_WORDS
 
 SMALL = 0.002
 """Rungs below this share of the dense step are pooled."""
@@ -97,7 +97,7 @@ def _to_the_prediction(result: SimulationResult, dense: float) -> Iterator[Rung]
         if abs(change) < SMALL * dense:
             pooled += change
             continue
-        name = CAUSE_WORDS.get(cause, cause)
+        name = CYCLE_CAUSES.get(cause, cause)
         yield Rung(name=name, cycles=change, kind="change", note=_cause_note(result, cause))
     if abs(pooled) >= 0.5:
         yield Rung(name="other causes", cycles=pooled, kind="change", note="causes below 0.2% of the dense step")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...sim.results.simulation_result import CYCLE_CAUSES, STAGES, SimulationResult
+from ...accel.engines import ENGINES
+from ...dataflow.cycle_causes import CYCLE_CAUSES
+from ...sim.results.simulation_result import STAGES, SimulationResult
 from ..shared.quantities import Formatter, byte_count, count, joules, percent, seconds, times
-from ..shared.step_words import CAUSE_WORDS, ENGINE_WORDS, STAGE_WORDS
 from ..shared.subject import hardware_name, recipe_name, workload_name
 from ..shared.table import Cell, Table, change, figure
 from . import effectual
@@ -19,12 +20,12 @@ _NONE = [Cell("–")]
 
 def stage_table(result: SimulationResult) -> Table:
     """Exposed cycles by stage; they sum to the step."""
-    return _paired("cycles by stage", STAGE_WORDS, result.dense.by_stage, result.by_stage, count, result)
+    return _paired("cycles by stage", STAGES, result.dense.by_stage, result.by_stage, count, result)
 
 
 def cause_table(result: SimulationResult) -> Table:
     """Cycles of the step by cause; they sum to the step."""
-    words = {cause: CAUSE_WORDS[cause] for cause in CYCLE_CAUSES}
+    words = {cause: CYCLE_CAUSES[cause] for cause in CYCLE_CAUSES}
     return _paired("cycles by cause", words, result.dense.stalls, result.stalls, count, result)
 
 
@@ -53,7 +54,7 @@ def engine_table(result: SimulationResult) -> Table:
         **{engine: exposed[engine] for engine in ("vector", "update", "reduction")},
     }
     rows = []
-    for name, words in ENGINE_WORDS.items():
+    for name, words in ENGINES.items():
         busy, before = result.by_engine.get(name, 0), result.dense.by_engine.get(name, 0)
         if not busy and not before:
             continue
@@ -90,7 +91,7 @@ def breakdown_table(result: SimulationResult) -> Table:
         rows=tuple(
             (
                 Cell(part.stage),
-                Cell(ENGINE_WORDS[part.engine]),
+                Cell(ENGINES[part.engine]),
                 Cell(str(part.operators)),
                 figure(part.cycles, count),
                 figure(part.hidden_cycles, count),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ...accel.engines import ENGINES
+from ...dataflow.cycle_causes import CYCLE_CAUSES
+from ...sim.results.simulation_result import STAGES
 from ..shared.section import Part, Section
-from ..shared.step_words import CAUSE_WORDS, ENGINE_WORDS, STAGE_WORDS
 from . import tables
 from .chrome_trace import timeline_file
 from .figures import ladder_figure
@@ -32,7 +34,7 @@ def training_section(view: RunView) -> Section | None:
 def stage_section(view: RunView) -> Section:
     """Exposed cycles by stage."""
     result, table = view.result, tables.stage_table(view.result)
-    drawn = view.beside_dense(STAGE_WORDS, result.dense.by_stage, result.by_stage, "exposed time", "cycles")
+    drawn = view.beside_dense(STAGES, result.dense.by_stage, result.by_stage, "exposed time", "cycles")
     return Section(
         heading="Time by stage",
         lede="Exposed cycles: what the step would be shorter by, had the stage taken no time. They sum to the step. "
@@ -47,7 +49,7 @@ def stage_section(view: RunView) -> Section:
 def engine_section(view: RunView) -> Section:
     """Busy cycles by engine."""
     result, table = view.result, tables.engine_table(view.result)
-    drawn = view.beside_dense(ENGINE_WORDS, result.dense.by_engine, result.by_engine, "busy time", "cycles")
+    drawn = view.beside_dense(ENGINES, result.dense.by_engine, result.by_engine, "busy time", "cycles")
     return Section(
         heading="Time by engine",
         figures={"engines": drawn},
@@ -75,7 +77,7 @@ def ladder_section(view: RunView) -> Section | None:
 def cause_section(view: RunView) -> Section:
     """Cycles by cause."""
     result, table = view.result, tables.cause_table(view.result)
-    drawn = view.beside_dense(CAUSE_WORDS, result.dense.stalls, result.stalls, "time of the step", "cycles")
+    drawn = view.beside_dense(CYCLE_CAUSES, result.dense.stalls, result.stalls, "time of the step", "cycles")
     return Section(
         heading="Where the cycles went",
         lede="Every cycle of the step by what the tensor engine did in it or waited for.",

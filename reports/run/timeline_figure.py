@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.results.step_profile import OperatorSpan, Profile
 from ..shared.plotly_data import Figure, plain
 from ..shared.quantities import axis_scale, cycles, percent, scaled
-from ..shared.step_words import CAUSE_WORDS
 
 CAUSE_COLOURS = {
     "busy": "@sparse",
@@ -157,7 +157,7 @@ def _tensor(profile: Profile, times: list[float]) -> Iterator[Figure]:
             "line": {"width": 0, "shape": "hvh", "color": CAUSE_COLOURS[cause]},
             "fillcolor": CAUSE_COLOURS[cause],
             "customdata": [percent(share) for share in shares],
-            "hovertemplate": f"{CAUSE_WORDS[cause]}: %{{customdata}}<extra></extra>",
+            "hovertemplate": f"{CYCLE_CAUSES[cause]}: %{{customdata}}<extra></extra>",
         }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ...sim.results.simulation_result import STAGES
 from ..shared.html import script_json
 from ..shared.plotly_data import DENSE, SPARSE, Figure, stacked_bars
 from ..shared.section import Part, Section
-from ..shared.step_words import STAGE_WORDS
 from . import operator_list, tables
 from .answer import is_dense
 from .memory import memory_sentence, memory_table, on_chip_sentence
@@ -57,8 +57,8 @@ def traffic_section(view: RunView) -> Section:
 
 
 def _traffic_figure(view: RunView) -> Figure:
-    read = dict.fromkeys(STAGE_WORDS, 0)
-    written = dict.fromkeys(STAGE_WORDS, 0)
+    read = dict.fromkeys(STAGES, 0)
+    written = dict.fromkeys(STAGES, 0)
     for row in view.result.rows:
         # A row of vector work names the stage it serves; the page counts it with the vector work.
         stage = "vector" if row.engine == "vector" else row.stage
@@ -66,8 +66,8 @@ def _traffic_figure(view: RunView) -> Figure:
         written[stage] += row.dram_write_bytes
     seen = [stage for stage in read if read[stage] or written[stage]]
     parts = {
-        "read": {STAGE_WORDS[stage]: read[stage] for stage in seen},
-        "written": {STAGE_WORDS[stage]: written[stage] for stage in seen},
+        "read": {STAGES[stage]: read[stage] for stage in seen},
+        "written": {STAGES[stage]: written[stage] for stage in seen},
     }
     own = DENSE if is_dense(view.result) else SPARSE
     return stacked_bars(parts, quantity="DRAM traffic", unit="B", colours=(own, "@pale"))

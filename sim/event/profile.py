@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..results.simulation_result import CYCLE_CAUSES
+from ...accel.specification import SIDES
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ..results.step_profile import OperatorSpan, Profile
 from .recorder import PRODUCTS, TENSOR, VECTOR_WORK, Held, Recorder, Span
 
@@ -52,10 +53,7 @@ def profile(recorder: Recorder, *, total_cycles: int, dram_channels: int) -> Pro
         tensor={cause: shares[cause] for cause in CYCLE_CAUSES if any(shares.get(cause, ()))},
         engines={name: shares[name] for name in sorted(shares) if name not in CYCLE_CAUSES and any(shares[name])},
         moved_bytes=tuple(map(round, parts.moved)),
-        held_bytes={
-            side: parts.largest([(held.cycle, _held(held, side)) for held in recorder.held])
-            for side in ("west", "north", "output")
-        },
+        held_bytes={side: parts.largest([(held.cycle, _held(held, side)) for held in recorder.held]) for side in SIDES},
         operators=tuple(sorted(operators, key=lambda operator: operator.start_cycle)),
     )
 

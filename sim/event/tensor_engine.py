@@ -15,6 +15,8 @@ from typing import Any
 
 import simpy
 
+from ...accel.specification import SIDES
+from ...dataflow.cycle_causes import BETWEEN_TILES
 from ...dataflow.gemm import Operand
 from .clock import Process
 from .dma import LoadCommand, StoreCommand
@@ -48,9 +50,6 @@ class ProductRun:
         return dict(causes)
 
 
-_WAITS = ("dependence", "reduction", "west", "north", "output")
-"""Conditions of the next tile, in order of precedence."""
-
 ProductProcess = Generator[simpy.Event, Any, ProductRun]
 
 
@@ -73,7 +72,7 @@ class Sequencer:
         self._name = name
         self._held = program.hardware.buffers.tiles_held
         self._west: Operand = program.mapping.array.west
-        self.found = ProductRun(waits=Counter(dict.fromkeys(_WAITS, 0)))
+        self.found = ProductRun(waits=Counter(dict.fromkeys(BETWEEN_TILES, 0)))
         self._loops = FastForward(program.trips, self._held - 1) if machine.fast_forward else None
         self._coming: deque[LoadCommand] = deque()
         self._leaving: deque[tuple[int, StoreCommand]] = deque()
@@ -132,7 +131,7 @@ class Sequencer:
         """Wait until all hold, and book every cycle of it to the first condition that did not."""
         environment = self._clock.environment
         since = int(environment.now)
-        moments = dict.fromkeys(_WAITS, 0)
+        moments = dict.fromkeys(BETWEEN_TILES, 0)
         for command in stores:
             moments["output"] = max(moments["output"], int((yield command.stored)))
             moments["dependence"] = max(moments["dependence"], int((yield command.released)))
@@ -163,7 +162,7 @@ class Sequencer:
         """The room that the tile that begins and those that are coming take."""
         if self._machine.recorder is not None:
             held = [self._program.tile(index + ahead).held_bytes for ahead in range(len(self._coming) + 1)]
-            west, north, output = (sum(each[side] for each in held) for side in ("west", "north", "output"))
+            west, north, output = (sum(each[side] for each in held) for side in SIDES)
             self._machine.recorder.hold(self._clock.now, west, north, output)
 
     # Repetition ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...accel.specification import SIDES
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Operand
 from ...dataflow.mapping import ArrayMapping
@@ -62,7 +63,7 @@ class ArrayPass:
             "fill_drain": self.array_cycles - self.issue_cycles - self.bubble_cycles,
         }
         if self.cycles > self.array_cycles:
-            slowest = next(side for side in ("west", "north", "output") if self.port_cycles[side] == self.cycles)
+            slowest = next(side for side in SIDES if self.port_cycles[side] == self.cycles)
             found[slowest] = self.cycles - self.array_cycles
         return found
 

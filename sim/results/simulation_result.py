@@ -26,25 +26,15 @@ SCHEMA_VERSION = 1
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
 
-STAGES = ("FF", "BP", "WU", "update", "reduction", "vector")
-"""Stages of a step; their exposed cycles sum to the total."""
-
-CYCLE_CAUSES = (
-    "busy",
-    "bubble",
-    "fill_drain",
-    "dependence",
-    "reduction",
-    "update",
-    "west",
-    "north",
-    "output",
-    "idle",
-)
-"""What a cycle of the tensor engine goes to. ``busy``: PEs issue (edge folds counted whole). ``bubble``: the
-accumulate latency is not hidden. ``fill_drain``: skew, stationary loads, results on their way out. ``dependence``:
-it waits for the vector engine. ``reduction`` and ``update``: for those engines. ``west``, ``north``, ``output``: for
-a port or for DRAM on that side. ``idle``: its last product is done, and vector work ends the step without it."""
+STAGES: dict[str, str] = {
+    "FF": "FF: forward",
+    "BP": "BP: input gradients",
+    "WU": "WU: weight gradients",
+    "update": "weight update",
+    "reduction": "N:M reduction",
+    "vector": "vector work",
+}
+"""Stages of a step, in words; their exposed cycles sum to the total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

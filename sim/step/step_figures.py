@@ -17,8 +17,9 @@ from ...accel.energy import COMPONENTS, Actions, EnergyModel, gated
 from ...accel.engines import ENGINES, RESOURCES, TENSOR
 from ...configs.arrays import Counts
 from ...dataflow.actions import merge
+from ...dataflow.cycle_causes import CYCLE_CAUSES, ON_ARRAY
 from ...dataflow.works import UpdateWork, VectorWork
-from ..results.simulation_result import CYCLE_CAUSES, STAGES
+from ..results.simulation_result import STAGES
 from .effectual import Effectual
 from .planned_step import PlannedStep
 from .step_time import StepTime, WorkTime
@@ -80,9 +81,7 @@ class StepFigures:
         busy: dict[str, Counts] = {name: sum(each.get(name, 0) for each in times) for name in RESOURCES}
         on_load = sum(time.reduced_elements for time in self.step.works)
         busy["reduction"] = busy["reduction"] + -(-on_load // self.plan.engines.reduction_lanes)
-        busy[TENSOR] = sum(
-            time.causes.get(cause, 0) for time in self.step.works for cause in ("busy", "bubble", "fill_drain")
-        )
+        busy[TENSOR] = sum(time.causes.get(cause, 0) for time in self.step.works for cause in ON_ARRAY)
         return {name: busy[name] for name in ENGINES}
 
     @cached_property

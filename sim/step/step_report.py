@@ -9,10 +9,12 @@ from functools import cached_property
 
 from ...accel.energy import Actions, EnergyModel
 from ...accel.engines import TENSOR
+from ...accel.specification import SIDES
 from ...dataflow.actions import merge
+from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import VectorWork
-from ..results.simulation_result import CYCLE_CAUSES, Breakdown, Engine, OperatorResult
+from ..results.simulation_result import Breakdown, Engine, OperatorResult
 from .effectual import Effectual
 from .planned_step import PlannedStep
 from .step_figures import StepFigures, issued_macs, update_actions, utilisation
@@ -69,7 +71,7 @@ class StepReport(StepFigures):
         issued = issued_macs(time)
         longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
         limit = longest.limit if longest is not None else "dram"
-        on_memory = sum(time.causes.get(cause, 0) for cause in ("reduction", "west", "north", "output"))
+        on_memory = sum(time.causes.get(cause, 0) for cause in ("reduction", *SIDES))
         if time.causes.get("dependence", 0) > on_memory:
             limit = "vector"
         row = OperatorResult(

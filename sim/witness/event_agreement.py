@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...accel.specification import BYTES_OF, Hardware
+from ...accel.specification import BYTES_OF, SIDES, Hardware
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import BUILT_IN
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
@@ -102,11 +102,11 @@ def bare_schedule(
 
 def _random_design(draw: Draw) -> Hardware:
     base = random_hardware(draw)
-    roomy = {
+    roomy: dict[str, object] = {
         side: getattr(base.buffers, side).model_copy(
             update={"capacity_bytes": 1 << 30, "port_bytes_per_cycle": 1 << draw.between(1, 6)}
         )
-        for side in ("west", "north", "output")
+        for side in SIDES
     }
     latency = draw.between(1, 8)
     engine = base.tensor_engine.model_copy(

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from ....accel.energy import COMPONENTS
 from ....accel.engines import ENGINES
 from ....accel.specification import Hardware
-from ...results.simulation_result import CYCLE_CAUSES, STAGES, DenseStep, ScopeResult, SimulationResult
+from ....dataflow.cycle_causes import CYCLE_CAUSES
+from ...results.simulation_result import STAGES, DenseStep, ScopeResult, SimulationResult
 from ...step.against_dense import AgainstDense
 from .point import Figures
 
@@ -178,9 +179,9 @@ _STEP_FIGURES: tuple[tuple[str, str, str, Combine, bool, Formula], ...] = (
 """Name, unit, title, how it combines, whether it is an integer, formula: of both the step and the dense step."""
 
 _STEP_SHARES: tuple[tuple[str, tuple[str, ...], str, str, bool], ...] = (
-    ("by_stage", STAGES, "cycles", "exposed cycles of stage {}, {}", True),
-    ("by_engine", ENGINES, "cycles", "busy cycles of engine {}, {}", True),
-    ("stalls", CYCLE_CAUSES, "cycles", "cycles of the tensor engine by cause: {}, {}", True),
+    ("by_stage", tuple(STAGES), "cycles", "exposed cycles of stage {}, {}", True),
+    ("by_engine", tuple(ENGINES), "cycles", "busy cycles of engine {}, {}", True),
+    ("stalls", tuple(CYCLE_CAUSES), "cycles", "cycles of the tensor engine by cause: {}, {}", True),
     ("energy_by_component", COMPONENTS, "J", "energy of {}, {}", False),
 )
 """Figures that a step has by stage, by engine and so on: group, names in it, unit, title, whether integers."""

@@ -6,8 +6,8 @@ stages sum to the total, and the dense columns of the rows sum to the dense step
 
 import math
 
+from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
 from bisparse.sim.results.simulation_result import (
-    CYCLE_CAUSES,
     STAGES,
     Assumption,
     Breakdown,

@@ -3,8 +3,9 @@ import json
 
 import pytest
 from bisparse.configs.errors import ConfigError
+from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
 from bisparse.reports import read_run, write_run
-from bisparse.sim.results.simulation_result import CYCLE_CAUSES, SimulationResult
+from bisparse.sim.results.simulation_result import SimulationResult
 
 from .sample import sample_result
 
