@@ -115,7 +115,7 @@ def vector_kind(aten_name: str, *, namespace: str = "aten", tags: Collection[str
         tags: torch's own tags; ``pointwise`` and ``reduction`` catch the many operators that need no line here.
 
     >>> vector_kind("relu_"), vector_kind("exp", tags=["pointwise"]), vector_kind("_fft_r2c")
-    ('relu', 'elementwise', 'unknown')
+    ('relu', 'transcendental', 'unknown')
     """
     if namespace != "aten":
         return "unknown"
