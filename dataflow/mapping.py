@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..accel.specification import TensorEngine
+from ..accel.tensor_engine import ArrayTiming
 from ..configs.errors import MappingError
 from .dataflows import dataflow_named
 from .dataflows.dataflow import Dataflow
@@ -102,10 +104,12 @@ class ArrayMapping:
     @property
     def numbers(self) -> dict[str, int]:
         """The numbers of its dataflow, by name, in the order of the dataflow's parameters."""
-        own = dict(self.own)
-        return {
-            name: getattr(self, name) if name in SHARED_NUMBERS else own.get(name, 1) for name in self.lying.parameters
-        }
+        return {name: self.number(name) for name in self.lying.parameters}
+
+    def number(self, name: str) -> int:
+        """A number by name; one that it does not have is 1."""
+        own: int = getattr(self, name) if name in SHARED_NUMBERS else dict(self.own).get(name, 1)
+        return own
 
     def __str__(self) -> str:
         name = self.dataflow.upper() + (" swapped" if self.swapped else "")
@@ -192,11 +196,9 @@ def array_mappings(
             field="tensor_engine.dataflows",
         )
     timing, sparsity = engine.timing, Sparsity.of(gemm)
-    found = tuple(
-        ArrayMapping.on(side, dict(zip(side.lying.parameters, numbers, strict=True)))
-        for side in sides_of(engine, gemm, wanted)
-        for numbers in side.lying.mappings(timing, sparsity, interleave=interleave).T.tolist()
-    )
+    sides = sides_of(engine, gemm, wanted)
+    by_side = (_on_side(side, side.lying, timing, sparsity, interleave=interleave) for side in sides)
+    found = tuple(itertools.chain.from_iterable(by_side))
     if not found:
         raise MappingError(
             f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select "
@@ -204,3 +206,14 @@ def array_mappings(
             f"with register_depth {engine.register_depth}"
         )
     return found
+
+
+@lru_cache(maxsize=512)
+def _on_side(
+    side: Side, lying: Dataflow, timing: ArrayTiming, sparsity: Sparsity, *, interleave: bool
+) -> tuple[ArrayMapping, ...]:
+    """The array mappings of a side: the same for most products of a step."""
+    legal = lying.mappings(timing, sparsity, interleave=interleave)
+    return tuple(
+        ArrayMapping.on(side, dict(zip(lying.parameters, numbers, strict=True))) for numbers in legal.T.tolist()
+    )

@@ -187,7 +187,7 @@ def _sides(gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple
     either = legal["a"] | legal["b"]
     ground = _Ground(gemm=gemm, hardware=hardware, tiles=grid.pick(either))
     rows_with_west = {west: np.flatnonzero(fits[either]) for west, fits in legal.items()}
-    for _, members in groupby(mappings, key=lambda mapping: mapping.side):
+    for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
         same = tuple(members)
         rows = rows_with_west[same[0].west]
         if len(rows):

@@ -41,9 +41,9 @@ class TileTime:
     @classmethod
     def of(cls, tiles: TileGrid, mappings: Sequence[ArrayMapping]) -> TileTime:
         """Every tile under every mapping."""
-        lying, each = mappings[0].lying, [mapping.numbers for mapping in mappings]
+        lying = mappings[0].lying
         numbers = {
-            name: np.array([numbers[name] for numbers in each], dtype=np.int64)[:, None, None, None, None]
+            name: np.array([mapping.number(name) for mapping in mappings], dtype=np.int64)[:, None, None, None, None]
             for name in lying.parameters
         }
         return cls(tiles=tiles, lying=lying, numbers=numbers)
