@@ -195,12 +195,14 @@ class Residency:
         """
         spare = np.stack([spare_bytes(each, buffer_bytes, tiles_held) for each in demands], axis=1)
         saved, held = self._saved(demands, len(buffer_bytes)), self.held_bytes
+        # Most tensors are larger than any room there is.
+        possible = np.flatnonzero((held <= spare.max(initial=0)) & (saved > 0).any(axis=0))
         first = np.array([life.first for life in self.lives], dtype=np.int64)
         last = np.array([life.last for life in self.lives], dtype=np.int64)
         works = np.arange(len(demands))
         lasting = (first[:, None] <= works) & (works <= last[:, None])
         worth = saved / (held * (last - first + 1))
-        ranked = np.argsort(-worth, axis=1, kind="stable")
+        ranked = possible[np.argsort(-worth[:, possible], axis=1, kind="stable")]
         stays = np.zeros((len(spare), len(self.number)), dtype=bool)
         row = np.arange(len(spare))
         plenty = np.iinfo(np.int64).max

@@ -44,7 +44,7 @@ def time_steps(step: PlannedStep) -> StepTime:
     alone = [_alone(step, work) for work in step.works]
     jobs = [_Job.of(step, update) for update in step.order.updates]
     works = [_flow(step, time) for time in alone]
-    played = play(step.order, works, [job.flow(designs) for job in jobs], designs)
+    played = play(step.order, works, [job.flow for job in jobs], designs)
     return StepTime(works=tuple(_beside(alone, played)), updates=tuple(_exposed(jobs, played)))
 
 
@@ -102,7 +102,7 @@ def _flow(step: PlannedStep, time: WorkTime) -> Flow:
         "vector": time.vector_cycles / cycles,
         "reduction": time.reduced_elements / (step.engines.reduction_lanes * cycles),
     }
-    return Flow.of(time.cycles, shares, len(step.rows))
+    return Flow(alone_cycles=time.cycles, shares=shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +119,10 @@ class _Job:
         slowest = np.maximum(np.maximum(busy["update"], busy["reduction"]), busy["dram"])
         return cls(work=work, busy=busy, alone=step.engines.memory.latency_cycles + slowest)
 
-    def flow(self, designs: int) -> Flow:
+    @property
+    def flow(self) -> Flow:
         cycles = np.maximum(self.alone, 1)
-        return Flow.of(self.alone, {name: self.busy[name] / cycles for name in ("dram", "reduction")}, designs)
+        return Flow(alone_cycles=self.alone, shares={name: self.busy[name] / cycles for name in ("dram", "reduction")})
 
     @property
     def reducing(self) -> FloatArray:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...accel.engines import RESOURCES, TENSOR
-from ...accel.tensor_engine import Count
-from ...configs.arrays import BoolArray, FloatArray, IntArray
+from ...configs.arrays import BoolArray, Counts, FloatArray, IntArray
 from ...dataflow.works import UpdateWork, Work
 
 ROUNDING = 1e-4
@@ -28,21 +27,12 @@ class Flow:
     """A work or an update by itself on each design.
 
     Attributes:
-        alone_cycles: [S] that it takes.
-        shares: [S, R] of those, each of ``RESOURCES`` is busy.
+        alone_cycles: that it takes; a number, or [S].
+        shares: of those, each of ``RESOURCES`` is busy; what is not named is left alone.
     """
 
-    alone_cycles: FloatArray
-    shares: FloatArray
-
-    @classmethod
-    def of(cls, cycles: Count, shares: Mapping[str, Count | FloatArray | float], designs: int) -> Flow:
-        """A flow, resources that are not named left alone."""
-        columns = [np.broadcast_to(shares.get(name, 0.0), designs) for name in RESOURCES]
-        return cls(
-            alone_cycles=np.broadcast_to(cycles, designs).astype(np.float64),
-            shares=np.stack(columns, axis=1).astype(np.float64),
-        )
+    alone_cycles: Counts
+    shares: Mapping[str, Counts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +92,9 @@ def _stacked(flows: Sequence[Flow], designs: int, nothing: float) -> tuple[Float
     cycles = np.full((len(flows) + 1, designs), nothing)
     shares = np.zeros((len(flows) + 1, designs, len(RESOURCES)))
     for number, flow in enumerate(flows):
-        cycles[number], shares[number] = flow.alone_cycles, flow.shares
+        cycles[number] = flow.alone_cycles
+        for name, share in flow.shares.items():
+            shares[number, :, RESOURCES.index(name)] = share
     return cycles, shares
 
 

@@ -52,14 +52,17 @@ class WorkTime:
         """Elements that pass the reduction engine on their way into products."""
         return sum(cost.reduced_elements for cost in self.costs)
 
-    def of_design(self, design: int) -> WorkTime:
-        """The same on one of many designs."""
-        return replace(
-            self,
+    def of_design(self, design: int, costs: dict[int, ProductCost]) -> WorkTime:
+        """The same on one of many designs; equal products share their costs, which ``costs`` keeps by identity."""
+        for cost in self.costs:
+            if id(cost) not in costs:
+                costs[id(cost)] = of_design(cost, design)
+        return WorkTime(
+            work=self.work,
             cycles=of_design(self.cycles, design),
             causes=of_design(self.causes, design),
             busy=of_design(self.busy, design),
-            costs=of_design(self.costs, design),
+            costs=tuple(costs[id(cost)] for cost in self.costs),
             product_cycles=of_design(self.product_cycles, design),
             hidden_cycles=of_design(self.hidden_cycles, design),
         )
@@ -130,7 +133,8 @@ class StepTime:
 
     def of_design(self, design: int) -> StepTime:
         """The same on one of many designs."""
+        costs: dict[int, ProductCost] = {}
         return StepTime(
-            works=tuple(work.of_design(design) for work in self.works),
+            works=tuple(work.of_design(design, costs) for work in self.works),
             updates=tuple(update.of_design(design) for update in self.updates),
         )

@@ -10,6 +10,7 @@ from bisparse.sim.step.flows import Flow, Order, play
 from .scalar_flows import ScalarFlow, run
 
 DESIGNS, WORKS, UPDATES = 5, 9, 4
+NAMES = ("dram", "vector", "reduction")
 
 
 def drawn_flow(draw, longest):
@@ -19,13 +20,13 @@ def drawn_flow(draw, longest):
         "vector": draw.random(DESIGNS) * draw.choice([0.0, 1.0], DESIGNS),
         "reduction": draw.random(DESIGNS) * draw.choice([0.0, 1.3], DESIGNS),
     }
-    return Flow.of(draw.integers(0, longest, DESIGNS), shares, DESIGNS)
+    return Flow(alone_cycles=draw.integers(0, longest, DESIGNS), shares=shares)
 
 
 def of_design(flow, design, ready_after=0):
     return ScalarFlow(
         alone_cycles=float(flow.alone_cycles[design]),
-        shares=tuple(flow.shares[design].tolist()),
+        shares=tuple(float(flow.shares[name][design]) for name in NAMES),
         ready_after=ready_after,
     )
 
@@ -50,7 +51,7 @@ def test_every_cycle_is_the_same(seed, waits, overlap):
         # Vector work that nothing runs beside goes at its own pace: it never asks for more than there is.
         most = np.where(on_array, 2.0, 1.0)
         works = [
-            Flow(alone_cycles=flow.alone_cycles, shares=np.minimum(flow.shares, share))
+            Flow(alone_cycles=flow.alone_cycles, shares={name: np.minimum(flow.shares[name], share) for name in NAMES})
             for flow, share in zip(works, most, strict=True)
         ]
     waits_for, ready_after = waits(draw), draw.integers(0, WORKS, UPDATES).tolist()
@@ -74,4 +75,4 @@ def test_every_cycle_is_the_same(seed, waits, overlap):
 def test_there_may_be_nothing_to_do():
     order = Order(works=[], waits_for=[], updates=[], overlap_update=True)
     assert play(order, [], [], DESIGNS).left.shape == (0, DESIGNS)
-    assert set(RESOURCES) >= {"dram", "vector", "reduction"}
+    assert set(NAMES) <= set(RESOURCES)
