@@ -22,7 +22,7 @@ from ..training.recipes.declaration import Recipe
 from .event.profile import profile
 from .event.recorder import Recorder
 from .options import Options
-from .results.memory_results import OnChip
+from .results.memory_results import Memory, OnChip
 from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
 from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
@@ -221,20 +221,29 @@ class Simulator:
         """
         return self.run_schedule(self.schedule(recipe, pattern), recipe)
 
+    def against_dense(self, recipe: Loaded[Recipe], pattern: Pattern) -> AgainstDense:
+        """The figures of a step beside the dense one, and no rows; arguments and errors as for ``run``."""
+        report = self.step(recipe, pattern)
+        return self._beside(report, step_memory(report.schedule))
+
+    def _beside(self, sparse: StepReport, memory: Memory) -> AgainstDense:
+        resident = sparse.schedule.resident
+        return AgainstDense(
+            hardware=self.hardware.model,
+            batch=self.batch,
+            step=sparse.numbers,
+            dense=self.dense.numbers,
+            peak_bytes=memory.peak_bytes,
+            resident_tensors=len(resident),
+            saved_bytes=sum(tensor.saved_bytes for tensor in resident),
+        )
+
     def run_schedule(self, schedule: Schedule, recipe: Loaded[Recipe]) -> SimulationResult:
         """Simulate a schedule of this workload on this design."""
         recorder = Recorder() if self.options.timeline else None
         sparse, dense = self._report(schedule, recorder), self.dense
         hardware, memory = self.hardware.model, step_memory(schedule)
-        both = AgainstDense(
-            hardware=hardware,
-            batch=self.batch,
-            step=sparse.numbers,
-            dense=dense.numbers,
-            peak_bytes=memory.peak_bytes,
-            resident_tensors=len(schedule.resident),
-            saved_bytes=sum(tensor.saved_bytes for tensor in schedule.resident),
-        )
+        both = self._beside(sparse, memory)
         return SimulationResult(
             bisparse_version=self.version,
             inputs=self._inputs(recipe),
@@ -277,6 +286,7 @@ class Simulator:
             if recorder is None
             else profile(recorder, total_cycles=both.step.total_cycles, dram_channels=hardware.dram.channels),
             timeline=recorder,
+            against_dense=both,
             changes_over_time=recipe.model.schedule != type(recipe.model.schedule)(),
         )
 

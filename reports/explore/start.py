@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...configs.errors import BisparseError
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.studies.explore.base import base_setting, combined
-from ...sim.studies.explore.figures import ResultAnswer, figures_of
+from ...sim.studies.explore.figures import figures_of
 from ...sim.studies.explore.point import Point
 from .designs import simulated
 from .findings import Base, Findings
@@ -28,8 +28,9 @@ def find(
         results = simulated(points, version)
         figures = combined(
             [
-                figures_of(ResultAnswer(step=result, hardware=point.hardware.model)) | space.supplied(point)
+                figures_of(result.against_dense) | space.supplied(point)
                 for result, point in zip(results, points, strict=True)
+                if result.against_dense is not None
             ]
         )
     except BisparseError as error:

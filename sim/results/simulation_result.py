@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     import pandas
 
     from ..event.recorder import Recorder
+    from ..step.against_dense import AgainstDense
 
 SCHEMA_VERSION = 1
+
+_BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
+"""Fields of a result that are not told in its document."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
 
@@ -225,6 +229,7 @@ class SimulationResult:
         densities: how measured densities met the step; None without.
         profile: the step over time; None unless the event engine was asked for it.
         timeline: every recorded stretch, for a trace; not part of the document.
+        against_dense: what the figures of a sweep are worked out from; not part of the document, None when read back.
         changes_over_time: the recipe has a schedule, and this is a step of its last phase.
         training: the whole training run; None unless it was asked for.
     """
@@ -268,6 +273,7 @@ class SimulationResult:
     densities: DensityMatch | None = None
     profile: Profile | None = None
     timeline: Recorder | None = field(default=None, compare=False, repr=False)
+    against_dense: AgainstDense | None = field(default=None, compare=False, repr=False)
     changes_over_time: bool = False
     training: TrainingRun | None = None
 
@@ -282,7 +288,7 @@ class SimulationResult:
         """The result as plain data, ready for JSON."""
         plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         for each in dataclasses.fields(self):
-            if each.name == "timeline":
+            if each.name in _BESIDE_THE_DOCUMENT:
                 continue
             value = getattr(self, each.name)
             plain["operators" if each.name == "rows" else each.name] = plain_data(value)

@@ -4,16 +4,25 @@ from dataclasses import replace
 
 import pytest
 import typer
+from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.option import options_of
 from bisparse.configs.option_kinds import Measured, OneOf, SomeOf, Switch, WholeNumber
+from bisparse.configs.pattern import Pattern
 from bisparse.sim.options import DECLARED, SAVED, SWEPT, Options
 from bisparse.sim.schedule_file import ScheduleFile
+from bisparse.sim.simulation import Workload
+from bisparse.sim.studies.explore import evaluation
 from bisparse.sim.studies.explore.fields import OPTIONS, target_of
+from bisparse.sim.studies.explore.one_by_one import simulate_point
+from bisparse.sim.studies.explore.point import Point
+from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.settings import TrainingSettings
 
 import bisparse
 from bisparse.command_line import app
+
+from ..unit.dataflow.hand_made import MLP
 
 COMMANDS = typer.main.get_command(app).commands
 ON_A_COMMAND_LINE = {name: declared for name, declared in DECLARED.items() if declared.help}
@@ -118,3 +127,23 @@ def test_a_misspelt_keyword_is_answered_by_the_nearest(call, given, message):
 def test_so_is_a_misspelt_training_setting(call, tmp_path):
     with pytest.raises(ConfigError, match=r"^epoch: got epoch, need a known option; try epochs$"):
         call("mlp", "digits", out=tmp_path, epoch=1)
+
+
+def point(name):
+    """A small point of a space, with one option as it is not by default."""
+    return Point(
+        hardware=load_hardware("sat-vcu1525"),
+        workload=Workload(graph=MLP, sha256="two layers"),
+        recipe=load_recipe("bdwp"),
+        pattern=Pattern(2, 8),
+        options=Options(**{"batch": 2, name: other_value(DECLARED[name])}),
+    )
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_it_counts_alike_for_one_point_and_for_many(name, monkeypatch):
+    """No option that a sweep may set is passed over where points are evaluated side by side."""
+    monkeypatch.setattr(evaluation, "_FEWEST", 1)
+    (other,) = evaluation.evaluate([point(name)], "test")
+    assert other.figures is not None
+    assert other == simulate_point(point(name), "test")

@@ -8,7 +8,7 @@ simulated one by one, and so are those that cannot run, for ``simulate`` knows b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from ....accel.energy import EnergyModel
 from ....accel.energy_table import EnergyTable, energy_table_of
+from ....accel.specification import Policy
 from ....configs.arrays import IntArray
 from ....configs.errors import BisparseError, MappingError
 from ....configs.library import is_path
@@ -71,11 +72,24 @@ def evaluate(points: Sequence[Point], version: str) -> list[Outcome]:
     return [outcomes[number] for number in range(len(points))]
 
 
+_HONOURED = frozenset(
+    ("batch", "optimizer", "dataflows", "interleave", "engine", "objective", "densities", *Policy.model_fields)
+)
+"""Options that what follows knows of. A point that sets any other is simulated by itself: none is passed over."""
+
+
 def _side_by_side(point: Point) -> bool:
     options = point.options
     # Nothing stays on chip beside vector work that runs beside products: asked for both, ``simulate`` says so.
     torn = options.keep_on_chip and options.policy(point.hardware.model).overlap_vector
-    return options.engine == "analytic" and options.objective == "time" and options.densities is None and not torn
+    others = (each for each in fields(options) if each.name not in _HONOURED)
+    return (
+        options.engine == "analytic"
+        and options.objective == "time"
+        and options.densities is None
+        and not torn
+        and all(getattr(options, each.name) == each.default for each in others)
+    )
 
 
 def _kind(point: Point) -> tuple[Any, ...]:

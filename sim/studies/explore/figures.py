@@ -14,7 +14,7 @@ from ....accel.energy import COMPONENTS
 from ....accel.engines import ENGINES
 from ....accel.specification import Hardware
 from ....dataflow.cycle_causes import CYCLE_CAUSES
-from ...results.simulation_result import STAGES, DenseStep, ScopeResult, SimulationResult
+from ...results.simulation_result import STAGES
 from ...step.against_dense import AgainstDense
 from .point import Figures
 
@@ -22,61 +22,6 @@ Combine = Literal["geometric", "mean", "min", "max", "same"]
 """How a design's figure follows from those of its scenarios. ``geometric``: the mean in which each scenario weighs the
 same, whatever its size. ``mean``: the arithmetic one, for figures that may be zero. ``same``: it does not depend on
 them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultAnswer:
-    """A result as the formulas read it.
-
-    Attributes:
-        step: the result.
-        hardware: that it ran on.
-    """
-
-    step: SimulationResult
-    hardware: Hardware
-
-    @property
-    def batch(self) -> int:
-        """Samples in the step."""
-        return self.step.batch
-
-    @property
-    def dense(self) -> DenseStep:
-        """The dense step."""
-        return self.step.dense
-
-    @property
-    def flop_bound_speedup(self) -> float:
-        """As the result says."""
-        return self.step.flop_bound_speedup
-
-    @property
-    def by_scope(self) -> dict[str, ScopeResult]:
-        """As the result says."""
-        return self.step.by_scope
-
-    @property
-    def peak_bytes(self) -> int:
-        """As the result says."""
-        assert self.step.memory is not None, "a fresh result knows its memory"
-        return self.step.memory.peak_bytes
-
-    @property
-    def resident_tensors(self) -> int:
-        """As the result says."""
-        assert self.step.on_chip is not None, "a fresh result knows what stays on chip"
-        return self.step.on_chip.tensors
-
-    @property
-    def saved_bytes(self) -> int:
-        """As the result says."""
-        assert self.step.on_chip is not None, "a fresh result knows what stays on chip"
-        return self.step.on_chip.saved_bytes
-
-
-Answer = AgainstDense | ResultAnswer
-"""A step beside the dense one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +39,7 @@ class Figure:
 
     unit: str
     title: str
-    of_answer: Callable[[Answer], int | float] | None = None
+    of_answer: Callable[[AgainstDense], int | float] | None = None
     of_hardware: Callable[[Hardware], int | float] | None = None
     combine: Combine = "geometric"
     whole: bool = False
@@ -104,7 +49,7 @@ class Figure:
         """Whether it is known before anything is simulated."""
         return self.of_hardware is not None
 
-    def value(self, answer: Answer) -> int | float:
+    def value(self, answer: AgainstDense) -> int | float:
         """Its value for an answer."""
         if self.of_hardware is not None:
             return self.of_hardware(answer.hardware)
@@ -190,10 +135,10 @@ _STEP_SHARES: tuple[tuple[str, tuple[str, ...], str, str, bool], ...] = (
 def _step_figures(which: Step, prefix: str, words: str) -> Iterator[tuple[str, Figure]]:
     """Figures that both the step and the dense step have."""
 
-    def of(formula: Formula) -> Callable[[Answer], int | float]:
+    def of(formula: Formula) -> Callable[[AgainstDense], int | float]:
         return lambda answer: formula(getattr(answer, which), answer.batch)
 
-    def entry(group: str, name: str) -> Callable[[Answer], int | float]:
+    def entry(group: str, name: str) -> Callable[[AgainstDense], int | float]:
         return lambda answer: getattr(getattr(answer, which), group)[name]
 
     for name, unit, title, combine, whole, formula in _STEP_FIGURES:
@@ -336,6 +281,6 @@ def hardware_figures(hardware: Hardware) -> Figures:
     return {name: figure.of_hardware(hardware) for name, figure in FIGURES.items() if figure.of_hardware is not None}
 
 
-def figures_of(answer: Answer) -> Figures:
+def figures_of(answer: AgainstDense) -> Figures:
     """All figures of a step beside the dense one, in the order of ``FIGURES``."""
     return {name: figure.value(answer) for name, figure in FIGURES.items()}

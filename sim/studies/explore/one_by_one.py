@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....configs.errors import BisparseError
 from ...simulation import Simulator
-from .figures import ResultAnswer, figures_of
+from .figures import figures_of
 from .point import Outcome, Point
 
 
@@ -20,10 +20,10 @@ def simulate_point(point: Point, version: str) -> Outcome:
     """
     try:
         simulator = Simulator(workload=point.workload, hardware=point.hardware, options=point.options, version=version)
-        result = simulator.run(point.recipe, point.pattern)
+        both = simulator.against_dense(point.recipe, point.pattern)
     except BisparseError as error:
         return Outcome(figures=None, reason=str(error))
     except OverflowError:
         name = point.hardware.model.name
         return Outcome(figures=None, reason=f"{name}: got numbers beyond 64 bits on the way, need a smaller design")
-    return Outcome(figures=figures_of(ResultAnswer(step=result, hardware=point.hardware.model)))
+    return Outcome(figures=figures_of(both))

@@ -11,7 +11,7 @@ from bisparse.sim.product.single_product import parse_dataflow, parse_product, p
 from bisparse.sim.results.simulation_result import plain_data
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.run_ablation import ablate
-from bisparse.sim.studies.explore.figures import ResultAnswer, figures_of
+from bisparse.sim.studies.explore.figures import figures_of
 from bisparse.sim.training_run import simulate_training
 
 from . import inputs
@@ -96,7 +96,7 @@ def _step(case, simulators):
     result = simulator.run(inputs.recipe(case.recipe), inputs.pattern(case.sparsity))
     document = without_what_may_vary(result.document())
     found = {
-        "figures": figures_of(ResultAnswer(step=result, hardware=simulator.hardware.model)),
+        "figures": figures_of(result.against_dense),
         "digests": digests(document),
     }
     return found | ({"document": document} if case.whole else {})

@@ -6,6 +6,7 @@ from bisparse.accel.tensor_engine import ArrayTiming
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
+from bisparse.configs.vector_kinds import VECTOR_KINDS
 
 SAT = load_hardware("sat-vcu1525").model
 
@@ -20,6 +21,12 @@ def refusal(tmp_path, text):
     with pytest.raises(ConfigError) as wrong:
         load_hardware(write(tmp_path, text))
     return str(wrong.value).replace(str(tmp_path) + "/", "")
+
+
+@pytest.mark.parametrize("name", names("hardware"))
+def test_every_shipped_design_prices_every_kind_of_vector_operation(name):
+    """A kind without a price is charged as an unknown one, and nobody would notice."""
+    assert set(VECTOR_KINDS) - set(load_hardware(name).model.vector_engine.operations) == set()
 
 
 @pytest.mark.parametrize("name", names("hardware"))
