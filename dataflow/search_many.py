@@ -68,15 +68,15 @@ class BestMappings:
         numbers = side.lying.named(self.parameters[:, design])
         return ArrayMapping.on(side, {name: int(number) for name, number in numbers.items()})
 
-    def mapped(self, chosen: IntArray, kept: Mapping[Place, BoolArray] | None = None) -> MappedProducts:
+    def mapped(self, chosen: IntArray, resident: Mapping[Place, BoolArray] | None = None) -> MappedProducts:
         """The product on some of the designs.
 
         Args:
             chosen: which designs.
-            kept: which of A, B and C stay on chip, a design each.
+            resident: which of A, B and C stay on chip, a design each.
         """
         m, n, k = (axis.take(chosen) for axis in self.axes)
-        tiles = TileGrid(gemm=self.gemm, design=self.table.view(chosen), m=m, n=n, k=k, kept=kept)
+        tiles = TileGrid(gemm=self.gemm, design=self.table.view(chosen), m=m, n=n, k=k, resident=resident)
         side, by_side = self.side[chosen], []
         for number, each in enumerate(self.sides):
             rows = np.flatnonzero(side == number)

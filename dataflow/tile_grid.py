@@ -37,7 +37,7 @@ class TileGrid:
         m: tile sizes along m, [J] candidates.
         n: the same along n.
         k: the same along k.
-        kept: which of A, B and C stay on chip, candidate by candidate, [J] each; as the product says when None.
+        resident: which of A, B and C stay on chip, candidate by candidate, [J] each; as the product says when None.
     """
 
     gemm: Gemm
@@ -45,7 +45,7 @@ class TileGrid:
     m: AxisTiles
     n: AxisTiles
     k: AxisTiles
-    kept: Mapping[Place, BoolArray] | None = None
+    resident: Mapping[Place, BoolArray] | None = None
 
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
@@ -85,7 +85,7 @@ class TileGrid:
             m=self.m.take(chosen),
             n=self.n.take(chosen),
             k=self.k.take(chosen),
-            kept=self.kept and {place: kept[chosen] for place, kept in self.kept.items()},
+            resident=self.resident and {place: resident[chosen] for place, resident in self.resident.items()},
         )
         known = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         vars(picked).update(known)
@@ -173,10 +173,10 @@ class TileGrid:
         """The memory's timing."""
         return self.design.memory
 
-    def _unless_kept(self, place: Place, count: IntArray) -> IntArray:
+    def _unless_resident(self, place: Place, count: IntArray) -> IntArray:
         """What crosses to DRAM of an operand or result: nothing where it stays on chip."""
-        if self.kept is not None:
-            return np.where(self.kept[place][:, None, None], 0, count)
+        if self.resident is not None:
+            return np.where(self.resident[place][:, None, None], 0, count)
         return np.zeros_like(count) if place in self.gemm.on_chip else count
 
     def _dense_a_elements(self) -> IntArray:
@@ -207,15 +207,15 @@ class TileGrid:
     def a_load_bytes(self) -> IntArray:
         """[J, 2, 3] bytes fetched from DRAM for an A tile: none when A stays on chip."""
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
-            return self._unless_kept("a", self.a_held_bytes)
-        return self._unless_kept("a", self._dense_a_elements() * self.value_bytes)
+            return self._unless_resident("a", self.a_held_bytes)
+        return self._unless_resident("a", self._dense_a_elements() * self.value_bytes)
 
     @cached_property
     def b_load_bytes(self) -> IntArray:
         """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
         if self.gemm.compressed == "b" and not self.gemm.reduced_on_load:
-            return self._unless_kept("b", self.b_held_bytes)
-        return self._unless_kept("b", self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes)
+            return self._unless_resident("b", self.b_held_bytes)
+        return self._unless_resident("b", self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes)
 
     @property
     def reduced_elements(self) -> IntArray:
@@ -234,7 +234,7 @@ class TileGrid:
     @cached_property
     def result_bytes(self) -> IntArray:
         """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
-        return self._unless_kept("c", self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes)
+        return self._unless_resident("c", self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes)
 
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
 
@@ -326,7 +326,7 @@ class TileGrid:
     @cached_property
     def result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles to store a finished C tile: none when C stays on chip."""
-        return self._unless_kept("c", self.bare_result_cycles)
+        return self._unless_resident("c", self.bare_result_cycles)
 
     @cached_property
     def bare_result_cycles(self) -> IntArray:

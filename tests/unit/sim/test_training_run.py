@@ -43,7 +43,7 @@ def test_a_recipe_without_a_schedule_costs_its_step_times_the_steps():
     training, one, dense = run("bdwp"), step("bdwp"), simulator().dense
     assert told(training) == [("sparse", 0, 100, "2:8", "2:8")]
     assert training.total_cycles == 100 * one.total_cycles
-    assert training.seconds == pytest.approx(100 * one.seconds)
+    assert training.seconds == pytest.approx(100 * one.step_seconds)
     assert training.joules == pytest.approx(100 * one.energy_joules)
     assert (training.dense_cycles, training.switch_step) == (100 * dense.total_cycles, None)
     result = simulator().run(load_recipe("bdwp"), FULL)
@@ -127,8 +127,8 @@ def test_step_watches_adam_s_second_moment_and_then_freezes_it():
 def test_time_and_energy_to_a_step_are_those_of_the_phases_before_it():
     training, one, dense = run("mdgf-linear"), step("mdgf-linear"), simulator().dense
     assert training.seconds_after(0) == 0
-    assert training.seconds_after(15) == pytest.approx(15 * dense.seconds)
-    assert training.seconds_after(90) == pytest.approx(80 * dense.seconds + 10 * one.seconds)
+    assert training.seconds_after(15) == pytest.approx(15 * dense.step_seconds)
+    assert training.seconds_after(90) == pytest.approx(80 * dense.step_seconds + 10 * one.step_seconds)
     assert training.joules_after(90) == pytest.approx(80 * dense.energy_joules + 10 * one.energy_joules)
     assert training.seconds_after(100) == pytest.approx(training.seconds)
 

@@ -20,10 +20,12 @@ def project(tmp_path, monkeypatch, request):
     file = tmp_path / f"{name}.py"
     file.write_text(SOURCE.format(after=""))
     runs = []
-    from bisparse.training.capture import api
+    from bisparse.training.capture import module_capture
 
-    real = api.record_step
-    monkeypatch.setattr(api, "record_step", lambda *args, **options: runs.append(1) or real(*args, **options))
+    real = module_capture.record_step
+    monkeypatch.setattr(
+        module_capture, "record_step", lambda *args, **options: runs.append(1) or real(*args, **options)
+    )
     cache = GraphCache(tmp_path / "cache")
 
     def captured(**changes):
