@@ -7,6 +7,7 @@ Source: docs/hardware-model.md, "Engines beside the array".
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -99,9 +100,27 @@ def vector_cycles(lanes: Counts, operations: float) -> Counts:
     >>> vector_cycles(32, 100.5)
     4
     """
-    if isinstance(lanes, np.ndarray):
-        return np.ceil(operations / lanes).astype(np.int64)
-    return math.ceil(operations / lanes)
+    if not isinstance(lanes, np.ndarray):
+        return math.ceil(operations / lanes)
+    cycles = np.ceil(operations / lanes)
+    if cycles.max(initial=0) >= LARGEST_COUNT:
+        raise OverflowError(f"got {cycles.max():g} cycles of the vector lanes, need fewer than 2^63")
+    return cycles.astype(np.int64)
+
+
+LARGEST_COUNT = 2.0**63
+"""Counts of many designs are 64-bit integers; those of one design are Python's, which have no largest."""
+
+
+def longest(*counts: Counts) -> Counts:
+    """The largest of some counts, design by design where any of them is an array.
+
+    >>> longest(10**20, 3)
+    100000000000000000000
+    """
+    if any(isinstance(count, np.ndarray) for count in counts):
+        return functools.reduce(np.maximum, counts)
+    return max(counts)
 
 
 # What works share -----------------------------------------------------------------------------------------------------

@@ -212,6 +212,11 @@ class Policy(Section):
         default=False, description="tensors that fit beside the tiles stay in the buffers until their last use"
     )
 
+    @property
+    def keeps_tensors(self) -> bool:
+        """Whether tensors stay on chip: not where works run beside each other, whose spare room nobody knows."""
+        return self.keep_on_chip and not self.overlap_vector
+
 
 class Hardware(Section):
     """A whole design."""

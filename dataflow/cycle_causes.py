@@ -1,4 +1,4 @@
-"""What a cycle of the tensor engine goes to: each cause once, with the words that reports have for it."""
+"""What a cycle is booked under, its stage and its cause: each once, with the words that reports have for it."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ CYCLE_CAUSES: dict[str, str] = {
     "idle": "array idle: its products are done",
 }
 """All of them. ``idle``: its last product is done, and vector work ends the step without it."""
+
+STAGES: dict[str, str] = {
+    "FF": "FF: forward",
+    "BP": "BP: input gradients",
+    "WU": "WU: weight gradients",
+    "update": "weight update",
+    "reduction": "N:M reduction",
+    "vector": "vector work",
+}
+"""Stages of a step, in words; their exposed cycles sum to the total."""

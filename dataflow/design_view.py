@@ -100,7 +100,8 @@ def of_design(figures: Figures, design: int) -> Figures:
     """
     found: Any = figures
     if isinstance(figures, np.ndarray):
-        found = figures[design].item()
+        found = figures[design]
+        found = found.item() if isinstance(found, np.generic) else found
     elif isinstance(figures, dict):
         found = {name: of_design(each, design) for name, each in figures.items()}
     elif isinstance(figures, tuple):

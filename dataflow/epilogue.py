@@ -9,13 +9,10 @@ Source: docs/hardware-model.md, "Engines beside the array".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
-WholeNumbers = int | npt.NDArray[np.int64]
-Count = TypeVar("Count", int, npt.NDArray[np.int64])
+from ..configs.arrays import Counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +28,7 @@ class Epilogue:
     """
 
     lane_operations: float = 0.0
-    moved_bytes: int | npt.NDArray[np.int64] = 0
+    moved_bytes: Counts = 0
     result_elements: int = 0
     result_bytes: int = 0
 
@@ -40,15 +37,15 @@ class Epilogue:
         """Whether nothing rides."""
         return not self.result_elements
 
-    def store_cycles(self, result_cycles: Count) -> Count:
+    def store_cycles(self, result_cycles: Counts) -> Counts:
         """DRAM cycles of finished tiles whose bare results would be stored in ``result_cycles``.
 
         >>> Epilogue(moved_bytes=150, result_elements=50, result_bytes=100).store_cycles(7)
         11
         """
-        return cast(Count, -(-result_cycles * self.moved_bytes // self.result_bytes))
+        return -(-result_cycles * self.moved_bytes // self.result_bytes)
 
-    def lane_cycles(self, lanes: WholeNumbers, elements: WholeNumbers) -> WholeNumbers:
+    def lane_cycles(self, lanes: Counts, elements: Counts) -> Counts:
         """Cycles that the lanes of the vector engine need for finished tiles of so many elements.
 
         >>> int(Epilogue(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3))

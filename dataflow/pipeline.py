@@ -94,7 +94,7 @@ class Pipeline:
         """[K, 2, 2] DRAM cycles in which a finished tile leaves, fused operators' bytes included."""
         if self.epilogue.nothing:
             return self.tiles.result_cycles
-        return self.epilogue.store_cycles(self.tiles.bare_result_cycles)
+        return np.asarray(self.epilogue.store_cycles(self.tiles.bare_result_cycles))
 
     @cached_property
     def result_lane_cycles(self) -> IntArray:

@@ -34,13 +34,18 @@ class ResidentTensor:
     saved_bytes: int
 
 
-def in_turn(works: int) -> tuple[tuple[int, ...], ...]:
-    """Of each of so many works, the one before it.
+def waits_for(works: int, needs: tuple[tuple[int, ...], ...], *, overlap_vector: bool) -> tuple[tuple[int, ...], ...]:
+    """Of each work, those that must be over before it begins, besides those of its own engine.
 
-    >>> in_turn(3)
+    Args:
+        works: so many.
+        needs: of each work, the earlier ones that make what it reads.
+        overlap_vector: whether vector work runs beside products; else every work waits for the one before it.
+
+    >>> waits_for(3, ((), (), (0,)), overlap_vector=False)
     ((), (0,), (1,))
     """
-    return tuple((index - 1,) if index else () for index in range(works))
+    return needs if overlap_vector else tuple((index - 1,) if index else () for index in range(works))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +85,7 @@ class Schedule:
     @property
     def waits_for(self) -> tuple[tuple[int, ...], ...]:
         """Of each work, those that must be over before it begins, besides those of its own engine."""
-        return self.needs if self.overlap_vector else in_turn(len(self.works))
+        return waits_for(len(self.works), self.needs, overlap_vector=self.overlap_vector)
 
     @property
     def products(self) -> tuple[PlannedProduct, ...]:

@@ -8,5 +8,5 @@ from .explore.kind import EXPLORATION
 from .run.directory import RUN
 from .shared.report_kind import ReportKind
 
-KINDS: tuple[ReportKind, ...] = (RUN, ABLATION, CODESIGN, EXPLORATION)
+REPORT_KINDS: tuple[ReportKind, ...] = (RUN, ABLATION, CODESIGN, EXPLORATION)
 """In the order in which their reports are made again."""

@@ -203,7 +203,11 @@ class Simulator:
 
     def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
         if self.options.engine == "analytic":
-            return time_step(schedule, self._shared.costs)
+            try:
+                return time_step(schedule, self._shared.costs)
+            except OverflowError:
+                name = schedule.hardware.name
+                raise ConfigError(f"{name}: got numbers beyond 64 bits on the way, need a smaller design") from None
         # Imported here: who does not play events does not wait for simpy.
         from .event import engine
 

@@ -34,13 +34,13 @@ def report(
     Reads result.json, ablation.json or codesign.json, all that are there, and simulates nothing. Of an exploration it
     reads study.sqlite, and simulates the designs that get a report of their own.
     """
-    from ..reports.kinds import KINDS
+    from ..reports.kinds import REPORT_KINDS
 
     if design is not None:
         show_page(explore.of_design(run_directory, design), open_page=open_report)
         return
     # A directory without any is asked for the results of a run, whose reader says what is missing.
-    there = [kind for kind in KINDS if (run_directory / kind.document_file).exists()] or KINDS[:1]
+    there = [kind for kind in REPORT_KINDS if (run_directory / kind.document_file).exists()] or REPORT_KINDS[:1]
     pages = [
         kind.again(run_directory, command=_command(run_directory, kind.command_file), version=__version__, told=note)
         for kind in there

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ...dataflow.cycle_causes import CYCLE_CAUSES
-from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation, AblationRow, StepFigures
+from ...sim.studies.ablation.ablation import SCHEMA_VERSION, AblatedStep, Ablation, AblationRow
 from ..shared.directory_files import csv_text, document_lines
 from ..shared.markdown_text import escaped, table_lines
 from ..shared.provenance import inputs_table, parameters, status_words
@@ -28,7 +28,7 @@ def ablation_csv(ablation: Ablation) -> str:
 
 def _csv_row(row: AblationRow) -> dict[str, Any]:
     own = row.figures
-    plain = (each.name for each in fields(StepFigures) if each.name != "stalls")
+    plain = (each.name for each in fields(AblatedStep) if each.name != "stalls")
     return {
         "setting": row_name(row),
         "group": row.group,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...dataflow.cycle_causes import CYCLE_CAUSES
-from ...sim.studies.ablation.ablation import Ablation, AblationRow, StepFigures
+from ...sim.studies.ablation.ablation import AblatedStep, Ablation, AblationRow
 from ..shared.quantities import byte_count, count, joules, percent, seconds, times
 from ..shared.table import Cell, Table, figure
 from .words import fine, gains, row_name
@@ -31,7 +31,7 @@ def settings_table(ablation: Ablation) -> Table:
     return Table(headings=headings, rows=rows)
 
 
-def _setting(row: AblationRow, own: StepFigures, base: StepFigures | None) -> tuple[Cell, ...]:
+def _setting(row: AblationRow, own: AblatedStep, base: AblatedStep | None) -> tuple[Cell, ...]:
     return (
         Cell(row_name(row)),
         figure(own.step_seconds, seconds),
@@ -53,7 +53,7 @@ def left_out_table(ablation: Ablation) -> Table:
     return Table(headings=("not simulated", "why not"), rows=rows, words=frozenset({0, 1}))
 
 
-def _products(base: StepFigures | None, own: StepFigures) -> float | None:
+def _products(base: AblatedStep | None, own: AblatedStep) -> float | None:
     return base.gemm_cycles / own.gemm_cycles if base and own.gemm_cycles else None
 
 

@@ -5,7 +5,8 @@ All are derived from the result's own figures, for the step and for the dense on
 
 from __future__ import annotations
 
-from ...sim.results.simulation_result import DenseStep, SimulationResult
+from ...sim.results.dense_step import DenseStep
+from ...sim.results.simulation_result import SimulationResult
 
 _TENSOR_STAGES = ("FF", "BP", "WU")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...accel.engines import ENGINES
-from ...dataflow.cycle_causes import CYCLE_CAUSES
-from ...sim.results.simulation_result import STAGES, SimulationResult
+from ...dataflow.cycle_causes import CYCLE_CAUSES, STAGES
+from ...sim.results.simulation_result import SimulationResult
 from ..shared.quantities import Formatter, byte_count, count, joules, percent, seconds, times
 from ..shared.subject import hardware_name, recipe_name, workload_name
 from ..shared.table import Cell, Table, change, figure

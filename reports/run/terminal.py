@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...sim.results.simulation_result import STAGES, SimulationResult
+from ...dataflow.cycle_causes import STAGES
+from ...sim.results.simulation_result import SimulationResult
 from ..shared.plain_text import aligned, wrapped
 from ..shared.provenance import parameters, status_words
 from ..shared.quantities import byte_count, count, cycles, joules, percent, seconds, times

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...accel.engines import ENGINES
-from ...dataflow.cycle_causes import CYCLE_CAUSES
-from ...sim.results.simulation_result import STAGES
+from ...dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from ..shared.section import Part, Section
 from . import tables
 from .chrome_trace import timeline_file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...sim.results.simulation_result import STAGES
+from ...dataflow.cycle_causes import STAGES
 from ..shared.html import script_json
 from ..shared.plotly_data import DENSE, SPARSE, Figure, stacked_bars
 from ..shared.section import Part, Section

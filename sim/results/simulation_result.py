@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
 from .step_profile import Profile
 from .training_figures import TrainingRun
@@ -29,16 +30,6 @@ _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
-
-STAGES: dict[str, str] = {
-    "FF": "FF: forward",
-    "BP": "BP: input gradients",
-    "WU": "WU: weight gradients",
-    "update": "weight update",
-    "reduction": "N:M reduction",
-    "vector": "vector work",
-}
-"""Stages of a step, in words; their exposed cycles sum to the total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,33 +129,6 @@ class Input:
 
     name: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeResult:
-    """One scope: ``gemm`` (tensor engine, with its waits) or ``step`` (everything)."""
-
-    total_cycles: int
-    energy_joules: float
-    speedup_vs_dense: float
-    energy_ratio_vs_dense: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DenseStep:
-    """The dense step that the ratios are against."""
-
-    total_cycles: int
-    step_seconds: float
-    energy_joules: float
-    dram_read_bytes: int
-    dram_write_bytes: int
-    array_utilisation: float
-    by_stage: dict[str, int]
-    by_engine: dict[str, int]
-    stalls: dict[str, int]
-    energy_by_component: dict[str, float]
-    effectual_macs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

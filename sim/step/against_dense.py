@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...accel.specification import Hardware
-from ..results.simulation_result import DenseStep, ScopeResult
+from ..results.dense_step import DenseStep, ScopeResult
 from .step_numbers import StepNumbers
 
 

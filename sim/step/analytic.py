@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...accel.engines import TENSOR, vector_cycles
+from ...accel.engines import LARGEST_COUNT, TENSOR, longest, vector_cycles
 from ...accel.tensor_engine import Count
 from ...configs.arrays import FloatArray, IntArray
 from ...dataflow.actions import merge
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import UpdateWork, Work
 from .costs import CostCache
-from .flows import ROUNDING, Flow, Played, play
+from .flows import ROUNDING, Flow, FlowOutcome, play
 from .planned_step import PlannedStep
 from .step_time import StepTime, UpdateTime, WorkTime
 
@@ -83,24 +83,24 @@ def _zero_fill(step: PlannedStep, work: Work) -> WorkTime:
     """An operator of which every result element is zero: only its fill takes time."""
     busy = step.engines.busy_cycles(work.demand(step.residence))
     lanes, dram = busy["vector"], busy["dram"]
-    cycles, lanes_are_late = np.maximum(lanes, dram), np.asarray(lanes >= dram)
-    causes = {"dependence": np.where(lanes_are_late, cycles, 0), "output": np.where(lanes_are_late, 0, cycles)}
+    cycles, late = longest(lanes, dram), np.asarray(lanes >= dram)
+    causes = {"dependence": np.where(late, cycles, 0), "output": np.where(late, 0, cycles)}
     return WorkTime(work=work, cycles=cycles, causes=causes, busy=busy)
 
 
 def _stream(step: PlannedStep, work: Work) -> WorkTime:
     """Vector work goes through lanes and DRAM at the pace of the slower, behind the latency of its first request."""
     busy = step.engines.busy_cycles(work.demand(step.residence))
-    latency = np.where(np.asarray(busy["dram"]) > 0, step.engines.memory.latency_cycles, 0)
-    return WorkTime(work=work, cycles=np.maximum(busy["vector"], busy["dram"]) + latency, causes={}, busy=busy)
+    latency = step.engines.memory.latency_cycles * (busy["dram"] > 0)
+    return WorkTime(work=work, cycles=longest(busy["vector"], busy["dram"]) + latency, causes={}, busy=busy)
 
 
 def _flow(step: PlannedStep, time: WorkTime) -> Flow:
-    cycles = np.maximum(time.cycles, 1)
+    cycles = longest(time.cycles, 1)
     shares = {
         "dram": time.dram_cycles / cycles,
         "vector": time.vector_cycles / cycles,
-        "reduction": time.reduced_elements / (step.engines.reduction_lanes * cycles),
+        "reduction": time.reduced_elements / (1.0 * step.engines.reduction_lanes * cycles),
     }
     return Flow(alone_cycles=time.cycles, shares=shares)
 
@@ -116,25 +116,25 @@ class _Job:
     @classmethod
     def of(cls, step: PlannedStep, work: UpdateWork) -> _Job:
         busy = step.engines.busy_cycles(work.demand)
-        slowest = np.maximum(np.maximum(busy["update"], busy["reduction"]), busy["dram"])
+        slowest = longest(busy["update"], busy["reduction"], busy["dram"])
         return cls(work=work, busy=busy, alone=step.engines.memory.latency_cycles + slowest)
 
     @property
     def flow(self) -> Flow:
-        cycles = np.maximum(self.alone, 1)
+        cycles = longest(self.alone, 1)
         return Flow(alone_cycles=self.alone, shares={name: self.busy[name] / cycles for name in ("dram", "reduction")})
 
     @property
     def reducing(self) -> FloatArray:
         """Share of its time that it waits for the reduction engine alone."""
-        waits = np.maximum(self.busy["reduction"] - np.maximum(self.busy["update"], self.busy["dram"]), 0)
+        waits = longest(self.busy["reduction"] - longest(self.busy["update"], self.busy["dram"]), 0)
         return np.asarray(waits / np.maximum(np.asarray(self.alone, dtype=np.float64), 1.0))
 
 
 # Beside each other ---------------------------------------------------------------------------------------------------
 
 
-def _beside(alone: Sequence[WorkTime], played: Played) -> Iterator[WorkTime]:
+def _beside(alone: Sequence[WorkTime], played: FlowOutcome) -> Iterator[WorkTime]:
     """The works with what the step waits for of each; whole cycles, rounded once over all of them."""
     before = np.zeros(played.waited.shape[1])
     for time, waited, idle in zip(alone, played.waited, played.idle, strict=True):
@@ -153,16 +153,23 @@ def _beside(alone: Sequence[WorkTime], played: Played) -> Iterator[WorkTime]:
         before = after
 
 
-def _exposed(jobs: Sequence[_Job], played: Played) -> Iterator[UpdateTime]:
+def _exposed(jobs: Sequence[_Job], played: FlowOutcome) -> Iterator[UpdateTime]:
     """What is left of each job runs at the end of the step, one after another, rounded up once over all of them."""
     before = np.zeros(played.left.shape[1])
     for job, left in zip(jobs, played.left, strict=True):
         after = before + left
         exposed = _whole(after) - _whole(before)
-        reducing = np.round(exposed * job.reducing).astype(np.int64)
+        reducing = _integers(np.round(exposed.astype(np.float64) * job.reducing))
         yield UpdateTime(work=job.work, busy=job.busy, exposed_update=exposed - reducing, exposed_reduction=reducing)
         before = after
 
 
 def _whole(cycles: FloatArray) -> IntArray:
-    return np.ceil(cycles - ROUNDING).astype(np.int64)
+    return _integers(np.ceil(cycles - ROUNDING))
+
+
+def _integers(cycles: FloatArray) -> IntArray:
+    """Whole numbers as integers, as Python's where 64 bits do not hold them: a step may last for years."""
+    if cycles.max(initial=0.0) < LARGEST_COUNT:
+        return cycles.astype(np.int64)
+    return np.array([int(each) for each in cycles], dtype=object)

@@ -58,7 +58,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class FlowOutcome:
     """What became of the flows.
 
     Attributes:
@@ -72,7 +72,7 @@ class Played:
     left: FloatArray
 
 
-def play(order: Order, works: Sequence[Flow], updates: Sequence[Flow], designs: int) -> Played:
+def play(order: Order, works: Sequence[Flow], updates: Sequence[Flow], designs: int) -> FlowOutcome:
     """Let all works run.
 
     Args:
@@ -84,7 +84,7 @@ def play(order: Order, works: Sequence[Flow], updates: Sequence[Flow], designs: 
     stretches = _Stretches(order, works, updates, designs)
     while stretches.begin():
         stretches.advance()
-    return Played(waited=stretches.waited[:-1], idle=stretches.idle[:-1], left=stretches.update_left[:-1])
+    return FlowOutcome(waited=stretches.waited[:-1], idle=stretches.idle[:-1], left=stretches.update_left[:-1])
 
 
 def _stacked(flows: Sequence[Flow], designs: int, nothing: float) -> tuple[FloatArray, FloatArray]:
@@ -93,6 +93,8 @@ def _stacked(flows: Sequence[Flow], designs: int, nothing: float) -> tuple[Float
     shares = np.zeros((len(flows) + 1, designs, len(RESOURCES)))
     for number, flow in enumerate(flows):
         cycles[number] = flow.alone_cycles
+        if cycles[number].min(initial=0.0) < 0:
+            raise OverflowError("got counts of cycles below 0, need sizes whose counts stay below 2^63")
         for name, share in flow.shares.items():
             shares[number, :, RESOURCES.index(name)] = share
     return cycles, shares

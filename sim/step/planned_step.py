@@ -13,7 +13,7 @@ from ...accel.tensor_engine import Count
 from ...configs.arrays import FloatArray, IntArray
 from ...dataflow.design_table import DesignTable
 from ...dataflow.residency import Residency
-from ...dataflow.schedule import Schedule, in_turn
+from ...dataflow.schedule import Schedule, waits_for
 from ...dataflow.scheduler import Outline
 from ...dataflow.works import AS_SCHEDULED, Residence, Work
 from .costs import CostCache
@@ -33,7 +33,8 @@ class PlannedStep:
         value_bytes: of an operand value.
         clock_hz: of every engine.
         peak_macs_per_cycle: of the array.
-        zero_gating: whether the array holds still where an operand is zero.
+        zero_gating: whether the array holds still where an operand is zero; of many designs False, for nothing is then
+            known of zeros.
     """
 
     order: Order
@@ -94,13 +95,15 @@ class PlannedStep:
         works, order = outline.works, outline.order
         residency = Residency(order=order, works=works, batch=outline.batch, precision=outline.precision)
         residence = residency.none(len(rows))
-        if policy.keep_on_chip and not policy.overlap_vector:
+        if policy.keeps_tensors:
             demands = [[costs.demand(product, rows) for product in work.products] for work in works]
             residence = residency.choose(demands, table.buffer_bytes[rows], table.numbers["tiles_held"][rows])
-        waits_for = order.needs if policy.overlap_vector else in_turn(len(works))
         return cls(
             order=Order(
-                works=works, waits_for=waits_for, updates=outline.updates, overlap_update=policy.overlap_update
+                works=works,
+                waits_for=waits_for(len(works), order.needs, overlap_vector=policy.overlap_vector),
+                updates=outline.updates,
+                overlap_update=policy.overlap_update,
             ),
             rows=rows,
             engines=table.engines(rows),

@@ -17,9 +17,8 @@ from ...accel.energy import COMPONENTS, Actions, EnergyModel, gated
 from ...accel.engines import ENGINES, RESOURCES, TENSOR
 from ...configs.arrays import Counts
 from ...dataflow.actions import merge
-from ...dataflow.cycle_causes import CYCLE_CAUSES, ON_ARRAY
+from ...dataflow.cycle_causes import CYCLE_CAUSES, ON_ARRAY, STAGES
 from ...dataflow.works import UpdateWork, VectorWork
-from ..results.simulation_result import STAGES
 from .effectual import Effectual
 from .planned_step import PlannedStep
 from .step_time import StepTime, WorkTime

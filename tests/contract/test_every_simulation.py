@@ -8,10 +8,10 @@ from bisparse.accel.engines import OPTIMIZERS
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
+from bisparse.dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from bisparse.dataflow.objective import NAMES
 from bisparse.sim.options import Options
-from bisparse.sim.results.simulation_result import STAGES, SimulationResult
+from bisparse.sim.results.simulation_result import SimulationResult
 from bisparse.sim.simulation import Simulator
 from bisparse.training.graph import TrainingGraph
 from bisparse.training.recipes.declaration import load_recipe

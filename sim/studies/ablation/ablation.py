@@ -45,7 +45,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepFigures:
+class AblatedStep:
     """What one setting costs.
 
     Attributes:
@@ -100,7 +100,7 @@ class AblationRow:
     group: Group
     switch: Switch | Literal[""]
     setting: Setting
-    figures: StepFigures | None = None
+    figures: AblatedStep | None = None
     reason: str = ""
     speedup: float | None = None
     gain: float | None = None
@@ -179,4 +179,4 @@ def _row(document: dict[str, Any]) -> AblationRow:
     setting, figures = dict(document["setting"]), document["figures"]
     setting["dataflows"] = tuple(setting["dataflows"])
     row = {**document, "setting": Setting(**setting)}
-    return AblationRow(**{**row, "figures": None if figures is None else StepFigures(**figures)})
+    return AblationRow(**{**row, "figures": None if figures is None else AblatedStep(**figures)})

@@ -20,7 +20,7 @@ from ....training.recipes.declaration import Recipe
 from ...options import Options
 from ...results.simulation_result import SimulationResult
 from ...simulation import Simulator
-from .ablation import SWITCHES, Ablation, AblationRow, Setting, StepFigures, Switch
+from .ablation import SWITCHES, AblatedStep, Ablation, AblationRow, Setting, Switch
 
 SWITCHED = ("interleave", "pre_generation", "dataflows", "overlap_update")
 """Options that an ablation sets itself."""
@@ -133,8 +133,8 @@ def _turned(setting: Setting, switch: Switch, other: Setting) -> Setting:
 # Their figures -------------------------------------------------------------------------------------------------------
 
 
-def _figures(result: SimulationResult) -> StepFigures:
-    return StepFigures(
+def _figures(result: SimulationResult) -> AblatedStep:
+    return AblatedStep(
         total_cycles=result.total_cycles,
         step_seconds=result.step_seconds,
         gemm_cycles=result.by_scope["gemm"].total_cycles,
@@ -178,7 +178,7 @@ def _compared(row: AblationRow, ablation: Ablation) -> AblationRow:
     return replace(row, speedup=_ratio(ablation.base.figures, row.figures), gain=gain)
 
 
-def _ratio(slower: StepFigures | None, faster: StepFigures | None) -> float | None:
+def _ratio(slower: AblatedStep | None, faster: AblatedStep | None) -> float | None:
     if slower is None or faster is None:
         return None
     return slower.total_cycles / faster.total_cycles if faster.total_cycles else 1.0

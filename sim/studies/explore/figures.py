@@ -13,8 +13,7 @@ from typing import Any, Literal
 from ....accel.energy import COMPONENTS
 from ....accel.engines import ENGINES
 from ....accel.specification import Hardware
-from ....dataflow.cycle_causes import CYCLE_CAUSES
-from ...results.simulation_result import STAGES
+from ....dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from ...step.against_dense import AgainstDense
 from .point import Figures
 

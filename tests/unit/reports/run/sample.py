@@ -6,18 +6,16 @@ stages sum to the total, and the dense columns of the rows sum to the dense step
 
 import math
 
-from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
+from bisparse.dataflow.cycle_causes import CYCLE_CAUSES, STAGES
+from bisparse.sim.results.dense_step import DenseStep, ScopeResult
 from bisparse.sim.results.simulation_result import (
-    STAGES,
     Assumption,
     Breakdown,
-    DenseStep,
     Input,
     Memory,
     MemoryPoint,
     OnChip,
     OperatorResult,
-    ScopeResult,
     SimulationResult,
 )
 
