@@ -131,7 +131,7 @@ def hardware_file(tmp_path, text):
     return path
 
 
-@pytest.mark.parametrize("price, kinds", [("1.0e+14", ["batch_norm"]), ("1.0e+15", ["relu", "batch_norm"])])
+@pytest.mark.parametrize(("price", "kinds"), [("1.0e+14", ["batch_norm"]), ("1.0e+15", ["relu", "batch_norm"])])
 def test_a_step_that_passes_64_bits_is_added_up_whole(tmp_path, price, kinds):
     prices = ", ".join(f"{kind}: {{cycles_per_element: {price}}}" for kind in kinds)
     hardware = hardware_file(tmp_path, f"vector_engine: {{operations: {{{prices}}}}}\n")
