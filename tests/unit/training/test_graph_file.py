@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -300,15 +301,17 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
 
 def test_reading_a_large_network_is_quick():
+    """Beside parsing its JSON, for a machine may be slow or busy: 6 times as long where nothing else runs."""
     path = find("workloads", "resnet50-imagenet")
 
-    def seconds() -> float:
+    def seconds(read: Callable[[], object]) -> float:
         start = time.process_time()
-        load_graph(path)
+        read()
         return time.process_time() - start
 
     # The best of several, because other programs run beside this one.
-    assert min(seconds() for _ in range(10)) < 0.030
+    parsing = min(seconds(lambda: json.loads(path.read_text(encoding="utf-8"))) for _ in range(10))
+    assert min(seconds(lambda: load_graph(path)) for _ in range(10)) < 12 * parsing
 
 
 @pytest.mark.parametrize("name", names("workloads"))
