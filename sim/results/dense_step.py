@@ -1,4 +1,4 @@
-"""What a result keeps of the dense step that its ratios are against, and of each scope."""
+"""The totals of a step, and what a result keeps of each scope and of the dense step that its ratios are against."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class ScopeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseStep:
-    """The dense step that the ratios are against."""
+class StepTotals:
+    """What every step adds up to; a result keeps all of it of the dense step too."""
 
     total_cycles: int
     step_seconds: float
@@ -29,4 +29,10 @@ class DenseStep:
     by_engine: dict[str, int]
     stalls: dict[str, int]
     energy_by_component: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseStep(StepTotals):
+    """The dense step that the ratios are against."""
+
     effectual_macs: int | None = None

@@ -6,10 +6,11 @@ with many designs at once.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from ...accel.specification import Hardware
-from ..results.dense_step import DenseStep, ScopeResult
+from ..results.dense_step import DenseStep, ScopeResult, StepTotals
 from .step_numbers import StepNumbers
 
 
@@ -66,16 +67,5 @@ def _scope(own: tuple[int, float], dense: tuple[int, float]) -> ScopeResult:
 
 def dense_step(dense: StepNumbers, effectual_macs: int | None) -> DenseStep:
     """What a result keeps of the dense step."""
-    return DenseStep(
-        total_cycles=dense.total_cycles,
-        step_seconds=dense.step_seconds,
-        energy_joules=dense.energy_joules,
-        dram_read_bytes=dense.dram_read_bytes,
-        dram_write_bytes=dense.dram_write_bytes,
-        array_utilisation=dense.array_utilisation,
-        by_stage=dense.by_stage,
-        by_engine=dense.by_engine,
-        stalls=dense.stalls,
-        energy_by_component=dense.energy_by_component,
-        effectual_macs=effectual_macs,
-    )
+    totals = {each.name: getattr(dense, each.name) for each in dataclasses.fields(StepTotals)}
+    return DenseStep(**totals, effectual_macs=effectual_macs)

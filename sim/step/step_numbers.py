@@ -8,23 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ..results.dense_step import StepTotals
 from .step_figures import StepFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepNumbers:
+class StepNumbers(StepTotals):
     """The figures of a step on one design; fields as in ``StepFigures``."""
 
-    total_cycles: int
-    step_seconds: float
-    energy_joules: float
-    dram_read_bytes: int
-    dram_write_bytes: int
-    array_utilisation: float
-    by_stage: dict[str, int]
-    by_engine: dict[str, int]
-    stalls: dict[str, int]
-    energy_by_component: dict[str, float]
     gemm_cycles: int
     gemm_energy_joules: float
     useful_macs: int
