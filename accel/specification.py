@@ -169,9 +169,16 @@ class VectorOperation(Section):
 
     cycles_per_element: float = Field(ge=0, description="lane cycles an element")
     passes: int = Field(default=1, ge=0, description="times that its inputs are read")
-    reads: Literal["inputs", "outputs"] = Field(
-        default="inputs", description="what sets the bytes read (a gather: outputs)"
+    reads: Literal["inputs", "outputs", "picked", "labels"] = Field(
+        default="inputs",
+        description="what is read: inputs; of the largest input as much as the outputs have (a gather); one element of "
+        "that for each label, and the other inputs (picked); the other inputs alone (labels)",
     )
+
+    @property
+    def by_label(self) -> bool:
+        """Whether it works once a label, not once an element."""
+        return self.reads in ("picked", "labels")
 
 
 class VectorEngine(Section):

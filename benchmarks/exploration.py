@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +33,7 @@ from typing import Any
 
 import numpy
 import scalesim_peer
+import zigzag_peer
 from bisparse.configs.strict_yaml import parse
 from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.one_by_one import simulate_point
@@ -44,8 +44,6 @@ import bisparse
 
 HERE = Path(__file__).parent
 RESULT, PEERS = HERE / "results" / "exploration.md", HERE / "results" / "exploration-peers.md"
-ZIGZAG = HERE / ".zigzag-venv"
-ZIGZAG_REQUIREMENTS = ("zigzag-dse==3.9.1", "six")
 NETWORKS = ("resnet18-tinyimagenet", "resnet50-imagenet")
 SPREAD, APART = 1024, 512
 """Designs of the spaces that have no end."""
@@ -164,13 +162,7 @@ class DifferentError(Exception):
 
 def _set_up() -> None:
     scalesim_peer.set_up()
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(ZIGZAG)], check=True)
-        subprocess.run(
-            [str(scalesim_peer.python_of(ZIGZAG)), "-m", "pip", "install", "--quiet", *ZIGZAG_REQUIREMENTS], check=True
-        )
-    except subprocess.CalledProcessError as error:
-        raise BenchmarkError(f"{ZIGZAG.name}: {error}") from None
+    zigzag_peer.set_up()
 
 
 def _scalesim() -> tuple[str, str, float]:
@@ -187,9 +179,8 @@ def _scalesim() -> tuple[str, str, float]:
 
 def _zigzag() -> tuple[str, str, float]:
     """What ZigZag takes for its ResNet-18."""
-    python = scalesim_peer.python_of(ZIGZAG)
-    if not python.exists():
-        raise BenchmarkError(f"ZigZag: got no benchmarks/{ZIGZAG.name}, need it there; try --setup")
+    zigzag_peer.check()
+    python = scalesim_peer.python_of(zigzag_peer.ENVIRONMENT)
     with tempfile.TemporaryDirectory() as folder:
         _, output = run_measured([python, HERE / "zigzag_driver.py", folder], timeout_seconds=1800)
     found = json.loads(output.splitlines()[-1])

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..accel.specification import SIDES
 from ..configs.arrays import FloatArray, IntArray
 from .dataflows.dataflow import Dataflow
 from .dataflows.tile import Sparsity, TileSums
@@ -70,11 +71,18 @@ class ArrayFloor:
         """[E, J] floor of all tiles of one repetition."""
         return np.maximum(lying.floor(self._sums), self._ports(lying))
 
-    def _ports(self, lying: Dataflow) -> FloatArray:
-        """[E, J] floor that the slowest port sets."""
+    def least_port_bytes(self, lying: Dataflow) -> dict[str, FloatArray]:
+        """[E, J] bytes that pass each port at the fewest sends: ``west_bytes``, ``north_bytes``, ``output_bytes``."""
         gemm = self.tiles.gemm
         west_sends, north_sends = lying.least_sends(self._sums)
-        in_west = self._operand_bytes[lying.west] * west_sends / self._number("west_port")
-        in_north = self._operand_bytes[lying.north] * north_sends / self._number("north_port")
-        sums = gemm.m * gemm.n * SUM_BYTES * (2 * self.tiles.k.trips - 1) / self._number("output_port")
-        return np.maximum(np.maximum(in_west, in_north), sums)
+        return {
+            "west_bytes": np.atleast_2d(self._operand_bytes[lying.west] * west_sends),
+            "north_bytes": np.atleast_2d(self._operand_bytes[lying.north] * north_sends),
+            "output_bytes": np.atleast_2d(gemm.m * gemm.n * SUM_BYTES * (2 * self.tiles.k.trips - 1)),
+        }
+
+    def _ports(self, lying: Dataflow) -> FloatArray:
+        """[E, J] floor that the slowest port sets."""
+        passed = self.least_port_bytes(lying)
+        cycles = [passed[f"{side}_bytes"] / self._number(f"{side}_port") for side in SIDES]
+        return np.maximum(np.maximum(cycles[0], cycles[1]), cycles[2])

@@ -20,6 +20,7 @@ from ..accel.specification import BYTES_OF, SIDES, Hardware
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import FloatArray, IntArray
 from .design_view import DesignView
+from .holding import Room
 
 _ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
 _BESIDE = ("west_port", "north_port", "output_port", "west_bytes", "north_bytes", "output_bytes", "tiles_held")
@@ -108,6 +109,26 @@ class DesignTable:
             name: np.array(values, dtype=np.float64 if name in real else np.int64) for name, values in columns.items()
         }
 
+    def room(self, index: IntArray) -> Room:
+        """In the buffers of designs, [S]."""
+        numbers = self.numbers
+        return Room(
+            tiles_held=numbers["tiles_held"][index],
+            west_bytes=numbers["west_bytes"][index],
+            north_bytes=numbers["north_bytes"][index],
+            output_bytes=numbers["output_bytes"][index],
+        )
+
+    def largest_room(self, index: IntArray) -> Room:
+        """Buffers that hold whatever those of any of some designs hold."""
+        room = self.room(index)
+        return Room(
+            tiles_held=int(np.min(room.tiles_held)),
+            west_bytes=int(np.max(room.west_bytes)),
+            north_bytes=int(np.max(room.north_bytes)),
+            output_bytes=int(np.max(room.output_bytes)),
+        )
+
     @property
     def buffer_bytes(self) -> IntArray:
         """[S] capacity of all three buffers."""
@@ -190,5 +211,5 @@ class DesignTable:
             vector_lanes=numbers["vector_lanes"],
             value_bytes=self.value_bytes,
             patch_expansion=self.first.buffers.patch_expansion,
-            buffers=None,
+            room=self.room(index),
         )

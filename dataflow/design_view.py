@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.dram import DramTiming
-from ..accel.specification import BYTES_OF, Buffers, Hardware
+from ..accel.specification import BYTES_OF, Hardware
 from ..accel.tensor_engine import ArrayTiming, Count
+from .holding import Room
 
 View = TypeVar("View")
 Figures = TypeVar("Figures")
@@ -35,7 +36,7 @@ class DesignView:
         vector_lanes: of the vector engine.
         value_bytes: of an operand value.
         patch_expansion: line buffers expand convolution patches on chip.
-        buffers: their capacities; None with many designs, whose candidates are known to fit.
+        room: in the buffers.
     """
 
     array: ArrayTiming
@@ -47,7 +48,7 @@ class DesignView:
     vector_lanes: Count
     value_bytes: int
     patch_expansion: bool
-    buffers: Buffers | None
+    room: Room
 
     @classmethod
     def of(cls, hardware: Hardware) -> DesignView:
@@ -63,7 +64,12 @@ class DesignView:
             vector_lanes=hardware.vector_engine.lanes,
             value_bytes=BYTES_OF[hardware.tensor_engine.precision],
             patch_expansion=buffers.patch_expansion,
-            buffers=buffers,
+            room=Room(
+                tiles_held=buffers.tiles_held,
+                west_bytes=buffers.west.capacity_bytes,
+                north_bytes=buffers.north.capacity_bytes,
+                output_bytes=buffers.output.capacity_bytes,
+            ),
         )
 
     def with_memory(self, memory: DramTiming) -> DesignView:
@@ -72,7 +78,7 @@ class DesignView:
 
     def pick(self, chosen: npt.NDArray[Any]) -> DesignView:
         """The view of some candidates."""
-        return self if self.buffers is not None else _picked(self, chosen)
+        return _picked(self, chosen)
 
 
 def per_candidate(count: Count) -> Count:
@@ -87,7 +93,7 @@ def _picked(view: View, chosen: npt.NDArray[Any]) -> View:
         value = getattr(view, each.name)
         if isinstance(value, np.ndarray):
             changed[each.name] = value[chosen]
-        elif isinstance(value, ArrayTiming | DramTiming):
+        elif isinstance(value, ArrayTiming | DramTiming | Room):
             changed[each.name] = _picked(value, chosen)
     return dataclasses.replace(view, **changed) if changed else view  # type: ignore[type-var]
 

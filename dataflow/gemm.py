@@ -6,6 +6,7 @@ rows of the image under it. Kernel positions ("taps") are folded into one GEMM a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,26 +26,51 @@ SUM_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpatialAxis:
+    """One spatial axis under a window.
+
+    Attributes:
+        positions: output positions along it.
+        inputs: positions of the image along it.
+        stride: input positions between neighbouring output positions.
+        reach: input positions that one output position reads.
+    """
+
+    positions: int
+    inputs: int
+    stride: int
+    reach: int
+
+    def reached(self, positions: int) -> int:
+        """Input positions under so many neighbouring output positions; padding is not fetched.
+
+        >>> [SpatialAxis(positions=8, inputs=8, stride=1, reach=3).reached(count) for count in (1, 4, 8)]
+        [3, 6, 8]
+        """
+        return min(self.inputs, (positions - 1) * self.stride + self.reach)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """How the rows of A come out of images. A row here is one step along the first spatial axis.
+    """How the rows of A come out of images.
 
     Attributes:
         images: images in the batch.
-        rows: output rows an image.
-        row_positions: output positions in a row.
-        input_rows: H, rows of the image read.
-        input_row_elements: positions in one row of the image read, a channel.
-        row_stride: input rows between neighbouring output rows.
-        row_reach: input rows that one output row reads.
+        axes: spatial axes of an image, outermost first; positions along the last are neighbours in memory.
     """
 
     images: int
-    rows: int
-    row_positions: int
-    input_rows: int
-    input_row_elements: int
-    row_stride: int
-    row_reach: int
+    axes: tuple[SpatialAxis, ...]
+
+    @property
+    def image_positions(self) -> int:
+        """Output positions of an image."""
+        return math.prod(axis.positions for axis in self.axes)
+
+    @property
+    def image_inputs(self) -> int:
+        """Positions of an image read."""
+        return math.prod(axis.inputs for axis in self.axes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +95,7 @@ class Gemm:
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
         result_spacing: positions in memory from a row of C to the next: above 1 in such a phase.
+        result_piece: elements of a row of C that lie together, where a row lies in pieces; 0 where all of it does.
         result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
         on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
             stored. Partial sums that spill still are.
@@ -90,6 +117,7 @@ class Gemm:
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
     result_spacing: int = 1
+    result_piece: int = 0
     result: Result = "value"
     on_chip: tuple[Place, ...] = ()
 
@@ -137,6 +165,7 @@ class Gemm:
             self.b_contiguous,
             self.scattered_result,
             self.result_spacing,
+            self.result_piece,
             self.result,
             self.on_chip,
         )

@@ -4,7 +4,8 @@ A convolution relates a wide tensor (its input) and a narrow one (its output):
 
 - gather, wide to narrow: FF of a convolution, BP of a transposed one: one GEMM over patches of the wide tensor;
 - scatter, narrow to wide: BP of a convolution, FF of a transposed one: one GEMM a phase of the wide grid, so that
-  nothing is ever multiplied by an inserted zero; phases that no kernel position reaches are filled with zeros;
+  nothing is ever multiplied by an inserted zero; phases that no kernel position reaches are filled with zeros; phases
+  of one kernel position each, on the same patches, are one GEMM;
 - weight gradient: patches of the wide tensor, transposed, times the narrow one.
 
 Groups are ``count`` small GEMMs. Source: docs/hardware-model.md, "A training step".
@@ -14,12 +15,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..training.graph import Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
-from .gemm import Gemm, Window
+from .gemm import Gemm, SpatialAxis, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +85,11 @@ def _convolution(operator: Operator, convolution: Convolution, batch: int) -> tu
         return [_weight_gradient(operator, convolution, batch)], 0
     if (operator.stage is Stage.FORWARD) != convolution.transposed:
         return [_gather(operator, convolution, batch)], 0
-    gemms = list(_scatter(operator, convolution, batch))
-    covered = sum(gemm.m for gemm in gemms)
+    gemms = _scatter(operator, convolution, batch)
+    written = sum(gemm.count * gemm.m * gemm.n for gemm in gemms)
     wide = _wide_size(convolution)
     channels = convolution.out_channels if convolution.transposed else convolution.in_channels
-    return gemms, (convolution.batch.at(batch) * math.prod(wide) - covered) * channels
+    return gemms, convolution.batch.at(batch) * math.prod(wide) * channels - written
 
 
 def _wide_size(convolution: Convolution) -> tuple[int, ...]:
@@ -110,14 +111,17 @@ def _patches(convolution: Convolution, images: int) -> Window | None:
     wide, narrow = _wide_size(convolution), _narrow_size(convolution)
     if math.prod(convolution.kernel) == 1 and wide == narrow:
         return None
+    reach = (d * (k - 1) + 1 for d, k in zip(convolution.dilation, convolution.kernel, strict=True))
+    return _window(images, narrow, wide, convolution.stride, reach)
+
+
+def _window(
+    images: int, positions: Iterable[int], inputs: Iterable[int], stride: Iterable[int], reach: Iterable[int]
+) -> Window:
+    """A window of these numbers, one a spatial axis each."""
+    axes = zip(positions, inputs, stride, reach, strict=True)
     return Window(
-        images=images,
-        rows=narrow[0],
-        row_positions=math.prod(narrow[1:]),
-        input_rows=wide[0],
-        input_row_elements=math.prod(wide[1:]),
-        row_stride=convolution.stride[0],
-        row_reach=convolution.dilation[0] * (convolution.kernel[0] - 1) + 1,
+        images=images, axes=tuple(SpatialAxis(positions=p, inputs=i, stride=s, reach=r) for p, i, s, r in axes)
     )
 
 
@@ -158,7 +162,29 @@ def _weight_gradient(operator: Operator, convolution: Convolution, batch: int) -
     )
 
 
-def _scatter(operator: Operator, convolution: Convolution, batch: int) -> Iterator[Gemm]:
+def _scatter(operator: Operator, convolution: Convolution, batch: int) -> list[Gemm]:
+    every = math.prod(convolution.stride)
+    found = list(_phases(operator, convolution, batch))
+    phases, offsets = [gemm for gemm, _ in found], [each for _, each in found]
+    # Phases that all multiply A as it is, each by one kernel position of its own: one product, their results side by
+    # side along n. So a patch embedding, whose stride is its kernel, runs backwards as one and not as one a position.
+    plain = all(gemm.window is None for gemm in phases) and all(each == offsets[0] for each in offsets)
+    if plain and len(phases) == every > 1:
+        channels = phases[0].n
+        merged = replace(
+            phases[0],
+            name=operator.name,
+            n=every * channels,
+            result_spacing=1,
+            # The positions of one row of the kernel are neighbours in the image.
+            result_piece=convolution.stride[-1] * channels,
+        )
+        return [merged]
+    return phases
+
+
+def _phases(operator: Operator, convolution: Convolution, batch: int) -> Iterator[tuple[Gemm, list[list[int]]]]:
+    """The product of each phase that a kernel position reaches, and the narrow positions that it reads, by axis."""
     images = convolution.batch.at(batch)
     wide_channels, narrow_channels = _channels_a_group(convolution)
     wide, narrow = _wide_size(convolution), _narrow_size(convolution)
@@ -169,21 +195,9 @@ def _scatter(operator: Operator, convolution: Convolution, batch: int) -> Iterat
             continue
         size = [-(-(w - p) // s) for w, p, s in zip(wide, phase, convolution.stride, strict=True)]
         identity = taps == 1 and tuple(size) == narrow
-        window = (
-            None
-            if identity
-            else Window(
-                images=images,
-                rows=size[0],
-                row_positions=math.prod(size[1:]),
-                input_rows=narrow[0],
-                input_row_elements=math.prod(narrow[1:]),
-                row_stride=1,
-                row_reach=max(offsets[0]) - min(offsets[0]) + 1,
-            )
-        )
+        reach = (max(reached) - min(reached) + 1 for reached in offsets)
         suffix = f"[{','.join(map(str, phase))}]" if math.prod(convolution.stride) > 1 else ""
-        yield Gemm(
+        gemm = Gemm(
             name=operator.name + suffix,
             operator=operator.name,
             stage=operator.stage,
@@ -192,11 +206,12 @@ def _scatter(operator: Operator, convolution: Convolution, batch: int) -> Iterat
             k=taps * narrow_channels,
             count=convolution.groups,
             taps=taps,
-            window=window,
+            window=None if identity else _window(images, size, narrow, [1] * len(size), reach),
             b_contiguous="k" if operator.stage is Stage.BACKWARD else "n",
             scattered_result=math.prod(convolution.stride) > 1,
             result_spacing=convolution.stride[-1],
         )
+        yield gemm, offsets
 
 
 def _phase_offsets(convolution: Convolution, axis: int, phase: int) -> list[int]:

@@ -1,6 +1,7 @@
 """What the mapping search minimises: time, energy, or their product.
 
-Each grows with time, so a bound on time bounds it.
+Each grows with time, so a bound on time bounds it. Mappings whose times differ by less than ``ALIKE`` are equally fast:
+then the one that moves the fewest bytes between DRAM and chip is better, since that is where the energy goes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,29 @@ import numpy as np
 
 from ..accel.energy import EnergyModel
 from ..accel.specification import Hardware
-from ..configs.arrays import FloatArray, IntArray
+from ..configs.arrays import Counts, FloatArray, IntArray
+from ..configs.errors import ConfigError
+
+ALIKE = 1000
+"""Mappings that take up to one part in so many longer than the fastest count as fast."""
 
 Name = Literal["time", "energy", "energy-delay"]
 NAMES: tuple[Name, ...] = get_args(Name)
+
+
+def parse_objective(text: str) -> Name:
+    """Read the name of an objective.
+
+    Raises:
+        ConfigError: there is none of this name.
+
+    >>> parse_objective("energy")
+    'energy'
+    """
+    for name in NAMES:
+        if text == name:
+            return name
+    raise ConfigError(f"objective: got {text!r}, need one of {', '.join(NAMES)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +69,12 @@ class Objective:
 
 
 TIME = Objective(name="time")
+
+
+def slowest_alike(cycles: Counts) -> Counts:
+    """Cycles up to which a mapping is as fast as one that takes so many.
+
+    >>> slowest_alike(123_456)
+    123579
+    """
+    return cycles + cycles // ALIKE

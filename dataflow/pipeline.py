@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..accel.tensor_engine import Count
-from ..configs.arrays import IntArray
+from ..configs.arrays import BoolArray, IntArray
 from .epilogue import NO_EPILOGUE, Epilogue
-from .loop_nest import LONGEST, LoopNest, loop_nest, walk_number
+from .gemm import Axis
+from .loop_nest import Kinds, Shape, loop_nest
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
+from .tiling import AxisTiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Pipeline:
         orders: [K] block loop orders, outermost first: names, or their numbers in ``LOOP_ORDERS``.
         tile_cycles: [K, 2, 2, 3] time of each kind of tile.
         count: repetitions of the product.
+        a_in_west: whether A lies in the west buffer, or B; [K] of each candidate.
         epilogue: what is done with results on their way out.
     """
 
@@ -44,48 +46,39 @@ class Pipeline:
     orders: Sequence[str] | IntArray
     tile_cycles: IntArray
     count: int
+    a_in_west: bool | BoolArray
     epilogue: Epilogue = NO_EPILOGUE
 
     @cached_property
-    def _nest(self) -> LoopNest:
-        return loop_nest(min(self.count, LONGEST))
-
-    @cached_property
-    def _walk(self) -> IntArray:
-        """[K] which of the nest's walks each candidate's tiles are."""
-        orders, trips = self.orders, self.tiles.trips
-        numbers = orders if isinstance(orders, np.ndarray) else [LOOP_ORDERS.index(order) for order in orders]
-        return walk_number(np.asarray(numbers), trips["m"], trips["n"], trips["k"])
-
-    @cached_property
-    def _weight(self) -> IntArray:
-        """[K, P] positions that each one stands for."""
-        trips = self.tiles.trips
-        m, n, k = (np.where(turns > LONGEST, turns - LONGEST + 1, 1) for turns in (trips["m"], trips["n"], trips["k"]))
-        one = np.ones_like(m)
-        of_group = np.stack([one, m, n, m * n, k, m * k, n * k, m * n * k, 0 * one], axis=1)
-        weight = np.take_along_axis(of_group, self._nest.group[self._walk], axis=1)
-        if self.count > LONGEST:
-            weight = weight * np.where(self._nest.middle_repeat, self.count - LONGEST + 1, 1)
-        return weight
+    def _orders(self) -> IntArray:
+        """[K] numbers in ``LOOP_ORDERS``."""
+        orders = self.orders
+        return orders if isinstance(orders, np.ndarray) else np.array([LOOP_ORDERS.index(order) for order in orders])
 
     @cached_property
     def terms(self) -> Terms:
         """Every term of the sum, by representative position."""
-        nest, walk, tiles = self._nest, self._walk, self.tiles
+        tiles = self.tiles
+        axes: dict[Axis, AxisTiles] = {"m": tiles.m, "n": tiles.n, "k": tiles.k}
+        shape = Shape.of(self.count, axes)
+        nest, walk = loop_nest(shape), shape.walk(self._orders, axes)
+        weight = np.where(nest.present[walk], shape.weights(self.count, axes), 0)
+        stays = {
+            place: np.choose(self._orders, kept).astype(np.intp) for place, kept in tiles.kept(self.a_in_west).items()
+        }
+        next_a, next_b = nest.load_a[stays["a"], walk], nest.load_b[stays["b"], walk]
+        store = nest.store[stays["c"], walk]
         stores = np.concatenate([_flat(self.result_store_cycles), _flat(tiles.sum_store_cycles)], axis=1)
         return Terms(
-            weight=self._weight,
+            weight=weight,
             tile=_at(self.tile_cycles, nest.tile[walk], spare=False),
-            next_a=nest.load_a[walk],
-            next_b=nest.load_b[walk],
-            load_a=_at(tiles.a_load_cycles, nest.load_a[walk]),
-            load_b=_at(tiles.b_load_cycles, nest.load_b[walk]),
-            load_sums=_at(tiles.sum_load_cycles, nest.load_sums[walk]),
-            store=_at(stores, nest.store[walk]),
-            lanes=_at(self.result_lane_cycles, nest.finished[walk])
-            if self.epilogue.lane_operations
-            else 0 * self._weight,
+            next_a=next_a,
+            next_b=next_b,
+            load_a=_at(tiles.a_load_cycles, next_a),
+            load_b=_at(tiles.b_load_cycles, next_b),
+            load_sums=_at(tiles.sum_load_cycles, nest.load_sums[stays["c"], walk]),
+            store=_at(stores, store),
+            lanes=_at(self.result_lane_cycles, np.minimum(store, 4)) if self.epilogue.lane_operations else 0 * weight,
             latency_cycles=tiles.memory.latency_cycles,
         )
 
@@ -123,26 +116,19 @@ def _flat(cycles: IntArray) -> IntArray:
     return cycles.reshape(len(cycles), math.prod(cycles.shape[1:]))
 
 
-def _at(cycles: IntArray, kind: npt.NDArray[np.intp], *, spare: bool = True) -> IntArray:
+def _at(cycles: IntArray, kind: Kinds, *, spare: bool = True) -> IntArray:
     """[K, P] cycles of the kind at each position, kinds numbered flat; 0 for the number after the last."""
     flat = _flat(cycles)
     if spare:
         flat = np.concatenate([flat, np.zeros((len(flat), 1), dtype=np.int64)], axis=1)
-    return np.take_along_axis(flat, kind, axis=1)
+    return np.take_along_axis(flat, kind.astype(np.intp), axis=1)
 
 
 def first_load_cycles(tiles: TileGrid) -> IntArray:
     """[J] latency and load of the first tile."""
-    only_m, only_n = (tiles.trips["m"] == 1).astype(np.int64), (tiles.trips["n"] == 1).astype(np.int64)
-    rows = np.arange(len(tiles))
-    loads = tiles.a_load_cycles[rows, only_m, 0] + tiles.b_load_cycles[rows, 0, only_n]
+    loads = tiles.block_totals.first_a_cycles + tiles.block_totals.first_b_cycles
     # Operands that stay on chip are not asked for.
     return np.asarray(np.where(loads > 0, tiles.memory.latency_cycles + loads, 0))
-
-
-def last_store_cycles(tiles: TileGrid) -> IntArray:
-    """[J] store of the last tile's results."""
-    return tiles.result_cycles[:, 1, 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +150,8 @@ class Terms:
 
     weight: IntArray
     tile: IntArray
-    next_a: IntArray
-    next_b: IntArray
+    next_a: Kinds
+    next_b: Kinds
     load_a: IntArray
     load_b: IntArray
     load_sums: IntArray

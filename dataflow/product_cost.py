@@ -16,15 +16,18 @@ import numpy as np
 from ..accel.energy import Actions
 from ..accel.specification import SIDES, Hardware
 from ..configs.arrays import BoolArray, Counts, IntArray
+from ..configs.errors import MappingError
 from .actions import array_actions, memory_actions, merge
 from .cycle_causes import ON_ARRAY
-from .design_view import of_design
+from .design_view import DesignView, of_design
 from .epilogue import NO_EPILOGUE, Epilogue
-from .gemm import Gemm
+from .gemm import AXES, Gemm
+from .holding import taken_bytes
 from .mapping import LOOP_ORDERS, Mapping
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
 from .tile_time import TileTime
+from .tiling import tiles_of_sizes
 from .traffic import Traffic
 from .waits import sorting_limits, waits_by_cause
 
@@ -95,7 +98,7 @@ class MappedProducts:
         Raises:
             MappingError: the mapping is not legal on this design.
         """
-        tiles = TileGrid.of_mapping(gemm, hardware, mapping)
+        tiles = _tiles_of(gemm, hardware, mapping)
         side = SideTimes(rows=np.zeros(1, dtype=np.int64), times=TileTime.of(tiles, (mapping.array,)))
         return cls(tiles=tiles, orders=np.array([LOOP_ORDERS.index(mapping.order)]), by_side=[side])
 
@@ -107,7 +110,7 @@ class MappedProducts:
     @cached_property
     def traffic(self) -> Traffic:
         """What moves in DRAM, one repetition."""
-        return Traffic(tiles=self.tiles, order=self.orders)
+        return Traffic(tiles=self.tiles, a_in_west=self.a_in_west, order=self.orders)
 
     @cached_property
     def a_in_west(self) -> BoolArray:
@@ -116,6 +119,13 @@ class MappedProducts:
         for side in self.by_side:
             found[side.rows] = side.times.west == "a"
         return found
+
+    @cached_property
+    def held_bytes(self) -> IntArray:
+        """[K] bytes of the buffers that its tiles take."""
+        tiles = self.tiles
+        room = tiles.design.room
+        return taken_bytes(tiles.held, self.gemm, room, self.a_in_west, trips=tiles.trips, orders=self.orders)
 
     @cached_property
     def tile_cycles(self) -> IntArray:
@@ -132,6 +142,7 @@ class MappedProducts:
             orders=self.orders,
             tile_cycles=self.tile_cycles,
             count=self.gemm.count,
+            a_in_west=self.a_in_west,
             epilogue=epilogue,
         )
 
@@ -145,6 +156,19 @@ class MappedProducts:
         """[K] counts for the energy model; a number where all are alike."""
         on_array = _gathered([(side.rows, array_actions(self.gemm, side.times)) for side in self.by_side])
         return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west))
+
+
+def _tiles_of(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
+    """The one candidate that a mapping names."""
+    wanted, expansion = (mapping.tile_m, mapping.tile_n, mapping.tile_k), hardware.buffers.patch_expansion
+    axes = [
+        tiles_of_sizes(gemm, axis, [size], patch_expansion=expansion) for axis, size in zip(AXES, wanted, strict=True)
+    ]
+    tiles = TileGrid.product_of_axes(gemm, DesignView.of(hardware), axes)
+    if len(tiles) == 0 or not tiles.fits(mapping.array.west == "a")[0]:
+        shown = "x".join(map(str, wanted))
+        raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
+    return tiles
 
 
 def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:

@@ -1,7 +1,7 @@
 """Residency: which tensors stay on chip between the works of a step, and the works with those left out of DRAM.
 
 A tensor may stay when it fits, for its whole life, into what the tiles of every work in between leave free of the three
-buffers: all of their capacity, less two tiles of A, B and C of the mapping in use (double buffering). Vector work
+buffers: all of their capacity, less what the mapping in use holds of A, B and C (see ``holding``). Vector work
 streams and leaves everything free. Chosen greedily: most DRAM bytes saved a byte and work held, ties by name. Mappings
 were chosen before, as if nothing stayed, and are kept.
 
@@ -36,31 +36,29 @@ from .works import Access, VectorWork, Work
 class TileDemand:
     """What a mapped product asks of each design's buffers, [S], and what A, B and C of it cost in DRAM bytes."""
 
-    tile_bytes: IntArray
+    held_bytes: IntArray
     moved_bytes: tuple[IntArray, IntArray, IntArray]
 
     @classmethod
     def of(cls, mapped: MappedProducts) -> TileDemand:
         """A product's, when nothing stays on chip."""
-        tiles, traffic, count = mapped.tiles, mapped.traffic, mapped.gemm.count
-        held = (tiles.a_held_bytes, tiles.b_held_bytes, tiles.sum_bytes)
+        traffic, count = mapped.traffic, mapped.gemm.count
         return cls(
-            tile_bytes=sum((each[:, 0, 0] for each in held), np.zeros(len(tiles), dtype=np.int64)),
+            held_bytes=mapped.held_bytes,
             moved_bytes=(count * traffic.a_bytes, count * traffic.b_bytes, count * traffic.result_bytes),
         )
 
 
-def spare_bytes(demands: Sequence[TileDemand], buffer_bytes: IntArray, tiles_held: IntArray) -> IntArray:
+def spare_bytes(demands: Sequence[TileDemand], buffer_bytes: IntArray) -> IntArray:
     """[S] bytes of the buffers that a work leaves free throughout.
 
     Args:
         demands: of its products; none of vector work.
         buffer_bytes: [S] of all three buffers.
-        tiles_held: [S] tiles that each buffer holds at once.
     """
     if not demands:
         return buffer_bytes.copy()
-    return np.asarray(buffer_bytes - tiles_held * np.max([each.tile_bytes for each in demands], axis=0))
+    return np.asarray(buffer_bytes - np.max([each.held_bytes for each in demands], axis=0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,15 +183,14 @@ class Residency:
             saved_bytes=np.zeros((designs, 0), dtype=np.int64),
         )
 
-    def choose(self, demands: Sequence[Sequence[TileDemand]], buffer_bytes: IntArray, tiles_held: IntArray) -> Resident:
+    def choose(self, demands: Sequence[Sequence[TileDemand]], buffer_bytes: IntArray) -> Resident:
         """Choose what stays on each design.
 
         Args:
             demands: of the products of each work; none of vector work.
             buffer_bytes: [S] of all three buffers.
-            tiles_held: [S] tiles that each buffer holds at once.
         """
-        spare = np.stack([spare_bytes(each, buffer_bytes, tiles_held) for each in demands], axis=1)
+        spare = np.stack([spare_bytes(each, buffer_bytes) for each in demands], axis=1)
         saved, held = self._saved(demands, len(buffer_bytes)), self.held_bytes
         # Most tensors are larger than any room there is.
         possible = np.flatnonzero((held <= spare.max(initial=0)) & (saved > 0).any(axis=0))

@@ -138,7 +138,7 @@ def _resident(works: tuple[Work, ...], order: WorkOrder, hardware: Hardware, bat
     buffers = hardware.buffers
     residency = Residency(order=order, works=works, batch=batch, precision=hardware.tensor_engine.precision)
     demands = [[demand(product) for product in work.products] for work in works]
-    return residency.choose(demands, np.array([buffers.capacity_bytes]), np.array([buffers.tiles_held]))
+    return residency.choose(demands, np.array([buffers.capacity_bytes]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,32 +271,39 @@ class _Steps:
 
     # Vector work ---------------------------------------------------------------------------------------------------
 
-    def _access(self, name: str, passes: int = 1) -> Access:
+    def _access(self, name: str, passes: int = 1, most: int | None = None) -> Access:
+        """A whole tensor, or at most so many elements of it: what an operator does not work on it does not read."""
         tensor = self.order.tensor(name)
-        size = tensor.elements(self.batch) * element_bytes(self.graph, tensor, self.hardware.tensor_engine.precision)
+        elements = tensor.elements(self.batch)
+        moved = elements if most is None else min(elements, most)
+        size = moved * element_bytes(self.graph, tensor, self.hardware.tensor_engine.precision)
         return Access(tensor=name, tensor_bytes=size, passes=passes)
 
     def _vector_work(self, operator: Operator) -> VectorWork:
         price = vector_operation(self.hardware.vector_engine, operator.kind)
         writes = tuple(self._access(name) for name in operator.outputs)
-        if price.reads == "inputs":
-            reads = tuple(self._access(name, price.passes) for name in operator.inputs)
+        elements = operator.elements.at(self.batch)
+        table = max(operator.inputs, key=lambda name: self.order.tensor(name).elements(self.batch), default="")
+        others = [name for name in operator.inputs if name != table]
+        labels = max((self.order.tensor(name).elements(self.batch) for name in others), default=1)
+        if price.reads == "outputs":
+            # A gather reads as much as it writes, from a table: the largest of its inputs.
+            gathered = sum(each.tensor_bytes for each in writes)
+            reads: tuple[Access, ...] = (Access(tensor=table, tensor_bytes=gathered, passes=price.passes),)
         else:
-            reads = self._gathered_reads(operator, sum(each.tensor_bytes for each in writes), price.passes)
+            # A view reads its part of the tensor that it is of.
+            most = {table: labels} if price.reads == "picked" else {}
+            read = others if price.reads == "labels" else operator.inputs
+            reads = tuple(self._access(name, price.passes, most.get(name, elements)) for name in read)
         return VectorWork(
             operator=operator.name,
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            lane_operations=price.cycles_per_element * operator.elements.at(self.batch),
+            lane_operations=price.cycles_per_element * (labels if price.by_label else elements),
             reads=reads,
             writes=writes,
         )
-
-    def _gathered_reads(self, operator: Operator, gathered_bytes: int, passes: int) -> tuple[Access, ...]:
-        """A gather reads as much as it writes, from a table: the largest of its inputs."""
-        table = max(operator.inputs, key=lambda name: self.order.tensor(name).elements(self.batch), default="")
-        return (Access(tensor=table, tensor_bytes=gathered_bytes, passes=passes),)
 
     def _fused(self, fused: FusedOperator) -> VectorWork:
         """Vector work on the way out of other work: what is carried to it neither is read nor was stored before it."""

@@ -1,39 +1,38 @@
 """The mapping search: the best of every legal mapping in the ladder, found without timing each one exactly.
 
-Every combination of array mapping, tile sizes and distinct loop order gets a lower bound on its time (compute on one
-side, DRAM on the other; what neither can hide added). Candidates are then timed exactly in the order of their bounds
-until no bound is below the best time found: the answer equals that of timing all of them.
+Best first. Every tile has a floor on each side (dataflow and operands' roles): what no array mapping and no loop order
+beats, from a few numbers a GEMM axis on the array and a few a pair of axes in memory. Tiles are looked at in the order
+of their floors: under every array mapping and distinct loop order each gets a bound (compute on one side, DRAM on the
+other; what neither can hide added), and those whose bound is not above the best value found are timed exactly. When no
+floor is at or below that value, the answer equals that of timing all of them. For time, what is hardly slower than the
+fastest is as good (see ``objective``), and the one of these that moves the fewest bytes is taken.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
-from ..accel.energy import EnergyModel
 from ..accel.specification import Hardware
-from ..configs.arrays import FloatArray, IntArray
+from ..configs.arrays import BoolArray, FloatArray, IntArray
 from ..configs.errors import MappingError
-from .actions import array_actions, memory_actions
+from .design_view import DesignView
 from .gemm import Gemm, Operand
+from .holding import least_bytes
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings
-from .objective import TIME, Objective
-from .pipeline import Pipeline, first_load_cycles, last_store_cycles
+from .objective import TIME, Objective, slowest_alike
+from .pipeline import Pipeline
+from .search_sides import NEVER, Side, sides_of_product
 from .tile_grid import TileGrid
-from .tile_time import TileTime
-from .traffic import Traffic, distinct_orders
 
-_FIRST_BATCH = 16
-"""Candidates timed exactly at first: the ones with the lowest bounds. Mostly no other can win."""
+_FIRST_TILES, _MORE_TILES = 8, 64
+"""Tiles that are looked at in the first round, and at most in each after that."""
 
-_BATCH = 256
-"""Candidates timed exactly at once after that."""
+_FIRST_BATCH, _BATCH = 16, 256
+"""Candidates of a round that are timed exactly at once: the lowest bounds first. Mostly no other can win."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,193 +73,175 @@ def best_mapping(
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
     mappings = array_mappings(hardware.tensor_engine, gemm, dataflows, interleave=interleave)
-    sides = list(_sides(gemm, hardware, objective, mappings))
+    sides = list(sides_of_product(gemm, hardware, objective, mappings, interleave=interleave))
     if not sides:
         raise _no_tile_fits(gemm, hardware, mappings[0].west)
-    values = np.concatenate([side.values for side in sides])
-    legal = int(np.isfinite(values).sum())
-    first = np.argpartition(values, min(_FIRST_BATCH, legal) - 1)[: min(_FIRST_BATCH, legal)]
-    best = _best_among(sides, np.sort(first))
-    # Whatever is bounded above the best time found cannot win; the rest is timed in batches by rising bound.
-    rest = np.setdiff1d(np.flatnonzero(values <= best.value), first)
-    rest = rest[np.argsort(values[rest], kind="stable")]
-    done = 0
-    while done < len(rest) and values[rest[done]] <= best.value:
-        best = min(best, _best_among(sides, np.sort(rest[done : done + _BATCH])), key=_Best.rank)
-        done += _BATCH
-    timed = len(first) + min(done, len(rest))
-    return Choice(mapping=best.mapping, cycles=best.cycles, candidates=legal, timed_exactly=timed)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ground:
-    """What does not depend on the side: tiles legal on either, and their memory traffic in every loop order."""
-
-    gemm: Gemm
-    hardware: Hardware
-    tiles: TileGrid
-
-    @cached_property
-    def traffics(self) -> tuple[Traffic, ...]:
-        return tuple(Traffic(tiles=self.tiles, order=order) for order in LOOP_ORDERS)
-
-    @cached_property
-    def memory_cycles(self) -> IntArray:
-        """[J, O] cycles that DRAM alone needs."""
-        busy = np.stack([traffic.cycles for traffic in self.traffics], axis=1)
-        return np.asarray(self.tiles.memory.latency_cycles + self.gemm.count * busy)
-
-    @cached_property
-    def unhidden_cycles(self) -> IntArray:
-        """[J] cycles of the first load and the last store."""
-        return np.asarray(first_load_cycles(self.tiles) + last_store_cycles(self.tiles))
-
-    @cached_property
-    def equal_order(self) -> npt.NDArray[np.bool_]:
-        """[J, O] where an equal loop order stands already."""
-        return ~distinct_orders(self.tiles.trips, LOOP_ORDERS)
-
-    @cached_property
-    def moved_bytes(self) -> IntArray:
-        """[J, O] bytes moved between DRAM and chip, one repetition."""
-        return np.stack([traffic.read_bytes + traffic.write_bytes for traffic in self.traffics], axis=1)
-
-    def memory_joules(self, energy: EnergyModel, west: Operand) -> FloatArray:
-        """[J, O] dynamic energy of what moves."""
-        joules = [energy.dynamic_joules(memory_actions(self.gemm, traffic, west == "a")) for traffic in self.traffics]
-        return np.stack(joules, axis=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Side:
-    """Candidates that share a dataflow and a side: array mappings x tiles x loop orders, [A, J, O].
-
-    ``rows`` are the tiles among the ground's that are legal on this side.
-    """
-
-    ground: _Ground
-    rows: IntArray
-    mappings: tuple[ArrayMapping, ...]
-    objective: Objective
-
-    @cached_property
-    def times(self) -> TileTime:
-        return TileTime.of(self.ground.tiles.pick(self.rows), self.mappings)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return len(self.mappings), len(self.rows), len(LOOP_ORDERS)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @cached_property
-    def values(self) -> FloatArray:
-        """[A * J * O] lower bounds on the objective; infinite where an equal candidate stands already."""
-        value = self.objective.value(self.ground.hardware, self._bound, self.dynamic_joules)
-        value[:, self.ground.equal_order[self.rows]] = np.inf
-        value[self.times.repeats] = np.inf
-        return value.ravel()
-
-    @property
-    def _bound(self) -> IntArray:
-        """[A, J, O] cycles that no schedule of these tiles can beat."""
-        computing = self.ground.gemm.count * self.times.total(self.times.cycles)
-        on_array = computing + self.ground.unhidden_cycles[self.rows]
-        return np.asarray(np.maximum(on_array[:, :, None], self.ground.memory_cycles[self.rows][None]))
-
-    @cached_property
-    def dynamic_joules(self) -> FloatArray | None:
-        """[A, J, O] dynamic energy of every candidate, exact; None when the objective does not ask."""
-        energy = self.objective.energy
-        if energy is None or not self.objective.needs_energy:
-            return None
-        on_array = energy.dynamic_joules(array_actions(self.ground.gemm, self.times))
-        in_memory = self.ground.memory_joules(energy, self.times.west)[self.rows]
-        return np.asarray(on_array[:, :, None] + in_memory[None])
-
-
-def _sides(gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple[ArrayMapping, ...]) -> Iterator[_Side]:
-    grid = TileGrid.ladder(gemm, hardware)
-    legal: dict[Operand, npt.NDArray[np.bool_]] = {"a": grid.fits("a"), "b": grid.fits("b")}
-    either = legal["a"] | legal["b"]
-    ground = _Ground(gemm=gemm, hardware=hardware, tiles=grid.pick(either))
-    rows_with_west = {west: np.flatnonzero(fits[either]) for west, fits in legal.items()}
-    for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
-        same = tuple(members)
-        rows = rows_with_west[same[0].west]
-        if len(rows):
-            yield _Side(ground=ground, rows=rows, mappings=same, objective=objective)
+    floors = np.concatenate([side.floors for side in sides])
+    best, timed = _least_value(sides, floors)
+    if not objective.needs_energy:
+        best, more = _least_traffic(sides, floors, best)
+        timed += more
+    legal = sum(side.candidates for side in sides)
+    return Choice(mapping=best.mapping, cycles=best.cycles, candidates=legal, timed_exactly=min(timed, legal))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Best:
-    """The best candidate so far; ties go to the one that moves fewer bytes, then to the first."""
+    """The best candidate so far; ties go to the one that moves fewer bytes, then to the first.
+
+    Attributes:
+        value: of the objective.
+        moved_bytes: between DRAM and chip, one repetition.
+        number: where it stands among all: side, array mapping, tile of the side, loop order.
+        cycles: its time.
+        mapping: the candidate.
+    """
 
     value: float
     moved_bytes: int
-    number: int
+    number: tuple[int, int, int, int]
     cycles: int
     mapping: Mapping
 
-    def rank(self) -> tuple[float, int, int]:
+    def rank(self) -> tuple[float, int, tuple[int, int, int, int]]:
         return self.value, self.moved_bytes, self.number
 
+    def by_traffic(self) -> tuple[int, float, tuple[int, int, int, int]]:
+        return self.moved_bytes, self.value, self.number
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
-    """Some candidates of one side: [K] indices of array mapping, tile (of the ground) and loop order."""
 
-    side: _Side
-    mapping: IntArray
-    row: IntArray
-    order: IntArray
-    tile_cycles: IntArray
-    dynamic_joules: FloatArray | None
+def _least_value(sides: Sequence[Side], floors: FloatArray) -> tuple[_Best, int]:
+    """The candidate of the least value, and how many were timed exactly.
+
+    Args:
+        sides: all of them.
+        floors: of all their tiles.
+    """
+    ranked = np.argsort(floors, kind="stable")
+    best, done, timed, step = None, 0, 0, _FIRST_TILES
+    while done < len(ranked) and (best is None or floors[ranked[done]] <= best.value):
+        chosen = ranked[done : done + step]
+        if best is not None:
+            chosen = chosen[floors[chosen] <= best.value]
+        some = _Some.of(sides, np.sort(chosen))
+        best, looked_at = some.best(np.isfinite(some.values), best)
+        done, timed, step = done + step, timed + looked_at, min(2 * step, _MORE_TILES)
+    assert best is not None, "a side has a tile, and a mapping that no other repeats"
+    return best, timed
+
+
+def _least_traffic(sides: Sequence[Side], floors: FloatArray, fastest: _Best) -> tuple[_Best, int]:
+    """Of the candidates that are as fast as the fastest, or nearly, the one that moves the fewest bytes.
+
+    Args:
+        sides: all of them.
+        floors: of all their tiles, cycles.
+        fastest: the fastest candidate.
+    """
+    limit = slowest_alike(fastest.cycles)
+    least = np.concatenate([side.ground.least_bytes(limit) for side in sides])
+    least[floors > limit] = NEVER
+    # Whoever moves as much as the fastest does is no better.
+    tiles = np.flatnonzero(least < fastest.moved_bytes)
+    ranked = tiles[np.argsort(least[tiles], kind="stable")]
+    best, done, timed, step = fastest, 0, 0, _FIRST_TILES
+    while done < len(ranked) and least[ranked[done]] <= best.moved_bytes:
+        chosen = ranked[done : done + step]
+        some = _Some.of(sides, np.sort(chosen[least[chosen] <= best.moved_bytes]))
+        by_bytes, alike = some.moved_bytes, some.values <= limit
+        for each in np.unique(by_bytes[alike & (by_bytes <= best.moved_bytes)]):
+            found, looked_at = some.best(alike & (by_bytes == each), None)
+            timed += looked_at
+            if found is not None and found.cycles <= limit:
+                best = min(best, found, key=_Best.by_traffic)
+                break
+        done, step = done + step, min(2 * step, _MORE_TILES)
+    return best, timed
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Some:
+    """Some tiles of the sides.
+
+    Attributes:
+        sides: with those tiles alone.
+        numbers: of these sides among all.
+        rows: of these tiles among those of their side.
+    """
+
+    sides: Sequence[Side]
+    numbers: Sequence[int]
+    rows: Sequence[IntArray]
 
     @classmethod
-    def of(cls, side: _Side, numbers: IntArray) -> _Chosen:
-        mapping, tile, order = np.unravel_index(numbers, side.shape)
-        joules = side.dynamic_joules
-        return cls(
-            side=side,
-            mapping=mapping,
-            row=side.rows[tile],
-            order=order,
-            tile_cycles=side.times.cycles_at(mapping, tile),
-            dynamic_joules=None if joules is None else joules[mapping, tile, order],
-        )
+    def of(cls, sides: Sequence[Side], chosen: IntArray) -> _Some:
+        """Tiles numbered through all sides, in rising order."""
+        found, numbers, places, start = [], [], [], 0
+        for number, side in enumerate(sides):
+            tiles = len(side.ground.tiles)
+            rows = chosen[(chosen >= start) & (chosen < start + tiles)] - start
+            start += tiles
+            if len(rows):
+                found.append(side.pick(rows))
+                numbers.append(number)
+                places.append(rows)
+        return cls(sides=found, numbers=numbers, rows=places)
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """Lower bounds on the objective of every candidate, see ``Side.values``."""
+        return np.concatenate([side.values for side in self.sides])
+
+    @property
+    def moved_bytes(self) -> IntArray:
+        """Of every candidate."""
+        return np.concatenate([np.broadcast_to(side.ground.moved_bytes, side.shape).ravel() for side in self.sides])
+
+    def best(self, within: BoolArray, best: _Best | None) -> tuple[_Best | None, int]:
+        """The least value among some candidates and what was found before; and how many were timed exactly."""
+        ranked = np.flatnonzero(within if best is None else within & (self.values <= best.value))
+        ranked = ranked[np.argsort(self.values[ranked], kind="stable")]
+        done, step = 0, _FIRST_BATCH
+        while done < len(ranked) and (best is None or self.values[ranked[done]] <= best.value):
+            batch, start = np.sort(ranked[done : done + step]), 0
+            for side, number, rows in zip(self.sides, self.numbers, self.rows, strict=True):
+                own = batch[(batch >= start) & (batch < start + side.size)] - start
+                start += side.size
+                if len(own):
+                    found = _best_among(side, own, number, rows)
+                    best = found if best is None else min(best, found, key=_Best.rank)
+            done, step = done + step, _BATCH
+        return best, min(done, len(ranked))
 
 
-def _best_among(sides: list[_Side], chosen: IntArray) -> _Best:
-    """Time chosen candidates, numbered through all sides in rising order, exactly and keep the best."""
-    parts, start = [], 0
-    for side in sides:
-        own = chosen[(chosen >= start) & (chosen < start + side.size)] - start
-        start += side.size
-        if len(own):
-            parts.append(_Chosen.of(side, own))
-    ground, objective = sides[0].ground, sides[0].objective
-    row = np.concatenate([part.row for part in parts])
-    order = np.concatenate([part.order for part in parts])
+def _best_among(side: Side, chosen: IntArray, number: int, rows: IntArray) -> _Best:
+    """Time chosen candidates of a side exactly and keep the best.
+
+    Args:
+        side: some tiles of one side.
+        chosen: which candidates.
+        number: of the side.
+        rows: which tiles of the whole side these are.
+    """
+    mapping, tile, order = np.unravel_index(chosen, side.shape)
+    ground, objective = side.ground, side.objective
     cycles = Pipeline(
-        tiles=ground.tiles.pick(row),
+        tiles=ground.tiles.pick(tile),
         orders=order,
-        tile_cycles=np.concatenate([part.tile_cycles for part in parts]),
+        tile_cycles=side.times.cycles_at(mapping, tile),
         count=ground.gemm.count,
+        a_in_west=ground.a_in_west,
     ).cycles
-    spent = [part.dynamic_joules for part in parts if part.dynamic_joules is not None]
-    value = objective.value(ground.hardware, cycles, np.concatenate(spent) if spent else None)
-    moved = ground.moved_bytes[row, order]
-    at = int(np.lexsort((moved, value))[0])
-    mappings = [part.side.mappings[number] for part in parts for number in part.mapping]
+    joules = side.dynamic_joules
+    value = objective.value(ground.hardware, cycles, None if joules is None else joules[mapping, tile, order])
+    moved = ground.moved_bytes[tile, order]
+    at = int(np.lexsort((order, tile, mapping, moved, value))[0])
     return _Best(
         value=float(value[at]),
         moved_bytes=int(moved[at]),
-        number=int(chosen[at]),
+        number=(number, int(mapping[at]), int(rows[tile[at]]), int(order[at])),
         cycles=int(cycles[at]),
-        mapping=_mapping(ground.tiles, mappings[at], int(row[at]), LOOP_ORDERS[order[at]]),
+        mapping=_mapping(ground.tiles, side.mappings[mapping[at]], int(tile[at]), LOOP_ORDERS[order[at]]),
     )
 
 
@@ -275,15 +256,14 @@ def _mapping(tiles: TileGrid, array: ArrayMapping, row: int, order: str) -> Mapp
 
 
 def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> MappingError:
-    grid, buffers = TileGrid.ladder(gemm, hardware), hardware.buffers
-    least = {
-        name: (int(buffers.tiles_held * held.min()), getattr(buffers, name).capacity_bytes)
-        for name, held in grid.held_bytes(west).items()
-    }
+    grid, room, buffers = TileGrid.ladder(gemm, hardware), DesignView.of(hardware).room, hardware.buffers
+    least = {place: int(least_bytes(grid.held[place], gemm, room).min()) for place in grid.held}
+    sides = {"west": west, "north": "b" if west == "a" else "a", "output": "c"}
+    needed = {side: least[place] for side, place in sides.items()}  # type: ignore[index]
     short = {
-        f"buffers.{name}.capacity_bytes": f"got {have}, need at least {need}"
-        for name, (need, have) in least.items()
-        if need > have
+        f"buffers.{side}.capacity_bytes": f"got {have.capacity_bytes}, need at least {needed[side]}"
+        for side, have in buffers.by_side.items()
+        if needed[side] > have.capacity_bytes
     }
     told = "; ".join(f"{field}: {reason}" for field, reason in short.items())
     reason = told or "buffers too small for the smallest tile of all three operands together"

@@ -7,35 +7,38 @@ Sieves, each exact about what it throws away:
 3. array mappings of the tiles that may beat it, by the time of a full tile, then by that of all;
 4. what is left timed exactly, a tile and loop order after another, until no array mapping can better it.
 
-Ties go as in ``search``: fewest bytes moved, then the first.
+5. of what is as fast as the fastest, or nearly, what moves the fewest bytes (see ``objective``).
+
+Ties go as in ``search``: the fastest, then the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..configs.arrays import BoolArray, FloatArray, IntArray
+from ..configs.arrays import BoolArray, IntArray
+from .candidate_groups import NEVER, Candidates, Chosen, Groups, exact_cycles, place_in
 from .design_table import DesignTable
 from .gemm import Gemm, Place
 from .mapping import ArrayMapping, Side, sides_of
-from .pipeline import Pipeline
+from .objective import slowest_alike
 from .product_cost import MappedProducts, SideTimes
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_floors import OF_ARRAY, Promising, TileFloors
 from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .tiling import AxisTiles
-from .traffic import Traffic
 
 _PROMISING = 8
 """Tiles of each design that are looked at for a time to beat."""
 
-_NEVER = 1 << 60
-"""Cycles of what is not there."""
+
+_ROUNDS = (8, 64)
+"""Tiles of each design that are looked at in the first rounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,7 @@ def search_many(
     wanted = np.arange(len(table)) if designs is None else designs
     index, which = table.distinct(reducing=gemm.reduced_on_load, designs=wanted)
     search = _Search(gemm=gemm, table=table, index=index, sides=sides, interleave=interleave)
-    winners = search.winners() if sides else _Candidates.none()
+    winners = search.winners() if sides else Candidates.none()
     place = np.full(len(table), -1)
     place[winners.design] = np.arange(len(winners.design))
     place[wanted] = place[index][which]
@@ -123,45 +126,6 @@ def search_many(
         parameters=search.parameters(winners)[:, at],
         orders=winners.order[at],
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Candidates:
-    """Candidates [K]: numbers of design, side, tile, array mapping and loop order; a floor; tile times."""
-
-    design: IntArray
-    side: IntArray
-    tile: IntArray
-    mapping: IntArray
-    order: IntArray
-    floor: FloatArray
-    of_kind: IntArray
-
-    @classmethod
-    def joined(cls, parts: Sequence[_Candidates]) -> _Candidates:
-        names = ("design", "side", "tile", "mapping", "order", "floor", "of_kind")
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
-
-    @classmethod
-    def none(cls) -> _Candidates:
-        empty = np.zeros(0, dtype=np.int64)
-        kinds = np.zeros((0, 2, 2, 3), dtype=np.int64)
-        floor = np.zeros(0)
-        return cls(design=empty, side=empty, tile=empty, mapping=empty, order=empty, floor=floor, of_kind=kinds)
-
-    def take(self, rows: IntArray | BoolArray) -> _Candidates:
-        return _Candidates(
-            design=self.design[rows],
-            side=self.side[rows],
-            tile=self.tile[rows],
-            mapping=self.mapping[rows],
-            order=self.order[rows],
-            floor=self.floor[rows],
-            of_kind=self.of_kind[rows],
-        )
-
-    def __len__(self) -> int:
-        return len(self.design)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +187,7 @@ class _Search:
         """What the array sees of a full tile, and how many there are: tiles of all ladders."""
         m, n, k = self._axes
         grids = [ladder.grid for ladder in self._ladders]
-        full = [np.where(axis.size[:, 0] == axis.size[:, 1], axis.trips, axis.trips - 1) for axis in (m, n, k)]
+        full = [np.where(axis.size[:, 0] == axis.size[:, 1], axis.trips, axis.fulls) for axis in (m, n, k)]
         return {
             "m": m.size[:, 0],
             "n": n.size[:, 0],
@@ -238,10 +202,11 @@ class _Search:
         return m.take(tile), n.take(tile), k.take(tile)
 
     def _grid(self, design: IntArray, tile: IntArray) -> TileGrid:
+        """Tiles of these numbers, on a design each."""
         m, n, k = self.axes(tile)
         return TileGrid(gemm=self.gemm, design=self.table.view(design), m=m, n=n, k=k)
 
-    def parameters(self, candidates: _Candidates) -> IntArray:
+    def parameters(self, candidates: Candidates) -> IntArray:
         """[P, K] of the array mappings; 1 beyond those that a dataflow has."""
         most = max((len(mappings.parameters) for mappings in self._mappings), default=0)
         found = np.ones((most, len(candidates)), dtype=np.int64)
@@ -252,35 +217,85 @@ class _Search:
 
     # The sieves ------------------------------------------------------------------------------------------------------
 
-    def winners(self) -> _Candidates:
+    def winners(self) -> Candidates:
         """The best candidate of every design that has any."""
         start = Promising.joined([ladder.lowest(_PROMISING) for ladder in self._ladders])
         if not len(start.design):
-            return _Candidates.none()
+            return Candidates.none()
         limit = np.full(len(self.table), -1)
-        limit[start.design] = _NEVER
+        limit[start.design] = NEVER
         first = self._laid(start, limit, best_only=True)
         ranked = np.lexsort((first.floor, first.design))
         first = first.take(ranked[np.flatnonzero(np.diff(first.design[ranked], prepend=-1))])
-        self._lower(limit, first.design, first.tile, first.order, first.of_kind)
-        tiles = Promising.joined([ladder.below(limit) for ladder in self._ladders])
-        candidates = self._laid(tiles, limit, best_only=False)
-        return self._decided(candidates.take(candidates.floor <= limit[candidates.design]), limit)
+        self._lower(limit, first.design, first.side, first.tile, first.order, first.of_kind)
+        fastest = self._fastest(limit)
+        cycles, moved = np.full(len(limit), -1), np.full(len(limit), -1)
+        cycles[fastest.candidates.design], moved[fastest.candidates.design] = fastest.cycles, fastest.moved_bytes
+        least = self._least_traffic(slowest_alike(cycles), moved)
+        beaten = np.isin(fastest.candidates.design, least.candidates.design)
+        return Candidates.joined([fastest.candidates.take(~beaten), least.candidates])
 
-    def _lower(self, limit: IntArray, design: IntArray, tile: IntArray, order: IntArray, of_kind: IntArray) -> None:
+    def _fastest(self, limit: IntArray) -> Chosen:
+        """Of every design the fastest candidate; limits are lowered. The most promising tiles first."""
+        done, found = np.full(len(limit), -1.0), []
+        for count in (*_ROUNDS, None):
+            until = limit.astype(np.float64)
+            if count is not None:
+                for ladder in self._ladders:
+                    until = ladder.nth_lowest(count, until)
+            rows = Promising.joined([ladder.between(done, until) for ladder in self._ladders])
+            found.append(self._groups(rows, limit).fastest(limit))
+            limit[found[-1].candidates.design] = np.minimum(limit[found[-1].candidates.design], found[-1].cycles)
+            done = np.maximum(done, until)
+        return Chosen.fastest_of(found)
+
+    def _least_traffic(self, alike: IntArray, fewer_bytes: IntArray) -> Chosen:
+        """Of designs where there is one the candidate that moves the fewest bytes within a limit, fewer than so many.
+
+        Tiles are looked at from those that may move the fewest on, until what is found moves no more than the rest.
+        """
+        parts = [ladder.saving(alike, fewer_bytes) for ladder in self._ladders]
+        rows, moved = Promising.joined([part for part, _ in parts]), np.concatenate([each for _, each in parts])
+        ranked = np.lexsort((moved, rows.design))
+        least, found, step = fewer_bytes.copy(), [], _ROUNDS[0]
+        while len(ranked):
+            some = ranked[place_in(rows.design[ranked]) < step]
+            found.append(
+                self._groups(rows.take(np.sort(some)), alike).least_traffic(alike, np.minimum(least + 1, fewer_bytes))
+            )
+            least[found[-1].candidates.design] = found[-1].moved_bytes
+            ranked = ranked[place_in(rows.design[ranked]) >= step]
+            ranked = ranked[moved[ranked] <= least[rows.design[ranked]]]
+            step *= 4
+        return Chosen.least_of(found)
+
+    def _groups(self, rows: Promising, limit: IntArray) -> Groups:
+        """What may keep the limits of designs, of some tiles."""
+        candidates = self._laid(rows, limit, best_only=False) if len(rows.design) else Candidates.none()
+        candidates = candidates.take(candidates.floor <= limit[candidates.design])
+        return Groups.of(candidates, self._a_in_west(candidates.side), self._grid)
+
+    def _lower(
+        self, limit: IntArray, design: IntArray, side: IntArray, tile: IntArray, order: IntArray, of_kind: IntArray
+    ) -> None:
         """Lower the limits of designs to the exact times of candidates."""
-        np.minimum.at(limit, design, self._cycles(self._grid(design, tile), order, of_kind))
+        cycles = exact_cycles(self._grid(design, tile), self._a_in_west(side), order, of_kind)
+        np.minimum.at(limit, design, cycles)
 
-    def _laid(self, rows: Promising, limit: IntArray, *, best_only: bool) -> _Candidates:
+    def _a_in_west(self, side: IntArray) -> BoolArray:
+        """[K] whether A lies in the west buffer on each of some sides."""
+        return np.array([each.west == "a" for each in self.sides])[side]
+
+    def _laid(self, rows: Promising, limit: IntArray, *, best_only: bool) -> Candidates:
         """Tiles under array mappings and loop orders that may keep the limit; or each under its most promising pair."""
         parts = []
         for number, mappings in enumerate(self._mappings):
             own = rows.take(rows.side == number)
             if len(own.design):
                 parts.append(self._on_side(mappings, own, limit, best_only=best_only))
-        return _Candidates.joined(parts)
+        return Candidates.joined(parts)
 
-    def _on_side(self, mappings: SideMappings, rows: Promising, limit: IntArray, *, best_only: bool) -> _Candidates:
+    def _on_side(self, mappings: SideMappings, rows: Promising, limit: IntArray, *, best_only: bool) -> Candidates:
         """The same for tiles of one side."""
         full = self._full_tiles
         (array, tile), which = _distinct_pairs(self._array_of[rows.design], rows.tile)
@@ -288,7 +303,7 @@ class _Search:
             self.table, array, **{name: full[name][tile] for name in ("m", "n", "slots", "groups")}
         )
         floor = self.gemm.count * full["count"][tile][:, None] * of_full
-        floor[~mappings.legal(self.table, array)] = _NEVER
+        floor[~mappings.legal(self.table, array)] = NEVER
         if best_only:
             row, mapping = np.arange(len(rows.design)), floor.argmin(axis=1)[which]
         else:
@@ -302,25 +317,15 @@ class _Search:
             mappings.parameters[:, timed],
         )
         at = at.reshape(-1)
-        own = np.where(times.repeats[0], _NEVER, self.gemm.count * times.total(times.cycles)[0])
+        own = np.where(times.repeats[0], NEVER, self.gemm.count * times.total(times.cycles)[0])
         computing = own[at] + rows.unhidden[row]
         if best_only:
             order = rows.in_memory.argmin(axis=1)
         else:
-            at_best = np.maximum(computing, rows.in_memory.min(axis=1)[row])
-            ranked = np.lexsort((at_best, rows.design[row]))
-            lead = ranked[np.flatnonzero(np.diff(rows.design[row[ranked]], prepend=-1))]
-            self._lower(
-                limit,
-                rows.design[row[lead]],
-                rows.tile[row[lead]],
-                rows.in_memory[row[lead]].argmin(axis=1),
-                np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at[lead]],
-            )
-            orders = rows.in_memory[row] <= limit[rows.design[row]][:, None]
-            chosen, order = np.nonzero(orders & (computing <= limit[rows.design[row]])[:, None])
+            within = limit[rows.design[row]]
+            chosen, order = np.nonzero((rows.in_memory[row] <= within[:, None]) & (computing <= within)[:, None])
             row, mapping, at, computing = row[chosen], mapping[chosen], at[chosen], computing[chosen]
-        return _Candidates(
+        return Candidates(
             design=rows.design[row],
             side=rows.side[row],
             tile=rows.tile[row],
@@ -329,61 +334,6 @@ class _Search:
             floor=np.maximum(computing, rows.in_memory[row, order]),
             of_kind=np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at],
         )
-
-    def _cycles(self, tiles: TileGrid, order: IntArray, of_kind: IntArray) -> IntArray:
-        return Pipeline(tiles=tiles, orders=order, tile_cycles=of_kind, count=self.gemm.count).cycles
-
-    def _decided(self, candidates: _Candidates, limit: IntArray) -> _Candidates:
-        """The best candidate of every design.
-
-        Where DRAM sets the pace, many array mappings of a tile take the same time and the first of them wins. So of
-        each tile and loop order a time is found that no array mapping beats, and mappings are timed in their order,
-        twice as many in every round, until one takes just that.
-        """
-        rank = np.lexsort((candidates.mapping, candidates.side, candidates.order, candidates.tile, candidates.design))
-        candidates = candidates.take(rank)
-        same = np.stack([candidates.design, candidates.tile, candidates.order])
-        starts = np.flatnonzero((np.diff(same, axis=1, prepend=-1) != 0).any(axis=0))
-        sizes = np.diff(starts, append=len(candidates))
-        leads = candidates.take(starts)
-        fastest = np.minimum.reduceat(candidates.of_kind, starts, axis=0)
-        tiles = self._grid(leads.design, leads.tile)
-        traffic = Traffic(tiles=tiles, order=leads.order)
-        moved = traffic.read_bytes + traffic.write_bytes
-        floor = self._cycles(tiles, leads.order, fastest)
-        best, winner = np.full(len(starts), _NEVER), starts.copy()
-        limit = limit.copy()
-        done, step = np.zeros(len(starts), dtype=np.int64), 1
-        going = np.flatnonzero(floor <= limit[leads.design])
-        while len(going):
-            until = np.minimum(done[going] + step, sizes[going])
-            counts = until - done[going]
-            group = np.repeat(going, counts)
-            within = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
-            row = starts[group] + done[group] + within
-            cycles = self._cycles(tiles.pick(group), leads.order[group], candidates.of_kind[row])
-            ordered = np.lexsort((row, cycles, group))
-            lead = ordered[np.flatnonzero(np.diff(group[ordered], prepend=-1))]
-            better = cycles[lead] < best[group[lead]]
-            best[group[lead][better]], winner[group[lead][better]] = cycles[lead][better], row[lead][better]
-            done[going] = until
-            np.minimum.at(limit, leads.design[going], best[going])
-            going = going[
-                (best[going] > floor[going]) & (until < sizes[going]) & (floor[going] <= limit[leads.design[going]])
-            ]
-            step *= 2
-        final = np.lexsort((_rank(candidates, winner), moved, best, leads.design))
-        first = final[np.flatnonzero(np.diff(leads.design[final], prepend=-1))]
-        return candidates.take(winner[first])
-
-
-def _rank(candidates: _Candidates, rows: IntArray) -> IntArray:
-    """[K] where chosen candidates stand in the order of the search: side, array mapping, tile, loop order."""
-    chosen = candidates.take(rows)
-    order = np.lexsort((chosen.order, chosen.tile, chosen.mapping, chosen.side))
-    rank = np.empty(len(rows), dtype=np.int64)
-    rank[order] = np.arange(len(rows))
-    return rank
 
 
 def _distinct_pairs(array: IntArray, tile: IntArray) -> tuple[tuple[IntArray, IntArray], IntArray]:

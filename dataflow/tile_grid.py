@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles
-from ..accel.specification import SIDES, Hardware, Side
-from ..accel.tensor_engine import Count, groups_of, slots_of
+from ..accel.specification import Hardware
+from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
-from ..configs.errors import MappingError
-from .block_totals import BlockTotals
+from .block_totals import BlockTotals, totals_of
 from .design_view import DesignView
-from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
-from .mapping import Mapping as ProductMapping
+from .gemm import PLACES, SUM_BYTES, Axis, Gemm, Operand, Place
+from .holding import Held, HeldByPlace, fits, kept
+from .paired import by_pair
 from .tiling import AxisTiles, axis_ladders
 
 _FIRST_MIDDLE_LAST = [0, 0, 1]
@@ -38,6 +39,8 @@ class TileGrid:
         n: the same along n.
         k: the same along k.
         resident: which of A, B and C stay on chip, candidate by candidate, [J] each; as the product says when None.
+        pairs: grids of the pairs of sizes that A, B and C depend on, and which pair each candidate has, [J]; see
+            ``tile_pairs``.
     """
 
     gemm: Gemm
@@ -46,29 +49,12 @@ class TileGrid:
     n: AxisTiles
     k: AxisTiles
     resident: Mapping[Place, BoolArray] | None = None
+    pairs: Mapping[Place, tuple[TileGrid, IntArray]] | None = None
 
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
         """All combinations of the three axes' ladders."""
         return cls.product_of_axes(gemm, DesignView.of(hardware), axis_ladders(gemm, hardware))
-
-    @classmethod
-    def of_mapping(cls, gemm: Gemm, hardware: Hardware, mapping: ProductMapping) -> TileGrid:
-        """The one candidate that a mapping names.
-
-        Raises:
-            MappingError: the ladder has no such tile, or it does not fit the buffers.
-        """
-        wanted = (mapping.tile_m, mapping.tile_n, mapping.tile_k)
-        named = [
-            tiles.take(np.flatnonzero(tiles.size[:, 0] == size)[:1])
-            for tiles, size in zip(axis_ladders(gemm, hardware), wanted, strict=True)
-        ]
-        tiles = cls.product_of_axes(gemm, DesignView.of(hardware), named)
-        if len(tiles) == 0 or not tiles.fits(mapping.array.west)[0]:
-            shown = "x".join(map(str, wanted))
-            raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
-        return tiles
 
     @classmethod
     def product_of_axes(cls, gemm: Gemm, design: DesignView, axes: Sequence[AxisTiles]) -> TileGrid:
@@ -86,10 +72,16 @@ class TileGrid:
             n=self.n.take(chosen),
             k=self.k.take(chosen),
             resident=self.resident and {place: resident[chosen] for place, resident in self.resident.items()},
+            pairs=self.pairs and {place: (grid, index[chosen]) for place, (grid, index) in self.pairs.items()},
         )
-        known = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        vars(picked).update(known)
+        known = {name: each[chosen] for name, each in vars(self).items() if isinstance(each, np.ndarray)}
+        taken = {name: getattr(self, name).take(chosen) for name in ("held", "block_totals") if name in vars(self)}
+        picked.knows(**known, **taken)
         return picked
+
+    def knows(self, **known: Any) -> None:
+        """Take what was worked out elsewhere, by name."""
+        vars(self).update(known)
 
     def __len__(self) -> int:
         return len(self.m)
@@ -117,8 +109,9 @@ class TileGrid:
     @cached_property
     def count_k(self) -> IntArray:
         """[J, 3] tiles of each kind along k."""
-        trips = self.k.trips
-        return np.stack([np.ones_like(trips), np.maximum(trips - 2, 0), (trips > 1).astype(np.int64)], axis=1)
+        first = np.ones_like(self.k.trips)
+        lasts = np.where(self.k.trips > 1, self.k.lasts, 0)
+        return np.stack([first, self.k.trips - 1 - lasts, lasts], axis=1)
 
     @cached_property
     def counts(self) -> IntArray:
@@ -186,7 +179,7 @@ class TileGrid:
             return on_m.rows[:, :, None] * on_k.channels[:, None, _FIRST_MIDDLE_LAST]
         return on_m.channels[:, :, None] * on_k.rows[:, None, _FIRST_MIDDLE_LAST]
 
-    @cached_property
+    @by_pair("a")
     def a_held_bytes(self) -> IntArray:
         """[J, 2, 3] bytes of an A tile in its buffer."""
         elements = self._dense_a_elements()
@@ -196,21 +189,21 @@ class TileGrid:
         kept = -(-elements * self.slots[:, None, :] // self.size_k[:, None, :])
         return self._pairs(kept)
 
-    @cached_property
+    @by_pair("b")
     def b_held_bytes(self) -> IntArray:
         """[J, 3, 2] bytes of a B tile in its buffer."""
         if self.gemm.compressed == "b":
             return self._pairs(self.slots[:, :, None] * self.size_n[:, None, :])
         return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
 
-    @cached_property
+    @by_pair("a")
     def a_load_bytes(self) -> IntArray:
         """[J, 2, 3] bytes fetched from DRAM for an A tile: none when A stays on chip."""
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
             return self._unless_resident("a", self.a_held_bytes)
         return self._unless_resident("a", self._dense_a_elements() * self.value_bytes)
 
-    @cached_property
+    @by_pair("b")
     def b_load_bytes(self) -> IntArray:
         """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
         if self.gemm.compressed == "b" and not self.gemm.reduced_on_load:
@@ -226,24 +219,24 @@ class TileGrid:
             return self._dense_a_elements()
         return self.size_k[:, :, None] * self.size_n[:, None, :]
 
-    @cached_property
+    @by_pair("c")
     def sum_bytes(self) -> IntArray:
         """[J, 2, 2] bytes of a C tile of partial sums."""
         return self.size_m[:, :, None] * self.size_n[:, None, :] * SUM_BYTES
 
-    @cached_property
+    @by_pair("c")
     def result_bytes(self) -> IntArray:
         """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
         return self._unless_resident("c", self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes)
 
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @by_pair("a")
     def a_load_cycles(self) -> IntArray:
         """[J, 2, 3] cycles to load an A tile, reduction on the way included."""
         return self._with_reduction("a", self.a_fetch_cycles, self._dense_a_elements())
 
-    @cached_property
+    @by_pair("a")
     def a_fetch_cycles(self) -> IntArray:
         """[J, 2, 3] cycles of DRAM to fetch an A tile."""
         on_m = self.gemm.position_axis == "m"
@@ -251,33 +244,25 @@ class TileGrid:
         together = self._channels_together(tapped)
         together = together[:, None, _FIRST_MIDDLE_LAST] if on_m else together[:, :, None]
         whole = (tapped.trips == 1)[:, None, None]
-        run = together * np.where(whole, positions.run_rows[:, None, None], 1) * self.value_bytes
-        # The last tile's positions may be fewer than a full tile's.
-        run = np.minimum(run, self.a_load_bytes)
-        # Some channels of every position (or tap, where patches lie expanded), or whole images' rows.
-        stride = np.where(whole, self._image_elements, self.gemm.channels) * self.value_bytes
+        rows = positions.run_rows[:, :, None] if on_m else positions.run_rows[:, None, _FIRST_MIDDLE_LAST]
+        run = together * np.where(whole, rows, 1) * self.value_bytes
+        # Some channels of every position (or tap, where patches lie expanded), or all of some rows of an image.
+        pitch = np.where(whole, positions.pitch[:, None, None], 1)
+        stride = pitch * self.gemm.channels * self.value_bytes
         if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
             run = self.a_load_bytes
         return self.memory.cycles(self.a_load_bytes, run, np.maximum(stride, run))
-
-    @property
-    def _image_elements(self) -> int:
-        """Elements from an image to the next where A is fetched as images' rows; 0 where its positions all follow."""
-        window = self.gemm.window
-        if window is None or not self.design.patch_expansion:
-            return 0
-        return window.input_rows * window.input_row_elements * self.gemm.channels
 
     def _channels_together(self, tapped: AxisTiles) -> IntArray:
         """[J, 2] neighbours in memory at one position: some channels, or all taps' where patches lie expanded."""
         return np.where((tapped.trips == 1)[:, None], tapped.channels, tapped.size // self.gemm.taps)
 
-    @cached_property
+    @by_pair("b")
     def b_load_cycles(self) -> IntArray:
         """[J, 3, 2] cycles to load a B tile, reduction on the way included."""
         return self._with_reduction("b", self.b_fetch_cycles, self.size_k[:, :, None] * self.size_n[:, None, :])
 
-    @cached_property
+    @by_pair("b")
     def b_fetch_cycles(self) -> IntArray:
         """[J, 3, 2] cycles of DRAM to fetch a B tile."""
         gemm = self.gemm
@@ -308,27 +293,28 @@ class TileGrid:
         rows = self.m.size
         if self.gemm.tap_axis == "m":
             rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.taps)
-        run = self.size_n[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
+        wide = np.minimum(self.size_n, self.gemm.result_piece) if self.gemm.result_piece else self.size_n
+        run = wide[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
         # From a row of C to the next, or from a tap's channels to the next tap's.
         apart = np.where(whole, self.gemm.channels if self.gemm.tap_axis == "m" else 0, self.gemm.result_spacing)
         return self.memory.cycles(tile_bytes, run, np.maximum(apart * self.gemm.n * element_bytes, run), write=write)
 
-    @cached_property
+    @by_pair("c")
     def sum_load_cycles(self) -> IntArray:
         """[J, 2, 2] cycles to read a C tile of partial sums back."""
         return self._c_cycles(self.sum_bytes, SUM_BYTES, write=False)
 
-    @cached_property
+    @by_pair("c")
     def sum_store_cycles(self) -> IntArray:
         """[J, 2, 2] cycles to write a C tile of partial sums."""
         return self._c_cycles(self.sum_bytes, SUM_BYTES, write=True)
 
-    @cached_property
+    @by_pair("c")
     def result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles to store a finished C tile: none when C stays on chip."""
         return self._unless_resident("c", self.bare_result_cycles)
 
-    @cached_property
+    @by_pair("c")
     def bare_result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles in which a finished C tile would be stored."""
         element_bytes = self.result_element_bytes
@@ -338,10 +324,9 @@ class TileGrid:
     @cached_property
     def _block_counts(self) -> dict[str, IntArray]:
         """Tiles of each kind along one axis: [J, 2], [J, 3] along k."""
-        one = np.ones_like(self.m.trips)
         return {
-            "m": np.stack([self.m.trips - 1, one], axis=1),
-            "n": np.stack([self.n.trips - 1, one], axis=1),
+            "m": np.stack([self.m.fulls, self.m.lasts], axis=1),
+            "n": np.stack([self.n.fulls, self.n.lasts], axis=1),
             "k": self.count_k,
         }
 
@@ -353,43 +338,61 @@ class TileGrid:
     @cached_property
     def block_totals(self) -> BlockTotals:
         """Every block of every operand, moved once."""
-        return BlockTotals(
-            a_bytes=self.sum_over_blocks(self.a_load_bytes, "mk"),
-            b_bytes=self.sum_over_blocks(self.b_load_bytes, "kn"),
-            sum_bytes=self.sum_over_blocks(self.sum_bytes, "mn"),
-            result_bytes=self.sum_over_blocks(self.result_bytes, "mn"),
-            reduced_elements=self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.compressed == "a" else "kn"),
-            a_cycles=self.sum_over_blocks(self.a_load_cycles, "mk"),
-            b_cycles=self.sum_over_blocks(self.b_load_cycles, "kn"),
-            sum_load_cycles=self.sum_over_blocks(self.sum_load_cycles, "mn"),
-            sum_store_cycles=self.sum_over_blocks(self.sum_store_cycles, "mn"),
-            result_cycles=self.sum_over_blocks(self.result_cycles, "mn"),
+        return BlockTotals(**{name: self.total(name) for place in PLACES for name in totals_of(self.gemm, place)})
+
+    def total(self, name: str) -> IntArray:
+        """[J] one of the totals by name."""
+        match name:
+            case "a_bytes":
+                return self.sum_over_blocks(self.a_load_bytes, "mk")
+            case "b_bytes":
+                return self.sum_over_blocks(self.b_load_bytes, "kn")
+            case "reduced_elements":
+                return self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.compressed == "a" else "kn")
+            case "a_cycles":
+                return self.sum_over_blocks(self.a_load_cycles, "mk")
+            case "b_cycles":
+                return self.sum_over_blocks(self.b_load_cycles, "kn")
+            case "first_a_cycles":
+                return _at_first(self.a_load_cycles[:, :, 0], self.m)
+            case "first_b_cycles":
+                return _at_first(self.b_load_cycles[:, 0, :], self.n)
+            case "last_result_cycles":
+                return self.result_cycles[:, 1, 1]
+        # Of C the names are those of the tiles.
+        return self.sum_over_blocks(getattr(self, name), "mn")
+
+    # In the buffers --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def held(self) -> HeldByPlace:
+        """What tiles of A, B and C take of their buffers, alone and beside their neighbours."""
+        return HeldByPlace({place: self.held_of(place) for place in PLACES})
+
+    def held_of(self, place: Place) -> Held:
+        """The same of one of them."""
+        if place == "a":
+            return self._held(self.a_held_bytes, "m", "k")
+        return self._held(self.b_held_bytes, "k", "n") if place == "b" else self._held(self.sum_bytes, "m", "n")
+
+    def _held(self, per_tile: IntArray, first: Axis, second: Axis) -> Held:
+        along_first = (per_tile[:, :, 0] * self._block_counts[first]).sum(axis=1)
+        along_second = (per_tile[:, 0, :] * self._block_counts[second]).sum(axis=1)
+        return Held(
+            tile_bytes=per_tile[:, 0, 0],
+            row_bytes={first: along_first, second: along_second},
+            all_bytes=self.sum_over_blocks(per_tile, first + second),
         )
 
-    def held_bytes(self, west: Operand) -> dict[str, IntArray]:
-        """[J] bytes that a full tile takes of each buffer, with this operand in the west buffer."""
-        a, b = self.a_held_bytes[:, 0, 0], self.b_held_bytes[:, 0, 0]
-        in_west, in_north = (a, b) if west == "a" else (b, a)
-        return {"west": in_west, "north": in_north, "output": self.sum_bytes[:, 0, 0]}
+    def fits(self, a_in_west: bool) -> BoolArray:
+        """[J] whether tiles of all three fit the buffers of their design, A in the west buffer or B."""
+        return fits(self.held, self.gemm, self.design.room, a_in_west)
 
-    def fits_in(self, tiles_held: Count, capacity_bytes: Mapping[Side, Count], west: Operand) -> BoolArray:
-        """Whether as many tiles as buffers hold at once fit, with this operand in the west buffer.
+    def kept(self, a_in_west: bool | BoolArray) -> dict[Place, BoolArray]:
+        """[6, J] for A, B and C each whether it is kept across its free loop, by loop order, see ``holding``."""
+        return kept(self.held, self.gemm, self.design.room, a_in_west)
 
-        Args:
-            tiles_held: that many; a number, or [S, 1] of many designs.
-            capacity_bytes: of each buffer, likewise.
-            west: the operand in the west buffer.
 
-        Returns:
-            [J], or [S, J] of many designs.
-        """
-        held = self.held_bytes(west)
-        fitting = [tiles_held * held[side] <= capacity_bytes[side] for side in SIDES]
-        return np.asarray(fitting[0] & fitting[1] & fitting[2])
-
-    def fits(self, west: Operand) -> BoolArray:
-        """[J] the same for the buffers of the design."""
-        buffers = self.design.buffers
-        assert buffers is not None, "candidates of many designs fit"
-        capacity = {side: buffer.capacity_bytes for side, buffer in buffers.by_side.items()}
-        return self.fits_in(buffers.tiles_held, capacity, west)
+def _at_first(cycles: IntArray, along: AxisTiles) -> IntArray:
+    """[J] of the first tile along an axis: a full one where there are several."""
+    return np.where(along.trips > 1, cycles[:, 0], cycles[:, 1])

@@ -1,16 +1,21 @@
 """Tile sizes: for each GEMM axis the sizes worth trying, and what a tile of each size holds.
 
 The ladder never looks at buffer capacity, so that a larger buffer can only add legal mappings. Up to ``EXHAUSTIVE``
-every size is tried; above that, halvings rounded to the array. Legal sizes: output positions of a convolution are
-tiled in whole rows (a divisor of the rows of an image, so that tiles are equal) or whole images; channels in whole
-groups of M; anything else freely.
+every size is tried; above that an axis is cut into 1, 2, 3, 4, 5, 6, 8, 10, 12, 16 ... parts, each rounded up to what
+the array takes at once, and below that into halves of it, down to a single value or group.
+
+Legal sizes: output positions of a convolution are whole images, some neighbours along one spatial axis of an image
+with all positions of the axes inside it, and one of those outside; channels go in whole groups of M; anything else
+freely. Tiles of an axis are all full but the last; where every image is cut alike and leaves a short piece, the full
+ones of all images come first and the short ones after them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,44 +26,47 @@ from .gemm import AXES, Axis, Gemm, Window
 EXHAUSTIVE = 12
 """Up to this extent every tile size is tried."""
 
+_FIELDS = ("size", "trips", "lasts", "channels", "rows", "run_rows", "pitch")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisTiles:
-    """Tile sizes of one axis, one a candidate; ``full`` tiles and the ``last`` one, side by side.
+    """Tile sizes of one axis, one a candidate; ``full`` tiles and the ``last`` ones, side by side.
 
     Attributes:
-        size: [T, 2] extent on the GEMM axis of a full tile and of the last.
+        size: [T, 2] extent on the GEMM axis of a full tile and of a last one.
         trips: [T] tiles along the axis.
+        lasts: [T] last ones among them: 1, or one a piece of the batch that is cut like every other.
         channels: [T, 2] channels a tile holds, on the tap axis; equals ``size`` elsewhere.
-        rows: [T, 2] memory rows of A under the tile's positions, times their length: positions fetched a channel.
-            Equals ``size`` where A is a plain matrix.
-        run_rows: [T] of those, contiguous ones when all channels are fetched.
+        rows: [T, 2] positions of A's image under the tile, fetched a channel; ``size`` where A is a plain matrix.
+        run_rows: [T, 2] of those, contiguous ones when all channels are fetched.
+        pitch: [T] positions from one such run to the next; 0 where they follow each other.
     """
 
     size: IntArray
     trips: IntArray
+    lasts: IntArray
     channels: IntArray
     rows: IntArray
     run_rows: IntArray
+    pitch: IntArray
 
     def __len__(self) -> int:
         return len(self.trips)
 
+    @property
+    def fulls(self) -> IntArray:
+        """[T] tiles that are no last ones."""
+        return self.trips - self.lasts
+
     def take(self, index: IntArray | BoolArray) -> AxisTiles:
         """Some candidates, in the given order."""
-        return AxisTiles(
-            size=self.size[index],
-            trips=self.trips[index],
-            channels=self.channels[index],
-            rows=self.rows[index],
-            run_rows=self.run_rows[index],
-        )
+        return AxisTiles(**{name: getattr(self, name)[index] for name in _FIELDS})
 
     @classmethod
     def joined(cls, parts: Sequence[AxisTiles]) -> AxisTiles:
         """The candidates of several, one after another."""
-        names = ("size", "trips", "channels", "rows", "run_rows")
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS})
 
 
 def axis_ladders(gemm: Gemm, hardware: Hardware) -> list[AxisTiles]:
@@ -77,49 +85,174 @@ def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> A
         unit: the array's own extent along it; tiles of large axes are multiples.
         patch_expansion: whether patches are expanded on chip (fetch the image's rows) or lie expanded in DRAM.
     """
-    group = gemm.pattern.group if axis == "k" else 1
+    group = _group(gemm, axis)
     if axis == gemm.position_axis and gemm.window is not None:
-        return _position_tiles(gemm.window, patch_expansion=patch_expansion)
-    if axis == gemm.tap_axis and gemm.taps > 1:
-        channels = _plain(gemm.channels, _ladder(gemm.channels, group, least=max(4, unit // 4)))
-        size = channels.size * gemm.taps
-        fetched = channels.size if patch_expansion else size
-        return AxisTiles(size=size, trips=channels.trips, channels=fetched, rows=size, run_rows=size[:, 0])
-    extent = {"m": gemm.m, "n": gemm.n, "k": gemm.k}[axis]
-    return _plain(extent, _ladder(extent, math.lcm(group, unit) if extent > EXHAUSTIVE else group, least=unit))
+        sizes: Iterable[int] = _position_ladder(gemm.window, unit)
+    elif axis == gemm.tap_axis and gemm.taps > 1:
+        channels = _ladder(gemm.channels, group, coarse=max(group, unit // 4))
+        sizes = [gemm.taps * size for size in channels]
+    else:
+        sizes = _ladder(_extent(gemm, axis), group, coarse=math.lcm(group, unit))
+    return tiles_of_sizes(gemm, axis, sizes, patch_expansion=patch_expansion)
 
 
-def _ladder(extent: int, unit: int, *, least: int) -> list[int]:
-    """Sizes to try: every multiple of ``unit`` of a small extent, else its halvings down to ``least``, rounded up."""
+def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:
+    """Tiles of these sizes along one axis; sizes that are not legal are left out.
+
+    Args:
+        gemm: the product.
+        axis: which axis.
+        sizes: extents of full tiles on the GEMM axis.
+        patch_expansion: as for ``axis_tiles``.
+    """
+    extent, group = _extent(gemm, axis), _group(gemm, axis)
+    if axis == gemm.position_axis and gemm.window is not None:
+        return _position_tiles(gemm.window, sizes, patch_expansion=patch_expansion)
+    taps = gemm.taps if axis == gemm.tap_axis else 1
+    step = taps * group
+    legal = [size for size in sizes if 0 < size <= extent and (size % step == 0 or size == extent)]
+    size, trips = _cut(extent, np.array(legal, dtype=np.int64))
+    channels = size // taps if patch_expansion else size
+    flat = np.zeros_like(trips)
+    return AxisTiles(size=size, trips=trips, lasts=flat + 1, channels=channels, rows=size, run_rows=size, pitch=flat)
+
+
+def _extent(gemm: Gemm, axis: Axis) -> int:
+    return {"m": gemm.m, "n": gemm.n, "k": gemm.k}[axis]
+
+
+def _group(gemm: Gemm, axis: Axis) -> int:
+    """What channels are cut in: groups of M along k."""
+    return gemm.pattern.group if axis == "k" else 1
+
+
+def _cut(extent: int, full: IntArray) -> tuple[IntArray, IntArray]:
+    """[T, 2] sizes of full tiles and of the last one, and [T] trips."""
+    trips = -(-extent // full)
+    return np.stack([full, extent - (trips - 1) * full], axis=1), trips
+
+
+# Ladders -------------------------------------------------------------------------------------------------------------
+
+
+def _parts(most: int) -> Iterable[int]:
+    """1, 2, 3 and their doubles, up to a number."""
+    yield 1
+    octave = 1
+    while 2 * octave <= most:
+        yield from (count * octave for count in (2, 3) if count * octave <= most)
+        octave *= 2
+
+
+def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
+    """Sizes to try.
+
+    Args:
+        extent: of the axis.
+        group: what it is cut in.
+        coarse: what large tiles are multiples of; itself a multiple of the group.
+    """
     if extent <= EXHAUSTIVE:
-        return [*range(unit, extent, unit), extent]
-    sizes, parts = {extent}, 2
-    while parts <= extent and (size := -(-extent // parts)) >= least:
-        sizes.add(min(extent, -(-size // unit) * unit))
-        parts *= 2
-    sizes.add(min(extent, -(-least // unit) * unit))
+        return [*range(group, extent, group), extent]
+    sizes = {min(extent, -(-extent // parts // coarse) * coarse) for parts in _parts(max(extent // coarse, 1))}
+    sizes.add(min(extent, coarse))
+    below = coarse // 4
+    while below >= group:
+        # Too few for the array: worth it where nothing else fits.
+        sizes.add(min(extent, -(-below // group) * group))
+        below //= 8
+    return sorted({*sizes, min(extent, group), extent})
+
+
+def _position_ladder(window: Window, unit: int) -> list[int]:
+    """Whole images; parts of an image along its first axis that is longer than one; of those, along the next."""
+    sizes = {count * window.image_positions for count in _ladder(window.images, 1, coarse=1)}
+    inside = window.image_positions
+    for axis in window.axes:
+        inside //= axis.positions
+        coarse = max(1, unit // inside)
+        sizes |= {count * inside for count in _ladder(axis.positions, 1, coarse=min(coarse, axis.positions))}
     return sorted(sizes)
 
 
-def _plain(extent: int, sizes: Sequence[int]) -> AxisTiles:
-    size = np.array(sizes, dtype=np.int64)
-    trips = -(-extent // size)
-    both = np.stack([size, extent - (trips - 1) * size], axis=1)
-    return AxisTiles(size=both, trips=trips, channels=both, rows=both, run_rows=size)
+class _Piece(NamedTuple):
+    """A tile of output positions, full and last.
+
+    Attributes:
+        size: [2] positions.
+        rows: [2] positions of the image under it, a channel.
+        run: [2] of those, contiguous ones.
+        trips: tiles of this size.
+        lasts: last ones among them.
+        pitch: image positions from a run to the next.
+    """
+
+    size: tuple[int, int]
+    rows: tuple[int, int]
+    run: tuple[int, int]
+    trips: int
+    lasts: int
+    pitch: int
 
 
-def _position_tiles(window: Window, *, patch_expansion: bool) -> AxisTiles:
-    """Whole rows of one image, or several whole images."""
-    part_rows = [rows for rows in range(1, window.rows) if window.rows % rows == 0]
-    images = _ladder(window.images, 1, least=1)
-    tile_rows = np.array(part_rows + [window.rows] * len(images), dtype=np.int64)
-    tile_images = np.array([1] * len(part_rows) + images, dtype=np.int64)
-    trips = -(-window.images // tile_images) * (window.rows // tile_rows)
-    last_images = window.images - (-(-window.images // tile_images) - 1) * tile_images
-    image_count = np.stack([tile_images, last_images], axis=1)
-    size = image_count * (tile_rows * window.row_positions)[:, None]
+def _position_tiles(window: Window, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:
+    """Tiles of so many output positions; a tile that no piece of an image or of the batch makes is left out."""
+    made = (_piece(window, size) for size in sizes if size > 0)
+    found = [piece for piece in made if piece is not None]
+
+    def each(name: str, *shape: int) -> IntArray:
+        values = [getattr(piece, name) for piece in found]
+        return np.array(values, dtype=np.int64).reshape(len(found), *shape)
+
+    size, trips = each("size", 2), each("trips")
+    rows, runs, pitch = each("rows", 2), each("run", 2), each("pitch")
     if not patch_expansion:
-        return AxisTiles(size=size, trips=trips, channels=size, rows=size, run_rows=size[:, 0])
-    reached = np.minimum(window.input_rows, (tile_rows - 1) * window.row_stride + window.row_reach)
-    under = reached * window.input_row_elements
-    return AxisTiles(size=size, trips=trips, channels=size, rows=image_count * under[:, None], run_rows=under)
+        rows, runs, pitch = size, size, np.zeros_like(pitch)
+    return AxisTiles(size=size, trips=trips, lasts=each("lasts"), channels=size, rows=rows, run_rows=runs, pitch=pitch)
+
+
+def _piece(window: Window, size: int) -> _Piece | None:
+    """The piece of an image, or of the batch, of so many positions; None where there is none."""
+    if size % window.image_positions == 0:
+        return _whole_images(window, size // window.image_positions)
+    outside, reached, inside, inputs = window.images, 1, window.image_positions, window.image_inputs
+    for axis in window.axes:
+        inside //= axis.positions
+        inputs //= axis.inputs
+        if inside <= size < inside * axis.positions:
+            break
+        outside *= axis.positions
+        reached *= axis.reached(1)
+    else:
+        return None
+    if size % inside:
+        return None
+    count = size // inside
+    trips = -(-axis.positions // count)
+    last = axis.positions - (trips - 1) * count
+    run = axis.reached(count) * inputs, axis.reached(last) * inputs
+    return _Piece(
+        size=(size, last * inside),
+        rows=(reached * run[0], reached * run[1]),
+        run=run,
+        trips=outside * trips,
+        lasts=1 if last == count else outside,
+        pitch=axis.inputs * inputs,
+    )
+
+
+def _whole_images(window: Window, images: int) -> _Piece | None:
+    if images > window.images:
+        return None
+    trips = -(-window.images // images)
+    last = window.images - (trips - 1) * images
+    first, positions = window.axes[0], window.image_positions
+    under = first.reached(first.positions) * (window.image_inputs // first.inputs)
+    return _Piece(
+        size=(images * positions, last * positions),
+        rows=(images * under, last * under),
+        run=(under, under),
+        trips=trips,
+        lasts=1,
+        pitch=window.image_inputs,
+    )

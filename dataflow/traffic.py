@@ -1,27 +1,28 @@
 """How often each operand's blocks cross between DRAM and the buffers, in closed form.
 
 ``fetches(X)`` is the product of the trip counts from the outermost loop through the innermost loop that X depends on
-and that turns more than once: inside of it the block stays. Witnessed by the walker in ``sim.witness.machines``.
+and that turns more than once: inside of it the block stays. An operand that is kept (see ``holding``) is fetched once.
+Witnessed by the walker in ``sim.witness.machines``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.arrays import IntArray
-from .gemm import AXES, Axis
+from ..configs.arrays import BoolArray, IntArray
+from .gemm import AXES, Axis, Place
+from .holding import FREE_AXIS
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
 
-_AXES_OF: dict[str, frozenset[str]] = {"a": frozenset("mk"), "b": frozenset("kn"), "c": frozenset("mn")}
 
-
-def refetches(trips: dict[Axis, IntArray], order: str, operand: str) -> IntArray:
-    """[J] times that each block of an operand is fetched (for ``c``: visited) under a block loop order.
+def refetches(trips: Mapping[Axis, IntArray], order: str, place: Place) -> IntArray:
+    """[J] times that each block of an operand is fetched (for ``c``: visited) under a block loop order, if not kept.
 
     >>> trips = {"m": np.array([4]), "n": np.array([3]), "k": np.array([2])}
     >>> refetches(trips, "mnk", "a").tolist()  # A is loaded again for every n
@@ -29,11 +30,11 @@ def refetches(trips: dict[Axis, IntArray], order: str, operand: str) -> IntArray
     >>> refetches(trips, "mnk", "c").tolist()  # sums stay until finished
     [1]
     """
-    free = next(axis for axis in order if axis not in _AXES_OF[operand])
+    free = FREE_AXIS[place]
     inside = order[order.index(free) + 1 :]
     # Once a loop that the operand depends on turns inside the free one, every turn of the free loop repeats the fetch.
     turned = np.logical_or.reduce([trips[axis] > 1 for axis in inside], initial=False)  # type: ignore[index]
-    return np.where(turned, trips[free], 1)  # type: ignore[index]
+    return np.where(turned, trips[free], 1)
 
 
 def distinct_orders(trips: dict[Axis, IntArray], orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
@@ -56,21 +57,29 @@ def _distinct_by_code(orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Bytes and cycles of DRAM for candidate tiles under one block loop order, one repetition of the product.
+    """Bytes and cycles of DRAM for candidate tiles, one repetition of the product; of every loop order, [6, J] each.
 
     Attributes:
         tiles: the candidate tiles, [J].
-        order: block loop order, outermost first; or the number of a tile's own in ``LOOP_ORDERS``, [J].
+        a_in_west: whether A lies in the west buffer, or B; [J] of each tile.
+        order: block loop order, outermost first, for [J] figures; or the number of a tile's own in ``LOOP_ORDERS``,
+            [J]; all of them when None.
     """
 
     tiles: TileGrid
-    order: str | IntArray
+    a_in_west: bool | BoolArray
+    order: str | IntArray | None = None
 
-    def _fetches(self, operand: str) -> IntArray:
-        trips = self.tiles.trips
+    @cached_property
+    def _kept(self) -> dict[Place, BoolArray]:
+        return self.tiles.kept(self.a_in_west)
+
+    def _fetches(self, place: Place) -> IntArray:
+        trips, stays = self.tiles.trips, self._kept[place]
         if isinstance(self.order, str):
-            return refetches(trips, self.order, operand)
-        return np.choose(self.order, [refetches(trips, order, operand) for order in LOOP_ORDERS])
+            return np.where(stays[LOOP_ORDERS.index(self.order)], 1, refetches(trips, self.order, place))
+        again = np.where(stays, 1, np.stack([refetches(trips, order, place) for order in LOOP_ORDERS]))
+        return again if self.order is None else np.choose(self.order, again)
 
     @cached_property
     def a_fetches(self) -> IntArray:

@@ -15,6 +15,7 @@ import numpy as np
 from ..accel.engines import reduction_cycles
 from ..configs.arrays import BoolArray, IntArray
 from .gemm import Operand
+from .loop_nest import Kinds
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
 
@@ -50,12 +51,12 @@ def waits_by_cause(pipeline: Pipeline, a_in_west: BoolArray) -> dict[str, IntArr
     return causes
 
 
-def _where_sorted(sorting: BoolArray, kind: IntArray, arrival: IntArray) -> IntArray:
+def _where_sorted(sorting: BoolArray, kind: Kinds, arrival: IntArray) -> IntArray:
     """[K, P] when the sorters are done, if they set the pace of the next tile's block, whose kind counts flat."""
     if not sorting.any():
         return np.zeros_like(arrival)
     flat = np.concatenate([sorting.reshape(len(sorting), -1), np.zeros((len(sorting), 1), dtype=bool)], axis=1)
-    return np.where(np.take_along_axis(flat, kind, axis=1), arrival, 0)
+    return np.where(np.take_along_axis(flat, kind.astype(np.intp), axis=1), arrival, 0)
 
 
 def cut(start: IntArray, conditions: Sequence[tuple[str, IntArray]]) -> list[tuple[str, IntArray]]:

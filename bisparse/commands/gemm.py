@@ -35,13 +35,14 @@ def gemm(
         ),
     ] = None,
     hardware: options.HardwareOption = None,
+    objective: options.Objective = None,
     as_json: options.Json = False,
 ) -> None:
     """Time one matrix product, nothing else.
 
     Two times are given. "array" is the tensor engine alone: the whole product as one tile, the best interleave of the
-    dataflow, no memory. "mapped" adds buffers, ports and DRAM: the best tiles and loop order that fit. Utilisation is
-    M x N x (kept K) over rows x cols x cycles: skipped work never counts as done.
+    dataflow, no memory. "mapped" adds buffers, ports and DRAM: the tiles and loop order that fit and are best for the
+    objective. Utilisation is M x N x (kept K) over rows x cols x cycles: skipped work never counts as done.
 
     With --from, each row is timed on the design's array made rows x cols in size, array alone, and printed as CSV with
     useful_macs, array_cycles and array_utilisation added. On --hardware systolic-textbook, array_cycles is SCALE-Sim's
@@ -60,22 +61,27 @@ def gemm(
         for option, given in (("--sparsity", sparsity), ("--dataflow", dataflow)):
             if given is not None:
                 raise ConfigError(f"{option}: got it with --from, need it in the file's own column")
+        if objective is not None:
+            raise ConfigError("--objective: got it with --from, which times the array alone, need it without")
         _time_list(listed, design.model, as_json=as_json)
         return
     assert product is not None, "one of the two is given"
-    result = _time_product(product, sparsity or "1:1", dataflow or "best", design)
+    result = _time_product(product, sparsity or "1:1", dataflow or "best", design, objective or "time")
     if as_json:
         print_json(result.document())
     else:
         _print_product(result)
 
 
-def _time_product(product: str, sparsity: str, dataflow: str, design: Loaded[Hardware]) -> ProductResult:
+def _time_product(
+    product: str, sparsity: str, dataflow: str, design: Loaded[Hardware], objective: str
+) -> ProductResult:
     from ..configs.pattern import Pattern
+    from ..dataflow.objective import parse_objective
     from ..sim.product.single_product import parse_dataflow, parse_product, plain_product, simulate_product
 
     gemm = plain_product(*parse_product(product), Pattern.parse(sparsity))
-    return simulate_product(gemm, design, parse_dataflow(dataflow))
+    return simulate_product(gemm, design, parse_dataflow(dataflow), parse_objective(objective))
 
 
 def _print_product(result: ProductResult) -> None:

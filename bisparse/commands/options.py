@@ -43,6 +43,10 @@ Sparsity = Annotated[
     str | None,
     typer.Option("--sparsity", metavar="N:M", help=f"N kept of every M, 1 <= N <= M <= 32. [{defaults.SPARSITY}]"),
 ]
+Objective = Annotated[
+    str | None,
+    typer.Option("--objective", metavar="NAME", help="What the mapping minimises: time, energy, energy-delay. [time]"),
+]
 RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
 Step = Annotated[dict[str, Any], DeclaredIn(Options)]
 """How a step is scheduled: all that a command line can say of it."""

@@ -335,7 +335,7 @@ def _all_cycles(gemm: Gemm, hardware: Any) -> list[int]:
     """The time of every legal mapping, tile and loop order."""
     grid, found = TileGrid.ladder(gemm, hardware), []
     for side in sides_of(hardware.tensor_engine, gemm):
-        tiles = grid.pick(grid.fits(side.west))
+        tiles = grid.pick(grid.fits(side.west == "a"))
         if not len(tiles):
             continue
         rows = np.repeat(np.arange(len(tiles)), len(LOOP_ORDERS))
@@ -346,7 +346,13 @@ def _all_cycles(gemm: Gemm, hardware: Any) -> list[int]:
                 np.repeat(np.arange(len(legal)), len(rows)), np.tile(rows, len(legal))
             )
             every = tiles.pick(np.tile(rows, len(legal)))
-            pipeline = Pipeline(tiles=every, orders=np.tile(orders, len(legal)), tile_cycles=of_kind, count=gemm.count)
+            pipeline = Pipeline(
+                tiles=every,
+                orders=np.tile(orders, len(legal)),
+                tile_cycles=of_kind,
+                count=gemm.count,
+                a_in_west=side.west == "a",
+            )
             found += pipeline.cycles.tolist()
     return found
 

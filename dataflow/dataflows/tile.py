@@ -123,7 +123,7 @@ class TileSums:
         """[E, J] folds along m or n, summed over the tiles along it, with ``extent`` [E, 1] a fold."""
         along = self.m if axis == "m" else self.n
         full, last = along.size[:, 0], along.size[:, 1]
-        return np.asarray((along.trips - 1) * -(-full // extent) + -(-last // extent))
+        return np.asarray(along.fulls * -(-full // extent) + along.lasts * -(-last // extent))
 
     def folds_of_groups(self, rows: Count) -> IntArray:
         """[E, J] folds along k of the groups of one column, summed over the tiles, ``rows`` [E, 1] a fold."""

@@ -1,14 +1,20 @@
 """The reference design with one thing changed, at 2:8: the table in docs/sat-design-space.md.
 
-python examples/sat-design-space/findings.py runs/sat-design-space
+python examples/sat-design-space/findings.py runs/sat-design-space    # from the study
+python examples/sat-design-space/findings.py                          # its designs alone, evaluated now
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas
+from bisparse.sim.studies.explore.base import combined
+from bisparse.sim.studies.explore.loading import load_space
+from bisparse.sim.studies.explore.workers import evaluate_settings
 
 BASE = {
     "pe_budget": 1024,
@@ -44,15 +50,32 @@ FIGURES = ("step_seconds", "energy_joules", "energy_delay_joule_seconds")
 
 
 def main() -> None:
-    """Print a row for each change; the study's directory is the first argument."""
-    table = pandas.read_parquet(Path(sys.argv[1]) / "designs.parquet")
-    base = row_of(table, BASE)
+    """Print a row for each change."""
+    rows = from_study(Path(sys.argv[1])) if len(sys.argv) > 1 else evaluated(CHANGES)
+    base = rows["as it is"]
     print("| changed | PEs | step time | energy | energy-delay | speedup over dense there |")
     print("|---|--:|--:|--:|--:|--:|")
-    for name, change in CHANGES.items():
-        row = row_of(table, {**BASE, **change})
+    for name, row in rows.items():
         ratios = " | ".join(f"{row[figure] / base[figure]:.3f}" for figure in FIGURES)
         print(f"| {name} | {row['pe_count']:,.0f} | {ratios} | {row['speedup_vs_dense']:.3f} |")
+
+
+def from_study(directory: Path) -> dict[str, Mapping[str, Any]]:
+    """The rows of the changed designs of a study that has been run."""
+    table = pandas.read_parquet(directory / "designs.parquet")
+    return {name: row_of(table, {**BASE, **change}) for name, change in CHANGES.items()}
+
+
+def evaluated(names: Mapping[str, object]) -> dict[str, Mapping[str, Any]]:
+    """The same for some of the changes, evaluated on the five networks."""
+    space = load_space(Path(__file__).with_name("sweep.yaml"), version="1")
+    designs = [{**BASE, **CHANGES[name]} for name in names]
+    outcomes = [
+        evaluate_settings(space, [{**settings, **scenario} for settings in designs], "1")
+        for scenario in space.scenarios()
+    ]
+    figures = [combined([outcome.figures for outcome in column]) for column in zip(*outcomes, strict=True)]
+    return dict(zip(names, figures, strict=True))
 
 
 def row_of(table: pandas.DataFrame, settings: dict[str, object]) -> pandas.Series:

@@ -22,7 +22,8 @@ from typing import NamedTuple
 from ...configs.errors import ConfigError
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import PlannedProduct, Work
-from ..event.tile_walk import Block, TileWalk
+from ..event.block import Block
+from ..event.tile_walk import TileWalk
 from ..witness.machines.loop_nest import TileVisit
 from .tensor_layout import ProductLayout
 
@@ -111,6 +112,7 @@ class BurstTrace:
             tile_n=mapping.tile_n,
             tile_k=mapping.tile_k,
             order=mapping.order,
+            west=mapping.array.west,
         )
 
     @property

@@ -8,6 +8,7 @@ Source: docs/hardware-model.md, "Memory".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,8 @@ from itertools import accumulate, product
 from typing import NamedTuple
 
 from ...dataflow.gemm import Window
-from ..event.tile_walk import SUM_BYTES, Block, TileWalk
+from ..event.block import Block
+from ..event.tile_walk import SUM_BYTES, TileWalk
 from ..witness.machines.loop_nest import TileVisit
 
 
@@ -64,7 +66,7 @@ class ProductLayout:
                 window = self._window
                 positions = gemm.m if gemm.position_axis == "m" else gemm.k
                 if window is not None:
-                    return window.images * window.input_rows * window.input_row_elements * gemm.channels * value
+                    return window.images * window.image_inputs * gemm.channels * value
                 return positions * gemm.channels * gemm.taps * value
             case "b":
                 return self._b_stream[-1] if self._compressed("b") else gemm.k * gemm.n * value
@@ -100,7 +102,7 @@ class ProductLayout:
         # Patches lie expanded, every tap's channels side by side, or are expanded from the image on chip.
         taps = 1 if self._window is not None or self.walk.hardware.buffers.patch_expansion else gemm.taps
         channels = gemm.channels
-        first, some = on_taps * tapped[0] // gemm.taps, tapped[on_taps] // gemm.taps
+        first, some = self.walk.start(gemm.tap_axis, on_taps) // gemm.taps, tapped[on_taps] // gemm.taps
         for start, count in self._positions(on_positions):
             if some == channels:
                 yield ByteRun(start * taps * channels * value, count * taps * channels * value)
@@ -110,19 +112,24 @@ class ProductLayout:
 
     def _positions(self, tile: int) -> Iterator[tuple[int, int]]:
         """First position in memory, and how many follow it, of each piece of a tile along A's position axis."""
-        gemm, window = self.walk.gemm, self._window
-        size, extent = (self.walk.tile_m, gemm.m) if gemm.position_axis == "m" else (self.walk.tile_k, gemm.k)
-        begin, end = tile * size, min(extent, (tile + 1) * size)
+        walk, window, axis = self.walk, self._window, self.walk.gemm.position_axis
         if window is None:
-            yield begin, end - begin
+            yield walk.start(axis, tile), (walk.sizes_m if axis == "m" else walk.sizes_k)[tile]
             return
-        image_positions = window.rows * window.row_positions
-        for image in range(begin // image_positions, (end - 1) // image_positions + 1):
-            top = max(begin - image * image_positions, 0) // window.row_positions
-            bottom = (min(end - image * image_positions, image_positions) - 1) // window.row_positions
-            reached = min(window.input_rows, (bottom - top) * window.row_stride + window.row_reach)
-            row = min(top * window.row_stride, window.input_rows - reached)
-            yield (image * window.input_rows + row) * window.input_row_elements, reached * window.input_row_elements
+        piece = walk.pieces[tile]
+        reached, cut = piece.reached(window), piece.cut(window)
+        # The input positions under it begin at position x stride, moved into the image at its end.
+        first = [
+            min(begin * each.stride, each.inputs - span) if at <= cut else 0
+            for at, (each, begin, span) in enumerate(zip(window.axes, piece.begin, reached, strict=True))
+        ]
+        outside = [range(begin, begin + span) for begin, span in zip(first[:cut], reached[:cut], strict=True)]
+        inside = math.prod(axis.inputs for axis in window.axes[cut + 1 :])
+        for image, *place in product(range(piece.image, piece.image + piece.images), *outside):
+            number = image
+            for each, at in zip(window.axes, (*place, first[cut]), strict=False):
+                number = number * each.inputs + at
+            yield number * inside, reached[cut] * inside
 
     # B and C ---------------------------------------------------------------------------------------------------------
 
@@ -141,7 +148,7 @@ class ProductLayout:
         walk, gemm = self.walk, self.walk.gemm
         taps = gemm.taps if gemm.tap_axis == "k" else 1
         all_k, some_k = gemm.k // taps, walk.sizes_k[tile_k] // taps
-        k, n = tile_k * walk.sizes_k[0] // taps, tile_n * walk.sizes_n[0]
+        k, n = walk.start("k", tile_k) // taps, walk.start("n", tile_n)
         inner = (n, walk.sizes_n[tile_n], gemm.n)
         outer = (k, some_k, all_k)
         if gemm.b_contiguous == "k":
@@ -157,8 +164,16 @@ class ProductLayout:
     def _c_runs(self, tile_m: int, tile_n: int, element_bytes: int) -> Iterator[ByteRun]:
         walk, gemm = self.walk, self.walk.gemm
         taps = gemm.taps if gemm.tap_axis == "m" else 1
-        row, rows = tile_m * walk.sizes_m[0] // taps, walk.sizes_m[tile_m] // taps
-        n, wide = tile_n * walk.sizes_n[0], walk.sizes_n[tile_n]
+        row, rows = walk.start("m", tile_m) // taps, walk.sizes_m[tile_m] // taps
+        n, wide = walk.start("n", tile_n), walk.sizes_n[tile_n]
+        if gemm.result_piece:
+            # A plane for each piece of a row, all rows' pieces side by side in it.
+            piece = gemm.result_piece
+            for each, begin in product(range(row, row + rows), range(n - n % piece, n + wide, piece)):
+                first, end = max(begin, n), min(begin + piece, n + wide)
+                start = (begin // piece * gemm.m + each) * piece + first - begin
+                yield ByteRun(start * element_bytes, (end - first) * element_bytes)
+            return
         if gemm.scattered_result:
             for each in range(row, row + rows):
                 yield ByteRun((each * gemm.result_spacing * gemm.n + n) * element_bytes, wide * element_bytes)

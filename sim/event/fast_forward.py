@@ -53,10 +53,14 @@ class Jump:
 
 @dataclass(slots=True, kw_only=True)
 class _Level:
-    """One loop: tiles of an iteration, turns, and what was seen of the pass through it that is under way."""
+    """One loop: tiles of an iteration, turns, and what was seen of the pass through it that is under way.
+
+    ``fulls`` of the turns are over full tiles, the rest over short ones.
+    """
 
     stride: int
     turns: int
+    fulls: int
     outer: int = -1
     seen: dict[Hashable, tuple[int, Snapshot]] = field(default_factory=dict)
 
@@ -65,17 +69,18 @@ class FastForward:
     """Watches one product's loops.
 
     Args:
-        trips: turns of each loop, outermost first.
+        runs: turns of each loop, outermost first: over full tiles, and over short ones after them.
         reach: tiles before and after the present one that DMA may be busy with.
     """
 
-    def __init__(self, trips: Sequence[int], reach: int) -> None:
+    def __init__(self, runs: Sequence[tuple[int, int]], reach: int) -> None:
         self._reach = reach
         self._levels: list[_Level] = []
         stride = 1
-        for turns in reversed(trips):
+        for fulls, shorts in reversed(runs):
+            turns = fulls + shorts
             if turns > 1:
-                self._levels.insert(0, _Level(stride=stride, turns=turns))
+                self._levels.insert(0, _Level(stride=stride, turns=turns, fulls=fulls))
             stride *= turns
 
     def begins_iteration(self, index: int) -> bool:
@@ -92,8 +97,8 @@ class FastForward:
             if outer != level.outer:
                 level.outer = outer
                 level.seen.clear()
-            earlier = level.seen.get(snapshot.state)
-            level.seen[snapshot.state] = (turn, snapshot)
+            earlier = level.seen.get((turn < level.fulls, snapshot.state))
+            level.seen[turn < level.fulls, snapshot.state] = (turn, snapshot)
             if earlier is not None:
                 found = _repeat(earlier[1], snapshot, turn - earlier[0], left, level.stride)
                 if found is not None:
@@ -110,7 +115,9 @@ class FastForward:
             return 0
         turn = index // level.stride % level.turns
         around = -(-self._reach // level.stride)
-        return level.turns - 1 - around - turn if turn > around else 0
+        # Full iterations among full ones, short ones among short ones.
+        begin, end = (0, level.fulls) if turn < level.fulls else (level.fulls, level.turns)
+        return min(end, level.turns - 1) - around - turn if turn > begin + around else 0
 
 
 def _repeat(earlier: Snapshot, now: Snapshot, period: int, left: int, stride: int) -> Jump | None:

@@ -73,7 +73,7 @@ class Sequencer:
         self._held = program.hardware.buffers.tiles_held
         self._west: Operand = program.mapping.array.west
         self.found = ProductRun(waits=Counter(dict.fromkeys(BETWEEN_TILES, 0)))
-        self._loops = FastForward(program.trips, self._held - 1) if machine.fast_forward else None
+        self._loops = FastForward(program.runs, self._held - 1) if machine.fast_forward else None
         self._coming: deque[LoadCommand] = deque()
         self._leaving: deque[tuple[int, StoreCommand]] = deque()
 
@@ -161,9 +161,8 @@ class Sequencer:
     def _record_held(self, index: int) -> None:
         """The room that the tile that begins and those that are coming take."""
         if self._machine.recorder is not None:
-            held = [self._program.tile(index + ahead).held_bytes for ahead in range(len(self._coming) + 1)]
-            west, north, output = (sum(each[side] for each in held) for side in SIDES)
-            self._machine.recorder.hold(self._clock.now, west, north, output)
+            held = self._program.held_bytes(range(index, index + len(self._coming) + 1))
+            self._machine.recorder.hold(self._clock.now, *(held[side] for side in SIDES))
 
     # Repetition ------------------------------------------------------------------------------------------------------
 

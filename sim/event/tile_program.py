@@ -9,6 +9,7 @@ times.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -17,8 +18,9 @@ from ...accel.specification import Hardware
 from ...dataflow.epilogue import NO_EPILOGUE, Epilogue
 from ...dataflow.gemm import SUM_BYTES, Gemm, Operand
 from ...dataflow.mapping import Mapping
+from .block import Block
 from .tile_compute import ArrayPass
-from .tile_walk import Block, TileWalk
+from .tile_walk import TileWalk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,6 @@ class Tile:
         partial_sum_bytes: of those written, unfinished ones.
         reduced_elements: that pass the reduction engine on their way in.
         dram_cycles: that every channel is busy for it.
-        held_bytes: in the buffers while it is worked on, by side.
     """
 
     cycles: int
@@ -86,7 +87,6 @@ class Tile:
     partial_sum_bytes: int
     reduced_elements: int
     dram_cycles: int
-    held_bytes: dict[str, int]
 
     @property
     def sort_cycles(self) -> int:
@@ -128,7 +128,15 @@ class TileProgram:
             tile_n=mapping.tile_n,
             tile_k=mapping.tile_k,
             order=mapping.order,
+            west=mapping.array.west,
         )
+
+    @cached_property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """Of each loop, outermost first: turns over full tiles, and over short ones after them."""
+        sizes = {"m": self.walk.sizes_m, "n": self.walk.sizes_n, "k": self.walk.sizes_k}
+        fulls = {axis: each.count(each[0]) for axis, each in sizes.items()}
+        return ((self.gemm.count, 0), *((fulls[axis], len(sizes[axis]) - fulls[axis]) for axis in self.mapping.order))
 
     @cached_property
     def trips(self) -> tuple[int, int, int, int]:
@@ -150,7 +158,7 @@ class TileProgram:
         return _Place(repeat=index, m=loops["m"], n=loops["n"], k=loops["k"])
 
     @cached_property
-    def _known(self) -> dict[tuple[bool | int | str, ...], Tile]:
+    def _known(self) -> dict[tuple[int, ...], Tile]:
         return {}
 
     def tile(self, index: int) -> Tile:
@@ -158,18 +166,18 @@ class TileProgram:
         here = self._place(index)
         before = self._place(index - 1) if index else None
         after = self._place(index + 1) if index + 1 < len(self) else None
-        last_m, last_n, last_k = (
-            here.m + 1 == len(self.walk.sizes_m),
-            here.n + 1 == len(self.walk.sizes_n),
-            here.k + 1 == len(self.walk.sizes_k),
-        )
+        walk, kept = self.walk, self.walk.kept
+        last_k = here.k + 1 == len(walk.sizes_k)
         fresh = before is None or before.repeat != here.repeat
-        loads_a = fresh or before is None or (before.m, before.k) != (here.m, here.k)
-        loads_b = fresh or before is None or (before.k, before.n) != (here.k, here.n)
+        # What is kept comes in on the first turn of the loop that it does not depend on, and its sums leave finished.
+        loads_a = here.n == 0 if "a" in kept else fresh or before is None or (before.m, before.k) != (here.m, here.k)
+        loads_b = here.m == 0 if "b" in kept else fresh or before is None or (before.k, before.n) != (here.k, here.n)
         new_c = fresh or before is None or (before.m, before.n) != (here.m, here.n)
-        leaves = after is None or (after.repeat, after.m, after.n) != (here.repeat, here.m, here.n)
-        reads_sums = new_c and here.k > 0
-        key = (last_m, last_n, last_k, here.k > 0, loads_a, loads_b, reads_sums, leaves)
+        moves_on = after is None or (after.repeat, after.m, after.n) != (here.repeat, here.m, here.n)
+        leaves = last_k if "c" in kept else moves_on
+        reads_sums = new_c and here.k > 0 and "c" not in kept
+        sizes = walk.sizes_m[here.m], walk.sizes_n[here.n], walk.sizes_k[here.k]
+        key = (*sizes, last_k, here.k > 0, loads_a, loads_b, reads_sums, leaves)
         if key not in self._known:
             self._known[key] = self._tile(
                 here, loads_a=loads_a, loads_b=loads_b, reads_sums=reads_sums, leaves=leaves, finished=last_k
@@ -211,15 +219,29 @@ class TileProgram:
             partial_sum_bytes=result.moved_bytes if leaves and not finished else 0,
             reduced_elements=sum(block.reduced_elements for block in moved.values()),
             dram_cycles=sum(load.dram_cycles for load in loads) + (store.dram_cycles if store else 0),
-            held_bytes={
-                "west": (a if self.mapping.array.west == "a" else b).held_bytes,
-                "north": (b if self.mapping.array.west == "a" else a).held_bytes,
-                "output": sums.held_bytes,
-            },
         )
 
+    def held_bytes(self, tiles: Iterable[int]) -> dict[str, int]:
+        """What the buffers hold by side while these tiles are worked on or come: each block once, all that is kept."""
+        walk, places = self.walk, [self._place(index) for index in tiles]
+        blocks = {
+            "a": {(here.repeat, here.m, here.k): walk.a_block(here.m, here.k).held_bytes for here in places},
+            "b": {(here.repeat, here.k, here.n): walk.b_block(here.k, here.n).held_bytes for here in places},
+            "c": {
+                (here.repeat, here.m, here.n): SUM_BYTES * walk.sizes_m[here.m] * walk.sizes_n[here.n]
+                for here in places
+            },
+        }
+        turns = {"a": len(walk.sizes_n), "b": len(walk.sizes_m), "c": len(walk.sizes_k)}
+        held = {
+            what: walk.needed_bytes(what) if what in walk.kept and turns[what] > 1 else sum(each.values())
+            for what, each in blocks.items()
+        }
+        west = self.mapping.array.west
+        return {"west": held[west], "north": held["b" if west == "a" else "a"], "output": held["c"]}
+
     def _store(self, here: _Place, block: Block, *, finished: bool) -> Store:
-        """Riders take their share of a finished block's way out."""
+        """Fused operators take their share of a finished block's way out."""
         if not finished:
             return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
         if self.epilogue == NO_EPILOGUE:

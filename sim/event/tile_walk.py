@@ -7,6 +7,7 @@ Source: docs/hardware-model.md, "Memory". Not here: what the array does with a t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,69 +21,10 @@ from ...accel.dram import DramTiming
 from ...accel.specification import BYTES_OF, Hardware
 from ...dataflow.gemm import Gemm
 from ..witness.machines.loop_nest import TileVisit, tile_extents, walk
+from .block import Block, Moved
+from .pieces import Piece, pieces
 
 SUM_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """A block of one operand on its way between DRAM and its buffer.
-
-    Attributes:
-        held_bytes: in the buffer.
-        moved_bytes: over the memory's pins; none of what stays on chip.
-        dram_cycles: that the memory is busy.
-        reduced_elements: that pass the reduction engine on their way in.
-        sort_cycles: that the reduction engine is busy with them.
-    """
-
-    held_bytes: int
-    moved_bytes: int
-    dram_cycles: int
-    reduced_elements: int = 0
-    sort_cycles: int = 0
-
-    @property
-    def cycles(self) -> int:
-        """For which the stream is busy: the sorters work on it as it comes."""
-        return max(self.dram_cycles, self.sort_cycles)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """What one repetition of a product moved in all.
-
-    Attributes:
-        a_fetches: blocks of A fetched; likewise below.
-        b_fetches: of B.
-        partial_sum_reads: blocks of C read back.
-        partial_sum_writes: blocks of C written unfinished.
-        result_writes: blocks of C written finished.
-        a_bytes: read; likewise below.
-        b_bytes: of B read.
-        a_held_bytes: filled into the buffer of A.
-        b_held_bytes: into that of B.
-        partial_sum_read_bytes: of C read back.
-        partial_sum_write_bytes: of C written unfinished.
-        result_bytes: of C written finished.
-        reduced_elements: that passed the reduction engine.
-        cycles: that DRAM was busy.
-    """
-
-    a_fetches: int
-    b_fetches: int
-    partial_sum_reads: int
-    partial_sum_writes: int
-    result_writes: int
-    a_bytes: int
-    b_bytes: int
-    a_held_bytes: int
-    b_held_bytes: int
-    partial_sum_read_bytes: int
-    partial_sum_write_bytes: int
-    result_bytes: int
-    reduced_elements: int
-    cycles: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +34,11 @@ class TileWalk:
     Attributes:
         gemm: the product.
         hardware: the design.
-        tile_m: rows of a full tile; whole rows of images under a window, all taps of some channels on a tap axis.
+        tile_m: rows of a full tile; see ``pieces`` under a window, all taps of some channels on a tap axis.
         tile_n: its columns.
         tile_k: its depth.
         order: block loops, outermost first.
+        west: the operand in the west buffer.
     """
 
     gemm: Gemm
@@ -104,23 +47,42 @@ class TileWalk:
     tile_n: int
     tile_k: int
     order: str
+    west: str
 
     # What a tile is --------------------------------------------------------------------------------------------------
 
     @cached_property
     def sizes_m(self) -> list[int]:
         """Rows of each tile along m."""
-        return tile_extents(self.gemm.m, self.tile_m)
+        return self._sizes("m", self.gemm.m, self.tile_m)
 
     @cached_property
     def sizes_n(self) -> list[int]:
         """Columns of each tile along n."""
-        return tile_extents(self.gemm.n, self.tile_n)
+        return self._sizes("n", self.gemm.n, self.tile_n)
 
     @cached_property
     def sizes_k(self) -> list[int]:
         """Depth of each tile along k."""
-        return tile_extents(self.gemm.k, self.tile_k)
+        return self._sizes("k", self.gemm.k, self.tile_k)
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """The tiles along the axis of A's positions, under a window."""
+        window = self.gemm.window
+        assert window is not None, "a plain matrix has no images"
+        return pieces(window, self.tile_m if self.gemm.position_axis == "m" else self.tile_k)
+
+    def _sizes(self, axis: str, extent: int, tile: int) -> list[int]:
+        if self.gemm.window is not None and axis == self.gemm.position_axis:
+            return [piece.size for piece in self.pieces]
+        return tile_extents(extent, tile)
+
+    def start(self, axis: str, tile: int) -> int:
+        """Where a tile begins along an axis."""
+        if self.gemm.window is not None and axis == self.gemm.position_axis:
+            return self.pieces[tile].start(self.gemm.window)
+        return tile * {"m": self.tile_m, "n": self.tile_n, "k": self.tile_k}[axis]
 
     def groups(self, tile_k: int) -> list[int]:
         """Lengths of the groups of M in a tile along k, at all kernel positions, of a product with a pruned operand."""
@@ -173,18 +135,11 @@ class TileWalk:
     def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
         gemm, window = self.gemm, self.gemm.window
-        size = self.tile_m if gemm.position_axis == "m" else self.tile_k
-        extent = gemm.m if gemm.position_axis == "m" else gemm.k
-        inside = range(tile * size, min(extent, (tile + 1) * size))
         if window is None or not self.hardware.buffers.patch_expansion:
-            return len(inside), len(inside)
-        first, last = inside[0] // window.row_positions, inside[-1] // window.row_positions
-        spans = []
-        for image in range(first // window.rows, last // window.rows + 1):
-            top = max(first, image * window.rows)
-            bottom = min(last, (image + 1) * window.rows - 1)
-            spans.append(min(window.input_rows, (bottom - top) * window.row_stride + window.row_reach))
-        return sum(spans) * window.input_row_elements, max(spans) * window.input_row_elements
+            size = (self.sizes_m if gemm.position_axis == "m" else self.sizes_k)[tile]
+            return size, size
+        piece = self.pieces[tile]
+        return piece.images * math.prod(piece.reached(window)), piece.run(window)
 
     def _channels(self, tile: int) -> tuple[int, int]:
         """Values of A fetched a position for a tile along the tap axis, and how many of them lie together."""
@@ -205,8 +160,8 @@ class TileWalk:
         elements = positions * values
         run = together * (neighbours if whole else 1) * self.value_bytes
         window = self.gemm.window if self.hardware.buffers.patch_expansion else None
-        image = window.input_rows * window.input_row_elements * together if window else neighbours * together
-        stride = (image if whole else self.gemm.channels) * self.value_bytes
+        pitch = self.pieces[on_positions].pitch(window) if window else neighbours
+        stride = (pitch * together if whole else self.gemm.channels) * self.value_bytes
         return self._operand("a", elements, self._kept(elements, tile_k), run, stride)
 
     def _kept(self, elements: int, tile_k: int) -> int:
@@ -255,7 +210,8 @@ class TileWalk:
         if self.gemm.tap_axis == "m" and len(self.sizes_m) > 1:
             together = rows // self.gemm.taps
         alone = len(self.sizes_n) > 1 or self.gemm.scattered_result
-        run = wide * (1 if alone else together) * element_bytes
+        piece = min(wide, self.gemm.result_piece or wide)
+        run = piece * (1 if alone else together) * element_bytes
         # From position to position, from a tap's channels to the next tap's; all in one piece otherwise.
         tapped = together if self.gemm.tap_axis == "k" else self.gemm.m // self.gemm.taps
         stride = self.gemm.n * (self.gemm.result_spacing if alone else tapped) * element_bytes
@@ -268,7 +224,7 @@ class TileWalk:
     @cached_property
     def visits(self) -> list[TileVisit]:
         """Every tile of one repetition, in order."""
-        return list(walk(self.sizes_m, self.sizes_n, self.sizes_k, self.order))
+        return list(walk(self.sizes_m, self.sizes_n, self.sizes_k, self.order, self.kept))
 
     def loads(self, visit: TileVisit) -> Iterator[tuple[str, Block]]:
         """What must come in for a tile."""
@@ -327,18 +283,76 @@ class TileWalk:
             cycles=cycles,
         )
 
-    def fits(self, west: str) -> bool:
-        """Whether every tile fits its buffers as often as they hold tiles, with this operand in the west buffer."""
+    # In the buffers --------------------------------------------------------------------------------------------------
+
+    def capacity_bytes(self, what: str) -> int:
+        """Of the buffer that an operand, or ``c``, lies in."""
         buffers = self.hardware.buffers
-        a = max(self.a_block(m, k).held_bytes for m in range(len(self.sizes_m)) for k in range(len(self.sizes_k)))
-        b = max(self.b_block(k, n).held_bytes for k in range(len(self.sizes_k)) for n in range(len(self.sizes_n)))
-        in_west, in_north = (a, b) if west == "a" else (b, a)
-        sums = SUM_BYTES * max(self.sizes_m) * max(self.sizes_n)
-        return (
-            buffers.tiles_held * in_west <= buffers.west.capacity_bytes
-            and buffers.tiles_held * in_north <= buffers.north.capacity_bytes
-            and buffers.tiles_held * sums <= buffers.output.capacity_bytes
-        )
+        if what == "c":
+            return buffers.output.capacity_bytes
+        return (buffers.west if what == self.west else buffers.north).capacity_bytes
+
+    @cached_property
+    def _blocks(self) -> dict[str, Callable[[int, int], int]]:
+        return {
+            "a": lambda m, k: self.a_block(m, k).held_bytes,
+            "b": lambda n, k: self.b_block(k, n).held_bytes,
+            "c": lambda m, n: SUM_BYTES * self.sizes_m[m] * self.sizes_n[n],
+        }
+
+    @cached_property
+    def _alike(self) -> dict[str, list[tuple[int, int]]]:
+        """By axis: one tile of each kind, and how many there are of it."""
+        found = {}
+        for axis, sizes in (("m", self.sizes_m), ("n", self.sizes_n), ("k", self.sizes_k)):
+            found[axis] = [(sizes.index(size), count) for size, count in Counter(sizes).items()]
+        return found
+
+    def _room(self, what: str) -> tuple[int, int, int]:
+        """Bytes of the largest block of an operand; of those inside the loop that it does not depend on; of all."""
+        axes, free = {"a": ("mk", "n"), "b": ("nk", "m"), "c": ("mn", "k")}[what]
+        inside = self.order[self.order.index(free) + 1 :]
+        found = []
+        for summed in ("", inside, axes):
+            # Along what is not summed over, the largest.
+            along = [self._alike[axis] for axis in axes]
+            total: Counter[tuple[int, ...]] = Counter()
+            for (first, times), (second, more) in itertools.product(*along):
+                outside = tuple(place for axis, place in zip(axes, (first, second), strict=True) if axis not in summed)
+                several = (times if axes[0] in summed else 1) * (more if axes[1] in summed else 1)
+                total[outside] += several * self._blocks[what](first, second)
+            found.append(max(total.values()))
+        return found[0], found[1], found[2]
+
+    def needed_bytes(self, what: str) -> int:
+        """Bytes of its buffer with which an operand stays across the loop that it does not depend on."""
+        return self._needed_bytes[what]
+
+    @cached_property
+    def _needed_bytes(self) -> dict[str, int]:
+        found = {}
+        for what in "abc":
+            block, inside, everything = self._room(what)
+            beside = (self.hardware.buffers.tiles_held - 1) * block
+            found[what] = min(inside + beside, everything + (beside if self.gemm.count > 1 else 0))
+        return found
+
+    @cached_property
+    def kept(self) -> str:
+        """Of ``a``, ``b`` and ``c`` those that stay."""
+        return "".join(what for what in "abc" if self.needed_bytes(what) <= self.capacity_bytes(what))
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether tiles fit their buffers: as often as these hold tiles, or once where there are no more of them."""
+        for what in "abc":
+            block, _, everything = self._room(what)
+            least = self.hardware.buffers.tiles_held * block
+            if self.gemm.count == 1:
+                least = min(least, everything)
+            if least > self.capacity_bytes(what):
+                return False
+        return True
 
     # The operator's time ---------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings
+from ...dataflow.objective import Name, Objective
 from ...dataflow.product_cost import product_cost
 from ...dataflow.search import best_mapping
 from ...training.graph import Stage
@@ -191,13 +192,16 @@ def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: str | None = None)
     )
 
 
-def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: str | None = None) -> ProductResult:
+def simulate_product(
+    gemm: Gemm, design: Loaded[Hardware], dataflow: str | None = None, objective: Name = "time"
+) -> ProductResult:
     """Both figures of one product.
 
     Args:
         gemm: the product.
         design: the design, with the file that it comes from.
         dataflow: only this one; the best of all that the design offers when None.
+        objective: what the mapping minimises; the array alone is always timed at its fastest.
 
     Raises:
         MappingError: the design lacks the pattern or the dataflow, or no tile fits its buffers; the message names file,
@@ -209,7 +213,7 @@ def simulate_product(gemm: Gemm, design: Loaded[Hardware], dataflow: str | None 
     try:
         check_dataflow(hardware, dataflow)
         array = array_figures(hardware.tensor_engine, gemm, dataflow)
-        mapped = _mapped(gemm, hardware, energy, dataflow)
+        mapped = _mapped(gemm, hardware, Objective(name=objective, energy=energy), dataflow)
     except MappingError as error:
         raise design.placed(error) from None
     return ProductResult(
@@ -235,8 +239,10 @@ def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
     return int(mapping.lying.cycles(engine.timing, whole, mapping.numbers))
 
 
-def _mapped(gemm: Gemm, hardware: Hardware, energy: EnergyModel, dataflow: str | None) -> MappedFigures:
-    choice = best_mapping(gemm, hardware, dataflows=None if dataflow is None else (dataflow,))
+def _mapped(gemm: Gemm, hardware: Hardware, objective: Objective, dataflow: str | None) -> MappedFigures:
+    dataflows, energy = None if dataflow is None else (dataflow,), objective.energy
+    assert energy is not None, "a product is priced whatever is minimised"
+    choice = best_mapping(gemm, hardware, objective=objective, dataflows=dataflows)
     cost = product_cost(gemm, hardware, choice.mapping)
     seconds = cost.cycles / hardware.clock_hz
     return MappedFigures(

@@ -97,7 +97,7 @@ class PlannedStep:
         residence = residency.none(len(rows))
         if policy.keeps_tensors:
             demands = [[costs.demand(product, rows) for product in work.products] for work in works]
-            residence = residency.choose(demands, table.buffer_bytes[rows], table.numbers["tiles_held"][rows])
+            residence = residency.choose(demands, table.buffer_bytes[rows])
         return cls(
             order=Order(
                 works=works,

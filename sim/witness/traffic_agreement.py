@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from ...accel.dram_timings import DramTimings, load_dram_timings
-from ...accel.specification import Dram, Hardware, load_hardware
+from ...accel.specification import Buffers, Dram, Hardware, load_hardware
 from ...configs.library import names
 from ...configs.pattern import DENSE, Pattern
-from ...dataflow.gemm import Gemm, Operand, Place, Window
+from ...dataflow.gemm import Gemm, Operand, Place, SpatialAxis, Window
 from ...dataflow.mapping import LOOP_ORDERS
 from ...dataflow.tile_grid import TileGrid
 from ...dataflow.traffic import Traffic
 from ...training.graph import Stage
-from ..event.tile_walk import Moved, TileWalk
+from ..event.block import Moved
+from ..event.tile_walk import TileWalk
 
 LARGEST_WALK = 3000
 """Tilings with more tiles are drawn again in larger tiles."""
@@ -41,6 +43,7 @@ class TilingCase:
         tile_n: its columns.
         tile_k: its depth.
         order: block loop order, outermost first.
+        west: the operand in the west buffer.
         seed: the integer that names it.
     """
 
@@ -51,6 +54,7 @@ class TilingCase:
     tile_n: int
     tile_k: int
     order: str
+    west: Operand
     seed: int
 
     def tiles(self) -> TileGrid:
@@ -66,6 +70,7 @@ class TilingCase:
             tile_n=self.tile_n,
             tile_k=self.tile_k,
             order=self.order,
+            west=self.west,
         )
 
 
@@ -109,6 +114,7 @@ def random_tiling(seed: int) -> TilingCase:
         tile_n=int(grid.size_n[candidate, 0]),
         tile_k=int(grid.size_k[candidate, 0]),
         order=order,
+        west="a" if draw.chance(0.5) else "b",
         seed=seed,
     )
 
@@ -133,16 +139,10 @@ def random_product(draw: Draw) -> Gemm:
     if kind in ("patches", "weight gradient"):
         reach = draw.between(1, 5)
         taps = draw.between(1, reach) * draw.between(1, 3)
-        window = Window(
-            images=draw.between(1, 6) if draw.chance(0.8) else draw.between(13, 20),
-            rows=draw.between(1, 12),
-            row_positions=draw.between(1, 5),
-            input_rows=draw.between(1, 16),
-            input_row_elements=draw.between(1, 9),
-            row_stride=draw.between(1, 3),
-            row_reach=reach,
-        )
-    positions = window.images * window.rows * window.row_positions if window else _extent(draw)
+        spatial = draw.between(1, 3)
+        axes = [_random_axis(draw, reach, inside=spatial - at - 1) for at in range(spatial)]
+        window = Window(images=draw.between(1, 6) if draw.chance(0.8) else draw.between(13, 20), axes=tuple(axes))
+    positions = window.images * window.image_positions if window else _extent(draw)
     tapped = taps * _extent(draw)
     of_weights = kind.endswith("gradient")
     return Gemm(
@@ -162,6 +162,14 @@ def random_product(draw: Draw) -> Gemm:
         b_contiguous="n" if of_weights or draw.chance(0.6) else "k",
         scattered_result=not of_weights and draw.chance(0.2),
         result="sum" if of_weights or draw.chance(0.2) else "value",
+    )
+
+
+def _random_axis(draw: Draw, reach: int, *, inside: int) -> SpatialAxis:
+    """A spatial axis with so many axes inside it."""
+    longest = 14 if inside == 0 else 8
+    return SpatialAxis(
+        positions=draw.between(1, longest), inputs=draw.between(1, 16), stride=draw.between(1, 3), reach=reach
     )
 
 
@@ -186,11 +194,21 @@ def random_hardware(draw: Draw) -> Hardware:
                     "precision": draw.one_of("fp16", "fp8", "fp32"),
                 }
             ),
-            "buffers": base.buffers.model_copy(update={"patch_expansion": draw.chance(0.7)}),
+            "buffers": _random_buffers(draw, base.buffers),
             "dram": _random_dram(draw, base.dram),
             "reduction_engine": base.reduction_engine.model_copy(update={"lanes": draw.between(1, 32)}),
         }
     )
+
+
+def _random_buffers(draw: Draw, base: Buffers) -> Buffers:
+    """Capacities that keep all of an operand, some of it, or hardly a tile."""
+    sides: dict[str, Any] = {
+        side: buffer.model_copy(update={"capacity_bytes": 1 << draw.between(4, 18)})
+        for side, buffer in base.by_side.items()
+    }
+    held = 2 if draw.chance(0.7) else 3
+    return base.model_copy(update={**sides, "patch_expansion": draw.chance(0.7), "tiles_held": held})
 
 
 def _random_dram(draw: Draw, base: Dram) -> Dram:
@@ -218,7 +236,7 @@ def _timing_set(name: str) -> DramTimings:
 def closed_form(case: TilingCase) -> Moved:
     """What ``dataflow.traffic`` says that one repetition moves."""
     tiles = case.tiles()
-    traffic = Traffic(tiles=tiles, order=case.order)
+    traffic = Traffic(tiles=tiles, a_in_west=case.west == "a", order=case.order)
     trips = {axis: int(count[0]) for axis, count in tiles.trips.items()}
     blocks_of_c = trips["m"] * trips["n"]
     unfinished = int(traffic.c_visits[0]) - 1

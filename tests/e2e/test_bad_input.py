@@ -44,7 +44,7 @@ static_watts: 1
         ("tensor_engine:\n  patterns: ['9:8']\n", "mine.yaml:4: tensor_engine.patterns.0: got 9:8, need N:M with"),
         (
             "buffers:\n  west:\n    capacity_bytes: 64\n",
-            "mine.yaml:5: mine: no tile of 0.0:FF fits: buffers.west.capacity_bytes: got 64, need at least",
+            "mine.yaml:5: mine: no tile of 1.0:FF fits: buffers.west.capacity_bytes: got 64, need at least 288",
         ),
         ("tensor_engine:\n  patterns: ['2:4']\n", "mine.yaml:4: sparsity: got 2:8, need one that mine has: 2:4"),
         ("reduction_engine:\n  largest_group: 4\n", "mine.yaml:4: 1.0:FF: got groups of 8, need at most 4"),

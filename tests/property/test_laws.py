@@ -10,7 +10,7 @@ from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.lowering import lower
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
-from bisparse.dataflow.product_cost import product_cost
+from bisparse.dataflow.product_cost import MappedProducts, product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.sim.witness.traffic_agreement import random_tiling
@@ -216,7 +216,7 @@ def test_issued_macs_are_those_of_all_tiles(mapped):
     gemm, hardware, mapping = mapped
     cost = product_cost(gemm, hardware, mapping)
     assert cost.actions["multiplies"] == gemm.issued_macs
-    tiles = TileGrid.of_mapping(gemm, hardware, mapping)
+    tiles = MappedProducts.of(gemm, hardware, mapping).tiles
     outputs = tiles.size_m[0][:, None, None] * tiles.size_n[0][None, :, None]
     assert gemm.count * int((outputs * tiles.slots[0] * tiles.counts[0]).sum()) == gemm.issued_macs
 
@@ -236,7 +236,7 @@ def test_counts_of_a_huge_product_do_not_overflow():
     for dataflow in ("os", "ws"):
         array = next(a for a in array_mappings(hardware.tensor_engine, gemm, (dataflow,)) if not a.swapped)
         grid = TileGrid.ladder(gemm, hardware)
-        fitting = np.flatnonzero(grid.fits("a") & (grid.size_m[:, 0] == 1024) & (grid.trips["k"] > 1))
+        fitting = np.flatnonzero(grid.fits(a_in_west=True) & (grid.size_m[:, 0] == 1024) & (grid.trips["k"] > 1))
         sizes = [int(size[fitting[0], 0]) for size in (grid.size_m, grid.size_n, grid.size_k)]
         assert gemm.m % sizes[0] == gemm.n % sizes[1] == gemm.k % sizes[2] == 0
         trips = [gemm.m // sizes[0], gemm.n // sizes[1], gemm.k // sizes[2]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import DENSE, Pattern
-from bisparse.dataflow.gemm import Gemm, Window
+from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.pipeline import Pipeline
 from bisparse.dataflow.tile_grid import TileGrid
@@ -69,14 +69,19 @@ def cases(draw):
     return gemm, hardware, (tile_m, tile_n, tile_k), draw(st.sampled_from(LOOP_ORDERS)), times
 
 
-def stepped(gemm, hardware, sizes, order, tile_cycles):
+def stepped(gemm, hardware, sizes, order, tile_cycles, west="a"):
     """Cycles by stepping through every tile."""
-    walk = TileWalk(gemm=gemm, hardware=hardware, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=order)
-    last = [len(tiles) - 1 for tiles in (walk.sizes_m, walk.sizes_n, walk.sizes_k)]
+    walk = TileWalk(
+        gemm=gemm, hardware=hardware, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=order, west=west
+    )
+
+    def is_last(along, index):
+        return along[index] != along[0] or index + 1 == len(along)
 
     def cycles_of(visit):
-        place = 0 if visit.k_index == 0 else 2 if visit.k_index == last[2] else 1
-        return int(tile_cycles[int(visit.m_index == last[0]), int(visit.n_index == last[1]), place])
+        place = 0 if visit.k_index == 0 else 2 if is_last(walk.sizes_k, visit.k_index) else 1
+        m, n = is_last(walk.sizes_m, visit.m_index), is_last(walk.sizes_n, visit.n_index)
+        return int(tile_cycles[int(m), int(n), place])
 
     return walk.operator_cycles(cycles_of)
 
@@ -94,7 +99,9 @@ def test_closed_form_equals_every_tile_stepped(case):
     index, grid = candidate(gemm, hardware, sizes)
     assert len(index) == 1, "the ladder tries every size of a small axis"
     tile_cycles = random.integers(1, 60, (1, 2, 2, 3))
-    pipeline = Pipeline(tiles=grid.pick(index), orders=(order,), tile_cycles=tile_cycles, count=gemm.count)
+    pipeline = Pipeline(
+        tiles=grid.pick(index), orders=(order,), tile_cycles=tile_cycles, count=gemm.count, a_in_west=True
+    )
     assert int(pipeline.cycles[0]) == stepped(gemm, hardware, sizes, order, tile_cycles[0])
 
 
@@ -122,7 +129,7 @@ def test_candidates_of_all_lengths_are_timed_side_by_side(gemm, seed):
     orders = tuple(random.choice(LOOP_ORDERS, 5).tolist())
     tile_cycles = random.integers(1, 40, (5, 2, 2, 3))
     narrowed = grid.pick(picked)
-    closed = Pipeline(tiles=narrowed, orders=orders, tile_cycles=tile_cycles, count=gemm.count).cycles
+    closed = Pipeline(tiles=narrowed, orders=orders, tile_cycles=tile_cycles, count=gemm.count, a_in_west=True).cycles
     for row, order in enumerate(orders):
         sizes = (int(narrowed.size_m[row, 0]), int(narrowed.size_n[row, 0]), int(narrowed.size_k[row, 0]))
         assert int(closed[row]) == stepped(gemm, hardware, sizes, order, tile_cycles[row])
@@ -135,8 +142,14 @@ def test_windows_and_edges_of_any_kind_are_timed_as_stepped(seed):
     tile_cycles = np.random.default_rng(seed).integers(1, 200, (1, 2, 2, 3))
     sizes = (case.tile_m, case.tile_n, case.tile_k)
     tiles = case.tiles()
-    closed = Pipeline(tiles=tiles, orders=(case.order,), tile_cycles=tile_cycles, count=case.gemm.count)
-    assert int(closed.cycles[0]) == stepped(case.gemm, case.hardware, sizes, case.order, tile_cycles[0])
+    closed = Pipeline(
+        tiles=tiles,
+        orders=(case.order,),
+        tile_cycles=tile_cycles,
+        count=case.gemm.count,
+        a_in_west=case.west == "a",
+    )
+    assert int(closed.cycles[0]) == stepped(case.gemm, case.hardware, sizes, case.order, tile_cycles[0], case.west)
 
 
 @settings(max_examples=150, deadline=None)
@@ -145,13 +158,17 @@ def test_the_terms_hold_every_load_and_store_of_the_traffic_once(seed):
     case = random_tiling(seed)
     tiles, count = case.tiles(), case.gemm.count
     pipeline = Pipeline(
-        tiles=tiles, orders=(case.order,), tile_cycles=np.ones((1, 2, 2, 3), dtype=np.int64), count=count
+        tiles=tiles,
+        orders=(case.order,),
+        tile_cycles=np.ones((1, 2, 2, 3), dtype=np.int64),
+        count=count,
+        a_in_west=case.west == "a",
     )
     terms = pipeline.terms
     moved = int((terms.weight * (terms.load + terms.store)).sum())
     first = max(int(pipeline.first_load_cycles[0]) - tiles.memory.latency_cycles, 0)
     assert moved + first + int(pipeline.last_store_cycles[0]) == count * int(
-        Traffic(tiles=tiles, order=case.order).cycles[0]
+        Traffic(tiles=tiles, a_in_west=case.west == "a", order=case.order).cycles[0]
     )
     assert int(terms.weight.sum()) == count * int(np.prod([trips[0] for trips in tiles.trips.values()]))
 
@@ -165,7 +182,9 @@ def test_two_tiles_by_hand():
     gemm = Gemm(name="by hand", operator="by hand", stage=Stage.FORWARD, m=1, n=1, k=2)
     index, grid = candidate(gemm, design(), (1, 1, 1))
     five = np.full((1, 2, 2, 3), 5)
-    assert Pipeline(tiles=grid.pick(index), orders=("mnk",), tile_cycles=five, count=1).cycles.tolist() == [26]
+    assert Pipeline(
+        tiles=grid.pick(index), orders=("mnk",), tile_cycles=five, count=1, a_in_west=True
+    ).cycles.tolist() == [26]
 
 
 def test_a_repetition_loads_its_own_operands():
@@ -176,12 +195,20 @@ def test_a_repetition_loads_its_own_operands():
     gemm = Gemm(name="by hand", operator="by hand", stage=Stage.FORWARD, m=1, n=1, k=2, count=2)
     index, grid = candidate(gemm, design(), (1, 1, 1))
     five = np.full((1, 2, 2, 3), 5)
-    assert Pipeline(tiles=grid.pick(index), orders=("mnk",), tile_cycles=five, count=2).cycles.tolist() == [44]
+    assert Pipeline(
+        tiles=grid.pick(index), orders=("mnk",), tile_cycles=five, count=2, a_in_west=True
+    ).cycles.tolist() == [44]
 
 
 @pytest.mark.parametrize("order", LOOP_ORDERS)
 def test_weight_gradient_windows_are_stepped_along_k(order):
-    window = Window(images=3, rows=4, row_positions=2, input_rows=9, input_row_elements=3, row_stride=2, row_reach=3)
+    window = Window(
+        images=3,
+        axes=(
+            SpatialAxis(positions=4, inputs=9, stride=2, reach=3),
+            SpatialAxis(positions=2, inputs=3, stride=1, reach=2),
+        ),
+    )
     gemm = Gemm(
         name="wu", operator="wu", stage=Stage.WEIGHT_GRADIENT, m=9 * 4, n=5, k=24, count=2, taps=9, tap_axis="m",
         window=window, result="sum",
@@ -192,5 +219,7 @@ def test_weight_gradient_windows_are_stepped_along_k(order):
     for row in range(0, len(grid), 7):
         sizes = (int(grid.size_m[row, 0]), int(grid.size_n[row, 0]), int(grid.size_k[row, 0]))
         tile_cycles = random.integers(1, 90, (1, 2, 2, 3))
-        pipeline = Pipeline(tiles=grid.pick(np.array([row])), orders=(order,), tile_cycles=tile_cycles, count=2)
+        pipeline = Pipeline(
+            tiles=grid.pick(np.array([row])), orders=(order,), tile_cycles=tile_cycles, count=2, a_in_west=True
+        )
         assert int(pipeline.cycles[0]) == stepped(gemm, hardware, sizes, order, tile_cycles[0])

@@ -17,9 +17,10 @@ from bisparse.accel.specification import load_hardware
 from bisparse.accel.tensor_engine import output_stationary_cycles, weight_stationary_cycles
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
-from bisparse.dataflow.gemm import Gemm, Window
+from bisparse.dataflow import objective
+from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
-from bisparse.dataflow.objective import Objective
+from bisparse.dataflow.objective import Objective, slowest_alike
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.sim.event.tile_walk import TileWalk
@@ -72,16 +73,14 @@ def small_gemm(between, chance, one_of):
     taps, window = 1, None
     if kind != "matrix":
         taps = one_of([1, 2, 4])
-        window = Window(
-            images=between(1, 3),
-            rows=one_of([1, 2, 3, 4]),
-            row_positions=between(1, 2),
-            input_rows=between(1, 6),
-            input_row_elements=between(1, 4),
-            row_stride=between(1, 2),
-            row_reach=between(1, 3),
+        axes = (
+            SpatialAxis(
+                positions=one_of([1, 2, 3, 4, 5]), inputs=between(1, 6), stride=between(1, 2), reach=between(1, 3)
+            ),
+            SpatialAxis(positions=between(1, 3), inputs=between(1, 4), stride=between(1, 2), reach=between(1, 3)),
         )
-    positions = window.images * window.rows * window.row_positions if window else between(1, 6)
+        window = Window(images=between(1, 3), axes=axes)
+    positions = window.images * window.image_positions if window else between(1, 6)
     tapped = taps * between(1, 4 if kind != "matrix" else 7)
     compressed = one_of([None, "b", "b", "a"]) if not gradient else None
     return Gemm(
@@ -160,9 +159,9 @@ def small_design(between, chance, one_of):
 def legal_sizes(gemm, axis):
     """Every legal tile size along an axis."""
     if gemm.window is not None and axis == gemm.position_axis:
-        row, rows = gemm.window.row_positions, gemm.window.rows
-        part = {height * row for height in range(1, rows + 1) if rows % height == 0}
-        return sorted(part | {images * rows * row for images in range(1, gemm.window.images + 1)})
+        (rows, row), images = (axis.positions for axis in gemm.window.axes), range(1, gemm.window.images + 1)
+        in_row, in_image = set(range(1, row)), {height * row for height in range(1, rows)}
+        return sorted(in_row | in_image | {several * rows * row for several in images})
     extent = {"m": gemm.m, "n": gemm.n, "k": gemm.k}[axis]
     taps = gemm.taps if axis == gemm.tap_axis else 1
     group = gemm.pattern.group if axis == "k" and gemm.compressed else 1
@@ -197,20 +196,6 @@ def claimed_array_mappings(engine, gemm):
         tried = mapping.interleave == 1 if alone else mapping.interleave >= least
         if mapping.dataflow == "os" or tried:
             yield mapping
-
-
-def as_cut(mapping, engine, walk):
-    """The mapping as it is after the tile has cut it to what there is: equal ones are one candidate."""
-    m, n, groups = walk.sizes_m[0], walk.sizes_n[0], len(walk.groups(0))
-    if mapping.dataflow == "os":
-        rows, cols = (n, m) if mapping.swapped else (m, n)
-        on_rows = min(mapping.interleave_m, -(-rows // engine.rows))
-        on_cols = min(mapping.interleave_n, -(-cols // engine.cols))
-        return "os", mapping.swapped, on_rows, on_cols
-    resident = min(mapping.resident_groups, -(-groups // engine.rows))
-    slots = resident * (walk.gemm.pattern.kept if walk.gemm.compressed else 1)
-    moving = m if mapping.dataflow == "ws" else n
-    return mapping.dataflow, resident, 1 if slots == 1 else min(mapping.interleave, moving)
 
 
 # One mapping, in plain integers --------------------------------------------------------------------------------------
@@ -384,25 +369,25 @@ def value_of(name, cycles, joules, hardware):
     return total * cycles if name == "energy-delay" else total
 
 
+def tiled(gemm, hardware, sizes, order, west):
+    m, n, k = sizes
+    return TileWalk(gemm=gemm, hardware=hardware, tile_m=m, tile_n=n, tile_k=k, order=order, west=west)
+
+
 def brute_force(gemm, hardware, name):
     """Value, bytes moved and cycles of every legal mapping, and how many of them the search claims to consider."""
     mappings = list(legal_array_mappings(hardware.tensor_engine, gemm))
     claimed = list(claimed_array_mappings(hardware.tensor_engine, gemm))
     found, claims = {}, 0
-    for sizes in itertools.product(*(legal_sizes(gemm, axis) for axis in "mnk")):
-        tilings = [
-            TileWalk(gemm=gemm, hardware=hardware, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=order)
-            for order in ORDERS
-        ]
-        sides = [west for west in "ab" if tilings[0].fits(west)]
-        if not sides:
+    for west, sizes in itertools.product("ab", itertools.product(*(legal_sizes(gemm, axis) for axis in "mnk"))):
+        tilings = [tiled(gemm, hardware, sizes, order, west) for order in ORDERS]
+        if not tilings[0].fits:
             continue
         turning = sum(len(cut) > 1 for cut in (tilings[0].sizes_m, tilings[0].sizes_n, tilings[0].sizes_k))
-        tried = {as_cut(mapping, hardware.tensor_engine, tilings[0]) for mapping in claimed if mapping.west in sides}
-        claims += len(tried) * math.factorial(turning)
+        claims += sum(mapping.west == west for mapping in claimed) * math.factorial(turning)
         walked = [Walked.of(walk) for walk in tilings]
         for mapping in mappings:
-            if mapping.west not in sides:
+            if mapping.west != west:
                 continue
             times = {tile: on_array(hardware, gemm, tilings[0], mapping, tile) for tile in walked[0].tiles}
             for each in walked:
@@ -423,16 +408,25 @@ def assert_honest(gemm, hardware, name):
     choice = best_mapping(gemm, hardware, objective=objective)
     best = min(value for value, _, _ in every.values())
     value, moved, cycles = every[choice.mapping]
+    if name == "time":
+        alike = slowest_alike(best)
+        assert moved == min(moved for value, moved, _ in every.values() if value <= alike)
+        best = min(value for value, bytes_moved, _ in every.values() if bytes_moved == moved)
     assert value == pytest.approx(best, rel=1e-12)
     assert cycles == choice.cycles
     assert choice.candidates == claims
     assert choice.timed_exactly <= choice.candidates
-    if name == "time":
-        assert moved == min(moved for value, moved, _ in every.values() if value == best)
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_search_finds_the_fastest_of_all_mappings(seed):
+    assert_honest(*small_problem(seed), "time")
+
+
+@pytest.mark.parametrize("seed", range(400, 430))
+def test_the_search_finds_what_moves_least_of_what_is_nearly_as_fast(seed, monkeypatch):
+    """A tenth slower counts as fast here: small products take too few cycles for a thousandth."""
+    monkeypatch.setattr(objective, "ALIKE", 10)
     assert_honest(*small_problem(seed), "time")
 
 
@@ -455,9 +449,9 @@ def test_any_mapping_costs_what_counting_by_hand_says(seed):
     tilings = list(itertools.product(*(legal_sizes(gemm, axis) for axis in "mnk"), ORDERS))
     for number in draw.permutation(len(tilings))[:12]:
         m, n, k, order = tilings[number]
-        walk = TileWalk(gemm=gemm, hardware=hardware, tile_m=m, tile_n=n, tile_k=k, order=order)
         for array in (mappings[index] for index in draw.permutation(len(mappings))[:3]):
-            if not walk.fits(array.west):
+            walk = tiled(gemm, hardware, (m, n, k), order, array.west)
+            if not walk.fits:
                 continue
             walked = Walked.of(walk)
             times = {tile: on_array(hardware, gemm, walk, array, tile) for tile in walked.tiles}
@@ -482,8 +476,8 @@ def test_the_problems_reach_every_kind_and_the_buffers_bite():
         seen.update(hardware.tensor_engine.dataflows)
         seen["swap"] += hardware.tensor_engine.swap_operands
         seen["repeated"] += gemm.count > 1
-        whole = TileWalk(gemm=gemm, hardware=hardware, tile_m=gemm.m, tile_n=gemm.n, tile_k=gemm.k, order="mnk")
-        seen["whole product does not fit"] += not (whole.fits("a") or whole.fits("b"))
+        whole = [tiled(gemm, hardware, (gemm.m, gemm.n, gemm.k), "mnk", west) for west in "ab"]
+        seen["whole product does not fit"] += not any(walk.fits for walk in whole)
     kinds = ["matrix", "patches", "weight gradient", "os", "ws", "is", "swap", "repeated", "whole product does not fit"]
     assert {kind: seen[kind] for kind in kinds if seen[kind] < 10} == {}
     assert min(seen["compressed", operand] for operand in (None, "a", "b")) >= 8

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bisparse.dataflow import tile_grid
-from bisparse.dataflow.gemm import Gemm, Window
+from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.tile_grid import TileGrid
+from bisparse.dataflow.tiling import AxisTiles
 from bisparse.dataflow.traffic import refetches
 from bisparse.sim.witness import traffic_agreement
 from bisparse.sim.witness.machines.loop_nest import count_traffic, tile_extents
@@ -47,6 +48,12 @@ def test_any_tile_size_is_fetched_as_often_as_walked(m, n, k, tile_m, tile_n, ti
     assert walked.c_partial_elements == walked.partial_sum_elements == (times["c"] - 1) * m * n
 
 
+def _short(walk):
+    """The size of the last of pieces that are not all alike."""
+    sizes = [] if walk.gemm.window is None else [piece.size for piece in walk.pieces]
+    return sizes[-1] if len(sizes) > 2 and sizes[-1] != sizes[0] else 0
+
+
 def _corners(case):
     walk, gemm = case.walk(), case.gemm
     trips = [len(sizes) for sizes in (walk.sizes_m, walk.sizes_n, walk.sizes_k)]
@@ -61,10 +68,17 @@ def _corners(case):
         "reduced on the way in": gemm.reduced_on_load,
         "window along m": window is not None and gemm.position_axis == "m",
         "window along k": window is not None and gemm.position_axis == "k",
-        "several images a tile": window is not None and walk.positions(0)[0] > walk.positions(0)[1],
-        "stride beyond reach": window is not None and window.row_stride > window.row_reach,
+        "several images a tile": window is not None and walk.pieces[0].images > 1,
+        "part of an innermost axis": window is not None and walk.pieces[0].cut(window) == len(window.axes) - 1,
+        "a short piece of every image": window is not None and [each.size for each in walk.pieces[-2:]] == 2 * [short]
+        if (short := _short(walk))
+        else False,
+        "stride beyond reach": window is not None and window.axes[0].stride > window.axes[0].reach,
         "footprint cut to the image": window is not None
-        and (window.rows - 1) * window.row_stride + window.row_reach > window.input_rows,
+        and any((axis.positions - 1) * axis.stride + axis.reach > axis.inputs for axis in window.axes),
+        "all kept": walk.kept == "abc",
+        "nothing kept": walk.kept == "",
+        "some kept": walk.kept not in ("", "abc"),
         "patches lie expanded": window is not None and not case.hardware.buffers.patch_expansion,
         "several repetitions": gemm.count > 1,
         "memory timed by rows and banks": case.hardware.dram.timing is not None,
@@ -111,9 +125,13 @@ def test_bursts_that_are_not_rounded_are_found_out(monkeypatch):
 
 
 def test_a_wrong_stride_is_found_out(monkeypatch):
-    monkeypatch.setattr(TileGrid, "_image_elements", property(lambda self: 0))
-    # Tiles of several images on a timed design are rare: the first is found at 1269.
-    assert any(check_tiling(random_tiling(seed)) for seed in range(1200, 3000))
+    original = AxisTiles.take
+
+    def close_together(self, index):
+        return replace(original(self, index), pitch=0 * self.pitch[index])
+
+    monkeypatch.setattr(AxisTiles, "take", close_together)
+    assert any(check_tiling(random_tiling(seed)) for seed in range(1000))
 
 
 @pytest.mark.parametrize("field", ["stride_bytes", "write"])
@@ -149,7 +167,13 @@ def test_the_footprint_of_a_strided_window_is_counted_by_hand():
         n=8,
         k=9 * 4,
         taps=9,
-        window=Window(images=2, rows=4, row_positions=3, input_rows=8, input_row_elements=5, row_stride=2, row_reach=3),
+        window=Window(
+            images=2,
+            axes=(
+                SpatialAxis(positions=4, inputs=8, stride=2, reach=3),
+                SpatialAxis(positions=3, inputs=5, stride=1, reach=3),
+            ),
+        ),
     )
     grid = TileGrid.ladder(gemm, random_tiling(1).hardware.model_copy(update=_EXPANDS))
     two_rows = np.flatnonzero((grid.size_m[:, 0] == 2 * 3) & (grid.trips["k"] == 1))

@@ -15,8 +15,8 @@ from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
 
-OPERATOR = 0.10
-"""Promised for the worst operator; 3% are for the step."""
+OPERATOR = {False: 0.10, True: 0.25}
+"""Promised for the worst operator, steps in turn and side by side; 3% are for the step."""
 
 FOUND = {False: 1e-5, True: 2e-3}
 """Measured on these: steps in turn, and with vector work beside products, whose pieces only the event engine knows."""
@@ -36,6 +36,6 @@ def test_engines_agree(design, workload, beside):
     recipes = ("bdwp", "sdgp") if hardware.model.tensor_engine.supports(Pattern(2, 8)) else ("dense",)
     for recipe in recipes:
         found = compare_engines(simulator.schedule(load_recipe(recipe), Pattern(2, 8)))
-        assert found.worst_share <= OPERATOR
+        assert found.worst_share <= OPERATOR[beside]
         assert found.above_roofline
         assert found.step_share <= FOUND[beside], found

@@ -19,7 +19,7 @@ def test_a_larger_buffer_closes_the_gap_as_the_document_says(tmp_path, monkeypat
         (row,) = [row for row in result.rows if row.name == OPERATOR]
         found[name] = (
             str(row.cycles),
-            str(row.causes["output"]),
+            str(row.causes["north"]),
             str(row.dram_read_bytes),
             str(result.total_cycles),
             f"{result.stalls['busy'] / result.total_cycles:.0%}",

@@ -1,8 +1,8 @@
 """A brute-force walk of tiled loops: which block moves when. The witness for the traffic closed form of ``dataflow``.
 
-One block of each operand is resident; a block that differs from the resident one is fetched, and the C block that it
-displaces leaves. Double buffering fetches earlier, not more, so it changes nothing here. Nothing is computed that can
-be walked.
+One block of each operand is resident, or all that a loop comes back to where an operand is kept; a block that is not
+resident is fetched, and the C block that it displaces leaves. Double buffering fetches earlier, not more, so it changes
+nothing here. Nothing is computed that can be walked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from itertools import product
 from typing import Literal
 
 DIMENSIONS = "mnk"
+
+_FREE = {"a": "n", "b": "m", "c": "k"}
+"""The dimension that each operand does not depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def tile_extents(extent: int, tile: int) -> list[int]:
 
 
 def walk(
-    extents_m: Sequence[int], extents_n: Sequence[int], extents_k: Sequence[int], order: str
+    extents_m: Sequence[int], extents_n: Sequence[int], extents_k: Sequence[int], order: str, kept: str = ""
 ) -> Iterator[TileVisit]:
     """Walk every tile.
 
@@ -88,6 +91,8 @@ def walk(
         extents_n: along n.
         extents_k: along k.
         order: the block loops, outermost first, such as ``"mnk"``.
+        kept: of ``a``, ``b`` and ``c`` those whose blocks stay until a loop outside the one that they do not depend on
+            goes on; sums that stay leave when they are finished.
 
     Raises:
         ValueError: ``order`` is no permutation of m, n, k, or a dimension has no tiles.
@@ -102,19 +107,27 @@ def walk(
         raise ValueError(f"tiles: got {trips}, need at least one along each dimension")
 
     tiles = [dict(zip(order, index, strict=True)) for index in product(*(range(trips[name]) for name in order))]
-    resident_a = resident_b = resident_c = None
+    resident: dict[str, set[tuple[int, int]]] = {"a": set(), "b": set(), "c": set()}
     summed: dict[tuple[int, int], int] = {}
     for position, tile in enumerate(tiles):
         m, n, k = tile["m"], tile["n"], tile["k"]
-        loads_a = resident_a != (m, k)
-        loads_b = resident_b != (k, n)
-        arrives_c = resident_c != (m, n)
-        resident_a, resident_b, resident_c = (m, k), (k, n), (m, n)
+        arrives = {}
+        for what, block in (("a", (m, k)), ("b", (k, n)), ("c", (m, n))):
+            arrives[what] = block not in resident[what]
+            outside = order[: order.index(_FREE[what])]
+            begins_anew = position == 0 or any(tiles[position - 1][name] != tile[name] for name in outside)
+            if what not in kept or begins_anew:
+                resident[what] = set()
+            resident[what].add(block)
+        loads_a, loads_b, arrives_c = (arrives[what] for what in "abc")
         worked_on_before = (m, n) in summed
         summed[m, n] = summed.get((m, n), 0) + 1
         is_last = position + 1 == len(tiles)
-        leaves = is_last or (tiles[position + 1]["m"], tiles[position + 1]["n"]) != (m, n)
         state: Literal["partial", "final"] = "final" if summed[m, n] == trips["k"] else "partial"
+        if "c" in kept:
+            leaves = state == "final"
+        else:
+            leaves = is_last or (tiles[position + 1]["m"], tiles[position + 1]["n"]) != (m, n)
         yield TileVisit(
             m_index=m,
             n_index=n,
@@ -126,7 +139,9 @@ def walk(
         )
 
 
-def count_traffic(extents_m: Sequence[int], extents_n: Sequence[int], extents_k: Sequence[int], order: str) -> Traffic:
+def count_traffic(
+    extents_m: Sequence[int], extents_n: Sequence[int], extents_k: Sequence[int], order: str, kept: str = ""
+) -> Traffic:
     """Walk every tile and add up what moved.
 
     Args:
@@ -134,6 +149,7 @@ def count_traffic(extents_m: Sequence[int], extents_n: Sequence[int], extents_k:
         extents_n: along n.
         extents_k: along k.
         order: the block loops, outermost first.
+        kept: as for ``walk``.
 
     Raises:
         ValueError: as ``walk``.
@@ -142,7 +158,7 @@ def count_traffic(extents_m: Sequence[int], extents_n: Sequence[int], extents_k:
     128
     """
     a, b, partial, final, read_back = [], [], [], [], []
-    for visit in walk(extents_m, extents_n, extents_k, order):
+    for visit in walk(extents_m, extents_n, extents_k, order, kept):
         m, n, k = extents_m[visit.m_index], extents_n[visit.n_index], extents_k[visit.k_index]
         if visit.loads_a:
             a.append(m * k)

@@ -7,6 +7,7 @@ the sums over all (wide position, narrow position, kernel position) triples.
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,14 +236,23 @@ def test_narrow_to_wide_is_a_product_a_phase_and_zeros_where_none_reaches(geomet
     gemms = {gemm.name: gemm for gemm in lowered.gemms}
     assert len(gemms) == len(lowered.gemms), "names are unique"
     result = np.zeros(relation.wide_values.shape, dtype=int)
-    unreached = 0
+    unreached, every = 0, math.prod(geometry.stride)
+    # Of a stride that is the kernel all phases are one product, side by side along n.
+    merged = gemms.pop(f"layer:{scatters(geometry)}", None) if every > 1 else None
+    if merged is not None:
+        assert geometry.stride == geometry.kernel
+        assert len(list(relation.phases())) == every
+        assert (merged.n, merged.result_piece) == (
+            every * relation.wide_channels,
+            geometry.stride[-1] * relation.wide_channels,
+        )
     for phase, positions, taps in relation.phases():
         suffix = f"[{','.join(map(str, phase))}]" if math.prod(geometry.stride) > 1 else ""
         if not taps:
             unreached += BATCH * len(positions) * relation.wide_channels * geometry.groups
             assert f"layer:{scatters(geometry)}{suffix}" not in gemms
             continue
-        gemm = gemms.pop(f"layer:{scatters(geometry)}{suffix}")
+        gemm = replace(merged, n=merged.n // every) if merged else gemms.pop(f"layer:{scatters(geometry)}{suffix}")
         assert (gemm.taps, gemm.count, gemm.tap_axis) == (len(taps), geometry.groups, "k")
         for group in range(geometry.groups):
             a = np.array(
@@ -295,28 +305,27 @@ def test_no_stage_multiplies_by_an_inserted_zero(geometry):
         assert lowered.useful_macs == BATCH * pair * len(relation.narrow_positions) * len(relation.taps)
 
 
-def rows_read(relation, stage, phase_row, taps, rows):
-    """Image rows, outside ones included, that some rows of C read."""
-    if stage is scatters(relation.geometry):
-        stride = relation.geometry.stride[0]
-        others = (0,) * (len(relation.wide) - 1)
-        for row in rows:
+def inputs_read(relation, stage, phase, taps, axis, outputs):
+    """Positions of the image along an axis, outside ones included, that some positions of C along it read."""
+    geometry = relation.geometry
+    for output in outputs:
+        if stage is scatters(geometry):
+            stride = geometry.stride[axis]
             for tap in taps:
-                wide = (phase_row + row * stride, *others)
-                y, rest = divmod(
-                    wide[0] + relation.geometry.padding[0] - tap[0] * relation.geometry.dilation[0], stride
-                )
+                wide = phase[axis] + output * stride
+                y, rest = divmod(wide + geometry.padding[axis] - tap[axis] * geometry.dilation[axis], stride)
                 assert rest == 0
                 yield y
-        return
-    for row in rows:
-        for tap in relation.taps:
-            yield relation.wide_of((row, *(0,) * (len(relation.narrow) - 1)), tap)[0]
+        else:
+            for tap in relation.taps:
+                narrow = [0] * len(relation.narrow)
+                narrow[axis] = output
+                yield relation.wide_of(tuple(narrow), tap)[axis]
 
 
 @every_kind
 @pytest.mark.parametrize("stage", [Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT])
-def test_windows_reach_the_rows_that_the_convolution_reads(geometry, stage):
+def test_windows_reach_the_positions_that_the_convolution_reads(geometry, stage):
     relation = Relation(geometry)
     by_phase = {phase: taps for phase, _, taps in relation.phases()}
     scattered = stage is scatters(geometry)
@@ -329,12 +338,13 @@ def test_windows_reach_the_rows_that_the_convolution_reads(geometry, stage):
             assert positions == BATCH * math.prod(source)
             continue
         window = gemm.window
-        assert positions == window.images * window.rows * window.row_positions
-        assert (window.input_rows, window.input_row_elements) == (source[0], math.prod(source[1:]))
+        assert positions == window.images * window.image_positions
+        assert tuple(axis.inputs for axis in window.axes) == tuple(source)
         taps = by_phase[phase] if scattered else relation.taps
-        for height in range(1, window.rows + 1):
-            read = list(rows_read(relation, stage, phase[0], taps, range(height)))
-            assert max(read) - min(read) + 1 == (height - 1) * window.row_stride + window.row_reach
+        for number, axis in enumerate(window.axes):
+            for stretch in range(1, axis.positions + 1):
+                read = list(inputs_read(relation, stage, phase, taps, number, range(stretch)))
+                assert max(read) - min(read) + 1 == (stretch - 1) * axis.stride + axis.reach
 
 
 def test_pruned_weights_thin_out_along_the_channels_of_each_kernel_position():

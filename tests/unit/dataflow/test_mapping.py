@@ -137,15 +137,21 @@ def with_capacity(**bytes_of):
 
 
 def test_a_buffer_too_small_for_any_tile_is_named_with_what_it_needs():
-    """The smallest tiles are 32 x 32: 2 KiB of FP16, 4 KiB double buffered; 8 KiB of partial sums."""
+    """The smallest tile is one value of each: 2 bytes of FP16, 4 double buffered; 8 of a partial sum."""
     with pytest.raises(MappingError) as refused:
-        best_mapping(product(), with_capacity(west=4095))
+        best_mapping(product(), with_capacity(west=3))
     assert str(refused.value) == (
-        "sat-vcu1525: no tile of conv1:FF fits: buffers.west.capacity_bytes: got 4095, need at least 4096; "
+        "sat-vcu1525: no tile of conv1:FF fits: buffers.west.capacity_bytes: got 3, need at least 4; "
         "try a larger buffer"
     )
-    with pytest.raises(MappingError, match=r"output.capacity_bytes: got 8191, need at least 8192; try"):
-        best_mapping(product(), with_capacity(output=8191))
+    with pytest.raises(MappingError, match=r"output.capacity_bytes: got 7, need at least 8; try"):
+        best_mapping(product(), with_capacity(output=7))
+
+
+@pytest.mark.parametrize("side", ["west", "north", "output"])
+def test_the_need_named_is_enough(side):
+    needed = {"west": 4, "north": 4, "output": 8}[side]
+    assert best_mapping(product(), with_capacity(**{side: needed})).cycles > 0
 
 
 def test_the_need_named_is_that_of_the_operand_on_that_side():
@@ -156,8 +162,8 @@ def test_the_need_named_is_that_of_the_operand_on_that_side():
 
 
 def test_a_tile_along_k_is_chosen_when_the_whole_depth_does_not_fit():
-    design = with_capacity(west=32 * 64 * 4, north=32 * 32 * 4, output=32 * 32 * 8)
-    assert best_mapping(product(), design).mapping.tile_k == 32
+    design = with_capacity(west=32 * 32 * 4, north=32 * 32 * 4, output=64 * 64 * 4)
+    assert best_mapping(product(), design).mapping.tile_k < 64
 
 
 # Interleave switched off ---------------------------------------------------------------------------------------------

@@ -71,8 +71,8 @@ def spare_of(schedule):
 
     def of(work):
         mapped = [MappedProducts.of(product.gemm, hardware, product.mapping) for product in work.products]
-        room, held = np.array([hardware.buffers.capacity_bytes]), np.array([hardware.buffers.tiles_held])
-        return int(spare_bytes([TileDemand.of(each) for each in mapped], room, held)[0])
+        room = np.array([hardware.buffers.capacity_bytes])
+        return int(spare_bytes([TileDemand.of(each) for each in mapped], room)[0])
 
     return np.array([of(work) for work in schedule.works])
 

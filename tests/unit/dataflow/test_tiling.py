@@ -1,14 +1,17 @@
 """The ladder of tile sizes: what is tried, what a tile covers, and that nothing of it depends on buffers."""
 
 import inspect
+import math
 
+import numpy as np
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow import tiling
-from bisparse.dataflow.gemm import Gemm, Window
+from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
+from bisparse.dataflow.product_cost import MappedProducts
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.tiling import EXHAUSTIVE, axis_tiles
 from bisparse.training.graph import Stage
@@ -29,19 +32,20 @@ def test_every_size_of_a_small_axis_is_tried(extent):
     assert sizes(product(n=extent), "n") == list(range(1, extent + 1))
 
 
-def test_a_large_axis_is_halved_down_to_the_array_and_rounded_up_to_it():
-    assert sizes(product(n=100), "n", unit=16) == [16, 32, 64, 100]
-    assert sizes(product(n=1000), "n", unit=32) == [32, 64, 128, 256, 512, 1000]
+def test_a_large_axis_is_cut_into_parts_in_multiples_of_the_array_and_below_into_parts_of_it():
+    # 100 in 1, 2, 3, 4, 6 parts, rounded up to 16; then a quarter of 16, one.
+    assert sizes(product(n=100), "n", unit=16) == [1, 4, 16, 32, 48, 64, 100]
+    assert sizes(product(n=1024), "n", unit=128) == [1, 4, 32, 128, 256, 384, 512, 1024]
 
 
-def test_an_axis_smaller_than_the_array_is_not_cut_when_large():
-    assert sizes(product(n=20), "n", unit=32) == [20]
+def test_an_axis_smaller_than_the_array_is_taken_whole_or_in_parts_of_the_array():
+    assert sizes(product(n=20), "n", unit=32) == [1, 8, 20]
 
 
 def test_a_compressed_depth_is_cut_in_whole_groups():
     pruned = product(k=10, compressed="b", pattern=Pattern(2, 4))
     assert sizes(pruned, "k") == [4, 8, 10]
-    assert sizes(product(k=100, compressed="b", pattern=Pattern(2, 8)), "k", unit=12) == [24, 48, 72, 100]
+    assert sizes(product(k=100, compressed="b", pattern=Pattern(2, 8)), "k", unit=12) == [8, 24, 48, 72, 100]
     assert sizes(product(k=3, compressed="b", pattern=Pattern(2, 4)), "k") == [3]
 
 
@@ -51,24 +55,44 @@ def test_all_kernel_positions_of_some_channels_stay_together():
     assert sizes(product(m=9 * 4, taps=9, tap_axis="m"), "m") == [9, 18, 27, 36]
 
 
-def windowed(**fields):
-    window = {"images": 3, "rows": 6, "row_positions": 5, "input_rows": 12, "input_row_elements": 10}
-    return Window(**window | {"row_stride": 2, "row_reach": 3} | fields)
+def windowed(images=3, axes=((6, 12, 2, 3), (5, 10, 2, 3))):
+    """Images of so many (positions, inputs, stride, reach) an axis."""
+    names = ("positions", "inputs", "stride", "reach")
+    return Window(images=images, axes=tuple(SpatialAxis(**dict(zip(names, axis, strict=True))) for axis in axes))
 
 
-def test_positions_are_cut_in_equal_rows_of_an_image_or_whole_images():
+def test_positions_are_cut_in_rows_of_an_image_in_parts_of_a_row_or_in_whole_images():
     gemm = product(m=3 * 30, window=windowed())
-    assert sizes(gemm, "m") == [5, 10, 15, 30, 60, 90]
+    assert sizes(gemm, "m") == [1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 60, 90]
     tiles = axis_tiles(gemm, "m", unit=4, patch_expansion=True)
-    assert tiles.trips.tolist() == [18, 9, 6, 3, 2, 1]
-    assert tiles.size[:, 1].tolist() == [5, 10, 15, 30, 30, 90]
-    # (rows - 1) * 2 + 3 image rows of 10, at most 12 of them; whole images add up.
-    assert tiles.rows[:, 0].tolist() == [30, 50, 70, 120, 240, 360]
+    # In parts of a row: 2 of 5 make 3 tiles of each of 18 rows. In rows: 4 of 6 make 2 of each of 3 images.
+    assert tiles.trips.tolist() == [90, 54, 36, 36, 18, 9, 6, 6, 6, 3, 2, 1]
+    assert tiles.size[:, 1].tolist() == [1, 1, 2, 1, 5, 10, 15, 10, 5, 30, 30, 90]
+    # Short ones: one a row, or one an image; of whole images the last tile alone.
+    assert tiles.lasts.tolist() == [1, 18, 18, 18, 1, 1, 1, 3, 3, 1, 1, 1]
+    # Parts of a row: 3 rows of (positions - 1) * 2 + 3. Rows: as many of 10, at most 12 of them; whole images add up.
+    assert tiles.rows[:, 0].tolist() == [9, 15, 21, 27, 30, 50, 70, 90, 110, 120, 240, 360]
+    assert tiles.rows[:, 1].tolist() == [9, 9, 15, 9, 30, 50, 70, 50, 30, 120, 120, 360]
+    assert tiles.run_rows[:, 0].tolist() == [3, 5, 7, 9, 30, 50, 70, 90, 110, 120, 120, 120]
+    assert tiles.pitch.tolist() == [10] * 4 + [120] * 8
+
+
+def test_positions_of_a_volume_are_cut_along_any_axis():
+    """Two volumes of 3 x 2 x 4: parts of a line, lines of a plane, planes, volumes."""
+    axes = ((3, 3, 1, 3), (2, 2, 1, 3), (4, 4, 1, 3))
+    gemm = product(m=2 * 24, window=windowed(images=2, axes=axes))
+    assert sizes(gemm, "m") == [1, 2, 3, 4, 8, 16, 24, 48]
+    tiles = axis_tiles(gemm, "m", unit=4, patch_expansion=True)
+    # A line reaches 3 planes of 2 lines (3 cut to the plane) of all 4; two planes reach 3 (4 cut to the volume) of 8.
+    assert dict(zip(tiles.size[:, 0].tolist(), tiles.rows[:, 0].tolist(), strict=True)) == {
+        1: 3 * 2 * 3, 2: 3 * 2 * 4, 3: 3 * 2 * 4, 4: 3 * 2 * 4, 8: 3 * 8, 16: 3 * 8, 24: 3 * 8, 48: 2 * 3 * 8,
+    }  # fmt: skip
+    assert tiles.trips.tolist() == [48, 24, 24, 12, 6, 4, 2, 1]
 
 
 def test_positions_of_a_weight_gradient_lie_along_k():
     gemm = product(m=9 * 4, k=3 * 30, taps=9, tap_axis="m", window=windowed())
-    assert sizes(gemm, "k") == [5, 10, 15, 30, 60, 90]
+    assert sizes(gemm, "k") == [1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 60, 90]
 
 
 def test_expanded_patches_are_fetched_as_they_lie():
@@ -83,10 +107,22 @@ def test_expanded_patches_are_fetched_as_they_lie():
 def test_tiles_cover_their_axis_exactly(extent, unit):
     tiles = axis_tiles(product(k=extent), "k", unit=unit, patch_expansion=True)
     full, last = tiles.size[:, 0], tiles.size[:, 1]
-    assert ((tiles.trips - 1) * full + last == extent).all()
+    assert (tiles.fulls * full + tiles.lasts * last == extent).all()
     assert (last >= 1).all()
     assert (last <= full).all()
     assert full[-1] == extent
+
+
+@pytest.mark.parametrize("positions", [(1,), (7,), (29, 1), (1, 31), (13, 17), (3, 5, 7), (1, 1, 16)])
+@pytest.mark.parametrize("images", [1, 2, 37])
+def test_tiles_cover_all_positions_exactly(positions, images):
+    window = windowed(images=images, axes=tuple((each, each + 2, 1, 3) for each in positions))
+    extent = images * math.prod(positions)
+    tiles = axis_tiles(product(m=extent, window=window), "m", unit=16, patch_expansion=True)
+    full, last = tiles.size[:, 0], tiles.size[:, 1]
+    assert (tiles.fulls * full + tiles.lasts * last == extent).all()
+    assert (full[0], full[-1]) == (1, extent)
+    assert ((last >= 1) & (last <= full)).all()
 
 
 def test_the_ladder_does_not_know_the_buffers():
@@ -102,25 +138,39 @@ def test_the_ladder_does_not_know_the_buffers():
     assert len(TileGrid.ladder(gemm, without)) == len(TileGrid.ladder(gemm, SAT))
 
 
-def test_both_halves_of_a_buffer_must_hold_the_tile():
-    """A tile of 8 x 8 FP16 values is 128 bytes: 256 double buffered."""
-    gemm = product()
-    for side, bytes_needed in (("west", 256), ("north", 256), ("output", 512)):
-        for spare in (0, -1):
-            buffer = getattr(SAT.buffers, side).model_copy(update={"capacity_bytes": bytes_needed + spare})
-            design = SAT.model_copy(update={"buffers": SAT.buffers.model_copy(update={side: buffer})})
-            grid = TileGrid.ladder(gemm, design)
-            whole = (grid.trips["m"] == 1) & (grid.trips["n"] == 1) & (grid.trips["k"] == 1)
-            assert grid.fits("a")[whole].tolist() == [spare == 0]
+def narrowed(**capacities):
+    buffers = {
+        side: getattr(SAT.buffers, side).model_copy(update={"capacity_bytes": capacity_bytes})
+        for side, capacity_bytes in capacities.items()
+    }
+    return SAT.model_copy(update={"buffers": SAT.buffers.model_copy(update=buffers)})
+
+
+def fit(gemm, design, *, a_in_west=True, **trips):
+    grid = TileGrid.ladder(gemm, design)
+    chosen = np.logical_and.reduce([grid.trips[axis] == count for axis, count in trips.items()])
+    (found,) = set(grid.fits(a_in_west)[chosen].tolist())
+    return found
+
+
+@pytest.mark.parametrize(("side", "needed"), [("west", 128), ("north", 128), ("output", 256)])
+@pytest.mark.parametrize("spare", [0, -1])
+def test_a_tile_that_is_never_replaced_is_held_once(side, needed, spare):
+    """All of 8 x 8 FP16 values: 128 bytes; 256 of sums."""
+    assert fit(product(), narrowed(**{side: needed + spare}), m=1, n=1, k=1) is (spare == 0)
+
+
+@pytest.mark.parametrize(("side", "needed"), [("west", 256), ("north", 256), ("output", 512)])
+@pytest.mark.parametrize("spare", [0, -1])
+def test_a_tile_that_is_replaced_is_held_twice(side, needed, spare):
+    """The same in another repetition of the product."""
+    assert fit(product(count=2), narrowed(**{side: needed + spare}), m=1, n=1, k=1) is (spare == 0)
 
 
 def test_capacity_follows_the_operand_to_its_side():
-    gemm = product(m=8, n=2)
-    west = SAT.buffers.west.model_copy(update={"capacity_bytes": 2 * 2 * 2 * 8})
-    design = SAT.model_copy(update={"buffers": SAT.buffers.model_copy(update={"west": west})})
-    grid = TileGrid.ladder(gemm, design)
-    whole = (grid.trips["m"] == 1) & (grid.trips["n"] == 1) & (grid.trips["k"] == 1)
-    assert (grid.fits("a")[whole].tolist(), grid.fits("b")[whole].tolist()) == ([False], [True])
+    gemm, design = product(m=8, n=2), narrowed(west=2 * 2 * 8)
+    whole = {"m": 1, "n": 1, "k": 1}
+    assert (fit(gemm, design, **whole), fit(gemm, design, a_in_west=False, **whole)) == (False, True)
 
 
 def test_compressed_tiles_are_held_in_whole_bursts():
@@ -140,10 +190,10 @@ def test_an_operand_reduced_on_its_way_in_is_fetched_dense_and_held_compressed()
     assert set(grid.b_load_bytes[whole][:, 0, 0].tolist()) == {16 * 8 * 2}
 
 
-@pytest.mark.parametrize("tile", [(3, 8, 5), (8, 9, 8), (0, 8, 8)])
+@pytest.mark.parametrize("tile", [(3, 8, 5), (8, 9, 8), (0, 8, 8), (8, 8, -4)])
 def test_a_mapping_of_no_legal_tile_is_refused(tile):
     gemm = product(k=20, compressed="b", pattern=Pattern(2, 4))
     mapping = Mapping(array=ArrayMapping(dataflow="os"), tile_m=tile[0], tile_n=tile[1], tile_k=tile[2], order="mnk")
     shown = "x".join(map(str, tile))
     with pytest.raises(MappingError, match=f"product: got tile {shown}, need one that is legal and fits sat-vcu1525"):
-        TileGrid.of_mapping(gemm, SAT, mapping)
+        MappedProducts.of(gemm, SAT, mapping)

@@ -12,7 +12,9 @@ SAT = load_hardware("sat-vcu1525").model
 GHZ = 1e9
 
 
-def small_design(*, rows=1, cols=1, bytes_per_cycle=4, latency_cycles=0, lanes=1, tiles_held=2, **engine):
+def small_design(
+    *, rows=1, cols=1, bytes_per_cycle=4, latency_cycles=0, lanes=1, tiles_held=2, output_bytes=1 << 22, **engine
+):
     """One clock of 1 GHz, FP16, every latency 1, nothing overlapped; wide ports; no bytes lost where a run ends."""
     textbook = {
         "rows": rows,
@@ -36,6 +38,7 @@ def small_design(*, rows=1, cols=1, bytes_per_cycle=4, latency_cycles=0, lanes=1
         side: getattr(SAT.buffers, side).model_copy(update={"port_bytes_per_cycle": 1 << 20})
         for side in ("west", "north", "output")
     }
+    wide["output"] = wide["output"].model_copy(update={"capacity_bytes": output_bytes})
     return SAT.model_copy(
         update={
             "clock_hz": GHZ,

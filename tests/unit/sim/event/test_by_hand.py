@@ -67,18 +67,29 @@ def test_a_slow_memory_is_the_pace():
 
 
 def test_partial_sums_travel_when_k_is_the_outer_loop():
-    """Two results, k = 8 in two tiles, k outermost: the sums of the first half leave and come back, 4 bytes, 1 cycle
-    each.
+    """Three results, k = 8 in two tiles, k outermost, room for two results: the sums of the first half leave and come
+    back, 4 bytes, 1 cycle each.
 
-    Tiles (k, m): (0,0) (0,1) (1,0) (1,1), 4 cycles each; loads: A and B 4, A 2, A and B and sums 5, A and sums 3;
-    stores: sums 1, sums 1, result 1, result 1. First 4. Then max(4, 2), max(4, 5 + 1), max(4, 3 + 1), max(4, 1), 1: 4 +
-    4 + 6 + 4 + 4 + 1 = 23.
+    Tiles (k, m): (0,0) (0,1) (0,2) (1,0) (1,1) (1,2), 4 cycles each; loads: A and B 4, A 2, A 2, A and B and sums 5, A
+    and sums 3, the same; stores: sums 1 thrice, then results 1. First 4. Then max(4, 2), max(4, 2 + 1), max(4, 5 + 1),
+    max(4, 3 + 1), max(4, 3 + 1), max(4, 1), 1: 4 + 4 + 4 + 6 + 4 + 4 + 4 + 1 = 31.
     """
-    plan = schedule(small_design(), tensor(product(2, 1, 8, tile=(1, 1, 4), order="kmn")))
+    plan = schedule(small_design(output_bytes=8), tensor(product(3, 1, 8, tile=(1, 1, 4), order="kmn")))
     (found,) = time_step(plan).works
-    assert found.cycles == 23
-    # A and B again, twice 8 bytes, two sums of 4; written: two sums of 4, two results of 2.
-    assert (found.costs[0].read_bytes, found.costs[0].write_bytes) == (2 * 8 * 2 + 2 * 8 + 8, 8 + 4)
+    assert found.cycles == 31
+    # Six blocks of A and two of B of 8 bytes, three sums of 4; written: three sums of 4, three results of 2.
+    assert (found.costs[0].read_bytes, found.costs[0].write_bytes) == (8 * 8 + 12, 12 + 6)
+
+
+def test_sums_that_fit_are_kept():
+    """The same with room for all three results: no sums travel.
+
+    First 4; then max(4, 2), max(4, 2), max(4, 4), max(4, 2), max(4, 2 + 1), max(4, 1), 1: 4 + 6 x 4 + 1 = 29.
+    """
+    plan = schedule(small_design(output_bytes=12), tensor(product(3, 1, 8, tile=(1, 1, 4), order="kmn")))
+    (found,) = time_step(plan).works
+    assert found.cycles == 29
+    assert (found.costs[0].read_bytes, found.costs[0].write_bytes) == (8 * 8, 6)
 
 
 def test_reduction_on_the_critical_path():

@@ -103,9 +103,30 @@ def snapshot(now, state="s", left=(), counts=()):
     return Snapshot(state=state, left=left, counts=counts, now=now)
 
 
+def loops_of(*turns):
+    """Loops over full tiles alone."""
+    return tuple((each, 0) for each in turns)
+
+
+def test_full_tiles_are_skipped_among_full_ones_and_short_ones_among_short_ones():
+    """Ten full turns, then eight short ones: no jump crosses from one run to the other."""
+    loops = FastForward(((1, 0), (1, 0), (1, 0), (10, 8)), 1)
+    assert loops.jump(2, snapshot(20)) is None
+    jump = loops.jump(3, snapshot(25))
+    assert jump is not None
+    # From 3, the last full one that is followed by another is 8: six turns.
+    assert jump.tiles == 6
+    assert not loops.begins_iteration(9)
+    assert not loops.begins_iteration(11)
+    assert loops.jump(12, snapshot(70)) is None
+    jump = loops.jump(13, snapshot(75))
+    assert jump is not None
+    assert jump.tiles == 3
+
+
 def test_a_jump_leaves_the_last_iterations_to_be_played():
     """Ten turns of one tile, two held: turns 2 and 3 begin alike, 5 cycles apart; of 3 to 9, 8 and 9 see the end."""
-    loops = FastForward((1, 1, 1, 10), 1)
+    loops = FastForward(loops_of(1, 1, 1, 10), 1)
     assert not loops.begins_iteration(1)
     assert loops.jump(2, snapshot(20, counts=(4,))) is None
     jump = loops.jump(3, snapshot(25, counts=(7,)))
@@ -116,7 +137,7 @@ def test_a_jump_leaves_the_last_iterations_to_be_played():
 
 def test_a_jump_ends_before_patient_work_does():
     """10 left of it, 3 a turn: after (10 - 1) // 3 = 3 turns 1 is left."""
-    loops = FastForward((1, 1, 1, 100), 1)
+    loops = FastForward(loops_of(1, 1, 1, 100), 1)
     loops.jump(2, snapshot(20, left=(13,)))
     jump = loops.jump(3, snapshot(25, left=(10,)))
     assert jump is not None
@@ -125,7 +146,7 @@ def test_a_jump_ends_before_patient_work_does():
 
 def test_another_pass_through_a_loop_is_not_the_same():
     """The state is alike, but one turn belongs to another turn of the loop outside."""
-    loops = FastForward((1, 1, 3, 10), 1)
+    loops = FastForward(loops_of(1, 1, 3, 10), 1)
     assert loops.jump(2, snapshot(20)) is None
     assert loops.jump(12, snapshot(70)) is None
 

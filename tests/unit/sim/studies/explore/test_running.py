@@ -19,7 +19,7 @@ SWEEP = {
     "axes": {
         "hardware.tensor_engine.rows": [16, 32],
         "hardware.tensor_engine.cols": [16, 32],
-        "hardware.buffers.output.capacity_bytes": ["1 KiB", "4 MiB"],
+        "hardware.buffers.output.capacity_bytes": ["4 B", "4 MiB"],
         "sparsity": ["2:8", "2:4"],
     },
     "constraints": ["hardware.tensor_engine.rows >= hardware.tensor_engine.cols"],
@@ -45,7 +45,7 @@ def test_every_design_is_a_row_and_those_that_cannot_run_say_why(study):
     table = study.table
     assert len(table) == 16
     by_reason = table["reason"].str.extract(r"(constraints\.0|buffers\.output\.capacity_bytes|^$)")[0].value_counts()
-    # Four of 16x32, half of the others with an output buffer of a KiB.
+    # Four of 16x32, half of the others with an output buffer of one sum.
     assert by_reason.to_dict() == {"": 6, "buffers.output.capacity_bytes": 6, "constraints.0": 4}
     assert table["feasible"].tolist() == (table["reason"] == "").tolist()
     assert table.loc[~table["feasible"], "step_seconds"].isna().all()
