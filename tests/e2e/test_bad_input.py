@@ -117,6 +117,8 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["gemm", "12x12"], "product: got '12x12', need MxNxK, three positive integers"),
         (["gemm"], "gemm: got both or neither of MxNxK and --from, need one"),
         (["gemm", "8x8x8", "--dataflow", "is"], "dataflow: got is, need one that sat-vcu1525 offers: os, ws"),
+        (["gemm", "8x8x8", "--objective", "speed"], "objective: got 'speed', need one of time, energy, energy-delay"),
+        (["gemm", "--from", GOLDEN, "--objective", "energy"], "--objective: got it with --from, which times the array"),
         (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:20: 8x8x8: got sparsity 3:7, need one that"),
         (
             ["gemm", "--from", GOLDEN, "--sparsity", "2:8"],
