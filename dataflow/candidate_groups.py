@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..configs.arrays import BoolArray, FloatArray, IntArray
+from .objective import NEVER
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
 from .traffic import Traffic
@@ -26,9 +27,6 @@ _FIRST_GROUPS = 4
 
 _TIMED_AT_ONCE = 4096
 """Candidates that are timed exactly at once."""
-
-NEVER = 1 << 60
-"""Cycles of what is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)

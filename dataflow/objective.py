@@ -19,6 +19,9 @@ from ..configs.errors import ConfigError
 ALIKE = 1000
 """Mappings that take up to one part in so many longer than the fastest count as fast."""
 
+NEVER = 1 << 60
+"""Cycles, or bytes, of what is not there: more than anything takes, and far from the end of 64 bits."""
+
 Name = Literal["time", "energy", "energy-delay"]
 NAMES: tuple[Name, ...] = get_args(Name)
 

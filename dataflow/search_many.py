@@ -21,11 +21,11 @@ from functools import cached_property
 import numpy as np
 
 from ..configs.arrays import BoolArray, IntArray
-from .candidate_groups import NEVER, Candidates, Chosen, Groups, exact_cycles, place_in
+from .candidate_groups import Candidates, Chosen, Groups, exact_cycles, place_in
 from .design_table import DesignTable
 from .gemm import Gemm, Place
 from .mapping import ArrayMapping, Side, sides_of
-from .objective import slowest_alike
+from .objective import NEVER, slowest_alike
 from .product_cost import MappedProducts, SideTimes
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_floors import OF_ARRAY, Promising, TileFloors

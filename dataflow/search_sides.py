@@ -23,16 +23,13 @@ from .design_table import DesignTable
 from .design_view import DesignView
 from .gemm import Gemm, Operand
 from .mapping import LOOP_ORDERS, ArrayMapping
-from .objective import Objective
+from .objective import NEVER, Objective
 from .pipeline import first_load_cycles
 from .tile_grid import TileGrid
 from .tile_pairs import fitting_tiles
 from .tile_time import TileTime
 from .tiling import axis_ladders
 from .traffic import Traffic, distinct_orders
-
-NEVER = np.iinfo(np.int64).max
-"""Cycles or bytes of what is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)

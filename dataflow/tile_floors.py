@@ -16,12 +16,11 @@ from .design_view import DesignView
 from .gemm import AXES, Gemm
 from .mapping import LOOP_ORDERS
 from .memory_floor import MemoryFloor, in_fine_units
+from .objective import NEVER
 from .side_mappings import OF_TIMING, SideMappings
 from .tile_grid import TileGrid
 from .tile_pairs import fitting_tiles
 from .tiling import axis_tiles
-
-_NEVER = np.iinfo(np.int64).max
 
 OF_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port")
 """The numbers of a design that the time of a tile on the array depends on."""
@@ -156,7 +155,7 @@ class TileFloors:
             a_in_west = mappings.side.west == "a"
             design, tile = np.nonzero(self._floors[:, number] <= limit[self.designs][:, None])
             in_time = self._in_memory[a_in_west][design, tile] <= limit[self.designs][design][:, None]
-            moved = np.where(in_time, self._memory.moved_bytes(a_in_west, design, tile), _NEVER).min(axis=1)
+            moved = np.where(in_time, self._memory.moved_bytes(a_in_west, design, tile), NEVER).min(axis=1)
             fewer = np.flatnonzero(moved < fewer_bytes[self.designs][design])
             found.append((design[fewer], np.full_like(fewer, number), tile[fewer], moved[fewer]))
         design, side, tile, moved = (np.concatenate(each) for each in zip(*found, strict=True))
