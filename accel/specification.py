@@ -103,6 +103,11 @@ class Buffers(Section):
     output: Buffer = Field(description="partial sums and results, 4 bytes each")
     tiles_held: int = Field(default=2, ge=2, description="tiles that each buffer holds at once; 2 is double buffering")
     patch_expansion: bool = Field(description="whether line buffers expand convolution patches on chip")
+    zero_insertion: bool = Field(
+        default=True,
+        description="whether values can be set among zeros on their way into a buffer: groups packed block-diagonally, "
+        "N:M operands multiplied densely where that is faster",
+    )
 
     @property
     def by_side(self) -> dict[Side, Buffer]:

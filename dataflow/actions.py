@@ -93,8 +93,8 @@ def memory_actions(gemm: Gemm, traffic: Traffic, a_in_west: bool | BoolArray) ->
         filled_bytes={operand: count * filled for operand, filled in held.items()},
         a_in_west=a_in_west,
         partial_sum_bytes=count * traffic.partial_sum_bytes,
-        dram_bytes=count * (traffic.read_bytes + traffic.write_bytes),
-        reduced=count * traffic.reduced_elements,
+        dram_bytes=gemm.own_part(count * traffic.read_bytes) + gemm.own_part(count * traffic.write_bytes),
+        reduced=gemm.own_part(count * traffic.reduced_elements),
     )
 
 
@@ -117,7 +117,8 @@ def actions_in_memory(
         dram_bytes: read and written.
         reduced: elements of the operand reduced on its way in; each meets the N kept so far.
     """
-    finished_sums = gemm.count * gemm.m * gemm.n * SUM_BYTES
+    blocks = gemm.packed if gemm.diagonal == "c" else 1
+    finished_sums = gemm.count * gemm.m * gemm.n // blocks * SUM_BYTES
     return {
         "west_write_bits": 8 * _where(a_in_west, filled_bytes["a"], filled_bytes["b"]),
         "north_write_bits": 8 * _where(a_in_west, filled_bytes["b"], filled_bytes["a"]),

@@ -43,6 +43,7 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         engine.compressed_moving,
         engine.precision,
         hardware.buffers.patch_expansion,
+        hardware.buffers.zero_insertion,
         vector.fused,
         prices,
         memory,

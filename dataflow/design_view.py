@@ -7,6 +7,7 @@ shaped to meet the arrays that it is used with: [K, 1, 1, 1] on the array, [K, 1
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -96,6 +97,37 @@ def _picked(view: View, chosen: npt.NDArray[Any]) -> View:
         elif isinstance(value, ArrayTiming | DramTiming | Room):
             changed[each.name] = _picked(value, chosen)
     return dataclasses.replace(view, **changed) if changed else view  # type: ignore[type-var]
+
+
+def gathered(parts: Sequence[tuple[npt.NDArray[Any], Figures]], designs: int) -> Figures:
+    """Figures of designs that were found in parts, put in their places: what ``of_design`` takes apart.
+
+    Numbers that are alike on all designs of a part become arrays where there are several parts.
+
+    Args:
+        parts: which designs, and their figures, [s] each; all parts have the same names.
+        designs: how many there are.
+
+    >>> gathered([(np.array([1]), {"cycles": np.array([7])}), (np.array([0]), {"cycles": 5})], 2)
+    {'cycles': array([5, 7])}
+    """
+    first: Any = parts[0][1]
+    if len(parts) == 1:
+        return parts[0][1]
+    found: Any
+    if isinstance(first, dict):
+        found = {name: gathered([(own, each[name]) for own, each in parts], designs) for name in first}  # type: ignore[index]
+    elif isinstance(first, tuple):
+        found = tuple(gathered([(own, each[at]) for own, each in parts], designs) for at in range(len(first)))  # type: ignore[index]
+    elif dataclasses.is_dataclass(first) and not isinstance(first, type):
+        names = [each.name for each in dataclasses.fields(first)]
+        values = {name: gathered([(own, getattr(each, name)) for own, each in parts], designs) for name in names}
+        found = dataclasses.replace(first, **values)
+    else:
+        found = np.empty(designs, dtype=np.result_type(*(np.asarray(each) for _, each in parts)))
+        for own, each in parts:
+            found[own] = each
+    return cast(Figures, found)
 
 
 def of_design(figures: Figures, design: int) -> Figures:

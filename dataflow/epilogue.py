@@ -8,11 +8,11 @@ Source: docs/hardware-model.md, "Engines beside the array".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..configs.arrays import Counts
+from ..configs.arrays import Counts, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,11 @@ class Epilogue:
     def nothing(self) -> bool:
         """Whether nothing rides."""
         return not self.result_elements
+
+    def of_designs(self, chosen: IntArray) -> Epilogue:
+        """The same on some of the designs."""
+        moved = self.moved_bytes
+        return replace(self, moved_bytes=moved[chosen]) if isinstance(moved, np.ndarray) else self
 
     def store_cycles(self, result_cycles: Counts) -> Counts:
         """DRAM cycles of finished tiles whose bare results would be stored in ``result_cycles``.

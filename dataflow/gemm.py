@@ -7,9 +7,10 @@ rows of the image under it. Kernel positions ("taps") are folded into one GEMM a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..configs.arrays import Counts
 from ..configs.pattern import DENSE, Pattern
 from ..training.graph import Stage
 
@@ -74,6 +75,27 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How a product is brought to the array: what the scheduler decides before it is cut into tiles.
+
+    Attributes:
+        packed: repetitions that lie side by side in one product, see ``Gemm.pack``; 1 for one after another.
+        expanded: whether a pruned operand gets its zeros back on its way into the buffer and is multiplied densely.
+    """
+
+    packed: int = 1
+    expanded: bool = False
+
+    def __str__(self) -> str:
+        packed = f"{self.packed} packed" if self.packed > 1 else ""
+        return ", ".join(filter(None, (packed, "multiplied densely" if self.expanded else "")))
+
+
+PLAIN = Form()
+"""One repetition after another, what is pruned as pairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gemm:
     """A product to be mapped. Equal products (all fields but the three names) share one mapping.
 
@@ -99,6 +121,9 @@ class Gemm:
         result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
         on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
             stored. Partial sums that spill still are.
+        expanded: the operand pruned N:M that is multiplied densely: its zeros are put back on its way into the buffer.
+        packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
+        spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
     """
 
     name: str
@@ -120,6 +145,91 @@ class Gemm:
     result_piece: int = 0
     result: Result = "value"
     on_chip: tuple[Place, ...] = ()
+    expanded: Operand | None = None
+    packed: int = 1
+    spare: int = 0
+
+    # Forms -----------------------------------------------------------------------------------------------------------
+
+    def pack(self, places: int) -> Gemm:
+        """The same product, repetitions packed block-diagonally.
+
+        Of those that share A's positions, A's columns stand side by side, and B's blocks on the diagonal of a matrix
+        whose rest is zeros; of weight gradients A and B stand side by side, and C's blocks on the diagonal are what is
+        asked for.
+
+        Args:
+            places: repetitions in a pack.
+
+        >>> depthwise = Gemm(name="g", operator="g", stage=Stage.FORWARD, m=49, n=1, k=9, count=96, taps=9)
+        >>> packed = depthwise.pack(32)
+        >>> packed.m, packed.n, packed.k, packed.count, packed.issued_macs // depthwise.issued_macs
+        (49, 32, 288, 3, 32)
+        """
+        packs = -(-self.count // places)
+        sides = {axis: places * getattr(self, axis) for axis in self.block_axes}
+        return replace(self, **sides, count=packs, packed=places, spare=packs * places - self.count)
+
+    def expand(self) -> Gemm:
+        """The same product, its pruned operand multiplied densely."""
+        return replace(self, compressed=None, expanded=self.compressed)
+
+    def formed(self, form: Form) -> Gemm:
+        """A product as it is lowered, in a form."""
+        packed = self.pack(form.packed) if form.packed > 1 else self
+        return packed.expand() if form.expanded else packed
+
+    @property
+    def form(self) -> Form:
+        """Its form."""
+        return Form(packed=self.packed, expanded=self.expanded is not None)
+
+    @property
+    def as_lowered(self) -> Gemm:
+        """The product that forms are made of: one repetition after another, the pruned operand compressed."""
+        sides = {axis: getattr(self, axis) // self.packed for axis in self.block_axes}
+        return replace(
+            self, **sides, count=self.repetitions, packed=1, spare=0, compressed=self.pruned_operand, expanded=None
+        )
+
+    @property
+    def block_axes(self) -> tuple[Axis, Axis]:
+        """The axes along which a pack has the blocks of its repetitions."""
+        return ("k", "n") if self.tap_axis == "k" else ("m", "n")
+
+    @property
+    def diagonal(self) -> Place | None:
+        """The matrix that has its blocks on the diagonal: B, or C of weight gradients; None where nothing is packed."""
+        if self.packed == 1:
+            return None
+        return "b" if self.tap_axis == "k" else "c"
+
+    @property
+    def pruned_operand(self) -> Operand | None:
+        """The operand that is pruned N:M, however it is multiplied."""
+        return self.compressed or self.expanded
+
+    @property
+    def repetitions(self) -> int:
+        """Times that the product runs, packed or not."""
+        return self.count * self.packed - self.spare
+
+    def own_part(self, moved: Counts) -> Counts:
+        """Of what packs would move in DRAM, all places taken, the part of the repetitions that there are."""
+        return moved * self.repetitions // (self.count * self.packed) if self.spare else moved
+
+    @property
+    def results(self) -> int:
+        """Elements of C asked for, over all repetitions."""
+        blocks = self.packed if self.tap_axis == "k" else self.packed**2
+        return self.repetitions * self.m * self.n // blocks
+
+    @property
+    def own_share(self) -> float:
+        """Share of the multiply-accumulates issued that are no packed repetition's with another's operands."""
+        return self.repetitions / (self.count * self.packed**2)
+
+    # Sizes -----------------------------------------------------------------------------------------------------------
 
     @property
     def position_axis(self) -> Literal["m", "k"]:
@@ -168,4 +278,7 @@ class Gemm:
             self.result_piece,
             self.result,
             self.on_chip,
+            self.expanded,
+            self.packed,
+            self.spare,
         )

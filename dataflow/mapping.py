@@ -17,7 +17,7 @@ from ..configs.errors import MappingError
 from .dataflows import dataflow_named
 from .dataflows.dataflow import Dataflow
 from .dataflows.tile import Sparsity
-from .gemm import Gemm, Operand
+from .gemm import PLAIN, Form, Gemm, Operand
 
 LOOP_ORDERS: tuple[str, ...] = tuple("".join(order) for order in itertools.permutations("mnk"))
 """The six block loop orders, outermost first."""
@@ -126,6 +126,7 @@ class Mapping:
         tile_n: columns of a full tile.
         tile_k: depth of a full tile.
         order: block loop order, outermost first, such as ``mnk``.
+        form: how the product is brought to the array; tiles are those of the product in this form.
 
     >>> array = ArrayMapping(dataflow="os", interleave_m=4, interleave_n=2)
     >>> print(Mapping(array=array, tile_m=64, tile_n=32, tile_k=256, order="mnk"))
@@ -137,9 +138,11 @@ class Mapping:
     tile_n: int
     tile_k: int
     order: str
+    form: Form = PLAIN
 
     def __str__(self) -> str:
-        return f"{self.array}, tile {self.tile_m}x{self.tile_n}x{self.tile_k}, loops {self.order}"
+        tiles = f"tile {self.tile_m}x{self.tile_n}x{self.tile_k}"
+        return ", ".join(filter(None, (str(self.array), tiles, f"loops {self.order}", str(self.form))))
 
 
 def sides_of(engine: TensorEngine, gemm: Gemm, dataflows: tuple[str, ...] | None = None) -> tuple[Side, ...]:

@@ -114,7 +114,7 @@ class MemoryFloor:
         loads = unfinished * block_totals.sum_load_cycles[:, None]
         asking = np.ones_like(unfinished)
         for operand, cycles in _OF_OPERAND.items():
-            if not gemm.reduced_on_load or operand != gemm.compressed:
+            if not gemm.reduced_on_load or operand != gemm.pruned_operand:
                 loads = loads + fetches[operand] * getattr(block_totals, cycles)[:, None]
             if operand not in gemm.on_chip:
                 first, second = AXES_OF[operand]
@@ -132,7 +132,7 @@ class MemoryFloor:
         # The latency of the first request is in none of these.
         floor += latency - _SPARE_CYCLES
         if gemm.reduced_on_load:
-            floor += self._reduced[:, :, None] * fetches[gemm.compressed or "a"][which]
+            floor += self._reduced[:, :, None] * fetches[gemm.pruned_operand or "a"][which]
         floor[:, ~distinct_orders(tiles.trips, LOOP_ORDERS)] = np.inf
         return floor
 
@@ -159,7 +159,7 @@ class MemoryFloor:
     def _reduced(self) -> FloatArray:
         """[S, J] cycles of the blocks of an operand that is reduced on its way in, each once: fetched, or sorted."""
         block_totals = self.tiles.block_totals
-        fetched = block_totals.a_cycles if self.tiles.gemm.compressed == "a" else block_totals.b_cycles
+        fetched = block_totals.a_cycles if self.tiles.gemm.pruned_operand == "a" else block_totals.b_cycles
         lanes = self.table.numbers["reduction_lanes"][self.index][:, None]
         slower = np.maximum(self._cycles_a_unit[:, None] * fetched, block_totals.reduced_elements / lanes)
         return np.asarray(self.tiles.gemm.count * _SAFE * slower)

@@ -92,9 +92,8 @@ class Pipeline:
     @cached_property
     def result_lane_cycles(self) -> IntArray:
         """[K, 2, 2] cycles of the vector lanes on a finished tile."""
-        elements = self.tiles.size_m[:, :, None] * self.tiles.size_n[:, None, :]
         lanes = np.reshape(self.tiles.design.vector_lanes, (-1, 1, 1))
-        return np.asarray(self.epilogue.lane_cycles(lanes, elements))
+        return np.asarray(self.epilogue.lane_cycles(lanes, self.tiles.result_elements))
 
     @property
     def first_load_cycles(self) -> IntArray:

@@ -190,10 +190,10 @@ def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> Pro
         cycles=cycles,
         causes=causes,
         dram_cycles=count * (traffic.dram_cycles + added),
-        read_bytes=count * traffic.read_bytes,
-        write_bytes=count * traffic.write_bytes,
+        read_bytes=mapped.gemm.own_part(count * traffic.read_bytes),
+        write_bytes=mapped.gemm.own_part(count * traffic.write_bytes),
         port_bytes={side: on_array[f"{side} bytes"] for side in SIDES},
-        reduced_elements=count * traffic.reduced_elements,
+        reduced_elements=mapped.gemm.own_part(count * traffic.reduced_elements),
         actions=mapped.actions,
         busy=_busy(mapped, count * (traffic.cycles + added)),
     )
@@ -218,8 +218,8 @@ def _busy(mapped: MappedProducts, on_dram: IntArray) -> dict[str, Counts]:
     """[K] cycles of each resource; DRAM's are the reduction engine's where that sets the pace."""
     on_array, gemm = mapped.on_array, mapped.gemm
     sorting = np.zeros(len(on_dram), dtype=bool)
-    if gemm.compressed is not None:
-        sorting = sorting_limits(mapped.tiles, gemm.compressed)[:, 0, 0]
+    if gemm.pruned_operand is not None:
+        sorting = sorting_limits(mapped.tiles, gemm.pruned_operand)[:, 0, 0]
     return {
         "array": on_array["busy"] + on_array["bubble"] + on_array["fill_drain"],
         **{f"{side} port": on_array[f"{side} cycles"] for side in SIDES},

@@ -42,11 +42,11 @@ class TileDemand:
     @classmethod
     def of(cls, mapped: MappedProducts) -> TileDemand:
         """A product's, when nothing stays on chip."""
-        traffic, count = mapped.traffic, mapped.gemm.count
-        return cls(
-            held_bytes=mapped.held_bytes,
-            moved_bytes=(count * traffic.a_bytes, count * traffic.b_bytes, count * traffic.result_bytes),
+        traffic, gemm = mapped.traffic, mapped.gemm
+        a, b, c = (
+            gemm.own_part(gemm.count * moved) for moved in (traffic.a_bytes, traffic.b_bytes, traffic.result_bytes)
         )
+        return cls(held_bytes=mapped.held_bytes, moved_bytes=(a, b, c))
 
 
 def spare_bytes(demands: Sequence[TileDemand], buffer_bytes: IntArray) -> IntArray:

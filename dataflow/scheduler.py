@@ -19,6 +19,7 @@ from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
 from ..training.recipes.annotation import Preparation, PrunedGraph, Pruning, WeightCopies
+from .forms import best_form, check_form
 from .gemm import Gemm
 from .lowering import lower
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
@@ -26,7 +27,7 @@ from .objective import TIME, Objective
 from .product_cost import MappedProducts
 from .residency import Residency, Resident, TileDemand
 from .schedule import Schedule
-from .search import Choice, best_mapping
+from .search import Choice
 from .tensor_size import element_bytes
 from .weight_storage import copied_bytes, copies_of, mask_bytes
 from .work_order import FusedOperator, FusionGroup, WorkOrder, order_work, prepared_copy
@@ -56,15 +57,18 @@ class Mapper:
         """Choose the mapping of a product.
 
         Raises:
-            MappingError: no mapping is legal, or a replayed schedule does not name this product.
+            MappingError: no mapping is legal, or a replayed schedule does not name this product or gives it a form that
+                it cannot have.
         """
         if self.decisions:
             if gemm.name not in self.decisions:
                 raise MappingError(f"{gemm.name}: the schedule has no mapping for it; was it made for another graph?")
-            return PlannedProduct(gemm=gemm, mapping=self.decisions[gemm.name], candidates=1)
+            mapping = self.decisions[gemm.name]
+            check_form(mapping.form, gemm, self.hardware)
+            return PlannedProduct(gemm=gemm.formed(mapping.form), mapping=mapping, candidates=1)
         choice = self._found.get(gemm.shape_key)
         if choice is None:
-            choice = best_mapping(
+            choice = best_form(
                 gemm,
                 self.hardware,
                 objective=self.objective,
@@ -72,7 +76,8 @@ class Mapper:
                 interleave=self.interleave,
             )
             self._found[gemm.shape_key] = choice
-        return PlannedProduct(gemm=gemm, mapping=choice.mapping, candidates=choice.candidates)
+        formed = gemm.formed(choice.mapping.form)
+        return PlannedProduct(gemm=formed, mapping=choice.mapping, candidates=choice.candidates)
 
 
 def build_schedule(

@@ -41,13 +41,17 @@ class Choice:
 
     Attributes:
         mapping: the best mapping.
+        value: of the objective.
         cycles: its time, all repetitions of the product.
+        moved_bytes: between DRAM and chip, all repetitions.
         candidates: legal mappings considered.
         timed_exactly: of those, the ones whose bound did not rule them out.
     """
 
     mapping: Mapping
+    value: float
     cycles: int
+    moved_bytes: int
     candidates: int
     timed_exactly: int
 
@@ -83,7 +87,14 @@ def best_mapping(
         timed += more
     legal = sum(side.candidates for side in sides)
     # What is looked at for its time, and again for its bytes, was timed twice.
-    return Choice(mapping=best.mapping, cycles=best.cycles, candidates=legal, timed_exactly=min(timed, legal))
+    return Choice(
+        mapping=best.mapping,
+        value=best.value,
+        cycles=best.cycles,
+        moved_bytes=int(gemm.own_part(gemm.count * best.moved_bytes)),
+        candidates=legal,
+        timed_exactly=min(timed, legal),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,17 +253,18 @@ def _best_among(side: Side, chosen: IntArray, number: int, rows: IntArray) -> _B
         moved_bytes=int(moved[at]),
         number=(number, int(mapping[at]), int(rows[tile[at]]), int(order[at])),
         cycles=int(cycles[at]),
-        mapping=_mapping(ground.tiles, side.mappings[mapping[at]], int(tile[at]), LOOP_ORDERS[order[at]]),
+        mapping=_mapping(ground.gemm, ground.tiles, side.mappings[mapping[at]], int(tile[at]), LOOP_ORDERS[order[at]]),
     )
 
 
-def _mapping(tiles: TileGrid, array: ArrayMapping, row: int, order: str) -> Mapping:
+def _mapping(gemm: Gemm, tiles: TileGrid, array: ArrayMapping, row: int, order: str) -> Mapping:
     return Mapping(
         array=array,
         tile_m=int(tiles.size_m[row, 0]),
         tile_n=int(tiles.size_n[row, 0]),
         tile_k=int(tiles.size_k[row, 0]),
         order=order,
+        form=gemm.form,
     )
 
 

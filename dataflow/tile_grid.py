@@ -119,11 +119,14 @@ class TileGrid:
         m, n, k = (self._block_counts[axis] for axis in "mnk")
         return m[:, :, None, None] * n[:, None, :, None] * k[:, None, None, :]
 
-    @cached_property
+    @property
     def slots(self) -> IntArray:
         """[J, 3] accumulations an output of a tile."""
-        if self.gemm.compressed is None:
-            return self.size_k
+        return self.size_k if self.gemm.compressed is None else self.kept_k
+
+    @cached_property
+    def kept_k(self) -> IntArray:
+        """[J, 3] of the depth of a tile, what the pattern keeps."""
         taps, channels = self._k_taps_and_channels
         return np.asarray(slots_of(channels, taps, self.gemm.pattern))
 
@@ -172,6 +175,23 @@ class TileGrid:
             return np.where(self.resident[place][:, None, None], 0, count)
         return np.zeros_like(count) if place in self.gemm.on_chip else count
 
+    def _of_blocks(self, place: Place, count: IntArray) -> IntArray:
+        """Of the elements of a tile those that memory knows: the blocks on the diagonal, where that is all there is."""
+        return count // self.gemm.packed if place == self.gemm.diagonal else count
+
+    def _in_pairs(self, operand: Operand) -> bool:
+        """Whether an operand lies in memory as pairs of value and index."""
+        return operand == self.gemm.pruned_operand and not self.gemm.reduced_on_load
+
+    def _b_elements(self) -> IntArray:
+        """[J, 3, 2] elements of B fetched from memory for a tile, nothing pruned."""
+        return self._of_blocks("b", self.size_k[:, :, None] * self.size_n[:, None, :])
+
+    @by_pair("c")
+    def result_elements(self) -> IntArray:
+        """[J, 2, 2] elements of C that a tile finishes and that are asked for."""
+        return self._of_blocks("c", self.size_m[:, :, None] * self.size_n[:, None, :])
+
     def _dense_a_elements(self) -> IntArray:
         """[J, 2, 3] elements of A fetched from memory for a tile: under a window, the image rows below it."""
         on_m, on_k = self.m, self.k
@@ -185,39 +205,40 @@ class TileGrid:
         elements = self._dense_a_elements()
         if self.gemm.compressed != "a":
             return elements * self.value_bytes
-        # The window thins out with the pattern: S of every k elements are kept.
-        kept = -(-elements * self.slots[:, None, :] // self.size_k[:, None, :])
-        return self._pairs(kept)
+        return self._kept_a_bytes()
+
+    def _kept_a_bytes(self) -> IntArray:
+        """[J, 2, 3] bytes of an A tile as pairs: the window thins out with the pattern, S of every k elements stay."""
+        return self._pairs(-(-self._dense_a_elements() * self.kept_k[:, None, :] // self.size_k[:, None, :]))
 
     @by_pair("b")
     def b_held_bytes(self) -> IntArray:
         """[J, 3, 2] bytes of a B tile in its buffer."""
         if self.gemm.compressed == "b":
-            return self._pairs(self.slots[:, :, None] * self.size_n[:, None, :])
+            return self._pairs(self.kept_k[:, :, None] * self.size_n[:, None, :])
         return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
 
     @by_pair("a")
     def a_load_bytes(self) -> IntArray:
         """[J, 2, 3] bytes fetched from DRAM for an A tile: none when A stays on chip."""
-        if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
-            return self._unless_resident("a", self.a_held_bytes)
+        if self._in_pairs("a"):
+            return self._unless_resident("a", self._kept_a_bytes())
         return self._unless_resident("a", self._dense_a_elements() * self.value_bytes)
 
     @by_pair("b")
     def b_load_bytes(self) -> IntArray:
         """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
-        if self.gemm.compressed == "b" and not self.gemm.reduced_on_load:
-            return self._unless_resident("b", self.b_held_bytes)
-        return self._unless_resident("b", self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes)
+        if self._in_pairs("b"):
+            kept = self._of_blocks("b", self.kept_k[:, :, None] * self.size_n[:, None, :])
+            return self._unless_resident("b", self._pairs(kept))
+        return self._unless_resident("b", self._b_elements() * self.value_bytes)
 
     @property
     def reduced_elements(self) -> IntArray:
         """[J, 2, 3] of A or [J, 3, 2] of B: elements of a tile that pass the reduction engine on their way in."""
         if not self.gemm.reduced_on_load:
-            return np.zeros_like(self.a_held_bytes if self.gemm.compressed == "a" else self.b_held_bytes)
-        if self.gemm.compressed == "a":
-            return self._dense_a_elements()
-        return self.size_k[:, :, None] * self.size_n[:, None, :]
+            return np.zeros_like(self.a_held_bytes if self.gemm.pruned_operand == "a" else self.b_held_bytes)
+        return self._dense_a_elements() if self.gemm.pruned_operand == "a" else self._b_elements()
 
     @by_pair("c")
     def sum_bytes(self) -> IntArray:
@@ -227,7 +248,7 @@ class TileGrid:
     @by_pair("c")
     def result_bytes(self) -> IntArray:
         """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
-        return self._unless_resident("c", self.size_m[:, :, None] * self.size_n[:, None, :] * self.result_element_bytes)
+        return self._unless_resident("c", self.result_elements * self.result_element_bytes)
 
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
 
@@ -249,7 +270,7 @@ class TileGrid:
         # Some channels of every position (or tap, where patches lie expanded), or all of some rows of an image.
         pitch = np.where(whole, positions.pitch[:, None, None], 1)
         stride = pitch * self.gemm.channels * self.value_bytes
-        if self.gemm.compressed == "a" and not self.gemm.reduced_on_load:
+        if self._in_pairs("a"):
             run = self.a_load_bytes
         return self.memory.cycles(self.a_load_bytes, run, np.maximum(stride, run))
 
@@ -260,13 +281,14 @@ class TileGrid:
     @by_pair("b")
     def b_load_cycles(self) -> IntArray:
         """[J, 3, 2] cycles to load a B tile, reduction on the way included."""
-        return self._with_reduction("b", self.b_fetch_cycles, self.size_k[:, :, None] * self.size_n[:, None, :])
+        return self._with_reduction("b", self.b_fetch_cycles, self._b_elements())
 
     @by_pair("b")
     def b_fetch_cycles(self) -> IntArray:
         """[J, 3, 2] cycles of DRAM to fetch a B tile."""
         gemm = self.gemm
-        if gemm.compressed == "b" and not gemm.reduced_on_load:
+        if self._in_pairs("b") or gemm.diagonal == "b":
+            # A stream, or the blocks of a pack, one behind the other.
             return self.memory.cycles(self.b_load_bytes, self.b_load_bytes)
         depth = self.size_k[:, :, None]
         whole_k, whole_n = (self.k.trips == 1)[:, None, None], (self.n.trips == 1)[:, None, None]
@@ -284,11 +306,13 @@ class TileGrid:
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
-        if self.gemm.compressed != operand or not self.gemm.reduced_on_load:
+        if self.gemm.pruned_operand != operand or not self.gemm.reduced_on_load:
             return cycles
         return np.maximum(cycles, reduction_cycles(self.design.reduction_lanes, elements, self.gemm.pattern.group))
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int, *, write: bool) -> IntArray:
+        if self.gemm.diagonal == "c":
+            return self.memory.cycles(tile_bytes, tile_bytes, write=write)
         whole = (self.n.trips == 1)[:, None, None] & (not self.gemm.scattered_result)
         rows = self.m.size
         if self.gemm.tap_axis == "m":
@@ -318,8 +342,7 @@ class TileGrid:
     def bare_result_cycles(self) -> IntArray:
         """[J, 2, 2] cycles in which a finished C tile would be stored."""
         element_bytes = self.result_element_bytes
-        tile_bytes = self.size_m[:, :, None] * self.size_n[:, None, :] * element_bytes
-        return self._c_cycles(tile_bytes, element_bytes, write=True)
+        return self._c_cycles(self.result_elements * element_bytes, element_bytes, write=True)
 
     @cached_property
     def _block_counts(self) -> dict[str, IntArray]:
@@ -348,7 +371,7 @@ class TileGrid:
             case "b_bytes":
                 return self.sum_over_blocks(self.b_load_bytes, "kn")
             case "reduced_elements":
-                return self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.compressed == "a" else "kn")
+                return self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.pruned_operand == "a" else "kn")
             case "a_cycles":
                 return self.sum_over_blocks(self.a_load_cycles, "mk")
             case "b_cycles":

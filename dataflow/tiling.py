@@ -1,13 +1,13 @@
 """Tile sizes: for each GEMM axis the sizes worth trying, and what a tile of each size holds.
 
 The ladder never looks at buffer capacity, so that a larger buffer can only add legal mappings. Up to ``EXHAUSTIVE``
-every size is tried; above that an axis is cut into 1, 2, 3, 4, 5, 6, 8, 10, 12, 16 ... parts, each rounded up to what
-the array takes at once, and below that into halves of it, down to a single value or group.
+every size is tried; above that an axis is cut into 1, 2, 3, 4, 6, 8, 12 ... parts, each rounded up to what the array
+takes at once, and below that into a quarter of it, an eighth of that ..., down to a single value or group.
 
 Legal sizes: output positions of a convolution are whole images, some neighbours along one spatial axis of an image
-with all positions of the axes inside it, and one of those outside; channels go in whole groups of M; anything else
-freely. Tiles of an axis are all full but the last; where every image is cut alike and leaves a short piece, the full
-ones of all images come first and the short ones after them.
+with all positions of the axes inside it, and one of those outside; channels go in whole groups of M; an axis of packed
+blocks is not cut; anything else goes freely. Tiles of an axis are all full but the last; where every image is cut alike
+and leaves a short piece, the full ones of all images come first and the short ones after them.
 """
 
 from __future__ import annotations
@@ -86,8 +86,10 @@ def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> A
         patch_expansion: whether patches are expanded on chip (fetch the image's rows) or lie expanded in DRAM.
     """
     group = _group(gemm, axis)
-    if axis == gemm.position_axis and gemm.window is not None:
-        sizes: Iterable[int] = _position_ladder(gemm.window, unit)
+    if _whole(gemm, axis):
+        sizes: Iterable[int] = [_extent(gemm, axis)]
+    elif axis == gemm.position_axis and gemm.window is not None:
+        sizes = _position_ladder(gemm.window, unit)
     elif axis == gemm.tap_axis and gemm.taps > 1:
         channels = _ladder(gemm.channels, group, coarse=max(group, unit // 4))
         sizes = [gemm.taps * size for size in channels]
@@ -109,7 +111,7 @@ def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expans
     if axis == gemm.position_axis and gemm.window is not None:
         return _position_tiles(gemm.window, sizes, patch_expansion=patch_expansion)
     taps = gemm.taps if axis == gemm.tap_axis else 1
-    step = taps * group
+    step = extent if _whole(gemm, axis) else taps * group
     legal = [size for size in sizes if 0 < size <= extent and (size % step == 0 or size == extent)]
     size, trips = _cut(extent, np.array(legal, dtype=np.int64))
     channels = size // taps if patch_expansion else size
@@ -119,6 +121,11 @@ def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expans
 
 def _extent(gemm: Gemm, axis: Axis) -> int:
     return {"m": gemm.m, "n": gemm.n, "k": gemm.k}[axis]
+
+
+def _whole(gemm: Gemm, axis: Axis) -> bool:
+    """Whether an axis is not cut: along it lie the blocks of packed repetitions."""
+    return gemm.packed > 1 and axis in gemm.block_axes
 
 
 def _group(gemm: Gemm, axis: Axis) -> int:

@@ -25,7 +25,7 @@ from .mapping import Mapping
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedProduct:
-    """One GEMM, its mapping, and how many mappings were considered."""
+    """One GEMM in the form that it is mapped in, its mapping, and how many mappings were considered."""
 
     gemm: Gemm
     mapping: Mapping
@@ -262,7 +262,7 @@ class TensorWork:
         if not self.fused.works:
             return NO_EPILOGUE
         gemms = [product.gemm for product in self.products]
-        elements = [gemm.count * gemm.m * gemm.n for gemm in gemms]
+        elements = [gemm.results for gemm in gemms]
         sizes = [count * gemm.result_bytes(value_bytes) for count, gemm in zip(elements, gemms, strict=True)]
         stored: Count = sum(size for size, gemm in zip(sizes, gemms, strict=True) if "c" not in gemm.on_chip)
         stays = residence.places(self)

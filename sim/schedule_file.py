@@ -21,6 +21,7 @@ from ..configs.quantity import PatternText
 from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
+from ..dataflow.gemm import Form
 from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, array_mappings
 from ..dataflow.schedule import Schedule
 from ..dataflow.works import PlannedProduct
@@ -51,13 +52,24 @@ class Decision(Section):
     tile_n: PositiveInt
     tile_k: PositiveInt
     order: Order
+    packed: PositiveInt = 1
+    """Repetitions to a pack: tiles are those of packs, m, n, k and count those of the graph's own product."""
+    expanded: bool = False
+    """Whether a pruned operand is multiplied densely."""
 
     @property
     def mapping(self) -> Mapping:
         """The decision as engines take it."""
         shared = {name: getattr(self, name) for name in SHARED_NUMBERS}
         array = ArrayMapping.on(Side(dataflow=self.dataflow, swapped=self.swapped), shared | self.own)
-        return Mapping(array=array, tile_m=self.tile_m, tile_n=self.tile_n, tile_k=self.tile_k, order=self.order)
+        return Mapping(
+            array=array,
+            tile_m=self.tile_m,
+            tile_n=self.tile_n,
+            tile_k=self.tile_k,
+            order=self.order,
+            form=Form(packed=self.packed, expanded=self.expanded),
+        )
 
 
 class ScheduleInputs(Section):
@@ -149,8 +161,7 @@ class SavedSchedule:
     def _check_product(
         where: str, decision: Decision, planned: PlannedProduct, hardware: Hardware, *, interleave: bool
     ) -> None:
-        gemm = planned.gemm
-        sizes = (gemm.m, gemm.n, gemm.k, gemm.count)
+        gemm, sizes = planned.gemm, _lowered_sizes(planned)
         said = (decision.m, decision.n, decision.k, decision.count)
         if said != sizes:
             raise MappingError(
@@ -221,14 +232,19 @@ def schedule_table(schedule: Schedule) -> list[tuple[str, ...]]:
     rows = [
         (
             product.gemm.name,
-            _sizes((product.gemm.m, product.gemm.n, product.gemm.k, product.gemm.count)),
-            str(product.gemm.pattern) if product.gemm.compressed else "dense",
+            _sizes(_lowered_sizes(product)),
+            str(product.gemm.pattern) if product.gemm.pruned_operand else "dense",
             str(product.mapping),
             str(product.candidates),
         )
         for product in schedule.products
     ]
     return [("product", "m x n x k (times)", "sparsity", "mapping", "candidates"), *rows]
+
+
+def _lowered_sizes(product: PlannedProduct) -> tuple[int, int, int, int]:
+    lowered = product.gemm.as_lowered
+    return lowered.m, lowered.n, lowered.k, lowered.count
 
 
 def _sizes(sizes: tuple[int, int, int, int]) -> str:
@@ -238,13 +254,10 @@ def _sizes(sizes: tuple[int, int, int, int]) -> str:
 
 
 def _decision(product: PlannedProduct) -> dict[str, Any]:
-    gemm, mapping, array = product.gemm, product.mapping, product.mapping.array
+    mapping, array, form = product.mapping, product.mapping.array, product.mapping.form
     return {
-        "name": gemm.name,
-        "m": gemm.m,
-        "n": gemm.n,
-        "k": gemm.k,
-        "count": gemm.count,
+        "name": product.gemm.name,
+        **dict(zip(("m", "n", "k", "count"), _lowered_sizes(product), strict=True)),
         "dataflow": array.dataflow,
         "swapped": array.swapped,
         **{name: getattr(array, name) for name in SHARED_NUMBERS},
@@ -253,4 +266,6 @@ def _decision(product: PlannedProduct) -> dict[str, Any]:
         "tile_n": mapping.tile_n,
         "tile_k": mapping.tile_k,
         "order": mapping.order,
+        **({"packed": form.packed} if form.packed > 1 else {}),
+        **({"expanded": True} if form.expanded else {}),
     }

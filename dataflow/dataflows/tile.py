@@ -12,7 +12,7 @@ import numpy as np
 
 from ...accel.tensor_engine import ArrayTiming, Count
 from ...configs.arrays import IntArray
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE, Pattern
 from ..gemm import Axis, Gemm, Operand
 from ..tiling import AxisTiles
 
@@ -35,7 +35,7 @@ class Sparsity:
     @classmethod
     def of(cls, gemm: Gemm) -> Sparsity:
         """That of a product."""
-        return cls(compressed=gemm.compressed, pattern=gemm.pattern)
+        return cls(compressed=gemm.compressed, pattern=DENSE if gemm.compressed is None else gemm.pattern)
 
     @property
     def exchanged(self) -> Sparsity:

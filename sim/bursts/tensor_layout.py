@@ -69,7 +69,10 @@ class ProductLayout:
                     return window.images * window.image_inputs * gemm.channels * value
                 return positions * gemm.channels * gemm.taps * value
             case "b":
-                return self._b_stream[-1] if self._compressed("b") else gemm.k * gemm.n * value
+                blocks = gemm.packed if gemm.diagonal == "b" else 1
+                return self._b_stream[-1] if self._compressed("b") else gemm.k * gemm.n // blocks * value
+            case "final" if gemm.diagonal == "c":
+                return self.walk.asked_for(gemm.m * gemm.n) * self.walk.result_element_bytes
             case "final":
                 return self._c_rows * gemm.n * self.walk.result_element_bytes
         return self._c_rows * gemm.n * SUM_BYTES
@@ -77,7 +80,7 @@ class ProductLayout:
     # A ---------------------------------------------------------------------------------------------------------------
 
     def _compressed(self, operand: str) -> bool:
-        return self.walk.gemm.compressed == operand and not self.walk.gemm.reduced_on_load
+        return self.walk.gemm.pruned_operand == operand and not self.walk.gemm.reduced_on_load
 
     @cached_property
     def _a_stream(self) -> list[int]:
@@ -146,6 +149,9 @@ class ProductLayout:
             yield ByteRun(self._b_stream[number], self._b_stream[number + 1] - self._b_stream[number])
             return
         walk, gemm = self.walk, self.walk.gemm
+        if gemm.diagonal == "b":
+            yield ByteRun(0, self.tensor_bytes("b"))
+            return
         taps = gemm.taps if gemm.tap_axis == "k" else 1
         all_k, some_k = gemm.k // taps, walk.sizes_k[tile_k] // taps
         k, n = walk.start("k", tile_k) // taps, walk.start("n", tile_n)
@@ -163,6 +169,9 @@ class ProductLayout:
 
     def _c_runs(self, tile_m: int, tile_n: int, element_bytes: int) -> Iterator[ByteRun]:
         walk, gemm = self.walk, self.walk.gemm
+        if gemm.diagonal == "c":
+            yield ByteRun(0, self.tensor_bytes("final"))
+            return
         taps = gemm.taps if gemm.tap_axis == "m" else 1
         row, rows = walk.start("m", tile_m) // taps, walk.sizes_m[tile_m] // taps
         n, wide = walk.start("n", tile_n), walk.sizes_n[tile_n]

@@ -18,6 +18,8 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
         for name, figure in _figures(tile).items():
             total[name] += times * figure
     gemm, array = program.gemm, program.mapping.array
+    for name in ("read", "written", "reduced"):
+        total[name] = int(gemm.own_part(total[name]))
     on_array = actions_on_array(
         gemm,
         program.hardware.tensor_engine.timing,

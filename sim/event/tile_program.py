@@ -248,7 +248,7 @@ class TileProgram:
             if "c" in self.gemm.on_chip:
                 return Store(dram_cycles=0, lane_cycles=0, moved_bytes=0)
             return Store(dram_cycles=block.dram_cycles, lane_cycles=0, moved_bytes=block.moved_bytes)
-        elements = self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n]
+        elements = self.walk.asked_for(self.walk.sizes_m[here.m] * self.walk.sizes_n[here.n])
         return Store(
             dram_cycles=self.epilogue.store_cycles(block.dram_cycles),
             lane_cycles=int(self.epilogue.lane_cycles(self.hardware.vector_engine.lanes, elements)),

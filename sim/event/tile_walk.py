@@ -92,8 +92,10 @@ class TileWalk:
 
     def slots(self, tile_k: int) -> int:
         """Accumulations for an output in a tile along k."""
-        if self.gemm.compressed is None:
-            return self.sizes_k[tile_k]
+        return self.sizes_k[tile_k] if self.gemm.compressed is None else self._kept_depth(tile_k)
+
+    def _kept_depth(self, tile_k: int) -> int:
+        """Of the depth of a tile along k, what the pattern keeps."""
         return sum(min(self.gemm.pattern.kept, length) for length in self.groups(tile_k))
 
     # Bytes -----------------------------------------------------------------------------------------------------------
@@ -166,7 +168,9 @@ class TileWalk:
 
     def _kept(self, elements: int, tile_k: int) -> int:
         """Of some elements of A, those that the pattern keeps."""
-        return math.ceil(Fraction(elements * self.slots(tile_k), self.sizes_k[tile_k]))
+        if self.gemm.pruned_operand is None:
+            return elements
+        return math.ceil(Fraction(elements * self._kept_depth(tile_k), self.sizes_k[tile_k]))
 
     def b_block(self, tile_k: int, tile_n: int) -> Block:
         """The block of B that a tile needs."""
@@ -180,19 +184,28 @@ class TileWalk:
         else:
             run = channels * wide if whole_k else channels
             stride = gemm.k // taps * (gemm.n if whole_k else 1)
+        kept = depth * wide if gemm.pruned_operand is None else self._kept_depth(tile_k) * wide
         in_bytes = run * self.value_bytes, stride * self.value_bytes
-        return self._operand("b", depth * wide, self.slots(tile_k) * wide, *in_bytes)
+        if gemm.diagonal != "b":
+            return self._operand("b", depth * wide, kept, *in_bytes)
+        # Memory has the blocks of a pack alone, one behind the other; the buffer has the zeros around them too.
+        blocks, zeros_too = depth * wide // gemm.packed, depth * wide * self.value_bytes
+        whole = blocks * self.value_bytes
+        block = self._operand("b", blocks, kept // gemm.packed, whole, whole)
+        packed_pairs = self._whole_bursts(self.pair_bytes(kept))
+        return replace(block, held_bytes=packed_pairs if gemm.compressed == "b" else zeros_too)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
-        if self.gemm.compressed != operand:
+        if self.gemm.pruned_operand != operand:
             return self._block(dense_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
         stream = self._whole_bursts(self.pair_bytes(kept))
+        held_bytes = dense_bytes if self.gemm.expanded == operand else stream
         if not self.gemm.reduced_on_load:
-            return self._block(stream, stream, stream, stream, on_chip=here)
+            return self._block(held_bytes, stream, stream, stream, on_chip=here)
         lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
         return replace(
-            self._block(stream, dense_bytes, run_bytes, stride_bytes, on_chip=here),
+            self._block(held_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here),
             reduced_elements=elements,
             sort_cycles=math.ceil(Fraction(elements, group * lanes)) * group,
         )
@@ -215,9 +228,16 @@ class TileWalk:
         # From position to position, from a tap's channels to the next tap's; all in one piece otherwise.
         tapped = together if self.gemm.tap_axis == "k" else self.gemm.m // self.gemm.taps
         stride = self.gemm.n * (self.gemm.result_spacing if alone else tapped) * element_bytes
-        size = rows * wide * element_bytes
+        size = self.asked_for(rows * wide) * element_bytes
+        if self.gemm.diagonal == "c":
+            # The blocks of a pack, one behind the other.
+            run = stride = size
         cycles = self._cycles(size, run, stride, write=write)
         return Block(held_bytes=rows * wide * SUM_BYTES, moved_bytes=size, dram_cycles=cycles)
+
+    def asked_for(self, elements: int) -> int:
+        """Of the elements of a tile of C those that are asked for: of packed weight gradients the blocks' own."""
+        return elements // self.gemm.packed if self.gemm.diagonal == "c" else elements
 
     # The walk --------------------------------------------------------------------------------------------------------
 

@@ -26,11 +26,11 @@ from ...configs.pattern import DENSE, Pattern
 from ...configs.schema import Loaded
 from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
+from ...dataflow.forms import best_form
 from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings
 from ...dataflow.objective import Name, Objective
 from ...dataflow.product_cost import product_cost
-from ...dataflow.search import best_mapping
 from ...training.graph import Stage
 
 SCHEMA_VERSION = 1
@@ -242,8 +242,8 @@ def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
 def _mapped(gemm: Gemm, hardware: Hardware, objective: Objective, dataflow: str | None) -> MappedFigures:
     dataflows, energy = None if dataflow is None else (dataflow,), objective.energy
     assert energy is not None, "a product is priced whatever is minimised"
-    choice = best_mapping(gemm, hardware, objective=objective, dataflows=dataflows)
-    cost = product_cost(gemm, hardware, choice.mapping)
+    choice = best_form(gemm, hardware, objective=objective, dataflows=dataflows)
+    cost = product_cost(gemm.formed(choice.mapping.form), hardware, choice.mapping)
     seconds = cost.cycles / hardware.clock_hz
     return MappedFigures(
         dataflow=choice.mapping.array.dataflow,

@@ -11,6 +11,7 @@ import numpy as np
 from ...accel.specification import Hardware
 from ...accel.tensor_engine import Count
 from ...configs.arrays import BoolArray, IntArray
+from ...dataflow.design_view import gathered
 from ...dataflow.epilogue import Epilogue
 from ...dataflow.gemm import Place
 from ...dataflow.product_cost import MappedProducts, ProductCost, mapped_cost
@@ -20,7 +21,10 @@ from ...dataflow.works import PlannedProduct
 Places = Mapping[Place, BoolArray]
 """Which of A, B and C of a product stay on chip, [S] each."""
 
-MappedOn = Callable[[PlannedProduct, IntArray, Places | None], MappedProducts]
+Parts = list[tuple[IntArray, MappedProducts]]
+"""A product on designs in parts: which of the designs, and the product there, in one form."""
+
+MappedOn = Callable[[PlannedProduct, IntArray, Places | None], Parts]
 """A planned product on some designs, a mapping each; with nothing but itself to say what stays on chip when None."""
 
 
@@ -39,8 +43,8 @@ class CostCache:
     def of_design(cls, hardware: Hardware) -> CostCache:
         """Costs on one design, of products whose mapping is planned."""
 
-        def mapped_on(product: PlannedProduct, rows: IntArray, stays: Places | None) -> MappedProducts:
-            return MappedProducts.of(product.gemm, hardware, product.mapping)
+        def mapped_on(product: PlannedProduct, rows: IntArray, stays: Places | None) -> Parts:
+            return [(np.arange(len(rows)), MappedProducts.of(product.gemm, hardware, product.mapping))]
 
         return cls(mapped_on=mapped_on)
 
@@ -49,7 +53,9 @@ class CostCache:
         after = (epilogue.lane_operations, epilogue.result_elements, np.asarray(epilogue.moved_bytes).tobytes())
         key = ("cost", *_key(product, rows, stays), after)
         if key not in self._known:
-            self._known[key] = mapped_cost(self._mapped(product, rows, stays), epilogue)
+            parts = self._mapped(product, rows, stays)
+            found = [(own, mapped_cost(mapped, epilogue.of_designs(own))) for own, mapped in parts]
+            self._known[key] = gathered(found, len(rows))
         cost: ProductCost = self._known[key]
         return cost
 
@@ -57,7 +63,8 @@ class CostCache:
         """[S] cycles of a product without an epilogue."""
         key = ("bare", *_key(product, rows, stays))
         if key not in self._known:
-            self._known[key] = self._mapped(product, rows, stays).pipeline().cycles
+            parts = self._mapped(product, rows, stays)
+            self._known[key] = gathered([(own, mapped.pipeline().cycles) for own, mapped in parts], len(rows))
         cycles: Count = self._known[key]
         return cycles
 
@@ -65,15 +72,16 @@ class CostCache:
         """What it asks of the buffers, and what its operands cost in DRAM bytes, when nothing stays on chip."""
         key = ("demand", *_key(product, rows, None))
         if key not in self._known:
-            self._known[key] = TileDemand.of(self._mapped(product, rows, None))
+            parts = self._mapped(product, rows, None)
+            self._known[key] = gathered([(own, TileDemand.of(mapped)) for own, mapped in parts], len(rows))
         demand: TileDemand = self._known[key]
         return demand
 
-    def _mapped(self, product: PlannedProduct, rows: IntArray, stays: Places | None) -> MappedProducts:
+    def _mapped(self, product: PlannedProduct, rows: IntArray, stays: Places | None) -> Parts:
         key = ("mapped", *_key(product, rows, stays))
         if key not in self._known:
             self._known[key] = self.mapped_on(product, rows, stays)
-        mapped: MappedProducts = self._known[key]
+        mapped: Parts = self._known[key]
         return mapped
 
 

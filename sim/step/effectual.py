@@ -44,6 +44,12 @@ class Effectual:
 
     def share(self, work: Work, gemm: Gemm) -> float:
         """Share of a product's issued multiply-accumulates whose operands are both non-zero."""
+        lowered = gemm.as_lowered
+        kept = lowered.slots / lowered.k if gemm.expanded else 1.0
+        return gemm.own_share * kept * self._of_kept(work, lowered)
+
+    def _of_kept(self, work: Work, gemm: Gemm) -> float:
+        """The same of those that neither a zero around packed blocks nor one that was pruned takes part in."""
         # Attention's products lie in modules of their own, but a user's layer may multiply two activations besides.
         measured = work.operator in self._with_weight
         density = self.densities.layers.get(work.module, _UNMEASURED) if measured else _UNMEASURED

@@ -101,14 +101,14 @@ class StepFigures:
         return sum(work.dense_macs for work in self.plan.works)
 
     @cached_property
-    def issued_macs(self) -> int:
+    def issued_macs(self) -> Counts:
         """Multiply-accumulates that the array issues."""
         return sum(issued_macs(time) for time in self.step.works)
 
     @cached_property
     def array_utilisation(self) -> Counts:
         """Kept multiply-accumulates over what the array could issue in the tensor engine's cycles; at most 1."""
-        done = sum(min(time.work.useful_macs, issued_macs(time)) for time in self._on_array)
+        done = sum(np.minimum(time.work.useful_macs, issued_macs(time)) for time in self._on_array)
         return utilisation(done, self.plan.peak_macs_per_cycle, sum(time.cycles for time in self._on_array))
 
     # Memory and energy -----------------------------------------------------------------------------------------------
@@ -182,9 +182,10 @@ class StepFigures:
         return joules
 
 
-def issued_macs(time: WorkTime) -> int:
+def issued_macs(time: WorkTime) -> Counts:
     """Multiply-accumulates that the array issues for a work."""
-    return sum(product.gemm.issued_macs for product in time.work.products)
+    issued: Counts = sum(cost.actions["multiplies"] for cost in time.costs)
+    return issued
 
 
 def update_actions(work: UpdateWork) -> Actions:
@@ -197,11 +198,12 @@ def update_actions(work: UpdateWork) -> Actions:
     }
 
 
-def utilisation(done: int, peak_macs_per_cycle: Counts, cycles: Counts) -> Counts:
+def utilisation(done: Counts, peak_macs_per_cycle: Counts, cycles: Counts) -> Counts:
     """Multiply-accumulates done over what the array could issue in some cycles; 0 in none.
 
     Integers of any size: a step of years on a large array passes 64 bits.
     """
     could = np.asarray(peak_macs_per_cycle, dtype=object) * np.asarray(cycles, dtype=object)
-    shares = np.array([done / each if each else 0.0 for each in np.ravel(could)], dtype=np.float64)
+    pairs = np.broadcast(np.asarray(done, dtype=object), could)
+    shares = np.array([did / each if each else 0.0 for did, each in pairs], dtype=np.float64)
     return shares if isinstance(cycles, np.ndarray) else float(shares[0])

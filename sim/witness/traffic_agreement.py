@@ -128,7 +128,7 @@ def some_on_chip(draw: Draw) -> tuple[Place, ...]:
 
 
 def random_product(draw: Draw) -> Gemm:
-    """A product of any kind that lowering makes."""
+    """A product of any kind that lowering makes, in any form."""
     kind = draw.one_of("matrix", "patches", "weight gradient", "matrix weight gradient")
     compressed: Operand | None = None
     pattern = DENSE
@@ -145,7 +145,7 @@ def random_product(draw: Draw) -> Gemm:
     positions = window.images * window.image_positions if window else _extent(draw)
     tapped = taps * _extent(draw)
     of_weights = kind.endswith("gradient")
-    return Gemm(
+    lowered = Gemm(
         name=kind,
         operator=kind,
         stage=Stage.WEIGHT_GRADIENT if of_weights else Stage.FORWARD,
@@ -163,6 +163,18 @@ def random_product(draw: Draw) -> Gemm:
         scattered_result=not of_weights and draw.chance(0.2),
         result="sum" if of_weights or draw.chance(0.2) else "value",
     )
+    return _in_some_form(lowered, draw)
+
+
+def _in_some_form(gemm: Gemm, draw: Draw) -> Gemm:
+    """Plain in two of three; else repetitions packed, the pruned operand multiplied densely, or both."""
+    if not draw.chance(1 / 3):
+        return gemm
+    in_groups = gemm.compressed is None or gemm.tap_axis == "m" or gemm.channels % gemm.pattern.group == 0
+    if in_groups and draw.chance(0.7):
+        repetitions = draw.between(2, 9)
+        gemm = replace(gemm, count=repetitions).pack(draw.between(2, repetitions))
+    return gemm.expand() if gemm.compressed is not None and draw.chance(0.6) else gemm
 
 
 def _random_axis(draw: Draw, reach: int, *, inside: int) -> SpatialAxis:

@@ -21,11 +21,10 @@ from ....configs.arrays import IntArray
 from ....configs.errors import BisparseError, MappingError
 from ....configs.library import is_path
 from ....dataflow.design_table import DesignTable, kind_of
+from ....dataflow.forms import BestForms, best_form, search_forms
 from ....dataflow.gemm import Gemm
 from ....dataflow.objective import TIME
 from ....dataflow.residency import Resident
-from ....dataflow.search import best_mapping
-from ....dataflow.search_many import BestMappings, search_many
 from ...step.against_dense import AgainstDense
 from ...step.analytic import time_steps
 from ...step.costs import CostCache
@@ -175,7 +174,7 @@ class _Group:
         rows: IntArray,
         keys: Sequence[tuple[StepKey, StepKey]],
         waiting: Sequence[int],
-    ) -> dict[tuple[object, ...], BestMappings]:
+    ) -> dict[tuple[object, ...], BestForms]:
         """Every product's mappings, on the designs that run it."""
         gemms: dict[tuple[object, ...], Gemm] = {}
         wanted: dict[tuple[object, ...], set[int]] = {}
@@ -188,7 +187,7 @@ class _Group:
                 wanted.setdefault(product.gemm.shape_key, set()).update(on)
         options = self.points[0].options
         return {
-            key: search_many(
+            key: search_forms(
                 gemm,
                 table,
                 np.array(sorted(wanted[key])),
@@ -211,7 +210,7 @@ class _Group:
         point: Point,
         row: int,
         keys: tuple[StepKey, StepKey],
-        searches: dict[tuple[object, ...], BestMappings],
+        searches: dict[tuple[object, ...], BestForms],
     ) -> Outcome | None:
         """The outcome of a point that cannot map a product, in the words of the search for one; None when it can."""
         for key in keys:
@@ -226,7 +225,7 @@ class _Group:
         """The outcome of a point on which the search found no mapping of a product."""
         options = point.options
         try:
-            best_mapping(
+            best_form(
                 gemm, point.hardware.model, objective=TIME, dataflows=options.dataflows, interleave=options.interleave
             )
         except MappingError as error:

@@ -58,6 +58,28 @@ def test_a_replayed_schedule_gives_the_identical_result_without_searching(simula
     assert without_candidates(first) == without_candidates(again)
 
 
+def test_forms_are_saved_beside_the_sizes_of_the_graph_and_replayed(tmp_path):
+    """Depthwise convolutions, packed."""
+    mobile = Simulator(
+        workload=load_workload("mobilenet-v2-imagenet"),
+        hardware=load_hardware("sat-vcu1525"),
+        options=Options(batch=1),
+        version="test",
+    )
+    path = tmp_path / "schedule.json"
+    made = mobile.schedule(BDWP.model, Pattern(2, 8))
+    save_schedule(made, path)
+    read = load_schedule(path)
+    packed = [each for each in read.content.products if each.packed > 1]
+    assert len(packed) > 30
+    assert all(each.n == 1 and each.count >= each.packed for each in packed)
+    replayed = mobile.schedule(BDWP.model, Pattern(2, 8), decisions=read.decisions)
+    read.check_products(replayed)
+    assert [each.gemm for each in replayed.products] == [each.gemm for each in made.products]
+    forms = [row[3] for row in schedule_table(replayed)]
+    assert any("packed" in each for each in forms)
+
+
 def test_a_file_says_what_it_was_made_for(saved):
     content = load_schedule(saved).content
     assert (content.hardware, content.workload, content.recipe) == ("sat-vcu1525", "resnet9-cifar10", "bdwp")

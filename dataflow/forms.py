@@ -1,0 +1,222 @@
+"""The form of a product: repetitions packed block-diagonally or one after another, a pruned operand as pairs or dense.
+
+A depthwise convolution is thousands of products that fill a column or a row of the array each: packed they fill it. A
+pruned operand may not lie where a dense one does, or selecting for it may be slower than multiplying its zeros: then it
+gets them back on its way into the buffer. Both need hardware that sets values among zeros
+(``buffers.zero_insertion``). Every form is mapped at its best; of those that are as fast as the fastest, or nearly, the
+one is taken that moves the fewest bytes, of these the one that multiplies least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..accel.specification import Hardware
+from ..configs.arrays import BoolArray, IntArray
+from ..configs.errors import MappingError
+from .design_table import DesignTable
+from .gemm import PLAIN, Form, Gemm, Place
+from .objective import NEVER, TIME, Objective, slowest_alike
+from .product_cost import MappedProducts
+from .search import Choice, best_mapping
+from .search_many import BestMappings, search_many
+
+
+def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
+    """The forms worth trying on a design, the plain one first."""
+    if not hardware.buffers.zero_insertion:
+        return (PLAIN,)
+    packs = (1, *_packs(gemm, (hardware.tensor_engine.rows, hardware.tensor_engine.cols)))
+    dense = (False,) if gemm.compressed is None else (False, True)
+    return tuple(Form(packed=places, expanded=expanded) for expanded in dense for places in packs)
+
+
+def _packs(gemm: Gemm, array: tuple[int, int]) -> list[int]:
+    """Repetitions to a pack: doubles, and as many as just fill a side of the array; no more than fill both."""
+    if gemm.count == 1 or _would_share_groups(gemm):
+        return []
+    sides = [getattr(gemm, axis) for axis in gemm.block_axes]
+    most = min(gemm.count, -(-max(array) // min(sides)))
+    wanted = {extent // side for extent in array for side in sides} | {1 << power for power in range(1, 16)} | {most}
+    return sorted({_near(gemm.count, places) for places in wanted if 1 < places <= most})
+
+
+def _would_share_groups(gemm: Gemm) -> bool:
+    """Whether blocks beside each other would have values in one group of M."""
+    return gemm.compressed is not None and gemm.tap_axis == "k" and gemm.channels % gemm.pattern.group > 0
+
+
+def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
+    """Refuse a form that a product, as it is lowered, cannot have on a design.
+
+    Raises:
+        MappingError: it cannot.
+    """
+    fault = ""
+    if form.packed > gemm.count:
+        fault = f"need at most {gemm.count} packed, the times that it runs"
+    elif form.packed > 1 and _would_share_groups(gemm):
+        fault = f"need channels in whole groups of {gemm.pattern.group} to pack them"
+    elif form.expanded and gemm.compressed is None:
+        fault = "need a pruned operand to multiply it densely"
+    elif form != PLAIN and not hardware.buffers.zero_insertion:
+        fault = f"need neither on {hardware.name}: its buffers.zero_insertion is false"
+    if fault:
+        raise MappingError(f"{gemm.name}: got {form}, {fault}")
+
+
+def _near(count: int, places: int) -> int:
+    """Places of packs that are all full, no more than so many and at least half; else with few to spare in the last.
+
+    >>> _near(144, 32), _near(97, 32)  # 6 packs of 24; 4 packs of 25, three places to spare
+    (24, 25)
+    """
+    full = max(size for size in range(1, places + 1) if count % size == 0)
+    return full if 2 * full >= places else -(-count // -(-count // places))
+
+
+def best_form(
+    gemm: Gemm,
+    hardware: Hardware,
+    *,
+    objective: Objective = TIME,
+    dataflows: tuple[str, ...] | None = None,
+    interleave: bool = True,
+) -> Choice:
+    """Find the best mapping of a product in its best form; arguments as for ``best_mapping``.
+
+    Raises:
+        MappingError: the design lacks the pattern, or no tile fits its buffers, in any form.
+    """
+    found: list[tuple[int, Choice]] = []
+    refused: MappingError | None = None
+    for form in forms_of(gemm, hardware):
+        formed = gemm.formed(form)
+        if found and not objective.needs_energy:
+            fastest = min(choice.cycles for _, choice in found)
+            if least_cycles(formed, hardware.peak_macs_per_cycle) > slowest_alike(fastest):
+                continue
+        try:
+            choice = best_mapping(formed, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+        except MappingError as error:
+            refused = refused or error
+        else:
+            found.append((formed.issued_macs, choice))
+    if not found:
+        assert refused is not None, "there is a form"
+        raise refused
+    best = _best_of(found, objective)
+    return replace(
+        best,
+        candidates=sum(choice.candidates for _, choice in found),
+        timed_exactly=sum(choice.timed_exactly for _, choice in found),
+    )
+
+
+def _best_of(found: Sequence[tuple[int, Choice]], objective: Objective) -> Choice:
+    """Of forms with their multiply-accumulates and best mappings the best."""
+    if objective.needs_energy:
+        return min((choice for _, choice in found), key=lambda choice: choice.value)
+    fastest = min(choice.cycles for _, choice in found)
+    # Counts that 64 bits do not hold are below zero, and refused by whoever adds them up.
+    alike = [each for each in found if each[1].cycles <= max(fastest, slowest_alike(fastest))]
+    return min(alike, key=lambda each: (each[1].moved_bytes, each[0]))[1]
+
+
+def least_cycles(gemm: Gemm, peak_macs_per_cycle: int) -> int:
+    """Cycles that no mapping of a product beats."""
+    return -(-gemm.issued_macs // peak_macs_per_cycle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestForms:
+    """The forms and mappings found for one product, one each a design of a table, [S].
+
+    Attributes:
+        forms: in which the product was mapped.
+        which: the number of the form; -1 where there is no mapping.
+    """
+
+    forms: Sequence[BestMappings]
+    which: IntArray
+
+    @property
+    def feasible(self) -> BoolArray:
+        """Where there is a mapping."""
+        return np.asarray(self.which >= 0)
+
+    def mapped(
+        self, chosen: IntArray, resident: Mapping[Place, BoolArray] | None = None
+    ) -> list[tuple[IntArray, MappedProducts]]:
+        """The product on some of the designs, in parts of one form each: which of the designs, and the product there.
+
+        Args:
+            chosen: which designs; one that has no mapping is an error.
+            resident: which of A, B and C stay on chip, a design each.
+        """
+        which, parts = self.which[chosen], []
+        for number, form in enumerate(self.forms):
+            rows = np.flatnonzero(which == number)
+            if len(rows):
+                staying = resident and {place: stays[rows] for place, stays in resident.items()}
+                parts.append((rows, form.mapped(chosen[rows], staying)))
+        return parts
+
+
+def search_forms(
+    gemm: Gemm,
+    table: DesignTable,
+    designs: IntArray,
+    *,
+    dataflows: tuple[str, ...] | None = None,
+    interleave: bool = True,
+) -> BestForms:
+    """Find the fastest form and mapping of a product on designs of a table; arguments as for ``search_many``."""
+    wanted: dict[Form, list[IntArray]] = {}
+    first, which = table.alike(("rows", "cols"), designs)
+    for number, design in enumerate(first.tolist()):
+        for form in forms_of(gemm, table.designs[design]):
+            wanted.setdefault(form, []).append(designs[which == number])
+    peak = table.numbers["rows"] * table.numbers["cols"]
+    found: list[BestMappings] = []
+    # [F, S] of each form, and the fastest so far [S].
+    cycles, moved, macs = [], [], []
+    fastest = np.full(len(table), NEVER)
+    for form, on in wanted.items():
+        formed, rows = gemm.formed(form), np.sort(np.concatenate(on))
+        rows = rows[-(-formed.issued_macs // peak[rows]) <= slowest_alike(fastest[rows])]
+        if not len(rows):
+            continue
+        best = search_many(formed, table, rows, dataflows=dataflows, interleave=interleave)
+        own_cycles, own_moved = _times(best, rows[best.feasible[rows]], len(wanted) > 1)
+        found.append(best)
+        cycles.append(own_cycles)
+        moved.append(own_moved)
+        macs.append(formed.issued_macs)
+        fastest = np.minimum(fastest, own_cycles)
+    which = _best_form(np.stack(cycles), np.stack(moved), macs)
+    return BestForms(forms=found, which=np.where(fastest < NEVER, which, -1))
+
+
+def _times(best: BestMappings, rows: IntArray, several: bool) -> tuple[IntArray, IntArray]:
+    """[S] cycles of mappings and the bytes that they move, all repetitions, where they were found."""
+    cycles, moved = np.full(len(best.table), NEVER), np.full(len(best.table), NEVER)
+    if not several:
+        cycles[rows] = moved[rows] = 0
+    elif len(rows):
+        mapped = best.mapped(rows)
+        cycles[rows] = mapped.pipeline().cycles
+        traffic, gemm = mapped.traffic, best.gemm
+        moved[rows] = gemm.own_part(gemm.count * (traffic.read_bytes + traffic.write_bytes))
+    return cycles, moved
+
+
+def _best_form(cycles: IntArray, moved: IntArray, macs: Sequence[int]) -> IntArray:
+    """[S] which form is best, of [F, S] cycles and bytes: as ``_best_of``."""
+    alike = cycles <= slowest_alike(cycles.min(axis=0))
+    least = np.where(alike, moved, NEVER)
+    ranked = np.argsort(np.array(macs, dtype=object), kind="stable")
+    return np.asarray(ranked[least[ranked].argmin(axis=0)])
