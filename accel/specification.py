@@ -191,6 +191,11 @@ class VectorEngine(Section):
 
     lanes: PositiveInt = Field(description="elements worked on side by side")
     fused: tuple[str, ...] = Field(default=(), description="kinds done in the write-back of the operator before them")
+    fused_statistics: tuple[str, ...] = Field(
+        default=(),
+        description="kinds of several passes whose first one, over what the work before them makes, is done in its "
+        "write-back; the others read it again",
+    )
     operations: dict[str, VectorOperation] = Field(description="price by kind")
 
     @model_validator(mode="after")
@@ -200,10 +205,14 @@ class VectorEngine(Section):
         for kind in self.operations:
             if kind not in VECTOR_KINDS:
                 raise ValueError(f"operations.{kind}: got {kind!r}, need a kind of vector operation{_near(kind)}")
-        for position, kind in enumerate(self.fused):
-            if kind not in self.operations:
-                need = f"need a kind that stands in operations{_near(kind, self.operations)}"
-                raise ValueError(f"fused.{position}: got {kind!r}, {need}")
+        for field, kinds in (("fused", self.fused), ("fused_statistics", self.fused_statistics)):
+            for position, kind in enumerate(kinds):
+                if kind not in self.operations:
+                    need = f"need a kind that stands in operations{_near(kind, self.operations)}"
+                    raise ValueError(f"{field}.{position}: got {kind!r}, {need}")
+        for position, kind in enumerate(self.fused_statistics):
+            if self.operations[kind].passes < 2:
+                raise ValueError(f"fused_statistics.{position}: got {kind!r}, need a kind of 2 passes or more")
         return self
 
 

@@ -45,6 +45,7 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         hardware.buffers.patch_expansion,
         hardware.buffers.zero_insertion,
         vector.fused,
+        vector.fused_statistics,
         prices,
         memory,
     )

@@ -111,7 +111,7 @@ class MemoryPlan:
     @classmethod
     def of(cls, pruned: PrunedGraph, hardware: Hardware, optimizer: str) -> MemoryPlan:
         """The plan of a step."""
-        order = order_work(pruned, hardware.vector_engine.fused)
+        order = order_work(pruned, hardware.vector_engine.fused, hardware.vector_engine.fused_statistics)
         return cls(pruned=pruned, hardware=hardware, optimizer=optimizer, order=order, lives=lives(order))
 
     @cached_property

@@ -107,7 +107,8 @@ def build_schedule(
         ConfigError: there is no such optimizer.
     """
     _check_groups(pruned, mapper.hardware)
-    order = order_work(pruned, mapper.hardware.vector_engine.fused)
+    vector = mapper.hardware.vector_engine
+    order = order_work(pruned, vector.fused, vector.fused_statistics)
     steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=mapper.plan, batch=batch, order=order)
     works = tuple(steps.works())
     resident = None
@@ -172,7 +173,7 @@ _UNMAPPED = Mapping(array=ArrayMapping(dataflow="os"), tile_m=0, tile_n=0, tile_
 
 def outline(pruned: PrunedGraph, hardware: Hardware, *, batch: int, optimizer: str) -> Outline:
     """Outline one training step; arguments as for ``build_schedule``."""
-    order = order_work(pruned, hardware.vector_engine.fused)
+    order = order_work(pruned, hardware.vector_engine.fused, hardware.vector_engine.fused_statistics)
     steps = _Steps(pruned=pruned, hardware=hardware, plan=_unmapped, batch=batch, order=order)
     return Outline(
         pruned=pruned,
@@ -216,13 +217,15 @@ class _Steps:
     def works(self) -> Iterator[Work]:
         """The work of each fusion group."""
         for group in self.order.groups:
-            fused = Fused(works=tuple(self._fused(fused) for fused in group.fused_operators))
+            riding = (*map(self._fused, group.fused_operators), *map(self._statistics, group.statistics))
+            fused = Fused(works=riding)
             if group.prepares:
                 yield ChainedVectorWork(head=self._preparation(group.operator, group.prepares))
             elif group.operator.is_product:
                 yield self._product(group, fused)
             else:
-                yield ChainedVectorWork(head=self._vector_work(group.operator), fused=fused)
+                head = self._vector_work(group.operator, statistics_known=group.statistics_known)
+                yield ChainedVectorWork(head=head, fused=fused)
 
     # Products ------------------------------------------------------------------------------------------------------
 
@@ -284,8 +287,11 @@ class _Steps:
         size = moved * element_bytes(self.graph, tensor, self.hardware.tensor_engine.precision)
         return Access(tensor=name, tensor_bytes=size, passes=passes)
 
-    def _vector_work(self, operator: Operator) -> VectorWork:
+    def _vector_work(self, operator: Operator, *, statistics_known: bool = False) -> VectorWork:
+        """An operator as work of its own; without its first pass where that rode on another's."""
         price = vector_operation(self.hardware.vector_engine, operator.kind)
+        left = (price.passes - 1) / price.passes if statistics_known else 1
+        passes = price.passes - statistics_known
         writes = tuple(self._access(name) for name in operator.outputs)
         elements = operator.elements.at(self.batch)
         table = max(operator.inputs, key=lambda name: self.order.tensor(name).elements(self.batch), default="")
@@ -294,18 +300,18 @@ class _Steps:
         if price.reads == "outputs":
             # A gather reads as much as it writes, from a table: the largest of its inputs.
             gathered = sum(each.tensor_bytes for each in writes)
-            reads: tuple[Access, ...] = (Access(tensor=table, tensor_bytes=gathered, passes=price.passes),)
+            reads: tuple[Access, ...] = (Access(tensor=table, tensor_bytes=gathered, passes=passes),)
         else:
             # A view reads its part of the tensor that it is of.
             most = {table: labels} if price.reads == "picked" else {}
             read = others if price.reads == "labels" else operator.inputs
-            reads = tuple(self._access(name, price.passes, most.get(name, elements)) for name in read)
+            reads = tuple(self._access(name, passes, most.get(name, elements)) for name in read)
         return VectorWork(
             operator=operator.name,
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            lane_operations=price.cycles_per_element * (labels if price.by_label else elements),
+            lane_operations=price.cycles_per_element * left * (labels if price.by_label else elements),
             reads=reads,
             writes=writes,
         )
@@ -315,6 +321,23 @@ class _Steps:
         work = self._vector_work(fused.operator)
         reads = tuple(access for access in work.reads if access.tensor != fused.carried)
         return replace(work, reads=reads, displaces=self._access(fused.carried))
+
+    def _statistics(self, operator: Operator) -> VectorWork:
+        """The first pass of an operator on the way out of the work that makes the last of its inputs.
+
+        Other inputs are read for it. What it finds, a few numbers a channel, is not counted.
+        """
+        price = vector_operation(self.hardware.vector_engine, operator.kind)
+        work = self._vector_work(operator)
+        made = max((name for name in operator.inputs if name in self.order.made_by), key=self.order.made_by.__getitem__)
+        others = tuple(replace(access, passes=1) for access in work.reads if access.tensor != made)
+        return replace(
+            work,
+            operator=f"{operator.name}:statistics",
+            lane_operations=work.lane_operations / price.passes,
+            reads=others,
+            writes=(),
+        )
 
     # Updates -------------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 Forward and backward operators run in graph order. An element-wise operator whose kind the design fuses rides on the
 write-back of the work that makes the last of its operands, when nobody else reads that operand: it is then carried and
-never lies in memory. A moving operand that a mask permutes is gathered, and one that a recipe rescales is scaled, by a
-piece of work of its own. Nothing here depends on the batch or on a mapping.
+never lies in memory. A normalisation reads its operand for statistics first and again to be applied: where the design
+says so the first of these passes rides on that write-back, and the operand lies in memory all the same. A moving
+operand that a mask permutes is gathered, and one that a recipe rescales is scaled, by a piece of work of its own.
+Nothing here depends on the batch or on a mapping.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ class FusionGroup:
     Attributes:
         operator: the operator that it begins with.
         fused_operators: what rides on its results, in order.
+        statistics: operators whose first pass over its result rides on it, too.
+        statistics_known: its own first pass rode on another's.
         prepares: it only makes a copy of the operator's moving operand, gathered or rescaled; the product is the next
             group.
         prepared: the operator reads its moving operand from such a copy.
@@ -38,6 +42,8 @@ class FusionGroup:
 
     operator: Operator
     fused_operators: tuple[FusedOperator, ...] = ()
+    statistics: tuple[Operator, ...] = ()
+    statistics_known: bool = False
     prepares: Preparation | None = None
     prepared: Preparation | None = None
 
@@ -50,8 +56,10 @@ class FusionGroup:
         if self.prepared:
             own = (prepared_copy(self.operator, self.prepared), *own[1:])
         carried = {fused.carried for fused in self.fused_operators}
-        others = (name for fused in self.fused_operators for name in fused.operator.inputs)
-        return tuple(name for name in dict.fromkeys((*own, *others)) if name not in carried)
+        riding = (*(fused.operator for fused in self.fused_operators), *self.statistics)
+        others = (name for operator in riding for name in operator.inputs)
+        made = self.writes if self.statistics else ()
+        return tuple(name for name in dict.fromkeys((*own, *others)) if name not in carried and name not in made)
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -99,14 +107,15 @@ class WorkOrder:
         return replace(self.graph.tensors[copied.inputs[0]], name=name)
 
 
-def order_work(pruned: PrunedGraph, fused: Collection[str]) -> WorkOrder:
+def order_work(pruned: PrunedGraph, fused: Collection[str], fused_statistics: Collection[str] = ()) -> WorkOrder:
     """Order the work of a step.
 
     Args:
         pruned: graph and recipe.
         fused: kinds that the design does in the write-back of the work before them.
+        fused_statistics: kinds whose first pass it does there.
     """
-    order = _Ordering(pruned=pruned, fused=fused)
+    order = _Ordering(pruned=pruned, fused=fused, fused_statistics=fused_statistics)
     for operator in pruned.graph.operators:
         if operator.stage is not Stage.UPDATE:
             order.add(operator)
@@ -119,6 +128,7 @@ class _Ordering:
 
     pruned: PrunedGraph
     fused: Collection[str]
+    fused_statistics: Collection[str]
     groups: list[FusionGroup] = field(default_factory=list)
     made_by: dict[str, int] = field(default_factory=dict)
 
@@ -136,18 +146,28 @@ class _Ordering:
     def _begin(self, operator: Operator) -> int:
         pruning = self.pruned.prunings.get(operator.name) if operator.is_product else None
         preparation = pruning.preparation if pruning is not None else None
+        last = self._last_made(operator)
+        known = operator.kind in self.fused_statistics and last is not None
+        if known:
+            assert last is not None, "it is known who makes it"
+            at = self.made_by[last]
+            self.groups[at] = replace(self.groups[at], statistics=(*self.groups[at].statistics, operator))
         if preparation:
             self.made_by[prepared_copy(operator, preparation)] = len(self.groups)
             self.groups.append(FusionGroup(operator=operator, prepares=preparation))
-        self.groups.append(FusionGroup(operator=operator, prepared=preparation))
+        self.groups.append(FusionGroup(operator=operator, prepared=preparation, statistics_known=known))
         return len(self.groups) - 1
+
+    def _last_made(self, operator: Operator) -> str | None:
+        """Of an operator's inputs the one that this step makes last."""
+        made = {name: self.made_by[name] for name in operator.inputs if name in self.made_by}
+        return max(made, key=lambda name: made[name], default=None)
 
     def _carried_to(self, operator: Operator) -> str | None:
         """The tensor on whose way out this operator can ride: the last input made, if nobody else reads it."""
-        made = {name: self.made_by[name] for name in operator.inputs if name in self.made_by}
-        if operator.is_product or operator.kind not in self.fused or not made:
+        last = self._last_made(operator)
+        if operator.is_product or operator.kind not in self.fused or last is None:
             return None
         graph = self.pruned.graph
-        last = max(made, key=lambda name: made[name])
         alone = len(graph.consumers[last]) == 1
         return last if alone and not is_weight_gradient(graph, graph.tensors[last]) else None
