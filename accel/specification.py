@@ -50,6 +50,10 @@ class TensorEngine(Section):
         default=False, description="whether the streamed operand may be compressed (WS, IS)"
     )
     precision: Precision = Field(default="fp16", description="format of the operands; sums are FP32")
+    spread_groups: bool = Field(
+        default=False,
+        description="whether the N kept values of a group that stays lie in N PEs of a column, or all in one (WS, IS)",
+    )
     zero_gating: bool = Field(
         default=False, description="whether a PE that meets a zero operand holds its sum: no multiply, no add"
     )
@@ -74,6 +78,7 @@ class TensorEngine(Section):
             overlapped=self.overlapped,
             drain=self.drain,
             stationary_load=self.stationary_load,
+            spread_groups=self.spread_groups,
         )
 
     def supports(self, pattern: Pattern) -> bool:

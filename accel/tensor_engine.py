@@ -40,6 +40,7 @@ class ArrayTiming:
         overlapped: whether the next fold starts while this one empties (shadow registers).
         drain: how OS results leave: ``shift`` down the column, one a cycle, or a ``wire`` per PE.
         stationary_load: how WS weights arrive: shifted down a ``chain`` or into row-addressed ``latch``es.
+        spread_groups: whether the N kept values of a stationary group lie in N PEs of a column, or all in one.
     """
 
     rows: Count
@@ -50,6 +51,7 @@ class ArrayTiming:
     overlapped: bool
     drain: Drain
     stationary_load: StationaryLoad
+    spread_groups: bool = False
 
 
 def ceil_div(count: Count, size: Count) -> Count:

@@ -25,6 +25,7 @@ def timing_of_each(table: DesignTable, designs: IntArray) -> ArrayTiming:
         overlapped=engine.overlapped,
         drain=engine.drain,
         stationary_load=engine.stationary_load,
+        spread_groups=engine.spread_groups,
     )
 
 

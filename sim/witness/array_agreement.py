@@ -41,8 +41,8 @@ class Disagreement:
         )
 
 
-def closed_form_cycles(case: Case) -> int:
-    """Cycles that its dataflow gives for a case."""
+def closed_form_cycles(case: Case, *, spread_groups: bool = False) -> int:
+    """Cycles that its dataflow gives for a case, its array spreading stationary groups over PEs or not."""
     machine, mapping = case.machine, case.mapping
     array = tensor_engine.ArrayTiming(
         rows=machine.rows,
@@ -53,6 +53,7 @@ def closed_form_cycles(case: Case) -> int:
         overlapped=machine.overlapped,
         drain=machine.drain,
         stationary_load=machine.stationary_load,
+        spread_groups=spread_groups,
     )
     # N = M lowers as dense: groups of one element.
     pattern = DENSE if case.compressed is None or case.pattern.is_dense else case.pattern

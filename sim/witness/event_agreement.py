@@ -116,6 +116,7 @@ def _random_design(draw: Draw) -> Hardware:
             "compressed_west": True,
             "compressed_moving": True,
             "overlapped": draw.chance(0.5),
+            "spread_groups": draw.chance(0.3),
             "mac_latency": latency,
             "accumulate_latency": draw.between(1, latency),
         }

@@ -13,13 +13,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bisparse.accel import tensor_engine
+from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow.dataflows import output_stationary as output_stationary_dataflow
 from bisparse.dataflow.dataflows import weight_stationary as weight_stationary_dataflow
+from bisparse.sim.product.single_product import array_figures, plain_product
 from bisparse.sim.witness import array_agreement as agreement
 from bisparse.sim.witness.machines import output_program, output_stationary
-from bisparse.sim.witness.machines.machine import Machine, Mapping
+from bisparse.sim.witness.machines.machine import Machine, Mapping, run
 from bisparse.sim.witness.machines.operands import Groups
 from bisparse.sim.witness.machines.random_cases import Case, fit, random_case, traits
 from bisparse.sim.witness.machines.specification import HazardError
@@ -69,6 +71,49 @@ def drawn_cases(draw):
 @given(seeded_cases)
 def test_seeded_cases_agree(case):
     assert agreement.check_case(case) is None
+
+
+def spread_out(case):
+    """Operands A and B of a case whose every kept value has a group of its own, met by all values that its group meets.
+
+    As many products as before, 1:M where it was N:M: what a machine does whose PEs hold one value of a group each.
+    """
+    a, b = case.operands()
+    stays, passes = (b.T, a) if case.mapping.dataflow == "ws" else (a, b.T)
+    groups = Groups(taps=case.taps, channels=case.channels, pattern=case.pattern)
+    held, met = groups.vectors(stays), groups.vectors(passes)
+    rank = np.argsort(np.argsort(-np.abs(held), axis=-1, kind="stable"), axis=-1)
+    slots = [(group, slot) for group, kept in enumerate(groups.kept()) for slot in range(kept)]
+    alone = np.hstack([np.where(rank[:, group] == slot, held[:, group], 0.0) for group, slot in slots])
+    beside = np.hstack([met[:, group] for group, _ in slots])
+    return (beside, alone.T) if case.mapping.dataflow == "ws" else (alone, beside.T)
+
+
+@settings(max_examples=250, deadline=None)
+@given(drawn_cases(), st.sampled_from(["ws", "is"]), st.sampled_from(["1:2", "2:4", "3:4", "2:8"]))
+def test_groups_spread_over_processing_elements_agree(drawn, dataflow, pattern):
+    case = replace(
+        drawn,
+        machine=replace(drawn.machine, register_depth=64),
+        mapping=replace(drawn.mapping, dataflow=dataflow),
+        compressed={"ws": "b", "is": "a"}[dataflow],
+        pattern=Pattern.parse(pattern),
+    )
+    a, b = spread_out(case)
+    outcome = run(case.machine, case.mapping, a, b, pattern=Pattern(1, case.pattern.group), compressed=case.compressed)
+    own_a, own_b = case.operands()
+    assert np.array_equal(outcome.product, own_a @ own_b)
+    assert outcome.cycles == agreement.closed_form_cycles(case, spread_groups=True)
+
+
+def test_a_spread_product_folds_as_a_dense_one_of_its_slots():
+    """2:4 of k 128 on SCALE-Sim's array: 64 slots are two folds of 32 rows, 2R + C + T - 2 cycles each."""
+    textbook = load_hardware("systolic-textbook").model.tensor_engine
+    spread = textbook.model_copy(update={"patterns": ("2:4",), "spread_groups": True})
+    gemm = plain_product(100, 32, 128, Pattern(2, 4))
+    assert array_figures(spread, gemm, "ws").cycles == 2 * (2 * 32 + 32 + 100 - 2)
+    in_one = spread.model_copy(update={"spread_groups": False, "register_depth": 2})
+    assert array_figures(in_one, gemm, "ws").cycles != array_figures(spread, gemm, "ws").cycles
 
 
 @settings(max_examples=250, deadline=None)

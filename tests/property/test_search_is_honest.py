@@ -119,6 +119,7 @@ def small_design(between, chance, one_of):
             "patterns": ("1:2", "2:4", "1:4", "3:4"),
             "compressed_west": chance(0.3),
             "compressed_moving": chance(0.7),
+            "spread_groups": chance(0.3),
         }
     )
 
@@ -169,6 +170,11 @@ def legal_sizes(gemm, axis):
     return [taps * size for size in range(1, channels + 1) if size % group == 0 or size == channels]
 
 
+def spreads(engine, gemm, moving):
+    """Whether a PE holds single values: nothing is pruned, or what stays is and its groups are spread."""
+    return gemm.compressed is None or (engine.spread_groups and gemm.compressed != moving)
+
+
 def legal_array_mappings(engine, gemm):
     """Every way to lay a tile on the array, those that the search leaves out included."""
     depth = range(1, engine.register_depth + 1)
@@ -181,7 +187,8 @@ def legal_array_mappings(engine, gemm):
                     yield ArrayMapping(dataflow="os", swapped=swapped, interleave_m=on_rows, interleave_n=on_cols)
     for dataflow, moving in (("ws", "a"), ("is", "b")):
         if dataflow in engine.dataflows and (compressed != moving or engine.compressed_moving):
-            values = 1 if compressed is None else pattern.group if compressed == moving else pattern.kept
+            values = pattern.group if compressed == moving else pattern.kept
+            values = 1 if spreads(engine, gemm, moving) else values
             for groups, interleave in itertools.product(depth, depth):
                 if groups * values <= engine.register_depth:
                     yield ArrayMapping(dataflow=dataflow, resident_groups=groups, interleave=interleave)
@@ -189,9 +196,9 @@ def legal_array_mappings(engine, gemm):
 
 def claimed_array_mappings(engine, gemm):
     """Those that the search claims to consider: under WS and IS no interleave below the accumulate latency."""
-    slots = gemm.pattern.kept if gemm.compressed else 1
     least = min(engine.accumulate_latency, engine.register_depth)
     for mapping in legal_array_mappings(engine, gemm):
+        slots = 1 if spreads(engine, gemm, {"ws": "a", "is": "b"}.get(mapping.dataflow)) else gemm.pattern.kept
         alone = mapping.resident_groups * slots == 1
         tried = mapping.interleave == 1 if alone else mapping.interleave >= least
         if mapping.dataflow == "os" or tried:
@@ -259,22 +266,25 @@ def on_array(hardware, gemm, walk, mapping, tile):
     else:
         moving, stationary = ("a", "b") if mapping.dataflow == "ws" else ("b", "a")
         vectors, columns = (tile.m, tile.n) if moving == "a" else (tile.n, tile.m)
-        kept = gemm.pattern.kept if gemm.compressed else 1
+        kept, groups, lanes = gemm.pattern.kept, tile.groups, 1
         held = gemm.pattern.group if gemm.compressed == moving else kept
+        if spreads(engine, gemm, moving):
+            # Each value stands alone, and each gets the group's values.
+            kept, held, groups, lanes = 1, 1, tile.slots, kept
         array = int(
             weight_stationary_cycles(
                 engine.timing,
                 moving=vectors,
                 columns=columns,
-                groups=tile.groups,
+                groups=groups,
                 group_slots=kept,
                 group_load=held,
                 resident_groups=mapping.resident_groups,
                 interleave=mapping.interleave,
             )
         )
-        folds_of_k = math.ceil(tile.groups / (engine.rows * mapping.resident_groups))
-        west_bytes, north_bytes = operand[moving] * math.ceil(columns / engine.cols), operand[stationary]
+        folds_of_k = math.ceil(groups / (engine.rows * mapping.resident_groups))
+        west_bytes, north_bytes = lanes * operand[moving] * math.ceil(columns / engine.cols), operand[stationary]
         writes = sums * folds_of_k
         reads = writes if tile.adds else writes - sums
         hops = west_bytes * engine.cols + north_bytes * engine.rows / 2 + writes * engine.rows

@@ -95,6 +95,7 @@ def wild_kind(draw):
             "swap_operands": draw.chance(0.5),
             "compressed_west": draw.chance(0.5),
             "compressed_moving": draw.chance(0.5),
+            "spread_groups": draw.chance(0.3),
         }
     )
     policy = preset.policy.model_copy(
@@ -104,7 +105,8 @@ def wild_kind(draw):
             "keep_on_chip": draw.chance(0.5),
         }
     )
-    buffers = preset.buffers.model_copy(update={"patch_expansion": draw.chance(0.7)})
+    switches = {"patch_expansion": draw.chance(0.7), "zero_insertion": draw.chance(0.7)}
+    buffers = preset.buffers.model_copy(update=switches)
     return _loaded(loaded, preset.model_copy(update={"tensor_engine": engine, "policy": policy, "buffers": buffers}))
 
 

@@ -73,7 +73,7 @@ def test_interleaves_fill_the_registers_and_no_more():
 def test_registers_hold_pairs_of_a_stationary_operand_and_groups_beside_a_moving_one(compressed, dataflow, group):
     gemm = product(compressed, "2:8" if compressed else "1:1")
     sparsity = Sparsity.of(gemm)
-    assert stationary_group(sparsity if dataflow == "ws" else sparsity.exchanged) == group
+    assert stationary_group(SAT.tensor_engine.timing, sparsity if dataflow == "ws" else sparsity.exchanged) == group
     offered = engine(dataflows=(dataflow,), compressed_moving=True, register_depth=8)
     most = max(mapping.resident_groups for mapping in array_mappings(offered, gemm))
     assert most == 8 // group[1]
