@@ -20,6 +20,7 @@ from ..configs.section import Section
 from ..configs.vector_kinds import VECTOR_KINDS
 from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
+from .scalesim_config import read_scalesim_config
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 
 DataflowName = Annotated[str, AfterValidator(as_field(checked_dataflow_name))]
@@ -280,9 +281,15 @@ PARTS: dict[tuple[str, ...], str] = {("dram", "timing"): "dram"}
 
 
 def load_hardware(name_or_path: str) -> Loaded[Hardware]:
-    """Load a shipped design by name, or a user's file by path.
+    """Load a shipped design by name, or a user's file by path: YAML, or a SCALE-Sim configuration (``.cfg``).
 
     Raises:
         ConfigError: the file is missing or wrong; the message names file, line and field.
     """
-    return load_annotated(name_or_path, Hardware, "hardware", parts={(*path,): kind for path, kind in PARTS.items()})
+    return load_annotated(
+        name_or_path,
+        Hardware,
+        "hardware",
+        parts={(*path,): kind for path, kind in PARTS.items()},
+        foreign={".cfg": read_scalesim_config},
+    )

@@ -17,7 +17,7 @@ from .errors import ConfigError
 KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "peers")
 """Kinds of shipped files; each is a folder of the package."""
 
-SUFFIXES = (".yaml", ".yml", ".json", ".json.gz", ".csv")
+SUFFIXES = (".yaml", ".yml", ".json", ".json.gz", ".csv", ".cfg")
 """Suffixes that make a word a path and that a name leaves out."""
 
 _ROOT = Path(__file__).parent

@@ -7,7 +7,7 @@ Models are pydantic v2, ``frozen=True, extra="forbid"``. They are validated stri
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -72,7 +72,12 @@ def load(path: str | Path, model: type[Model]) -> Model:
 
 
 def load_annotated(
-    path_or_name: str | Path, model: type[Model], kind: str, *, parts: Mapping[KeyPath, str] | None = None
+    path_or_name: str | Path,
+    model: type[Model],
+    kind: str,
+    *,
+    parts: Mapping[KeyPath, str] | None = None,
+    foreign: Mapping[str, Callable[[Path], Document]] | None = None,
 ) -> Loaded[Model]:
     """Read and validate a shipped or a user's file and keep where its values come from.
 
@@ -81,11 +86,14 @@ def load_annotated(
         model: the pydantic model of the resolved file.
         kind: the kind of file, where names of shipped files are looked up (in ``extends`` too).
         parts: fields in which the name or path of another file stands for what that file says, and the kind of file.
+        foreign: by suffix, readers of files of other programs, which give what those would say here.
 
     Raises:
         ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
     """
-    resolved = _resolve(library.find(kind, path_or_name), kind, ())
+    file = library.find(kind, path_or_name)
+    reader = (foreign or {}).get(file.suffix.lower(), parse)
+    resolved = _resolve(file, kind, (), reader)
     for path, part_kind in (parts or {}).items():
         resolved = _with_part(resolved, path, part_kind)
     return Loaded(
@@ -116,8 +124,10 @@ def validate(document: Document, model: type[Model]) -> Model:
         raise ConfigError(f"{document.file}: {error}") from None
 
 
-def _resolve(path: Path, kind: str | None, children: tuple[Path, ...]) -> _Resolved:
-    parsed = parse(path)
+def _resolve(
+    path: Path, kind: str | None, children: tuple[Path, ...], reader: Callable[[Path], Document] = parse
+) -> _Resolved:
+    parsed = reader(path)
     own, provenance = (
         strip_provenance(parsed, plain_status="assumed", plain_source=f"not annotated in {path.name}")
         if library.is_shipped(path)

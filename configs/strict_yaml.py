@@ -98,17 +98,29 @@ def parse(path: str | Path) -> Document:
     Raises:
         ConfigError: the file cannot be read, is not YAML, repeats a key, or uses what is refused here.
     """
+    return parse_text(read_text(path, need="a YAML file"), file=str(path))
+
+
+def read_text(path: str | Path, *, need: str) -> str:
+    """The text of a file.
+
+    Args:
+        path: of the file.
+        need: what is missing where there is none.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not UTF-8.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: got no such file, need a YAML file") from None
+        raise ConfigError(f"{path}: got no such file, need {need}") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: got a folder, need a YAML file") from None
+        raise ConfigError(f"{path}: got a folder, need {need}") from None
     except OSError as error:
         raise ConfigError(f"{path}: got {error.strerror}, need a file that can be read") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
-    return parse_text(text, file=str(path))
 
 
 def parse_text(text: str, *, file: str) -> Document:

@@ -23,7 +23,7 @@ def gemm(
     product: Annotated[str | None, typer.Argument(metavar="MxNxK", help="C[M, N] = A[M, K] B[K, N].")] = None,
     listed: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE.csv", help="Columns rows, cols, dataflow, M, N, K and perhaps sparsity."),
+        typer.Option("--from", metavar="FILE.csv", help="Columns M, N, K, or a SCALE-Sim topology."),
     ] = None,
     sparsity: Annotated[
         str | None, typer.Option("--sparsity", metavar="N:M", help="Of the weights, operand B, along K. [dense]")
@@ -44,9 +44,11 @@ def gemm(
     dataflow, no memory. "mapped" adds buffers, ports and DRAM: the tiles and loop order that fit and are best for the
     objective. Utilisation is M x N x (kept K) over rows x cols x cycles: skipped work never counts as done.
 
-    With --from, each row is timed on the design's array made rows x cols in size, array alone, and printed as CSV with
-    useful_macs, array_cycles and array_utilisation added. On --hardware systolic-textbook, array_cycles is SCALE-Sim's
-    'Total Cycles' + 1 (it prints the index of the last cycle).
+    With --from, each row is timed, array alone, and printed as CSV with useful_macs, array_cycles and array_utilisation
+    added. Columns rows, cols, dataflow and sparsity are read where the list has them; without, the array is the
+    design's, and --dataflow and --sparsity are those of all rows. Topologies of SCALE-Sim are read as they are. On
+    --hardware systolic-textbook, array_cycles is SCALE-Sim's 'Total Cycles' + 1 (it prints the index of the last
+    cycle).
 
     Example: bisparse gemm 512x512x4096 --sparsity 2:8 --dataflow ws
     """
@@ -58,12 +60,9 @@ def gemm(
     if listed is not None:
         if listed.is_dir():
             raise ConfigError(f"{listed}: got a folder, need a CSV list of products")
-        for option, given in (("--sparsity", sparsity), ("--dataflow", dataflow)):
-            if given is not None:
-                raise ConfigError(f"{option}: got it with --from, need it in the file's own column")
         if objective is not None:
             raise ConfigError("--objective: got it with --from, which times the array alone, need it without")
-        _time_list(listed, design.model, as_json=as_json)
+        _time_list(listed, design.model, dataflow=dataflow, sparsity=sparsity, as_json=as_json)
         return
     assert product is not None, "one of the two is given"
     result = _time_product(product, sparsity or "1:1", dataflow or "best", design, objective or "time")
@@ -107,11 +106,11 @@ def _print_product(result: ProductResult) -> None:
     print(f"cycles go to: {', '.join(f'{cause} {cycles / mapped.cycles:.1%}' for cause, cycles in causes)}")
 
 
-def _time_list(path: Path, design: Hardware, *, as_json: bool) -> None:
+def _time_list(path: Path, design: Hardware, *, dataflow: str | None, sparsity: str | None, as_json: bool) -> None:
     from ..sim.product.product_list import read_products
 
     # All rows before the first is printed: a list with a bad row gives a message and no half of an answer.
-    rows = [product.with_figures(design) for product in read_products(path)]
+    rows = [product.with_figures(design) for product in read_products(path, dataflow=dataflow, sparsity=sparsity)]
     if not rows:
         raise ConfigError(f"{path}: got no row, need at least one product")
     if as_json:

@@ -1,9 +1,10 @@
-"""A CSV list of products, each on an array of its own size: array cycles and utilisation of every row.
+"""A CSV list of products: array cycles and utilisation of every row.
 
-Columns ``rows, cols, dataflow, M, N, K`` and optionally ``sparsity`` (N:M of operand B along K; blank is dense), in
-any order, in capitals or not. Everything else about the array is the design's. Other columns are handed through, so
-that a list of measured cycles can stand beside; one whose name is nearly a known name is refused, because a misspelt
-``sparsity`` must not mean dense.
+Columns ``M, N, K``, or those of a SCALE-Sim topology (see ``topology``); optionally ``rows, cols`` of the array (else
+the design's), ``dataflow`` (else what is asked for, or the best) and ``sparsity`` (N:M of operand B along K; blank is
+dense); in any order, in capitals or not. Everything else about the array is the design's. Other columns are handed
+through, so that a list of measured cycles can stand beside; one whose name is nearly a known name is refused, because
+a misspelt ``sparsity`` must not mean dense.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from ...accel.specification import Hardware
 from ...configs.errors import BisparseError, ConfigError
 from ...configs.pattern import DENSE, Pattern
 from ...configs.whole_file import read_table
-from .single_product import LARGEST_MACS, ArrayFigures, array_figures, parse_dataflow, plain_product
+from .single_product import BEST, LARGEST_MACS, ArrayFigures, array_figures, parse_dataflow, plain_product
+from .topology import BATCH, SIZES, STRIDES, is_convolution, layer_product, mended_header, mended_row, plain_name
 
-NEEDED = ("rows", "cols", "dataflow", "M", "N", "K")
-OPTIONAL = ("sparsity",)
+PRODUCT = ("M", "N", "K")
+LAYER = "layer name"
+OPTIONAL = ("rows", "cols", "dataflow", "sparsity")
 FIGURES = ("useful_macs", "array_cycles", "array_utilisation")
 """Columns that are added."""
 
@@ -36,10 +39,10 @@ class ListedProduct:
 
     Attributes:
         place: ``file:line``.
-        given: the row as it stands, by the columns' own names.
-        rows: R of the array.
-        cols: C of the array.
-        dataflow: as written, ``os``, ``ws``, ``is`` or ``best``.
+        given: the row as it stands, by the columns' own names, and M, N and K of a layer.
+        rows: R of the array; the design's when None.
+        cols: C of the array; the design's when None.
+        dataflow: ``os``, ``ws``, ``is`` or ``best``.
         m: rows of A and C.
         n: columns of B and C.
         k: length of the sums.
@@ -48,8 +51,8 @@ class ListedProduct:
 
     place: str
     given: dict[str, str]
-    rows: int
-    cols: int
+    rows: int | None
+    cols: int | None
     dataflow: str
     m: int
     n: int
@@ -57,12 +60,13 @@ class ListedProduct:
     pattern: Pattern
 
     def on(self, hardware: Hardware) -> ArrayFigures:
-        """The product on the design's array, made of this row's size.
+        """The product on the design's array, made of this row's size where it gives one.
 
         Raises:
             ConfigError: the design lacks the dataflow or the pattern; the message names file, line and column.
         """
-        engine = hardware.tensor_engine.model_copy(update={"rows": self.rows, "cols": self.cols})
+        own = {name: size for name, size in (("rows", self.rows), ("cols", self.cols)) if size is not None}
+        engine = hardware.tensor_engine.model_copy(update=own)
         dataflow = parse_dataflow(self.dataflow)
         if dataflow is not None and dataflow not in engine.dataflows:
             offered = ", ".join(engine.dataflows)
@@ -86,50 +90,84 @@ class ListedProduct:
         return {**self.given, **dict(zip(FIGURES, (useful, figures.cycles, figures.utilisation), strict=True))}
 
 
-def read_products(path: Path | str) -> Iterator[ListedProduct]:
+def read_products(path: Path | str, **defaults: str | None) -> Iterator[ListedProduct]:
     """Read a list of products, row after row.
+
+    Args:
+        path: of the list.
+        **defaults: ``dataflow`` and ``sparsity`` of rows in a list without such a column.
 
     Raises:
         ConfigError: the file cannot be read, a column is missing or unknown, or a value is wrong; the message names
-            file, line and column.
+            file, line and column. Or a default is given for a column that the list has.
     """
     _, text = read_table(path, need="a CSV list of products")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    first = text.partition("\n")[0]
+    comma = "\t" if "\t" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=comma)
     try:
-        header = [name.strip() for name in next(reader, [])]
-        columns = _columns(header, f"{path}:1")
+        header = _trimmed([name.strip() for name in next(reader, [])])
+        layers = is_convolution(header)
+        header = mended_header(header) if layers else header
+        columns = _columns(header, f"{path}:1", layers=layers)
+        for name, given in defaults.items():
+            if given is not None and name in columns:
+                raise ConfigError(f"--{name}: got it with a list that has such a column, need one of the two")
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield _product(f"{path}:{reader.line_num}", header, columns, cells)
+                place, own, at = f"{path}:{reader.line_num}", header, columns
+                if layers:
+                    own, cells = mended_row(header, _trimmed(cells))
+                    at = columns if own is header else _columns(own, place, layers=True)
+                yield _product(place, own, at, cells, defaults)
     except csv.Error as error:
         raise ConfigError(f"{path}:{reader.line_num}: got broken CSV ({error}), need a row of values") from None
 
 
-def _columns(header: list[str], place: str) -> dict[str, int]:
+def _trimmed(cells: list[str]) -> list[str]:
+    """A row without the empty cells at its end: many a list ends its lines with a comma."""
+    count = len(cells)
+    while count and not cells[count - 1].strip():
+        count -= 1
+    return cells[:count]
+
+
+def _columns(header: list[str], place: str, *, layers: bool) -> dict[str, int]:
     """Where each known column stands."""
-    known = {name.lower(): name for name in (*NEEDED, *OPTIONAL)}
+    needed = SIZES if layers else PRODUCT
+    others = (*STRIDES, BATCH) if layers else ()
+    known = {plain_name(name): name for name in (*needed, *others, *OPTIONAL)}
     columns: dict[str, int] = {}
     for position, name in enumerate(header):
-        if header.index(name) != position or known.get(name.lower()) in columns:
+        plain = plain_name(name)
+        if header.index(name) != position or known.get(plain) in columns:
             raise ConfigError(f"{place}: {name}: got the column twice, need it once")
-        if name in FIGURES:
+        if name in FIGURES or (layers and name in PRODUCT):
             raise ConfigError(f"{place}: {name}: got a column of this name, need another: it is added here")
-        if name.lower() in known:
-            columns[known[name.lower()]] = position
+        if plain in known:
+            columns[known[plain]] = position
             continue
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=_NEAR)
-        if near:
-            raise ConfigError(f"{place}: {name}: got an unknown column, need {', '.join(NEEDED)}; try {known[near[0]]}")
-    missing = [name for name in NEEDED if name not in columns]
+        near = difflib.get_close_matches(plain, known, n=1, cutoff=_NEAR)
+        if near and plain != LAYER:
+            raise ConfigError(f"{place}: {name}: got an unknown column, need {', '.join(needed)}; try {known[near[0]]}")
+    missing = [name for name in needed if name not in columns]
+    if layers and "Strides" not in columns and not set(STRIDES[1:]) <= set(columns):
+        missing.append("Strides")
     if missing:
-        raise ConfigError(f"{place}: {missing[0]}: got no such column, need {', '.join(NEEDED)}")
+        also = "" if layers else ", or the columns of a SCALE-Sim topology"
+        raise ConfigError(f"{place}: {missing[0]}: got no such column, need {', '.join(needed)}{also}")
     return columns
 
 
-def _product(place: str, header: list[str], columns: dict[str, int], cells: list[str]) -> ListedProduct:
+def _product(
+    place: str, header: list[str], columns: dict[str, int], cells: list[str], defaults: Mapping[str, str | None]
+) -> ListedProduct:
+    if len(cells) > len(header):
+        cells = [*cells[: len(header)], *_trimmed(cells[len(header) :])]
     if len(cells) != len(header):
         raise ConfigError(f"{place}: got {len(cells)} values, need {len(header)}, one a column")
-    value = {name: cells[position].strip() for name, position in columns.items()}
+    value = {name: given or "" for name, given in defaults.items()}
+    value |= {name: cells[position].strip() for name, position in columns.items()}
 
     def extent(name: str) -> int:
         text = value[name]
@@ -138,19 +176,25 @@ def _product(place: str, header: list[str], columns: dict[str, int], cells: list
         return int(text)
 
     try:
-        dataflow = value["dataflow"].lower()
+        dataflow = value["dataflow"].lower() if value.get("dataflow") or "dataflow" in columns else BEST
         parse_dataflow(dataflow)
-        pattern = Pattern.parse(value["sparsity"]) if value.get("sparsity") else DENSE
+        pattern = Pattern.parse(value["sparsity"]) if value.get("sparsity") not in (None, "", "1") else DENSE
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from None
-    m, n, k = extent("M"), extent("N"), extent("K")
+    given = dict(zip(header, cells, strict=True))
+    if SIZES[0] in columns:
+        m, n, k = layer_product(place, {name: extent(name) for name in (*SIZES, *STRIDES, BATCH) if name in columns})
+        given |= dict(zip(PRODUCT, map(str, (m, n, k)), strict=True))
+    else:
+        m, n, k = (extent(name) for name in PRODUCT)
     if m * n * k > LARGEST_MACS:
-        raise ConfigError(f"{place}: K: got {m}x{n}x{k}, need at most {LARGEST_MACS} multiply-accumulates")
+        field = "M" if SIZES[0] in columns else "K"
+        raise ConfigError(f"{place}: {field}: got {m}x{n}x{k}, need at most {LARGEST_MACS} multiply-accumulates")
     return ListedProduct(
         place=place,
-        given=dict(zip(header, cells, strict=True)),
-        rows=extent("rows"),
-        cols=extent("cols"),
+        given=given,
+        rows=extent("rows") if "rows" in columns else None,
+        cols=extent("cols") if "cols" in columns else None,
         dataflow=dataflow,
         m=m,
         n=n,

@@ -121,8 +121,8 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["gemm", "--from", GOLDEN, "--objective", "energy"], "--objective: got it with --from, which times the array"),
         (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:20: 8x8x8: got sparsity 3:7, need one that"),
         (
-            ["gemm", "--from", GOLDEN, "--sparsity", "2:8"],
-            "--sparsity: got it with --from, need it in the file's own column",
+            ["gemm", "--from", GOLDEN, "--dataflow", "ws"],
+            "--dataflow: got it with a list that has such a column, need one of the two",
         ),
         (["gemm", "--from", "none.csv"], "none.csv: got no such file, need a CSV list of products"),
         (["validate", "--gemms", "-1"], "--gemms: got -1, need at least 0; try 1000"),

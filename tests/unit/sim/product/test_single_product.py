@@ -100,7 +100,7 @@ HEADER = "rows,cols,dataflow,M,N,K"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ":1: rows: got no such column, need rows, cols, dataflow, M, N, K"),
+        ("", ":1: M: got no such column, need M, N, K, or the columns of a SCALE-Sim topology"),
         ("rows,cols,dataflow,M,N\n8,8,os,1,1\n", ":1: K: got no such column"),
         (f"{HEADER},sparsty\n8,8,os,1,1,1,2:8\n", ":1: sparsty: got an unknown column, need .*; try sparsity"),
         (f"{HEADER},k\n8,8,os,1,1,1,1\n", ":1: k: got the column twice, need it once"),
@@ -119,6 +119,68 @@ def test_a_bad_row_is_named_by_line_and_column(tmp_path, text, message):
     with pytest.raises(ConfigError, match=rf"list\.csv{message}") as caught:
         listed(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_list_does_not_say_is_the_designs_or_what_is_asked_for(tmp_path):
+    (plain,) = listed(tmp_path, "Layer, M, N, K,\nG1,64,32,128,\n")
+    assert (plain.rows, plain.cols, plain.dataflow, plain.pattern) == (None, None, "best", Pattern(1, 1))
+    assert plain.on(SAT.model) == array_figures(SAT.model.tensor_engine, plain_product(64, 32, 128))
+    (asked,) = read_products(tmp_path / "list.csv", dataflow="ws", sparsity="2:8")
+    assert (asked.dataflow, asked.pattern) == ("ws", Pattern(2, 8))
+    (tmp_path / "list.csv").write_text(f"{HEADER}\n8,8,os,1,1,1\n")
+    with pytest.raises(ConfigError, match="--dataflow: got it with a list that has such a column"):
+        list(read_products(tmp_path / "list.csv", dataflow="ws"))
+
+
+LAYERS = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+
+
+CAPITALS = LAYERS.removesuffix(",").lower().replace("num filter", "num filters")
+TWO_STRIDES = "IFMAP_Height,IFMAP_Width,Filter_Height,Filter_Width,Channels,Num_Filter,Stride_Height,Stride_Width"
+
+
+@pytest.mark.parametrize(
+    ("text", "products"),
+    [
+        # 224 of 7 at stride 2: 110 positions in SCALE-Sim, whose last one is short of a row.
+        (f"{LAYERS}\n,,,,,,,,\nConv1,224,224,7,7,3,64,2,\n", [(110 * 110, 64, 147)]),
+        (f"{LAYERS}\nConv1,9,9,3,3,3,64,2,\nFC,1,1,1,1,512,1000,1, \n\n\n", [(16, 64, 27), (1, 1000, 512)]),
+        # A product spelt as a convolution of one row a position; other capitals, plurals and no comma at the end.
+        (f"{CAPITALS}\nMLP,128,13,1,13,1,512,1", [(128, 512, 13)]),
+        (f"{LAYERS} Batch Size,\nA,8,8,1,1,4,16,1,3,\nB,8,8,1,1,4,16,1,\n", [(3 * 64, 16, 4), (64, 16, 4)]),
+        (f"{TWO_STRIDES}\n9,9,3,3,2,6,2,3\n", [(4 * 3, 6, 18)]),
+        (f"{LAYERS}\nA,9,9,3,3,2,6,2,3\nB,9,9,3,3,2,6,2,\n", [(4 * 3, 6, 18), (16, 6, 18)]),
+        (f"{LAYERS}\nA,9,7,3,3,2,6,1,".replace("Height", "Width", 1), [(7 * 5, 6, 18)]),
+        (f"{LAYERS}\nA,9,9,3,3,2,6,2,\n".replace(",", "\t"), [(16, 6, 18)]),
+    ],
+)
+def test_topologies_of_scale_sim_are_read_as_it_reads_them(tmp_path, text, products):
+    assert [(each.m, each.n, each.k) for each in listed(tmp_path, text)] == products
+
+
+def test_a_layers_product_stands_beside_what_was_given(tmp_path):
+    (layer,) = listed(tmp_path, f"{LAYERS} Sparsity,\nCONV_1, 5, 5, 3, 3, 8, 6, 1, 2:4,\n")
+    row = layer.with_figures(SAT.model)
+    assert (row["M"], row["N"], row["K"], row["useful_macs"]) == ("9", "6", "72", 9 * 6 * 36)
+    (dense,) = listed(tmp_path, "Layer Name, M, N, K, Sparsity,\nGEMM_1, 1, 5, 16, 1,\n")
+    assert dense.pattern == Pattern(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{LAYERS}\nA,5,5,7,3,1,1,1,\n", ":2: Filter Height: got 7 in an image of 5, need no more"),
+        (f"{LAYERS}\nA,5,5,3,3,1,1,0,\n", ":2: Strides: got '0', need a positive integer"),
+        (LAYERS.replace(" Strides,", "") + "\nA,5,5,3,3,1,1,\n", ":1: Strides: got no such column"),
+        (LAYERS.replace("Channels", "Chanels") + "\nA,5,5,3,3,1,1,1,\n", ":1: Chanels: got an .*; try Channels"),
+        (f"{LAYERS} M,\nA,5,5,3,3,1,1,1,9,\n", ":1: M: got a column of this name, need another: it is added here"),
+        (f"{LAYERS}\nA,5,5,3,3,1,1,1,2,3,\n", ":2: got 10 values, need 8, one a column"),
+        (f"{LAYERS}\nA,5,5,3,3,1,1,\n", ":2: got 7 values, need 8, one a column"),
+    ],
+)
+def test_a_bad_layer_is_named_by_line_and_column(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=rf"list\.csv{message}"):
+        listed(tmp_path, text)
 
 
 def test_what_a_row_asks_of_a_design_that_lacks_it(tmp_path):
