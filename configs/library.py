@@ -6,13 +6,13 @@ ends in a data suffix is a path, so that a shipped name never hides a user's fil
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .near import nearest
 
 KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "peers")
 """Kinds of shipped files; each is a folder of the package."""
@@ -44,13 +44,13 @@ def find(kind: str, name_or_path: str | Path) -> Path:
         if path.is_file():
             return path
         got = "a folder" if path.is_dir() else "no such file"
-        near = difflib.get_close_matches(_stem(path.name), shipped, n=1)
-        hint = f"; try {near[0]}, which is shipped" if near else ""
+        near = nearest(_stem(path.name), shipped)
+        hint = f"; try {near}, which is shipped" if near else ""
         raise ConfigError(f"{path}: got {got}, need a path to a file of {kind}{hint}")
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
-    near = difflib.get_close_matches(str(name_or_path).lower(), shipped, n=1)
-    hint = f"; try {near[0]}" if near else ""
+    near = nearest(str(name_or_path), shipped)
+    hint = f"; try {near}" if near else ""
     listed = f"one of {', '.join(sorted(shipped))} or " if shipped else ""
     raise ConfigError(f"{kind}: got {str(name_or_path)!r}, need {listed}a path to a file{hint}")
 
