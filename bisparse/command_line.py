@@ -24,6 +24,7 @@ from .commands import (
     explore,
     gemm,
     hardware,
+    init,
     recipes,
     report,
     step,
@@ -40,6 +41,7 @@ app = typer.Typer(
     help="What a sparse-training method buys on an accelerator, in cycles, joules and silicon, against dense training.",
     epilog="Shipped names: bisparse workloads list, bisparse hardware list, bisparse recipes list.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     # Without markup typer never imports rich, which would double the time of --help.
     rich_markup_mode=None,
@@ -53,6 +55,7 @@ app.command()(capture.capture)
 app.command()(codesign.codesign)
 app.command()(explore.explore)
 app.command()(gemm.gemm)
+app.command()(init.init)
 app.command()(trace.trace)
 app.command()(train.train)
 app.command()(validate.validate)

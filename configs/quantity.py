@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .errors import ConfigError
@@ -126,16 +126,21 @@ def as_field(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return validate
 
 
-Bytes = Annotated[int, BeforeValidator(as_field(parse_bytes))]
+def _or_text(kind: str, example: str) -> WithJsonSchema:
+    """What an editor is told of a quantity."""
+    return WithJsonSchema({"type": [kind, "string"], "examples": [example]})
+
+
+Bytes = Annotated[int, BeforeValidator(as_field(parse_bytes)), _or_text("integer", "512 KiB")]
 """Field type: a whole number of bytes, from a number or a text such as ``512 KiB``."""
 
-Hertz = Annotated[float, BeforeValidator(as_field(parse_hertz))]
+Hertz = Annotated[float, BeforeValidator(as_field(parse_hertz)), _or_text("number", "200 MHz")]
 """Field type: hertz, from a number or a text such as ``200 MHz``."""
 
-BytesPerSecond = Annotated[float, BeforeValidator(as_field(parse_bytes_per_second))]
+BytesPerSecond = Annotated[float, BeforeValidator(as_field(parse_bytes_per_second)), _or_text("number", "19.2 GB/s")]
 """Field type: bytes a second, from a number or a text such as ``19.2 GB/s``."""
 
-Seconds = Annotated[float, BeforeValidator(as_field(parse_seconds))]
+Seconds = Annotated[float, BeforeValidator(as_field(parse_seconds)), _or_text("number", "100 ns")]
 """Field type: seconds, from a number or a text such as ``100 ns``."""
 
 PatternText = Annotated[str, AfterValidator(as_field(lambda text: str(Pattern.parse(text))))]

@@ -1,0 +1,139 @@
+"""``bisparse init``: a file to begin with, every field told, and its schema for editors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+import typer
+
+from .. import defaults
+from ..configs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Kind = Literal["hardware", "recipe", "sweep"]
+
+_MODELINE = "# yaml-language-server: $schema={schema}"
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The file to make; it must not be there yet.")],
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="hardware, recipe or sweep.")] = "hardware",
+    base: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NAME", help="Shipped file to begin with. [sat-vcu1525, bdwp, sat-quick]"),
+    ] = None,
+) -> None:
+    """Make a file of your own: a design, a recipe or a sweep.
+
+    A design extends a shipped one: every field stands in it as a comment with its meaning and the value it has. Take
+    the # off to change one. A recipe and a sweep are copies. KIND.schema.json beside the file tells editors the fields.
+
+    Example: bisparse init my-design.yaml
+    """
+    makers: dict[str, Callable[[str, str], str]] = {"hardware": _hardware, "recipe": _recipe, "sweep": _sweep}
+    if kind not in makers:
+        raise ConfigError(f"--kind: got {kind!r}, need one of {', '.join(get_args(Kind))}")
+    if file.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{file}: got a file of another kind, need one that ends in .yaml; try {file}.yaml")
+    if file.exists():
+        raise ConfigError(f"{file}: got a file that is there, need a new one; try another name")
+    text = makers[kind](file.stem, base or _BASES[kind])
+    schema = file.with_name(f"{kind}.schema.json")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        schema.write_text(json.dumps(_schema(kind), indent=1) + "\n", encoding="utf-8")
+        file.write_text(f"{_MODELINE.format(schema=schema.name)}\n{text}", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror}; try another folder") from error
+    print(f"{file}: a {_CALLED[kind]} to begin with; {schema.name} tells editors its fields")
+    print(f"try {_NEXT[kind].format(file=file)}")
+
+
+_BASES = {"hardware": defaults.HARDWARE, "recipe": defaults.RECIPE, "sweep": "sat-quick"}
+_CALLED = {"hardware": "design", "recipe": "recipe", "sweep": "sweep"}
+_NEXT = {
+    "hardware": "bisparse simulate resnet18-tinyimagenet --hardware {file}",
+    "recipe": "bisparse simulate resnet18-tinyimagenet --recipe {file}",
+    "sweep": "bisparse explore {file} --dry-run",
+}
+
+
+def _schema(kind: str) -> Any:
+    from ..configs.json_schema import file_schema
+
+    if kind == "hardware":
+        from ..accel.specification import Hardware
+
+        timing = {"Dram.timing": "name or path of a timing set"}
+        return file_schema(Hardware, annotated=True, named=timing)
+    if kind == "recipe":
+        from ..training.recipes.declaration import Recipe
+
+        return file_schema(Recipe, annotated=True)
+    from ..sim.studies.explore.sweep import Sweep
+
+    return file_schema(Sweep)
+
+
+# Texts ---------------------------------------------------------------------------------------------------------------
+
+
+def _recipe(name: str, base: str) -> str:
+    return _copy("recipes", name, base)
+
+
+def _sweep(name: str, base: str) -> str:
+    return _copy("sweeps", name, base)
+
+
+def _copy(folder: str, name: str, base: str) -> str:
+    """A shipped file under another name."""
+    from ..configs.library import find
+
+    text = find(folder, base).read_text(encoding="utf-8")
+    return re.sub(r"^name: .*$", f"name: {name}", text, count=1, flags=re.MULTILINE)
+
+
+def _hardware(name: str, base: str) -> str:
+    """A design that extends another, what it could say in comments."""
+    from ..accel.specification import Hardware, load_hardware
+
+    loaded = load_hardware(base)
+    fields = "\n".join(_fields(Hardware, loaded.model.model_dump(mode="json"), loaded.document.data, ""))
+    return f"""\
+# A design. What it does not say is as in {base}: take the # off a field, and off the section above it, to change it.
+# Sizes may carry units: 512 KiB, 200 MHz, 19.2 GB/s, 100 ns. A value may say how well it is known:
+#   rows: {{value: 64, status: assumed, source: "why"}}
+name: {name}
+title: "What {name} is"
+extends: {base}
+
+{fields}
+"""
+
+
+def _fields(model: type[BaseModel], values: dict[str, Any], written: Any, indent: str) -> Iterator[str]:
+    """The fields of a section as comments: value, as its file writes it, and meaning."""
+    for name, field in model.model_fields.items():
+        if not indent and name in ("name", "title"):
+            continue
+        value, inner = values[name], field.annotation
+        as_written = written.get(name) if isinstance(written, dict) else None
+        said = f"  # {field.description}" if field.description else ""
+        if isinstance(value, dict) and isinstance(inner, type) and hasattr(inner, "model_fields"):
+            yield f"# {indent}{name}:{said}"
+            yield from _fields(inner, value, as_written, f"{indent}  ")
+        else:
+            yield f"# {indent}{name}: {_shown(value if as_written is None else as_written)}{said}"
+
+
+def _shown(value: Any) -> str:
+    """A value in one line of YAML."""
+    plain = isinstance(value, str) and re.fullmatch(r"\d*[. ]?[A-Za-z][\w. /-]*|[\d.]+ [A-Za-z/]+", value)
+    return str(value) if plain and value not in ("true", "false", "null") else json.dumps(value, ensure_ascii=False)
