@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import defaults
 from .accel.specification import Hardware, load_hardware
-from .configs.errors import CaptureError, ConfigError
-from .configs.library import content_hash, find
+from .configs.errors import ConfigError
 from .configs.needs import check_package, check_torch
 from .configs.option import check_keywords
 from .configs.pattern import Pattern
@@ -25,12 +24,12 @@ from .sim.studies.codesign.plan import plan
 from .sim.studies.codesign.run_codesign import run_study
 from .sim.training_run import with_training
 from .training.densities import load_densities
-from .training.graph import TrainingGraph
-from .training.graph_file import graph_text, load_graph
 from .training.input_shape import InputShapes
 from .training.recipes.declaration import Recipe, load_recipe
 from .training.settings import Precision, TrainingSettings, settings_for
+from .training.uncounted import refuse_uncounted
 from .version import __version__
+from .workload import capture, load_workload, workload_of
 
 if TYPE_CHECKING:
     import pandas
@@ -39,20 +38,9 @@ if TYPE_CHECKING:
     from .training.capture import Loss
     from .training.recipes.in_torch import AppliedRecipe
     from .training.run_summary import RunSummary
+    from .workload import Model
 
-    Model = str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module]
-    """A shipped workload's name, a captured graph or its path, or a torch module (or what makes one)."""
-
-
-def load_workload(name_or_path: str | Path) -> Workload:
-    """Load a shipped workload by name, or a captured graph by path.
-
-    Raises:
-        ConfigError: there is no such workload, or the file is wrong.
-    """
-    path = find("workloads", str(name_or_path))
-    graph = load_graph(path)
-    return Workload(graph=graph, sha256=content_hash(path.read_bytes()))
+__all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "load_workload", "simulate", "train"]
 
 
 def simulate(
@@ -65,6 +53,7 @@ def simulate(
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
     training_steps: int | None = None,
+    strict: bool = False,
     **options: Any,
 ) -> SimulationResult:
     """Simulate one training step under a recipe, and the dense step that it is compared with.
@@ -80,6 +69,7 @@ def simulate(
         loss: maps the module's output to a scalar, or ``cross-entropy``, ``token-cross-entropy``, ``mean``; by the
             output's shape when None.
         training_steps: of the whole training run, which then stands in ``.training`` of the result.
+        strict: refuse a workload with operators that may multiply and are not counted.
         **options: see ``sim.options.Options``: ``batch``, ``objective``, ``optimizer``, ...; ``densities`` may be
             the directory of a training run.
 
@@ -90,8 +80,8 @@ def simulate(
         BisparseError: an input is wrong, or the design cannot run it; the message says what to change.
     """
     check_keywords(options, Options, signature(simulate).parameters)
-    workload = _workload(model_or_name, input_shape, integer_inputs, loss)
-    (result,) = _runs(make_simulator(workload, hardware, options), [recipe], sparsity, training_steps)
+    workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
+    (result,) = _runs(make_simulator(workload, hardware, options, strict=strict), [recipe], sparsity, training_steps)
     return result
 
 
@@ -105,12 +95,13 @@ def compare(
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
     training_steps: int | None = None,
+    strict: bool = False,
     **options: Any,
 ) -> list[SimulationResult]:
     """Simulate several recipes on one workload and one design; arguments as for ``simulate``."""
     check_keywords(options, Options, signature(compare).parameters)
-    workload = _workload(model_or_name, input_shape, integer_inputs, loss)
-    return _runs(make_simulator(workload, hardware, options), recipes, sparsity, training_steps)
+    workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
+    return _runs(make_simulator(workload, hardware, options, strict=strict), recipes, sparsity, training_steps)
 
 
 def ablate(
@@ -136,39 +127,8 @@ def ablate(
         BisparseError: an input is wrong, or the design can run no setting; the message says what to change.
     """
     check_keywords(options, Options, signature(ablate).parameters)
-    workload = _workload(model_or_name, input_shape, integer_inputs, loss)
+    workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
     return run_ablation(make_simulator(workload, hardware, options), _recipe(recipe), _pattern(sparsity))
-
-
-def capture(
-    module: torch.nn.Module | Callable[[], torch.nn.Module],
-    input_shape: InputShapes,
-    *,
-    name: str = "captured",
-    default_batch: int = 1,
-    integer_inputs: bool | Collection[int] = False,
-    loss: Loss | str | None = None,
-) -> TrainingGraph:
-    """Capture one training step of a torch module as a graph, symbolic in the batch size.
-
-    Arguments as for ``simulate``.
-
-    Raises:
-        CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
-    """
-    if not callable(module):
-        raise CaptureError(f"{name}: got {type(module).__name__}, need a torch module or a function that makes one")
-    from .training.capture import capture as capture_module
-
-    return capture_module(
-        module,
-        input_shape,
-        name=name,
-        default_batch=default_batch,
-        source="captured in Python",
-        loss=loss,
-        integer_inputs=integer_inputs,
-    )
 
 
 def apply(
@@ -325,7 +285,11 @@ def explore(
 
 
 def make_simulator(
-    workload: Workload | str | Path, hardware: str | Path | Loaded[Hardware], options: Mapping[str, Any]
+    workload: Workload | str | Path,
+    hardware: str | Path | Loaded[Hardware],
+    options: Mapping[str, Any],
+    *,
+    strict: bool = False,
 ) -> Simulator:
     """What simulates recipes on a workload and a design.
 
@@ -333,15 +297,20 @@ def make_simulator(
         workload: loaded, or its name or path.
         hardware: a shipped design's name, or a YAML file.
         options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run.
+        strict: refuse a workload with operators that may multiply and are not counted.
 
     Raises:
         ConfigError: one of them is wrong.
+        CaptureError: ``strict`` refuses the workload.
     """
+    loaded = workload if isinstance(workload, Workload) else load_workload(workload)
+    if strict:
+        refuse_uncounted(loaded.graph)
     given = dict(options)
     if isinstance(given.get("densities"), str | Path):
         given["densities"] = load_densities(given["densities"])
     return Simulator(
-        workload=workload if isinstance(workload, Workload) else load_workload(workload),
+        workload=loaded,
         hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),
         options=Options(**given),
         version=__version__,
@@ -367,24 +336,3 @@ def _recipe(given: str | Path | Loaded[Recipe]) -> Loaded[Recipe]:
 
 def _pattern(given: str | Pattern) -> Pattern:
     return given if isinstance(given, Pattern) else Pattern.parse(str(given))
-
-
-def _workload(
-    given: Model,
-    input_shape: InputShapes | None,
-    integer_inputs: bool | Collection[int],
-    loss: Loss | str | None,
-) -> Workload:
-    captured = isinstance(given, str | Path | TrainingGraph)
-    if captured and (input_shape is not None or integer_inputs is not False or loss is not None):
-        raise ConfigError(
-            "input_shape, integer_inputs, loss: got one of them with a captured graph, need a torch module"
-        )
-    if isinstance(given, str | Path):
-        return load_workload(given)
-    if not isinstance(given, TrainingGraph):
-        if input_shape is None:
-            raise ConfigError("input_shape: got nothing, need the extents of one sample; try input_shape=(3, 224, 224)")
-        name = getattr(given, "__name__", type(given).__name__)
-        given = capture(given, input_shape, name=name, integer_inputs=integer_inputs, loss=loss)
-    return Workload(graph=given, sha256=content_hash(graph_text(given)))

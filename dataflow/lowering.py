@@ -8,13 +8,15 @@ A convolution relates a wide tensor (its input) and a narrow one (its output):
   of one kernel position each, on the same patches, are one GEMM;
 - weight gradient: patches of the wide tensor, transposed, times the narrow one.
 
-Groups are ``count`` small GEMMs. Source: docs/hardware-model.md, "A training step".
+Groups of a convolution are ``count`` small GEMMs; those of a grouped product (experts) are as many of each size as
+there are groups of it, the axis shared out in whole rows. Source: docs/hardware-model.md, "A training step".
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -44,7 +46,7 @@ def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Low
     if geometry is None:
         raise ValueError(f"{operator.name} is not a matrix product")
     if isinstance(geometry, MatrixProduct):
-        gemms, zeros = [_matrix_product(operator, geometry, batch)], 0
+        gemms, zeros = _matrix_products(operator, geometry, batch)
     else:
         gemms, zeros = _convolution(operator, geometry, batch)
     pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
@@ -61,6 +63,30 @@ def _prune(gemm: Gemm, pruning: Pruning | None) -> Gemm:
         pattern=pruning.pattern,
         reduced_on_load=pruning.reduced_on_load,
     )
+
+
+def _matrix_products(operator: Operator, product: MatrixProduct, batch: int) -> tuple[list[Gemm], int]:
+    """One GEMM, or of a grouped product one for all groups of a size, and the results that no group writes.
+
+    A group without a share has no rows of a result; the weight gradient of its weight is zero all over.
+    """
+    whole = _matrix_product(operator, product, batch)
+    if product.grouped is None:
+        return [whole], 0
+    alike = Counter(product.group_extents(batch))
+    idle = alike.pop(0, 0)
+    gemms = [
+        replace(
+            whole,
+            name=f"{operator.name}[{count}x{extent}]" if len(alike) > 1 else operator.name,
+            m=extent if product.grouped == "m" else whole.m,
+            n=extent if product.grouped == "n" else whole.n,
+            k=extent if product.grouped == "k" else whole.k,
+            count=count,
+        )
+        for extent, count in sorted(alike.items(), reverse=True)
+    ]
+    return gemms, idle * whole.m * whole.n if product.grouped == "k" else 0
 
 
 def _matrix_product(operator: Operator, product: MatrixProduct, batch: int) -> Gemm:

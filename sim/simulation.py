@@ -19,6 +19,7 @@ from ..dataflow.scheduler import Mapper, build_schedule
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
+from ..training.uncounted import uncounted
 from .event.profile import profile
 from .event.recorder import Recorder
 from .options import Options
@@ -281,6 +282,8 @@ class Simulator:
             energy_by_component=both.step.energy_by_component,
             candidates=sparse.candidates,
             unknown_operators=tuple(sorted({unknown.name for unknown in self.workload.graph.unknown})),
+            uncounted=uncounted(self.workload.graph),
+            notes=self.workload.graph.notes,
             rows=sparse.rows_beside(dense),
             assumptions=self._assumptions(recipe.model),
             dense=dense_step(both.dense, dense.effectual_macs),

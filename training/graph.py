@@ -100,18 +100,48 @@ class Convolution:
         return self.batch.at(batch) * positions * taps * self.in_channels * self.out_channels // self.groups
 
 
+MatrixAxis = Literal["m", "n", "k"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixProduct:
-    """C[m, n] = A[m, k] B[k, n], ``count`` times on different operands: the product that this operator computes."""
+    """C[m, n] = A[m, k] B[k, n], ``count`` times on different operands: the product that this operator computes.
+
+    Attributes:
+        m: rows of A and C.
+        n: columns of B and C.
+        k: columns of A, rows of B.
+        count: times that it runs, on different operands (attention heads).
+        grouped: the axis that groups share out among them (experts their tokens): its extent is that of all groups
+            together, and each group has operands of its own along the other two. None where there are no groups.
+        loads: of a grouped product, each group's part of that axis relative to the others'.
+    """
 
     m: Size
     n: Size
     k: Size
     count: Size = Size(fixed=1)
+    grouped: MatrixAxis | None = None
+    loads: tuple[int, ...] = ()
 
     def macs(self, batch: int) -> int:
-        """Multiply-accumulates of the product."""
+        """Multiply-accumulates of the product, all groups together."""
         return self.count.at(batch) * self.m.at(batch) * self.n.at(batch) * self.k.at(batch)
+
+    def group_extents(self, batch: int) -> tuple[int, ...]:
+        """Each group's part of the grouped axis: in proportion to its load, whole, the largest remainders rounded up.
+
+        >>> MatrixProduct(m=Size(10), n=Size(4), k=Size(8), grouped="m", loads=(1, 1, 1)).group_extents(1)
+        (4, 3, 3)
+        """
+        assert self.grouped is not None, "only a grouped product has groups"
+        size: Size = getattr(self, self.grouped)
+        whole, loads = size.at(batch), sum(self.loads)
+        extents = [whole * load // loads for load in self.loads]
+        by_remainder = sorted(range(len(extents)), key=lambda group: -(whole * self.loads[group] % loads))
+        for group in by_remainder[: whole - sum(extents)]:
+            extents[group] += 1
+        return tuple(extents)
 
 
 Geometry = Convolution | MatrixProduct
@@ -172,6 +202,7 @@ class TrainingGraph:
         unknown: operators met that have no vector-engine formula of their own.
         counted_macs: multiply-accumulates that torch's own counter found, by pass (``forward``, ``backward``), with the
             known fault of that counter corrected (see ``training.capture``).
+        notes: what the capture assumed or found that a reader of the figures must know, a sentence each.
     """
 
     name: str
@@ -181,6 +212,7 @@ class TrainingGraph:
     operators: tuple[Operator, ...]
     unknown: tuple[UnknownOperator, ...] = ()
     counted_macs: dict[str, Size] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def producer(self) -> dict[str, Operator]:

@@ -64,13 +64,21 @@ def _check_output_size(shape: Convolution, where: str) -> None:
 
 
 def check_matrix_product(product: MatrixProduct, where: str) -> None:
-    """Sides of at least 1.
+    """Sides of at least 1, and loads of the groups where there are groups.
 
     Raises:
-        GraphFormatError: one is smaller.
+        GraphFormatError: they are not so.
     """
     for name in ("m", "n", "k", "count"):
         check_positive(getattr(product, name), f"{where}.{name}")
+    if product.grouped is None:
+        if product.loads:
+            refuse(f"{where}.loads", list(product.loads), f"none without {where}.grouped")
+        return
+    if not any(product.loads):
+        refuse(f"{where}.loads", list(product.loads), "one a group, one of them at least 1")
+    if product.count != Size(fixed=1):
+        refuse(f"{where}.count", "a count", f"none beside {where}.grouped: each group is a product")
 
 
 def check_positive(size: Size, where: str) -> None:

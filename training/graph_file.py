@@ -96,7 +96,7 @@ def graph_text(graph: TrainingGraph) -> str:
         "source": graph.source,
         "default_batch": graph.default_batch,
         "counted_macs": {key: _size(graph.counted_macs[key]) for key in sorted(graph.counted_macs)},
-    }
+    } | ({"notes": list(graph.notes)} if graph.notes else {})
     lines = [f"  {json.dumps(key)}: {_compact(value)}," for key, value in head.items()]
     lines += _block("tensors", [_tensor(graph.tensors[name]) for name in sorted(graph.tensors)])
     lines += _block("operators", [_operator(operator) for operator in graph.operators])
@@ -146,7 +146,11 @@ def _operator(operator: Operator) -> dict[str, Any]:
 def _geometry(geometry: Geometry) -> dict[str, Any]:
     if isinstance(geometry, MatrixProduct):
         sides = {"m": geometry.m, "n": geometry.n, "k": geometry.k, "count": geometry.count}
-        return {key: _size(size) for key, size in sides.items() if key != "count" or size != Size(fixed=1)}
+        record: dict[str, Any] = {
+            key: _size(size) for key, size in sides.items() if key != "count" or size != Size(fixed=1)
+        }
+        groups = {"grouped": geometry.grouped, "loads": list(geometry.loads)}
+        return record | (groups if geometry.grouped is not None else {})
     return _convolution(geometry)
 
 

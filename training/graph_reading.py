@@ -54,7 +54,7 @@ class GraphReader:
         if not isinstance(document, dict):
             refuse("top level", document, "an object")
         self._check_version(document)
-        self._check_fields(document, "", _TOP, ())
+        self._check_fields(document, "", _TOP, ("notes",))
         default_batch = self._integer(document["default_batch"], "default_batch")
         if default_batch < 1:
             refuse("default_batch", default_batch, "at least 1")
@@ -68,6 +68,7 @@ class GraphReader:
             operators=self._operators(document["operators"], tensors),
             unknown=self._unknown(document["unknown"]),
             counted_macs={key: self._size(value, f"counted_macs.{key}") for key, value in counted.items()},
+            notes=tuple(self._text(note, "notes") for note in self._list(document.get("notes", []), "notes")),
         )
         check_order(graph.operators)
         check_counts(graph)
@@ -147,12 +148,17 @@ class GraphReader:
 
     def _geometry(self, record: Any, where: str) -> Geometry:
         if isinstance(record, dict) and "m" in record:
-            self._check_fields(record, where, ("m", "n", "k"), ("count",))
+            self._check_fields(record, where, ("m", "n", "k"), ("count", "grouped", "loads"))
+            grouped = record.get("grouped")
+            if grouped not in (None, "m", "n", "k"):
+                refuse(f"{where}.grouped", grouped, "one of m, n, k")
             product = MatrixProduct(
                 m=self._size(record["m"], f"{where}.m"),
                 n=self._size(record["n"], f"{where}.n"),
                 k=self._size(record["k"], f"{where}.k"),
                 count=self._size(record["count"], f"{where}.count") if "count" in record else _ONE,
+                grouped=grouped,
+                loads=self._extents(record.get("loads", []), f"{where}.loads"),
             )
             check_matrix_product(product, where)
             return product

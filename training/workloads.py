@@ -43,23 +43,38 @@ class ShippedWorkload:
 
 
 def capture_command(
-    factory: str, inputs: Sequence[InputShape], *, name: str, batch: int, loss: str | None = None
+    factory: str,
+    inputs: Sequence[InputShape],
+    *,
+    name: str,
+    batch: int,
+    loss: str | None = None,
+    expert_loads: Sequence[int] | None = None,
 ) -> str:
     """The command line of a capture, but for where its file goes."""
     shapes = " ".join(f"--input {shape}" for shape in inputs)
     command = f"bisparse capture {factory} {shapes} --batch {batch} --name {name}"
-    return command if loss is None else f"{command} --loss {loss}"
+    if loss is not None:
+        command += f" --loss {loss}"
+    return command if expert_loads is None else f"{command} --expert-load {','.join(map(str, expert_loads))}"
 
 
 def capture_source(
-    factory: str, inputs: Sequence[InputShape], *, name: str, batch: int, loss: str | None = None
+    factory: str,
+    inputs: Sequence[InputShape],
+    *,
+    name: str,
+    batch: int,
+    loss: str | None = None,
+    expert_loads: Sequence[int] | None = None,
 ) -> str:
     """What a graph captured so says of its source; a shipped workload captured again says what the shipped one does."""
     shipped = WORKLOADS.get(name)
-    asked = (factory, tuple(inputs), batch, loss)
-    if shipped is not None and asked == (shipped.factory, shipped.inputs, shipped.default_batch, None):
+    asked = (factory, tuple(inputs), batch, loss, expert_loads)
+    if shipped is not None and asked == (shipped.factory, shipped.inputs, shipped.default_batch, None, None):
         return shipped.source
-    return f"made by: {capture_command(factory, inputs, name=name, batch=batch, loss=loss)}"
+    command = capture_command(factory, inputs, name=name, batch=batch, loss=loss, expert_loads=expert_loads)
+    return f"made by: {command}"
 
 
 _MODELS = "bisparse.training.models"

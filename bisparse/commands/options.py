@@ -64,6 +64,9 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse operators that may hold multiplications and cannot be counted.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")

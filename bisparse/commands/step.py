@@ -79,6 +79,7 @@ def simulate(
     step: options.Step,
     training_steps: options.TrainingSteps = None,
     out: options.Out = None,
+    strict: options.Strict = False,
     *,
     schedules: Schedules,
     output: Output,
@@ -102,7 +103,8 @@ def simulate(
         hardware, recipe_name, sparsity = inputs.chosen(None if saved is None else saved.content)
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
         said = step if saved is None else saved.content.options | step
-        simulator = _simulator(inputs.workload, hardware, said, pictured=out is not None or output.open_report)
+        pictured = out is not None or output.open_report
+        simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
@@ -128,6 +130,7 @@ def compare(
     step: options.Step,
     training_steps: options.TrainingSteps = None,
     out: options.Out = None,
+    strict: options.Strict = False,
     output: Output,
 ) -> None:
     """Simulate several recipes, side by side.
@@ -145,7 +148,7 @@ def compare(
     with Progress() as progress:
         loaded, pattern = [load_recipe(name) for name in names], Pattern.parse(sparsity or defaults.SPARSITY)
         pictured = out is not None or output.open_report
-        simulator = _simulator(workload, hardware or defaults.HARDWARE, step, pictured=pictured)
+        simulator = _simulator(workload, hardware or defaults.HARDWARE, step, pictured=pictured, strict=strict)
         results = []
         for done, recipe in enumerate(loaded):
             progress(f"simulating {workload} under {recipe.model.name}", done, len(loaded))
@@ -154,11 +157,12 @@ def compare(
     _deliver(results, out, output, document=lambda: {"results": [result.document() for result in results]})
 
 
-def _simulator(workload: str, hardware: str, said: dict[str, Any], *, pictured: bool) -> Simulator:
+def _simulator(workload: str, hardware: str, said: dict[str, Any], *, pictured: bool, strict: bool) -> Simulator:
     """The workload on the design, as asked; a step that is played for a report keeps its timeline."""
     from ..api import make_simulator
 
-    return make_simulator(workload, hardware, said | {"timeline": pictured and said["engine"] == "event"})
+    timeline = pictured and said["engine"] == "event"
+    return make_simulator(workload, hardware, said | {"timeline": timeline}, strict=strict)
 
 
 def _replay(

@@ -11,6 +11,7 @@ from ..shared.subject import workload_name
 from . import tables
 from .answer import answer, comparison, fastest, labels
 from .memory import memory_warning
+from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
 from .whole_training import last_phase_sentence, training_comparison
@@ -36,9 +37,11 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
             escaped(answer(results[0])),
             "",
         )
+        yield from _remarks(results)
     else:
         yield from (f"# {escaped(workload_name(results[0]))}: {len(results)} runs compared", "")
         yield from (escaped(comparison(results)), "")
+        yield from _remarks(results)
         yield from table_lines(tables.comparison_table(results))
         whole = training_comparison(results)
         if whole is not None:
@@ -59,6 +62,11 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
         "skipped ones never count. "
         "The `gemm` scope is the tensor engine with its waits, `step` is everything. An energy ratio below 1 saves."
     )
+
+
+def _remarks(results: Sequence[SimulationResult]) -> Iterator[str]:
+    for sentence in remarks(results):
+        yield from (f"> **{escaped(sentence)}**", "")
 
 
 def _detail(view: RunView) -> Iterator[str]:

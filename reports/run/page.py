@@ -16,6 +16,7 @@ from ..shared.subject import workload_name
 from . import figures, operator_list, tables
 from .answer import answer, comparison, fastest, is_dense, labels
 from .memory import memory_warning
+from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
 from .shares import array_share, dynamic_energy_ratio, static_share
@@ -71,6 +72,7 @@ def _panel(position: int, view: RunView) -> dict[str, Any]:
         "name": view.name,
         "answer": answer(result),
         "highlights": _highlights(result),
+        "remarks": remarks([result]),
         "unknown": result.unknown_operators,
         "last_phase": last_phase_sentence([result]),
         "does_not_fit": memory_warning(result.memory) if result.memory else None,

@@ -12,6 +12,7 @@ from ..shared.quantities import byte_count, count, cycles, joules, percent, seco
 from .answer import answer, comparison, is_dense, labels
 from .effectual import effectual_lines
 from .memory import memory_lines
+from .remarks import remarks
 from .shares import array_share, dynamic_energy_ratio, static_share
 from .whole_training import last_phase_sentence, training_comparison, training_run_text
 
@@ -31,6 +32,7 @@ def text_summary(results: Sequence[SimulationResult]) -> str:
 
 def _one(result: SimulationResult) -> Iterator[str]:
     yield from wrapped(answer(result))
+    yield from _remarks([result])
     yield ""
     yield from aligned(_figures(result))
     yield ""
@@ -44,6 +46,7 @@ def _one(result: SimulationResult) -> Iterator[str]:
 
 def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
     yield from wrapped(comparison(results))
+    yield from _remarks(results)
     yield ""
     rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "without", "array,"]]
     rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "static", "of step"])
@@ -69,6 +72,11 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
         yield from aligned([list(whole.headings), *([cell.text for cell in row] for row in whole.rows)])
         yield ""
     yield from _footnotes(results)
+
+
+def _remarks(results: Sequence[SimulationResult]) -> Iterator[str]:
+    for sentence in remarks(results):
+        yield from wrapped(sentence)
 
 
 def _figures(result: SimulationResult) -> list[list[str]]:
@@ -129,7 +137,8 @@ def _stages(result: SimulationResult) -> list[list[str]]:
 
 
 def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
-    unknown = sorted({name for result in results for name in result.unknown_operators})
+    named = {name for result in results for name in result.uncounted.values()}
+    unknown = sorted({name for result in results for name in result.unknown_operators} - named)
     if unknown:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         yield from wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")

@@ -29,6 +29,9 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
+_UNLESS_EMPTY = ("uncounted", "notes")
+"""Fields that a document has only where there is something to say."""
+
 Engine = Literal["tensor", "vector", "update", "reduction"]
 
 
@@ -196,6 +199,8 @@ class SimulationResult:
         against_dense: what the figures of a sweep are worked out from; not part of the document, None when read back.
         changes_over_time: the recipe has a schedule, and this is a step of its last phase.
         training: the whole training run; None unless it was asked for.
+        uncounted: torch's name of each operator that may multiply and is in no count, by its name in ``operators``.
+        notes: what the workload's capture assumed or found that a reader must know, a sentence each.
     """
 
     bisparse_version: str
@@ -240,6 +245,8 @@ class SimulationResult:
     against_dense: AgainstDense | None = field(default=None, compare=False, repr=False)
     changes_over_time: bool = False
     training: TrainingRun | None = None
+    uncounted: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def operators(self) -> pandas.DataFrame:
@@ -252,9 +259,9 @@ class SimulationResult:
         """The result as plain data, ready for JSON."""
         plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         for each in dataclasses.fields(self):
-            if each.name in _BESIDE_THE_DOCUMENT:
-                continue
             value = getattr(self, each.name)
+            if each.name in _BESIDE_THE_DOCUMENT or (each.name in _UNLESS_EMPTY and not value):
+                continue
             plain["operators" if each.name == "rows" else each.name] = plain_data(value)
         return plain
 
@@ -270,6 +277,7 @@ class SimulationResult:
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
         fields["breakdown"] = tuple(Breakdown(**value) for value in fields["breakdown"])
         fields["unknown_operators"] = tuple(fields["unknown_operators"])
+        fields["notes"] = tuple(fields.get("notes", ()))
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])
         if fields.get("memory") is not None:

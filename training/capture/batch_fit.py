@@ -117,7 +117,13 @@ class BatchFit:
             side: self._size([getattr(product, side) for product in products], f"{side} of {same[0].name}")
             for side in ("m", "n", "k", "count")
         }
-        return MatrixProduct(**fitted)
+        first = products[0]
+        if any((product.grouped, product.loads) != (first.grouped, first.loads) for product in products):
+            raise CaptureError(
+                f"{same[0].name}: got groups whose number changes with the batch, need the same at every batch size; "
+                "try a fixed number of experts"
+            )
+        return MatrixProduct(**fitted, grouped=first.grouped, loads=first.loads)
 
     def _convolution(self, same: Sequence[Operator]) -> Convolution:
         shapes = [operator.geometry for operator in same if isinstance(operator.geometry, Convolution)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from ..graph import Geometry, TensorRole
+from ..graph import Geometry, MatrixProduct, TensorRole
 
 
 class Category(IntEnum):
@@ -30,6 +30,8 @@ class Value:
         role: set at once for inputs, parameters and buffers.
         noise: the operator that draws it, while it is a random mask that nothing has read yet (see ``recorder``).
         is_dropout_mask: was drawn by a dropout.
+        gather: which weights it holds, one of a table for each row of data (see ``grouped``).
+        outer: the weight gradient of each such row, until they are added up by weight (see ``grouped``).
     """
 
     shape: tuple[int, ...]
@@ -40,6 +42,38 @@ class Value:
     role: TensorRole | None = None
     noise: Draft | None = None
     is_dropout_mask: bool = False
+    gather: Gather | None = None
+    outer: Outer | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Gather:
+    """Weights picked from a table by an index that data decide: an expert's for each token.
+
+    Attributes:
+        table: the weights [groups, ...].
+        rows: how many were picked.
+        groups: how many there are to pick from.
+        draft: the copy that torch makes of them, while nothing but products has read it.
+    """
+
+    table: Value
+    rows: int
+    groups: int
+    draft: Draft | None
+
+
+@dataclass(slots=True, eq=False)
+class Outer:
+    """A product that makes the weight gradient of every row by itself.
+
+    Attributes:
+        draft: that product.
+        grouped: the product that it is once the rows of a group are added up.
+    """
+
+    draft: Draft
+    grouped: MatrixProduct
 
 
 @dataclass(slots=True, eq=False)

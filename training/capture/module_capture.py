@@ -13,11 +13,13 @@ from ..graph import TrainingGraph
 from ..graph_consistency import check_counts
 from ..graph_fault import GraphFormatError
 from ..input_shape import InputShape, InputShapes, input_shapes
+from ..uncounted import refuse_uncounted
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
 from .factories import load_factory
 from .losses import LOSSES, Loss
 from .meta_module import on_meta
+from .notes import notes_of
 from .step import record_step
 
 
@@ -30,6 +32,8 @@ def capture(
     source: str,
     loss: Loss | str | None = None,
     integer_inputs: bool | Collection[int] = False,
+    expert_loads: Sequence[int] | None = None,
+    strict: bool = False,
 ) -> TrainingGraph:
     """One training step of a module as a graph, symbolic in the batch size.
 
@@ -42,18 +46,25 @@ def capture(
         source: what this is and how to make it again.
         loss: maps the module's output to a scalar, or a name in ``LOSSES``; see ``losses`` for the default.
         integer_inputs: True when every input holds token indices, or the positions of those that do.
+        expert_loads: the load of each expert of a grouped product relative to the others'; balanced when None.
+        strict: refuse operators that may multiply and cannot be counted.
 
     Raises:
-        CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
+        CaptureError: the step cannot run on shapes alone, trains nothing, is not affine in the batch, or ``strict``
+            refuses it.
     """
-    return _captured(
+    graph = _captured(
         on_meta(source_module),
         input_shapes(input_shape, integer_inputs),
         name=name,
         default_batch=default_batch,
         source=source,
         loss=_named_loss(loss, None) if isinstance(loss, str) else loss,
+        expert_loads=None if expert_loads is None else tuple(expert_loads),
     )
+    if strict:
+        refuse_uncounted(graph)
+    return graph
 
 
 def capture_factory(
@@ -64,6 +75,7 @@ def capture_factory(
     default_batch: int,
     source: str,
     loss: str | None = None,
+    expert_loads: tuple[int, ...] | None = None,
     search_path: Path | str | None = None,
     cache: GraphCache | None = None,
 ) -> TrainingGraph:
@@ -76,6 +88,7 @@ def capture_factory(
         default_batch: batch size used unless told otherwise.
         source: what this is and how to make it again.
         loss: a name in ``LOSSES`` or ``package.module:loss``; None for the default.
+        expert_loads: as for ``capture``.
         search_path: folder looked in first; the working directory when None.
         cache: where graphs are kept between runs; None to capture afresh.
 
@@ -84,7 +97,9 @@ def capture_factory(
     """
     module = on_meta(load_factory(path, search_path))
     loss_function = _named_loss(loss, search_path)
-    key = "" if cache is None else cache.key(module, path, tuple(inputs), name, default_batch, source, loss)
+    key = (
+        "" if cache is None else cache.key(module, path, tuple(inputs), name, default_batch, source, loss, expert_loads)
+    )
     known = None if cache is None else cache.get(key)
     if known is not None:
         return known
@@ -95,6 +110,7 @@ def capture_factory(
         default_batch=default_batch,
         source=source,
         loss=loss_function,
+        expert_loads=expert_loads,
     )
     if cache is not None:
         cache.put(key, graph)
@@ -109,12 +125,15 @@ def _captured(
     default_batch: int,
     source: str,
     loss: Loss | None,
+    expert_loads: tuple[int, ...] | None,
 ) -> TrainingGraph:
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     extents = {extent for tensor in module.parameters() for extent in tensor.shape}
     batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
-    steps = [record_step(module, inputs, batch=batch, loss=loss, name=name) for batch in batches]
+    steps = [
+        record_step(module, inputs, batch=batch, loss=loss, name=name, expert_loads=expert_loads) for batch in batches
+    ]
     fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
     try:
         check_counts(fitted)
@@ -122,7 +141,7 @@ def _captured(
         # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
         told = f"{name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
         raise CaptureError(told) from None
-    return replace(fitted, source=source)
+    return replace(fitted, source=source, notes=tuple(notes_of(fitted, balanced=expert_loads is None)))
 
 
 def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:

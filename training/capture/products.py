@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ..graph import Convolution, MatrixProduct, Size
+from ..graph import Convolution, MatrixAxis, MatrixProduct, Size
 
 PRODUCT_OPERANDS: dict[str, tuple[int, int]] = {
     "mm": (0, 1),
@@ -21,16 +22,22 @@ PRODUCT_OPERANDS: dict[str, tuple[int, int]] = {
 
 
 def matrix_product(left: torch.Tensor, right: torch.Tensor) -> MatrixProduct:
-    """The product A [.., m, k] by B [.., k, n]; a vector B [k] has n = 1."""
+    """The product A [.., m, k] by B [.., k, n]; a vector B [k] has n = 1.
+
+    A complex product is four real ones: [m, 2 k] by [2 k, 2 n], each number of B standing as a matrix of two by two.
+    """
     m, k = left.shape[-2:]
     n = right.shape[-1] if right.dim() > 1 else 1
+    if left.is_complex():
+        n, k = 2 * n, 2 * k
     count = left.shape[0] if left.dim() == 3 else 1
     return MatrixProduct(m=Size(m), n=Size(n), k=Size(k), count=Size(count))
 
 
 def swapped(product: MatrixProduct) -> MatrixProduct:
     """The same product computed as C^T = B^T A^T."""
-    return MatrixProduct(m=product.n, n=product.m, k=product.k, count=product.count)
+    turned: dict[MatrixAxis | None, MatrixAxis] = {"m": "n", "n": "m"}
+    return replace(product, m=product.n, n=product.m, grouped=turned.get(product.grouped, product.grouped))
 
 
 def convolution(

@@ -14,8 +14,10 @@ from .drafts import Category, Value
 from .finishing import GraphBuilder, RecordedStep
 from .losses import Loss, default_loss
 from .mac_counter import mac_counter
+from .meta_kernels import meta_kernels
 from .module_path import ModulePath
 from .recorder import StepRecorder
+from .step_record import StepRecord
 
 
 def record_step(
@@ -25,6 +27,7 @@ def record_step(
     batch: int,
     loss: Loss | None,
     name: str,
+    expert_loads: tuple[int, ...] | None = None,
 ) -> RecordedStep:
     """One training step of a meta module: forward, loss, backward, updates.
 
@@ -34,6 +37,7 @@ def record_step(
         batch: samples.
         loss: maps the output to a scalar; None for the default.
         name: of the graph.
+        expert_loads: relative load of each expert of a grouped product; balanced when None.
 
     Raises:
         CaptureError: the step cannot run without data, or nothing in it trains.
@@ -46,47 +50,47 @@ def record_step(
         seed = torch.ones(())
     path = ModulePath(module)
     counter = mac_counter(path)
-    recorder = StepRecorder(path)
-    parameters = _declare_all(recorder, module, samples, seed)
+    recorder = StepRecorder(path, expert_loads=expert_loads)
+    parameters = _declare_all(recorder.record, module, samples, seed)
     reads_tokens = any(shape.integer for shape in inputs)
-    with counter, _plain_attention(), torch.device("meta"), _explained(name, recorder), recorder:
+    with meta_kernels(), counter, _plain_attention(), torch.device("meta"), _explained(name, recorder), recorder:
         output = module(*samples)
         recorder.section = "loss"
         value = loss(output) if loss is not None else default_loss(output, reads_tokens=reads_tokens)
         _check_loss(name, value)
         recorder.section = ""
-        forward_flops, forward_drafts = counter.get_total_flops(), len(recorder.drafts)
+        forward_flops, forward_drafts = counter.get_total_flops(), len(recorder.record.drafts)
         found = torch.autograd.grad(value, list(trainable.values()), [seed], allow_unused=True)
         total_flops = counter.get_total_flops()
         gradients: dict[str, Value | None] = {
-            key: None if gradient is None else recorder.value_of(gradient)
+            key: None if gradient is None else recorder.record.value_of(gradient)
             for key, gradient in zip(trainable, found, strict=True)
         }
     # What checkpointing computes again during the backward pass is forward work, in the graph as in the count.
     again = sum(
         draft.geometry.macs(batch)
-        for draft in recorder.drafts[forward_drafts:]
+        for draft in recorder.record.drafts[forward_drafts:]
         if draft.geometry is not None and not draft.in_backward
     )
     counted = {"forward": forward_flops // 2 + again, "backward": (total_flops - forward_flops) // 2 - again}
-    builder = GraphBuilder(recorder.drafts, parameters=parameters, gradients=gradients)
+    builder = GraphBuilder(recorder.record.drafts, parameters=parameters, gradients=gradients)
     return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
 
 
 def _declare_all(
-    recorder: StepRecorder, module: torch.nn.Module, samples: Sequence[torch.Tensor], seed: torch.Tensor
+    record: StepRecord, module: torch.nn.Module, samples: Sequence[torch.Tensor], seed: torch.Tensor
 ) -> dict[str, Value]:
-    """Tell the recorder what the step finds in memory; returns the parameters by name."""
+    """Tell the record what the step finds in memory; returns the parameters by name."""
     parameters = {
-        key: recorder.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
+        key: record.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
     }
     for key, buffer in module.named_buffers():
-        recorder.declare(buffer, key, "buffer", Category.CONSTANT)
+        record.declare(buffer, key, "buffer", Category.CONSTANT)
     for number, sample in enumerate(samples):
         label = "input" if len(samples) == 1 else f"input.{number}"
-        recorder.declare(sample, label, "input", Category.ACTIVATION)
+        record.declare(sample, label, "input", Category.ACTIVATION)
     # The engine is given its seed, so that no operator of ours has to make a one.
-    recorder.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
+    record.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
     return parameters
 
 

@@ -1,0 +1,96 @@
+"""What is simulated, as Python gives it: a shipped workload's name, a captured graph, or a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .configs.errors import CaptureError, ConfigError
+from .configs.library import content_hash, find
+from .sim.simulation import Workload
+from .training.graph import TrainingGraph
+from .training.graph_file import graph_text, load_graph
+from .training.input_shape import InputShapes
+
+if TYPE_CHECKING:
+    import torch
+
+    from .training.capture import Loss
+
+    Model = str | Path | TrainingGraph | torch.nn.Module | Callable[[], torch.nn.Module]
+    """A shipped workload's name, a captured graph or its path, or a torch module (or what makes one)."""
+
+
+def load_workload(name_or_path: str | Path) -> Workload:
+    """Load a shipped workload by name, or a captured graph by path.
+
+    Raises:
+        ConfigError: there is no such workload, or the file is wrong.
+    """
+    path = find("workloads", str(name_or_path))
+    graph = load_graph(path)
+    return Workload(graph=graph, sha256=content_hash(path.read_bytes()))
+
+
+def capture(
+    module: torch.nn.Module | Callable[[], torch.nn.Module],
+    input_shape: InputShapes,
+    *,
+    name: str = "captured",
+    default_batch: int = 1,
+    integer_inputs: bool | Collection[int] = False,
+    loss: Loss | str | None = None,
+    expert_loads: Sequence[int] | None = None,
+    strict: bool = False,
+) -> TrainingGraph:
+    """Capture one training step of a torch module as a graph, symbolic in the batch size.
+
+    Arguments as for ``simulate``; ``expert_loads`` are the rows that each expert of a mixture gets, relative to the
+    others', balanced when None.
+
+    Raises:
+        CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
+    """
+    if not callable(module):
+        raise CaptureError(f"{name}: got {type(module).__name__}, need a torch module or a function that makes one")
+    from .training.capture import capture as capture_module
+
+    return capture_module(
+        module,
+        input_shape,
+        name=name,
+        default_batch=default_batch,
+        source="captured in Python",
+        loss=loss,
+        integer_inputs=integer_inputs,
+        expert_loads=expert_loads,
+        strict=strict,
+    )
+
+
+def workload_of(
+    given: Model,
+    input_shape: InputShapes | None,
+    integer_inputs: bool | Collection[int],
+    loss: Loss | str | None,
+) -> Workload:
+    """The workload that was given, captured where it is a module; arguments as for ``simulate``.
+
+    Raises:
+        ConfigError: there is none of that name, or its inputs are missing or not wanted.
+        CaptureError: the module cannot be captured.
+    """
+    captured = isinstance(given, str | Path | TrainingGraph)
+    if captured and (input_shape is not None or integer_inputs is not False or loss is not None):
+        raise ConfigError(
+            "input_shape, integer_inputs, loss: got one of them with a captured graph, need a torch module"
+        )
+    if isinstance(given, str | Path):
+        return load_workload(given)
+    if not isinstance(given, TrainingGraph):
+        if input_shape is None:
+            raise ConfigError("input_shape: got nothing, need the extents of one sample; try input_shape=(3, 224, 224)")
+        name = getattr(given, "__name__", type(given).__name__)
+        given = capture(given, input_shape, name=name, integer_inputs=integer_inputs, loss=loss)
+    return Workload(graph=given, sha256=content_hash(graph_text(given)))

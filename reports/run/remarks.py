@@ -1,0 +1,33 @@
+"""What stands beside the answer wherever it is given: what the figures leave out, what they assume of the network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ...sim.results.simulation_result import SimulationResult
+from ..shared.quantities import percent
+
+
+def remarks(results: Sequence[SimulationResult]) -> list[str]:
+    """A sentence each; those that several runs share stand once."""
+    return list(dict.fromkeys(sentence for result in results for sentence in _of_one(result)))
+
+
+def _of_one(result: SimulationResult) -> Iterator[str]:
+    if result.uncounted:
+        yield uncounted_sentence(result)
+    yield from result.notes
+
+
+def uncounted_sentence(result: SimulationResult) -> str:
+    """Operators that may multiply and are in no count, with the share of the step that their pass is priced at."""
+    cycles = sum(row.cycles for row in result.rows if row.name in result.uncounted)
+    share = percent(cycles / result.total_cycles)
+    names = Counter(result.uncounted.values())
+    listed = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in names.most_common(5))
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (
+        f"Warning: not counted is what {listed}{more} may multiply: priced as one pass over the elements, {share} of "
+        "the step's time; every bound and speedup leaves it out."
+    )

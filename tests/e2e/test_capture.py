@@ -1,0 +1,89 @@
+"""Capturing one's own network by the command line: what it assumes, what it leaves out, what it refuses."""
+
+import pytest
+
+pytest.importorskip("torch")
+
+EXPERTS = """\
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(16, 4)
+        self.up = nn.Parameter(torch.zeros(4, 32, 16))
+        self.head = nn.Linear(32, 16)
+
+    def forward(self, x):
+        share, chosen = self.gate(x).softmax(-1).topk(1, -1)
+        return self.head(torch.bmm(self.up[chosen[:, 0]], x[:, :, None])[:, :, 0] * share)
+"""
+
+TRANSFORM = """\
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+
+    def forward(self, x):
+        return torch.fft.fft(self.layer(x)).real
+"""
+
+
+@pytest.fixture
+def captured(run, tmp_path, monkeypatch):
+    """Writes a module and captures its ``Net`` as ``net.json``; every test has names of its own."""
+    monkeypatch.setenv("BISPARSE_CACHE", str(tmp_path / "cache"))
+
+    def command_line(name, source, *asked):
+        (tmp_path / f"{name}.py").write_text(source)
+        return run("capture", f"{name}:Net", *asked, "--out", "net.json")
+
+    return command_line
+
+
+def test_experts_are_counted_pruned_and_said_to_be_balanced(captured, run):
+    said = "Routing to 4 experts is assumed to be balanced; --expert-load says otherwise."
+    done = captured("experts_of_this_test", EXPERTS, "--input", "16", "--batch", 10)
+    assert (done.code, f"note: {said}" in done.out) == (0, True), done.err
+    result = run("simulate", "net.json", "--json").document
+    rows = {row["name"]: row for row in result["operators"]}
+    # Ten rows, shared out as 3, 3, 2 and 2; 2:8 leaves a quarter.
+    assert rows["model:FF"]["useful_macs"] == 10 * 16 * 32 // 4
+    assert rows["model:WU"]["useful_macs"] == 10 * 16 * 32
+    assert result["notes"] == [said]
+    assert said in " ".join(run("simulate", "net.json").out.split())
+
+
+def test_a_load_of_the_experts_is_taken(captured, run):
+    done = captured("loads_of_this_test", EXPERTS, "--input", "16", "--batch", 10, "--expert-load", "7,2,1,0")
+    assert (done.code, "note:" in done.out) == (0, False)
+    assert "--expert-load 7,2,1,0" in run("workloads", "show", "net.json").out
+    assert run("simulate", "net.json", "--engine", "event").code == 0
+    wrong = captured("loads_of_this_test", EXPERTS, "--input", "16", "--expert-load", "1,1")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "expert load: got 2 loads, need 4, one for each expert of 'model'; try 1,1,1,1\n",
+    )
+    none = captured("loads_of_this_test", EXPERTS, "--input", "16", "--expert-load", "0,0")
+    assert none.err == (
+        "--expert-load: got '0,0', need a whole number an expert, one of them at least 1; try 4,2,1,1\n"
+    )
+
+
+def test_what_may_multiply_is_in_the_headline_and_strict_refuses_it(captured, run):
+    done = captured("transform_of_this_test", TRANSFORM, "--input", "16")
+    assert done.out.startswith("warning: not counted is what aten._fft_c2c, aten._fft_r2c may multiply: ")
+    answer = " ".join(run("simulate", "net.json").out.partition("\n\n")[0].split())
+    assert "Warning: not counted is what aten._fft_r2c, aten._fft_c2c may multiply" in answer
+    assert "% of the step's time" in answer
+    for command in (("simulate", "net.json"), ("compare", "net.json")):
+        refused = run(*command, "--strict")
+        assert (refused.code, refused.out) == (2, "")
+        assert "got aten._fft_r2c and 1 more, which may hold multiplications" in refused.err
+    strict = captured("transform_of_this_test", TRANSFORM, "--input", "16", "--strict")
+    assert (strict.code, strict.out) == (2, "")
