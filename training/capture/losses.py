@@ -1,12 +1,15 @@
 """Losses for a captured step. A loss maps the module's output to a scalar; it owns its labels.
 
-The default is cross-entropy over classes for an output [B, classes]; cross-entropy over the vocabulary at every
-position for an output [B, T, vocabulary] of a module that reads tokens; else the mean of the output.
+The default covers every floating output. A module that returns its loss (one number, or one under the name ``loss``)
+has it; else the loss is the sum of one for each output: cross-entropy over classes for [B, classes]; cross-entropy over
+the vocabulary at every position for [B, T, vocabulary] of a module that reads tokens; else the mean. A loss by name is
+of one output: the only one, ``logits``, or the first. Outputs that no loss covers are named in the graph's notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -61,11 +64,67 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+def floating_outputs(output: Any) -> dict[str, torch.Tensor]:
+    """Every floating tensor of an output by its place in it: ``output``, ``output.0``, ``output.logits``."""
+    found: dict[str, torch.Tensor] = {}
+    for place, tensor in _tensors(output, "output"):
+        # One that is returned twice is one output.
+        if tensor.is_floating_point() and not any(tensor is known for known in found.values()):
+            found[place] = tensor
+    return found
+
+
+def _tensors(part: Any, place: str) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(part, torch.Tensor):
+        yield place, part
+        return
+    fields = getattr(part, "_fields", None)
+    if isinstance(part, Mapping):
+        inner = list(part.items())
+    elif isinstance(part, tuple) and fields is not None:
+        inner = list(zip(fields, part, strict=True))
+    elif isinstance(part, list | tuple):
+        inner = list(enumerate(part))
+    elif dataclasses.is_dataclass(part):
+        inner = [(each.name, getattr(part, each.name)) for each in dataclasses.fields(part)]
+    else:
+        inner = [("logits", part.logits)] if isinstance(getattr(part, "logits", None), torch.Tensor) else []
+    for name, each in inner:
+        yield from _tensors(each, f"{place}.{name}")
+
+
 def default_loss(output: Any, *, reads_tokens: bool) -> torch.Tensor:
     """The loss used unless the caller passes one."""
-    main = main_output(output)
-    if main.dim() == 2 and main.is_floating_point():
-        return class_cross_entropy(main)
-    if main.dim() == 3 and reads_tokens:
-        return token_cross_entropy(main)
-    return mean_loss(main)
+    outputs = floating_outputs(output)
+    own = outputs.get("output.loss")
+    if own is not None and own.numel() == 1:
+        return own
+    trained = [tensor for tensor in outputs.values() if tensor.requires_grad]
+    first, *others = trained or [main_output(output)]
+    total = _by_shape(first, reads_tokens=reads_tokens)
+    for other in others:
+        total = total + _by_shape(other, reads_tokens=reads_tokens)
+    return total
+
+
+def _by_shape(output: torch.Tensor, *, reads_tokens: bool) -> torch.Tensor:
+    if output.dim() == 2 and output.is_floating_point():
+        return class_cross_entropy(output)
+    if output.dim() == 3 and reads_tokens:
+        return token_cross_entropy(output)
+    return mean_loss(output)
+
+
+def without_loss(output: Any, loss: torch.Tensor) -> list[str]:
+    """Places of floating outputs that the loss does not depend on."""
+    pending, seen = [loss.grad_fn], set()
+    while pending:
+        node = pending.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            pending += [before for before, _ in node.next_functions]
+    return [
+        place
+        for place, tensor in floating_outputs(output).items()
+        if tensor is not loss and (tensor.grad_fn is None or tensor.grad_fn not in seen)
+    ]

@@ -141,7 +141,7 @@ def _captured(
         # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
         told = f"{name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
         raise CaptureError(told) from None
-    return replace(fitted, source=source, notes=tuple(notes_of(fitted, balanced=expert_loads is None)))
+    return replace(fitted, source=source, notes=(*fitted.notes, *notes_of(fitted, balanced=expert_loads is None)))
 
 
 def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..graph import MatrixProduct, TrainingGraph
+
+
+def notes_of_step(*, unused_outputs: Sequence[str], untrained: Sequence[str], trainable: int) -> Iterator[str]:
+    """What one step left without a gradient.
+
+    Args:
+        unused_outputs: floating outputs that the loss does not depend on.
+        untrained: parameters that want a gradient and get none.
+        trainable: how many parameters want one.
+    """
+    if unused_outputs:
+        outputs = listed(unused_outputs)
+        yield f"The loss leaves out {outputs}; --loss with a function of your own says what is trained on."
+    if untrained:
+        yield (
+            f"No gradient reaches {len(untrained)} of {trainable} trainable parameters, and none of these is updated: "
+            f"{listed(untrained)}."
+        )
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def notes_of(graph: TrainingGraph, *, balanced: bool) -> Iterator[str]:
