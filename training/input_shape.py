@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..configs.errors import CaptureError
+
+InputType = Literal["fp32", "fp16", "bf16"]
+"""A floating type that an input may be said to have."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """Extents of one sample; ``integer`` marks token indices.
+    """Extents of one sample, none where a sample is one number.
 
-    >>> print(InputShape((3, 224, 224)), InputShape((512,), integer=True))
-    3x224x224 512:int
+    ``integer`` marks token indices; ``precision`` is the type of a floating input, that of the module's first floating
+    parameter when None.
+
+    >>> print(InputShape((3, 224, 224)), InputShape((512,), integer=True), InputShape((8,), precision="bf16"))
+    3x224x224 512:int 8:bf16
     """
 
     extents: tuple[int, ...]
     integer: bool = False
+    precision: InputType | None = None
 
     def __str__(self) -> str:
-        return "x".join(str(extent) for extent in self.extents) + (":int" if self.integer else "")
+        kind = "int" if self.integer else self.precision
+        return "x".join(str(extent) for extent in self.extents) + ("" if kind is None else f":{kind}")
 
 
 InputShapes = InputShape | str | Sequence[int] | Sequence[InputShape | str | Sequence[int]]
@@ -61,7 +69,7 @@ def _one_shape(given: object, *, integer: bool) -> InputShape:
     if isinstance(given, str):
         given = parse_input_shape(given, where="input_shape")
     if isinstance(given, InputShape):
-        return replace(given, integer=given.integer or integer)
+        return replace(given, integer=given.integer or integer, precision=None if integer else given.precision)
     if not isinstance(given, Sequence) or not all(type(extent) is int and extent > 0 for extent in given):
         raise _refusal(given)
     return InputShape(tuple(given), integer=integer)
@@ -75,19 +83,21 @@ def _refusal(given: object) -> CaptureError:
 
 
 def parse_input_shape(text: str, *, where: str = "--input") -> InputShape:
-    """Read ``3x224x224``, or ``512:int`` for token indices; one input of the command line.
+    """Read ``3x224x224``, ``512:int`` for token indices, ``3x224x224:bf16``, or ``:int`` for one number a sample.
 
     >>> parse_input_shape("512:int")
-    InputShape(extents=(512,), integer=True)
+    InputShape(extents=(512,), integer=True, precision=None)
 
     Raises:
         CaptureError: anything else.
     """
     extents_text, colon, kind = text.strip().partition(":")
-    extents = extents_text.split("x")
-    if (colon and kind != "int") or not all(extent.isdecimal() and int(extent) > 0 for extent in extents):
+    extents = extents_text.split("x") if extents_text or not colon else []
+    known = {"int": None, **{name: name for name in get_args(InputType)}}
+    if (colon and kind not in known) or not all(extent.isdecimal() and int(extent) > 0 for extent in extents):
         raise CaptureError(
-            f"{where}: got '{text}', need positive extents of one sample without the batch; "
-            "try 3x224x224, or 512:int for token indices"
+            f"{where}: got '{text}', need positive extents of one sample without the batch, and behind a colon its "
+            f"type ({', '.join(known)}); try 3x224x224, or 512:int for token indices"
         )
-    return InputShape(tuple(int(extent) for extent in extents), integer=bool(colon))
+    numbers = tuple(int(extent) for extent in extents)
+    return InputShape(numbers, integer=kind == "int", precision=known[kind] if colon else None)

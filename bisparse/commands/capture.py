@@ -21,7 +21,9 @@ Factory = Annotated[
 Inputs = Annotated[
     list[str],
     typer.Option(
-        "--input", metavar="SHAPE", help="One input without the batch: 3x224x224, or 512:int for indices. Repeat it."
+        "--input",
+        metavar="SHAPE",
+        help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). Repeat it.",
     ),
 ]
 Batch = Annotated[

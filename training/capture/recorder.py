@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from . import grouped, noise, product_rules
+from . import casts, grouped, noise, product_rules
 from .aten_kinds import ALLOCATIONS, LOOKUPS, METADATA_CHANGES, OVERWRITES, base_name, vector_kind
 from .drafts import Category, Value
 from .module_path import ModulePath
@@ -132,6 +132,7 @@ _RULES: dict[str, _Rule] = {
     "index_select": grouped.pick,
     "index_put": grouped.add_up,
     "index_add": grouped.add_up,
+    "_to_copy": casts.cast,
     "bernoulli": noise.draw,
     "div": noise.scale,
     "mul": noise.multiply,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -12,10 +13,11 @@ from ...configs.errors import CaptureError
 from ..input_shape import InputShape
 from .drafts import Category, Value
 from .finishing import GraphBuilder, RecordedStep
-from .losses import Loss, default_loss
+from .losses import Loss, default_loss, without_loss
 from .mac_counter import mac_counter
 from .meta_kernels import meta_kernels
 from .module_path import ModulePath
+from .notes import notes_of_step
 from .recorder import StepRecorder
 from .step_record import StepRecord
 
@@ -45,8 +47,9 @@ def record_step(
     trainable = {key: value for key, value in module.named_parameters() if value.requires_grad}
     if not trainable:
         raise CaptureError(f"{name}: got no trainable parameter, need one; try requires_grad_(True)")
+    usual = next((each.dtype for each in module.parameters() if each.is_floating_point()), torch.get_default_dtype())
     with torch.device("meta"):
-        samples = [_sample(shape, batch) for shape in inputs]
+        samples = [_sample(shape, batch, usual) for shape in inputs]
         seed = torch.ones(())
     path = ModulePath(module)
     counter = mac_counter(path)
@@ -58,6 +61,7 @@ def record_step(
         recorder.section = "loss"
         value = loss(output) if loss is not None else default_loss(output, reads_tokens=reads_tokens)
         _check_loss(name, value)
+        unused = without_loss(output, value)
         recorder.section = ""
         forward_flops, forward_drafts = counter.get_total_flops(), len(recorder.record.drafts)
         found = torch.autograd.grad(value, list(trainable.values()), [seed], allow_unused=True)
@@ -74,7 +78,10 @@ def record_step(
     )
     counted = {"forward": forward_flops // 2 + again, "backward": (total_flops - forward_flops) // 2 - again}
     builder = GraphBuilder(recorder.record.drafts, parameters=parameters, gradients=gradients)
-    return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
+    step = builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
+    untrained = [key for key, gradient in gradients.items() if gradient is None]
+    notes = notes_of_step(unused_outputs=unused, untrained=untrained, trainable=len(gradients))
+    return replace(step, graph=replace(step.graph, notes=tuple(notes)))
 
 
 def _declare_all(
@@ -94,8 +101,13 @@ def _declare_all(
     return parameters
 
 
-def _sample(shape: InputShape, batch: int) -> torch.Tensor:
-    return torch.zeros(batch, *shape.extents, dtype=torch.int64 if shape.integer else torch.get_default_dtype())
+_TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def _sample(shape: InputShape, batch: int, usual: torch.dtype) -> torch.Tensor:
+    """An input; a floating one of the usual type where nothing else is asked for."""
+    floating = usual if shape.precision is None else _TYPES[shape.precision]
+    return torch.zeros(batch, *shape.extents, dtype=torch.int64 if shape.integer else floating)
 
 
 def _check_loss(name: str, value: object) -> None:
