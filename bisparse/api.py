@@ -70,8 +70,8 @@ def simulate(
             output's shape when None.
         training_steps: of the whole training run, which then stands in ``.training`` of the result.
         strict: refuse a workload with operators that may multiply and are not counted.
-        **options: see ``sim.options.Options``: ``batch``, ``objective``, ``optimizer``, ...; ``densities`` may be
-            the directory of a training run.
+        **options: see ``sim.options.Options``: ``batch`` (32 for a torch module), ``objective``, ``optimizer``, ...;
+            ``densities`` may be the directory of a training run.
 
     Returns:
         The result; ``.operators`` is a DataFrame with a row an operator and stage.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import defaults
 from .configs.errors import CaptureError, ConfigError
 from .configs.library import content_hash, find
 from .sim.simulation import Workload
@@ -38,7 +39,7 @@ def capture(
     input_shape: InputShapes,
     *,
     name: str = "captured",
-    default_batch: int = 1,
+    default_batch: int = defaults.BATCH,
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
     expert_loads: Sequence[int] | None = None,
@@ -47,7 +48,7 @@ def capture(
     """Capture one training step of a torch module as a graph, symbolic in the batch size.
 
     Arguments as for ``simulate``; ``expert_loads`` are the rows that each expert of a mixture gets, relative to the
-    others', balanced when None.
+    others', balanced when None; ``default_batch`` are the samples unless a simulation says otherwise.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import defaults
 from ..configs.errors import CaptureError
 from . import options
 from .terminal import Progress, note, print_table
@@ -54,7 +55,7 @@ Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Use a graph ca
 def capture(
     factory: Factory,
     inputs: Inputs,
-    batch: Batch = 32,
+    batch: Batch = defaults.BATCH,
     loss: Loss = None,
     name: Name = None,
     out: Out = None,
@@ -114,6 +115,8 @@ def _summarise(graph: TrainingGraph) -> None:
     for unknown in graph.unknown:
         shown = ", ".join("x".join(map(str, shape)) for shape in unknown.shapes)
         note(f"{unknown.module or graph.name}: got operator {unknown.name} ({shown}), unknown: priced as one pass")
+    macs = graph.macs(graph.default_batch)
+    print(f"{graph.name}: a training step at batch {graph.default_batch}, {macs:,} multiply-accumulates")
     missing = uncounted(graph)
     if missing:
         share = 100 * len(missing) / len(graph.operators)

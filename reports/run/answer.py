@@ -44,6 +44,11 @@ def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -
 def answer(result: SimulationResult) -> str:
     """The answer in two or three sentences: both scopes, time and energy, and the bound that the arithmetic sets."""
     step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+    if is_dense(result) and result.sparsity != "dense":
+        return (
+            f"{nothing_pruned(result)} Its step is the dense one, and takes {seconds(result.step_seconds)} at batch "
+            f"{result.batch}."
+        )
     if is_dense(result):
         return (
             f"A dense training step of {subject(result)} takes {seconds(result.step_seconds)}. "
@@ -57,6 +62,17 @@ def answer(result: SimulationResult) -> str:
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
         f"at {energy_words(gemm.energy_ratio_vs_dense)}. "
         f"{bound_sentence(result)}"
+    )
+
+
+def nothing_pruned(result: SimulationResult) -> str:
+    """That a recipe found nothing to prune, and why."""
+    reasons = Counter(row.dense_reason for row in result.rows if row.dense_reason)
+    why = "; ".join(f"{reason} ({count} product{'s' * (count > 1)})" for reason, count in reasons.most_common(4))
+    more = f"; {len(reasons) - 4} other reasons" if len(reasons) > 4 else ""
+    return (
+        f"Nothing could be pruned: {label(result)} leaves every product of {workload_name(result)} on "
+        f"{hardware_name(result)} dense ({why or 'none has a weight'}{more})."
     )
 
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.quantities import percent
+from .answer import is_dense, nothing_pruned
 
 
 def remarks(results: Sequence[SimulationResult]) -> list[str]:
     """A sentence each; those that several runs share stand once."""
-    return list(dict.fromkeys(sentence for result in results for sentence in _of_one(result)))
+    idle = (result for result in results if len(results) > 1 and result.sparsity != "dense" and is_dense(result))
+    sentences = (*map(nothing_pruned, idle), *(sentence for result in results for sentence in _of_one(result)))
+    return list(dict.fromkeys(sentences))
 
 
 def _of_one(result: SimulationResult) -> Iterator[str]:

@@ -77,7 +77,10 @@ def test_a_load_of_the_experts_is_taken(captured, run):
 
 def test_what_may_multiply_is_in_the_headline_and_strict_refuses_it(captured, run):
     done = captured("transform_of_this_test", TRANSFORM, "--input", "16")
-    assert done.out.startswith("warning: not counted is what aten._fft_c2c, aten._fft_r2c may multiply: ")
+    assert done.out.splitlines()[0] == "Net: a training step at batch 32, 16,384 multiply-accumulates"
+    assert done.out.splitlines()[1].startswith(
+        "warning: not counted is what aten._fft_c2c, aten._fft_r2c may multiply: "
+    )
     answer = " ".join(run("simulate", "net.json").out.partition("\n\n")[0].split())
     assert "Warning: not counted is what aten._fft_r2c, aten._fft_c2c may multiply" in answer
     assert "% of the step's time" in answer
@@ -87,3 +90,25 @@ def test_what_may_multiply_is_in_the_headline_and_strict_refuses_it(captured, ru
         assert "got aten._fft_r2c and 1 more, which may hold multiplications" in refused.err
     strict = captured("transform_of_this_test", TRANSFORM, "--input", "16", "--strict")
     assert (strict.code, strict.out) == (2, "")
+
+
+INDIVISIBLE = """\
+from torch import nn
+
+def Net():
+    return nn.Sequential(nn.Linear(10, 12), nn.ReLU(), nn.Linear(12, 10))
+"""
+
+
+def test_nothing_to_prune_is_the_headline_with_the_reasons(captured, run):
+    captured("indivisible_of_this_test", INDIVISIBLE, "--input", "10")
+    said = (
+        "Nothing could be pruned: bdwp 2:8 leaves every product of Net on sat-vcu1525 dense (10 channels are not "
+        "divisible by 8 (2 products); 12 channels are not divisible by 8 (1 product)). Its step is the dense one"
+    )
+    answer = " ".join(run("simulate", "net.json", "--out", "out").out.partition("\n\n")[0].split())
+    assert answer.startswith(said)
+    assert answer.endswith("at batch 32.")
+    several = run("compare", "net.json", "--recipes", "dense,bdwp")
+    assert "Nothing could be pruned: bdwp 2:8" in " ".join(several.out.split())
+    assert "Nothing could be pruned" not in run("simulate", "net.json", "--recipe", "dense").out

@@ -6,8 +6,10 @@ import copy
 from collections.abc import Callable
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from ...configs.errors import CaptureError
+from .zeros import zeros_note
 
 
 def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn.Module:
@@ -19,13 +21,21 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
     Raises:
         CaptureError: the factory fails or makes something that is no module.
     """
+    return on_meta_with_notes(source)[0]
+
+
+def on_meta_with_notes(
+    source: torch.nn.Module | Callable[[], torch.nn.Module],
+) -> tuple[torch.nn.Module, tuple[str, ...]]:
+    """The same, and what its data showed that the capture cannot see."""
     if isinstance(source, torch.nn.Module):
-        return _without_data(source).train()
+        return _without_data(source).train(), tuple(zeros_note(source))
     module = _built(source)
+    notes = tuple(zeros_note(_with_data(source, module)))
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
-        return module.train()
-    return _without_data(module).train()
+        return module.train(), notes
+    return _without_data(module).train(), notes
 
 
 def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
@@ -46,6 +56,25 @@ def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
             "try returning the module itself"
         )
     return made
+
+
+_LOOKED_AT = 1 << 24
+"""Parameters of a network that is built with data too, for the sake of what it brings along in zeros."""
+
+
+def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module) -> torch.nn.Module:
+    """What a factory makes with data, where that is quick; else what it made without."""
+    if sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter)) > _LOOKED_AT:
+        return module
+    if not any(parameter.is_meta for parameter in module.parameters()):
+        return module
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made = factory()
+    except Exception:
+        # It need not work: without data it did.
+        return module
+    return made if isinstance(made, torch.nn.Module) else module
 
 
 def _without_data(module: torch.nn.Module) -> torch.nn.Module:

@@ -18,7 +18,7 @@ from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
 from .factories import load_factory
 from .losses import LOSSES, Loss
-from .meta_module import on_meta
+from .meta_module import on_meta_with_notes
 from .notes import notes_of
 from .step import record_step
 
@@ -53,14 +53,16 @@ def capture(
         CaptureError: the step cannot run on shapes alone, trains nothing, is not affine in the batch, or ``strict``
             refuses it.
     """
+    module, notes = on_meta_with_notes(source_module)
     graph = _captured(
-        on_meta(source_module),
+        module,
         input_shapes(input_shape, integer_inputs),
         name=name,
         default_batch=default_batch,
         source=source,
         loss=_named_loss(loss, None) if isinstance(loss, str) else loss,
         expert_loads=None if expert_loads is None else tuple(expert_loads),
+        notes=notes,
     )
     if strict:
         refuse_uncounted(graph)
@@ -95,10 +97,12 @@ def capture_factory(
     Raises:
         CaptureError: see ``capture`` and ``load_factory``.
     """
-    module = on_meta(load_factory(path, search_path))
+    module, notes = on_meta_with_notes(load_factory(path, search_path))
     loss_function = _named_loss(loss, search_path)
     key = (
-        "" if cache is None else cache.key(module, path, tuple(inputs), name, default_batch, source, loss, expert_loads)
+        ""
+        if cache is None
+        else cache.key(module, path, tuple(inputs), name, default_batch, source, loss, expert_loads, notes)
     )
     known = None if cache is None else cache.get(key)
     if known is not None:
@@ -111,6 +115,7 @@ def capture_factory(
         source=source,
         loss=loss_function,
         expert_loads=expert_loads,
+        notes=notes,
     )
     if cache is not None:
         cache.put(key, graph)
@@ -126,6 +131,7 @@ def _captured(
     source: str,
     loss: Loss | None,
     expert_loads: tuple[int, ...] | None,
+    notes: tuple[str, ...],
 ) -> TrainingGraph:
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
@@ -141,7 +147,9 @@ def _captured(
         # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
         told = f"{name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
         raise CaptureError(told) from None
-    return replace(fitted, source=source, notes=(*fitted.notes, *notes_of(fitted, balanced=expert_loads is None)))
+    return replace(
+        fitted, source=source, notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=expert_loads is None))
+    )
 
 
 def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:
