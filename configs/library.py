@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .file_kinds import looks_like
 from .near import nearest
 
 KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "peers")
@@ -49,6 +50,13 @@ def find(kind: str, name_or_path: str | Path) -> Path:
         raise ConfigError(f"{path}: got {got}, need a path to a file of {kind}{hint}")
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
+    if Path(name_or_path).suffix and Path(name_or_path).is_file():
+        # Of another kind, as its suffix says: whoever reads it tells which.
+        return Path(name_or_path)
+    other = looks_like(name_or_path)
+    if other is not None:
+        advice = other.advice.format(file=name_or_path)
+        raise ConfigError(f"{name_or_path}: got no such file, and its name is that of {other.name}; {advice}")
     near = nearest(str(name_or_path), shipped)
     hint = f"; try {near}" if near else ""
     listed = f"one of {', '.join(sorted(shipped))} or " if shipped else ""

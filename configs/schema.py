@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from . import library
 from .complaints import explain, shown
 from .errors import BisparseError, ConfigError
+from .file_kinds import DESIGN, RECIPE, SWEEP, refuse_other_kind
 from .provenance import Provenance, strip_provenance
 from .strict_yaml import Document, KeyPath, Place, dotted, parse
 
@@ -93,16 +94,25 @@ def load_annotated(
     """
     file = library.find(kind, path_or_name)
     reader = (foreign or {}).get(file.suffix.lower(), parse)
-    resolved = _resolve(file, kind, (), reader)
-    for path, part_kind in (parts or {}).items():
-        resolved = _with_part(resolved, path, part_kind)
+    try:
+        resolved = _resolve(file, kind, (), reader)
+        for path, part_kind in (parts or {}).items():
+            resolved = _with_part(resolved, path, part_kind)
+        validated = validate(resolved.document, model)
+    except ConfigError:
+        if kind in _WANTED:
+            refuse_other_kind(file, _WANTED[kind])
+        raise
     return Loaded(
-        model=validate(resolved.document, model),
+        model=validated,
         provenance=resolved.provenance,
         sources=resolved.sources,
         sha256=library.content_hash(resolved.document.data),
         document=resolved.document,
     )
+
+
+_WANTED = {"hardware": DESIGN, "recipes": RECIPE, "sweeps": SWEEP}
 
 
 def validate(document: Document, model: type[Model]) -> Model:

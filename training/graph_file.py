@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.errors import ConfigError
+from ..configs.file_kinds import GRAPH, refuse_other_kind
 from ..configs.strict_yaml import parse_text
 from .graph import Convolution, Geometry, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
 from .graph_fault import GraphFormatError
@@ -48,10 +49,12 @@ def load_graph(path: Path | str) -> TrainingGraph:
     except FileNotFoundError as error:
         raise ConfigError(f"{source}: got no such file, need a captured graph; try bisparse capture") from error
     except (OSError, UnicodeDecodeError) as error:
+        refuse_other_kind(source, GRAPH)
         raise ConfigError(f"{source}: got an unreadable file, need JSON text; try bisparse capture") from error
     try:
         document = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
+        refuse_other_kind(source, GRAPH)
         raise ConfigError(
             f"{source}:{error.lineno}: got invalid JSON ({error.msg}), need a captured graph; try bisparse capture"
         ) from error
@@ -62,6 +65,7 @@ def load_graph(path: Path | str) -> TrainingGraph:
     try:
         return GraphReader(SCHEMA_VERSION).graph(document)
     except GraphFormatError as fault:
+        refuse_other_kind(source, GRAPH)
         raise ConfigError(f"{_place(source, text, fault.where)}: {fault}") from None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ....configs.errors import ConfigError
+from ....configs.file_kinds import SWEEP, refuse_other_kind
 from ....configs.library import content_hash
 from ....configs.schema import Loaded, load_annotated
 from ....configs.strict_yaml import Document
@@ -60,8 +61,13 @@ def load_sweep(name_or_path: str | Path) -> Loaded[Sweep]:
         ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
     """
     read = load_annotated(name_or_path, _Anything, "sweeps")
+    try:
+        model = _checked(read.document)
+    except ConfigError:
+        refuse_other_kind(read.document.file, SWEEP)
+        raise
     return Loaded(
-        model=_checked(read.document),
+        model=model,
         provenance=read.provenance,
         sources=read.sources,
         sha256=read.sha256,
