@@ -1,10 +1,12 @@
 """The form of a product: repetitions packed block-diagonally or one after another, a pruned operand as pairs or dense.
 
-A depthwise convolution is thousands of products that fill a column or a row of the array each: packed they fill it. A
-pruned operand may not lie where a dense one does, or selecting for it may be slower than multiplying its zeros: then it
-gets them back on its way into the buffer. Both need hardware that sets values among zeros
-(``buffers.zero_insertion``). Every form is mapped at its best; of those that are as fast as the fastest, or nearly, the
-one is taken that moves the fewest bytes, of these the one that multiplies least.
+A depthwise convolution is thousands of products that fill a column or a row of the array each: packed they fill it, at
+the price of multiplications by the zeros between them. Only groups of a convolution are packed, whose rows of A are
+the same positions; heads of attention multiply rows of their own. A pruned operand may not lie where a dense one does,
+or selecting for it may be slower than multiplying its zeros: then it gets them back on its way into the buffer. Both
+need hardware that sets values among zeros (``buffers.zero_insertion``). Every form is mapped at its best; of those that
+are as fast as the fastest, or nearly, the one is taken that moves the fewest bytes, of these the one that multiplies
+least.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
 
 def _packs(gemm: Gemm, array: tuple[int, int]) -> list[int]:
     """Repetitions to a pack: doubles, and as many as just fill a side of the array; no more than fill both."""
-    if gemm.count == 1 or _would_share_groups(gemm):
+    if not gemm.packable or _would_share_groups(gemm):
         return []
     sides = [getattr(gemm, axis) for axis in gemm.block_axes]
     most = min(gemm.count, -(-max(array) // min(sides)))
@@ -56,7 +58,9 @@ def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
         MappingError: it cannot.
     """
     fault = ""
-    if form.packed > gemm.count:
+    if form.packed > 1 and not gemm.packable:
+        fault = "need the groups of a convolution to pack them"
+    elif form.packed > gemm.count:
         fault = f"need at most {gemm.count} packed, the times that it runs"
     elif form.packed > 1 and _would_share_groups(gemm):
         fault = f"need channels in whole groups of {gemm.pattern.group} to pack them"

@@ -121,6 +121,7 @@ class Gemm:
         result: what a finished element of C is kept as: a ``value`` in operand precision, or an FP32 ``sum``.
         on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
             stored. Partial sums that spill still are.
+        packable: its repetitions are groups of one convolution: they share positions, and lie side by side in memory.
         expanded: the operand pruned N:M that is multiplied densely: its zeros are put back on its way into the buffer.
         packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
         spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
@@ -145,6 +146,7 @@ class Gemm:
     result_piece: int = 0
     result: Result = "value"
     on_chip: tuple[Place, ...] = ()
+    packable: bool = False
     expanded: Operand | None = None
     packed: int = 1
     spare: int = 0
@@ -278,6 +280,7 @@ class Gemm:
             self.result_piece,
             self.result,
             self.on_chip,
+            self.packable,
             self.expanded,
             self.packed,
             self.spare,

@@ -37,6 +37,7 @@ def depthwise(channels, positions=28, images=4, stage=Stage.FORWARD, group=1):
         n=group,
         k=spots if of_weights else patch,
         count=channels // group,
+        packable=True,
         taps=9,
         tap_axis="m" if of_weights else "k",
         window=Window(images=images, axes=(axis, axis)),
@@ -188,6 +189,13 @@ def test_hardware_without_zero_insertion_has_plain_forms_alone():
     pruned = replace(depthwise(64, group=16), compressed="b", pattern=Pattern(2, 8))
     assert forms_of(pruned, SAT.model_copy(update={"buffers": buffers})) == (PLAIN,)
     assert len(forms_of(pruned, SAT)) > 2
+
+
+def test_repetitions_that_are_no_groups_of_a_convolution_are_not_packed():
+    heads = replace(depthwise(64), packable=False)
+    assert forms_of(heads, SAT) == (PLAIN,)
+    with pytest.raises(MappingError, match="need the groups of a convolution"):
+        check_form(Form(packed=2), heads, SAT)
 
 
 def test_blocks_that_would_share_groups_are_not_packed():
