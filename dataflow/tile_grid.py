@@ -1,4 +1,4 @@
-"""The tiles of a product: what each candidate tile size holds, moves and costs in DRAM time.
+"""The tiles of a product: what each candidate tile size costs in DRAM time, in all and in the buffers.
 
 Arrays have a candidate axis [J] first, then one axis for each GEMM axis that matters: position 0 is a full tile, 1
 the last one. Along k there are three: the first tile (no partial sums to read), those between, the last.
@@ -6,50 +6,28 @@ the last one. Along k there are three: the first tile (no partial sums to read),
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..accel.dram import DramTiming
 from ..accel.engines import reduction_cycles
 from ..accel.specification import Hardware
-from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
 from .block_totals import BlockTotals, totals_of
 from .design_view import DesignView
 from .gemm import PLACES, SUM_BYTES, Axis, Gemm, Operand, Place
 from .holding import Held, HeldByPlace, fits, kept
 from .paired import by_pair
+from .tile_bytes import FIRST_MIDDLE_LAST, TileBytes
 from .tiling import AxisTiles, axis_ladders
-
-_FIRST_MIDDLE_LAST = [0, 0, 1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TileGrid:
-    """Candidate tiles of one product on one design, or on a design each. ``pick`` narrows it to some of them.
-
-    Attributes:
-        gemm: the product.
-        design: what is to be known of the design.
-        m: tile sizes along m, [J] candidates.
-        n: the same along n.
-        k: the same along k.
-        resident: which of A, B and C stay on chip, candidate by candidate, [J] each; as the product says when None.
-        pairs: grids of the pairs of sizes that A, B and C depend on, and which pair each candidate has, [J]; see
-            ``tile_pairs``.
-    """
-
-    gemm: Gemm
-    design: DesignView
-    m: AxisTiles
-    n: AxisTiles
-    k: AxisTiles
-    resident: Mapping[Place, BoolArray] | None = None
-    pairs: Mapping[Place, tuple[TileGrid, IntArray]] | None = None
+class TileGrid(TileBytes):
+    """Candidate tiles of one product on one design, or on a design each. ``pick`` narrows it to some of them."""
 
     @classmethod
     def ladder(cls, gemm: Gemm, hardware: Hardware) -> TileGrid:
@@ -83,173 +61,6 @@ class TileGrid:
         """Take what was worked out elsewhere, by name."""
         vars(self).update(known)
 
-    def __len__(self) -> int:
-        return len(self.m)
-
-    @property
-    def trips(self) -> dict[Axis, IntArray]:
-        """[J] tiles along each axis."""
-        return {"m": self.m.trips, "n": self.n.trips, "k": self.k.trips}
-
-    @cached_property
-    def size_m(self) -> IntArray:
-        """[J, 2] rows of C."""
-        return self.m.size
-
-    @cached_property
-    def size_n(self) -> IntArray:
-        """[J, 2] columns of C."""
-        return self.n.size
-
-    @cached_property
-    def size_k(self) -> IntArray:
-        """[J, 3] depth."""
-        return self.k.size[:, _FIRST_MIDDLE_LAST]
-
-    @cached_property
-    def count_k(self) -> IntArray:
-        """[J, 3] tiles of each kind along k."""
-        first = np.ones_like(self.k.trips)
-        lasts = np.where(self.k.trips > 1, self.k.lasts, 0)
-        return np.stack([first, self.k.trips - 1 - lasts, lasts], axis=1)
-
-    @cached_property
-    def counts(self) -> IntArray:
-        """[J, 2, 2, 3] tiles of each kind (m, n, k)."""
-        m, n, k = (self._block_counts[axis] for axis in "mnk")
-        return m[:, :, None, None] * n[:, None, :, None] * k[:, None, None, :]
-
-    @property
-    def slots(self) -> IntArray:
-        """[J, 3] accumulations an output of a tile."""
-        return self.size_k if self.gemm.compressed is None else self.kept_k
-
-    @cached_property
-    def kept_k(self) -> IntArray:
-        """[J, 3] of the depth of a tile, what the pattern keeps."""
-        taps, channels = self._k_taps_and_channels
-        return np.asarray(slots_of(channels, taps, self.gemm.pattern))
-
-    @cached_property
-    def groups(self) -> IntArray:
-        """[J, 3] groups of M along k; k itself when dense."""
-        if self.gemm.compressed is None:
-            return self.size_k
-        taps, channels = self._k_taps_and_channels
-        return np.asarray(groups_of(channels, taps, self.gemm.pattern))
-
-    @property
-    def _k_taps_and_channels(self) -> tuple[int, IntArray]:
-        taps = self.gemm.taps if self.gemm.tap_axis == "k" else 1
-        return taps, self.size_k // taps
-
-    # Bytes -----------------------------------------------------------------------------------------------------------
-
-    @property
-    def value_bytes(self) -> int:
-        """Bytes of an operand value."""
-        return self.design.value_bytes
-
-    @property
-    def result_element_bytes(self) -> int:
-        """Bytes of a finished element of C."""
-        return self.gemm.result_bytes(self.value_bytes)
-
-    @property
-    def pair_bits(self) -> int:
-        """Bits of a compressed value and its index."""
-        return 8 * self.value_bytes + self.gemm.pattern.index_bits
-
-    def _pairs(self, values: IntArray) -> IntArray:
-        """Bytes of that many compressed values in whole bursts."""
-        return self.memory.whole_bursts(-(-values * self.pair_bits // 8))
-
-    @property
-    def memory(self) -> DramTiming:
-        """The memory's timing."""
-        return self.design.memory
-
-    def _unless_resident(self, place: Place, count: IntArray) -> IntArray:
-        """What crosses to DRAM of an operand or result: nothing where it stays on chip."""
-        if self.resident is not None:
-            return np.where(self.resident[place][:, None, None], 0, count)
-        return np.zeros_like(count) if place in self.gemm.on_chip else count
-
-    def _of_blocks(self, place: Place, count: IntArray) -> IntArray:
-        """Of the elements of a tile those that memory knows: the blocks on the diagonal, where that is all there is."""
-        return count // self.gemm.packed if place == self.gemm.diagonal else count
-
-    def _in_pairs(self, operand: Operand) -> bool:
-        """Whether an operand lies in memory as pairs of value and index."""
-        return operand == self.gemm.pruned_operand and not self.gemm.reduced_on_load
-
-    def _b_elements(self) -> IntArray:
-        """[J, 3, 2] elements of B fetched from memory for a tile, nothing pruned."""
-        return self._of_blocks("b", self.size_k[:, :, None] * self.size_n[:, None, :])
-
-    @by_pair("c")
-    def result_elements(self) -> IntArray:
-        """[J, 2, 2] elements of C that a tile finishes and that are asked for."""
-        return self._of_blocks("c", self.size_m[:, :, None] * self.size_n[:, None, :])
-
-    def _dense_a_elements(self) -> IntArray:
-        """[J, 2, 3] elements of A fetched from memory for a tile: under a window, the image rows below it."""
-        on_m, on_k = self.m, self.k
-        if self.gemm.position_axis == "m":
-            return on_m.rows[:, :, None] * on_k.channels[:, None, _FIRST_MIDDLE_LAST]
-        return on_m.channels[:, :, None] * on_k.rows[:, None, _FIRST_MIDDLE_LAST]
-
-    @by_pair("a")
-    def a_held_bytes(self) -> IntArray:
-        """[J, 2, 3] bytes of an A tile in its buffer."""
-        elements = self._dense_a_elements()
-        if self.gemm.compressed != "a":
-            return elements * self.value_bytes
-        return self._kept_a_bytes()
-
-    def _kept_a_bytes(self) -> IntArray:
-        """[J, 2, 3] bytes of an A tile as pairs: the window thins out with the pattern, S of every k elements stay."""
-        return self._pairs(-(-self._dense_a_elements() * self.kept_k[:, None, :] // self.size_k[:, None, :]))
-
-    @by_pair("b")
-    def b_held_bytes(self) -> IntArray:
-        """[J, 3, 2] bytes of a B tile in its buffer."""
-        if self.gemm.compressed == "b":
-            return self._pairs(self.kept_k[:, :, None] * self.size_n[:, None, :])
-        return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
-
-    @by_pair("a")
-    def a_load_bytes(self) -> IntArray:
-        """[J, 2, 3] bytes fetched from DRAM for an A tile: none when A stays on chip."""
-        if self._in_pairs("a"):
-            return self._unless_resident("a", self._kept_a_bytes())
-        return self._unless_resident("a", self._dense_a_elements() * self.value_bytes)
-
-    @by_pair("b")
-    def b_load_bytes(self) -> IntArray:
-        """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
-        if self._in_pairs("b"):
-            kept = self._of_blocks("b", self.kept_k[:, :, None] * self.size_n[:, None, :])
-            return self._unless_resident("b", self._pairs(kept))
-        return self._unless_resident("b", self._b_elements() * self.value_bytes)
-
-    @property
-    def reduced_elements(self) -> IntArray:
-        """[J, 2, 3] of A or [J, 3, 2] of B: elements of a tile that pass the reduction engine on their way in."""
-        if not self.gemm.reduced_on_load:
-            return np.zeros_like(self.a_held_bytes if self.gemm.pruned_operand == "a" else self.b_held_bytes)
-        return self._dense_a_elements() if self.gemm.pruned_operand == "a" else self._b_elements()
-
-    @by_pair("c")
-    def sum_bytes(self) -> IntArray:
-        """[J, 2, 2] bytes of a C tile of partial sums."""
-        return self.size_m[:, :, None] * self.size_n[:, None, :] * SUM_BYTES
-
-    @by_pair("c")
-    def result_bytes(self) -> IntArray:
-        """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
-        return self._unless_resident("c", self.result_elements * self.result_element_bytes)
-
     # Cycles of DRAM --------------------------------------------------------------------------------------------------
 
     @by_pair("a")
@@ -263,9 +74,9 @@ class TileGrid:
         on_m = self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
         together = self._channels_together(tapped)
-        together = together[:, None, _FIRST_MIDDLE_LAST] if on_m else together[:, :, None]
+        together = together[:, None, FIRST_MIDDLE_LAST] if on_m else together[:, :, None]
         whole = (tapped.trips == 1)[:, None, None]
-        rows = positions.run_rows[:, :, None] if on_m else positions.run_rows[:, None, _FIRST_MIDDLE_LAST]
+        rows = positions.run_rows[:, :, None] if on_m else positions.run_rows[:, None, FIRST_MIDDLE_LAST]
         run = together * np.where(whole, rows, 1) * self.value_bytes
         # Some channels of every position (or tap, where patches lie expanded), or all of some rows of an image.
         pitch = np.where(whole, positions.pitch[:, None, None], 1)
@@ -343,15 +154,6 @@ class TileGrid:
         """[J, 2, 2] cycles in which a finished C tile would be stored."""
         element_bytes = self.result_element_bytes
         return self._c_cycles(self.result_elements * element_bytes, element_bytes, write=True)
-
-    @cached_property
-    def _block_counts(self) -> dict[str, IntArray]:
-        """Tiles of each kind along one axis: [J, 2], [J, 3] along k."""
-        return {
-            "m": np.stack([self.m.fulls, self.m.lasts], axis=1),
-            "n": np.stack([self.n.fulls, self.n.lasts], axis=1),
-            "k": self.count_k,
-        }
 
     def sum_over_blocks(self, per_tile: IntArray, axes: str) -> IntArray:
         """[J] sum of a per-tile quantity over every block of an operand, each counted once."""

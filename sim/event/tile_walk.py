@@ -189,11 +189,10 @@ class TileWalk:
         if gemm.diagonal != "b":
             return self._operand("b", depth * wide, kept, *in_bytes)
         # Memory has the blocks of a pack alone, one behind the other; the buffer has the zeros around them too.
-        blocks, zeros_too = depth * wide // gemm.packed, depth * wide * self.value_bytes
-        whole = blocks * self.value_bytes
-        block = self._operand("b", blocks, kept // gemm.packed, whole, whole)
-        packed_pairs = self._whole_bursts(self.pair_bytes(kept))
-        return replace(block, held_bytes=packed_pairs if gemm.compressed == "b" else zeros_too)
+        own = depth * wide // gemm.packed * self.value_bytes
+        block = self._operand("b", depth * wide // gemm.packed, kept // gemm.packed, own, own)
+        pairs = self._whole_bursts(self.pair_bytes(kept))
+        return replace(block, held_bytes=pairs if gemm.compressed == "b" else depth * wide * self.value_bytes)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bisparse.dataflow import tile_grid
+from bisparse.dataflow import tile_bytes
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.tile_grid import TileGrid
@@ -119,7 +119,7 @@ def test_a_wrong_fetch_count_is_found_out(monkeypatch):
 
 
 def test_bursts_that_are_not_rounded_are_found_out(monkeypatch):
-    monkeypatch.setattr(tile_grid.DramTiming, "whole_bursts", lambda self, transfer_bytes: transfer_bytes)
+    monkeypatch.setattr(tile_bytes.DramTiming, "whole_bursts", lambda self, transfer_bytes: transfer_bytes)
     found = [check_tiling(random_tiling(seed)) for seed in range(100)]
     assert any(text and "held_bytes" in text for text in found)
 
@@ -136,7 +136,7 @@ def test_a_wrong_stride_is_found_out(monkeypatch):
 
 @pytest.mark.parametrize("field", ["stride_bytes", "write"])
 def test_a_transfer_without_its_stride_or_direction_is_found_out(monkeypatch, field):
-    cycles = tile_grid.DramTiming.cycles
+    cycles = tile_bytes.DramTiming.cycles
 
     def forgetful(self, transfer_bytes, run_bytes, stride_bytes=None, *, write=False):
         kept = {"stride_bytes": stride_bytes, "write": write} | {field: None if field == "stride_bytes" else False}
@@ -144,7 +144,7 @@ def test_a_transfer_without_its_stride_or_direction_is_found_out(monkeypatch, fi
 
     cases = [random_tiling(seed) for seed in range(60)]
     walked = [case.walk().moved for case in cases]
-    monkeypatch.setattr(tile_grid.DramTiming, "cycles", forgetful)
+    monkeypatch.setattr(tile_bytes.DramTiming, "cycles", forgetful)
     assert any(traffic_agreement.closed_form(case) != moved for case, moved in zip(cases, walked, strict=True))
 
 
