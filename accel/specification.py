@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
-from typing import Annotated, Literal, Self, get_args
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
@@ -280,8 +280,10 @@ PARTS: dict[tuple[str, ...], str] = {("dram", "timing"): "dram"}
 """Fields that may name another file, and the kind of that file."""
 
 
-def load_hardware(name_or_path: str) -> Loaded[Hardware]:
+def load_hardware(name_or_path: str | Mapping[str, Any]) -> Loaded[Hardware]:
     """Load a shipped design by name, or a user's file by path: YAML, or a SCALE-Sim configuration (``.cfg``).
+
+    Or one given as plain data, as a file would say it: ``{"extends": "sat-vcu1525", "clock_hz": "300 MHz"}``.
 
     Raises:
         ConfigError: the file is missing or wrong; the message names file, line and field.

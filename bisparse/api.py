@@ -40,12 +40,15 @@ if TYPE_CHECKING:
     from .training.run_summary import RunSummary
     from .workload import Model
 
+    Design = str | Path | Mapping[str, Any] | Loaded[Hardware]
+    """A shipped design's name, a file's path, or what a file would say."""
+
 __all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "load_workload", "simulate", "train"]
 
 
 def simulate(
     model_or_name: Model,
-    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    hardware: Design = defaults.HARDWARE,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
     sparsity: str | Pattern = defaults.SPARSITY,
     *,
@@ -60,7 +63,7 @@ def simulate(
 
     Args:
         model_or_name: a shipped workload's name, a captured graph or its path, or a torch module (or what makes one).
-        hardware: a shipped design's name, or a YAML file.
+        hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
         recipe: a shipped recipe's name, or a YAML file.
         sparsity: N:M, N kept of every M.
         input_shape: of a torch module, which needs it: extents of one sample, such as ``(3, 224, 224)``; the command
@@ -87,7 +90,7 @@ def simulate(
 
 def compare(
     model_or_name: Model,
-    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    hardware: Design = defaults.HARDWARE,
     recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
     sparsity: str | Pattern = defaults.SPARSITY,
     *,
@@ -106,7 +109,7 @@ def compare(
 
 def ablate(
     model_or_name: Model,
-    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    hardware: Design = defaults.HARDWARE,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
     sparsity: str | Pattern = defaults.SPARSITY,
     *,
@@ -206,7 +209,7 @@ def codesign(
     sparsities: Sequence[str | Pattern] = (defaults.SPARSITY,),
     *,
     out: str | Path,
-    hardware: str | Path | Loaded[Hardware] = defaults.HARDWARE,
+    hardware: Design = defaults.HARDWARE,
     seeds: int = 3,
     jobs: int | None = None,
     **settings: Any,
@@ -221,7 +224,7 @@ def codesign(
         recipes: shipped recipes' names, or YAML files; dense is trained in any case.
         sparsities: ratios that every recipe is trained and simulated at.
         out: the study's directory, which keeps the runs; what is finished there is not trained again.
-        hardware: a shipped design's name, or a YAML file.
+        hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
         seeds: runs of each point, each paired with a dense run of the same seed.
         jobs: runs at a time; as many as cores when None.
         **settings: see ``training.settings.TrainingSettings``: ``epochs``, ``batch``, ``learning_rate``, ...
@@ -234,7 +237,7 @@ def codesign(
     """
     check_keywords(settings, TrainingSettings, signature(codesign).parameters)
     check_torch()
-    design = hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware))
+    design = _design(hardware)
     planned = plan(model, data, recipes, sparsities, seeds=seeds, hardware=design, **settings)
     return run_study(planned, Path(out), design, version=__version__, jobs=jobs, given=tuple(settings))
 
@@ -286,7 +289,7 @@ def explore(
 
 def make_simulator(
     workload: Workload | str | Path,
-    hardware: str | Path | Loaded[Hardware],
+    hardware: Design,
     options: Mapping[str, Any],
     *,
     strict: bool = False,
@@ -295,7 +298,7 @@ def make_simulator(
 
     Args:
         workload: loaded, or its name or path.
-        hardware: a shipped design's name, or a YAML file.
+        hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
         options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run.
         strict: refuse a workload with operators that may multiply and are not counted.
 
@@ -311,7 +314,7 @@ def make_simulator(
         given["densities"] = load_densities(given["densities"])
     return Simulator(
         workload=loaded,
-        hardware=hardware if isinstance(hardware, Loaded) else load_hardware(str(hardware)),
+        hardware=_design(hardware),
         options=Options(**given),
         version=__version__,
     )
@@ -328,6 +331,12 @@ def _runs(
         with_training(simulator, simulator.run(recipe, pattern), recipe, pattern, training_steps)
         for recipe in map(_recipe, recipes)
     ]
+
+
+def _design(given: Design) -> Loaded[Hardware]:
+    if isinstance(given, Loaded):
+        return given
+    return load_hardware(given if isinstance(given, Mapping) else str(given))
 
 
 def _recipe(given: str | Path | Loaded[Recipe]) -> Loaded[Recipe]:

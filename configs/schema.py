@@ -7,6 +7,7 @@ Models are pydantic v2, ``frozen=True, extra="forbid"``. They are validated stri
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def load(path: str | Path, model: type[Model]) -> Model:
 
 
 def load_annotated(
-    path_or_name: str | Path,
+    path_or_name: str | Path | Mapping[str, Any],
     model: type[Model],
     kind: str,
     *,
@@ -83,7 +84,8 @@ def load_annotated(
     """Read and validate a shipped or a user's file and keep where its values come from.
 
     Args:
-        path_or_name: as :func:`bisparse.configs.library.find` takes it.
+        path_or_name: as :func:`bisparse.configs.library.find` takes it; or what a file would say, as plain data, paths
+            in it from the working directory.
         model: the pydantic model of the resolved file.
         kind: the kind of file, where names of shipped files are looked up (in ``extends`` too).
         parts: fields in which the name or path of another file stands for what that file says, and the kind of file.
@@ -92,6 +94,8 @@ def load_annotated(
     Raises:
         ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
     """
+    if isinstance(path_or_name, Mapping):
+        return _load_data(path_or_name, model, kind, parts or {})
     file = library.find(kind, path_or_name)
     reader = (foreign or {}).get(file.suffix.lower(), parse)
     try:
@@ -103,8 +107,30 @@ def load_annotated(
         if kind in _WANTED:
             refuse_other_kind(file, _WANTED[kind])
         raise
+    return _loaded(validated, resolved)
+
+
+def _load_data(data: Mapping[str, Any], model: type[Model], kind: str, parts: Mapping[KeyPath, str]) -> Loaded[Model]:
+    """The same of plain data, by way of JSON, so that it is what a file could say."""
+    try:
+        plain = json.loads(json.dumps({"name": kind, **data}))
+    except (TypeError, ValueError) as error:
+        needed = "numbers, texts, lists and mappings"
+        raise ConfigError(f"{kind}: got what no file could say ({error}), need {needed}") from None
+    document = Document(file=kind, data=plain, places={})
+    try:
+        resolved = _resolve(Path(kind), kind, (), lambda _: document)
+        for path, part_kind in parts.items():
+            resolved = _with_part(resolved, path, part_kind)
+        # Of data nothing has a line but what it extends.
+        return _loaded(validate(resolved.document, model), resolved)
+    except ConfigError as error:
+        raise ConfigError(re.sub(rf"^{kind}:1: ", f"{kind}: ", str(error), flags=re.MULTILINE)) from None
+
+
+def _loaded(model: Model, resolved: _Resolved) -> Loaded[Model]:
     return Loaded(
-        model=validated,
+        model=model,
         provenance=resolved.provenance,
         sources=resolved.sources,
         sha256=library.content_hash(resolved.document.data),

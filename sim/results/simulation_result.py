@@ -9,6 +9,7 @@ skipped multiplications never count as done.
 from __future__ import annotations
 
 import dataclasses
+import html
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -151,7 +152,7 @@ class DensityMatch:
     weights_measured: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SimulationResult:
     """One training step on one design. See the module for the meaning of each figure.
 
@@ -247,6 +248,37 @@ class SimulationResult:
     training: TrainingRun | None = None
     uncounted: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The headline, a line: a step has thousands of figures, and ``document`` has them all."""
+        told = ", ".join(f"{name} {figure}" for name, figure in self._headline)
+        return f"SimulationResult({self._subject}, {told})"
+
+    def _repr_html_(self) -> str:
+        """The headline as a table, where a notebook shows the last value of a cell."""
+        rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{figure}</td></tr>" for name, figure in self._headline)
+        return f"<table><caption>{html.escape(self._subject)}</caption>{rows}</table>"
+
+    @property
+    def _subject(self) -> str:
+        """What was simulated, by name."""
+        recipe, workload, hardware = (self.inputs[kind].name for kind in ("recipe", "workload", "hardware"))
+        return f"{recipe} on {workload}, {hardware}"
+
+    @property
+    def _headline(self) -> list[tuple[str, str]]:
+        """The figures that one asks for first, readable."""
+        return [
+            ("batch", f"{self.batch:,}"),
+            ("sparsity", html.escape(self.sparsity)),
+            ("cycles", f"{self.total_cycles:,}"),
+            ("seconds", f"{self.step_seconds:.6g}"),
+            ("joules", f"{self.energy_joules:.6g}"),
+            ("speedup over dense", f"{self.speedup_vs_dense:.3f}x"),
+            ("energy of dense", f"{self.energy_ratio_vs_dense:.3f}x"),
+            ("FLOP bound", f"{self.flop_bound_speedup:.3f}x"),
+            ("DRAM bytes", f"{self.dram_read_bytes + self.dram_write_bytes:,}"),
+        ]
 
     @cached_property
     def operators(self) -> pandas.DataFrame:
