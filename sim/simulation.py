@@ -33,6 +33,7 @@ from .step.step_memory import step_memory
 from .step.step_report import StepReport
 from .step.step_size import check_step_size
 from .step.step_time import StepTime
+from .step.trained_apart import trained_apart
 
 DENSE_RECIPE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""
@@ -248,7 +249,7 @@ class Simulator:
         recorder = Recorder() if self.options.timeline else None
         sparse, dense = self._report(schedule, recorder), self.dense
         hardware, memory = self.hardware.model, step_memory(schedule)
-        both = self._beside(sparse, memory)
+        both, rows = self._beside(sparse, memory), sparse.rows_beside(dense)
         return SimulationResult(
             bisparse_version=self.version,
             inputs=self._inputs(recipe),
@@ -284,7 +285,8 @@ class Simulator:
             unknown_operators=tuple(sorted({unknown.name for unknown in self.workload.graph.unknown})),
             uncounted=uncounted(self.workload.graph),
             notes=self.workload.graph.notes,
-            rows=sparse.rows_beside(dense),
+            trained_apart=trained_apart(schedule, rows, self.batch),
+            rows=rows,
             assumptions=self._assumptions(recipe.model),
             dense=dense_step(both.dense, dense.effectual_macs),
             memory=memory,

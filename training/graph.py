@@ -202,6 +202,8 @@ class TrainingGraph:
         unknown: operators met that have no vector-engine formula of their own.
         counted_macs: multiply-accumulates that torch's own counter found, by pass (``forward``, ``backward``), with the
             known fault of that counter corrected (see ``training.capture``).
+        dense_in_training: parameters that products multiply by and that ``bisparse.apply`` leaves dense, whatever the
+            recipe: packed weights of attention and recurrent layers, and those that no layer of torch's own holds.
         notes: what the capture assumed or found that a reader of the figures must know, a sentence each.
     """
 
@@ -212,6 +214,7 @@ class TrainingGraph:
     operators: tuple[Operator, ...]
     unknown: tuple[UnknownOperator, ...] = ()
     counted_macs: dict[str, Size] = field(default_factory=dict)
+    dense_in_training: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @cached_property

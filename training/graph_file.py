@@ -94,13 +94,15 @@ def _place(file: Path, text: str, where: str) -> str:
 
 def graph_text(graph: TrainingGraph) -> str:
     """The file's text."""
-    head = {
+    head: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "name": graph.name,
         "source": graph.source,
         "default_batch": graph.default_batch,
         "counted_macs": {key: _size(graph.counted_macs[key]) for key in sorted(graph.counted_macs)},
-    } | ({"notes": list(graph.notes)} if graph.notes else {})
+    }
+    told = {"dense_in_training": list(graph.dense_in_training), "notes": list(graph.notes)}
+    head |= {key: value for key, value in told.items() if value}
     lines = [f"  {json.dumps(key)}: {_compact(value)}," for key, value in head.items()]
     lines += _block("tensors", [_tensor(graph.tensors[name]) for name in sorted(graph.tensors)])
     lines += _block("operators", [_operator(operator) for operator in graph.operators])

@@ -54,7 +54,7 @@ class GraphReader:
         if not isinstance(document, dict):
             refuse("top level", document, "an object")
         self._check_version(document)
-        self._check_fields(document, "", _TOP, ("notes",))
+        self._check_fields(document, "", _TOP, ("dense_in_training", "notes"))
         default_batch = self._integer(document["default_batch"], "default_batch")
         if default_batch < 1:
             refuse("default_batch", default_batch, "at least 1")
@@ -68,6 +68,7 @@ class GraphReader:
             operators=self._operators(document["operators"], tensors),
             unknown=self._unknown(document["unknown"]),
             counted_macs={key: self._size(value, f"counted_macs.{key}") for key, value in counted.items()},
+            dense_in_training=self._known(document.get("dense_in_training", []), "dense_in_training", tensors),
             notes=tuple(self._text(note, "notes") for note in self._list(document.get("notes", []), "notes")),
         )
         check_order(graph.operators)

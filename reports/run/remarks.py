@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.quantities import percent
+from ..shared.quantities import percent, times
 from .answer import is_dense, nothing_pruned
 
 
@@ -20,6 +20,13 @@ def remarks(results: Sequence[SimulationResult]) -> list[str]:
 def _of_one(result: SimulationResult) -> Iterator[str]:
     if result.uncounted:
         yield uncounted_sentence(result)
+    apart = result.trained_apart
+    if apart is not None:
+        few = ", ".join(apart.parameters[:3]) + (f" and {more} more" if (more := len(apart.parameters) - 3) > 0 else "")
+        yield (
+            f"Training by bisparse.apply leaves some of these weights dense ({few}): pruned where it prunes, the FLOP "
+            f"bound is {times(apart.flop_bound_speedup)}."
+        )
     yield from result.notes
 
 

@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "notes")
+_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes")
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -136,6 +136,19 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedApart:
+    """Weights that a simulated step prunes and that ``bisparse.apply`` leaves dense.
+
+    Attributes:
+        parameters: their names.
+        flop_bound_speedup: of a step that prunes what ``bisparse.apply`` prunes.
+    """
+
+    parameters: tuple[str, ...]
+    flop_bound_speedup: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DensityMatch:
     """How the measured densities of a training run met this step.
 
@@ -201,6 +214,7 @@ class SimulationResult:
         changes_over_time: the recipe has a schedule, and this is a step of its last phase.
         training: the whole training run; None unless it was asked for.
         uncounted: torch's name of each operator that may multiply and is in no count, by its name in ``operators``.
+        trained_apart: what this step prunes and training by ``bisparse.apply`` would not; None where they agree.
         notes: what the workload's capture assumed or found that a reader must know, a sentence each.
     """
 
@@ -247,6 +261,7 @@ class SimulationResult:
     changes_over_time: bool = False
     training: TrainingRun | None = None
     uncounted: dict[str, str] = field(default_factory=dict)
+    trained_apart: TrainedApart | None = None
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -309,6 +324,9 @@ class SimulationResult:
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
         fields["breakdown"] = tuple(Breakdown(**value) for value in fields["breakdown"])
         fields["unknown_operators"] = tuple(fields["unknown_operators"])
+        if fields.get("trained_apart") is not None:
+            parameters = tuple(fields["trained_apart"]["parameters"])
+            fields["trained_apart"] = TrainedApart(**fields["trained_apart"] | {"parameters": parameters})
         fields["notes"] = tuple(fields.get("notes", ()))
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])

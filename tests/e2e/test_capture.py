@@ -112,3 +112,39 @@ def test_nothing_to_prune_is_the_headline_with_the_reasons(captured, run):
     several = run("compare", "net.json", "--recipes", "dense,bdwp")
     assert "Nothing could be pruned: bdwp 2:8" in " ".join(several.out.split())
     assert "Nothing could be pruned" not in run("simulate", "net.json", "--recipe", "dense").out
+
+
+PACKED = """\
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.TransformerEncoderLayer(32, 2, 64, batch_first=True, dropout=0.0)
+        self.head = nn.Linear(32, 16)
+
+    def forward(self, x):
+        return self.head(self.encoder(x).mean(1))
+"""
+
+
+def test_weights_that_training_leaves_dense_are_reported_apart(captured, run):
+    import bisparse
+
+    captured("packed_of_this_test", PACKED, "--input", "4x32", "--batch", 2)
+    result = run("simulate", "net.json", "--json").document
+    apart = result["trained_apart"]
+    assert apart["parameters"] == ["encoder.self_attn.in_proj_weight", "encoder.self_attn.out_proj.weight"]
+    rows = {row["name"]: row for row in result["operators"] if row["useful_macs"]}
+    # What apply says that it leaves dense counts in full.
+    from packed_of_this_test import Net
+
+    reasons = bisparse.apply(Net(), "bdwp", "2:8").dense_reasons
+    graph = bisparse.capture(Net(), (4, 32), default_batch=2)
+    left = {p.name for p in graph.products if f"{p.module}:{p.stage.value}" in reasons}
+    useful = sum(p.geometry.macs(2) if p.name in left else rows[p.name]["useful_macs"] for p in graph.products)
+    assert apart["flop_bound_speedup"] == pytest.approx(graph.macs(2) / useful)
+    assert apart["flop_bound_speedup"] < result["flop_bound_speedup"]
+    said = "Training by bisparse.apply leaves some of these weights dense (encoder.self_attn.in_proj_weight, "
+    assert said in " ".join(run("simulate", "net.json").out.partition("\n\n")[0].split())
+    assert "trained_apart" not in run("simulate", "net.json", "--recipe", "dense", "--json").document

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ...configs.errors import CaptureError
-from ..graph import TrainingGraph
+from ..graph import Stage, TrainingGraph
 from ..graph_consistency import check_counts
 from ..graph_fault import GraphFormatError
 from ..input_shape import InputShape, InputShapes, input_shapes
+from ..recipes.in_torch.reach import Reach
 from ..uncounted import refuse_uncounted
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
@@ -148,8 +149,21 @@ def _captured(
         told = f"{name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
         raise CaptureError(told) from None
     return replace(
-        fitted, source=source, notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=expert_loads is None))
+        fitted,
+        source=source,
+        dense_in_training=tuple(_beyond_apply(module, fitted)),
+        notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=expert_loads is None)),
     )
+
+
+def _beyond_apply(module: torch.nn.Module, graph: TrainingGraph) -> Iterator[str]:
+    """Parameters that products multiply by and that no recipe at work reaches; embedding tables, left dense, aside."""
+    within = Reach(module).weights()
+    tables = {name for operator in graph.operators if operator.kind == "embedding" for name in operator.inputs}
+    products = (product for product in graph.products if product.stage in (Stage.FORWARD, Stage.BACKWARD))
+    for name in dict.fromkeys(product.parameter for product in products):
+        if name is not None and name not in within and name not in tables:
+            yield name
 
 
 def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:

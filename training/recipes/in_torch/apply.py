@@ -18,14 +18,13 @@ from .applied import AppliedRecipe
 from .hosting import host, layer_of
 from .layer import Layer
 from .precision import PRECISIONS, Precision
+from .reach import LAYERS, Reach
 from .shortcuts import close_shortcuts
 from .step_clock import StepClock
 from .weight_axes import Convolutions, WeightAxes
 
-_LAYERS = (nn.Linear, *Convolutions)
 _BEYOND_REACH = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
 """Modules with weights of their own that they hand to one of torch's functions: nothing here to prune."""
-_PLAIN_FORWARDS = {kind.forward for kind in _LAYERS}
 
 
 def apply(
@@ -112,7 +111,7 @@ def _layers_that_multiply(model: nn.Module) -> dict[str, nn.Module]:
     for path, module in model.named_modules():
         if layer_of(module) is not None:
             raise ConfigError(f"{path}: got a layer under a recipe already, need a plain model; try remove() first")
-        if not isinstance(module, _LAYERS):
+        if not isinstance(module, LAYERS):
             continue
         if isinstance(module.weight, UninitializedParameter):
             raise ConfigError(f"{path}: got a lazy layer without a weight, need one; try running the model once first")
@@ -144,8 +143,7 @@ class _Network:
         self._first = None if first is None else first.weight
         tables = (nn.Embedding, nn.EmbeddingBag)
         self._embeddings = {id(module.weight) for module in model.modules() if isinstance(module, tables)}
-        attentions = [path for path, module in model.named_modules() if isinstance(module, nn.MultiheadAttention)]
-        self._inside_attention = {f"{path}.out_proj" if path else "out_proj" for path in attentions}
+        self._reach = Reach(model)
 
     def patterns(self, path: str, recipe: Recipe, pattern: Pattern, reasons: dict[str, str]) -> dict[Stage, Pattern]:
         """The ratio of each stage of a layer that is pruned; why another stays dense goes into ``reasons``."""
@@ -170,9 +168,4 @@ class _Network:
 
     def unreachable(self, path: str) -> str | None:
         """Why a layer does not multiply where a recipe could say by what; None when it does."""
-        if path in self._inside_attention:
-            return "torch's MultiheadAttention multiplies by its weight without calling it"
-        module = self._modules[path]
-        if type(module).forward not in _PLAIN_FORWARDS or "forward" in module.__dict__:
-            return f"{type(module).__name__} has a forward pass of its own"
-        return None
+        return self._reach.unreachable(path, self._modules[path])

@@ -54,6 +54,7 @@ class Layer:
         self._recipe, self._clock, self._precision, self._generator = recipe, clock, precision, generator
         self._order: Tensor | None = None
         self._tile_mask: Tensor | None = None
+        self._kept_masks: dict[Stage, Tensor] | None = None
         self._searched: int | None = None
         self._known: tuple[object, ...] = ()
         self._seen: Tensor | None = None
@@ -89,7 +90,7 @@ class Layer:
 
     def refresh(self) -> None:
         """Make masks anew at the next use, however the weight was changed; a permuted order stays."""
-        self._known, self._tile_mask = (), None
+        self._known, self._tile_mask, self._kept_masks = (), None, None
 
     def expect_writes(self) -> None:
         """Unless masks are cached, make them anew at the next use: a write through ``.data`` moves no counter."""
@@ -143,6 +144,16 @@ class Layer:
         if self._recipe.mask_search.method == "transposable":
             shared = self._transposable(weight, now.get(FF, now.get(BP, DENSE)))
             return dict.fromkeys(now, shared)
+        backward = self._recipe.backward
+        if self._recipe.mask_search.every_steps == 1 or (backward is not None and backward.permuted):
+            # What is searched for now and then is a permuted mask's order; its masks follow the weights.
+            return self._top_n_masks(weight, now)
+        if self._kept_masks is None or self._search_is_due():
+            self._kept_masks = self._top_n_masks(weight, now)
+            self._searched = self._clock.step
+        return self._kept_masks
+
+    def _top_n_masks(self, weight: Tensor, now: dict[Stage, Pattern]) -> dict[Stage, Tensor]:
         masks = {}
         if FF in now:
             masks[FF] = stage_mask(weight, self.axes, now[FF], FF)
@@ -247,12 +258,15 @@ class Layer:
             "order": self._order,
             "tile_mask": self._tile_mask,
             "searched": self._searched,
+            "kept_masks": self._kept_masks,
             "churn": self.churn.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._order, self._tile_mask, self._searched = state["order"], state["tile_mask"], state["searched"]
+        # States from before a mask could be kept have none.
+        self._kept_masks = state.get("kept_masks")
         self.churn.load_state_dict(state["churn"])
         self._known = ()
 

@@ -133,3 +133,27 @@ def test_a_layer_counts_the_churn_of_its_own_masks(shipped):
         masks.append(as_numpy(applied, FF))
     changed = [np.mean(now != then) for now, then in zip(masks[1:], masks[:-1], strict=True)]
     assert applied.layers[""].churn.take() == pytest.approx(np.mean(changed))
+
+
+@pytest.mark.parametrize(("every", "anew"), [(1, range(12)), (5, (0, 5, 10)), (10**9, (0,))])
+def test_top_n_masks_are_found_anew_when_their_search_is_due(witness, shipped, every, anew):
+    recipe = shipped("bdwp", mask_search=MaskSearch(every_steps=every))
+    forward = None
+    for step, weight, applied in run(recipe, 12):
+        if step in anew:
+            forward = witness.forward_mask(weight[None], 2, 4)[0]
+            backward = as_numpy(applied, BP)
+        assert np.array_equal(as_numpy(applied, FF), forward), step
+        assert np.array_equal(as_numpy(applied, BP), backward), step
+
+
+def test_a_fixed_mask_goes_on_after_a_save_and_is_made_anew_by_a_refresh(witness, shipped):
+    recipe = shipped("sr-ste", mask_search=MaskSearch(every_steps=10**9))
+    for _, _, applied in run(recipe, 3):
+        kept = as_numpy(applied, FF)
+    other = nn.Linear(16, 16, bias=False)
+    resumed = apply(other, recipe, Pattern(2, 4))
+    resumed.load_state_dict(applied.state_dict())
+    assert np.array_equal(as_numpy(resumed, FF), kept)
+    resumed.refresh()
+    assert np.array_equal(as_numpy(resumed, FF), witness.forward_mask(other.weight.detach().numpy()[None], 2, 4)[0])
