@@ -29,8 +29,10 @@ def on_meta_with_notes(
 ) -> tuple[torch.nn.Module, tuple[str, ...]]:
     """The same, and what its data showed that the capture cannot see."""
     if isinstance(source, torch.nn.Module):
+        _refuse_lazy(source)
         return _without_data(source).train(), tuple(zeros_note(source))
     module = _built(source)
+    _refuse_lazy(module)
     notes = tuple(zeros_note(_with_data(source, module)))
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
@@ -64,7 +66,7 @@ _LOOKED_AT = 1 << 24
 
 def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module) -> torch.nn.Module:
     """What a factory makes with data, where that is quick; else what it made without."""
-    if sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter)) > _LOOKED_AT:
+    if sum(parameter.numel() for parameter in module.parameters()) > _LOOKED_AT:
         return module
     if not any(parameter.is_meta for parameter in module.parameters()):
         return module
@@ -75,6 +77,17 @@ def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module) 
         # It need not work: without data it did.
         return module
     return made if isinstance(made, torch.nn.Module) else module
+
+
+def _refuse_lazy(module: torch.nn.Module) -> None:
+    """Layers that find their shape at their first input have none yet."""
+    for path, part in module.named_modules():
+        tensors = (*part._parameters.values(), *part._buffers.values())
+        if any(is_lazy(tensor) for tensor in tensors if tensor is not None):
+            raise CaptureError(
+                f"{path or type(module).__name__}: got a lazy layer without a weight, need one; try running the model "
+                "once first (in the factory, on an input of its shape)"
+            )
 
 
 def _without_data(module: torch.nn.Module) -> torch.nn.Module:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch.nn.parameter import is_lazy
 
 from .notes import listed
 
@@ -27,7 +26,7 @@ def zeros_note(module: torch.nn.Module) -> Iterator[str]:
         seen = parameter if mask is None else mask
         if mask is not None and mask.is_meta:
             unknown.append(name.removesuffix("_orig"))
-        elif not is_lazy(parameter) and not seen.is_meta and seen.layout is torch.strided and seen.dim() > 1:
+        elif not seen.is_meta and seen.layout is torch.strided and seen.dim() > 1:
             zeros = 1 - torch.count_nonzero(seen).item() / max(1, seen.numel())
             if _FEWEST <= zeros < 1:
                 share[name.removesuffix("_orig")] = zeros

@@ -184,3 +184,25 @@ def test_input_shape_reads_what_it_prints(text):
 def test_input_shape_of_the_wrong_form(text):
     with pytest.raises(CaptureError, match=r"--input: got .* try 3x224x224"):
         parse_input_shape(text)
+
+
+def lazy():
+    return nn.Sequential(nn.Linear(6, 6), nn.LazyLinear(3))
+
+
+def run_once():
+    network = lazy()
+    network(torch.zeros(1, 6))
+    return network
+
+
+@pytest.mark.parametrize("source", [lazy, lazy()])
+def test_a_lazy_layer_is_named_with_what_to_do(source):
+    assert refusal(source).startswith(
+        "1: got a lazy layer without a weight, need one; try running the model once first"
+    )
+
+
+def test_a_lazy_layer_that_ran_once_is_a_layer():
+    graph = capture(run_once, (6,), name="net", default_batch=8, source="")
+    assert graph.macs(1) == 2 * (36 + 18) + 18
