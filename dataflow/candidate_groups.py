@@ -6,21 +6,15 @@ beats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
 from ..configs.arrays import BoolArray, FloatArray, IntArray
+from .ground import Ground, exact_cycles
 from .objective import NEVER
-from .pipeline import Pipeline
-from .tile_grid import TileGrid
-from .traffic import Traffic
-
-TilesOf: TypeAlias = Callable[[IntArray, IntArray], TileGrid]
-"""Tiles by numbers of design and tile."""
 
 _FIRST_GROUPS = 4
 """Groups of each design that are looked at in the first round."""
@@ -34,6 +28,7 @@ class Candidates:
     """Mappings of one product, each on a design, [K].
 
     Attributes:
+        row: of what is looked at, see ``Groups``.
         design: number of the design; likewise below.
         side: of its side.
         tile: of its tile.
@@ -43,6 +38,7 @@ class Candidates:
         of_kind: [K, 2, 2, 3] cycles of its kinds of tiles on the array.
     """
 
+    row: IntArray
     design: IntArray
     side: IntArray
     tile: IntArray
@@ -54,20 +50,20 @@ class Candidates:
     @classmethod
     def joined(cls, parts: Sequence[Candidates]) -> Candidates:
         """All of several."""
-        names = ("design", "side", "tile", "mapping", "order", "floor", "of_kind")
+        names = ("row", "design", "side", "tile", "mapping", "order", "floor", "of_kind")
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
     @classmethod
     def none(cls) -> Candidates:
         """None."""
-        empty = np.zeros(0, dtype=np.int64)
-        kinds = np.zeros((0, 2, 2, 3), dtype=np.int64)
-        floor = np.zeros(0)
-        return cls(design=empty, side=empty, tile=empty, mapping=empty, order=empty, floor=floor, of_kind=kinds)
+        numbers = ("row", "design", "side", "tile", "mapping", "order")
+        empty = dict.fromkeys(numbers, np.zeros(0, dtype=np.int64))
+        return cls(floor=np.zeros(0), of_kind=np.zeros((0, 2, 2, 3), dtype=np.int64), **empty)
 
     def take(self, rows: IntArray | BoolArray) -> Candidates:
         """Some, in the given order."""
         return Candidates(
+            row=self.row[rows],
             design=self.design[rows],
             side=self.side[rows],
             tile=self.tile[rows],
@@ -88,31 +84,29 @@ class Groups:
     Attributes:
         candidates: sorted by group, in a group by side and array mapping.
         starts: [G] where each begins.
-        a_in_west: [G] whether A lies in the west buffer.
-        tiles_of: the tiles of some numbers on a design each.
+        ground: of the rows that candidates are of.
     """
 
     candidates: Candidates
     starts: IntArray
-    a_in_west: BoolArray
-    tiles_of: TilesOf
+    ground: Ground
 
     @classmethod
-    def of(cls, candidates: Candidates, west: BoolArray, tiles_of: TilesOf) -> Groups:
+    def of(cls, candidates: Candidates, ground: Ground) -> Groups:
         """Candidates sorted into groups.
 
         Args:
             candidates: in any order.
-            west: [K] whether A lies in the west buffer.
-            tiles_of: the tiles of some numbers on a design each.
+            ground: of the rows that they are of, A in the west buffer or not, row by row.
         """
+        west = np.asarray(ground.a_in_west)[candidates.row]
         rank = np.lexsort(
             (candidates.mapping, candidates.side, west, candidates.order, candidates.tile, candidates.design)
         )
         candidates, west = candidates.take(rank), west[rank]
         same = np.stack([candidates.design, candidates.tile, candidates.order, west])
         starts = np.flatnonzero((np.diff(same, axis=1, prepend=-1) != 0).any(axis=0))
-        return cls(candidates=candidates, starts=starts, a_in_west=west[starts], tiles_of=tiles_of)
+        return cls(candidates=candidates, starts=starts, ground=ground)
 
     @cached_property
     def sizes(self) -> IntArray:
@@ -125,15 +119,9 @@ class Groups:
         return self.candidates.take(self.starts)
 
     @cached_property
-    def tiles(self) -> TileGrid:
-        """[G] the tile of each."""
-        return self.tiles_of(self.leads.design, self.leads.tile)
-
-    @cached_property
     def moved_bytes(self) -> IntArray:
         """[G] between DRAM and chip."""
-        traffic = Traffic(tiles=self.tiles, a_in_west=self.a_in_west, order=self.leads.order)
-        return np.asarray(traffic.read_bytes + traffic.write_bytes)
+        return self.ground.moved_bytes[self.leads.row, self.leads.order]
 
     @cached_property
     def bound(self) -> FloatArray:
@@ -144,12 +132,11 @@ class Groups:
         """The same of some groups, closer: of each kind of tile the time of the array mapping that is fastest there."""
         rows, starts = self._rows(groups, np.zeros_like(groups), self.sizes[groups])[1], self.sizes[groups]
         fastest = np.minimum.reduceat(self.candidates.of_kind[rows], np.cumsum(starts) - starts, axis=0)
-        return exact_cycles(self.tiles.pick(groups), self.a_in_west[groups], self.leads.order[groups], fastest)
+        return exact_cycles(self.ground, self.leads.row[groups], self.leads.order[groups], fastest)
 
     def _timed(self, group: IntArray, row: IntArray) -> IntArray:
         """Cycles of candidates, with the group of each."""
-        tiles, orders = self.tiles.pick(group), self.leads.order[group]
-        return exact_cycles(tiles, self.a_in_west[group], orders, self.candidates.of_kind[row])
+        return exact_cycles(self.ground, self.leads.row[group], self.leads.order[group], self.candidates.of_kind[row])
 
     # The fastest -----------------------------------------------------------------------------------------------------
 
@@ -302,12 +289,6 @@ def place_in(design: IntArray) -> IntArray:
     """
     starts = np.flatnonzero(np.diff(design, prepend=-1))
     return np.arange(len(design)) - np.repeat(starts, np.diff(starts, append=len(design)))
-
-
-def exact_cycles(tiles: TileGrid, a_in_west: BoolArray, orders: IntArray, of_kind: IntArray) -> IntArray:
-    """[K] cycles of candidates; of kinds of tiles on the array [K, 2, 2, 3]."""
-    count = tiles.gemm.count
-    return Pipeline(tiles=tiles, orders=orders, tile_cycles=of_kind, count=count, a_in_west=a_in_west).cycles
 
 
 def _rank(chosen: Candidates) -> IntArray:

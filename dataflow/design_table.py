@@ -170,15 +170,20 @@ class DesignTable:
         names = (*_ON_ARRAY, *_BESIDE, *_MEMORY, *(("reduction_lanes",) if reducing else ()))
         return self.alike(names, designs)
 
-    def alike(self, names: Sequence[str], designs: IntArray | None = None) -> tuple[IntArray, IntArray]:
+    def alike(
+        self, names: Sequence[str], designs: IntArray | None = None, *beside: IntArray
+    ) -> tuple[IntArray, IntArray]:
         """One design of each set that agrees in these numbers, and the set of every design.
 
         Args:
             names: of the numbers.
             designs: only these; all when None.
+            beside: more numbers, one of each of these designs.
         """
         chosen = np.arange(len(self)) if designs is None else designs
-        columns = np.stack([self.numbers[name][chosen].view(np.int64) for name in names], axis=1)
+        if len(chosen) == 1:
+            return chosen, np.zeros(1, dtype=np.int64)
+        columns = np.stack([*(self.numbers[name][chosen].view(np.int64) for name in names), *beside], axis=1)
         _, index, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
         return chosen[index], which.reshape(-1)
 

@@ -79,7 +79,7 @@ class DesignView:
 
     def pick(self, chosen: npt.NDArray[Any]) -> DesignView:
         """The view of some candidates."""
-        return _picked(self, chosen)
+        return _picked(self, chosen) if isinstance(self.array.rows, np.ndarray) else self
 
 
 def per_candidate(count: Count) -> Count:

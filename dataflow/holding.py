@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -25,6 +26,13 @@ AXES_OF: dict[Place, tuple[Axis, Axis]] = {"a": ("m", "k"), "b": ("k", "n"), "c"
 
 FREE_AXIS: dict[Place, Axis] = {"a": "n", "b": "m", "c": "k"}
 """The axis that it does not depend on."""
+
+
+@cache
+def turning_inside(order: str, place: Place) -> tuple[Axis, ...]:
+    """The loops inside of an operand's free one, in a loop order."""
+    free = order.index(FREE_AXIS[place])
+    return tuple(axis for axis in AXES_OF[place] if order.index(axis) > free)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +56,7 @@ class Held:
 
     def inside(self, order: str, place: Place) -> IntArray:
         """[J] bytes of the tiles that turn inside the free loop of a loop order."""
-        free = order.index(FREE_AXIS[place])
-        turning = [axis for axis in AXES_OF[place] if order.index(axis) > free]
+        turning = turning_inside(order, place)
         if len(turning) == 2:
             return self.all_bytes
         return self.row_bytes[turning[0]] if turning else self.tile_bytes
@@ -146,4 +153,11 @@ def _needed_bytes(tiles: Held, gemm: Gemm, room: Room, place: Place) -> IntArray
     """[6, J] bytes of its buffer with which an operand is kept across its free loop, by loop order."""
     beside = (room.tiles_held - 1) * tiles.tile_bytes
     whole = tiles.all_bytes + (0 if gemm.count == 1 else beside)
-    return np.stack([np.minimum(tiles.inside(order, place) + beside, whole) for order in LOOP_ORDERS])
+    # Loop orders with the same loops inside ask for the same.
+    needed = {inside: np.minimum(tiles.inside(order, place) + beside, whole) for order, inside in _inside_of(place)}
+    return np.stack([needed[inside] for _, inside in _inside_of(place)])
+
+
+@cache
+def _inside_of(place: Place) -> tuple[tuple[str, tuple[Axis, ...]], ...]:
+    return tuple((order, turning_inside(order, place)) for order in LOOP_ORDERS)

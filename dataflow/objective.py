@@ -13,7 +13,7 @@ import numpy as np
 
 from ..accel.energy import EnergyModel
 from ..accel.specification import Hardware
-from ..configs.arrays import Counts, FloatArray, IntArray
+from ..configs.arrays import Counts, FloatArray
 from ..configs.errors import ConfigError
 
 ALIKE = 1000
@@ -62,9 +62,9 @@ class Objective:
         """Whether candidates must be priced."""
         return self.name != "time"
 
-    def value(self, hardware: Hardware, cycles: IntArray, dynamic_joules: FloatArray | None) -> FloatArray:
+    def value(self, hardware: Hardware, cycles: Counts, dynamic_joules: FloatArray | None) -> FloatArray:
         """The value of candidates that take ``cycles`` and spend ``dynamic_joules``; arrays broadcast."""
-        time = cycles.astype(np.float64)
+        time: FloatArray = cycles.astype(np.float64)
         if self.energy is None or dynamic_joules is None or not self.needs_energy:
             return time
         joules: FloatArray = dynamic_joules + self.energy.static_watts * time / hardware.clock_hz

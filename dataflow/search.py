@@ -12,24 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from ..accel.specification import Hardware
-from ..configs.arrays import BoolArray, FloatArray, IntArray
+from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
 from .design_view import DesignView
 from .gemm import Gemm, Operand
 from .holding import least_bytes
-from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings
-from .objective import NEVER, TIME, Objective, slowest_alike
-from .pipeline import Pipeline
-from .search_sides import Side, sides_of_product
+from .mapping import LOOP_ORDERS, Mapping, array_mappings
+from .objective import TIME, Objective, slowest_alike
+from .search_sides import Lot, Side, sides_of_product
 from .tile_grid import TileGrid
 
 _FIRST_TILES, _MORE_TILES = 8, 64
-"""Tiles that are looked at in the first round, and at most in each after that."""
+"""Tiles that are looked at in the first round, and in each after that."""
 
 _FIRST_BATCH, _BATCH = 16, 256
 """Candidates of a round that are timed exactly at once: the lowest bounds first. Mostly no other can win."""
@@ -80,10 +78,9 @@ def best_mapping(
     sides = list(sides_of_product(gemm, hardware, objective, mappings, interleave=interleave))
     if not sides:
         raise _no_tile_fits(gemm, hardware, mappings[0].west)
-    floors = np.concatenate([side.floors for side in sides])
-    best, timed = _least_value(sides, floors)
+    best, timed = _least_value(sides)
     if not objective.needs_energy:
-        best, more = _least_traffic(sides, floors, best)
+        best, more = _least_traffic(sides, best)
         timed += more
     legal = sum(side.candidates for side in sides)
     # What is looked at for its time, and again for its bytes, was timed twice.
@@ -122,47 +119,44 @@ class _Best:
         return self.moved_bytes, self.value, self.number
 
 
-def _least_value(sides: Sequence[Side], floors: FloatArray) -> tuple[_Best, int]:
-    """The candidate of the least value, and how many were timed exactly.
-
-    Args:
-        sides: all of them.
-        floors: of all their tiles.
-    """
-    ranked = np.argsort(floors, kind="stable")
-    best, done, timed, step = None, 0, 0, _FIRST_TILES
-    while done < len(ranked) and (best is None or floors[ranked[done]] <= best.value):
-        chosen = ranked[done : done + step]
-        if best is not None:
-            chosen = chosen[floors[chosen] <= best.value]
-        some = _Some.of(sides, np.sort(chosen))
-        best, looked_at = some.best(np.isfinite(some.values), best)
-        done, timed, step = done + step, timed + looked_at, min(2 * step, _MORE_TILES)
+def _least_value(sides: Sequence[Side]) -> tuple[_Best, int]:
+    """The candidate of the least value, and how many were timed exactly."""
+    floors = np.concatenate([side.floors for side in sides])
+    first = np.sort(np.argpartition(floors, min(_FIRST_TILES, len(floors)) - 1)[:_FIRST_TILES])
+    best, timed = _best_of(Lot.of(sides, first), None, None)
     assert best is not None, "a side has a tile, and a mapping that no other repeats"
+    ranked = np.setdiff1d(np.flatnonzero(floors <= best.value), first)
+    ranked = ranked[np.argsort(floors[ranked], kind="stable")]
+    done = 0
+    while done < len(ranked) and floors[ranked[done]] <= best.value:
+        chosen = ranked[done : done + _MORE_TILES]
+        lot = Lot.of(sides, np.sort(chosen[floors[chosen] <= best.value]))
+        found, looked_at = _best_of(lot, None, best.value)
+        best = best if found is None else min(best, found, key=_Best.rank)
+        done, timed = done + _MORE_TILES, timed + looked_at
     return best, timed
 
 
-def _least_traffic(sides: Sequence[Side], floors: FloatArray, fastest: _Best) -> tuple[_Best, int]:
+def _least_traffic(sides: Sequence[Side], fastest: _Best) -> tuple[_Best, int]:
     """Of the candidates that are as fast as the fastest, or nearly, the one that moves the fewest bytes.
 
     Args:
         sides: all of them.
-        floors: of all their tiles, cycles.
         fastest: the fastest candidate.
     """
     limit = slowest_alike(fastest.cycles)
-    least = np.concatenate([side.ground.least_bytes(limit) for side in sides])
-    least[floors > limit] = NEVER
+    possible = Lot.of(sides, np.flatnonzero(np.concatenate([side.cycles for side in sides]) <= limit))
+    least = possible.ground.least_bytes(limit)
     # Whoever moves as much as the fastest does is no better.
     tiles = np.flatnonzero(least < fastest.moved_bytes)
     ranked = tiles[np.argsort(least[tiles], kind="stable")]
     best, done, timed, step = fastest, 0, 0, _FIRST_TILES
     while done < len(ranked) and least[ranked[done]] <= best.moved_bytes:
         chosen = ranked[done : done + step]
-        some = _Some.of(sides, np.sort(chosen[least[chosen] <= best.moved_bytes]))
-        by_bytes, alike = some.moved_bytes, some.values <= limit
+        lot = possible.pick(np.sort(chosen[least[chosen] <= best.moved_bytes]))
+        by_bytes, alike = lot.moved_bytes, lot.values <= limit
         for each in np.unique(by_bytes[alike & (by_bytes <= best.moved_bytes)]):
-            found, looked_at = some.best(alike & (by_bytes == each), None)
+            found, looked_at = _best_of(lot, alike & (by_bytes == each), None)
             timed += looked_at
             if found is not None and found.cycles <= limit:
                 best = min(best, found, key=_Best.by_traffic)
@@ -171,100 +165,46 @@ def _least_traffic(sides: Sequence[Side], floors: FloatArray, fastest: _Best) ->
     return best, timed
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Some:
-    """Some tiles of the sides.
-
-    Attributes:
-        sides: with those tiles alone.
-        numbers: of these sides among all.
-        rows: of these tiles among those of their side.
-    """
-
-    sides: Sequence[Side]
-    numbers: Sequence[int]
-    rows: Sequence[IntArray]
-
-    @classmethod
-    def of(cls, sides: Sequence[Side], chosen: IntArray) -> _Some:
-        """Tiles numbered through all sides, in rising order."""
-        found, numbers, places, start = [], [], [], 0
-        for number, side in enumerate(sides):
-            tiles = len(side.ground.tiles)
-            rows = chosen[(chosen >= start) & (chosen < start + tiles)] - start
-            start += tiles
-            if len(rows):
-                found.append(side.pick(rows))
-                numbers.append(number)
-                places.append(rows)
-        return cls(sides=found, numbers=numbers, rows=places)
-
-    @cached_property
-    def values(self) -> FloatArray:
-        """Lower bounds on the objective of every candidate, see ``Side.values``."""
-        return np.concatenate([side.values for side in self.sides])
-
-    @property
-    def moved_bytes(self) -> IntArray:
-        """Of every candidate."""
-        return np.concatenate([np.broadcast_to(side.ground.moved_bytes, side.shape).ravel() for side in self.sides])
-
-    def best(self, within: BoolArray, best: _Best | None) -> tuple[_Best | None, int]:
-        """The least value among some candidates and what was found before; and how many were timed exactly."""
-        ranked = np.flatnonzero(within if best is None else within & (self.values <= best.value))
-        ranked = ranked[np.argsort(self.values[ranked], kind="stable")]
-        done, step = 0, _FIRST_BATCH
-        while done < len(ranked) and (best is None or self.values[ranked[done]] <= best.value):
-            batch, start = np.sort(ranked[done : done + step]), 0
-            for side, number, rows in zip(self.sides, self.numbers, self.rows, strict=True):
-                own = batch[(batch >= start) & (batch < start + side.size)] - start
-                start += side.size
-                if len(own):
-                    found = _best_among(side, own, number, rows)
-                    best = found if best is None else min(best, found, key=_Best.rank)
-            done, step = done + step, _BATCH
-        return best, min(done, len(ranked))
-
-
-def _best_among(side: Side, chosen: IntArray, number: int, rows: IntArray) -> _Best:
-    """Time chosen candidates of a side exactly and keep the best.
+def _best_of(lot: Lot, within: BoolArray | None, limit: float | None) -> tuple[_Best | None, int]:
+    """The least value among some candidates, if any keeps a limit; and how many were timed exactly.
 
     Args:
-        side: some tiles of one side.
-        chosen: which candidates.
-        number: of the side.
-        rows: which tiles of the whole side these are.
+        lot: the tiles.
+        within: which of their candidates; all when None.
+        limit: the value; none when None.
     """
-    mapping, tile, order = np.unravel_index(chosen, side.shape)
-    ground, objective = side.ground, side.objective
-    cycles = Pipeline(
-        tiles=ground.tiles.pick(tile),
-        orders=order,
-        tile_cycles=side.times.cycles_at(mapping, tile),
-        count=ground.gemm.count,
-        a_in_west=ground.a_in_west,
-    ).cycles
-    joules = side.dynamic_joules
-    value = objective.value(ground.hardware, cycles, None if joules is None else joules[mapping, tile, order])
-    moved = ground.moved_bytes[tile, order]
-    at = int(np.lexsort((order, tile, mapping, moved, value))[0])
+    values = lot.values
+    possible = np.isfinite(values) if limit is None else values <= limit
+    ranked = np.flatnonzero(possible if within is None else possible & within)
+    ranked = ranked[np.argsort(values[ranked], kind="stable")]
+    best, done, step = None, 0, _FIRST_BATCH
+    while done < len(ranked) and (best is None or values[ranked[done]] <= best.value):
+        found = _best_among(lot, np.sort(ranked[done : done + step]))
+        best = found if best is None else min(best, found, key=_Best.rank)
+        done, step = done + step, _BATCH
+    return best, min(done, len(ranked))
+
+
+def _best_among(lot: Lot, chosen: IntArray) -> _Best:
+    """Time chosen candidates exactly and keep the best."""
+    timed = lot.timed(chosen)
+    at = timed.first()
+    number = int(timed.side[at]), int(timed.mapping[at]), int(timed.row[at]), int(timed.order[at])
+    side = lot.sides[number[0]]
+    m, n, k = (int(axis.size[0, 0]) for axis in side.pairs.sizes(side.numbers[[number[2]]]))
     return _Best(
-        value=float(value[at]),
-        moved_bytes=int(moved[at]),
-        number=(number, int(mapping[at]), int(rows[tile[at]]), int(order[at])),
-        cycles=int(cycles[at]),
-        mapping=_mapping(ground.gemm, ground.tiles, side.mappings[mapping[at]], int(tile[at]), LOOP_ORDERS[order[at]]),
-    )
-
-
-def _mapping(gemm: Gemm, tiles: TileGrid, array: ArrayMapping, row: int, order: str) -> Mapping:
-    return Mapping(
-        array=array,
-        tile_m=int(tiles.size_m[row, 0]),
-        tile_n=int(tiles.size_n[row, 0]),
-        tile_k=int(tiles.size_k[row, 0]),
-        order=order,
-        form=gemm.form,
+        value=float(timed.value[at]),
+        moved_bytes=int(timed.moved_bytes[at]),
+        number=number,
+        cycles=int(timed.cycles[at]),
+        mapping=Mapping(
+            array=side.mappings[number[1]],
+            tile_m=m,
+            tile_n=n,
+            tile_k=k,
+            order=LOOP_ORDERS[number[3]],
+            form=side.pairs.gemm.form,
+        ),
     )
 
 

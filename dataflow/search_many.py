@@ -21,24 +21,22 @@ from functools import cached_property
 import numpy as np
 
 from ..configs.arrays import BoolArray, IntArray
-from .candidate_groups import Candidates, Chosen, Groups, exact_cycles, place_in
+from .candidate_groups import Candidates, Chosen, Groups, place_in
 from .design_table import DesignTable
 from .gemm import Gemm, Place
+from .ground import Ground, exact_cycles
+from .ladders import Ladders, Promising
 from .mapping import ArrayMapping, Side, sides_of
 from .objective import NEVER, slowest_alike
 from .product_cost import MappedProducts, SideTimes
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
-from .tile_floors import OF_ARRAY, Promising, TileFloors
+from .tile_floors import OF_ARRAY
 from .tile_grid import TileGrid
 from .tile_time import TileTime
 from .tiling import AxisTiles
 
-_PROMISING = 8
-"""Tiles of each design that are looked at for a time to beat."""
-
-
-_ROUNDS = (8, 64)
-"""Tiles of each design that are looked at in the first rounds."""
+_FIRST_TILES = 8
+"""Tiles of each design that are looked at in the first round."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +118,7 @@ def search_many(
         gemm=gemm,
         table=table,
         feasible=place >= 0,
-        axes=search.axes(winners.tile[at]),
+        axes=search.ladders.axes(winners.tile[at]),
         sides=sides,
         side=winners.side[at],
         parameters=search.parameters(winners)[:, at],
@@ -150,60 +148,14 @@ class _Search:
         first, which = self.table.alike(OF_ARRAY)
         return first[which]
 
-    # Ladders ---------------------------------------------------------------------------------------------------------
-
     @cached_property
-    def _ladders(self) -> list[TileFloors]:
-        numbers = self.table.numbers
-        shared = np.stack(
-            [np.minimum(numbers["rows"], numbers["cols"]), numbers["run_overhead_bytes"], numbers["burst_bytes"]]
-        )
-        _, group = np.unique(shared[:, self.index], axis=1, return_inverse=True)
-        found: list[TileFloors] = []
-        for number in range(int(group.max()) + 1):
-            found.append(
-                TileFloors(
-                    gemm=self.gemm,
-                    table=self.table,
-                    designs=self.index[group.reshape(-1) == number],
-                    mappings=self._mappings,
-                    first_tile=sum(len(each.grid) for each in found),
-                )
-            )
-        return found
-
-    @cached_property
-    def _axes(self) -> tuple[AxisTiles, AxisTiles, AxisTiles]:
-        """Tiles of all ladders."""
-        grids = [ladder.grid for ladder in self._ladders]
-        return (
-            AxisTiles.joined([grid.m for grid in grids]),
-            AxisTiles.joined([grid.n for grid in grids]),
-            AxisTiles.joined([grid.k for grid in grids]),
-        )
-
-    @cached_property
-    def _full_tiles(self) -> dict[str, IntArray]:
-        """What the array sees of a full tile, and how many there are: tiles of all ladders."""
-        m, n, k = self._axes
-        grids = [ladder.grid for ladder in self._ladders]
-        full = [np.where(axis.size[:, 0] == axis.size[:, 1], axis.trips, axis.fulls) for axis in (m, n, k)]
-        return {
-            "m": m.size[:, 0],
-            "n": n.size[:, 0],
-            "slots": np.concatenate([grid.slots[:, 0] for grid in grids]),
-            "groups": np.concatenate([grid.groups[:, 0] for grid in grids]),
-            "count": np.maximum(full[0], 1) * np.maximum(full[1], 1) * np.maximum(full[2], 1),
-        }
-
-    def axes(self, tile: IntArray) -> tuple[AxisTiles, AxisTiles, AxisTiles]:
-        """The tiles of these numbers."""
-        m, n, k = self._axes
-        return m.take(tile), n.take(tile), k.take(tile)
+    def ladders(self) -> Ladders:
+        """The tiles, with their floors."""
+        return Ladders.of(self.gemm, self.table, self.index, self._mappings)
 
     def _grid(self, design: IntArray, tile: IntArray) -> TileGrid:
         """Tiles of these numbers, on a design each."""
-        m, n, k = self.axes(tile)
+        m, n, k = self.ladders.axes(tile)
         return TileGrid(gemm=self.gemm, design=self.table.view(design), m=m, n=n, k=k)
 
     def parameters(self, candidates: Candidates) -> IntArray:
@@ -219,15 +171,12 @@ class _Search:
 
     def winners(self) -> Candidates:
         """The best candidate of every design that has any."""
-        start = Promising.joined([ladder.lowest(_PROMISING) for ladder in self._ladders])
-        if not len(start.design):
+        start = self.ladders.lowest()
+        if not len(start):
             return Candidates.none()
         limit = np.full(len(self.table), -1)
         limit[start.design] = NEVER
-        first = self._laid(start, limit, best_only=True)
-        ranked = np.lexsort((first.floor, first.design))
-        first = first.take(ranked[np.flatnonzero(np.diff(first.design[ranked], prepend=-1))])
-        self._lower(limit, first.design, first.side, first.tile, first.order, first.of_kind)
+        self._lower_to_first(limit, start)
         fastest = self._fastest(limit)
         cycles, moved = np.full(len(limit), -1), np.full(len(limit), -1)
         cycles[fastest.candidates.design], moved[fastest.candidates.design] = fastest.cycles, fastest.moved_bytes
@@ -235,18 +184,24 @@ class _Search:
         beaten = np.isin(fastest.candidates.design, least.candidates.design)
         return Candidates.joined([fastest.candidates.take(~beaten), least.candidates])
 
+    def _lower_to_first(self, limit: IntArray, start: Promising) -> None:
+        """Lower the limits of designs to the exact time of a candidate of some tiles, the one of the lowest floor."""
+        ground = self._ground(start)
+        first = self._laid(start, ground, limit, best_only=True)
+        ranked = np.lexsort((first.floor, first.design))
+        first = first.take(ranked[np.flatnonzero(np.diff(first.design[ranked], prepend=-1))])
+        limit[first.design] = exact_cycles(ground, first.row, first.order, first.of_kind)
+
     def _fastest(self, limit: IntArray) -> Chosen:
         """Of every design the fastest candidate; limits are lowered. The most promising tiles first."""
-        done, found = np.full(len(limit), -1.0), []
-        for count in (*_ROUNDS, None):
-            until = limit.astype(np.float64)
-            if count is not None:
-                for ladder in self._ladders:
-                    until = ladder.nth_lowest(count, until)
-            rows = Promising.joined([ladder.between(done, until) for ladder in self._ladders])
-            found.append(self._groups(rows, limit).fastest(limit))
+        found = []
+        for first, until in ((0, _FIRST_TILES), (_FIRST_TILES, None)):
+            rows = self.ladders.within(limit)
+            rows = rows.take(np.lexsort((rows.floor, rows.design)))
+            place = place_in(rows.design)
+            rows = rows.take(np.flatnonzero((place >= first) & (place < (until or len(place)))))
+            found.append(self._groups(rows, self._ground(rows), limit).fastest(limit))
             limit[found[-1].candidates.design] = np.minimum(limit[found[-1].candidates.design], found[-1].cycles)
-            done = np.maximum(done, until)
         return Chosen.fastest_of(found)
 
     def _least_traffic(self, alike: IntArray, fewer_bytes: IntArray) -> Chosen:
@@ -254,60 +209,56 @@ class _Search:
 
         Tiles are looked at from those that may move the fewest on, until what is found moves no more than the rest.
         """
-        parts = [ladder.saving(alike, fewer_bytes) for ladder in self._ladders]
-        rows, moved = Promising.joined([part for part, _ in parts]), np.concatenate([each for _, each in parts])
+        rows = self.ladders.within(alike)
+        ground = self._ground(rows)
+        moved = ground.least_bytes(alike[rows.design][:, None])
+        fewer = np.flatnonzero(moved < fewer_bytes[rows.design])
+        rows, ground, moved = rows.take(fewer), ground.pick(fewer), moved[fewer]
         ranked = np.lexsort((moved, rows.design))
-        least, found, step = fewer_bytes.copy(), [], _ROUNDS[0]
+        least, found, step = fewer_bytes.copy(), [], _FIRST_TILES
         while len(ranked):
-            some = ranked[place_in(rows.design[ranked]) < step]
-            found.append(
-                self._groups(rows.take(np.sort(some)), alike).least_traffic(alike, np.minimum(least + 1, fewer_bytes))
-            )
+            some = np.sort(ranked[place_in(rows.design[ranked]) < step])
+            groups = self._groups(rows.take(some), ground.pick(some), alike)
+            found.append(groups.least_traffic(alike, np.minimum(least + 1, fewer_bytes)))
             least[found[-1].candidates.design] = found[-1].moved_bytes
             ranked = ranked[place_in(rows.design[ranked]) >= step]
             ranked = ranked[moved[ranked] <= least[rows.design[ranked]]]
             step *= 4
         return Chosen.least_of(found)
 
-    def _groups(self, rows: Promising, limit: IntArray) -> Groups:
+    def _groups(self, rows: Promising, ground: Ground, limit: IntArray) -> Groups:
         """What may keep the limits of designs, of some tiles."""
-        candidates = self._laid(rows, limit, best_only=False) if len(rows.design) else Candidates.none()
-        candidates = candidates.take(candidates.floor <= limit[candidates.design])
-        return Groups.of(candidates, self._a_in_west(candidates.side), self._grid)
+        candidates = self._laid(rows, ground, limit, best_only=False) if len(rows) else Candidates.none()
+        return Groups.of(candidates.take(candidates.floor <= limit[candidates.design]), ground)
 
-    def _lower(
-        self, limit: IntArray, design: IntArray, side: IntArray, tile: IntArray, order: IntArray, of_kind: IntArray
-    ) -> None:
-        """Lower the limits of designs to the exact times of candidates."""
-        cycles = exact_cycles(self._grid(design, tile), self._a_in_west(side), order, of_kind)
-        np.minimum.at(limit, design, cycles)
+    def _ground(self, rows: Promising) -> Ground:
+        """What moves for some tiles."""
+        a_in_west = np.array([each.west == "a" for each in self.sides])
+        return Ground(tiles=self._grid(rows.design, rows.tile), a_in_west=a_in_west[rows.side])
 
-    def _a_in_west(self, side: IntArray) -> BoolArray:
-        """[K] whether A lies in the west buffer on each of some sides."""
-        return np.array([each.west == "a" for each in self.sides])[side]
-
-    def _laid(self, rows: Promising, limit: IntArray, *, best_only: bool) -> Candidates:
+    def _laid(self, rows: Promising, ground: Ground, limit: IntArray, *, best_only: bool) -> Candidates:
         """Tiles under array mappings and loop orders that may keep the limit; or each under its most promising pair."""
         parts = []
-        for number, mappings in enumerate(self._mappings):
-            own = rows.take(rows.side == number)
-            if len(own.design):
-                parts.append(self._on_side(mappings, own, limit, best_only=best_only))
+        for number in range(len(self._mappings)):
+            own = np.flatnonzero(rows.side == number)
+            if len(own):
+                parts.append(self._on_side(own, rows.take(own), ground, limit, best_only=best_only))
         return Candidates.joined(parts)
 
-    def _on_side(self, mappings: SideMappings, rows: Promising, limit: IntArray, *, best_only: bool) -> Candidates:
-        """The same for tiles of one side."""
-        full = self._full_tiles
+    def _on_side(
+        self, number: IntArray, rows: Promising, ground: Ground, limit: IntArray, *, best_only: bool
+    ) -> Candidates:
+        """The same for tiles of one side, of these numbers among all rows."""
+        mappings = self._mappings[rows.side[0]]
+        unhidden, in_memory = ground.unhidden_cycles[number], ground.in_memory[number]
         (array, tile), which = _distinct_pairs(self._array_of[rows.design], rows.tile)
-        of_full = mappings.full_tile_cycles(
-            self.table, array, **{name: full[name][tile] for name in ("m", "n", "slots", "groups")}
-        )
-        floor = self.gemm.count * full["count"][tile][:, None] * of_full
+        full, count = self.ladders.full_tiles(tile)
+        floor = self.gemm.count * count[:, None] * mappings.full_tile_cycles(self.table, array, **full)
         floor[~mappings.legal(self.table, array)] = NEVER
         if best_only:
             row, mapping = np.arange(len(rows.design)), floor.argmin(axis=1)[which]
         else:
-            row, mapping = np.nonzero(floor[which] + rows.unhidden[:, None] <= limit[rows.design][:, None])
+            row, mapping = np.nonzero(floor[which] + unhidden[:, None] <= limit[rows.design][:, None])
         # Tiles timed on the array, once for all designs that have the same.
         pair, at = np.unique(which[row] * mappings.parameters.shape[1] + mapping, return_inverse=True)
         pair, timed = np.divmod(pair, mappings.parameters.shape[1])
@@ -318,20 +269,21 @@ class _Search:
         )
         at = at.reshape(-1)
         own = np.where(times.repeats[0], NEVER, self.gemm.count * times.total(times.cycles)[0])
-        computing = own[at] + rows.unhidden[row]
+        computing = own[at] + unhidden[row]
         if best_only:
-            order = rows.in_memory.argmin(axis=1)
+            order = in_memory.argmin(axis=1)
         else:
             within = limit[rows.design[row]]
-            chosen, order = np.nonzero((rows.in_memory[row] <= within[:, None]) & (computing <= within)[:, None])
+            chosen, order = np.nonzero((in_memory[row] <= within[:, None]) & (computing <= within)[:, None])
             row, mapping, at, computing = row[chosen], mapping[chosen], at[chosen], computing[chosen]
         return Candidates(
+            row=number[row],
             design=rows.design[row],
             side=rows.side[row],
             tile=rows.tile[row],
             mapping=mapping,
             order=order,
-            floor=np.maximum(computing, rows.in_memory[row, order]),
+            floor=np.maximum(computing, in_memory[row, order]),
             of_kind=np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at],
         )
 

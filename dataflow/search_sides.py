@@ -10,205 +10,222 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
-from ..accel.energy import EnergyModel
 from ..accel.specification import Hardware
-from ..configs.arrays import BoolArray, FloatArray, IntArray
-from .actions import actions_on_array, array_actions, memory_actions
-from .array_floor import ArrayFloor
+from ..configs.arrays import FloatArray, IntArray
+from .actions import actions_on_array, array_actions
 from .design_table import DesignTable
-from .design_view import DesignView
-from .gemm import Gemm, Operand
+from .gemm import Gemm
+from .ground import Ground, exact_cycles
 from .mapping import LOOP_ORDERS, ArrayMapping
-from .objective import NEVER, Objective
-from .pipeline import first_load_cycles
+from .objective import Objective
+from .tile_floors import TileFloors
 from .tile_grid import TileGrid
-from .tile_pairs import fitting_tiles
+from .tile_pairs import TilePairs
 from .tile_time import TileTime
-from .tiling import axis_ladders
-from .traffic import Traffic, distinct_orders
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ground:
-    """What sides with the same operand in the west share: tiles that fit, and their traffic in every loop order.
-
-    Attributes:
-        gemm: the product.
-        hardware: the design.
-        tiles: those that fit, [J].
-        a_in_west: whether A lies in the west buffer, or B.
-    """
-
-    gemm: Gemm
-    hardware: Hardware
-    tiles: TileGrid
-    a_in_west: bool
-
-    @cached_property
-    def traffic(self) -> Traffic:
-        """What moves in every loop order."""
-        return Traffic(tiles=self.tiles, a_in_west=self.a_in_west)
-
-    @cached_property
-    def memory_cycles(self) -> IntArray:
-        """[J, O] cycles that DRAM alone needs."""
-        # Operands that stay on chip are not asked for: then there is no first request to wait for.
-        waited = np.where(first_load_cycles(self.tiles) > 0, self.tiles.memory.latency_cycles, 0)
-        return np.asarray(waited + self.gemm.count * self.traffic.cycles).T
-
-    @cached_property
-    def unhidden_cycles(self) -> IntArray:
-        """[J] cycles of the first load and the last store."""
-        return np.asarray(first_load_cycles(self.tiles) + self.tiles.block_totals.last_result_cycles)
-
-    @cached_property
-    def equal_order(self) -> BoolArray:
-        """[J, O] where an equal loop order stands already."""
-        return ~distinct_orders(self.tiles.trips, LOOP_ORDERS)
-
-    @cached_property
-    def moved_bytes(self) -> IntArray:
-        """[J, O] bytes moved between DRAM and chip, one repetition."""
-        return np.asarray(self.traffic.read_bytes + self.traffic.write_bytes).T
-
-    def least_bytes(self, limit: int) -> IntArray:
-        """[J] the fewest bytes that a tile moves in a loop order that DRAM alone does within some cycles."""
-        within = (self.memory_cycles <= limit) & ~self.equal_order
-        return np.asarray(np.where(within, self.moved_bytes, NEVER).min(axis=1))
-
-    def memory_joules(self, energy: EnergyModel) -> FloatArray:
-        """[J, O] dynamic energy of what moves."""
-        return np.asarray(energy.dynamic_joules(memory_actions(self.gemm, self.traffic, self.a_in_west))).T
-
-    def pick(self, rows: IntArray) -> Ground:
-        """Some of the tiles, with what was worked out of them already."""
-        picked = Ground(gemm=self.gemm, hardware=self.hardware, tiles=self.tiles.pick(rows), a_in_west=self.a_in_west)
-        vars(picked).update({name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)})
-        return picked
+from .traffic import count_distinct_orders
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """Candidates that share a dataflow and a side: array mappings x tiles x loop orders, [A, J, O].
+    """Array mappings that share a dataflow and a side, and the tiles that fit there.
 
     Attributes:
-        ground: the tiles.
-        mappings: how they may lie on the array.
+        hardware: the design.
+        mappings: how tiles may lie on the array.
         objective: what is minimised.
-        deepest: accumulations that a PE may turn between at most.
+        pairs: all combinations of tile sizes.
+        floors_of: their floors.
+        numbers: of those that fit, [J], among all combinations.
+        cycles: [J] floors of their time.
     """
 
-    ground: Ground
+    hardware: Hardware
     mappings: tuple[ArrayMapping, ...]
     objective: Objective
-    deepest: int
+    pairs: TilePairs
+    floors_of: TileFloors
+    numbers: IntArray
+    cycles: FloatArray
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """A, J and O."""
-        return len(self.mappings), len(self.ground.tiles), len(LOOP_ORDERS)
-
-    @property
-    def size(self) -> int:
-        """Candidates, equal loop orders counted."""
-        return math.prod(self.shape)
+    def __len__(self) -> int:
+        return len(self.numbers)
 
     @property
     def candidates(self) -> int:
         """Array mappings, tiles and loop orders that differ."""
-        return len(self.mappings) * int((~self.ground.equal_order).sum())
+        orders = np.broadcast_to(count_distinct_orders(self.floors_of.tiles.trips), self.pairs.shape)
+        return len(self.mappings) * int(orders.reshape(-1)[self.numbers].sum())
 
-    def pick(self, rows: IntArray) -> Side:
-        """The candidates of some tiles."""
-        return Side(
-            ground=self.ground.pick(rows), mappings=self.mappings, objective=self.objective, deepest=self.deepest
-        )
-
-    # Floors ----------------------------------------------------------------------------------------------------------
+    @property
+    def a_in_west(self) -> bool:
+        """Whether A lies in the west buffer, or B."""
+        return self.mappings[0].west == "a"
 
     @cached_property
     def floors(self) -> FloatArray:
         """[J] what no array mapping and loop order of a tile beats."""
-        ground, gemm = self.ground, self.ground.gemm
-        floor = ArrayFloor(
-            tiles=ground.tiles,
-            table=DesignTable(designs=[ground.hardware]),
-            index=np.zeros(1, dtype=np.int64),
-            deepest=np.array([self.deepest]),
-        )
-        lying = self.mappings[0].lying
-        # A little below, so that no rounding lifts it above the exact time.
-        computing = gemm.count * floor.cycles(lying)[0] * (1 - 1e-9)
-        in_memory = np.where(ground.equal_order, NEVER, ground.memory_cycles).min(axis=1)
-        cycles = np.maximum(computing + ground.unhidden_cycles, in_memory)
         energy = self.objective.energy
         if energy is None or not self.objective.needs_energy:
-            return self.objective.value(ground.hardware, cycles, None)
-        passed = floor.least_port_bytes(lying)
+            return self.objective.value(self.hardware, self.cycles, None)
+        lying, gemm = self.mappings[0].lying, self.pairs.gemm
+        passed = self.floors_of.array.least_port_bytes(lying)
         on_array = energy.dynamic_joules(
             actions_on_array(
                 gemm,
-                ground.hardware.tensor_engine.timing,
+                self.hardware.tensor_engine.timing,
                 lying,
-                trips_k=ground.tiles.trips["k"],
-                **{name: gemm.count * moved[0] for name, moved in passed.items()},
+                trips_k=self.floors_of.tiles.trips["k"],
+                **{name: gemm.count * moved for name, moved in passed.items()},
             )
         )
-        joules = on_array + ground.memory_joules(energy).min(axis=1)
-        return self.objective.value(ground.hardware, cycles, joules * (1 - 1e-9))
+        joules = np.broadcast_to(on_array, self.pairs.shape).reshape(-1)[self.numbers]
+        ground = Ground(tiles=self.pairs.tiles(self.numbers), a_in_west=self.a_in_west)
+        joules = joules + ground.memory_joules(energy).min(axis=1)
+        return self.objective.value(self.hardware, self.cycles, joules * (1 - 1e-9))
 
-    # Bounds ----------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, kw_only=True)
+class Lot:
+    """Some tiles of the sides, and their candidates: array mappings x tiles x loop orders of a side after another.
+
+    Attributes:
+        sides: all of them.
+        side: of each tile, [J], rising.
+        row: of each tile among those of its side.
+    """
+
+    sides: Sequence[Side]
+    side: IntArray
+    row: IntArray
+
+    @classmethod
+    def of(cls, sides: Sequence[Side], chosen: IntArray) -> Lot:
+        """Tiles numbered through all sides, in rising order."""
+        starts = np.cumsum([0, *(len(side) for side in sides)])
+        side = np.searchsorted(starts, chosen, side="right") - 1
+        return cls(sides=sides, side=side, row=chosen - starts[side])
+
+    def pick(self, tiles: IntArray) -> Lot:
+        """Some of the tiles, in rising order, with what moves for them."""
+        picked = Lot(sides=self.sides, side=self.side[tiles], row=self.row[tiles])
+        vars(picked).update(ground=self.ground.pick(tiles))
+        return picked
 
     @cached_property
-    def times(self) -> TileTime:
-        """Every tile under every mapping."""
-        return TileTime.of(self.ground.tiles, self.mappings)
+    def ground(self) -> Ground:
+        """What moves for the tiles."""
+        numbers = np.concatenate([side.numbers[self.row[own]] for side, own in self._by_side])
+        in_west = np.array([side.a_in_west for side in self.sides])[self.side]
+        return Ground(tiles=self.sides[0].pairs.tiles(numbers), a_in_west=in_west)
+
+    @cached_property
+    def _by_side(self) -> list[tuple[Side, slice]]:
+        """Each side that has any, and which of the tiles are its own."""
+        bounds = np.searchsorted(self.side, np.arange(len(self.sides) + 1)).tolist()
+        own = [slice(*each) for each in pairwise(bounds)]
+        return [(side, each) for side, each in zip(self.sides, own, strict=True) if each.start < each.stop]
+
+    @cached_property
+    def _times(self) -> list[TileTime]:
+        """Every tile under every mapping, side by side."""
+        return [TileTime.of(_sizes(self.ground.tiles, own), side.mappings) for side, own in self._by_side]
 
     @cached_property
     def values(self) -> FloatArray:
-        """[A * J * O] lower bounds on the objective; infinite where an equal candidate stands already."""
-        value = self.objective.value(self.ground.hardware, self._bound, self.dynamic_joules)
-        value[:, self.ground.equal_order] = np.inf
-        value[self.times.repeats] = np.inf
-        return value.ravel()
-
-    @property
-    def _bound(self) -> IntArray:
-        """[A, J, O] cycles that no schedule of these tiles can beat."""
-        computing = self.ground.gemm.count * self.times.total(self.times.cycles)
-        on_array = computing + self.ground.unhidden_cycles
-        return np.asarray(np.maximum(on_array[:, :, None], self.ground.memory_cycles[None]))
+        """Lower bounds on the objective of every candidate; infinite where an equal candidate stands already."""
+        ground, found = self.ground, []
+        for (side, own), times, joules in zip(self._by_side, self._times, self._joules, strict=True):
+            # What no schedule of these tiles can beat.
+            on_array = ground.gemm.count * times.total(times.cycles) + ground.unhidden_cycles[own]
+            cycles = np.maximum(on_array[:, :, None], ground.memory_cycles[own][None])
+            value = side.objective.value(side.hardware, cycles, joules)
+            value[:, ground.equal_order[own]] = np.inf
+            value[times.repeats] = np.inf
+            found.append(value.ravel())
+        return np.concatenate(found)
 
     @cached_property
-    def dynamic_joules(self) -> FloatArray | None:
-        """[A, J, O] dynamic energy of every candidate, exact; None when the objective does not ask."""
-        energy = self.objective.energy
-        if energy is None or not self.objective.needs_energy:
-            return None
-        on_array = energy.dynamic_joules(array_actions(self.ground.gemm, self.times))
-        return np.asarray(on_array[:, :, None] + self.ground.memory_joules(energy)[None])
+    def _joules(self) -> list[FloatArray | None]:
+        """[A, J, O] of each side: dynamic energy of every candidate, exact; None when the objective does not ask."""
+        objective = self.sides[0].objective
+        if objective.energy is None or not objective.needs_energy:
+            return [None] * len(self._by_side)
+        in_memory = self.ground.memory_joules(objective.energy)
+        on_array = [objective.energy.dynamic_joules(array_actions(self.ground.gemm, times)) for times in self._times]
+        return [
+            np.asarray(each[:, :, None] + in_memory[own][None])
+            for each, (_, own) in zip(on_array, self._by_side, strict=True)
+        ]
+
+    @property
+    def moved_bytes(self) -> IntArray:
+        """Of every candidate, one repetition."""
+        moved = self.ground.moved_bytes
+        return np.concatenate([np.tile(moved[own].ravel(), len(side.mappings)) for side, own in self._by_side])
+
+    def timed(self, chosen: IntArray) -> Timed:
+        """Candidates timed exactly.
+
+        Args:
+            chosen: which, rising.
+        """
+        parts, start = [], 0
+        for (side, own), times, joules in zip(self._by_side, self._times, self._joules, strict=True):
+            shape = len(side.mappings), own.stop - own.start, len(LOOP_ORDERS)
+            mine = chosen[(chosen >= start) & (chosen < start + math.prod(shape))] - start
+            start += math.prod(shape)
+            mapping, tile, order = np.unravel_index(mine, shape)
+            spent = np.zeros(len(mine)) if joules is None else joules[mapping, tile, order]
+            parts.append((mapping, own.start + tile, order, times.cycles_at(mapping, tile), spent))
+        mapping, tile, order, of_kind, spent = (np.concatenate(each) for each in zip(*parts, strict=True))
+        cycles = exact_cycles(self.ground, tile, order, of_kind)
+        first = self.sides[0]
+        return Timed(
+            side=self.side[tile],
+            mapping=mapping,
+            row=self.row[tile],
+            order=order,
+            cycles=cycles,
+            value=first.objective.value(first.hardware, cycles, spent if first.objective.needs_energy else None),
+            moved_bytes=self.ground.moved_bytes[tile, order],
+        )
 
 
-def _grounds(gemm: Gemm, hardware: Hardware, grid: TileGrid, wests: Sequence[Operand]) -> dict[Operand, Ground]:
-    """The tiles that fit with each operand in the west buffer."""
-    found: dict[Operand, Ground] = {}
-    for west in wests:
-        fitting = grid.fits(west == "a")
-        tiles = grid if fitting.all() else grid.pick(fitting)
-        found[west] = Ground(gemm=gemm, hardware=hardware, tiles=tiles, a_in_west=west == "a")
-    if len(found) == 2 and hardware.buffers.west.capacity_bytes == hardware.buffers.north.capacity_bytes:
-        # With buffers of one size nothing in memory depends on which operand lies where.
-        first, second = found.values()
-        vars(second).update({name: getattr(first, name) for name in _ALIKE_ON_BOTH_SIDES})
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """Candidates timed exactly, [K].
+
+    Attributes:
+        side: of its side.
+        mapping: of its array mapping.
+        row: of its tile among those of the side.
+        order: of its loop order.
+        cycles: its time.
+        value: of the objective.
+        moved_bytes: between DRAM and chip, one repetition.
+    """
+
+    side: IntArray
+    mapping: IntArray
+    row: IntArray
+    order: IntArray
+    cycles: IntArray
+    value: FloatArray
+    moved_bytes: IntArray
+
+    def first(self) -> int:
+        """The best: of equal values the one that moves fewer bytes, then the first."""
+        return int(np.lexsort((self.order, self.row, self.mapping, self.side, self.moved_bytes, self.value))[0])
 
 
-_ALIKE_ON_BOTH_SIDES = ("memory_cycles", "moved_bytes", "unhidden_cycles", "equal_order")
-"""Figures of a ground that follow from what its buffers hold."""
+def _sizes(tiles: TileGrid, own: slice) -> TileGrid:
+    """Some of the tiles, without what was worked out of them: the array asks for none of it."""
+    m, n, k = (axis.take(own) for axis in (tiles.m, tiles.n, tiles.k))
+    return TileGrid(gemm=tiles.gemm, design=tiles.design, m=m, n=n, k=k)
 
 
 def sides_of_product(
@@ -223,12 +240,26 @@ def sides_of_product(
         mappings: sorted by side.
         interleave: whether a PE may turn between accumulations.
     """
-    view = DesignView.of(hardware)
-    grid = fitting_tiles(gemm, view, axis_ladders(gemm, hardware), view.room)
-    grounds = _grounds(gemm, hardware, grid, sorted({mapping.west for mapping in mappings}))
-    deepest = hardware.tensor_engine.register_depth if interleave else 1
+    pairs = TilePairs.of_design(gemm, hardware)
+    floors = TileFloors(
+        tiles=pairs.combinations,
+        table=DesignTable(designs=[hardware]),
+        designs=np.zeros(1, dtype=np.int64),
+        ladder=np.zeros(1, dtype=np.int64),
+        cycles_a_unit=np.ones(1),
+        interleave=interleave,
+    )
     for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
         same = tuple(members)
-        ground = grounds[same[0].west]
-        if len(ground.tiles):
-            yield Side(ground=ground, mappings=same, objective=objective, deepest=deepest)
+        cycles = floors.of_side(same[0].lying).reshape(-1)
+        fitting = np.flatnonzero(np.isfinite(cycles))
+        if len(fitting):
+            yield Side(
+                hardware=hardware,
+                mappings=same,
+                objective=objective,
+                pairs=pairs,
+                floors_of=floors,
+                numbers=fitting,
+                cycles=cycles[fitting],
+            )

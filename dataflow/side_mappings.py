@@ -17,11 +17,11 @@ OF_TIMING = ("rows", "cols", "mac_latency", "accumulate_latency", "register_dept
 """The numbers of a design that an array's timing has."""
 
 
-def timing_of_each(table: DesignTable, designs: IntArray) -> ArrayTiming:
-    """The arrays of some of a table's designs, each count [K, 1]."""
+def timing_of_each(table: DesignTable, designs: IntArray, beside: int = 1) -> ArrayTiming:
+    """The arrays of some of a table's designs, each count [K, 1], or with more axes beside them."""
     engine = table.first.tensor_engine
     return ArrayTiming(
-        **{name: table.numbers[name][designs][:, None] for name in OF_TIMING},
+        **{name: table.numbers[name][designs].reshape(-1, *[1] * beside) for name in OF_TIMING},
         overlapped=engine.overlapped,
         drain=engine.drain,
         stationary_load=engine.stationary_load,

@@ -59,9 +59,14 @@ class AxisTiles:
         """[T] tiles that are no last ones."""
         return self.trips - self.lasts
 
-    def take(self, index: IntArray | BoolArray) -> AxisTiles:
+    def take(self, index: IntArray | BoolArray | slice) -> AxisTiles:
         """Some candidates, in the given order."""
         return AxisTiles(**{name: getattr(self, name)[index] for name in _FIELDS})
+
+    def reshape(self, *shape: int) -> AxisTiles:
+        """The same candidates, an array of them of another shape."""
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return AxisTiles(**{name: each.reshape(*shape, *each.shape[1:]) for name, each in values.items()})
 
     @classmethod
     def joined(cls, parts: Sequence[AxisTiles]) -> AxisTiles:
@@ -85,17 +90,53 @@ def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> A
         unit: the array's own extent along it; tiles of large axes are multiples.
         patch_expansion: whether patches are expanded on chip (fetch the image's rows) or lie expanded in DRAM.
     """
+    return tiles_of_sizes(gemm, axis, _sizes_to_try(gemm, axis, unit), patch_expansion=patch_expansion)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisLadders:
+    """Ladders [L] of tile sizes along one axis, filled up to the longest [T].
+
+    Attributes:
+        tiles: of every size that stands in any of them.
+        at: [L, T] which of these.
+        present: [L, T] where there is one; beyond it the last is repeated.
+    """
+
+    tiles: AxisTiles
+    at: IntArray
+    present: BoolArray
+
+
+def ladders_along(gemm: Gemm, axis: Axis, units: Sequence[int], *, patch_expansion: bool) -> AxisLadders:
+    """The tile sizes to try along one axis, on arrays of several extents: a ladder each.
+
+    Args:
+        gemm: the product.
+        axis: which axis.
+        units: the arrays' own extents along it.
+        patch_expansion: as for ``axis_tiles``.
+    """
+    wanted = [_sizes_to_try(gemm, axis, unit) for unit in units]
+    tiles = tiles_of_sizes(gemm, axis, sorted(set().union(*wanted)), patch_expansion=patch_expansion)
+    number = {size: at for at, size in enumerate(tiles.size[:, 0].tolist())}
+    ladders = [[number[size] for size in sizes if size in number] for sizes in wanted]
+    lengths = np.array([len(each) for each in ladders])
+    longest = int(lengths.max())
+    at = np.array([each + each[-1:] * (longest - len(each)) for each in ladders])
+    return AxisLadders(tiles=tiles, at=at, present=np.arange(longest) < lengths[:, None])
+
+
+def _sizes_to_try(gemm: Gemm, axis: Axis, unit: int) -> list[int]:
+    """Along one axis, rising; some may be no legal ones."""
     group = _group(gemm, axis)
     if _whole(gemm, axis):
-        sizes: Iterable[int] = [_extent(gemm, axis)]
-    elif axis == gemm.position_axis and gemm.window is not None:
-        sizes = _position_ladder(gemm.window, unit)
-    elif axis == gemm.tap_axis and gemm.taps > 1:
-        channels = _ladder(gemm.channels, group, coarse=max(group, unit // 4))
-        sizes = [gemm.taps * size for size in channels]
-    else:
-        sizes = _ladder(_extent(gemm, axis), group, coarse=math.lcm(group, unit))
-    return tiles_of_sizes(gemm, axis, sizes, patch_expansion=patch_expansion)
+        return [_extent(gemm, axis)]
+    if axis == gemm.position_axis and gemm.window is not None:
+        return _position_ladder(gemm.window, unit)
+    if axis == gemm.tap_axis and gemm.taps > 1:
+        return [gemm.taps * size for size in _ladder(gemm.channels, group, coarse=max(group, unit // 4))]
+    return _ladder(_extent(gemm, axis), group, coarse=math.lcm(group, unit))
 
 
 def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:

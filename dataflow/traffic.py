@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..configs.arrays import BoolArray, IntArray
 from .gemm import AXES, Axis, Place
-from .holding import FREE_AXIS
+from .holding import FREE_AXIS, turning_inside
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
 
@@ -30,18 +30,34 @@ def refetches(trips: Mapping[Axis, IntArray], order: str, place: Place) -> IntAr
     >>> refetches(trips, "mnk", "c").tolist()  # sums stay until finished
     [1]
     """
-    free = FREE_AXIS[place]
-    inside = order[order.index(free) + 1 :]
-    # Once a loop that the operand depends on turns inside the free one, every turn of the free loop repeats the fetch.
-    turned = np.logical_or.reduce([trips[axis] > 1 for axis in inside], initial=False)  # type: ignore[index]
-    return np.where(turned, trips[free], 1)
+    return np.where(repeated(trips, order, place), trips[FREE_AXIS[place]], 1)
+
+
+def repeated(trips: Mapping[Axis, IntArray], order: str, place: Place) -> BoolArray:
+    """Whether every turn of its free loop fetches the blocks of an operand again, if not kept; arguments as above.
+
+    So it is once a loop that the operand depends on turns inside the free one.
+    """
+    turned = np.asarray(False)
+    for axis in turning_inside(order, place):
+        turned = turned | (trips[axis] > 1)
+    return turned
 
 
 def distinct_orders(trips: dict[Axis, IntArray], orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     """[J, orders] one of each set of equal orders: loops that turn once may stand anywhere."""
+    return np.asarray(_distinct_by_code(orders)[_turning_code(trips)])
+
+
+def count_distinct_orders(trips: Mapping[Axis, IntArray]) -> IntArray:
+    """[J] how many loop orders differ from one another."""
+    return np.asarray(_distinct_by_code(LOOP_ORDERS).sum(axis=1)[_turning_code(trips)])
+
+
+def _turning_code(trips: Mapping[Axis, IntArray]) -> IntArray:
+    """[J] which of m, n, k turn: bits 0, 1, 2."""
     turning = [(trips[axis] > 1).astype(np.int64) for axis in AXES]
-    code = turning[0] + 2 * turning[1] + 4 * turning[2]
-    return np.asarray(_distinct_by_code(orders)[code])
+    return turning[0] + 2 * turning[1] + 4 * turning[2]
 
 
 @cache

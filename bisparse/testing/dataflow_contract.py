@@ -38,6 +38,7 @@ from ..dataflow.search import best_mapping
 from ..dataflow.search_many import search_many
 from ..dataflow.side_mappings import timing_of_each
 from ..dataflow.tile_grid import TileGrid
+from ..dataflow.tile_pairs import TilePairs
 from ..dataflow.tile_time import TileTime
 from ..dataflow.works import Fused, PlannedProduct, TensorWork
 from ..sim.event.engine import time_step
@@ -214,11 +215,10 @@ class DataflowContract(ABC):
             draw, gemm = np.random.default_rng(case.seed), case.gemm
             table, everyone = _table(draw, self.dataflow, case.seed), np.arange(DESIGNS_OF_A_TABLE)
             for row, hardware in enumerate(table.designs):
-                grid = TileGrid.ladder(gemm, hardware)
-                deepest = table.numbers["register_depth"]
-                floors = ArrayFloor(tiles=grid, table=table, index=everyone, deepest=deepest)
+                grid, pairs = TileGrid.ladder(gemm, hardware), TilePairs.of_design(gemm, hardware)
+                floors = ArrayFloor(tiles=pairs.combinations, table=table, index=everyone, interleave=True)
                 for side in sides_of(hardware.tensor_engine, gemm):
-                    floor = np.broadcast_to(floors.cycles(side.lying), (len(table), len(grid)))[row]
+                    floor = np.broadcast_to(floors.cycles(side.lying), (len(table), *pairs.shape[1:]))[row].ravel()
                     legal = [ArrayMapping.on(side, numbers) for numbers in legal_numbers(hardware, gemm, side)]
                     if legal:
                         times = TileTime.of(grid, legal)

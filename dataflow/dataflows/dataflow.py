@@ -148,11 +148,14 @@ class Dataflow(ABC):
 
     @abstractmethod
     def floor(self, sums: TileSums) -> FloatArray:
-        """[E, J] cycles of all tiles that no mapping beats, no port in the way; at or below the exact, never above."""
+        """Cycles of all tiles that no mapping beats, no port in the way; at or below the exact, never above.
+
+        Of every tiling, or of those that differ in it: it broadcasts as the sums do.
+        """
 
     @abstractmethod
     def least_sends(self, sums: TileSums) -> tuple[Count, Count]:
-        """[E, J] or [J]: the fewest sends of the west and of the north operand, summed over the tiles.
+        """The fewest sends of the west and of the north operand, summed over the tiles; they broadcast as the sums do.
 
         Sends of the west operand are summed over the tiles along n alone, of the north over those along m: times the
         bytes of the whole operand they are what passes the port.

@@ -69,17 +69,19 @@ class ArrayTile:
 
 @dataclass(frozen=True, kw_only=True)
 class TileSums:
-    """Tilings [J] of a product on designs [E], in sums over all tiles of one repetition: what floors are made of.
+    """Tilings of a product on designs, in sums over all tiles of one repetition: what floors are made of.
+
+    Counts are arrays that broadcast to [E, M, N, K]: designs, tile sizes along m, n and k.
 
     Attributes:
-        array: the arrays, each count [E, 1].
-        deepest: accumulations that a PE may turn between at most, [E, 1].
-        m: tiles along m.
-        n: tiles along n.
-        k: tiles along k.
-        slots: [J, 3] accumulations an output of the first tile along k, those between, and the last.
-        groups: [J, 3] groups along k of the same.
-        count_k: [J, 3] how many there are of each.
+        array: the arrays, each count [E, 1, 1, 1].
+        deepest: accumulations that a PE may turn between at most, [E, 1, 1, 1].
+        m: tiles along m, [E, M, 1, 1], or [1, M, 1, 1] where all designs have the same.
+        n: tiles along n, likewise.
+        k: tiles along k, likewise.
+        slots: [E, 1, 1, K, 3] accumulations an output of the first tile along k, those between, and the last.
+        groups: groups along k of the same.
+        count_k: how many there are of each.
         m_extent: m of the whole product.
         n_extent: n of the whole product.
         sparsity: of the product.
@@ -111,20 +113,20 @@ class TileSums:
 
     @cached_property
     def tiles(self) -> IntArray:
-        """[J] how many."""
+        """How many."""
         return self.m.trips * self.n.trips * self.k.trips
 
     @cached_property
     def slots_along_k(self) -> IntArray:
-        """[J] accumulations of an output in all tiles along k."""
-        return np.asarray((self.slots * self.count_k).sum(axis=1))
+        """Accumulations of an output in all tiles along k."""
+        return np.asarray((self.slots * self.count_k).sum(axis=-1))
 
     def folds(self, axis: Axis, extent: Count) -> IntArray:
-        """[E, J] folds along m or n, summed over the tiles along it, with ``extent`` [E, 1] a fold."""
+        """Folds along m or n, summed over the tiles along it, with ``extent`` a fold."""
         along = self.m if axis == "m" else self.n
-        full, last = along.size[:, 0], along.size[:, 1]
+        full, last = along.size[..., 0], along.size[..., 1]
         return np.asarray(along.fulls * -(-full // extent) + along.lasts * -(-last // extent))
 
     def folds_of_groups(self, rows: Count) -> IntArray:
-        """[E, J] folds along k of the groups of one column, summed over the tiles, ``rows`` [E, 1] a fold."""
-        return np.asarray((self.count_k * -(-self.groups // np.asarray(rows)[:, :, None])).sum(axis=2))
+        """Folds along k of the groups of one column, summed over the tiles, ``rows`` a fold."""
+        return np.asarray((self.count_k * -(-self.groups // np.asarray(rows)[..., None])).sum(axis=-1))
