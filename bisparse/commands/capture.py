@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 Factory = Annotated[
-    str, typer.Argument(metavar="PACKAGE.MODULE:FACTORY", help="A function without arguments that returns a module.")
+    str,
+    typer.Argument(
+        metavar="MODULE:FACTORY|FILE.py:FACTORY", help="A function without arguments that returns a module."
+    ),
 ]
 Inputs = Annotated[
     list[str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -127,6 +128,26 @@ def project(tmp_path, request):
 def test_factory_is_found_in_the_search_path(project):
     folder, name, _ = project
     assert isinstance(load_factory(f"{name}:small", folder)(), nn.Linear)
+
+
+def test_factory_in_a_file_is_found_by_the_files_path(project, monkeypatch):
+    folder, name, path = project
+    made = load_factory(f"{path}:small")
+    assert isinstance(made(), nn.Linear)
+    # Once: the file and the module of its name are one.
+    assert load_factory(f"{path.name}:small", folder) is made
+    monkeypatch.chdir(folder)
+    assert load_factory(f"./{name}.py:small") is made
+    with pytest.raises(CaptureError, match=r"got no file .*nowhere\.py, need one"):
+        load_factory("nowhere.py:small", folder)
+
+
+def test_a_file_with_the_name_of_an_installed_module_is_itself(tmp_path):
+    (tmp_path / "json.py").write_text("import torch\ndef small():\n    return torch.nn.Linear(3, 1)\n")
+    made = load_factory(f"{tmp_path / 'json.py'}:small")
+    assert made().in_features == 3
+    assert load_factory(f"{tmp_path / 'json.py'}:small") is made
+    assert sys.modules["json"].__name__ == "json"
 
 
 @pytest.mark.parametrize("path", ["", "module", "module:", ":factory"])
