@@ -16,11 +16,20 @@ from typing import Any
 
 from ..configs.errors import ConfigError
 from ..configs.strict_yaml import Document, KeyPath, Place, read_text
+from ..configs.whole_number import NEED_COUNT, count_of
 
 BASE = "systolic-textbook"
 """The design that a configuration extends."""
 
 _CLOCK_HZ = 1e9
+
+
+def _assumed(value: Any, source: str) -> dict[str, Any]:
+    """A value that the file does not say."""
+    return {"value": value, "status": "assumed", "source": source}
+
+
+_CLOCK = _assumed(_CLOCK_HZ, "SCALE-Sim has no clock: cycles do not depend on it")
 _PATTERNS = tuple(f"{kept}:{group}" for group in (2, 4, 8, 16) for kept in range(1, group // 2 + 1))
 _WORDS = {"true": True, "false": False}
 
@@ -44,9 +53,18 @@ class _Reader:
         for number, line in enumerate(read_text(path, need="a SCALE-Sim configuration").splitlines(), start=1):
             entry = re.match(r"\s*([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$", line)
             if entry:
-                self._entries[entry[1].lower()] = entry[2], number
+                self._add(entry[1], entry[2], number)
             elif line.strip() and line.strip()[0] not in "[#;":
                 raise ConfigError(f"{self._file}:{number}: got {line.strip()!r}, need a field such as ArrayHeight: 32")
+
+    def _add(self, field: str, text: str, line: int) -> None:
+        known = self._entries.get(field.lower())
+        if known is not None:
+            raise ConfigError(
+                f"{self._file}:{line}: {field}: got a field already given on line {known[1]}, need it once"
+            )
+        # A comment may follow a value, as configparser's users write it.
+        self._entries[field.lower()] = re.split(r"\s[#;]", text, maxsplit=1)[0].strip(), line
 
     def document(self) -> Document:
         """All of it."""
@@ -56,12 +74,12 @@ class _Reader:
         west, north = ("FilterSramSzkB", "IfmapSramSzkB") if dataflow == "is" else ("IfmapSramSzkB", "FilterSramSzkB")
         size = {"IfmapSramSzkB": image, "FilterSramSzkB": weights, "OfmapSramSzkB": self._bytes("OfmapSramSzkB")}
         sparse = self._flag("SparsitySupport")
-        data: dict[str, Any] = {"name": self._name(), "extends": BASE}
+        data: dict[str, Any] = {"name": self._name(), "extends": BASE, "clock_hz": _CLOCK}
         engine = {
             "rows": (rows, "ArrayHeight"),
             "cols": (cols, "ArrayWidth"),
             "dataflows": ([dataflow], "Dataflow"),
-            "precision": ("int8", "ArrayHeight"),
+            "precision": (_assumed("int8", "a word is a byte"), "ArrayHeight"),
         }
         if sparse:
             engine |= {"patterns": (list(_PATTERNS), "SparsitySupport"), "spread_groups": (True, "SparsitySupport")}
@@ -75,9 +93,9 @@ class _Reader:
             {
                 "channels": (1, "Bandwidth"),
                 "channel_bytes_per_second": (words * _CLOCK_HZ, "Bandwidth"),
-                "latency_seconds": (0.0, "Bandwidth"),
-                "run_overhead_bytes": (0, "Bandwidth"),
-                "burst_bytes": (1, "Bandwidth"),
+                "latency_seconds": (_assumed(0.0, "SCALE-Sim's buffers are filled ahead"), "Bandwidth"),
+                "run_overhead_bytes": (_assumed(0, "SCALE-Sim counts words alone"), "Bandwidth"),
+                "burst_bytes": (_assumed(1, "SCALE-Sim counts words alone"), "Bandwidth"),
             },
         )
         return Document(file=self._file, data=data, places=self._places)
@@ -104,10 +122,10 @@ class _Reader:
         return ConfigError(f"{self._file}:{self._line(field)}: {field}: got {self._text(field)!r}, need {need}")
 
     def _count(self, field: str) -> int:
-        text = self._text(field)
-        if not (text.isascii() and text.isdecimal() and int(text) > 0):
-            raise self._fault(field, "a positive integer")
-        return int(text)
+        count = count_of(self._text(field))
+        if count is None:
+            raise self._fault(field, NEED_COUNT)
+        return count
 
     def _bytes(self, field: str) -> int:
         return 1024 * self._count(field)
@@ -118,10 +136,12 @@ class _Reader:
         flag = _WORDS.get(self._text(field).lower())
         if flag is None:
             raise self._fault(field, "true or false")
+        if flag and self._dataflow() == "is":
+            raise self._fault(field, "false under dataflow is: its PEs cannot select for the filter, which moves")
         return flag
 
     def _name(self) -> str:
-        return self._entries["run_name"][0] if "run_name" in self._entries else Path(self._file).stem
+        return self._entries.get("run_name", ("", 1))[0] or Path(self._file).stem
 
     def _dataflow(self) -> str:
         dataflow = self._text("Dataflow").lower()
@@ -137,7 +157,7 @@ class _Reader:
         if mode != "user":
             raise self._fault("InterfaceBandwidth", "USER or CALC")
         # One figure for all, or the three of them.
-        texts = [text.strip() for text in self._text("Bandwidth").split(",")]
-        if len(texts) not in (1, 3) or not all(text.isascii() and text.isdecimal() and int(text) > 0 for text in texts):
-            raise self._fault("Bandwidth", "words a cycle: a positive integer, or three")
-        return 3 * int(texts[0]) if len(texts) == 1 else sum(map(int, texts))
+        counts = [count for count in map(count_of, self._text("Bandwidth").split(",")) if count is not None]
+        if len(counts) not in (1, 3) or len(counts) != self._text("Bandwidth").count(",") + 1:
+            raise self._fault("Bandwidth", f"words a cycle: {NEED_COUNT}, or three of them")
+        return 3 * counts[0] if len(counts) == 1 else sum(counts)

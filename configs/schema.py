@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -73,13 +74,17 @@ def load(path: str | Path, model: type[Model]) -> Model:
     return validate(_resolve(Path(path), None, ()).document, model)
 
 
+Readers = Mapping[str, Callable[[Path], Document]]
+"""By suffix, readers of files of other programs."""
+
+
 def load_annotated(
     path_or_name: str | Path | Mapping[str, Any],
     model: type[Model],
     kind: str,
     *,
     parts: Mapping[KeyPath, str] | None = None,
-    foreign: Mapping[str, Callable[[Path], Document]] | None = None,
+    foreign: Readers | None = None,
 ) -> Loaded[Model]:
     """Read and validate a shipped or a user's file and keep where its values come from.
 
@@ -95,22 +100,24 @@ def load_annotated(
         ConfigError: a line for each fault, ``file:line: path: got X, need Y; try Z``.
     """
     if isinstance(path_or_name, Mapping):
-        return _load_data(path_or_name, model, kind, parts or {})
+        return _load_data(path_or_name, model, kind, parts or {}, foreign or {})
     file = library.find(kind, path_or_name)
-    reader = (foreign or {}).get(file.suffix.lower(), parse)
+    readers = foreign or {}
     try:
-        resolved = _resolve(file, kind, (), reader)
+        resolved = _resolve(file, kind, (), readers)
         for path, part_kind in (parts or {}).items():
             resolved = _with_part(resolved, path, part_kind)
         validated = validate(resolved.document, model)
     except ConfigError:
-        if kind in _WANTED:
+        if kind in _WANTED and file.suffix.lower() not in readers:
             refuse_other_kind(file, _WANTED[kind])
         raise
     return _loaded(validated, resolved)
 
 
-def _load_data(data: Mapping[str, Any], model: type[Model], kind: str, parts: Mapping[KeyPath, str]) -> Loaded[Model]:
+def _load_data(
+    data: Mapping[str, Any], model: type[Model], kind: str, parts: Mapping[KeyPath, str], readers: Readers
+) -> Loaded[Model]:
     """The same of plain data, by way of JSON, so that it is what a file could say."""
     try:
         plain = json.loads(json.dumps({"name": kind, **data}))
@@ -119,7 +126,7 @@ def _load_data(data: Mapping[str, Any], model: type[Model], kind: str, parts: Ma
         raise ConfigError(f"{kind}: got what no file could say ({error}), need {needed}") from None
     document = Document(file=kind, data=plain, places={})
     try:
-        resolved = _resolve(Path(kind), kind, (), lambda _: document)
+        resolved = _resolve(Path(kind), kind, (), readers, document)
         for path, part_kind in parts.items():
             resolved = _with_part(resolved, path, part_kind)
         # Of data nothing has a line but what it extends.
@@ -161,9 +168,14 @@ def validate(document: Document, model: type[Model]) -> Model:
 
 
 def _resolve(
-    path: Path, kind: str | None, children: tuple[Path, ...], reader: Callable[[Path], Document] = parse
+    path: Path,
+    kind: str | None,
+    children: tuple[Path, ...],
+    readers: Readers = MappingProxyType({}),
+    given: Document | None = None,
 ) -> _Resolved:
-    parsed = reader(path)
+    """A file, or a document given in its place, with what it extends."""
+    parsed = given or readers.get(path.suffix.lower(), parse)(path)
     own, provenance = (
         strip_provenance(parsed, plain_status="assumed", plain_source=f"not annotated in {path.name}")
         if library.is_shipped(path)
@@ -180,7 +192,7 @@ def _resolve(
     if base_path.resolve() in chain:
         circle = " -> ".join(file.name for file in (*chain, base_path))
         raise ConfigError(f"{place}: extends: got a circle {circle}, need a base outside it")
-    base = _resolve(base_path, kind, chain)
+    base = _resolve(base_path, kind, chain, readers)
     return _Resolved(
         document=_merge(base.document, own),
         provenance=_merge_provenance(base.provenance, provenance),

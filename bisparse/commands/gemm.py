@@ -107,7 +107,7 @@ def _print_product(result: ProductResult) -> None:
 
 
 def _time_list(path: Path, design: Hardware, *, dataflow: str | None, sparsity: str | None, as_json: bool) -> None:
-    from ..sim.product.product_list import read_products
+    from ..sim.product.product_list import FIGURES, read_products
 
     # All rows before the first is printed: a list with a bad row gives a message and no half of an answer.
     rows = [product.with_figures(design) for product in read_products(path, dataflow=dataflow, sparsity=sparsity)]
@@ -118,6 +118,8 @@ def _time_list(path: Path, design: Hardware, *, dataflow: str | None, sparsity: 
         return
     import csv
 
-    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+    # Rows of a topology may name a stride or a sparsity that others do not.
+    columns = list(dict.fromkeys(name for row in rows for name in row if name not in FIGURES))
+    writer = csv.DictWriter(sys.stdout, fieldnames=[*columns, *FIGURES], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

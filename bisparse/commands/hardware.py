@@ -50,7 +50,7 @@ def list_designs(as_json: options.Json = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Shipped design or YAML file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Shipped design, YAML or SCALE-Sim .cfg file.")],
     as_json: options.Json = False,
 ) -> None:
     """Show every parameter of a design with its status and source."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -36,23 +38,26 @@ def init(
 
     Example: bisparse init my-design.yaml
     """
-    makers: dict[str, Callable[[str, str], str]] = {"hardware": _hardware, "recipe": _recipe, "sweep": _sweep}
+    makers: dict[str, Callable[[Path, str], str]] = {"hardware": _hardware, "recipe": _recipe, "sweep": _sweep}
     if kind not in makers:
         raise ConfigError(f"--kind: got {kind!r}, need one of {', '.join(get_args(Kind))}")
-    if file.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{file}: got a file of another kind, need one that ends in .yaml; try {file}.yaml")
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        better = f"{file}.yaml" if file.name != ".yaml" else "my.yaml"
+        raise ConfigError(f"{file}: got a file of another kind, need one that ends in .yaml; try {better}")
     if file.exists():
         raise ConfigError(f"{file}: got a file that is there, need a new one; try another name")
-    text = makers[kind](file.stem, base or _BASES[kind])
-    schema = file.with_name(f"{kind}.schema.json")
+    text = makers[kind](file, base or _BASES[kind])
+    schema, fields = file.with_name(f"{kind}.schema.json"), json.dumps(_schema(kind), indent=1) + "\n"
+    if schema.exists() and not _is_ours(schema):
+        raise ConfigError(f"{schema}: got a file that is no schema of bisparse's, need its place; try another folder")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        schema.write_text(json.dumps(_schema(kind), indent=1) + "\n", encoding="utf-8")
+        schema.write_text(fields, encoding="utf-8")
         file.write_text(f"{_MODELINE.format(schema=schema.name)}\n{text}", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}; try another folder") from error
     print(f"{file}: a {_CALLED[kind]} to begin with; {schema.name} tells editors its fields")
-    print(f"try {_NEXT[kind].format(file=file)}")
+    print(f"try {_NEXT[kind].format(file=shlex.quote(str(file)))}")
 
 
 _BASES = {"hardware": defaults.HARDWARE, "recipe": defaults.RECIPE, "sweep": "sat-quick"}
@@ -62,6 +67,13 @@ _NEXT = {
     "recipe": "bisparse simulate resnet18-tinyimagenet --recipe {file}",
     "sweep": "bisparse explore {file} --dry-run",
 }
+
+
+def _is_ours(schema: Path) -> bool:
+    """Whether a file is a schema as it is written here."""
+    from ..configs.json_schema import DIALECT
+
+    return schema.is_file() and schema.read_bytes().startswith(f'{{\n "$schema": "{DIALECT}"'.encode())
 
 
 def _schema(kind: str) -> Any:
@@ -84,35 +96,40 @@ def _schema(kind: str) -> Any:
 # Texts ---------------------------------------------------------------------------------------------------------------
 
 
-def _recipe(name: str, base: str) -> str:
-    return _copy("recipes", name, base)
+def _recipe(file: Path, base: str) -> str:
+    return _copy("recipes", file, base)
 
 
-def _sweep(name: str, base: str) -> str:
-    return _copy("sweeps", name, base)
+def _sweep(file: Path, base: str) -> str:
+    return _copy("sweeps", file, base)
 
 
-def _copy(folder: str, name: str, base: str) -> str:
+def _copy(folder: str, file: Path, base: str) -> str:
     """A shipped file under another name."""
     from ..configs.library import find
 
     text = find(folder, base).read_text(encoding="utf-8")
-    return re.sub(r"^name: .*$", f"name: {name}", text, count=1, flags=re.MULTILINE)
+    return re.sub(r"^name: .*$", lambda _: f"name: {_text(file.stem)}", text, count=1, flags=re.MULTILINE)
 
 
-def _hardware(name: str, base: str) -> str:
+def _hardware(file: Path, base: str) -> str:
     """A design that extends another, what it could say in comments."""
     from ..accel.specification import Hardware, load_hardware
+    from ..configs.library import is_path
 
     loaded = load_hardware(base)
+    # A path is from beside the file that names it.
+    extended = os.path.relpath(base, file.parent) if is_path(base) else base
+    extended = extended if not is_path(base) or is_path(extended) else f"./{extended}"
     fields = "\n".join(_fields(Hardware, loaded.model.model_dump(mode="json"), loaded.document.data, ""))
     return f"""\
-# A design. What it does not say is as in {base}: take the # off a field, and off the section above it, to change it.
+# A design. What it does not say is as in {_text(base)}.
+# To change a field take the # off it, and off the section above it.
 # Sizes may carry units: 512 KiB, 200 MHz, 19.2 GB/s, 100 ns. A value may say how well it is known:
 #   rows: {{value: 64, status: assumed, source: "why"}}
-name: {name}
-title: "What {name} is"
-extends: {base}
+name: {_text(file.stem)}
+title: {_text(f"What {file.stem} is")}
+extends: {_text(extended)}
 
 {fields}
 """
@@ -131,6 +148,15 @@ def _fields(model: type[BaseModel], values: dict[str, Any], written: Any, indent
             yield from _fields(inner, value, as_written, f"{indent}  ")
         else:
             yield f"# {indent}{name}: {_shown(value if as_written is None else as_written)}{said}"
+
+
+def _text(words: str) -> str:
+    """A text in YAML, quoted where it could be read as anything else."""
+    plain = re.fullmatch(r"[A-Za-z][\w./-]*", words, re.ASCII) and words.lower() not in _READ_OTHERWISE
+    return words if plain else json.dumps(words)
+
+
+_READ_OTHERWISE = ("true", "false", "null", "yes", "no", "on", "off")
 
 
 def _shown(value: Any) -> str:

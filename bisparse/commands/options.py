@@ -37,7 +37,9 @@ Workload = Annotated[
 ]
 HardwareOption = Annotated[
     str | None,
-    typer.Option("--hardware", metavar="NAME|FILE", help=f"Shipped design or YAML file. [{defaults.HARDWARE}]"),
+    typer.Option(
+        "--hardware", metavar="NAME|FILE", help=f"Shipped design, YAML or SCALE-Sim .cfg file. [{defaults.HARDWARE}]"
+    ),
 ]
 Sparsity = Annotated[
     str | None,

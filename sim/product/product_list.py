@@ -20,6 +20,7 @@ from ...accel.specification import Hardware
 from ...configs.errors import BisparseError, ConfigError
 from ...configs.pattern import DENSE, Pattern
 from ...configs.whole_file import read_table
+from ...configs.whole_number import NEED_COUNT, count_of
 from .single_product import BEST, LARGEST_MACS, ArrayFigures, array_figures, parse_dataflow, plain_product
 from .topology import BATCH, SIZES, STRIDES, is_convolution, layer_product, mended_header, mended_row, plain_name
 
@@ -102,8 +103,13 @@ def read_products(path: Path | str, **defaults: str | None) -> Iterator[ListedPr
             file, line and column. Or a default is given for a column that the list has.
     """
     _, text = read_table(path, need="a CSV list of products")
+    for name, given in defaults.items():
+        if given is not None:
+            _ = parse_dataflow(given.lower()) if name == "dataflow" else Pattern.parse(given)
     first = text.partition("\n")[0]
     comma = "\t" if "\t" in first and "," not in first else ","
+    if ";" in first and "," not in first:
+        raise ConfigError(f"{path}:1: got columns parted by semicolons, need commas or tabs")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=comma)
     try:
         header = _trimmed([name.strip() for name in next(reader, [])])
@@ -142,7 +148,7 @@ def _columns(header: list[str], place: str, *, layers: bool) -> dict[str, int]:
         plain = plain_name(name)
         if header.index(name) != position or known.get(plain) in columns:
             raise ConfigError(f"{place}: {name}: got the column twice, need it once")
-        if name in FIGURES or (layers and name in PRODUCT):
+        if name.lower() in FIGURES or (layers and name.upper() in PRODUCT):
             raise ConfigError(f"{place}: {name}: got a column of this name, need another: it is added here")
         if plain in known:
             columns[known[plain]] = position
@@ -170,10 +176,10 @@ def _product(
     value |= {name: cells[position].strip() for name, position in columns.items()}
 
     def extent(name: str) -> int:
-        text = value[name]
-        if not (text.isascii() and text.isdecimal() and int(text) > 0):
-            raise ConfigError(f"{place}: {name}: got {text!r}, need a positive integer")
-        return int(text)
+        count = count_of(value[name])
+        if count is None:
+            raise ConfigError(f"{place}: {name}: got {value[name][:40]!r}, need {NEED_COUNT}")
+        return count
 
     try:
         dataflow = value["dataflow"].lower() if value.get("dataflow") or "dataflow" in columns else BEST

@@ -210,7 +210,20 @@ def test_a_bad_row_gives_no_half_of_an_answer(run, tmp_path):
     (tmp_path / "list.csv").write_text("rows,cols,dataflow,M,N,K\n8,8,os,1,1,1\n8,8,os,1,x,1\n")
     done = run("gemm", "--from", "list.csv")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "list.csv:3: N: got 'x', need a positive integer\n"
+    assert done.err == "list.csv:3: N: got 'x', need a positive integer up to 2147483647\n"
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_layers_of_a_topology_may_say_more_than_others_in_any_order(run, tmp_path, first):
+    """One stride, two strides, a sparsity: each row is whole, whichever comes first."""
+    header = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+    rows = ["a,9,9,3,3,8,4,1,", "b,9,9,3,3,8,4,1,2", "c,9,9,3,3,8,4,2,"]
+    (tmp_path / "layers.csv").write_text("\n".join([header, *rows[first:], *rows[:first]]) + "\n")
+    done = run("gemm", "--from", "layers.csv")
+    assert done.code == 0
+    found = {row["Layer name"]: row for row in csv.DictReader(done.out.splitlines())}
+    assert {name: int(row["M"]) for name, row in found.items()} == {"a": 49, "b": 28, "c": 16}
+    assert (found["a"]["Strides"], found["b"]["Stride Width"], found["a"]["Stride Width"]) == ("1", "2", "")
 
 
 # validate ------------------------------------------------------------------------------------------------------------

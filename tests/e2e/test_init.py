@@ -37,6 +37,30 @@ def test_a_file_of_each_kind_is_one(run, kind, check):
     assert run(*check, "mine.yaml").out == "ok: mine\n"
 
 
+@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep"])
+@pytest.mark.parametrize("stem", ["true", "123", "null", "a: b", 'we"ird #x', "\\1", "two words", "-x", "größe"])
+def test_odd_names_are_quoted(run, tmp_path, kind, stem):
+    """What is made is read again, under the very name of its file."""
+    done = run("init", "--kind", kind, "--", f"{stem}.yaml")
+    assert done.code == 0, done.err
+    assert parse(tmp_path / f"{stem}.yaml").data["name"] == stem
+
+
+def test_a_base_beside_the_working_directory_is_found_from_beside_the_new_file(run):
+    assert run("init", "base.yaml").code == 0
+    assert run("init", "sub/own.yaml", "--from", "./base.yaml").code == 0
+    assert run("hardware", "check", "sub/own.yaml").out == "ok: own\n"
+
+
+def test_a_file_in_the_place_of_the_schema_is_left(run, tmp_path):
+    (tmp_path / "hardware.schema.json").write_text("{}")
+    done = run("init", "mine.yaml")
+    assert done.code == 2
+    assert "hardware.schema.json: got a file that is no schema of bisparse's" in done.err
+    assert (tmp_path / "hardware.schema.json").read_text() == "{}"
+    assert not (tmp_path / "mine.yaml").exists()
+
+
 def test_a_sweep_runs_as_it_is(run):
     assert run("init", "mine.yaml", "--kind", "sweep").code == 0
     done = run("explore", "mine.yaml", "--dry-run")

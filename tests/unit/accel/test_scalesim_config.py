@@ -67,6 +67,27 @@ def test_layer_wise_sparsity_spreads_groups(tmp_path):
     assert array_figures(design.tensor_engine, gemm).cycles == 2 * (2 * 8 + 16 + 100 - 2)
 
 
+def test_what_the_file_does_not_say_is_assumed(tmp_path):
+    provenance = loaded(tmp_path).provenance
+    assert provenance["tensor_engine.rows"].status == "given"
+    assert {provenance[name].status for name in ("clock_hz", "tensor_engine.precision", "dram.burst_bytes")} == {
+        "assumed"
+    }
+
+
+def test_comments_and_empty_names(tmp_path):
+    text = CONFIG.replace("run_name = tiny_ws", "run_name =").replace("Dataflow : ws", "Dataflow : ws ; the TPU's")
+    design = loaded(tmp_path, text).model
+    assert (design.name, design.tensor_engine.dataflows) == ("tiny", ("ws",))
+
+
+def test_a_configuration_can_be_extended(tmp_path):
+    loaded(tmp_path)
+    (tmp_path / "own.yaml").write_text("name: own\nextends: ./tiny.cfg\ntensor_engine: {rows: 4}\n")
+    engine = load_hardware(str(tmp_path / "own.yaml")).model.tensor_engine
+    assert (engine.rows, engine.cols) == (4, 16)
+
+
 def test_values_know_their_lines(tmp_path):
     document = loaded(tmp_path).document
     assert str(document.place_of(("tensor_engine", "rows"))).endswith("tiny.cfg:5")
@@ -85,6 +106,13 @@ def test_values_know_their_lines(tmp_path):
             r"tiny\.cfg:11: Bandwidth: got '1,2', need words",
         ),
         (CONFIG + "SparsitySupport: maybe\n", r"tiny\.cfg:17: SparsitySupport: got 'maybe', need true or false"),
+        (CONFIG + "arrayheight: 9\n", r"tiny\.cfg:17: arrayheight: got a field already given on line 5, need it once"),
+        (CONFIG.replace("8\n", "9" * 30 + "\n", 1), r"tiny\.cfg:5: ArrayHeight: got '9{30}', need a positive integer"),
+        (CONFIG.replace(": 10", ": " + "9" * 400), r"tiny\.cfg:11: Bandwidth: got '9+', need words a cycle"),
+        (
+            CONFIG.replace("ws", "is") + "SparsitySupport: true\n",
+            r"tiny\.cfg:17: SparsitySupport: got 'true', need false under",
+        ),
         (CONFIG + "what is this\n", r"tiny\.cfg:17: got 'what is this', need a field such as ArrayHeight: 32"),
     ],
 )

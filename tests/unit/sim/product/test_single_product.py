@@ -128,6 +128,8 @@ def test_what_a_list_does_not_say_is_the_designs_or_what_is_asked_for(tmp_path):
     (asked,) = read_products(tmp_path / "list.csv", dataflow="ws", sparsity="2:8")
     assert (asked.dataflow, asked.pattern) == ("ws", Pattern(2, 8))
     (tmp_path / "list.csv").write_text(f"{HEADER}\n8,8,os,1,1,1\n")
+    with pytest.raises(ConfigError, match=r"^sparsity: got 'x', need N:M"):
+        list(read_products(tmp_path / "list.csv", sparsity="x"))
     with pytest.raises(ConfigError, match="--dataflow: got it with a list that has such a column"):
         list(read_products(tmp_path / "list.csv", dataflow="ws"))
 
@@ -169,6 +171,10 @@ def test_a_layers_product_stands_beside_what_was_given(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("M;N;K\n1;2;3\n", ":1: got columns parted by semicolons, need commas or tabs"),
+        (f"M,N,K,rows\n1,2,3,{10**19}\n", ":2: rows: got '10000000000000000000', need a positive integer up to"),
+        (f"M,N,K\n{'9' * 5000},2,3\n", ":2: M: got '9{40}', need a positive integer up to"),
+        ("M,N,K,Array_Cycles\n1,2,3,4\n", ":1: Array_Cycles: got a column of this name"),
         (f"{LAYERS}\nA,5,5,7,3,1,1,1,\n", ":2: Filter Height: got 7 in an image of 5, need no more"),
         (f"{LAYERS}\nA,5,5,3,3,1,1,0,\n", ":2: Strides: got '0', need a positive integer"),
         (LAYERS.replace(" Strides,", "") + "\nA,5,5,3,3,1,1,\n", ":1: Strides: got no such column"),
