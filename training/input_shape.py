@@ -8,6 +8,9 @@ from typing import Any, Literal, get_args
 
 from ..configs.errors import CaptureError
 
+BATCH = "B"
+"""The letter that stands for the batch among extents."""
+
 InputType = Literal["fp32", "fp16", "bf16"]
 """A floating type that an input may be said to have."""
 
@@ -17,19 +20,35 @@ class InputShape:
     """Extents of one sample, none where a sample is one number.
 
     ``integer`` marks token indices; ``precision`` is the type of a floating input, that of the module's first floating
-    parameter when None.
+    parameter when None. ``name`` is the keyword that the module takes it by, by its place when empty; ``batch_axis``
+    the axis along which samples lie.
 
     >>> print(InputShape((3, 224, 224)), InputShape((512,), integer=True), InputShape((8,), precision="bf16"))
     3x224x224 512:int 8:bf16
+    >>> print(InputShape((16, 64), batch_axis=1), InputShape((512,), integer=True, name="input_ids"))
+    16xBx64 input_ids=512:int
     """
 
     extents: tuple[int, ...]
     integer: bool = False
     precision: InputType | None = None
+    name: str = ""
+    batch_axis: int = 0
 
     def __str__(self) -> str:
         kind = "int" if self.integer else self.precision
-        return "x".join(str(extent) for extent in self.extents) + ("" if kind is None else f":{kind}")
+        extents = [str(extent) for extent in self.extents]
+        if self.batch_axis:
+            extents.insert(self.batch_axis, BATCH)
+        return (f"{self.name}=" if self.name else "") + "x".join(extents) + ("" if kind is None else f":{kind}")
+
+    def with_batch(self, batch: int) -> tuple[int, ...]:
+        """Extents of so many samples.
+
+        >>> InputShape((16, 64), batch_axis=1).with_batch(8)
+        (16, 8, 64)
+        """
+        return (*self.extents[: self.batch_axis], batch, *self.extents[self.batch_axis :])
 
 
 InputShapes = InputShape | str | Sequence[int] | Sequence[InputShape | str | Sequence[int]]
@@ -85,19 +104,26 @@ def _refusal(given: object) -> CaptureError:
 def parse_input_shape(text: str, *, where: str = "--input") -> InputShape:
     """Read ``3x224x224``, ``512:int`` for token indices, ``3x224x224:bf16``, or ``:int`` for one number a sample.
 
-    >>> parse_input_shape("512:int")
-    InputShape(extents=(512,), integer=True, precision=None)
+    ``16xBx64`` says where the batch lies, if it is not first; ``input_ids=512:int`` by which name the module takes it.
+
+    >>> parse_input_shape("input_ids=512:int")
+    InputShape(extents=(512,), integer=True, precision=None, name='input_ids', batch_axis=0)
 
     Raises:
         CaptureError: anything else.
     """
-    extents_text, colon, kind = text.strip().partition(":")
+    name, named, shape = text.strip().rpartition("=")
+    extents_text, colon, kind = shape.partition(":")
     extents = extents_text.split("x") if extents_text or not colon else []
+    axis = extents.index(BATCH) if BATCH in extents else 0
+    extents = extents[:axis] + extents[axis + 1 :] if BATCH in extents else extents
     known = {"int": None, **{name: name for name in get_args(InputType)}}
-    if (colon and kind not in known) or not all(extent.isdecimal() and int(extent) > 0 for extent in extents):
+    sound = all(extent.isdecimal() and int(extent) > 0 for extent in extents) and (not named or name.isidentifier())
+    if (colon and kind not in known) or not sound:
         raise CaptureError(
             f"{where}: got '{text}', need positive extents of one sample without the batch, and behind a colon its "
             f"type ({', '.join(known)}); try 3x224x224, or 512:int for token indices"
         )
     numbers = tuple(int(extent) for extent in extents)
-    return InputShape(numbers, integer=kind == "int", precision=known[kind] if colon else None)
+    precision = known[kind] if colon else None
+    return InputShape(numbers, integer=kind == "int", precision=precision, name=name, batch_axis=axis)

@@ -27,7 +27,8 @@ Inputs = Annotated[
     typer.Option(
         "--input",
         metavar="SHAPE",
-        help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). Repeat it.",
+        help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). "
+        "16xBx64 where the batch is not first; name=64:int by name. Repeat it.",
     ),
 ]
 Batch = Annotated[

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.utils._python_dispatch import _disable_current_modes
 
 from ...configs.errors import CaptureError
 
@@ -41,15 +42,24 @@ def class_cross_entropy(output: Any) -> torch.Tensor:
     """Cross-entropy of [B, classes] against one label a sample."""
     logits = main_output(output)
     # Memory that is reserved and never written: the recorder takes it for data handed in from outside.
-    labels = torch.empty(logits.shape[0], dtype=torch.int64, device=logits.device)
-    return functional.cross_entropy(logits, labels)
+    return functional.cross_entropy(logits, _labels(logits.shape[:1], logits.device))
 
 
 def token_cross_entropy(output: Any) -> torch.Tensor:
     """Cross-entropy of [B, T, vocabulary] against one label a position (a shift by one is the data's business)."""
     logits = main_output(output)
-    labels = torch.empty(logits.shape[:-1], dtype=torch.int64, device=logits.device)
+    labels = _labels(logits.shape[:-1], logits.device)
     return functional.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+
+def _labels(shape: torch.Size, device: torch.device) -> torch.Tensor:
+    """Labels of samples or positions: the first class of each, where they have values."""
+    labels = torch.empty(shape, dtype=torch.int64, device=device)
+    if not labels.is_meta:
+        # The data's business, and no operator of the step.
+        with _disable_current_modes():
+            labels.zero_()
+    return labels
 
 
 def mean_loss(output: Any) -> torch.Tensor:

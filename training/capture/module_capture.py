@@ -18,10 +18,12 @@ from ..uncounted import refuse_uncounted
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
 from .factories import load_factory
+from .finishing import RecordedStep
 from .losses import LOSSES, Loss
 from .meta_module import on_meta_with_notes
 from .notes import notes_of
 from .step import record_step
+from .with_data import NeedsDataError, with_data
 
 
 def capture(
@@ -55,6 +57,7 @@ def capture(
             refuses it.
     """
     module, notes = on_meta_with_notes(source_module)
+    made = source_module
     graph = _captured(
         module,
         input_shapes(input_shape, integer_inputs),
@@ -64,6 +67,7 @@ def capture(
         loss=_named_loss(loss, None) if isinstance(loss, str) else loss,
         expert_loads=None if expert_loads is None else tuple(expert_loads),
         notes=notes,
+        made=made,
     )
     if strict:
         refuse_uncounted(graph)
@@ -98,7 +102,8 @@ def capture_factory(
     Raises:
         CaptureError: see ``capture`` and ``load_factory``.
     """
-    module, notes = on_meta_with_notes(load_factory(path, search_path))
+    made = load_factory(path, search_path)
+    module, notes = on_meta_with_notes(made)
     loss_function = _named_loss(loss, search_path)
     key = (
         ""
@@ -117,6 +122,7 @@ def capture_factory(
         loss=loss_function,
         expert_loads=expert_loads,
         notes=notes,
+        made=made,
     )
     if cache is not None:
         cache.put(key, graph)
@@ -133,15 +139,32 @@ def _captured(
     loss: Loss | None,
     expert_loads: tuple[int, ...] | None,
     notes: tuple[str, ...],
+    made: torch.nn.Module | Callable[[], torch.nn.Module],
 ) -> TrainingGraph:
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     extents = {extent for tensor in module.parameters() for extent in tensor.shape}
     batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
-    steps = [
-        record_step(module, inputs, batch=batch, loss=loss, name=name, expert_loads=expert_loads) for batch in batches
-    ]
-    fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
+
+    def steps_of(module: torch.nn.Module) -> list[RecordedStep]:
+        return [
+            record_step(module, inputs, batch=batch, loss=loss, name=name, expert_loads=expert_loads)
+            for batch in batches
+        ]
+
+    try:
+        steps = steps_of(module)
+    except NeedsDataError as stopped:
+        real = with_data(made)
+        if real is None:
+            raise
+        module, notes = real, (*notes, stopped.note)
+        steps = steps_of(module)
+    try:
+        fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
+    except CaptureError:
+        # A first forward pass may fill a cache that later ones read: what every other step does is then the same.
+        fitted = BatchFit(batches).merge(steps_of(module), default_batch=default_batch)
     try:
         check_counts(fitted)
     except GraphFormatError as error:

@@ -1,4 +1,4 @@
-"""Running one training step on the meta device under the recorder, at one batch size."""
+"""Running one training step under the recorder at one batch size: on shapes alone, or on random data."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .module_path import ModulePath
 from .notes import notes_of_step
 from .recorder import StepRecorder
 from .step_record import StepRecord
+from .with_data import NeedsDataError, fill_with_data, line_of
 
 
 def record_step(
@@ -31,10 +32,10 @@ def record_step(
     name: str,
     expert_loads: tuple[int, ...] | None = None,
 ) -> RecordedStep:
-    """One training step of a meta module: forward, loss, backward, updates.
+    """One training step of a module: forward, loss, backward, updates.
 
     Args:
-        module: from ``on_meta``.
+        module: from ``on_meta``; or with data on the CPU, and the step then runs on random inputs.
         inputs: shapes without the batch.
         batch: samples.
         loss: maps the output to a scalar; None for the default.
@@ -42,22 +43,29 @@ def record_step(
         expert_loads: relative load of each expert of a grouped product; balanced when None.
 
     Raises:
-        CaptureError: the step cannot run without data, or nothing in it trains.
+        NeedsDataError: the step cannot run without data.
+        CaptureError: the step cannot run, or nothing in it trains.
     """
     trainable = {key: value for key, value in module.named_parameters() if value.requires_grad}
     if not trainable:
         raise CaptureError(f"{name}: got no trainable parameter, need one; try requires_grad_(True)")
     usual = next((each.dtype for each in module.parameters() if each.is_floating_point()), torch.get_default_dtype())
-    with torch.device("meta"):
+    device = next(iter(trainable.values())).device
+    with torch.device(device):
         samples = [_sample(shape, batch, usual) for shape in inputs]
         seed = torch.ones(())
+    if device.type != "meta":
+        fill_with_data(module, samples)
+    pairs = list(zip(inputs, samples, strict=True))
+    placed = [sample for shape, sample in pairs if not shape.name]
+    named = {shape.name: sample for shape, sample in pairs if shape.name}
     path = ModulePath(module)
     counter = mac_counter(path)
     recorder = StepRecorder(path, expert_loads=expert_loads)
     parameters = _declare_all(recorder.record, module, samples, seed)
     reads_tokens = any(shape.integer for shape in inputs)
-    with meta_kernels(), counter, _plain_attention(), torch.device("meta"), _explained(name, recorder), recorder:
-        output = module(*samples)
+    with meta_kernels(), counter, _plain_attention(), torch.device(device), _explained(name, recorder), recorder:
+        output = module(*placed, **named)
         recorder.section = "loss"
         value = loss(output) if loss is not None else default_loss(output, reads_tokens=reads_tokens)
         _check_loss(name, value)
@@ -107,7 +115,7 @@ _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 def _sample(shape: InputShape, batch: int, usual: torch.dtype) -> torch.Tensor:
     """An input; a floating one of the usual type where nothing else is asked for."""
     floating = usual if shape.precision is None else _TYPES[shape.precision]
-    return torch.zeros(batch, *shape.extents, dtype=torch.int64 if shape.integer else floating)
+    return torch.zeros(shape.with_batch(batch), dtype=torch.int64 if shape.integer else floating)
 
 
 def _check_loss(name: str, value: object) -> None:
@@ -137,10 +145,11 @@ def _explained(name: str, recorder: StepRecorder) -> Iterator[None]:
     except Exception as error:
         first_line = str(error).strip().partition("\n")[0].rstrip(".")
         where = f" in {recorder.running}" if recorder.running else ""
+        got = f"{name}{where}: got {type(error).__name__}: {first_line}"
         if isinstance(error, NotImplementedError) or "meta" in first_line:
             remedy = (
                 "need a step that runs on shapes alone; try a model without .item(), masks that select, or CPU tensors"
             )
-        else:
-            remedy = "need a step that runs; try the input shape first (--input, without the batch)"
-        raise CaptureError(f"{name}{where}: got {type(error).__name__}: {first_line}, {remedy}") from error
+            raise NeedsDataError(f"{got}, {remedy}", recorder.running, line_of(error)) from error
+        remedy = "need a step that runs; try the input shape first (--input, without the batch)"
+        raise CaptureError(f"{got}, {remedy}") from error
