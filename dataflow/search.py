@@ -145,7 +145,11 @@ def _least_traffic(sides: Sequence[Side], fastest: _Best) -> tuple[_Best, int]:
         fastest: the fastest candidate.
     """
     limit = slowest_alike(fastest.cycles)
-    possible = Lot.of(sides, np.flatnonzero(np.concatenate([side.cycles for side in sides]) <= limit))
+    within = np.flatnonzero(np.concatenate([side.cycles for side in sides]) <= limit)
+    if not len(within):
+        # Its own floor is above it: counts that 64 bits do not hold, which whoever adds them up refuses.
+        return fastest, 0
+    possible = Lot.of(sides, within)
     least = possible.ground.least_bytes(limit)
     # Whoever moves as much as the fastest does is no better.
     tiles = np.flatnonzero(least < fastest.moved_bytes)
