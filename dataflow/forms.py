@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..accel.specification import Hardware
-from ..configs.arrays import BoolArray, IntArray
+from ..configs.arrays import BoolArray, Counts, IntArray
 from ..configs.errors import MappingError
 from .design_table import DesignTable
 from .gemm import PLAIN, Form, Gemm, Place
@@ -124,14 +124,14 @@ def _best_of(found: Sequence[tuple[int, Choice]], objective: Objective) -> Choic
     """Of forms with their multiply-accumulates and best mappings the best."""
     if objective.needs_energy:
         return min((choice for _, choice in found), key=lambda choice: choice.value)
-    fastest = min(choice.cycles for _, choice in found)
-    # Counts that 64 bits do not hold are below zero, and refused by whoever adds them up.
-    alike = [each for each in found if each[1].cycles <= max(fastest, slowest_alike(fastest))]
-    return min(alike, key=lambda each: (each[1].moved_bytes, each[0]))[1]
+    cycles, moved = (
+        np.array([[getattr(choice, name)] for _, choice in found], dtype=object) for name in ("cycles", "moved_bytes")
+    )
+    return found[int(_best_form(cycles, moved, [macs for macs, _ in found])[0])][1]
 
 
-def least_cycles(gemm: Gemm, peak_macs_per_cycle: int) -> int:
-    """Cycles that no mapping of a product beats."""
+def least_cycles(gemm: Gemm, peak_macs_per_cycle: Counts) -> Counts:
+    """Cycles that no mapping of a product beats; of many designs [S]."""
     return -(-gemm.issued_macs // peak_macs_per_cycle)
 
 
@@ -191,7 +191,7 @@ def search_forms(
     fastest = np.full(len(table), NEVER)
     for form, on in wanted.items():
         formed, rows = gemm.formed(form), np.sort(np.concatenate(on))
-        rows = rows[-(-formed.issued_macs // peak[rows]) <= slowest_alike(fastest[rows])]
+        rows = rows[least_cycles(formed, peak[rows]) <= slowest_alike(fastest[rows])]
         if not len(rows):
             continue
         best = search_many(formed, table, rows, dataflows=dataflows, interleave=interleave)
@@ -219,8 +219,9 @@ def _times(best: BestMappings, rows: IntArray, several: bool) -> tuple[IntArray,
 
 
 def _best_form(cycles: IntArray, moved: IntArray, macs: Sequence[int]) -> IntArray:
-    """[S] which form is best, of [F, S] cycles and bytes: as ``_best_of``."""
-    alike = cycles <= slowest_alike(cycles.min(axis=0))
-    least = np.where(alike, moved, NEVER)
+    """[S] which form is best, of [F, S] cycles and bytes: of the fastest, or nearly, by bytes, then by products."""
+    fastest = cycles.min(axis=0)
+    # Counts that 64 bits do not hold are below zero, and refused by whoever adds them up.
+    least = np.where(cycles <= np.maximum(fastest, slowest_alike(fastest)), moved, NEVER)
     ranked = np.argsort(np.array(macs, dtype=object), kind="stable")
     return np.asarray(ranked[least[ranked].argmin(axis=0)])
