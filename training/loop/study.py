@@ -5,16 +5,14 @@ Runs that are finished are not trained again; those that were interrupted go on.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from ...configs.errors import TrainingError
+from ...configs.worker_pool import WorkerPool
 from ..run_summary import RunSummary
 from ..settings import TrainingSettings
 
@@ -40,25 +38,21 @@ def train_all(
     """
     told = done or (lambda *_: None)
     found: dict[int, RunSummary] = {}
-    # Fresh processes: a fork of one that has run torch may wait for ever on a lock of its thread pool.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        max_workers=jobs or os.cpu_count() or 1, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
-    ) as pool:
+    pool = WorkerPool(jobs or os.cpu_count() or 1, _begin)
+    try:
         waiting: dict[Future[RunSummary], int] = {
             pool.submit(_train_one, settings, directory, version): number
             for number, (settings, directory) in enumerate(runs)
         }
-        try:
-            while waiting:
-                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    number = waiting.pop(future)
-                    found[number] = _result(future, runs[number][1])
-                    told(found[number], len(found), len(runs))
-        except BaseException:
-            _stop(pool)
-            raise
+        while waiting:
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                number = waiting.pop(future)
+                found[number] = _result(future, runs[number][1])
+                told(found[number], len(found), len(runs))
+    finally:
+        # Each run has its checkpoint: nobody waits for the rest.
+        pool.end()
     return [found[number] for number in range(len(runs))]
 
 
@@ -69,28 +63,13 @@ def _result(future: Future[RunSummary], directory: Path) -> RunSummary:
         raise TrainingError(f"{directory.name}: {error}") from None
 
 
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """End every process at once: each run has its checkpoint, and nobody waits for the rest."""
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-
-
-def _begin(parent: int) -> None:
-    """In a new process: one thread for torch, and an end when the parent has ended, however it did."""
+def _begin() -> None:
+    """In a new process: one thread for torch."""
     import torch
 
     torch.set_num_threads(1)
     # A user's factory may print; the parent's standard output is for its result.
     sys.stdout = sys.stderr
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def _train_one(settings: TrainingSettings, directory: Path, version: str) -> RunSummary:

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import multiprocessing
-import os
 import pickle
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +20,7 @@ from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ....configs.errors import BisparseError, ConfigError
+from ....configs.worker_pool import WorkerPool
 from .axis_values import Settings
 from .evaluation import evaluate
 from .point import Outcome, Point
@@ -114,12 +111,7 @@ class Pool:
 
     def __init__(self, space: Space, version: str, jobs: int) -> None:
         self.count = jobs
-        self._pool = ProcessPoolExecutor(
-            max_workers=jobs,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(space, version),
-        )
+        self._pool = WorkerPool(jobs, _begin, space, version)
 
     def outcomes(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Outcome]]]:
         """See ``Workers``."""
@@ -140,10 +132,7 @@ class Pool:
 
     def close(self) -> None:
         """End every process at once: what is under way is evaluated again, and nobody waits for it."""
-        processes = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
+        self._pool.end()
 
 
 _here: tuple[Space, str] | None = None
@@ -153,17 +142,6 @@ _here: tuple[Space, str] | None = None
 def _begin(space: Space, version: str) -> None:
     global _here
     _here = space, version
-    # An interrupt reaches the whole group; the process that started us tells us when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    """A process whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _evaluate_here(settings: Sequence[Settings]) -> list[Outcome]:

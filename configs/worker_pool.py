@@ -1,0 +1,83 @@
+"""Processes that work for this one: deaf to interrupts from their first moment, and gone when it is gone.
+
+A terminal interrupts the whole group, the workers as they import included; the process that started them says what was
+kept and ends them. Fresh processes: a fork of one that has run torch may wait for ever on a lock of its thread pool.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from typing import Any, ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
+
+
+class WorkerPool:
+    """So many processes, each started when there is work for it."""
+
+    def __init__(self, jobs: int, begin: Callable[..., None] | None = None, *arguments: object) -> None:
+        """Nothing is started yet.
+
+        Args:
+            jobs: processes at most.
+            begin: called in each before its first task.
+            arguments: for it.
+        """
+        self._pool = ProcessPoolExecutor(
+            max_workers=jobs,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(begin, arguments),
+        )
+
+    def submit(
+        self, function: Callable[Arguments, Found], *arguments: Arguments.args, **named: Arguments.kwargs
+    ) -> Future[Found]:
+        """Let a worker call a function."""
+        # A process takes over which signals are held back from the one that starts it.
+        with _interrupts_held_back():
+            return self._pool.submit(function, *arguments, **named)
+
+    def end(self) -> None:
+        """End every process at once: nobody waits for what is under way."""
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # What tracks the resources of processes lets interrupts through again when it starts: let it start before.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    if begin is not None:
+        begin(*arguments)
+
+
+def _leave_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
