@@ -15,7 +15,7 @@ from .configs.option import check_keywords
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
 from .sim.options import Options
-from .sim.results.simulation_result import SimulationResult
+from .sim.results.simulation_result import SimulationResult, write_reports_with
 from .sim.simulation import Simulator, Workload
 from .sim.studies.ablation.ablation import Ablation
 from .sim.studies.ablation.run_ablation import ablate as run_ablation
@@ -46,6 +46,20 @@ if TYPE_CHECKING:
 __all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "load_workload", "simulate", "train"]
 
 
+def _report(result: SimulationResult, directory: Path) -> Path:
+    from .reports import write_run
+
+    names = {name: given.name for name, given in result.inputs.items()}
+    command = (
+        f"bisparse.simulate({names['workload']!r}, {names['hardware']!r}, {names['recipe']!r}, "
+        f"{result.sparsity!r}, batch={result.batch})"
+    )
+    return write_run([result], directory, command=command)
+
+
+write_reports_with(_report)
+
+
 def simulate(
     model_or_name: Model,
     hardware: Design = defaults.HARDWARE,
@@ -67,14 +81,16 @@ def simulate(
         recipe: a shipped recipe's name, or a YAML file.
         sparsity: N:M, N kept of every M.
         input_shape: of a torch module, which needs it: extents of one sample, such as ``(3, 224, 224)``; the command
-            line's text, such as ``"512:int"``; an ``InputShape``; or a list of such, one for each input.
+            line's text, such as ``"512:int"``; an ``InputShape``; an example tensor; or a list of such, one for each
+            place, or a mapping, one for each keyword.
         integer_inputs: True when every input of the module holds token indices, or the positions of those that do.
         loss: maps the module's output to a scalar, or ``cross-entropy``, ``token-cross-entropy``, ``mean``; by the
             output's shape when None.
         training_steps: of the whole training run, which then stands in ``.training`` of the result.
         strict: refuse a workload with operators that may multiply and are not counted.
-        **options: see ``sim.options.Options``: ``batch`` (32 for a torch module), ``objective``, ``optimizer``, ...;
-            ``densities`` may be the directory of a training run.
+        **options: see ``sim.options.Options``: ``batch`` (32 for a torch module), ``pass_`` (``"inference"`` for the
+            forward pass alone), ``objective``, ``optimizer``, ...; ``densities`` may be the directory of a training
+            run.
 
     Returns:
         The result; ``.operators`` is a DataFrame with a row an operator and stage.

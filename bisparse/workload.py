@@ -12,7 +12,7 @@ from .configs.library import content_hash, find
 from .sim.simulation import Workload
 from .training.graph import TrainingGraph
 from .training.graph_file import graph_text, load_graph
-from .training.input_shape import InputShapes
+from .training.input_shape import InputShape, InputShapes, input_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -39,16 +39,22 @@ def capture(
     input_shape: InputShapes,
     *,
     name: str = "captured",
-    default_batch: int = defaults.BATCH,
+    default_batch: int | None = None,
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
     expert_loads: Sequence[int] | None = None,
+    inference: bool = False,
+    decode: bool = False,
+    fixed_batch: bool = False,
     strict: bool = False,
 ) -> TrainingGraph:
     """Capture one training step of a torch module as a graph, symbolic in the batch size.
 
     Arguments as for ``simulate``; ``expert_loads`` are the rows that each expert of a mixture gets, relative to the
-    others', balanced when None; ``default_batch`` are the samples unless a simulation says otherwise.
+    others', balanced when None; ``default_batch`` are the samples unless a simulation says otherwise, 32 when None, or
+    1 where no input has a batch. ``inference`` is the forward pass alone, ``decode`` the step after it, one token more
+    on the cache that the pass left. ``fixed_batch`` captures at the default batch alone, where products of samples with
+    samples are not affine in it.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
@@ -57,17 +63,25 @@ def capture(
         raise CaptureError(f"{name}: got {type(module).__name__}, need a torch module or a function that makes one")
     from .training.capture import capture as capture_module
 
+    shapes = input_shapes(input_shape, integer_inputs)
     return capture_module(
         module,
-        input_shape,
+        shapes,
         name=name,
-        default_batch=default_batch,
+        default_batch=batch_of(shapes) if default_batch is None else default_batch,
         source="captured in Python",
-        loss=loss,
-        integer_inputs=integer_inputs,
-        expert_loads=expert_loads,
         strict=strict,
+        loss=loss,
+        expert_loads=None if expert_loads is None else tuple(expert_loads),
+        inference=inference,
+        decode=decode,
+        fixed_batch=fixed_batch,
     )
+
+
+def batch_of(inputs: Sequence[InputShape]) -> int:
+    """The batch of a network that says none: 1 where no input has one."""
+    return defaults.BATCH if any(shape.batch_axis is not None for shape in inputs) else 1
 
 
 def workload_of(

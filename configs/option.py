@@ -58,8 +58,8 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """What it is called on a command line."""
-        return f"--{self.name.replace('_', '-')}"
+        """What it is called on a command line: a name that Python keeps to itself has a ``_`` behind it elsewhere."""
+        return f"--{self.name.rstrip('_').replace('_', '-')}"
 
     @property
     def off_flag(self) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..dataflow.objective import Name
     from ..training.densities import LayerDensities
 
+PassName = Literal["training", "inference"]
+"""What of a network is run: a whole training step, or its forward pass alone."""
+
 EngineName = Literal["analytic", "event"]
 """What finds the time of a step."""
 
@@ -56,6 +59,7 @@ class Options:
 
     Attributes:
         batch: samples; the workload's own when None.
+        pass_: ``training``, the whole step, or ``inference``, the forward pass alone.
         engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
         objective: what the mapping search minimises.
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
@@ -81,6 +85,16 @@ class Options:
             example=512,
             usual="the workload's own",
             saved=Saved(binding=True),
+        ),
+    )
+    pass_: PassName = field(
+        default="training",
+        metadata=option(
+            OneOf(lambda: get_args(PassName)),
+            help="training: forward, backward, updates; inference: the forward pass alone, as it is deployed.",
+            metavar="NAME",
+            saved=Saved(unsaid="training", binding=True),
+            swept=True,
         ),
     )
     engine: EngineName = field(

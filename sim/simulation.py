@@ -16,15 +16,17 @@ from ..dataflow.mapping import Mapping
 from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
+from ..training.forward_only import forward_only
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from ..training.uncounted import uncounted
 from .event.profile import profile
 from .event.recorder import Recorder
-from .options import Options
+from .options import Options, PassName
 from .results.memory_results import Memory, OnChip
 from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
+from .results.training_parameters import serves_training
 from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
 from .step.costs import CostCache
@@ -39,12 +41,20 @@ DENSE_RECIPE = Recipe(name="dense", title="Dense training", source="the baseline
 """The recipe that prunes nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Workload:
     """A training graph with the hash of the file that it came from."""
 
     graph: TrainingGraph
     sha256: str
+
+    @cached_property
+    def _forward(self) -> TrainingGraph:
+        return forward_only(self.graph)
+
+    def graph_of(self, pass_: PassName) -> TrainingGraph:
+        """What of the network is run."""
+        return self._forward if pass_ == "inference" else self.graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,16 +103,21 @@ class Simulator:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shared", _Shared(hardware=self.hardware))
-        graph = self.workload.graph
+        self.graph.check_batch(self.options.batch)
         if self.options.densities is not None:
-            matched_modules(graph, self.options.densities)
-        check_step_size(graph, self.batch)
+            matched_modules(self.graph, self.options.densities)
+        check_step_size(self.graph, self.batch)
 
     def with_options(self, options: Options) -> Simulator:
         """The same workload and design under other options; what is searched and priced once serves both."""
         other = replace(self, options=options)
         object.__setattr__(other, "_shared", self._shared)
         return other
+
+    @property
+    def graph(self) -> TrainingGraph:
+        """What is simulated of the workload."""
+        return self.workload.graph_of(self.options.pass_)
 
     @property
     def table(self) -> Loaded[EnergyTable]:
@@ -130,7 +145,7 @@ class Simulator:
     @property
     def batch(self) -> int:
         """Samples in the step."""
-        return self.options.batch or self.workload.graph.default_batch
+        return self.options.batch or self.graph.default_batch
 
     def schedule(
         self, recipe: Recipe | Loaded[Recipe], pattern: Pattern, decisions: dict[str, Mapping] | None = None
@@ -154,7 +169,7 @@ class Simulator:
                 "keep_on_chip: got True with overlap_vector, need one of them: nothing stays on chip where works run "
                 "side by side; try keep_on_chip=False"
             )
-        pruned = annotate(self.workload.graph, recipe, pattern, pre_generation=policy.pre_generation)
+        pruned = annotate(self.graph, recipe, pattern, pre_generation=policy.pre_generation)
         mapper = self._mapper
         if decisions:
             mapper = replace(mapper, decisions=decisions)
@@ -282,9 +297,9 @@ class Simulator:
             stalls=both.step.stalls,
             energy_by_component=both.step.energy_by_component,
             candidates=sparse.candidates,
-            unknown_operators=tuple(sorted({unknown.name for unknown in self.workload.graph.unknown})),
-            uncounted=uncounted(self.workload.graph),
-            notes=self.workload.graph.notes,
+            unknown_operators=tuple(sorted({unknown.name for unknown in self.graph.unknown})),
+            uncounted=uncounted(self.graph),
+            notes=self.graph.notes,
             trained_apart=trained_apart(schedule, rows, self.batch),
             rows=rows,
             assumptions=self._assumptions(recipe.model),
@@ -296,7 +311,8 @@ class Simulator:
             else profile(recorder, total_cycles=both.step.total_cycles, dram_channels=hardware.dram.channels),
             timeline=recorder,
             against_dense=both,
-            changes_over_time=recipe.model.schedule != type(recipe.model.schedule)(),
+            changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not self.graph.inference,
+            inference=self.graph.inference,
         )
 
     def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:
@@ -314,7 +330,7 @@ class Simulator:
     def _density_match(self, pruned: PrunedGraph) -> DensityMatch | None:
         if self.options.densities is None:
             return None
-        matched, unmatched = matched_modules(self.workload.graph, self.options.densities)
+        matched, unmatched = matched_modules(self.graph, self.options.densities)
         return DensityMatch(
             matched_modules=len(matched),
             unmatched_modules=tuple(unmatched),
@@ -325,6 +341,8 @@ class Simulator:
     def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:
         def of(prefix: str, loaded: Loaded[Hardware] | Loaded[EnergyTable]) -> Iterable[Assumption]:
             for path, known in loaded.provenance.items():
+                if self.graph.inference and serves_training(path):
+                    continue
                 yield Assumption(
                     parameter=f"{prefix}.{path}", value=known.value, status=known.status, source=known.source
                 )

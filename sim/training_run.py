@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ..configs.errors import ConfigError
 from ..configs.option_kinds import WholeNumber
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
@@ -76,6 +77,8 @@ def with_training(
     """
     if steps is None:
         return result
+    if result.inference:
+        raise ConfigError("training_steps: got it of an inference, need a training step; try without one of them")
     steps = WholeNumber(1).checked("training_steps", steps)
     return replace(result, training=simulate_training(simulator, recipe, pattern, steps))
 

@@ -14,7 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from importlib import import_module
+from pathlib import Path
 from typing import Literal
+
+from ..configs.errors import ConfigError
 
 
 class Stage(StrEnum):
@@ -191,12 +195,13 @@ class UnknownOperator:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingGraph:
-    """One training step of a network, in execution order.
+    """One training step of a network, in execution order; or its forward pass alone, as inference runs it.
 
     Attributes:
         name: the workload's name.
         source: what it was captured from, and the command that makes it again.
         default_batch: batch size used unless told otherwise.
+        fixed_batch: whether it is of that batch size alone: no extent is known at another.
         tensors: every tensor by name.
         operators: in an order that respects every dependence.
         unknown: operators met that have no vector-engine formula of their own.
@@ -216,6 +221,33 @@ class TrainingGraph:
     counted_macs: dict[str, Size] = field(default_factory=dict)
     dense_in_training: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    fixed_batch: bool = False
+
+    @cached_property
+    def inference(self) -> bool:
+        """Whether nothing in it trains: no gradient, no update."""
+        return all(operator.stage is Stage.FORWARD for operator in self.operators)
+
+    def save(self, path: Path | str) -> None:
+        """Write it to a file, which ``bisparse simulate`` takes; the folder is made when it is missing.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        # By name: whoever writes and reads files knows graphs, and not the other way round.
+        import_module(".graph_file", __package__).save_graph(self, path)
+
+    def check_batch(self, batch: int | None) -> None:
+        """Refuse a batch size at which the graph is not known; None is its own.
+
+        Raises:
+            ConfigError: it is one.
+        """
+        if self.fixed_batch and batch not in (None, self.default_batch):
+            raise ConfigError(
+                f"batch: got {batch}, need {self.default_batch}: {self.name} was captured at that batch alone; try "
+                f"bisparse capture again with --batch {batch}"
+            )
 
     @cached_property
     def producer(self) -> dict[str, Operator]:

@@ -102,7 +102,7 @@ def graph_text(graph: TrainingGraph) -> str:
         "counted_macs": {key: _size(graph.counted_macs[key]) for key in sorted(graph.counted_macs)},
     }
     told = {"dense_in_training": list(graph.dense_in_training), "notes": list(graph.notes)}
-    head |= {key: value for key, value in told.items() if value}
+    head |= {key: value for key, value in told.items() if value} | ({"fixed_batch": True} if graph.fixed_batch else {})
     lines = [f"  {json.dumps(key)}: {_compact(value)}," for key, value in head.items()]
     lines += _block("tensors", [_tensor(graph.tensors[name]) for name in sorted(graph.tensors)])
     lines += _block("operators", [_operator(operator) for operator in graph.operators])

@@ -54,10 +54,13 @@ class GraphReader:
         if not isinstance(document, dict):
             refuse("top level", document, "an object")
         self._check_version(document)
-        self._check_fields(document, "", _TOP, ("dense_in_training", "notes"))
+        self._check_fields(document, "", _TOP, ("dense_in_training", "notes", "fixed_batch"))
         default_batch = self._integer(document["default_batch"], "default_batch")
         if default_batch < 1:
             refuse("default_batch", default_batch, "at least 1")
+        fixed_batch = document.get("fixed_batch", False)
+        if not isinstance(fixed_batch, bool):
+            refuse("fixed_batch", fixed_batch, "true or false")
         counted = self._object(document["counted_macs"], "counted_macs")
         tensors = self._tensors(document["tensors"])
         graph = TrainingGraph(
@@ -69,6 +72,7 @@ class GraphReader:
             unknown=self._unknown(document["unknown"]),
             counted_macs={key: self._size(value, f"counted_macs.{key}") for key, value in counted.items()},
             dense_in_training=self._known(document.get("dense_in_training", []), "dense_in_training", tensors),
+            fixed_batch=fixed_batch,
             notes=tuple(self._text(note, "notes") for note in self._list(document.get("notes", []), "notes")),
         )
         check_order(graph.operators)

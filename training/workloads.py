@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .capture_request import CaptureRequest
 from .input_shape import InputShape
+
+_PLAIN = CaptureRequest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,38 +46,31 @@ class ShippedWorkload:
 
 
 def capture_command(
-    factory: str,
-    inputs: Sequence[InputShape],
-    *,
-    name: str,
-    batch: int,
-    loss: str | None = None,
-    expert_loads: Sequence[int] | None = None,
+    network: str, inputs: Sequence[InputShape], *, name: str, batch: int, request: CaptureRequest = _PLAIN
 ) -> str:
-    """The command line of a capture, but for where its file goes."""
-    shapes = " ".join(f"--input {shape}" for shape in inputs)
-    command = f"bisparse capture {factory} {shapes} --batch {batch} --name {name}"
-    if loss is not None:
-        command += f" --loss {loss}"
-    return command if expert_loads is None else f"{command} --expert-load {','.join(map(str, expert_loads))}"
+    """The command line of a capture, but for where its file goes.
+
+    Args:
+        network: as the command line has it.
+        inputs: as given; none where the network says its own.
+        name: of the workload.
+        batch: samples.
+        request: what else was asked for.
+    """
+    shapes = (f"--input {shape}" for shape in inputs)
+    words = ("bisparse capture", network, *shapes, f"--batch {batch}", f"--name {name}", *request.words())
+    return " ".join(words)
 
 
 def capture_source(
-    factory: str,
-    inputs: Sequence[InputShape],
-    *,
-    name: str,
-    batch: int,
-    loss: str | None = None,
-    expert_loads: Sequence[int] | None = None,
+    network: str, inputs: Sequence[InputShape], *, name: str, batch: int, request: CaptureRequest = _PLAIN
 ) -> str:
     """What a graph captured so says of its source; a shipped workload captured again says what the shipped one does."""
     shipped = WORKLOADS.get(name)
-    asked = (factory, tuple(inputs), batch, loss, expert_loads)
-    if shipped is not None and asked == (shipped.factory, shipped.inputs, shipped.default_batch, None, None):
+    asked = (network, tuple(inputs), batch, request)
+    if shipped is not None and asked == (shipped.factory, shipped.inputs, shipped.default_batch, _PLAIN):
         return shipped.source
-    command = capture_command(factory, inputs, name=name, batch=batch, loss=loss, expert_loads=expert_loads)
-    return f"made by: {command}"
+    return f"made by: {capture_command(network, inputs, name=name, batch=batch, request=request)}"
 
 
 _MODELS = "bisparse.training.models"

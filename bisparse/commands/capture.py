@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +11,15 @@ import typer
 from .. import defaults
 from ..configs.errors import CaptureError
 from . import options
+from .groups import grouped
 from .terminal import Progress, note, print_table
 
 if TYPE_CHECKING:
+    from ..training.capture_request import CaptureRequest
     from ..training.graph import TrainingGraph
 
 
-Factory = Annotated[
+Network = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:FACTORY|FILE.py:FACTORY", help="A function without arguments that returns a module."
@@ -28,12 +31,31 @@ Inputs = Annotated[
         "--input",
         metavar="SHAPE",
         help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). "
-        "16xBx64 where the batch is not first; name=64:int by name. Repeat it.",
+        "16xBx64 where the batch is not first, 2x500:int:whole where there is none; name=64:int by name, name.key=64 "
+        "in a dictionary. Repeat it.",
     ),
 ]
 Batch = Annotated[
-    int,
-    options.whole("--batch", metavar="B", example=32, help="Samples, unless a simulation says otherwise."),
+    int | None,
+    options.whole(
+        "--batch",
+        metavar="B",
+        example=32,
+        help=f"Samples, unless a simulation says otherwise. [{defaults.BATCH}; 1 where no input has a batch]",
+    ),
+]
+FixedBatch = Annotated[
+    bool,
+    typer.Option("--fixed-batch", help="Capture at this batch alone: where samples meet samples (contrastive losses)."),
+]
+Inference = Annotated[
+    bool, typer.Option("--inference", help="Capture the forward pass alone, as a network in evaluation mode runs it.")
+]
+Decode = Annotated[
+    bool,
+    typer.Option(
+        "--decode", help="Capture one token more, on the cache (past_key_values) that a pass over the inputs leaves."
+    ),
 ]
 Loss = Annotated[
     str | None,
@@ -56,16 +78,43 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The gra
 Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a network is captured."""
+
+    loss: Loss = None
+    expert_load: ExpertLoad = None
+    inference: Inference = False
+    decode: Decode = False
+    fixed_batch: FixedBatch = False
+
+    def request(self) -> CaptureRequest:
+        """The same, checked."""
+        from ..training.capture_request import CaptureRequest
+        from ..training.expert_loads import parse_expert_loads
+
+        if self.loss is not None and (self.inference or self.decode):
+            raise CaptureError("--loss: got it with --inference or --decode, which have none; need one of them")
+        return CaptureRequest(
+            loss=self.loss,
+            expert_loads=None if self.expert_load is None else parse_expert_loads(self.expert_load),
+            inference=self.inference,
+            decode=self.decode,
+            fixed_batch=self.fixed_batch,
+        )
+
+
+@grouped
 def capture(
-    factory: Factory,
+    network: Network,
     inputs: Inputs,
-    batch: Batch = defaults.BATCH,
-    loss: Loss = None,
+    batch: Batch = None,
     name: Name = None,
     out: Out = None,
-    expert_load: ExpertLoad = None,
     strict: options.Strict = False,
     cached: Cached = True,
+    *,
+    asked: Asked,
 ) -> None:
     """Capture a torch module as a workload.
 
@@ -73,34 +122,34 @@ def capture(
 
     Example: bisparse capture mymodels.resnet:resnet18 --input 3x224x224 --batch 256 --out resnet18.json
     """
-    from ..training.expert_loads import parse_expert_loads
     from ..training.input_shape import parse_input_shape
 
-    loads = None if expert_load is None else parse_expert_loads(expert_load)
-    shapes = [parse_input_shape(text) for text in inputs]
+    request, shapes = asked.request(), [parse_input_shape(text) for text in inputs]
     _check_torch()
-    from ..training.capture import GraphCache, capture_factory
-    from ..training.graph_file import save_graph
+    from ..training.capture import GraphCache, capture_path, find_source
     from ..training.uncounted import refuse_uncounted
     from ..training.workloads import capture_source
+    from ..workload import batch_of
 
-    called = name or factory.rpartition(":")[2].rpartition(".")[2] or "captured"
     with Progress() as progress:
-        progress(f"capturing {factory}", 0, 1)
-        graph = capture_factory(
-            factory,
+        progress(f"capturing {network}", 0, 1)
+        found = find_source(network)
+        called = name or found.name or "captured"
+        samples = batch if batch is not None else batch_of(shapes)
+        graph = capture_path(
+            network,
             shapes,
             name=called,
-            default_batch=batch,
-            source=capture_source(factory, shapes, name=called, batch=batch, loss=loss, expert_loads=loads),
-            loss=loss,
-            expert_loads=loads,
+            default_batch=samples,
+            source=capture_source(network, shapes, name=called, batch=samples, request=request),
+            request=request,
             cache=GraphCache() if cached else None,
+            found=found,
         )
     if strict:
         refuse_uncounted(graph)
     target = out or Path(f"{called}.json")
-    save_graph(graph, target)
+    graph.save(target)
     _summarise(graph)
     print(f"graph: {target}")
 
@@ -120,7 +169,9 @@ def _summarise(graph: TrainingGraph) -> None:
         shown = ", ".join("x".join(map(str, shape)) for shape in unknown.shapes)
         note(f"{unknown.module or graph.name}: got operator {unknown.name} ({shown}), unknown: priced as one pass")
     macs = graph.macs(graph.default_batch)
-    print(f"{graph.name}: a training step at batch {graph.default_batch}, {macs:,} multiply-accumulates")
+    what = "a forward pass" if graph.inference else "a training step"
+    at = f"batch {graph.default_batch}{' alone' if graph.fixed_batch else ''}"
+    print(f"{graph.name}: {what} at {at}, {macs:,} multiply-accumulates")
     missing = uncounted(graph)
     if missing:
         share = 100 * len(missing) / len(graph.operators)

@@ -44,6 +44,7 @@ def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -
 def answer(result: SimulationResult) -> str:
     """The answer in two or three sentences: both scopes, time and energy, and the bound that the arithmetic sets."""
     step, gemm = result.by_scope["step"], result.by_scope["gemm"]
+    what, does = ("forward pass", "infers") if result.inference else ("training step", "trains")
     if is_dense(result) and result.sparsity != "dense":
         return (
             f"{nothing_pruned(result)} Its step is the dense one, and takes {seconds(result.step_seconds)} at batch "
@@ -51,12 +52,12 @@ def answer(result: SimulationResult) -> str:
         )
     if is_dense(result):
         return (
-            f"A dense training step of {subject(result)} takes {seconds(result.step_seconds)}. "
+            f"A dense {what} of {subject(result)} takes {seconds(result.step_seconds)}. "
             "This is the baseline: nothing is pruned."
         )
     last_phase = "In its last phase " if result.changes_over_time else ""
     return (
-        f"{last_phase}{label(result)} trains {subject(result)} {speed_words(step.speedup_vs_dense)}, "
+        f"{last_phase}{label(result)} {does} {subject(result)} {speed_words(step.speedup_vs_dense)}, "
         f"at {energy_words(step.energy_ratio_vs_dense)}, counting the whole step. "
         f"{static_sentence(result)}"
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
@@ -106,7 +107,8 @@ def comparison(results: Sequence[SimulationResult]) -> str:
     shared = len({subject(result) for result in results}) == 1
     place = f" for {subject(results[0])}" if shared else ""
     if results[best].speedup_vs_dense <= 1 + EVEN:
-        return f"None of the {len(results)} runs is faster than dense training{place}."
+        what = "inference" if all(result.inference for result in results) else "training"
+        return f"None of the {len(results)} runs is faster than dense {what}{place}."
     first = (
         f"{names[best]} is the fastest of {len(results)} runs{place}: {speed_words(results[best].speedup_vs_dense)} "
         f"over the whole step, at {energy_words(results[best].energy_ratio_vs_dense)}. {static_sentence(results[best])}"

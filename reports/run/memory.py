@@ -10,7 +10,7 @@ from ..shared.quantities import byte_count, percent
 from ..shared.table import Cell, Table, figure
 from .answer import labels
 
-CATEGORY_WORDS = {
+_CATEGORY_WORDS = {
     "master_weights": "FP32 master weights",
     "optimizer_state": "optimizer state",
     "weight_copies": "weights for FF and BP",
@@ -23,18 +23,27 @@ CATEGORY_WORDS = {
 }
 """Categories of memory as people read them, those that last across steps first."""
 
+_WORDS_OF_INFERENCE = {"weight_copies": "weights", "inputs": "data"}
+
+
+def category_words(result: SimulationResult) -> dict[str, str]:
+    """The categories of a run, in words."""
+    return _CATEGORY_WORDS | _WORDS_OF_INFERENCE if result.inference else _CATEGORY_WORDS
+
 
 def memory_sentence(memory: Memory) -> str:
     """The peak, beside what the card has."""
     peak = f"Memory at its peak: {byte_count(memory.peak_bytes)} of {byte_count(memory.capacity_bytes)}"
     at = f", at {memory.peak_operator}" if memory.peak_operator else ""
     # A warning says the rest of a step that does not fit.
-    return f"{peak}{at}; {largest_batch(memory)}." if memory.fits else f"{peak}{at}."
+    return f"{peak}{at}{largest_batch(memory)}." if memory.fits else f"{peak}{at}."
 
 
 def largest_batch(memory: Memory) -> str:
-    """The largest batch that fits, in words."""
-    return f"the largest batch that fits is {memory.largest_batch}" if memory.largest_batch else "no batch fits"
+    """The largest batch that fits, as the end of a sentence; nothing of a network that is known at one batch alone."""
+    if memory.largest_batch is None:
+        return ""
+    return f"; the largest batch that fits is {memory.largest_batch}" if memory.largest_batch else "; no batch fits"
 
 
 def memory_warning(memory: Memory) -> str | None:
@@ -44,7 +53,7 @@ def memory_warning(memory: Memory) -> str | None:
     needed, has = byte_count(memory.peak_bytes), byte_count(memory.capacity_bytes)
     if needed == has:
         needed, has = f"{memory.peak_bytes:,} B", f"{memory.capacity_bytes:,} B"
-    return f"does not fit: needs {needed} of {has}; {largest_batch(memory)}"
+    return f"does not fit: needs {needed} of {has}{largest_batch(memory)}"
 
 
 def memory_lines(results: Sequence[SimulationResult]) -> list[str]:
@@ -68,7 +77,7 @@ def memory_table(result: SimulationResult) -> Table | None:
         return None
     rows = [
         (Cell(words), figure(memory.by_category[key], byte_count), Cell(percent(_share(memory, key))))
-        for key, words in CATEGORY_WORDS.items()
+        for key, words in category_words(result).items()
         if memory.by_category.get(key)
     ]
     rows.append((Cell("total"), figure(memory.peak_bytes, byte_count), Cell("100%" if memory.peak_bytes else "–")))

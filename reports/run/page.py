@@ -54,6 +54,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         inputs_table=inputs_table(results),
         command=command,
         schema_version=SCHEMA_VERSION,
+        inference=all(result.inference for result in results),
         bisparse_version=results[0].bisparse_version,
         figures_json=script_json(drawings),
         columns_json=script_json(operator_list.COLUMNS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...accel.engines import ENGINES
 from ...dataflow.cycle_causes import CYCLE_CAUSES, STAGES
+from ...sim.results.simulation_result import SimulationResult
 from ..shared.section import Part, Section
 from . import tables
 from .chrome_trace import timeline_file
@@ -12,7 +13,14 @@ from .run_view import RunView
 from .timeline_figure import timeline_figure
 from .whole_training import phase_table, training_notes, training_sentence
 
-STAGE_NOTE = "FF, BP and WU include waits for vector work that rides on their products."
+_STAGE_NOTE = "{stages} include{s} waits for vector work that rides on {their} products."
+
+
+def stage_note(result: SimulationResult) -> str:
+    """What the stages of the array include."""
+    if result.inference:
+        return _STAGE_NOTE.format(stages="FF", s="s", their="its")
+    return _STAGE_NOTE.format(stages="FF, BP and WU", s="", their="their")
 
 
 def training_section(view: RunView) -> Section | None:
@@ -37,11 +45,11 @@ def stage_section(view: RunView) -> Section:
     return Section(
         heading="Time by stage",
         lede="Exposed cycles: what the step would be shorter by, had the stage taken no time. They sum to the step. "
-        f"{STAGE_NOTE}",
+        f"{stage_note(result)}",
         chart=("stages", "Exposed cycles by stage"),
         figures={"stages": drawn},
         table=table,
-        markdown=(Part(heading="Time by stage", words=STAGE_NOTE, table=table),),
+        markdown=(Part(heading="Time by stage", words=stage_note(result), table=table),),
     )
 
 

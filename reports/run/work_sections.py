@@ -78,13 +78,15 @@ def memory_section(view: RunView) -> Section | None:
     memory, table = view.result.memory, memory_table(view.result)
     if memory is None or table is None:
         return None
-    words = memory_sentence(memory)
+    words, longest = memory_sentence(memory), ""
+    if not view.result.inference:
+        longest = "; gradients of weights lie there to the end of the step, which is the most that they can"
     return Section(
         heading="Memory over the step",
         figures={"memory": memory_figure(memory)},
         table=table,
         template="run/memory.html.jinja",
-        values={"words": words},
+        values={"words": words, "longest": longest},
         markdown=(Part(heading="Memory over the step", words=words, table=table),),
     )
 

@@ -31,7 +31,8 @@ class Memory:
         peak_stage: of that work.
         capacity_bytes: of the card.
         fits: whether the peak is within the capacity.
-        largest_batch: the largest batch whose step fits; 0 when not even one sample does.
+        largest_batch: the largest batch whose step fits; 0 when not even one sample does, None of a network that is
+            known at one batch alone.
         across_steps_bytes: of the peak, what lasts across steps.
         by_category: the peak by category.
         curve: a point a work, in execution order.
@@ -42,7 +43,7 @@ class Memory:
     peak_stage: str
     capacity_bytes: int
     fits: bool
-    largest_batch: int
+    largest_batch: int | None
     across_steps_bytes: int
     by_category: dict[str, int]
     curve: tuple[MemoryPoint, ...]

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .dense_step import DenseStep, ScopeResult
@@ -30,10 +32,21 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes")
+_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference")
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
+
+_writers: list[Callable[[SimulationResult, Path], Path]] = []
+
+
+def write_reports_with(writer: Callable[[SimulationResult, Path], Path]) -> None:
+    """Say who writes reports of results: a room above this one.
+
+    Args:
+        writer: given a result and a directory, gives the page.
+    """
+    _writers.append(writer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +229,7 @@ class SimulationResult:
         uncounted: torch's name of each operator that may multiply and is in no count, by its name in ``operators``.
         trained_apart: what this step prunes and training by ``bisparse.apply`` would not; None where they agree.
         notes: what the workload's capture assumed or found that a reader must know, a sentence each.
+        inference: it is the forward pass alone, not a training step.
     """
 
     bisparse_version: str
@@ -263,11 +277,20 @@ class SimulationResult:
     uncounted: dict[str, str] = field(default_factory=dict)
     trained_apart: TrainedApart | None = None
     notes: tuple[str, ...] = ()
+    inference: bool = False
 
     def __repr__(self) -> str:
         """The headline, a line: a step has thousands of figures, and ``document`` has them all."""
         told = ", ".join(f"{name} {figure}" for name, figure in self._headline)
         return f"SimulationResult({self._subject}, {told})"
+
+    def report(self, directory: Path | str) -> Path:
+        """Write the run into a directory: result, table of operators, page and text; gives the page.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        return _writers[-1](self, Path(directory))
 
     def _repr_html_(self) -> str:
         """The headline as a table, where a notebook shows the last value of a cell."""

@@ -19,7 +19,7 @@ def step_memory(schedule: Schedule) -> Memory:
         peak_stage=stage,
         capacity_bytes=plan.capacity_bytes,
         fits=footprint.peak_bytes <= plan.capacity_bytes,
-        largest_batch=plan.largest_batch(),
+        largest_batch=None if schedule.pruned.graph.fixed_batch else plan.largest_batch(),
         across_steps_bytes=sum(footprint.across_steps.values()),
         by_category={name: size for name, size in footprint.at_peak.items() if size},
         curve=tuple(

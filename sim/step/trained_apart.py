@@ -22,7 +22,7 @@ def trained_apart(schedule: Schedule, rows: tuple[OperatorResult, ...], batch: i
         for name, product in products.items()
         if name in pruned and not pruned[name].pattern.is_dense and product.parameter in graph.dense_in_training
     }
-    if not apart:
+    if not apart or graph.inference:
         return None
     dense = graph.macs(batch)
     useful = 0

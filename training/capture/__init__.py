@@ -14,6 +14,7 @@ its products. The capture is checked against torch's own counter (see ``mac_coun
 from .cache import GraphCache
 from .factories import load_factory
 from .losses import LOSSES, Loss
-from .module_capture import capture, capture_factory
+from .module_capture import capture, capture_path
+from .sources import NetworkSource, find_source
 
-__all__ = ["LOSSES", "GraphCache", "Loss", "capture", "capture_factory", "load_factory"]
+__all__ = ["LOSSES", "GraphCache", "Loss", "NetworkSource", "capture", "capture_path", "find_source", "load_factory"]

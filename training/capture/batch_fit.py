@@ -85,7 +85,7 @@ class BatchFit:
             found = ", ".join(f"{size.fixed} at batch {at}" for size, at in zip(sizes, self._batches, strict=True))
             raise CaptureError(
                 f"{where}: got {found}, need an extent of the form fixed + per_sample * batch; "
-                "try a step without products across samples"
+                "try --fixed-batch where samples meet samples (contrastive losses)"
             )
         return fitted
 

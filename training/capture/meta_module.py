@@ -13,7 +13,7 @@ from .zeros import zeros_note
 
 
 def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn.Module:
-    """The module, or what the factory makes, in training mode on the meta device.
+    """The module, or what the factory makes, in training mode (or evaluation mode) on the meta device.
 
     A factory runs under ``torch.device("meta")``, so that no weight is ever allocated or initialised; if it cannot (it
     reads a value back), it runs once more as it is and its module is converted.
@@ -25,19 +25,19 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
 
 
 def on_meta_with_notes(
-    source: torch.nn.Module | Callable[[], torch.nn.Module],
+    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True
 ) -> tuple[torch.nn.Module, tuple[str, ...]]:
     """The same, and what its data showed that the capture cannot see."""
     if isinstance(source, torch.nn.Module):
         _refuse_lazy(source)
-        return _without_data(source).train(), tuple(zeros_note(source))
+        return _without_data(source).train(training), tuple(zeros_note(source))
     module = _built(source)
     _refuse_lazy(module)
     notes = tuple(zeros_note(_with_data(source, module)))
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
-        return module.train(), notes
-    return _without_data(module).train(), notes
+        return module.train(training), notes
+    return _without_data(module).train(training), notes
 
 
 def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:

@@ -1,14 +1,17 @@
-"""The two entrances: a module in hand, or the path of a factory as the command line gives it."""
+"""The two entrances: a module in hand, or the path of a network as the command line gives it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ...configs.errors import CaptureError
+from ..capture_request import CaptureRequest
+from ..forward_only import forward_only
 from ..graph import Stage, TrainingGraph
 from ..graph_consistency import check_counts
 from ..graph_fault import GraphFormatError
@@ -19,11 +22,15 @@ from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
 from .factories import load_factory
 from .finishing import RecordedStep
+from .inference import record_inference
 from .losses import LOSSES, Loss
 from .meta_module import on_meta_with_notes
 from .notes import notes_of
+from .sources import NetworkSource, find_source
 from .step import record_step
 from .with_data import NeedsDataError, with_data
+
+_PLAIN = CaptureRequest()
 
 
 def capture(
@@ -33,12 +40,11 @@ def capture(
     name: str,
     default_batch: int,
     source: str,
-    loss: Loss | str | None = None,
     integer_inputs: bool | Collection[int] = False,
-    expert_loads: Sequence[int] | None = None,
     strict: bool = False,
+    **asked: Any,
 ) -> TrainingGraph:
-    """One training step of a module as a graph, symbolic in the batch size.
+    """One training step of a module as a graph, symbolic in the batch size; or its forward pass alone.
 
     Args:
         source_module: a module, or a function without arguments that makes one. The module itself is not changed.
@@ -47,136 +53,202 @@ def capture(
         name: of the workload.
         default_batch: batch size used unless told otherwise.
         source: what this is and how to make it again.
-        loss: maps the module's output to a scalar, or a name in ``LOSSES``; see ``losses`` for the default.
         integer_inputs: True when every input holds token indices, or the positions of those that do.
-        expert_loads: the load of each expert of a grouped product relative to the others'; balanced when None.
         strict: refuse operators that may multiply and cannot be counted.
+        **asked: fields of ``CaptureRequest``: ``loss``, ``expert_loads``, ``inference``, ``decode``, ``fixed_batch``.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, is not affine in the batch, or ``strict``
             refuses it.
     """
-    module, notes = on_meta_with_notes(source_module)
-    made = source_module
     graph = _captured(
-        module,
+        NetworkSource(make=source_module, name=name),
         input_shapes(input_shape, integer_inputs),
+        CaptureRequest(**asked),
         name=name,
         default_batch=default_batch,
         source=source,
-        loss=_named_loss(loss, None) if isinstance(loss, str) else loss,
-        expert_loads=None if expert_loads is None else tuple(expert_loads),
-        notes=notes,
-        made=made,
     )
     if strict:
         refuse_uncounted(graph)
     return graph
 
 
-def capture_factory(
+def capture_path(
     path: str,
     inputs: Sequence[InputShape],
     *,
     name: str,
     default_batch: int,
     source: str,
-    loss: str | None = None,
-    expert_loads: tuple[int, ...] | None = None,
+    request: CaptureRequest = _PLAIN,
     search_path: Path | str | None = None,
     cache: GraphCache | None = None,
+    found: NetworkSource | None = None,
 ) -> TrainingGraph:
-    """What ``bisparse capture`` does: find the factory, then capture what it makes.
+    """What ``bisparse capture`` does: find the network, then capture it.
 
     Args:
-        path: ``package.module:factory``.
+        path: of the network, see ``find_source``.
         inputs: one shape an input of the module.
         name: of the workload.
         default_batch: batch size used unless told otherwise.
         source: what this is and how to make it again.
-        loss: a name in ``LOSSES`` or ``package.module:loss``; None for the default.
-        expert_loads: as for ``capture``.
+        request: what else is asked.
         search_path: folder looked in first; the working directory when None.
         cache: where graphs are kept between runs; None to capture afresh.
+        found: the network, where it was found already.
 
     Raises:
-        CaptureError: see ``capture`` and ``load_factory``.
+        CaptureError: see ``capture`` and ``find_source``.
     """
-    made = load_factory(path, search_path)
-    module, notes = on_meta_with_notes(made)
-    loss_function = _named_loss(loss, search_path)
-    key = (
-        ""
-        if cache is None
-        else cache.key(module, path, tuple(inputs), name, default_batch, source, loss, expert_loads, notes)
-    )
-    known = None if cache is None else cache.get(key)
-    if known is not None:
-        return known
-    graph = _captured(
-        module,
+    network = found if found is not None else find_source(path, search_path)
+    asked = (path, tuple(inputs), request, name, default_batch, source)
+    return _captured(
+        network,
         tuple(inputs),
+        request,
         name=name,
         default_batch=default_batch,
         source=source,
-        loss=loss_function,
-        expert_loads=expert_loads,
-        notes=notes,
-        made=made,
+        search_path=search_path,
+        kept=None if cache is None else (cache, asked),
     )
-    if cache is not None:
-        cache.put(key, graph)
-    return graph
 
 
 def _captured(
-    module: torch.nn.Module,
+    network: NetworkSource,
     inputs: tuple[InputShape, ...],
+    request: CaptureRequest,
     *,
     name: str,
     default_batch: int,
     source: str,
-    loss: Loss | None,
-    expert_loads: tuple[int, ...] | None,
-    notes: tuple[str, ...],
-    made: torch.nn.Module | Callable[[], torch.nn.Module],
+    search_path: Path | str | None = None,
+    kept: tuple[GraphCache, tuple[object, ...]] | None = None,
 ) -> TrainingGraph:
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
-    extents = {extent for tensor in module.parameters() for extent in tensor.shape}
-    batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in inputs)))
+    inference = request.inference or request.decode
+    module, notes = on_meta_with_notes(network.make, training=not inference)
+    if not inference and any(True for _ in module.parameters()) and not _learns(module):
+        inference, module = True, module.eval()
+        notes = (*notes, "Nothing in it learns: it is a forward pass alone, as inference runs it.")
+    loss = _loss(request.loss, search_path)
+    key = "" if kept is None else kept[0].key(module, network.file, *kept[1], notes)
+    known = None if kept is None else kept[0].get(key)
+    if known is not None:
+        return known
+    graph = _Capture(
+        network=network,
+        inputs=inputs,
+        request=replace(request, loss=loss, inference=inference),
+        name=name,
+        default_batch=default_batch,
+    ).graph(module, (*network.notes, *notes))
+    graph = replace(graph, source=source)
+    if kept is not None:
+        kept[0].put(key, graph)
+    return graph
 
-    def steps_of(module: torch.nn.Module) -> list[RecordedStep]:
-        return [
-            record_step(module, inputs, batch=batch, loss=loss, name=name, expert_loads=expert_loads)
-            for batch in batches
-        ]
 
-    try:
-        steps = steps_of(module)
-    except NeedsDataError as stopped:
-        real = with_data(made)
-        if real is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Capture:
+    """One capture: of a network at some inputs."""
+
+    network: NetworkSource
+    inputs: tuple[InputShape, ...]
+    request: CaptureRequest
+    name: str
+    default_batch: int
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is of one batch size."""
+        return self.request.fixed_batch or all(shape.batch_axis is None for shape in self.inputs)
+
+    def graph(self, module: torch.nn.Module, notes: tuple[str, ...]) -> TrainingGraph:
+        """The graph of a module without data, with what is to be said of it beside these notes."""
+        try:
+            return self._graph(module, notes)
+        except NeedsDataError as stopped:
+            real = with_data(self.network.make, training=not self.request.inference)
+            if real is None:
+                raise
+            return self._graph(real, (*notes, stopped.note))
+        except CaptureError:
+            # At a batch of one, what is given may be all of an input: the nodes and edges of one graph.
+            whole = tuple(replace(shape, batch_axis=None) for shape in self.inputs)
+            if self.default_batch != 1 or whole == self.inputs:
+                raise
+            try:
+                return replace(self, inputs=whole).graph(module, (*notes, _WHOLE_NOTE))
+            except CaptureError:
+                pass
             raise
-        module, notes = real, (*notes, stopped.note)
-        steps = steps_of(module)
-    try:
-        fitted = BatchFit(batches).merge(steps, default_batch=default_batch)
-    except CaptureError:
-        # A first forward pass may fill a cache that later ones read: what every other step does is then the same.
-        fitted = BatchFit(batches).merge(steps_of(module), default_batch=default_batch)
-    try:
-        check_counts(fitted)
-    except GraphFormatError as error:
-        # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
-        told = f"{name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
-        raise CaptureError(told) from None
-    return replace(
-        fitted,
-        source=source,
-        dense_in_training=tuple(_beyond_apply(module, fitted)),
-        notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=expert_loads is None)),
-    )
+
+    def _graph(self, module: torch.nn.Module, notes: tuple[str, ...]) -> TrainingGraph:
+        if self.fixed and self.default_batch != 1 and all(shape.batch_axis is None for shape in self.inputs):
+            raise CaptureError(f"{self.name}: batch: got {self.default_batch} for inputs that have none, need 1")
+        fitted = self._at_fixed_batch(module) if self.fixed else self._at_any_batch(module)
+        if self.request.inference:
+            fitted = forward_only(fitted)
+        try:
+            check_counts(fitted)
+        except GraphFormatError as error:
+            # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
+            told = f"{self.name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
+            raise CaptureError(told) from None
+        balanced = self.request.expert_loads is None
+        return replace(
+            fitted,
+            dense_in_training=tuple(_beyond_apply(module, fitted)),
+            notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)),
+        )
+
+    def _at_fixed_batch(self, module: torch.nn.Module) -> TrainingGraph:
+        step = self._recorded(module, self.default_batch)
+        return replace(step.graph, fixed_batch=True)
+
+    def _at_any_batch(self, module: torch.nn.Module) -> TrainingGraph:
+        extents = {extent for tensor in module.parameters() for extent in tensor.shape}
+        batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in self.inputs)))
+        fit = BatchFit(batches)
+        steps = [self._recorded(module, batch) for batch in batches]
+        try:
+            return fit.merge(steps, default_batch=self.default_batch)
+        except CaptureError:
+            # A first forward pass may fill a cache that later ones read: what every other step does is then the same.
+            again = [self._recorded(module, batch) for batch in batches]
+            return fit.merge(again, default_batch=self.default_batch)
+
+    def _recorded(self, module: torch.nn.Module, batch: int) -> RecordedStep:
+        request = self.request
+        if request.inference:
+            return record_inference(
+                module,
+                self.inputs,
+                batch=batch,
+                name=self.name,
+                expert_loads=request.expert_loads,
+                decode=request.decode,
+            )
+        assert not isinstance(request.loss, str), "a loss by name was looked up"
+        return record_step(
+            module,
+            self.inputs,
+            batch=batch,
+            loss=request.loss,
+            name=self.name,
+            expert_loads=request.expert_loads,
+        )
+
+
+_WHOLE_NOTE = "Its inputs are taken as they are: with a batch beside them it does not run."
+
+
+def _learns(module: torch.nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
 
 
 def _beyond_apply(module: torch.nn.Module, graph: TrainingGraph) -> Iterator[str]:
@@ -189,9 +261,9 @@ def _beyond_apply(module: torch.nn.Module, graph: TrainingGraph) -> Iterator[str
             yield name
 
 
-def _named_loss(loss: str | None, search_path: Path | str | None) -> Loss | None:
-    if loss is None:
-        return None
+def _loss(loss: Loss | str | None, search_path: Path | str | None) -> Loss | None:
+    if not isinstance(loss, str):
+        return loss
     if loss in LOSSES:
         return LOSSES[loss]
     if ":" not in loss:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..forward_only import UNTRAINED, UNUSED_OUTPUTS
 from ..graph import MatrixProduct, TrainingGraph
 
 
@@ -17,10 +18,10 @@ def notes_of_step(*, unused_outputs: Sequence[str], untrained: Sequence[str], tr
     """
     if unused_outputs:
         outputs = listed(unused_outputs)
-        yield f"The loss leaves out {outputs}; --loss with a function of your own says what is trained on."
+        yield f"{UNUSED_OUTPUTS}{outputs}; --loss with a function of your own says what is trained on."
     if untrained:
         yield (
-            f"No gradient reaches {len(untrained)} of {trainable} trainable parameters, and none of these is updated: "
+            f"{UNTRAINED}{len(untrained)} of {trainable} trainable parameters, and none of these is updated: "
             f"{listed(untrained)}."
         )
 

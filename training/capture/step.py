@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from ...configs.errors import CaptureError
+from ..forward_only import LOSS_MODULE
 from ..input_shape import InputShape
 from .drafts import Category, Value
 from .finishing import GraphBuilder, RecordedStep
@@ -21,6 +24,82 @@ from .notes import notes_of_step
 from .recorder import StepRecorder
 from .step_record import StepRecord
 from .with_data import NeedsDataError, fill_with_data, line_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A module and inputs made ready to be recorded.
+
+    Attributes:
+        module: from ``on_meta``; or with data on the CPU, and the step then runs on random inputs.
+        samples: one a shape.
+        placed: arguments by place.
+        named: arguments by keyword.
+        device: where all of it is.
+        path: which module runs.
+        counter: torch's own.
+        recorder: of operators.
+        parameters: values of all parameters by name.
+        name: of the graph.
+    """
+
+    module: torch.nn.Module
+    samples: list[torch.Tensor]
+    placed: list[Any]
+    named: dict[str, Any]
+    device: torch.device
+    path: ModulePath
+    counter: FlopCounterMode
+    recorder: StepRecorder
+    parameters: dict[str, Value]
+    name: str
+
+    @classmethod
+    def of(
+        cls,
+        module: torch.nn.Module,
+        inputs: Sequence[InputShape],
+        *,
+        batch: int,
+        name: str,
+        expert_loads: tuple[int, ...] | None,
+    ) -> Prepared:
+        """Make inputs, and tell the record what the step finds in memory; arguments as for ``record_step``."""
+        usual = next((each.dtype for each in module.parameters() if each.is_floating_point()), None)
+        tensors = (*module.parameters(), *module.buffers())
+        device = next((each.device for each in tensors), torch.device("meta"))
+        with torch.device(device):
+            samples = [_sample(shape, batch, usual or torch.get_default_dtype()) for shape in inputs]
+        if device.type != "meta":
+            fill_with_data(module, samples)
+        placed, named = arguments(inputs, samples)
+        path = ModulePath(module)
+        recorder = StepRecorder(path, expert_loads=expert_loads)
+        return cls(
+            module=module,
+            samples=samples,
+            placed=placed,
+            named=named,
+            device=device,
+            path=path,
+            counter=mac_counter(path),
+            recorder=recorder,
+            parameters=_declare_all(recorder.record, module, samples),
+            name=name,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Record what runs inside, and count it; what torch raises there is told in one line."""
+        with (
+            meta_kernels(),
+            self.counter,
+            _plain_attention(),
+            torch.device(self.device),
+            _explained(self.name, self.recorder),
+            self.recorder,
+        ):
+            yield
 
 
 def record_step(
@@ -48,25 +127,20 @@ def record_step(
     """
     trainable = {key: value for key, value in module.named_parameters() if value.requires_grad}
     if not trainable:
-        raise CaptureError(f"{name}: got no trainable parameter, need one; try requires_grad_(True)")
-    usual = next((each.dtype for each in module.parameters() if each.is_floating_point()), torch.get_default_dtype())
-    device = next(iter(trainable.values())).device
-    with torch.device(device):
-        samples = [_sample(shape, batch, usual) for shape in inputs]
+        raise CaptureError(
+            f"{name}: got no trainable parameter, need one; try requires_grad_(True), or --inference for the forward "
+            "pass alone"
+        )
+    ready = Prepared.of(module, inputs, batch=batch, name=name, expert_loads=expert_loads)
+    recorder, counter = ready.recorder, ready.counter
+    with torch.device(ready.device):
         seed = torch.ones(())
-    if device.type != "meta":
-        fill_with_data(module, samples)
-    pairs = list(zip(inputs, samples, strict=True))
-    placed = [sample for shape, sample in pairs if not shape.name]
-    named = {shape.name: sample for shape, sample in pairs if shape.name}
-    path = ModulePath(module)
-    counter = mac_counter(path)
-    recorder = StepRecorder(path, expert_loads=expert_loads)
-    parameters = _declare_all(recorder.record, module, samples, seed)
+    # The engine is given its seed, so that no operator of ours has to make a one.
+    recorder.record.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
     reads_tokens = any(shape.integer for shape in inputs)
-    with meta_kernels(), counter, _plain_attention(), torch.device(device), _explained(name, recorder), recorder:
-        output = module(*placed, **named)
-        recorder.section = "loss"
+    with ready.running():
+        output = module(*ready.placed, **ready.named)
+        recorder.section = LOSS_MODULE
         value = loss(output) if loss is not None else default_loss(output, reads_tokens=reads_tokens)
         _check_loss(name, value)
         unused = without_loss(output, value)
@@ -85,16 +159,34 @@ def record_step(
         if draft.geometry is not None and not draft.in_backward
     )
     counted = {"forward": forward_flops // 2 + again, "backward": (total_flops - forward_flops) // 2 - again}
-    builder = GraphBuilder(recorder.record.drafts, parameters=parameters, gradients=gradients)
+    builder = GraphBuilder(recorder.record.drafts, parameters=ready.parameters, gradients=gradients)
     step = builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
     untrained = [key for key, gradient in gradients.items() if gradient is None]
     notes = notes_of_step(unused_outputs=unused, untrained=untrained, trainable=len(gradients))
     return replace(step, graph=replace(step.graph, notes=tuple(notes)))
 
 
-def _declare_all(
-    record: StepRecord, module: torch.nn.Module, samples: Sequence[torch.Tensor], seed: torch.Tensor
-) -> dict[str, Value]:
+def arguments(inputs: Sequence[InputShape], samples: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """What a module is called with: by place, and by keyword; keys of dictionaries where a name has dots."""
+    by_place: dict[int, Any] = {}
+    named: dict[str, Any] = {}
+    for shape, sample in zip(inputs, samples, strict=True):
+        first, *keys = shape.name.split(".")
+        place = int(first) if first.isdecimal() else None
+        if not shape.name:
+            place = max(by_place, default=-1) + 1
+        holder: Any = named if place is None else by_place
+        key: Any = first if place is None else place
+        for inner in keys:
+            holder = holder.setdefault(key, {})
+            key = inner
+        holder[key] = sample
+    if sorted(by_place) != list(range(len(by_place))):
+        raise CaptureError(f"input: got inputs in places {sorted(by_place)}, need them in every place from 0 on")
+    return [by_place[place] for place in range(len(by_place))], named
+
+
+def _declare_all(record: StepRecord, module: torch.nn.Module, samples: Sequence[torch.Tensor]) -> dict[str, Value]:
     """Tell the record what the step finds in memory; returns the parameters by name."""
     parameters = {
         key: record.declare(value, key, "parameter", Category.PARAMETER) for key, value in module.named_parameters()
@@ -104,8 +196,6 @@ def _declare_all(
     for number, sample in enumerate(samples):
         label = "input" if len(samples) == 1 else f"input.{number}"
         record.declare(sample, label, "input", Category.ACTIVATION)
-    # The engine is given its seed, so that no operator of ours has to make a one.
-    record.declare(seed, "loss.seed", "gradient", Category.GRADIENT)
     return parameters
 
 

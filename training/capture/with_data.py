@@ -51,8 +51,10 @@ def line_of(error: BaseException) -> str:
     return ""
 
 
-def with_data(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn.Module | None:
-    """The module with its data on the CPU, in training mode; a copy of the user's own. None where it has none."""
+def with_data(
+    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True
+) -> torch.nn.Module | None:
+    """The module with its data on the CPU, in training or evaluation mode; a copy of the user's own. None: no data."""
     if isinstance(source, torch.nn.Module):
         made: object = copy.deepcopy(source)
     else:
@@ -64,7 +66,7 @@ def with_data(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.
     tensors = (*made.parameters(), *made.buffers())
     if any(tensor.is_meta for tensor in tensors) or sum(tensor.numel() for tensor in tensors) > _LARGEST:
         return None
-    return made.cpu().train()
+    return made.cpu().train(training)
 
 
 def fill_with_data(module: torch.nn.Module, samples: Sequence[torch.Tensor]) -> None:

@@ -11,6 +11,7 @@ from ....dataflow.scheduler import Outline, outline
 from ....dataflow.works import PlannedProduct
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
+from ...options import PassName
 from ...simulation import DENSE_RECIPE
 from ...step.step_size import check_step_size
 from .point import Point
@@ -22,6 +23,7 @@ class StepKey:
 
     Attributes:
         workload: hash of the graph.
+        pass_: what of it is run.
         batch: samples.
         optimizer: of the update.
         policy: what the scheduler may do.
@@ -30,6 +32,7 @@ class StepKey:
     """
 
     workload: str
+    pass_: PassName
     batch: int
     optimizer: str
     policy: Policy
@@ -40,7 +43,7 @@ class StepKey:
     def outline(self) -> tuple[object, ...]:
         """What the outline of the step depends on."""
         sparse = (self.recipe, self.pattern, self.policy.pre_generation) if self.recipe else ()
-        return self.workload, self.batch, self.optimizer, *sparse
+        return self.workload, self.pass_, self.batch, self.optimizer, *sparse
 
     @classmethod
     def of(cls, point: Point) -> tuple[StepKey, StepKey]:
@@ -50,7 +53,8 @@ class StepKey:
         policy = options.policy(point.hardware.model)
         dense = cls(
             workload=point.workload.sha256,
-            batch=options.batch or point.workload.graph.default_batch,
+            pass_=options.pass_,
+            batch=options.batch or point.graph.default_batch,
             optimizer=options.optimizer,
             policy=policy.model_copy(update={"pre_generation": False}),
         )
@@ -89,10 +93,11 @@ def outlined(key: StepKey, point: Point) -> Step:
         BisparseError: the step cannot be outlined.
     """
     hardware = point.hardware.model
-    check_step_size(point.workload.graph, key.batch)
+    point.graph.check_batch(key.batch)
+    check_step_size(point.graph, key.batch)
     recipe = point.recipe.model if key.pattern is not None else DENSE_RECIPE
     pattern = key.pattern or DENSE
-    pruned = annotate(point.workload.graph, recipe, pattern, pre_generation=key.policy.pre_generation)
+    pruned = annotate(point.graph, recipe, pattern, pre_generation=key.policy.pre_generation)
     plan = MemoryPlan.of(pruned, hardware, key.optimizer)
     pruned_with = {pruning.pattern for pruning in pruned.prunings.values()}
     return Step(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ....accel.specification import Hardware
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
+from ....training.graph import TrainingGraph
 from ....training.recipes.declaration import Recipe
 from ...options import Options
 from ...simulation import Workload
@@ -32,6 +33,11 @@ class Point:
     recipe: Loaded[Recipe]
     pattern: Pattern
     options: Options
+
+    @property
+    def graph(self) -> TrainingGraph:
+        """What is simulated of the workload."""
+        return self.workload.graph_of(self.options.pass_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,7 @@ _SAMPLES = (16, 192)
 def _products(space: Space, settings: Settings) -> int:
     """Products of the workload that a run is on; 0 when it is no design."""
     try:
-        graph = space.point(settings).workload.graph
+        graph = space.point(settings).graph
     except BisparseError:
         return 0
     return sum(operator.is_product for operator in graph.operators)

@@ -215,6 +215,9 @@ class Space:
             # The reason is the result.
             table = str(error)
         options = {name: getattr(point.options, name) for name in SWEPT}
+        if options["pass_"] == "training":
+            # Runs that were stored before there was another keep their keys.
+            del options["pass_"]
         options["batch"] = point.options.batch or point.workload.graph.default_batch
         return content_hash(
             {

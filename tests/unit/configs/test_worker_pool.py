@@ -4,7 +4,6 @@ import os
 import signal
 
 import pytest
-
 from bisparse.configs.worker_pool import WorkerPool
 
 _told: list[object] = []

@@ -6,7 +6,7 @@ import importlib
 import sys
 
 import pytest
-from bisparse.training.capture import GraphCache, capture_factory
+from bisparse.training.capture import GraphCache, capture_path
 from bisparse.training.capture.cache import cache_folder
 from bisparse.training.input_shape import InputShape
 
@@ -33,7 +33,7 @@ def project(tmp_path, monkeypatch, request):
         importlib.invalidate_caches()
         options = {"name": "net", "default_batch": 8, "source": "s", "search_path": tmp_path, "cache": cache}
         runs.clear()
-        graph = capture_factory(f"{name}:net", changes.pop("inputs", [InputShape((6,))]), **(options | changes))
+        graph = capture_path(f"{name}:net", changes.pop("inputs", [InputShape((6,))]), **(options | changes))
         return graph, bool(runs)
 
     return file, cache, captured

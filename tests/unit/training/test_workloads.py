@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from bisparse.configs.library import find, names
-from bisparse.training.capture import capture_factory, load_factory
+from bisparse.training.capture import capture_path, load_factory
 from bisparse.training.graph import Stage, TrainingGraph
 from bisparse.training.graph_file import graph_text, load_graph
 from bisparse.training.workloads import WORKLOADS, ShippedWorkload, capture_source
@@ -38,7 +38,7 @@ FORWARD_MACS_A_SAMPLE = {
 def fresh() -> dict[str, TrainingGraph]:
     """Every workload captured once more."""
     return {
-        name: capture_factory(
+        name: capture_path(
             workload.factory,
             workload.inputs,
             name=workload.name,

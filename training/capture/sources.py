@@ -1,0 +1,50 @@
+"""What a capture can start from: a factory, or a file that holds a network. Each way in is one reader.
+
+A file says more than a factory: which inputs the network takes, and at which batch where it runs at one alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..input_shape import InputShape
+from .factories import load_factory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSource:
+    """A network that can be built.
+
+    Attributes:
+        make: builds the module, or is one.
+        name: what its graph is called unless told otherwise.
+        inputs: those that it says it takes; None where whoever captures it must.
+        batch: the one batch at which it runs; None where any will do.
+        file: that it was read from; None of a factory, whose Python files tell a changed one.
+        notes: what a reader of its figures must know, a sentence each.
+    """
+
+    make: torch.nn.Module | Callable[[], torch.nn.Module]
+    name: str
+    inputs: tuple[InputShape, ...] | None = None
+    batch: int | None = None
+    file: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_source(path: str, search_path: Path | str | None = None) -> NetworkSource:
+    """The network of a path as the command line gives it.
+
+    Args:
+        path: ``package.module:factory`` or ``FILE.py:factory``.
+        search_path: folder looked in first; the working directory when None.
+
+    Raises:
+        CaptureError: it names none, or one that cannot be read.
+    """
+    made = load_factory(path, search_path)
+    return NetworkSource(make=made, name=path.rpartition(":")[2].rpartition(".")[2])

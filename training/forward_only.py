@@ -1,0 +1,88 @@
+"""The forward pass of a graph alone, as inference runs it. Free of torch.
+
+What trains goes: gradients, updates, the loss, dropout, results that only a backward pass would read, and what
+checkpointing computes a second time for it. A batch normalisation knows its statistics by then: its scale is multiplied
+into the weights of the product before it, once and offline, and its shift is a bias; where no product of a weight
+stands before it, both are one pass over its elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .graph import Operator, Size, Stage, TrainingGraph
+
+UNUSED_OUTPUTS, UNTRAINED = "The loss leaves out ", "No gradient reaches "
+"""How notes begin that are of training alone."""
+
+LOSS_MODULE = "loss"
+"""Where a capture puts the operators of a loss that is not the module's own."""
+
+
+def forward_only(graph: TrainingGraph) -> TrainingGraph:
+    """The graph that inference runs; of a graph of inference itself, but for normalisations that it folds.
+
+    >>> forward_only(TrainingGraph(name="empty", source="", default_batch=1, tensors={}, operators=())).operators
+    ()
+    """
+    body = _body(graph)
+    operators = tuple(_rewritten(graph, body))
+    names = {name for operator in operators for name in (*operator.inputs, *operator.outputs, operator.parameter)}
+    kept = {operator.name for operator in operators}
+    unknown = (operator.name for operator in graph.operators if operator.kind == "unknown")
+    counted = graph.counted_macs and graph.counted_macs | {"backward": Size()}
+    if any(operator.is_product and operator.name not in kept for operator in _forward(graph)):
+        # Torch's counter counted what is computed again, and is no witness of the rest.
+        counted = {}
+    return replace(
+        graph,
+        tensors={name: tensor for name, tensor in graph.tensors.items() if name in names},
+        operators=operators,
+        unknown=tuple(told for name, told in zip(unknown, graph.unknown, strict=False) if name in kept),
+        counted_macs=counted,
+        notes=tuple(note for note in graph.notes if not note.startswith((UNUSED_OUTPUTS, UNTRAINED))),
+    )
+
+
+def _forward(graph: TrainingGraph) -> list[Operator]:
+    """Forward operators of the network itself."""
+    return [each for each in graph.operators if each.stage is Stage.FORWARD and each.module != LOSS_MODULE]
+
+
+def _body(graph: TrainingGraph) -> list[Operator]:
+    """Those that inference runs: results that only the backward pass reads are none of its business."""
+    own = _forward(graph)
+    wanted = {name for op in graph.operators if op.module == LOSS_MODULE for name in op.inputs}
+    found = []
+    for operator in reversed(own):
+        read = [name for name in operator.outputs if name in graph.consumers]
+        if not read or wanted.intersection(read):
+            wanted.update(operator.inputs)
+            found.append(operator)
+    return found[::-1]
+
+
+def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Operator]:
+    readers: dict[str, int] = {}
+    for operator in body:
+        for name in dict.fromkeys(operator.inputs):
+            readers[name] = readers.get(name, 0) + 1
+    made_by = {name: operator for operator in body for name in operator.outputs}
+    stands_for: dict[str, str] = {}
+    for operator in body:
+        read = tuple(stands_for.get(name, name) for name in operator.inputs)
+        made = tuple(name for at, name in enumerate(operator.outputs) if at == 0 or name in readers)
+        if operator.kind == "dropout":
+            # What it would have dropped is there, and nobody reads its mask any more.
+            stands_for.update(dict.fromkeys(operator.outputs, read[0]))
+        elif operator.kind == "batch_norm":
+            before = made_by.get(read[0])
+            folded = before is not None and before.is_product and before.parameter is not None and readers[read[0]] == 1
+            known = tuple(name for name in read[1:] if graph.tensors[name].role == "parameter")
+            # The scale lies in the weights; what is read beside the product is the shift.
+            constants = known[-1:] if folded else known
+            kind = "bias_add" if folded else "elementwise"
+            yield replace(operator, kind=kind, inputs=(read[0], *constants), outputs=made[:1])
+        else:
+            yield replace(operator, inputs=read, outputs=made)
