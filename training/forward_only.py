@@ -70,6 +70,17 @@ def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Opera
             readers[name] = readers.get(name, 0) + 1
     made_by = {name: operator for operator in body for name in operator.outputs}
     stands_for: dict[str, str] = {}
+
+    def weighted(name: str) -> bool:
+        """Whether a tensor is the product of a weight, and read once."""
+        made = made_by.get(name)
+        return made is not None and made.is_product and made.parameter is not None and readers[name] == 1
+
+    def biased(name: str) -> bool:
+        """Whether it is one with a bias added."""
+        made = made_by.get(name)
+        return made is not None and made.kind == "bias_add" and readers[name] == 1 and weighted(made.inputs[0])
+
     for operator in body:
         read = tuple(stands_for.get(name, name) for name in operator.inputs)
         made = tuple(name for at, name in enumerate(operator.outputs) if at == 0 or name in readers)
@@ -77,8 +88,11 @@ def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Opera
             # What it would have dropped is there, and nobody reads its mask any more.
             stands_for.update(dict.fromkeys(operator.outputs, read[0]))
         elif operator.kind == "batch_norm":
-            before = made_by.get(read[0])
-            folded = before is not None and before.is_product and before.parameter is not None and readers[read[0]] == 1
+            if biased(read[0]):
+                # A bias stands there already, and takes the shift.
+                stands_for[made[0]] = read[0]
+                continue
+            folded = weighted(read[0])
             known = tuple(name for name in read[1:] if graph.tensors[name].role == "parameter")
             # The scale lies in the weights; what is read beside the product is the shift.
             constants = known[-1:] if folded else known
