@@ -8,6 +8,7 @@ stands before it, both are one pass over its elements.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -27,12 +28,14 @@ def forward_only(graph: TrainingGraph) -> TrainingGraph:
     ()
     """
     body = _body(graph)
+    forward = (operator for operator in graph.operators if operator.stage is Stage.FORWARD)
+    computed_again = sum(each.is_product for each in forward) > sum(each.is_product for each in body)
     operators = tuple(_rewritten(graph, body))
     names = {name for operator in operators for name in (*operator.inputs, *operator.outputs, operator.parameter)}
     kept = {operator.name for operator in operators}
     unknown = (operator.name for operator in graph.operators if operator.kind == "unknown")
     counted = graph.counted_macs and graph.counted_macs | {"backward": Size()}
-    if any(operator.is_product and operator.name not in kept for operator in _forward(graph)):
+    if computed_again:
         # Torch's counter counted what is computed again, and is no witness of the rest.
         counted = {}
     return replace(
@@ -45,22 +48,10 @@ def forward_only(graph: TrainingGraph) -> TrainingGraph:
     )
 
 
-def _forward(graph: TrainingGraph) -> list[Operator]:
-    """Forward operators of the network itself."""
-    return [each for each in graph.operators if each.stage is Stage.FORWARD and each.module != LOSS_MODULE]
-
-
 def _body(graph: TrainingGraph) -> list[Operator]:
-    """Those that inference runs: results that only the backward pass reads are none of its business."""
-    own = _forward(graph)
-    wanted = {name for op in graph.operators if op.module == LOSS_MODULE for name in op.inputs}
-    found = []
-    for operator in reversed(own):
-        read = [name for name in operator.outputs if name in graph.consumers]
-        if not read or wanted.intersection(read):
-            wanted.update(operator.inputs)
-            found.append(operator)
-    return found[::-1]
+    """Those that inference runs: what is computed once the backward pass has begun is computed for it."""
+    before = itertools.takewhile(lambda operator: operator.stage is Stage.FORWARD, graph.operators)
+    return [operator for operator in before if operator.module != LOSS_MODULE]
 
 
 def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Operator]:
