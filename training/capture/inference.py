@@ -57,7 +57,7 @@ def record_inference(
             module(*ready.placed, **ready.named, **kept)
     builder = GraphBuilder(ready.recorder.record.drafts, parameters=ready.parameters, gradients={})
     counted = {"forward": ready.counter.get_total_flops() // 2, "backward": 0}
-    return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
+    return ready.told(builder.build(name=name, source="", default_batch=batch, counted_macs=counted))
 
 
 def _cache_after(module: torch.nn.Module, inputs: Sequence[InputShape], *, batch: int, name: str) -> Any:

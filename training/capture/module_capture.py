@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,7 +204,7 @@ class _Capture:
         return replace(
             fitted,
             dense_in_training=tuple(_beyond_apply(module, fitted)),
-            notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)),
+            notes=tuple(dict.fromkeys((*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)))),
         )
 
     def _at_fixed_batch(self, module: torch.nn.Module) -> TrainingGraph:
@@ -212,9 +213,22 @@ class _Capture:
 
     def _at_any_batch(self, module: torch.nn.Module) -> TrainingGraph:
         extents = {extent for tensor in module.parameters() for extent in tensor.shape}
-        batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in self.inputs)))
-        fit = BatchFit(batches)
-        steps = [self._recorded(module, batch) for batch in batches]
+        extents = extents.union(*(shape.extents for shape in self.inputs))
+        samples = needed = 1
+        while True:
+            batches = batch_sizes_avoiding(extents, samples)
+            steps = [self._recorded(module, batch) for batch in batches]
+            needed = math.lcm(*(step.samples for step in steps))
+            if needed == 1:
+                break
+            # Data are shared out: again, at batches of which every share is whole.
+            samples *= needed
+            if samples > _MOST_SHARES:
+                raise CaptureError(
+                    f"{self.name}: got data shared out into {samples} parts and more, need at most {_MOST_SHARES}; try "
+                    "--fixed-batch"
+                )
+        fit = BatchFit(batches, samples=samples)
         try:
             return fit.merge(steps, default_batch=self.default_batch)
         except CaptureError:
@@ -243,6 +257,9 @@ class _Capture:
             expert_loads=request.expert_loads,
         )
 
+
+_MOST_SHARES = 1 << 16
+"""Parts that a batch may be shared out into: three times as many samples are captured, on shapes alone."""
 
 _WHOLE_NOTE = "Its inputs are taken as they are: with a batch beside them it does not run."
 
