@@ -63,9 +63,16 @@ class Routing:
                 self._shares[self._key(result)] = self._share(choices, args[1])
         elif base in _KEEPS and isinstance(result, torch.Tensor):
             source = args[0][0] if isinstance(args[0], list | tuple) else args[0]
-            for known in (self._choices, self._shares):
-                if isinstance(source, torch.Tensor) and storage_key(source) in known:
-                    known[self._key(result)] = known[storage_key(source)]
+            self._keep(source, result)
+
+    def _keep(self, source: object, result: torch.Tensor) -> None:
+        if not isinstance(source, torch.Tensor):
+            return
+        before = storage_key(source)
+        if before in self._choices:
+            self._choices[self._key(result)] = self._choices[before]
+        if before in self._shares:
+            self._shares[self._key(result)] = self._shares[before]
 
     def positions(self, mask: torch.Tensor) -> torch.Tensor | None:
         """[count, axes] where a mask holds, as ``nonzero`` has it; None of one of which nothing is known."""
