@@ -41,7 +41,7 @@ _TOPOLOGY = FileKind("a SCALE-Sim topology or a list of products", "try bisparse
 _TABLE = FileKind("a CSV table", "a list of products goes to bisparse gemm --from")
 _SCALESIM = FileKind("a SCALE-Sim configuration", "try --hardware {file}")
 _PYTHON = FileKind("Python source", "try bisparse capture {file}:FACTORY --input SHAPE")
-_CHECKPOINT = FileKind("weights without a network", "try bisparse capture of the module that they belong to")
+_CHECKPOINT = FileKind("weights without a network", "try bisparse capture MODULE:FACTORY --weights {file}")
 _EXPORTED = FileKind("an exported network", "try bisparse capture of the torch module that it was made from")
 _HUGGING_FACE = FileKind(
     "a Hugging Face configuration", "try bisparse capture of a factory that builds its model, and --input"

@@ -73,6 +73,14 @@ ExpertLoad = Annotated[
         help="Rows that each expert of a mixture gets, relative to the others'. [balanced]",
     ),
 ]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="A checkpoint of the network (.pt, .pth, .bin, .safetensors): its shapes are checked, its zeros told.",
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="N", help="Of the workload. [the factory's]")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The graph. [NAME.json]")]
 Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")]
@@ -87,6 +95,7 @@ class Asked:
     inference: Inference = False
     decode: Decode = False
     fixed_batch: FixedBatch = False
+    weights: Weights = None
 
     def request(self) -> CaptureRequest:
         """The same, checked."""
@@ -101,6 +110,7 @@ class Asked:
             inference=self.inference,
             decode=self.decode,
             fixed_batch=self.fixed_batch,
+            weights=self.weights,
         )
 
 

@@ -148,3 +148,17 @@ def test_weights_that_training_leaves_dense_are_reported_apart(captured, run):
     said = "Training by bisparse.apply leaves some of these weights dense (encoder.self_attn.in_proj_weight, "
     assert said in " ".join(run("simulate", "net.json").out.partition("\n\n")[0].split())
     assert "trained_apart" not in run("simulate", "net.json", "--recipe", "dense", "--json").document
+
+
+def test_weights_beside_a_network(captured, run, tmp_path):
+    import torch
+
+    weights = {"layer.weight": torch.eye(16), "layer.bias": torch.zeros(16)}
+    torch.save(weights, tmp_path / "weights.pt")
+    done = captured("weights_of_this_test", TRANSFORM, "--input", "16", "--weights", "weights.pt")
+    assert (
+        "note: 94% of layer.weight are zeros that the network brings along, 1:16 along the input channels" in done.out
+    )
+    assert "--weights weights.pt" in run("workloads", "show", "net.json").out
+    alone = run("simulate", "weights.pt")
+    assert alone.err.endswith("need a captured graph; try bisparse capture MODULE:FACTORY --weights weights.pt\n")
