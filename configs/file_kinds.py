@@ -42,6 +42,7 @@ _TABLE = FileKind("a CSV table", "a list of products goes to bisparse gemm --fro
 _SCALESIM = FileKind("a SCALE-Sim configuration", "try --hardware {file}")
 _PYTHON = FileKind("Python source", "try bisparse capture {file}:FACTORY --input SHAPE")
 _CHECKPOINT = FileKind("weights without a network", "try bisparse capture MODULE:FACTORY --weights {file}")
+_PROGRAM = FileKind("an exported program", "try bisparse capture {file}")
 _EXPORTED = FileKind("an exported network", "try bisparse capture of the torch module that it was made from")
 _HUGGING_FACE = FileKind(
     "a Hugging Face configuration", "try bisparse capture of a factory that builds its model, and --input"
@@ -52,7 +53,7 @@ _BY_SUFFIX = {
     ".py": _PYTHON,
     ".ipynb": _PYTHON,
     ".onnx": _EXPORTED,
-    ".pt2": _EXPORTED,
+    ".pt2": _PROGRAM,
     ".mlir": _EXPORTED,
     ".tflite": _EXPORTED,
     ".pt": _CHECKPOINT,

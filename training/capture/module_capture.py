@@ -26,8 +26,9 @@ from .finishing import RecordedStep
 from .inference import record_inference
 from .losses import LOSSES, Loss
 from .meta_module import on_meta_with_notes
+from .network_source import NetworkSource
 from .notes import notes_of
-from .sources import NetworkSource, find_source
+from .sources import find_source
 from .step import record_step
 from .with_data import NeedsDataError, with_data
 
@@ -207,7 +208,7 @@ class _Capture:
         balanced = self.request.expert_loads is None
         return replace(
             fitted,
-            dense_in_training=tuple(_beyond_apply(module, fitted)),
+            dense_in_training=tuple(_beyond_apply(module, fitted)) if self.network.layered else (),
             notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)),
         )
 
