@@ -26,7 +26,7 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:FACTORY|FILE.py:FACTORY|FILE",
-        help="A function without arguments that returns a module; or a .pt2 file.",
+        help="A function without arguments that returns a module; or a .pt2 file, or a Hugging Face config.json.",
     ),
 ]
 Inputs = Annotated[

@@ -8,16 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...configs.errors import CaptureError
-from ...configs.file_kinds import looks_like
+from ...configs.file_kinds import HUGGING_FACE, looks_like
 from .factories import load_factory
 from .network_source import NetworkSource
+
+CONFIGURATION = "config.json"
+"""What a folder of a Hugging Face model holds."""
 
 
 def find_source(path: str, search_path: Path | str | None = None) -> NetworkSource:
     """The network of a path as the command line gives it.
 
     Args:
-        path: ``package.module:factory`` or ``FILE.py:factory``; a ``.pt2`` file of ``torch.export.save``.
+        path: ``package.module:factory`` or ``FILE.py:factory``; a ``.pt2`` file of ``torch.export.save``;
+            a Hugging Face ``config.json``, or the folder that holds it.
         search_path: folder looked in first; the working directory when None.
 
     Raises:
@@ -29,6 +33,10 @@ def find_source(path: str, search_path: Path | str | None = None) -> NetworkSour
 
         return exported_program(file)
     kind = looks_like(file) if file.is_file() else None
+    if kind is HUGGING_FACE or (file / CONFIGURATION).is_file():
+        from .hugging_face import hugging_face
+
+        return hugging_face(file)
     if kind is not None:
         raise CaptureError(f"{path}: got {kind.name}, need a network; {kind.advice.format(file=path)}")
     made = load_factory(path, search_path)
