@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,24 +16,27 @@ from .groups import grouped
 from .terminal import Progress, note, print_table
 
 if TYPE_CHECKING:
+    from ..training.capture import NetworkSource
     from ..training.capture_request import CaptureRequest
     from ..training.graph import TrainingGraph
+    from ..training.input_shape import InputShape
 
 
 Network = Annotated[
     str,
     typer.Argument(
-        metavar="MODULE:FACTORY|FILE.py:FACTORY", help="A function without arguments that returns a module."
+        metavar="MODULE:FACTORY|FILE.py:FACTORY|FILE",
+        help="A function without arguments that returns a module; or a .pt2 file, or a Hugging Face config.json.",
     ),
 ]
 Inputs = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--input",
         metavar="SHAPE",
         help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). "
         "16xBx64 where the batch is not first, 2x500:int:whole where there is none; name=64:int by name, name.key=64 "
-        "in a dictionary. Repeat it.",
+        "in a dictionary. Repeat it. A file that says its inputs needs none.",
     ),
 ]
 Batch = Annotated[
@@ -73,6 +77,14 @@ ExpertLoad = Annotated[
         help="Rows that each expert of a mixture gets, relative to the others'. [balanced]",
     ),
 ]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="A checkpoint of the network (.pt, .pth, .bin, .safetensors): its shapes are checked, its zeros told.",
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="N", help="Of the workload. [the factory's]")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The graph. [NAME.json]")]
 Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")]
@@ -87,6 +99,7 @@ class Asked:
     inference: Inference = False
     decode: Decode = False
     fixed_batch: FixedBatch = False
+    weights: Weights = None
 
     def request(self) -> CaptureRequest:
         """The same, checked."""
@@ -101,13 +114,14 @@ class Asked:
             inference=self.inference,
             decode=self.decode,
             fixed_batch=self.fixed_batch,
+            weights=self.weights,
         )
 
 
 @grouped
 def capture(
     network: Network,
-    inputs: Inputs,
+    inputs: Inputs = None,
     batch: Batch = None,
     name: Name = None,
     out: Out = None,
@@ -124,24 +138,26 @@ def capture(
     """
     from ..training.input_shape import parse_input_shape
 
-    request, shapes = asked.request(), [parse_input_shape(text) for text in inputs]
+    request, given = asked.request(), [parse_input_shape(text) for text in inputs or ()]
     _check_torch()
     from ..training.capture import GraphCache, capture_path, find_source
     from ..training.uncounted import refuse_uncounted
     from ..training.workloads import capture_source
-    from ..workload import batch_of
 
     with Progress() as progress:
         progress(f"capturing {network}", 0, 1)
         found = find_source(network)
         called = name or found.name or "captured"
-        samples = batch if batch is not None else batch_of(shapes)
+        shapes = given or _own_inputs(network, found)
+        samples = _samples(network, found, shapes, batch)
+        if found.batch is not None:
+            request = replace(request, fixed_batch=True)
         graph = capture_path(
             network,
             shapes,
             name=called,
             default_batch=samples,
-            source=capture_source(network, shapes, name=called, batch=samples, request=request),
+            source=capture_source(network, given, name=called, batch=samples, request=request),
             request=request,
             cache=GraphCache() if cached else None,
             found=found,
@@ -152,6 +168,27 @@ def capture(
     graph.save(target)
     _summarise(graph)
     print(f"graph: {target}")
+
+
+def _own_inputs(network: str, found: NetworkSource) -> tuple[InputShape, ...]:
+    """The inputs that a network says it takes; nobody said others."""
+    if found.inputs is None:
+        raise CaptureError(f"--input: got nothing, need a shape for each input of {network}; try --input 3x224x224")
+    return found.inputs
+
+
+def _samples(network: str, found: NetworkSource, shapes: Sequence[InputShape], batch: int | None) -> int:
+    """The batch of a capture: the one that was asked for, or the only one at which a network runs."""
+    from ..workload import batch_of
+
+    if found.batch is None:
+        return batch if batch is not None else batch_of(shapes)
+    if batch not in (None, found.batch):
+        raise CaptureError(
+            f"{network}: --batch: got {batch}, need {found.batch}, the only batch that the file runs at; try exporting "
+            "it with a batch that is free"
+        )
+    return found.batch
 
 
 def _check_torch() -> None:

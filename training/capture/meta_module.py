@@ -25,15 +25,15 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
 
 
 def on_meta_with_notes(
-    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True
+    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True, own_weights: bool = True
 ) -> tuple[torch.nn.Module, tuple[str, ...]]:
-    """The same, and what its data showed that the capture cannot see."""
+    """The same, and what its data showed that the capture cannot see; nothing where it has weights from elsewhere."""
     if isinstance(source, torch.nn.Module):
         _refuse_lazy(source)
-        return _without_data(source).train(training), tuple(zeros_note(source))
+        return _without_data(source).train(training), tuple(zeros_note(source)) if own_weights else ()
     module = _built(source)
     _refuse_lazy(module)
-    notes = tuple(zeros_note(_with_data(source, module)))
+    notes = tuple(zeros_note(_with_data(source, module))) if own_weights else ()
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
         return module.train(training), notes

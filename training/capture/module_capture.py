@@ -21,13 +21,15 @@ from ..recipes.in_torch.reach import Reach
 from ..uncounted import refuse_uncounted
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
+from .checkpoint import checkpoint_notes
 from .factories import load_factory
 from .finishing import RecordedStep
 from .inference import record_inference
 from .losses import LOSSES, Loss
 from .meta_module import on_meta_with_notes
+from .network_source import NetworkSource
 from .notes import notes_of
-from .sources import NetworkSource, find_source
+from .sources import find_source
 from .step import record_step
 from .with_data import NeedsDataError, with_data
 
@@ -56,7 +58,8 @@ def capture(
         source: what this is and how to make it again.
         integer_inputs: True when every input holds token indices, or the positions of those that do.
         strict: refuse operators that may multiply and cannot be counted.
-        **asked: fields of ``CaptureRequest``: ``loss``, ``expert_loads``, ``inference``, ``decode``, ``fixed_batch``.
+        **asked: fields of ``CaptureRequest``: ``loss``, ``expert_loads``, ``inference``, ``decode``, ``fixed_batch``,
+            ``weights``.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, is not affine in the batch, or ``strict``
@@ -131,7 +134,10 @@ def _captured(
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     inference = request.inference or request.decode
-    module, notes = on_meta_with_notes(network.make, training=not inference)
+    weights = request.weights
+    module, notes = on_meta_with_notes(network.make, training=not inference, own_weights=weights is None)
+    if weights is not None:
+        notes = (*notes, *checkpoint_notes(weights, module))
     if not inference and any(True for _ in module.parameters()) and not _learns(module):
         inference, module = True, module.eval()
         notes = (*notes, "Nothing in it learns: it is a forward pass alone, as inference runs it.")
@@ -203,7 +209,7 @@ class _Capture:
         balanced = self.request.expert_loads is None
         return replace(
             fitted,
-            dense_in_training=tuple(_beyond_apply(module, fitted)),
+            dense_in_training=tuple(_beyond_apply(module, fitted)) if self.network.layered else (),
             notes=tuple(dict.fromkeys((*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)))),
         )
 

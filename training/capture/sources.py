@@ -5,46 +5,39 @@ A file says more than a factory: which inputs the network takes, and at which ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from ..input_shape import InputShape
+from ...configs.errors import CaptureError
+from ...configs.file_kinds import HUGGING_FACE, looks_like
 from .factories import load_factory
+from .network_source import NetworkSource
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSource:
-    """A network that can be built.
-
-    Attributes:
-        make: builds the module, or is one.
-        name: what its graph is called unless told otherwise.
-        inputs: those that it says it takes; None where whoever captures it must.
-        batch: the one batch at which it runs; None where any will do.
-        file: that it was read from; None of a factory, whose Python files tell a changed one.
-        notes: what a reader of its figures must know, a sentence each.
-    """
-
-    make: torch.nn.Module | Callable[[], torch.nn.Module]
-    name: str
-    inputs: tuple[InputShape, ...] | None = None
-    batch: int | None = None
-    file: Path | None = None
-    notes: tuple[str, ...] = ()
+CONFIGURATION = "config.json"
+"""What a folder of a Hugging Face model holds."""
 
 
 def find_source(path: str, search_path: Path | str | None = None) -> NetworkSource:
     """The network of a path as the command line gives it.
 
     Args:
-        path: ``package.module:factory`` or ``FILE.py:factory``.
+        path: ``package.module:factory`` or ``FILE.py:factory``; a ``.pt2`` file of ``torch.export.save``;
+            a Hugging Face ``config.json``, or the folder that holds it.
         search_path: folder looked in first; the working directory when None.
 
     Raises:
         CaptureError: it names none, or one that cannot be read.
     """
+    file = Path(search_path or "") / path
+    if file.suffix.lower() == ".pt2":
+        from .exported_program import exported_program
+
+        return exported_program(file)
+    kind = looks_like(file) if file.is_file() else None
+    if kind is HUGGING_FACE or (file / CONFIGURATION).is_file():
+        from .hugging_face import hugging_face
+
+        return hugging_face(file)
+    if kind is not None:
+        raise CaptureError(f"{path}: got {kind.name}, need a network; {kind.advice.format(file=path)}")
     made = load_factory(path, search_path)
     return NetworkSource(make=made, name=path.rpartition(":")[2].rpartition(".")[2])
