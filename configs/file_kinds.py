@@ -43,6 +43,7 @@ _SCALESIM = FileKind("a SCALE-Sim configuration", "try --hardware {file}")
 _PYTHON = FileKind("Python source", "try bisparse capture {file}:FACTORY --input SHAPE")
 _CHECKPOINT = FileKind("weights without a network", "try bisparse capture of the module that they belong to")
 _EXPORTED = FileKind("an exported network", "try bisparse capture of the torch module that it was made from")
+_ONNX = FileKind("an ONNX network", "try bisparse capture {file}")
 _HUGGING_FACE = FileKind(
     "a Hugging Face configuration", "try bisparse capture of a factory that builds its model, and --input"
 )
@@ -51,7 +52,7 @@ _PICTURE = FileKind("a report", "try its result.json with bisparse report")
 _BY_SUFFIX = {
     ".py": _PYTHON,
     ".ipynb": _PYTHON,
-    ".onnx": _EXPORTED,
+    ".onnx": _ONNX,
     ".pt2": _EXPORTED,
     ".mlir": _EXPORTED,
     ".tflite": _EXPORTED,

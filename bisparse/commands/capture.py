@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,24 +16,27 @@ from .groups import grouped
 from .terminal import Progress, note, print_table
 
 if TYPE_CHECKING:
+    from ..training.capture import NetworkSource
     from ..training.capture_request import CaptureRequest
     from ..training.graph import TrainingGraph
+    from ..training.input_shape import InputShape
 
 
 Network = Annotated[
     str,
     typer.Argument(
-        metavar="MODULE:FACTORY|FILE.py:FACTORY", help="A function without arguments that returns a module."
+        metavar="MODULE:FACTORY|FILE.py:FACTORY|FILE.onnx",
+        help="A function without arguments that returns a module, or a file that holds a network.",
     ),
 ]
 Inputs = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--input",
         metavar="SHAPE",
         help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). "
         "16xBx64 where the batch is not first, 2x500:int:whole where there is none; name=64:int by name, name.key=64 "
-        "in a dictionary. Repeat it.",
+        "in a dictionary. Repeat it. [what the file says]",
     ),
 ]
 Batch = Annotated[
@@ -107,7 +111,7 @@ class Asked:
 @grouped
 def capture(
     network: Network,
-    inputs: Inputs,
+    inputs: Inputs = None,
     batch: Batch = None,
     name: Name = None,
     out: Out = None,
@@ -116,15 +120,15 @@ def capture(
     *,
     asked: Asked,
 ) -> None:
-    """Capture a torch module as a workload.
+    """Capture a torch module, or a network in a file, as a workload.
 
-    The factory is imported from the working directory or from what is installed; shapes are all that its step sees.
+    A factory is imported from the working directory or from what is installed; shapes are all that a step sees.
 
     Example: bisparse capture mymodels.resnet:resnet18 --input 3x224x224 --batch 256 --out resnet18.json
     """
     from ..training.input_shape import parse_input_shape
 
-    request, shapes = asked.request(), [parse_input_shape(text) for text in inputs]
+    request, given = asked.request(), [parse_input_shape(text) for text in inputs or ()]
     _check_torch()
     from ..training.capture import GraphCache, capture_path, find_source
     from ..training.uncounted import refuse_uncounted
@@ -135,13 +139,17 @@ def capture(
         progress(f"capturing {network}", 0, 1)
         found = find_source(network)
         called = name or found.name or "captured"
-        samples = batch if batch is not None else batch_of(shapes)
+        shapes = given or _inputs_of(network, found)
+        samples = batch if batch is not None else found.batch or batch_of(shapes)
+        if found.batch is not None:
+            _check_batch(network, found.batch, samples)
+            request = replace(request, fixed_batch=True)
         graph = capture_path(
             network,
             shapes,
             name=called,
             default_batch=samples,
-            source=capture_source(network, shapes, name=called, batch=samples, request=request),
+            source=capture_source(network, given, name=called, batch=samples, request=request),
             request=request,
             cache=GraphCache() if cached else None,
             found=found,
@@ -152,6 +160,23 @@ def capture(
     graph.save(target)
     _summarise(graph)
     print(f"graph: {target}")
+
+
+def _inputs_of(network: str, found: NetworkSource) -> Sequence[InputShape]:
+    """The inputs that a network says it takes, where none were given."""
+    if found.inputs is None:
+        got = f"nothing, and of its own that {found.unsaid}" if found.unsaid else "nothing"
+        raise CaptureError(f"{network}: --input: got {got}, need each input without the batch; try --input 3x224x224")
+    return found.inputs
+
+
+def _check_batch(network: str, only: int, asked: int) -> None:
+    """Refuse another batch than the one at which a file was exported."""
+    if asked != only:
+        raise CaptureError(
+            f"{network}: --batch: got {asked}, need {only}, at which alone the file runs; "
+            "try exporting it with the batch left open (dynamic_shapes)"
+        )
 
 
 def _check_torch() -> None:

@@ -25,15 +25,15 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
 
 
 def on_meta_with_notes(
-    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True
+    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True, of_file: bool = False
 ) -> tuple[torch.nn.Module, tuple[str, ...]]:
-    """The same, and what its data showed that the capture cannot see."""
+    """The same, and what its data showed that the capture cannot see; of a file more of them are looked at."""
     if isinstance(source, torch.nn.Module):
         _refuse_lazy(source)
         return _without_data(source).train(training), tuple(zeros_note(source))
     module = _built(source)
     _refuse_lazy(module)
-    notes = tuple(zeros_note(_with_data(source, module)))
+    notes = tuple(zeros_note(_with_data(source, module, _READ if of_file else _LOOKED_AT)))
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
         return module.train(training), notes
@@ -47,6 +47,8 @@ def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
     except Exception:
         try:
             made = factory()
+        except CaptureError:
+            raise
         except Exception as error:
             raise CaptureError(
                 f"{_name(factory)}: got {type(error).__name__} from the factory: {_one_line(error)}, "
@@ -63,10 +65,13 @@ def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
 _LOOKED_AT = 1 << 24
 """Parameters of a network that is built with data too, for the sake of what it brings along in zeros."""
 
+_READ = 1 << 28
+"""The same of a network in a file: a gigabyte of FP32, read and not drawn."""
 
-def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module) -> torch.nn.Module:
-    """What a factory makes with data, where that is quick; else what it made without."""
-    if sum(parameter.numel() for parameter in module.parameters()) > _LOOKED_AT:
+
+def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module, most: int) -> torch.nn.Module:
+    """What a factory makes with data, where those are at most so many; else what it made without."""
+    if sum(parameter.numel() for parameter in module.parameters()) > most:
         return module
     if not any(parameter.is_meta for parameter in module.parameters()):
         return module

@@ -130,10 +130,11 @@ def _captured(
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     inference = request.inference or request.decode
-    module, notes = on_meta_with_notes(network.make, training=not inference)
+    module, notes = on_meta_with_notes(network.make, training=not inference, of_file=network.file is not None)
     if not inference and any(True for _ in module.parameters()) and not _learns(module):
         inference, module = True, module.eval()
         notes = (*notes, "Nothing in it learns: it is a forward pass alone, as inference runs it.")
+    notes = (*network.notes, *(() if inference else network.training_notes), *notes)
     loss = _loss(request.loss, search_path)
     key = "" if kept is None else kept[0].key(module, network.file, *kept[1], notes)
     known = None if kept is None else kept[0].get(key)
@@ -145,7 +146,7 @@ def _captured(
         request=replace(request, loss=loss, inference=inference),
         name=name,
         default_batch=default_batch,
-    ).graph(module, (*network.notes, *notes))
+    ).graph(module, notes)
     graph = replace(graph, source=source)
     if kept is not None:
         kept[0].put(key, graph)
@@ -202,7 +203,7 @@ class _Capture:
         balanced = self.request.expert_loads is None
         return replace(
             fitted,
-            dense_in_training=tuple(_beyond_apply(module, fitted)),
+            dense_in_training=tuple(_beyond_apply(module, fitted)) if self.network.has_layers else (),
             notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)),
         )
 
