@@ -91,7 +91,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.tokens, self.places = nn.Embedding(50, 16), nn.Embedding(12, 16)
         layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, dropout=0.1)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.layers = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         self.head = nn.Linear(16, 50)
         for each in self.parameters():
             # Exporters keep equal weights once, as no trained network has them.
@@ -321,6 +321,11 @@ def test_inputs_that_a_file_leaves_open_are_told(tmp_path):
     found = find_source(str(written(tmp_path, [PRODUCT], [("x", ["batch", "length", 8])], {"w": weight(8, 4)})))
     assert found.inputs is None
     assert found.unsaid == "'x' is batchxlengthx8"
+
+
+def test_initialisers_among_the_inputs_are_none(tmp_path):
+    file = written(tmp_path, [PRODUCT], [("x", ["batch", 8]), ("w", [8, 4])], {"w": weight(8, 4)})
+    assert [str(each) for each in find_source(str(file)).inputs] == ["8:fp32"]
 
 
 def test_in_few_bits_weights_learn_as_what_they_stand_for(tmp_path):

@@ -46,6 +46,8 @@ def _selu(call: Call) -> torch.Tensor:
 def _parametric_relu(call: Call) -> torch.Tensor:
     source, slope = call.tensor(0), call.tensor(1)
     channels = source.shape[1] if source.dim() > 1 else 1
+    if call.opset < 7 and slope.numel() == channels:
+        slope = slope.reshape(channels, *[1] * (source.dim() - 2))
     by_channel = slope.numel() == channels and (slope.dim() < 2 or slope.shape[-source.dim() + 1] == channels)
     if slope.numel() == 1 or (by_channel and slope.dim() == source.dim() - 1):
         return functional.prelu(source, slope.reshape(-1))

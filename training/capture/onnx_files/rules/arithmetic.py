@@ -21,7 +21,15 @@ def _unary(compute: Unary) -> Callable[[Call], torch.Tensor]:
 
 
 def _binary(compute: Binary) -> Callable[[Call], torch.Tensor]:
-    return lambda call: compute(call.operand(0), call.operand(1))
+    return lambda call: compute(call.operand(0), _aligned(call))
+
+
+def _aligned(call: Call) -> Any:
+    """The second operand; up to opset 6 an axis says where in the first it begins."""
+    left, right, axis = call.values[0], call.operand(1), call.attribute("axis")
+    if call.opset > 6 or axis is None or not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
+        return right
+    return right.reshape(*right.shape, *[1] * (left.dim() - axis % left.dim() - right.dim()))
 
 
 def _divide(left: Any, right: Any) -> torch.Tensor:
@@ -77,7 +85,7 @@ def _mean(call: Call) -> torch.Tensor:
 def _clip(call: Call) -> torch.Tensor:
     low, high = call.number(1, "min", None), call.number(2, "max", None)
     source = call.tensor(0)
-    if low is not None and high is not None and source.is_floating_point():
+    if low is not None and high is not None and low <= high and source.is_floating_point():
         return functional.hardtanh(source, low, high)
     return source.clamp(low, high) if low is not None or high is not None else source
 

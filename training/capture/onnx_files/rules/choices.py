@@ -62,7 +62,8 @@ def _one_hot(call: Call) -> torch.Tensor:
     rank = indices.dim() + 1
     along = [1] * rank
     along[axis % rank] = depth
-    marked = torch.remainder(indices, depth).unsqueeze(axis) == places.reshape(along)
+    from_the_front = torch.where(indices < 0, indices + depth, indices)
+    marked = from_the_front.unsqueeze(axis) == places.reshape(along)
     return torch.where(marked, values[1], values[0])
 
 

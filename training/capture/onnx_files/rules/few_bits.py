@@ -20,7 +20,12 @@ def _along(call: Call, place: int) -> torch.Tensor:
     return setting.reshape([-1 if at == axis else 1 for at in range(source.dim())])
 
 
-_BOUNDS = {torch.int8: (-128, 127), torch.uint8: (0, 255), torch.int32: (-(2**31), 2**31 - 1)}
+_BOUNDS = {
+    torch.int8: (-128, 127),
+    torch.uint8: (0, 255),
+    torch.int16: (-(2**15), 2**15 - 1),
+    torch.int32: (-(2**31), 2**31 - 1),
+}
 
 
 def _quantise(call: Call) -> torch.Tensor:

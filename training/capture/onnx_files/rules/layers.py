@@ -102,5 +102,7 @@ RULES: dict[str, Callable[[Call], Result]] = {
     "LpNormalization": _length,
     "MeanVarianceNormalization": _mean_variance,
     "RMSNormalization": _root_mean_square,
+    # ONNX Runtime's, which it writes into ONNX's own domain.
+    "SimplifiedLayerNormalization": _root_mean_square,
     "com.microsoft.SkipLayerNormalization": _skip_layer,
 }

@@ -220,6 +220,8 @@ def _depth_to_space(call: Call) -> torch.Tensor:
 def _space_to_depth(call: Call) -> torch.Tensor:
     source, block = call.tensor(0), call.attribute("blocksize")
     samples, channels, height, width = source.shape
+    if call.attribute("mode", "DCR") == "CRD":
+        return functional.pixel_unshuffle(source, block)
     parts = source.reshape(samples, channels, height // block, block, width // block, block).permute(0, 3, 5, 1, 2, 4)
     return parts.reshape(samples, channels * block**2, height // block, width // block)
 

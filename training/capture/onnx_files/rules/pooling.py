@@ -78,8 +78,8 @@ def _of_all(by_rank: Mapping[int, Callable[..., torch.Tensor]]) -> Callable[[Cal
 
 def _lengths(call: Call) -> torch.Tensor:
     windows = _windows(call)
-    if len(windows.extents) != 2 or call.attribute("p", 2) < 1:
-        raise call.node.error("got windows of other than two extents, need two")
+    if len(windows.extents) != 2 or any(dilation != 1 for dilation in windows.dilations):
+        raise call.node.error("got dilations, or windows of other than two extents, need two extents undilated")
     power = call.attribute("p", 2)
     source = pad_constant(call.tensor(0).abs() ** power, [(0, 0), (0, 0), *windows.pads])
     sums = functional.avg_pool2d(source, windows.extents, windows.strides, divisor_override=1)

@@ -106,22 +106,37 @@ def _einsum(call: Call) -> torch.Tensor:
     return torch.einsum(call.attribute("equation"), *call.tensors)
 
 
+_ATTENTION_SETTINGS = frozenset({"is_causal", "kv_num_heads", "q_num_heads", "scale", "softmax_precision"})
+
+
 def _attention(call: Call) -> torch.Tensor:
     """Of opset 23: heads apart, or side by side in the last axis."""
-    if call.has(4) or call.has(5) or call.attribute("softcap", 0.0) or call.attribute("qk_matmul_output_mode", 0):
-        raise call.node.error("got a cache, a soft cap or scores that are given on, need attention without them")
+    more = [name for name, value in call.node.attributes.items() if name not in _ATTENTION_SETTINGS and value]
+    if any(call.has(place) for place in (4, 5, 6)) or more:
+        told = f"got {', '.join(more)}" if more else "got a cache or padded keys"
+        raise call.node.error(f"{told}, need plain attention; try exporting it as its products at a lower opset")
     query, key, value = (call.tensor(place) for place in range(3))
     apart = query.dim() == 4
     if not apart:
         heads, shared = call.attribute("q_num_heads"), call.attribute("kv_num_heads")
         query = query.reshape(*query.shape[:2], heads, -1).transpose(1, 2)
         key, value = (each.reshape(*each.shape[:2], shared, -1).transpose(1, 2) for each in (key, value))
+    mask, causal = call.optional(3), bool(call.attribute("is_causal", 0))
+    if causal and mask is not None:
+        # Torch has one or the other.
+        later = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=call.device).triu(1)
+        kept = (
+            mask
+            if mask.is_floating_point()
+            else torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, -torch.inf)
+        )
+        mask, causal = kept.masked_fill(later, -torch.inf), False
     found = functional.scaled_dot_product_attention(
         query,
         key,
         value,
-        attn_mask=call.optional(3),
-        is_causal=bool(call.attribute("is_causal", 0)),
+        attn_mask=mask,
+        is_causal=causal,
         scale=call.attribute("scale"),
         enable_gqa=query.shape[1] != key.shape[1],
     )

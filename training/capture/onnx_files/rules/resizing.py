@@ -40,7 +40,8 @@ class _Resizing:
         if self.places == "asymmetric":
             return at / scale
         if self.places == "align_corners":
-            return at * (extent - 1) / (target - 1) if target > 1 else 0.0
+            whole = scale * extent
+            return at * (extent - 1) / (whole - 1) if target > 1 else 0.0
         if self.places == "pytorch_half_pixel" and target <= 1:
             return 0.0
         moved = 0.0
@@ -107,7 +108,8 @@ def _by_torch(call: Call, source: torch.Tensor, asked: _Resizing) -> torch.Tenso
     if rank not in _TORCHS_NAMES or asked.extents[:2] != list(source.shape[:2]):
         return None
     smooth = bool(call.attribute("antialias", 0))
-    aligned = asked.places == "align_corners"
+    exact = all(round(scale * extent, 6) % 1 == 0 for scale, extent in zip(asked.scales, source.shape, strict=True))
+    aligned = asked.places == "align_corners" and exact
     plain = asked.places in {"half_pixel", "pytorch_half_pixel"} and min(asked.extents[2:]) > 1
     if asked.mode == "nearest":
         if (asked.places, asked.rounding) != ("asymmetric", "floor"):
