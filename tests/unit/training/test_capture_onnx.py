@@ -433,6 +433,9 @@ def damaged(tmp_path):
     yield r"initialiser '\w+': got no file weights.bin beside it", elsewhere.SerializeToString()
     tensor.external_data[0].value = "../../weights.bin"
     yield r"got its data in '../../weights.bin', need a file beside", elsewhere.SerializeToString()
+    unprintable = onnx.load_from_string(good)
+    unprintable.graph.node[0].op_type = "Ge\nmm"
+    yield "got a name that cannot be printed", unprintable.SerializeToString()
     no_type = onnx.load_from_string(good)
     no_type.graph.input[0].ClearField("type")
     yield "input 'x': got no type, need a tensor", no_type.SerializeToString()

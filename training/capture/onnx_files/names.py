@@ -7,7 +7,9 @@ from collections.abc import Collection
 
 import torch
 
-_OWN = frozenset(dir(torch.nn.Module()))
+_OWN = frozenset({*dir(torch.nn.Module()), "_document", "_folded", "_known", "_paths", "_places", "named_tensor"})
+"""Attributes of the modules that are made, which no initialiser may take the place of."""
+
 _MADE_UP = re.compile(r"onnx::\w+|val_\d+|\d+")
 
 _LAYER = {1: "weight", 2: "bias"}

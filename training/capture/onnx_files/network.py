@@ -12,7 +12,7 @@ from ....configs.errors import CaptureError
 from .graph import Document, Graph, Known, Node, unseen
 from .rules import rule_of
 from .rules.call import Call, Result, Value
-from .weights import Role, Weight, Weights
+from .weights import Role, Weight, Weights, torch_type
 
 _SHAPES_UP_TO = 1 << 16
 """Elements of a value that is computed as extents are; what is larger is data."""
@@ -69,13 +69,13 @@ class OnnxNetwork(torch.nn.Module):
         device = next(iter(given.values())).device if given else torch.get_default_device()
         values: dict[str, Value] = {each.name: _as_declared(given[each.name], each) for each in self._document.declared}
         values.update(self._known)
-        values.update({name: self.get_parameter_or_buffer(path) for name, path in self._paths.items()})
+        values.update({name: self.named_tensor(path) for name, path in self._paths.items()})
         found = self._run(graph, values, device)
         placed_outputs = (value.on(device) if isinstance(value, Known) else value for value in found)
         outputs = dict(zip(graph.outputs, placed_outputs, strict=True))
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def get_parameter_or_buffer(self, path: str) -> torch.Tensor:
+    def named_tensor(self, path: str) -> torch.Tensor:
         """A tensor by its path."""
         module, _, name = path.rpartition(".")
         found = getattr(self.get_submodule(module), name)
@@ -91,13 +91,11 @@ class OnnxNetwork(torch.nn.Module):
         tensor = weight.without_data() if on_shapes else weight.with_data()
         parent, _, name = weight.path.rpartition(".")
         place = self._module(parent)
-        if hasattr(place, name):
-            name += "_"
         if weight.role is Role.PARAMETER:
             place.register_parameter(name, torch.nn.Parameter(tensor))
         else:
             place.register_buffer(name, tensor)
-        self._paths[weight.value] = f"{parent}.{name}" if parent else name
+        self._paths[weight.value] = weight.path
 
     def _module(self, path: str) -> torch.nn.Module:
         """The module of a path, made where there is none."""
@@ -192,5 +190,5 @@ def _elements(node: Node, operands: list[Value]) -> int:
 
 def _as_declared(given: torch.Tensor, declared: Any) -> torch.Tensor:
     """An input as the file has it: a mask, where indices stand for one."""
-    boolean = declared.type.tensor_type.elem_type == 9
+    boolean = torch_type(declared.type.tensor_type.elem_type) is torch.bool
     return given.bool() if boolean and given.dtype is not torch.bool else given

@@ -77,6 +77,7 @@ class _Reader:
     """Nodes of a model and of the graphs inside it, and every tensor that it brings along."""
 
     def __init__(self, file: Path, model: onnx.ModelProto) -> None:
+        _check_text(file, model.graph)
         self.tensors: dict[str, onnx.TensorProto] = {}
         self._file = file
         self._scopes = Scopes([tensor.name for tensor in model.graph.initializer])
@@ -96,7 +97,7 @@ class _Reader:
         for number, node in enumerate(proto.node):
             read = self._node(node, number)
             value = read.attributes.get("value")
-            if node.op_type == "Constant" and isinstance(value, onnx.TensorProto) and node.output[0] in weights:
+            if node.op_type == "Constant" and isinstance(value, onnx.TensorProto) and weights.intersection(node.output):
                 self.tensors[node.output[0]] = value
             else:
                 nodes.append(read)
@@ -129,12 +130,29 @@ class _Reader:
     def _attribute(self, proto: onnx.AttributeProto) -> Any:
         value = onnx.helper.get_attribute_value(proto)
         if isinstance(value, onnx.GraphProto):
+            _check_text(self._file, value)
             return self.graph(value)
         if isinstance(value, bytes):
-            return value.decode(errors="replace")
+            return _decoded(value)
         if proto.type == onnx.AttributeProto.STRINGS:
-            return [each.decode(errors="replace") for each in value]
+            return [_decoded(each) for each in value]
         return list(value) if proto.type in _LISTS else value
+
+
+def _check_text(file: Path, graph: onnx.GraphProto) -> None:
+    """Refuse names that are no text: protobuf hands them over as they are."""
+    named = (*graph.initializer, *graph.input, *graph.output, *graph.node)
+    names = {each.name for each in named}
+    for node in graph.node:
+        names.update((node.op_type, node.domain, *node.input, *node.output, *(each.name for each in node.attribute)))
+    if not all(isinstance(name, str) and name.isprintable() for name in names):
+        raise CaptureError(f"{file}: got a name that cannot be printed, need text; try exporting it again")
+
+
+def _decoded(value: bytes) -> str:
+    """A string of an attribute; what cannot be printed is told as such."""
+    text = value.decode(errors="replace")
+    return text if text.isprintable() else repr(text)
 
 
 def _domain(name: str) -> str:
@@ -198,7 +216,7 @@ def _check_tensor(file: Path, name: str, tensor: onnx.TensorProto) -> None:
             raise CaptureError(f"{where}: got extents {list(tensor.dims)}, need none below 0")
         elements *= extent
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        _check_external(file, where, {entry.key: entry.value for entry in tensor.external_data})
+        _check_external(file, where, {str(entry.key): str(entry.value) for entry in tensor.external_data})
     elif not _packed(tensor):
         kept = len(tensor.raw_data) // item
         whole = len(tensor.raw_data) % item == 0

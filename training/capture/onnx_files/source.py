@@ -88,7 +88,7 @@ class _Declared:
             raise CaptureError(f"{document.file}: input '{proto.name}': got strings, need numbers")
         extents: tuple[int | str, ...] | None = None
         if tensor.HasField("shape"):
-            extents = tuple(dim.dim_value if dim.dim_value > 0 else dim.dim_param for dim in tensor.shape.dim)
+            extents = tuple(dim.dim_value if dim.dim_value > 0 else str(dim.dim_param) for dim in tensor.shape.dim)
         return cls(name=proto.name, extents=extents, kind=torch_type(tensor.elem_type))
 
     def shape(self, batch_axis: int | None) -> InputShape:

@@ -169,7 +169,7 @@ def weights_of(document: Document) -> Weights:
         makers.update(dict.fromkeys(node.outputs, node.kind))
         for position, name in enumerate(node.inputs):
             readers.setdefault(name, []).append((node, position))
-    found, folded, few, taken = [], set(), 0, set[str]()
+    found, folded, few, taken = [], set(), 0, dict[str, bool]()
     for name, tensor in document.tensors.items():
         uses = list(_readers_of(name, readers))
         if not uses and name not in document.graph.outputs:
@@ -248,14 +248,21 @@ def _path(name: str, uses: list[tuple[Node, int]]) -> str:
     return legal(name) or "initialiser"
 
 
-def _free(path: str, taken: set[str]) -> str:
-    """A path that no parameter and no module on the way to one has."""
+def _free(path: str, taken: dict[str, bool]) -> str:
+    """A path that no parameter has, nor any on the way to it; ``taken`` says of each path whether it is a parameter's.
+
+    >>> taken = {}
+    >>> [_free(path, taken) for path in ("a", "b.c", "a.d", "b", "b.c")]
+    ['a', 'b.c', 'a_d', 'b_', 'b.c_']
+    """
+    if any(taken.get(prefix) for prefix in _prefixes(path)[:-1]):
+        path = path.replace(".", "_")
     while path in taken:
         path += "_"
-    taken.update(_prefixes(path))
+    taken.update(dict.fromkeys(_prefixes(path), False) | {path: True})
     return path
 
 
-def _prefixes(path: str) -> Iterator[str]:
+def _prefixes(path: str) -> list[str]:
     parts = path.split(".")
-    return (".".join(parts[: count + 1]) for count in range(len(parts)))
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]
