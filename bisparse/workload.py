@@ -46,6 +46,7 @@ def capture(
     inference: bool = False,
     decode: bool = False,
     fixed_batch: bool = False,
+    weights: str | Path | None = None,
     strict: bool = False,
 ) -> TrainingGraph:
     """Capture one training step of a torch module as a graph, symbolic in the batch size.
@@ -54,7 +55,8 @@ def capture(
     others', balanced when None; ``default_batch`` are the samples unless a simulation says otherwise, 32 when None, or
     1 where no input has a batch. ``inference`` is the forward pass alone, ``decode`` the step after it, one token more
     on the cache that the pass left. ``fixed_batch`` captures at the default batch alone, where products of samples with
-    samples are not affine in it.
+    samples are not affine in it. ``weights`` is a checkpoint of the module, whose shapes are checked and whose zeros
+    are told in a note.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, or is not affine in the batch.
@@ -76,6 +78,7 @@ def capture(
         inference=inference,
         decode=decode,
         fixed_batch=fixed_batch,
+        weights=None if weights is None else Path(weights),
     )
 
 

@@ -41,19 +41,18 @@ _TOPOLOGY = FileKind("a SCALE-Sim topology or a list of products", "try bisparse
 _TABLE = FileKind("a CSV table", "a list of products goes to bisparse gemm --from")
 _SCALESIM = FileKind("a SCALE-Sim configuration", "try --hardware {file}")
 _PYTHON = FileKind("Python source", "try bisparse capture {file}:FACTORY --input SHAPE")
-_CHECKPOINT = FileKind("weights without a network", "try bisparse capture of the module that they belong to")
-_EXPORTED = FileKind("an exported network", "try bisparse capture of the torch module that it was made from")
+_CHECKPOINT = FileKind("weights without a network", "try bisparse capture MODULE:FACTORY --weights {file}")
+_PROGRAM = FileKind("an exported program", "try bisparse capture {file}")
 _ONNX = FileKind("an ONNX network", "try bisparse capture {file}")
-_HUGGING_FACE = FileKind(
-    "a Hugging Face configuration", "try bisparse capture of a factory that builds its model, and --input"
-)
+_EXPORTED = FileKind("an exported network", "try bisparse capture of the torch module that it was made from")
+HUGGING_FACE = FileKind("a Hugging Face configuration", "try bisparse capture {file}")
 _PICTURE = FileKind("a report", "try its result.json with bisparse report")
 
 _BY_SUFFIX = {
     ".py": _PYTHON,
     ".ipynb": _PYTHON,
     ".onnx": _ONNX,
-    ".pt2": _EXPORTED,
+    ".pt2": _PROGRAM,
     ".mlir": _EXPORTED,
     ".tflite": _EXPORTED,
     ".pt": _CHECKPOINT,
@@ -70,8 +69,8 @@ _BY_FIELDS: tuple[tuple[frozenset[str], FileKind], ...] = (
     (frozenset({"bisparse_version"}), _RESULT),
     (frozenset({"operators", "tensors"}), GRAPH),
     (frozenset({"products", "hardware", "recipe"}), _SCHEDULE),
-    (frozenset({"model_type"}), _HUGGING_FACE),
-    (frozenset({"architectures"}), _HUGGING_FACE),
+    (frozenset({"model_type"}), HUGGING_FACE),
+    (frozenset({"architectures"}), HUGGING_FACE),
     (frozenset({"tensor_engine"}), DESIGN),
     (frozenset({"vector_engine"}), DESIGN),
     (frozenset({"buffers"}), DESIGN),

@@ -12,8 +12,10 @@ in place, recomputed or swapped out. No mapping is needed: what is live does not
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from typing import Literal, get_args
@@ -42,7 +44,7 @@ Category = Literal[
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 """What memory goes to: five that last across steps, four that come and go within one."""
 
-Curve = dict[int, tuple[int, ...]]
+Curve = dict[int, tuple[int | Fraction, ...]]
 """Bytes at each work as a polynomial in the batch: by degree, then by work."""
 
 MASTER_BYTES = 4
@@ -117,7 +119,7 @@ class MemoryPlan:
     @cached_property
     def _within_step(self) -> dict[Category, Curve]:
         """Bytes at each work by category, as polynomials in the batch: by degree, then by work."""
-        change: dict[Category, dict[int, list[int]]] = {name: {} for name in CATEGORIES[-4:]}
+        change: dict[Category, dict[int, list[int | Fraction]]] = {name: {} for name in CATEGORIES[-4:]}
         for life in self.lives:
             tensor = self.order.tensor(life.tensor)
             element = element_bytes(self.pruned.graph, tensor, self._precision)
@@ -199,11 +201,13 @@ class MemoryPlan:
         return min(bisect_right(range(1, beyond), False, key=lambda batch: not self.fits(batch)), LARGEST_BATCH)
 
 
-def _elements_by_degree(tensor: Tensor) -> list[int]:
+def _elements_by_degree(tensor: Tensor) -> list[int | Fraction]:
     """Elements of a tensor as a polynomial in the batch: the constant first."""
-    found = [1]
+    found: list[int | Fraction] = [1]
     for size in tensor.shape:
-        shifted = [0, *(factor * size.per_sample for factor in found)]
+        # Fractions are slow, and few networks share data out.
+        per_sample = size.per_sample if size.samples == 1 else Fraction(size.per_sample, size.samples)
+        shifted = [0, *(factor * per_sample for factor in found)]
         found = [here + size.fixed * factor for here, factor in zip(shifted, [*found, 0], strict=True)]
         while len(found) > 1 and not found[-1]:
             found.pop()
@@ -212,11 +216,11 @@ def _elements_by_degree(tensor: Tensor) -> list[int]:
 
 def _at(curve: Curve, batch: int, works: int) -> tuple[int, ...]:
     """A curve at this batch size."""
-    total = [0] * works
+    total: list[int | Fraction] = [0] * works
     for degree, factors in curve.items():
         power = batch**degree
         total = [so_far + factor * power for so_far, factor in zip(total, factors, strict=True)]
-    return tuple(total)
+    return tuple(map(math.ceil, total))
 
 
 def category(order: WorkOrder, tensor: Tensor) -> Category:

@@ -9,6 +9,7 @@ follows from those.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..accel.specification import Hardware
 from ..training.recipes.annotation import PrunedGraph
@@ -81,6 +82,11 @@ class Schedule:
     needs: tuple[tuple[int, ...], ...] = ()
     keep_on_chip: bool = False
     resident: tuple[ResidentTensor, ...] = ()
+
+    @property
+    def pass_(self) -> Literal["training", "inference"]:
+        """What of the network is run."""
+        return "inference" if self.pruned.graph.inference else "training"
 
     @property
     def waits_for(self) -> tuple[tuple[int, ...], ...]:

@@ -19,13 +19,13 @@ from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
 from ..training.recipes.annotation import Preparation, PrunedGraph, Pruning, WeightCopies
+from .design_products import DesignProducts
 from .forms import best_form, check_form
 from .gemm import Gemm
 from .lowering import lower
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
 from .objective import TIME, Objective
-from .product_cost import MappedProducts
-from .residency import Residency, Resident, TileDemand
+from .residency import Residency, Resident
 from .schedule import Schedule
 from .search import Choice
 from .tensor_size import element_bytes
@@ -44,6 +44,7 @@ class Mapper:
         dataflows: only these; all that the design offers when None.
         interleave: whether a PE may turn between accumulations.
         decisions: mappings to use instead of searching, by product name: a schedule replayed.
+        products: mapped on the design; of its own when None.
     """
 
     hardware: Hardware
@@ -51,6 +52,7 @@ class Mapper:
     dataflows: tuple[str, ...] | None = None
     interleave: bool = True
     decisions: Decisions[str, Mapping] = field(default_factory=dict)
+    products: DesignProducts | None = field(default=None, repr=False)
     _found: dict[tuple[object, ...], Choice] = field(default_factory=dict, repr=False)
 
     def plan(self, gemm: Gemm) -> PlannedProduct:
@@ -113,7 +115,7 @@ def build_schedule(
     works = tuple(steps.works())
     resident = None
     if keep_on_chip and not overlap_vector:
-        resident = _resident(works, order, mapper.hardware, batch)
+        resident = _resident(works, order, mapper.products or DesignProducts(hardware=mapper.hardware), batch)
     return Schedule(
         hardware=mapper.hardware,
         pruned=pruned,
@@ -131,20 +133,12 @@ def build_schedule(
     )
 
 
-def _resident(works: tuple[Work, ...], order: WorkOrder, hardware: Hardware, batch: int) -> Resident:
+def _resident(works: tuple[Work, ...], order: WorkOrder, products: DesignProducts, batch: int) -> Resident:
     """What stays on chip, the works mapped as if nothing did."""
-    known: dict[tuple[object, ...], TileDemand] = {}
-
-    def demand(product: PlannedProduct) -> TileDemand:
-        key = (product.gemm.shape_key, product.mapping)
-        if key not in known:
-            known[key] = TileDemand.of(MappedProducts.of(product.gemm, hardware, product.mapping))
-        return known[key]
-
-    buffers = hardware.buffers
+    hardware = products.hardware
     residency = Residency(order=order, works=works, batch=batch, precision=hardware.tensor_engine.precision)
-    demands = [[demand(product) for product in work.products] for work in works]
-    return residency.choose(demands, np.array([buffers.capacity_bytes]))
+    demands = [[products.demand(product) for product in work.products] for work in works]
+    return residency.choose(demands, np.array([hardware.buffers.capacity_bytes]))
 
 
 @dataclass(frozen=True, kw_only=True)

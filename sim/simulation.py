@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,8 +11,10 @@ from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.specification import Hardware
 from ..configs.errors import BisparseError, ConfigError, MappingError
+from ..configs.library import content_hash
 from ..configs.pattern import DENSE, Pattern
 from ..configs.schema import Loaded
+from ..dataflow.design_products import DesignProducts
 from ..dataflow.mapping import Mapping
 from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
@@ -58,17 +61,65 @@ class Workload:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _OnDesign:
+    """What all steps on one design share, whatever they are of: what was searched, and what products cost.
+
+    Attributes:
+        products: mapped on the design.
+        energy: prices of its actions.
+        costs: of products.
+        mappers: by what a search depends on.
+    """
+
+    products: DesignProducts
+    energy: EnergyModel
+    costs: CostCache
+    mappers: dict[tuple[object, ...], Mapper] = field(default_factory=dict)
+
+    def mapper(self, options: Options) -> Mapper:
+        """What maps products under some options."""
+        key = (options.objective, options.dataflows, options.interleave)
+        if key not in self.mappers:
+            self.mappers[key] = Mapper(
+                hardware=self.products.hardware,
+                objective=Objective(name=options.objective, energy=self.energy),
+                dataflows=options.dataflows,
+                interleave=options.interleave,
+                products=self.products,
+            )
+        return self.mappers[key]
+
+
+_KEPT_DESIGNS = 4
+"""Designs whose searches and costs are kept in this process for the next step on them."""
+
+_designs: OrderedDict[str, _OnDesign] = OrderedDict()
+
+
+def _on_design(hardware: Hardware, table: EnergyTable) -> _OnDesign:
+    """What steps on a design share: that of an equal one that was simulated lately, if any was."""
+    key = content_hash(hardware.model_dump_json() + table.model_dump_json())
+    if key not in _designs:
+        products = DesignProducts(hardware=hardware)
+        _designs[key] = _OnDesign(
+            products=products, energy=EnergyModel.of(hardware, table), costs=CostCache.of_design(products)
+        )
+    _designs.move_to_end(key)
+    while len(_designs) > _KEPT_DESIGNS:
+        _designs.popitem(last=False)
+    return _designs[key]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Shared:
-    """What steps of one workload on one design share whatever their options: prices, costs, and what was searched.
+    """What steps of one workload on one design share whatever their options.
 
     Attributes:
         hardware: the design.
-        mappers: by what a search depends on.
         dense: dense steps by the options that a dense step depends on.
     """
 
     hardware: Loaded[Hardware]
-    mappers: dict[tuple[object, ...], Mapper] = field(default_factory=dict)
     dense: dict[Options, StepReport] = field(default_factory=dict)
 
     @cached_property
@@ -76,12 +127,8 @@ class _Shared:
         return energy_table_of(self.hardware)
 
     @cached_property
-    def energy(self) -> EnergyModel:
-        return EnergyModel.of(self.hardware.model, self.table.model)
-
-    @cached_property
-    def costs(self) -> CostCache:
-        return CostCache.of_design(self.hardware.model)
+    def on_design(self) -> _OnDesign:
+        return _on_design(self.hardware.model, self.table.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,20 +174,7 @@ class Simulator:
     @property
     def energy(self) -> EnergyModel:
         """Prices of the design's actions."""
-        return self._shared.energy
-
-    @property
-    def _mapper(self) -> Mapper:
-        options, mappers = self.options, self._shared.mappers
-        key = (options.objective, options.dataflows, options.interleave)
-        if key not in mappers:
-            mappers[key] = Mapper(
-                hardware=self.hardware.model,
-                objective=Objective(name=options.objective, energy=self.energy),
-                dataflows=options.dataflows,
-                interleave=options.interleave,
-            )
-        return mappers[key]
+        return self._shared.on_design.energy
 
     @property
     def batch(self) -> int:
@@ -170,7 +204,7 @@ class Simulator:
                 "side by side; try keep_on_chip=False"
             )
         pruned = annotate(self.graph, recipe, pattern, pre_generation=policy.pre_generation)
-        mapper = self._mapper
+        mapper = self._shared.on_design.mapper(options)
         if decisions:
             mapper = replace(mapper, decisions=decisions)
         try:
@@ -221,7 +255,7 @@ class Simulator:
     def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
         if self.options.engine == "analytic":
             try:
-                return time_step(schedule, self._shared.costs)
+                return time_step(schedule, self._shared.on_design.costs)
             except OverflowError:
                 name = schedule.hardware.name
                 raise ConfigError(f"{name}: got numbers beyond 64 bits on the way, need a smaller design") from None

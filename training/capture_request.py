@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -18,6 +19,7 @@ class CaptureRequest:
         inference: the forward pass alone, in evaluation mode.
         decode: of inference, the step after it: one token more, on the cache that the pass over the inputs left.
         fixed_batch: at its own batch alone, where extents are not affine in the batch.
+        weights: a checkpoint of the network, whose shapes are checked and whose zeros are told.
     """
 
     loss: Callable[[Any], Any] | str | None = None
@@ -25,6 +27,7 @@ class CaptureRequest:
     inference: bool = False
     decode: bool = False
     fixed_batch: bool = False
+    weights: Path | None = None
 
     def words(self) -> Iterator[str]:
         """The command-line options that ask for it.
@@ -42,3 +45,5 @@ class CaptureRequest:
             yield "--inference"
         if self.fixed_batch:
             yield "--fixed-batch"
+        if self.weights is not None:
+            yield f"--weights {self.weights}"

@@ -8,6 +8,7 @@ stands before it, both are one pass over its elements.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -27,12 +28,14 @@ def forward_only(graph: TrainingGraph) -> TrainingGraph:
     ()
     """
     body = _body(graph)
+    forward = (operator for operator in graph.operators if operator.stage is Stage.FORWARD)
+    computed_again = sum(each.is_product for each in forward) > sum(each.is_product for each in body)
     operators = tuple(_rewritten(graph, body))
     names = {name for operator in operators for name in (*operator.inputs, *operator.outputs, operator.parameter)}
     kept = {operator.name for operator in operators}
     unknown = (operator.name for operator in graph.operators if operator.kind == "unknown")
     counted = graph.counted_macs and graph.counted_macs | {"backward": Size()}
-    if any(operator.is_product and operator.name not in kept for operator in _forward(graph)):
+    if computed_again:
         # Torch's counter counted what is computed again, and is no witness of the rest.
         counted = {}
     return replace(
@@ -45,22 +48,10 @@ def forward_only(graph: TrainingGraph) -> TrainingGraph:
     )
 
 
-def _forward(graph: TrainingGraph) -> list[Operator]:
-    """Forward operators of the network itself."""
-    return [each for each in graph.operators if each.stage is Stage.FORWARD and each.module != LOSS_MODULE]
-
-
 def _body(graph: TrainingGraph) -> list[Operator]:
-    """Those that inference runs: results that only the backward pass reads are none of its business."""
-    own = _forward(graph)
-    wanted = {name for op in graph.operators if op.module == LOSS_MODULE for name in op.inputs}
-    found = []
-    for operator in reversed(own):
-        read = [name for name in operator.outputs if name in graph.consumers]
-        if not read or wanted.intersection(read):
-            wanted.update(operator.inputs)
-            found.append(operator)
-    return found[::-1]
+    """Those that inference runs: what is computed once the backward pass has begun is computed for it."""
+    before = itertools.takewhile(lambda operator: operator.stage is Stage.FORWARD, graph.operators)
+    return [operator for operator in before if operator.module != LOSS_MODULE]
 
 
 def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Operator]:
@@ -70,6 +61,17 @@ def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Opera
             readers[name] = readers.get(name, 0) + 1
     made_by = {name: operator for operator in body for name in operator.outputs}
     stands_for: dict[str, str] = {}
+
+    def weighted(name: str) -> bool:
+        """Whether a tensor is the product of a weight, and read once."""
+        made = made_by.get(name)
+        return made is not None and made.is_product and made.parameter is not None and readers[name] == 1
+
+    def biased(name: str) -> bool:
+        """Whether it is one with a bias added."""
+        made = made_by.get(name)
+        return made is not None and made.kind == "bias_add" and readers[name] == 1 and weighted(made.inputs[0])
+
     for operator in body:
         read = tuple(stands_for.get(name, name) for name in operator.inputs)
         made = tuple(name for at, name in enumerate(operator.outputs) if at == 0 or name in readers)
@@ -77,8 +79,11 @@ def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Opera
             # What it would have dropped is there, and nobody reads its mask any more.
             stands_for.update(dict.fromkeys(operator.outputs, read[0]))
         elif operator.kind == "batch_norm":
-            before = made_by.get(read[0])
-            folded = before is not None and before.is_product and before.parameter is not None and readers[read[0]] == 1
+            if biased(read[0]):
+                # A bias stands there already, and takes the shift.
+                stands_for[made[0]] = read[0]
+                continue
+            folded = weighted(read[0])
             known = tuple(name for name in read[1:] if graph.tensors[name].role == "parameter")
             # The scale lies in the weights; what is read beside the product is the shift.
             constants = known[-1:] if folded else known

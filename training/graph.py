@@ -4,7 +4,7 @@ An operator belongs to a stage: forward (FF), input gradients (BP), weight gradi
 Matrix products carry their geometry; everything else (normalisation, activation, softmax, pooling, loss, ...) carries
 its kind and how many elements it touches, and runs on the vector engine. Views move no data and do not appear.
 
-Every extent that can depend on the batch is a ``Size``: ``fixed + per_sample * batch``.
+Every extent that can depend on the batch is a ``Size``: ``fixed + per_sample * batch``, or a share of that.
 """
 
 from __future__ import annotations
@@ -32,24 +32,30 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A count that is affine in the batch size.
+    """A count that is affine in the batch size: ``per_sample`` more for every ``samples`` samples, rounded up.
 
-    >>> Size(per_sample=196).at(512)
-    100352
+    More than one sample it takes where data are shared out: of two experts a token among eight, each gets a quarter of
+    the tokens.
+
+    >>> Size(per_sample=196).at(512), Size(per_sample=1, samples=4).at(10)
+    (100352, 3)
     """
 
     fixed: int = 0
     per_sample: int = 0
+    samples: int = 1
 
     def at(self, batch: int) -> int:
         """The count at this batch size."""
-        return self.fixed + self.per_sample * batch
+        return self.fixed + -(-self.per_sample * batch // self.samples)
 
     def __mul__(self, factor: int) -> Size:
-        return Size(self.fixed * factor, self.per_sample * factor)
+        return Size(self.fixed * factor, self.per_sample * factor, self.samples)
 
     def __add__(self, other: Size) -> Size:
-        return Size(self.fixed + other.fixed, self.per_sample + other.per_sample)
+        samples = math.lcm(self.samples, other.samples)
+        per_sample = (each.per_sample * (samples // each.samples) for each in (self, other))
+        return Size(self.fixed + other.fixed, sum(per_sample), samples)
 
 
 TensorRole = Literal["input", "parameter", "activation", "gradient", "parameter_gradient", "buffer"]

@@ -6,6 +6,7 @@ agree with torch's own count. What breaks one of these would be simulated into f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..configs.vector_kinds import VECTOR_KINDS
@@ -148,13 +149,22 @@ def check_order(operators: Sequence[Operator]) -> None:
                 )
 
 
+def _sides(product: Operator) -> tuple[Size, ...]:
+    geometry = product.geometry
+    if isinstance(geometry, MatrixProduct):
+        return geometry.m, geometry.n, geometry.k, geometry.count
+    return (geometry.batch,) if geometry is not None else ()
+
+
 def check_counts(graph: TrainingGraph) -> None:
     """Multiply-accumulates counted by torch that are those of the graph's own products.
 
     Raises:
         GraphFormatError: they differ, or a pass is named that does not exist.
     """
-    batches = (1, 2, graph.default_batch)
+    # Where data are shared out, products are whole at multiples of the shares.
+    whole = math.lcm(*{size.samples for product in graph.products for size in _sides(product)})
+    batches = (whole, 2 * whole, -(-graph.default_batch // whole) * whole)
     for name, counted in graph.counted_macs.items():
         if name not in COUNTED_STAGES:
             refuse_word(f"counted_macs.{name}", name, " or ".join(COUNTED_STAGES), COUNTED_STAGES)

@@ -1,6 +1,7 @@
 """Training graphs as JSON files: readable, versioned, canonical (the same graph, the same bytes). Free of torch.
 
-A ``Size`` is a bare integer when the batch does not change it, else ``[fixed, per_sample]``. One tensor or operator a
+A ``Size`` is a bare integer when the batch does not change it, else ``[fixed, per_sample]``, or with a third number the
+samples for which that is. One tensor or operator a
 line, so that a difference between two files reads as a list of operators. Tensors are sorted by name; operators stand
 in execution order, which is part of what the graph says.
 """
@@ -122,7 +123,9 @@ def _compact(value: Any) -> str:
 
 
 def _size(size: Size) -> int | list[int]:
-    return [size.fixed, size.per_sample] if size.per_sample else size.fixed
+    if not size.per_sample:
+        return size.fixed
+    return [size.fixed, size.per_sample] if size.samples == 1 else [size.fixed, size.per_sample, size.samples]
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

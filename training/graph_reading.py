@@ -218,8 +218,9 @@ class GraphReader:
             return known
         numbers = value if isinstance(value, list) else [0 if value is None else value]
         whole = all(type(number) is int and number >= 0 for number in numbers)
-        if value is None or not whole or (isinstance(value, list) and len(value) != 2):
-            refuse(where, value, "a count, or [fixed, per_sample]")
+        samples = numbers[2] if len(numbers) == 3 else 1
+        if value is None or not whole or not samples or (isinstance(value, list) and len(value) not in (2, 3)):
+            refuse(where, value, "a count, [fixed, per_sample], or [fixed, per_sample, samples]")
         size = Size(*numbers)
         self._sizes[key] = size
         return size

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Network = Annotated[
     str,
     typer.Argument(
-        metavar="MODULE:FACTORY|FILE.py:FACTORY|FILE.onnx",
-        help="A function without arguments that returns a module, or a file that holds a network.",
+        metavar="MODULE:FACTORY|FILE.py:FACTORY|FILE",
+        help="A function without arguments that returns a module; or a file: .onnx, .pt2, a Hugging Face config.json.",
     ),
 ]
 Inputs = Annotated[
@@ -36,7 +36,7 @@ Inputs = Annotated[
         metavar="SHAPE",
         help="One input without the batch: 3x224x224, 512:int for indices, 3x32x32:bf16 (or fp16, fp32). "
         "16xBx64 where the batch is not first, 2x500:int:whole where there is none; name=64:int by name, name.key=64 "
-        "in a dictionary. Repeat it. [what the file says]",
+        "in a dictionary. Repeat it. A file that says its inputs needs none.",
     ),
 ]
 Batch = Annotated[
@@ -77,6 +77,14 @@ ExpertLoad = Annotated[
         help="Rows that each expert of a mixture gets, relative to the others'. [balanced]",
     ),
 ]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="A checkpoint of the network (.pt, .pth, .bin, .safetensors): its shapes are checked, its zeros told.",
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="N", help="Of the workload. [the factory's]")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The graph. [NAME.json]")]
 Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Use a graph captured before, if unchanged.")]
@@ -91,6 +99,7 @@ class Asked:
     inference: Inference = False
     decode: Decode = False
     fixed_batch: FixedBatch = False
+    weights: Weights = None
 
     def request(self) -> CaptureRequest:
         """The same, checked."""
@@ -105,6 +114,7 @@ class Asked:
             inference=self.inference,
             decode=self.decode,
             fixed_batch=self.fixed_batch,
+            weights=self.weights,
         )
 
 
@@ -120,9 +130,9 @@ def capture(
     *,
     asked: Asked,
 ) -> None:
-    """Capture a torch module, or a network in a file, as a workload.
+    """Capture a torch module as a workload.
 
-    A factory is imported from the working directory or from what is installed; shapes are all that a step sees.
+    The factory is imported from the working directory or from what is installed; shapes are all that its step sees.
 
     Example: bisparse capture mymodels.resnet:resnet18 --input 3x224x224 --batch 256 --out resnet18.json
     """
@@ -133,16 +143,14 @@ def capture(
     from ..training.capture import GraphCache, capture_path, find_source
     from ..training.uncounted import refuse_uncounted
     from ..training.workloads import capture_source
-    from ..workload import batch_of
 
     with Progress() as progress:
         progress(f"capturing {network}", 0, 1)
         found = find_source(network)
         called = name or found.name or "captured"
-        shapes = given or _inputs_of(network, found)
-        samples = batch if batch is not None else found.batch or batch_of(shapes)
+        shapes = given or _own_inputs(network, found)
+        samples = _samples(network, found, shapes, batch)
         if found.batch is not None:
-            _check_batch(network, found.batch, samples)
             request = replace(request, fixed_batch=True)
         graph = capture_path(
             network,
@@ -162,21 +170,28 @@ def capture(
     print(f"graph: {target}")
 
 
-def _inputs_of(network: str, found: NetworkSource) -> Sequence[InputShape]:
-    """The inputs that a network says it takes, where none were given."""
+def _own_inputs(network: str, found: NetworkSource) -> tuple[InputShape, ...]:
+    """The inputs that a network says it takes; nobody said others."""
     if found.inputs is None:
-        got = f"nothing, and of its own that {found.unsaid}" if found.unsaid else "nothing"
-        raise CaptureError(f"{network}: --input: got {got}, need each input without the batch; try --input 3x224x224")
+        told = f", of which it says: {found.unsaid}" if found.unsaid else ""
+        raise CaptureError(
+            f"--input: got nothing, need a shape for each input of {network}{told}; try --input 3x224x224"
+        )
     return found.inputs
 
 
-def _check_batch(network: str, only: int, asked: int) -> None:
-    """Refuse another batch than the one at which a file was exported."""
-    if asked != only:
+def _samples(network: str, found: NetworkSource, shapes: Sequence[InputShape], batch: int | None) -> int:
+    """The batch of a capture: the one that was asked for, or the only one at which a network runs."""
+    from ..workload import batch_of
+
+    if found.batch is None:
+        return batch if batch is not None else batch_of(shapes)
+    if batch not in (None, found.batch):
         raise CaptureError(
-            f"{network}: --batch: got {asked}, need {only}, at which alone the file runs; "
-            "try exporting it with the batch left open (dynamic_shapes)"
+            f"{network}: --batch: got {batch}, need {found.batch}, the only batch that the file runs at; try exporting "
+            "it with a batch that is free"
         )
+    return found.batch
 
 
 def _check_torch() -> None:

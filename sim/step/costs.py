@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...accel.specification import Hardware
 from ...accel.tensor_engine import Count
 from ...configs.arrays import BoolArray, IntArray
+from ...dataflow.design_products import DesignProducts
 from ...dataflow.design_view import gathered
 from ...dataflow.epilogue import Epilogue
 from ...dataflow.gemm import Place
@@ -40,11 +40,11 @@ class CostCache:
     _known: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @classmethod
-    def of_design(cls, hardware: Hardware) -> CostCache:
+    def of_design(cls, products: DesignProducts) -> CostCache:
         """Costs on one design, of products whose mapping is planned."""
 
         def mapped_on(product: PlannedProduct, rows: IntArray, stays: Places | None) -> Parts:
-            return [(np.arange(len(rows)), MappedProducts.of(product.gemm, hardware, product.mapping))]
+            return [(np.arange(len(rows)), products.mapped(product))]
 
         return cls(mapped_on=mapped_on)
 

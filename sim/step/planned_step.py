@@ -11,6 +11,7 @@ from ...accel.engines import Engines
 from ...accel.specification import BYTES_OF, Policy
 from ...accel.tensor_engine import Count
 from ...configs.arrays import FloatArray, IntArray
+from ...dataflow.design_products import DesignProducts
 from ...dataflow.design_table import DesignTable
 from ...dataflow.residency import Residency
 from ...dataflow.schedule import Schedule, waits_for
@@ -65,7 +66,7 @@ class PlannedStep:
             ),
             rows=np.zeros(1, dtype=np.int64),
             engines=Engines.of(hardware),
-            costs=costs or CostCache.of_design(hardware),
+            costs=costs or CostCache.of_design(DesignProducts(hardware=hardware)),
             residence=AS_SCHEDULED,
             value_bytes=BYTES_OF[hardware.tensor_engine.precision],
             clock_hz=hardware.clock_hz,

@@ -137,6 +137,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         ),
         (["simulate", SMALL, "-b", "3"], "-b: got no option of this name, need one of bisparse simulate; try"),
         (["simulate"], "WORKLOAD: got nothing, need shipped workload (see: bisparse workloads list)"),
+        (["capture", "math:sqrt"], "--input: got nothing, need a shape for each input of math:sqrt; try"),
         (["simulate", SMALL, "more"], "bisparse simulate: got 'more' after its last argument, need nothing there"),
         (["simulat", SMALL], "bisparse: got 'simulat', need one of simulate, compare"),
         (["hardware", "lst"], "bisparse hardware: got 'lst', need one of list, show, check; try list\n"),

@@ -151,11 +151,62 @@ def test_weights_that_training_leaves_dense_are_reported_apart(captured, run):
     assert "trained_apart" not in run("simulate", "net.json", "--recipe", "dense", "--json").document
 
 
-def test_a_factory_without_inputs_needs_them_given(run):
-    refused = run("capture", "torch.nn:Identity")
-    assert refused.code == 2
-    assert refused.err == (
-        "torch.nn:Identity: --input: got nothing, need each input without the batch; try --input 3x224x224\n"
+def test_a_file_that_says_its_inputs_needs_none(run, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setenv("BISPARSE_CACHE", str(tmp_path / "cache"))
+    torch.export.save(torch.export.export(torch.nn.Linear(8, 4), (torch.zeros(3, 8),)), "net.pt2")
+    done = run("capture", "net.pt2")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        "net: a training step at batch 3 alone, 192 multiply-accumulates",
+    )
+    assert (
+        "made by: bisparse capture net.pt2 --batch 3 --name net --fixed-batch"
+        in run("workloads", "show", "net.json").out
+    )
+    assert run("capture", "net.pt2").out == done.out
+    other = run("capture", "net.pt2", "--batch", 4)
+    assert (other.code, other.err) == (
+        2,
+        "net.pt2: --batch: got 4, need 3, the only batch that the file runs at; try exporting it with a batch that is "
+        "free\n",
+    )
+
+
+def test_another_program_in_the_same_file_is_captured_again(run, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setenv("BISPARSE_CACHE", str(tmp_path / "cache"))
+    kinds = []
+    for last in (torch.nn.Softmax(-1), torch.nn.Tanh()):
+        network = torch.nn.Sequential(torch.nn.Linear(8, 4), last)
+        torch.export.save(torch.export.export(network, (torch.zeros(3, 8),)), "net.pt2")
+        assert run("capture", "net.pt2").code == 0
+        kinds.append("1:softmax" in (tmp_path / "net.json").read_text())
+    assert kinds == [True, False]
+
+
+def test_weights_beside_a_network(captured, run, tmp_path):
+    import torch
+
+    weights = {"layer.weight": torch.eye(16), "layer.bias": torch.zeros(16)}
+    torch.save(weights, tmp_path / "weights.pt")
+    done = captured("weights_of_this_test", TRANSFORM, "--input", "16", "--weights", "weights.pt")
+    assert (
+        "note: 94% of layer.weight are zeros that the network brings along, 1:16 along the input channels" in done.out
+    )
+    assert "--weights weights.pt" in run("workloads", "show", "net.json").out
+    alone = run("simulate", "weights.pt")
+    assert alone.err.endswith("need a captured graph; try bisparse capture MODULE:FACTORY --weights weights.pt\n")
+    assert run("capture", "weights.pt").err.endswith("try bisparse capture MODULE:FACTORY --weights weights.pt\n")
+
+
+def test_a_network_that_says_no_inputs_is_asked_for_them(captured):
+    done = captured("inputs_of_this_test", TRANSFORM)
+    assert (done.code, done.err) == (
+        2,
+        "--input: got nothing, need a shape for each input of inputs_of_this_test:Net; try --input 3x224x224\n",
     )
 
 
@@ -201,15 +252,15 @@ def test_an_onnx_file_of_one_batch_is_captured_at_that_batch(run, onnx_file):
     refused = run("capture", "tiny.onnx", "--batch", 8)
     assert (refused.code, refused.err) == (
         2,
-        "tiny.onnx: --batch: got 8, need 4, at which alone the file runs; try exporting it with the batch left open "
-        "(dynamic_shapes)\n",
+        "tiny.onnx: --batch: got 8, need 4, the only batch that the file runs at; try exporting it with a batch "
+        "that is free\n",
     )
 
 
 def test_what_an_onnx_file_leaves_open_is_asked_for(run, onnx_file):
     refused = run("capture", onnx_file("N", "length", 16))
     assert refused.err == (
-        "tiny.onnx: --input: got nothing, and of its own that 'x' is Nxlengthx16, need each input without the batch; "
+        "--input: got nothing, need a shape for each input of tiny.onnx, of which it says: 'x' is Nxlengthx16; "
         "try --input 3x224x224\n"
     )
     assert run("capture", "tiny.onnx", "--input", "5x16").code == 0

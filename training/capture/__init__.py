@@ -15,6 +15,7 @@ from .cache import GraphCache
 from .factories import load_factory
 from .losses import LOSSES, Loss
 from .module_capture import capture, capture_path
-from .sources import NetworkSource, find_source
+from .network_source import NetworkSource
+from .sources import find_source
 
 __all__ = ["LOSSES", "GraphCache", "Loss", "NetworkSource", "capture", "capture_path", "find_source", "load_factory"]

@@ -31,7 +31,7 @@ LOOKUPS: frozenset[str] = frozenset(
 
 _ATEN_NAMES: dict[str, str] = {
     "batch_norm": "native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training"
-    " _batch_norm_with_update cudnn_batch_norm",
+    " _native_batch_norm_legit_functional _batch_norm_with_update cudnn_batch_norm",
     "batch_norm_backward": "native_batch_norm_backward batch_norm_backward cudnn_batch_norm_backward",
     # Root-mean-square and weight normalisation make the same passes over their operands as a layer normalisation.
     "layer_norm": "native_layer_norm _fused_rms_norm _weight_norm_interface",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from ...configs.errors import CaptureError
 from ..graph import Convolution, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
@@ -16,22 +17,29 @@ from .finishing import RecordedStep
 _PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107)
 
 
-def batch_sizes_avoiding(extents: Collection[int]) -> tuple[int, int, int]:
-    """Three primes that are none of these extents.
+def batch_sizes_avoiding(extents: Collection[int], samples: int = 1) -> tuple[int, int, int]:
+    """Three primes, or so many times three, that are none of these extents.
 
-    >>> batch_sizes_avoiding({3, 7, 224})
-    (5, 11, 13)
+    >>> batch_sizes_avoiding({3, 7, 224}), batch_sizes_avoiding({20}, samples=4)
+    ((5, 11, 13), (28, 44, 52))
     """
-    free = [prime for prime in _PRIMES if prime not in extents]
-    chosen = free if len(free) >= 3 else _PRIMES
+    sizes = [prime * samples for prime in _PRIMES]
+    free = [size for size in sizes if size not in extents]
+    chosen = free if len(free) >= 3 else sizes
     return chosen[0], chosen[1], chosen[2]
 
 
 class BatchFit:
     """Fits one graph to the graphs of three batch sizes."""
 
-    def __init__(self, batches: tuple[int, int, int]) -> None:
-        self._batches = batches
+    def __init__(self, batches: tuple[int, int, int], *, samples: int = 1) -> None:
+        """Fit at these batch sizes.
+
+        Args:
+            batches: three.
+            samples: that extents may grow by one for; a divisor of each batch.
+        """
+        self._batches, self._samples = batches, samples
 
     def merge(self, steps: Sequence[RecordedStep], *, default_batch: int) -> TrainingGraph:
         """One graph with symbolic extents.
@@ -79,9 +87,10 @@ class BatchFit:
     def _size(self, sizes: Sequence[Size], where: str) -> Size:
         one, two, three = (size.fixed for size in sizes)
         low, high, check = self._batches
-        slope, remainder = divmod(two - one, high - low)
-        fitted = Size(fixed=one - slope * low, per_sample=slope)
-        if remainder or fitted.at(check) != three:
+        slope = Fraction(two - one, high - low)
+        fixed = one - slope * low
+        fitted = Size(fixed=int(fixed), per_sample=slope.numerator, samples=slope.denominator)
+        if self._samples % slope.denominator or fixed.denominator > 1 or fitted.at(check) != three:
             found = ", ".join(f"{size.fixed} at batch {at}" for size, at in zip(sizes, self._batches, strict=True))
             raise CaptureError(
                 f"{where}: got {found}, need an extent of the form fixed + per_sample * batch; "

@@ -59,8 +59,9 @@ class GraphCache:
         self.folder = folder if folder is not None else cache_folder()
 
     def key(self, module: torch.nn.Module, *asked: object) -> str:
-        """The name of the entry for a module and everything else that was asked for."""
-        said = [torch.__version__, platform.python_version(), *(repr(thing) for thing in asked)]
+        """The name of the entry for a module and everything else that was asked for; a file counts by its content."""
+        files = [_stamp(thing) for thing in asked if isinstance(thing, Path)]
+        said = [torch.__version__, platform.python_version(), *files, *(repr(thing) for thing in asked)]
         text = json.dumps([*said, *module_fingerprint(module)])
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -41,10 +41,12 @@ class RecordedStep:
     Attributes:
         graph: every extent fixed.
         operand_elements: of each vector operator, the elements of every operand and result.
+        samples: where data are shared out, extents are whole at multiples of so many.
     """
 
     graph: TrainingGraph
     operand_elements: dict[str, tuple[int, ...]]
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)

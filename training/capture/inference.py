@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,7 +57,7 @@ def record_inference(
             module(*ready.placed, **ready.named, **kept)
     builder = GraphBuilder(ready.recorder.record.drafts, parameters=ready.parameters, gradients={})
     counted = {"forward": ready.counter.get_total_flops() // 2, "backward": 0}
-    return builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
+    return ready.told(builder.build(name=name, source="", default_batch=batch, counted_macs=counted))
 
 
 def _cache_after(module: torch.nn.Module, inputs: Sequence[InputShape], *, batch: int, name: str) -> Any:
@@ -70,7 +71,8 @@ def _cache_after(module: torch.nn.Module, inputs: Sequence[InputShape], *, batch
             f"{name}: got an output without {CACHE}, need a module that returns its cache under this name and takes it "
             "by this keyword; try --inference, which needs none"
         )
-    return found
+    # Each a tensor of its own: what a pass leaves may be views of one.
+    return copy.deepcopy(found, {id(tensor): tensor.clone() for tensor in _tensors_of(found)})
 
 
 def _next_token(shape: InputShape) -> InputShape:

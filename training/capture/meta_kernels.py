@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .routing import Routing, with_positions
+
 
 def _grouped_mm(
     left: torch.Tensor,
@@ -39,6 +41,10 @@ _SHAPES: dict[str, Callable[..., torch.Tensor | None]] = {"aten::_grouped_mm": _
 class _MetaKernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Answers in place of a meta kernel that refuses."""
 
+    def __init__(self, routing: Routing) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._routing = routing
+
     def __torch_dispatch__(
         self,
         func: Any,
@@ -47,16 +53,25 @@ class _MetaKernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Run the operator, or say what its result's shape is."""
-        shape = _SHAPES.get(func._schema.name)
+        name = func._schema.name
+        shape, routed = _SHAPES.get(name), with_positions(self._routing, name, args)
+        if isinstance(routed, torch.Tensor):
+            return routed
+        args = args if routed is None else routed
         try:
-            return func(*args, **(kwargs or {}))
+            result = func(*args, **(kwargs or {}))
         except RuntimeError:
             result = None if shape is None else shape(*args, **(kwargs or {}))
             if result is None:
                 raise
-            return result
+        self._routing.watch(name, args, result)
+        return result
 
 
-def meta_kernels() -> TorchDispatchMode:
-    """The mode that does so; to be entered before every other."""
-    return _MetaKernels()  # type: ignore[no-untyped-call]
+def meta_kernels(routing: Routing) -> TorchDispatchMode:
+    """The mode that does so; to be entered before every other.
+
+    Args:
+        routing: what is known of sizes that data decide.
+    """
+    return _MetaKernels(routing)

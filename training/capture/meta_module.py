@@ -25,15 +25,19 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
 
 
 def on_meta_with_notes(
-    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True, of_file: bool = False
+    source: torch.nn.Module | Callable[[], torch.nn.Module],
+    *,
+    training: bool = True,
+    own_weights: bool = True,
+    stored: bool = False,
 ) -> tuple[torch.nn.Module, tuple[str, ...]]:
-    """The same, and what its data showed that the capture cannot see; of a file more of them are looked at."""
+    """The same, and what its data showed that the capture cannot see; nothing where it has weights from elsewhere."""
     if isinstance(source, torch.nn.Module):
         _refuse_lazy(source)
-        return _without_data(source).train(training), tuple(zeros_note(source))
+        return _without_data(source).train(training), tuple(zeros_note(source)) if own_weights else ()
     module = _built(source)
     _refuse_lazy(module)
-    notes = tuple(zeros_note(_with_data(source, module, _READ if of_file else _LOOKED_AT)))
+    notes = tuple(zeros_note(_with_data(source, module, _READ if stored else _LOOKED_AT))) if own_weights else ()
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
         return module.train(training), notes
@@ -66,7 +70,7 @@ _LOOKED_AT = 1 << 24
 """Parameters of a network that is built with data too, for the sake of what it brings along in zeros."""
 
 _READ = 1 << 28
-"""The same of a network in a file: a gigabyte of FP32, read and not drawn."""
+"""The same where they are stored: a gigabyte of FP32, read and not drawn."""
 
 
 def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module, most: int) -> torch.nn.Module:

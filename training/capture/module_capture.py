@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +21,15 @@ from ..recipes.in_torch.reach import Reach
 from ..uncounted import refuse_uncounted
 from .batch_fit import BatchFit, batch_sizes_avoiding
 from .cache import GraphCache
+from .checkpoint import checkpoint_notes
 from .factories import load_factory
 from .finishing import RecordedStep
 from .inference import record_inference
 from .losses import LOSSES, Loss
 from .meta_module import on_meta_with_notes
+from .network_source import NetworkSource
 from .notes import notes_of
-from .sources import NetworkSource, find_source
+from .sources import find_source
 from .step import record_step
 from .with_data import NeedsDataError, with_data
 
@@ -55,7 +58,8 @@ def capture(
         source: what this is and how to make it again.
         integer_inputs: True when every input holds token indices, or the positions of those that do.
         strict: refuse operators that may multiply and cannot be counted.
-        **asked: fields of ``CaptureRequest``: ``loss``, ``expert_loads``, ``inference``, ``decode``, ``fixed_batch``.
+        **asked: fields of ``CaptureRequest``: ``loss``, ``expert_loads``, ``inference``, ``decode``, ``fixed_batch``,
+            ``weights``.
 
     Raises:
         CaptureError: the step cannot run on shapes alone, trains nothing, is not affine in the batch, or ``strict``
@@ -130,11 +134,16 @@ def _captured(
     if type(default_batch) is not int or default_batch < 1:
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     inference = request.inference or request.decode
-    module, notes = on_meta_with_notes(network.make, training=not inference, of_file=network.file is not None)
+    weights = request.weights
+    module, notes = on_meta_with_notes(
+        network.make, training=not inference, own_weights=weights is None, stored=_stored(network)
+    )
+    notes = (*network.notes, *(() if inference else network.training_notes), *notes)
+    if weights is not None:
+        notes = (*notes, *checkpoint_notes(weights, module))
     if not inference and any(True for _ in module.parameters()) and not _learns(module):
         inference, module = True, module.eval()
         notes = (*notes, "Nothing in it learns: it is a forward pass alone, as inference runs it.")
-    notes = (*network.notes, *(() if inference else network.training_notes), *notes)
     loss = _loss(request.loss, search_path)
     key = "" if kept is None else kept[0].key(module, network.file, *kept[1], notes)
     known = None if kept is None else kept[0].get(key)
@@ -203,8 +212,8 @@ class _Capture:
         balanced = self.request.expert_loads is None
         return replace(
             fitted,
-            dense_in_training=tuple(_beyond_apply(module, fitted)) if self.network.has_layers else (),
-            notes=(*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)),
+            dense_in_training=tuple(_beyond_apply(module, fitted)) if self.network.layered else (),
+            notes=tuple(dict.fromkeys((*notes, *fitted.notes, *notes_of(fitted, balanced=balanced)))),
         )
 
     def _at_fixed_batch(self, module: torch.nn.Module) -> TrainingGraph:
@@ -213,9 +222,22 @@ class _Capture:
 
     def _at_any_batch(self, module: torch.nn.Module) -> TrainingGraph:
         extents = {extent for tensor in module.parameters() for extent in tensor.shape}
-        batches = batch_sizes_avoiding(extents.union(*(shape.extents for shape in self.inputs)))
-        fit = BatchFit(batches)
-        steps = [self._recorded(module, batch) for batch in batches]
+        extents = extents.union(*(shape.extents for shape in self.inputs))
+        samples = needed = 1
+        while True:
+            batches = batch_sizes_avoiding(extents, samples)
+            steps = [self._recorded(module, batch) for batch in batches]
+            needed = math.lcm(*(step.samples for step in steps))
+            if needed == 1:
+                break
+            # Data are shared out: again, at batches of which every share is whole.
+            samples *= needed
+            if samples > _MOST_SHARES:
+                raise CaptureError(
+                    f"{self.name}: got data shared out into {samples} parts and more, need at most {_MOST_SHARES}; try "
+                    "--fixed-batch"
+                )
+        fit = BatchFit(batches, samples=samples)
         try:
             return fit.merge(steps, default_batch=self.default_batch)
         except CaptureError:
@@ -245,7 +267,15 @@ class _Capture:
         )
 
 
+_MOST_SHARES = 1 << 16
+"""Parts that a batch may be shared out into: three times as many samples are captured, on shapes alone."""
+
 _WHOLE_NOTE = "Its inputs are taken as they are: with a batch beside them it does not run."
+
+
+def _stored(network: NetworkSource) -> bool:
+    """Whether building it reads weights from its file, and draws none."""
+    return network.file is not None and not network.layered
 
 
 def _learns(module: torch.nn.Module) -> bool:

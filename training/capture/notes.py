@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ..forward_only import UNTRAINED, UNUSED_OUTPUTS
 from ..graph import MatrixProduct, TrainingGraph
@@ -48,6 +48,12 @@ def notes_of(graph: TrainingGraph, *, balanced: bool) -> Iterator[str]:
         for product in graph.products
         if isinstance(product.geometry, MatrixProduct) and product.geometry.grouped is not None
     }
-    if groups and balanced:
-        counts = " and ".join(map(str, sorted(groups)))
+    if balanced:
+        yield from routing_note(groups)
+
+
+def routing_note(experts: Collection[int]) -> Iterator[str]:
+    """That tokens are taken to be shared out evenly among so many experts, of each gate."""
+    if experts:
+        counts = " and ".join(map(str, sorted(experts)))
         yield f"Routing to {counts} experts is assumed to be balanced; --expert-load says otherwise."

@@ -5,57 +5,43 @@ A file says more than a factory: which inputs the network takes, and at which ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from ...configs.errors import CaptureError, ConfigError
+from ...configs.file_kinds import HUGGING_FACE, looks_like
 from ...configs.needs import check_package
-from ..input_shape import InputShape
 from .factories import load_factory
+from .network_source import NetworkSource
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSource:
-    """A network that can be built.
-
-    Attributes:
-        make: builds the module, or is one.
-        name: what its graph is called unless told otherwise.
-        inputs: those that it says it takes; None where whoever captures it must.
-        unsaid: what of its inputs it leaves open, where it says some of them; empty where nothing is known.
-        batch: the one batch at which it runs; None where any will do.
-        file: that it was read from; None of a factory, whose Python files tell a changed one.
-        has_layers: whether its modules are those that a recipe is laid over; not of a file that knows operators alone.
-        notes: what a reader of its figures must know, a sentence each.
-        training_notes: likewise, of a training step alone.
-    """
-
-    make: torch.nn.Module | Callable[[], torch.nn.Module]
-    name: str
-    inputs: tuple[InputShape, ...] | None = None
-    unsaid: str = ""
-    batch: int | None = None
-    file: Path | None = None
-    has_layers: bool = True
-    notes: tuple[str, ...] = ()
-    training_notes: tuple[str, ...] = ()
+CONFIGURATION = "config.json"
+"""What a folder of a Hugging Face model holds."""
 
 
 def find_source(path: str, search_path: Path | str | None = None) -> NetworkSource:
     """The network of a path as the command line gives it.
 
     Args:
-        path: ``package.module:factory``, ``FILE.py:factory`` or ``FILE.onnx``.
+        path: ``package.module:factory`` or ``FILE.py:factory``; a ``.pt2`` file of ``torch.export.save``;
+            an ``.onnx`` file; a Hugging Face ``config.json``, or the folder that holds it.
         search_path: folder looked in first; the working directory when None.
 
     Raises:
         CaptureError: it names none, or one that cannot be read.
     """
-    if path.lower().endswith(".onnx"):
-        return _onnx(Path(search_path or "") / path)
+    file = Path(search_path or "") / path
+    if file.suffix.lower() == ".pt2":
+        from .exported_program import exported_program
+
+        return exported_program(file)
+    if file.suffix.lower() == ".onnx":
+        return _onnx(file)
+    kind = looks_like(file) if file.is_file() else None
+    if kind is HUGGING_FACE or (file / CONFIGURATION).is_file():
+        from .hugging_face import hugging_face
+
+        return hugging_face(file)
+    if kind is not None:
+        raise CaptureError(f"{path}: got {kind.name}, need a network; {kind.advice.format(file=path)}")
     made = load_factory(path, search_path)
     return NetworkSource(make=made, name=path.rpartition(":")[2].rpartition(".")[2])
 
@@ -67,7 +53,6 @@ def _onnx(file: Path) -> NetworkSource:
         check_package("onnx", str(file), extra="onnx")
     except ConfigError as error:
         raise CaptureError(str(error)) from None
-    # Its package is in an extra of its own.
     from .onnx_files import onnx_source
 
     return onnx_source(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,8 +20,9 @@ from .losses import Loss, default_loss, without_loss
 from .mac_counter import mac_counter
 from .meta_kernels import meta_kernels
 from .module_path import ModulePath
-from .notes import notes_of_step
+from .notes import notes_of_step, routing_note
 from .recorder import StepRecorder
+from .routing import Routing
 from .step_record import StepRecord
 from .with_data import NeedsDataError, fill_with_data, line_of
 
@@ -39,6 +40,7 @@ class Prepared:
         path: which module runs.
         counter: torch's own.
         recorder: of operators.
+        routing: what is known of sizes that data decide.
         parameters: values of all parameters by name.
         name: of the graph.
     """
@@ -51,6 +53,7 @@ class Prepared:
     path: ModulePath
     counter: FlopCounterMode
     recorder: StepRecorder
+    routing: Routing
     parameters: dict[str, Value]
     name: str
 
@@ -84,15 +87,22 @@ class Prepared:
             path=path,
             counter=mac_counter(path),
             recorder=recorder,
+            routing=Routing(loads=expert_loads),
             parameters=_declare_all(recorder.record, module, samples),
             name=name,
         )
+
+    def told(self, step: RecordedStep, notes: Iterable[str] = ()) -> RecordedStep:
+        """A step that was recorded, with what is to be said of it."""
+        routed = routing_note(self.routing.experts) if self.routing.loads is None else ()
+        graph = replace(step.graph, notes=(*notes, *routed))
+        return replace(step, graph=graph, samples=self.routing.samples)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Record what runs inside, and count it; what torch raises there is told in one line."""
         with (
-            meta_kernels(),
+            meta_kernels(self.routing),
             self.counter,
             _plain_attention(),
             torch.device(self.device),
@@ -163,7 +173,7 @@ def record_step(
     step = builder.build(name=name, source="", default_batch=batch, counted_macs=counted)
     untrained = [key for key, gradient in gradients.items() if gradient is None]
     notes = notes_of_step(unused_outputs=unused, untrained=untrained, trainable=len(gradients))
-    return replace(step, graph=replace(step.graph, notes=tuple(notes)))
+    return ready.told(step, notes)
 
 
 def arguments(inputs: Sequence[InputShape], samples: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -19,6 +19,7 @@ TOPOLOGY = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, 
     [
         ("net.py", "import torch", "Python source"),
         ("net.onnx", b"\x08\x07", "an ONNX network"),
+        ("net.pt2", b"PK\x03\x04", "an exported program"),
         ("weights.pt", b"PK\x03\x04", "weights without a network"),
         ("weights", b"PK\x03\x04 and more", "weights without a network"),
         ("model.safetensors", b"\x00", "weights without a network"),

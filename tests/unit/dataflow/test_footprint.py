@@ -1,11 +1,14 @@
 """Memory of a step, worked out by hand in the docstrings, and laws on the shipped networks."""
 
+from fractions import Fraction
+
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
+from bisparse.dataflow import footprint
 from bisparse.dataflow.footprint import LARGEST_BATCH, MemoryPlan
-from bisparse.training.graph import Stage
+from bisparse.training.graph import Size, Stage, Tensor
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import load_recipe
 
@@ -112,3 +115,9 @@ def test_no_mapping_is_searched_to_find_the_largest_batch(monkeypatch):
     monkeypatch.setattr("bisparse.dataflow.search.best_mapping", None)
     monkeypatch.setattr("bisparse.dataflow.scheduler.best_form", None)
     assert of_workload("resnet50-imagenet").largest_batch() > 512
+
+
+def test_shares_of_a_batch_take_whole_elements():
+    tensor = Tensor(name="x", shape=(Size(per_sample=1, samples=4), Size(fixed=3)), role="activation")
+    assert footprint._elements_by_degree(tensor) == [0, Fraction(3, 4)]
+    assert footprint._at({1: (Fraction(3, 4),)}, 6, 1) == (5,)

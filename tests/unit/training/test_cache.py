@@ -8,6 +8,7 @@ import sys
 import pytest
 from bisparse.training.capture import GraphCache, capture_path
 from bisparse.training.capture.cache import cache_folder
+from bisparse.training.capture_request import CaptureRequest
 from bisparse.training.input_shape import InputShape
 
 SOURCE = "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Linear(6, 4){after})\n"
@@ -20,6 +21,7 @@ def project(tmp_path, monkeypatch, request):
     file = tmp_path / f"{name}.py"
     file.write_text(SOURCE.format(after=""))
     runs = []
+
     from bisparse.training.capture import module_capture
 
     real = module_capture.record_step
@@ -65,7 +67,14 @@ def test_an_edited_network_is_another_entry(project):
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "other"}, {"default_batch": 16}, {"loss": "mean"}, {"inputs": [InputShape((5, 6))]}, {"source": "t"}],
+    [
+        {"name": "other"},
+        {"default_batch": 16},
+        {"request": CaptureRequest(loss="mean")},
+        {"request": CaptureRequest(fixed_batch=True)},
+        {"inputs": [InputShape((5, 6))]},
+        {"source": "t"},
+    ],
 )
 def test_asking_for_something_else_is_another_entry(project, change):
     _, _, captured = project

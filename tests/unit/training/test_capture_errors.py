@@ -9,6 +9,7 @@ import pytest
 import torch
 from bisparse.configs.errors import CaptureError
 from bisparse.training.capture import capture, capture_path, load_factory
+from bisparse.training.capture_request import CaptureRequest
 from bisparse.training.input_shape import InputShape, parse_input_shape
 from torch import nn
 
@@ -189,7 +190,7 @@ def test_loss_by_name_and_by_path(project):
 
     def captured(loss):
         options = {"name": "net", "default_batch": 8, "source": "", "search_path": folder}
-        return capture_path(f"{name}:small", [InputShape((6,))], loss=loss, **options)
+        return capture_path(f"{name}:small", [InputShape((6,))], request=CaptureRequest(loss=loss), **options)
 
     assert "loss:log_softmax" in captured("cross-entropy").tensors
     assert "loss:reduce" in captured(f"{name}:loss").tensors

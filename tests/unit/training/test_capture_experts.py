@@ -9,6 +9,7 @@ from bisparse.training.capture import capture
 from bisparse.training.capture.mac_counter import mac_counter
 from bisparse.training.capture.meta_kernels import meta_kernels
 from bisparse.training.capture.module_path import ModulePath
+from bisparse.training.capture.routing import Routing
 from bisparse.training.graph import MatrixProduct, Size, Stage
 from torch import nn
 from torch.nn import functional
@@ -138,7 +139,7 @@ def test_a_load_for_other_experts_is_refused():
 )
 def test_the_witness_counts_grouped_products_by_shape(left, right, macs):
     counter = mac_counter(ModulePath(nn.Identity()))
-    with meta_kernels(), counter:
+    with meta_kernels(Routing()), counter:
         offsets = torch.empty(3, dtype=torch.int32, device="meta")
         made = torch._grouped_mm(torch.empty(left, device="meta"), torch.empty(right, device="meta"), offs=offsets)
     assert counter.get_total_flops() // 2 == macs

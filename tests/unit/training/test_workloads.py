@@ -6,6 +6,7 @@ import pytest
 import torch
 from bisparse.configs.library import find, names
 from bisparse.training.capture import capture_path, load_factory
+from bisparse.training.capture_request import CaptureRequest
 from bisparse.training.graph import Stage, TrainingGraph
 from bisparse.training.graph_file import graph_text, load_graph
 from bisparse.training.workloads import WORKLOADS, ShippedWorkload, capture_source
@@ -120,7 +121,7 @@ def test_a_capture_says_what_it_was_made_by():
     workload = WORKLOADS["bert-base"]
     asked = {"name": workload.name, "batch": workload.default_batch}
     assert capture_source(workload.factory, workload.inputs, **asked) == workload.source
-    other = capture_source("my.models:net", workload.inputs, name="net", batch=4, loss="mean")
+    other = capture_source("my.models:net", workload.inputs, name="net", batch=4, request=CaptureRequest(loss="mean"))
     assert other == (
         "made by: bisparse capture my.models:net --input 512:int --input 512:int --batch 4 --name net --loss mean"
     )

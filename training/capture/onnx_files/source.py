@@ -12,7 +12,7 @@ import torch
 
 from ....configs.errors import CaptureError
 from ...input_shape import InputShape, InputType
-from ..sources import NetworkSource
+from ..network_source import NetworkSource
 from .graph import Document
 from .network import OnnxNetwork
 from .reading import read_document
@@ -45,7 +45,7 @@ def onnx_source(file: Path) -> NetworkSource:
         batch=batch,
         unsaid=unsaid,
         file=file,
-        has_layers=False,
+        layered=False,
         notes=tuple(_notes(weights)),
         training_notes=(_LEARNS_NOTE,),
     )

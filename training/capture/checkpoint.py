@@ -1,0 +1,140 @@
+"""Weights beside a network: a checkpoint's shapes against the network's, and the zeros that it brings along.
+
+A capture sees shapes alone, so a checkpoint changes no figure: what it shows is told in notes. Nothing of a checkpoint
+is run: pickles are loaded weights-only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...configs.errors import CaptureError
+from .notes import listed
+from .weights_only import load_weights_only, unreadable
+from .zeros import zeros_note
+
+_HOLDERS = ("state_dict", "model_state_dict", "model", "module")
+"""Keys under which training scripts keep the weights, beside an optimizer's state and an epoch."""
+
+_INDEX = ".index.json"
+"""How the name of a file ends that says which others hold the weights."""
+
+_PREFIXES = ("module.", "_orig_mod.")
+"""What ``DataParallel`` and ``torch.compile`` put before names."""
+
+
+def checkpoint_notes(file: Path, network: torch.nn.Module) -> Iterator[str]:
+    """What a reader must know of a network's weights in a file: names on one side alone, and zeros.
+
+    Args:
+        file: ``.safetensors``, what ``torch.save`` wrote of a state dict, or the ``.index.json`` of several such.
+        network: whose shapes the weights must have; on the meta device.
+
+    Raises:
+        CaptureError: the file cannot be read without running code of it, or is of another network.
+    """
+    needed = {name: value for name, value in network.state_dict(keep_vars=True).items() if _is_tensor(value)}
+    found = dict(_fitted(read_checkpoint(file), needed))
+    common = needed.keys() & found.keys()
+    if not common:
+        raise CaptureError(
+            f"{file}: got {listed(list(found), 2)}, need names of the network's ({listed(list(needed), 2)}); try "
+            "state_dict() of the network that is captured"
+        )
+    for name in found:
+        if name in common and found[name].shape != needed[name].shape:
+            raise CaptureError(
+                f"{file}: {name}: got {_extents(found[name])}, need {_extents(needed[name])}; try the weights of the "
+                "network that is captured"
+            )
+    # One name of a tied tensor stands for all.
+    tied = {id(needed[name]) for name in common}
+    missing = [name for name, tensor in needed.items() if name not in common and id(tensor) not in tied]
+    if missing:
+        yield f"{file.name} has no weights for {len(missing)} of {len(needed)} tensors: {listed(missing)}."
+    others = [name for name in found if name not in common]
+    if others:
+        yield f"{file.name} has {len(others)} tensors that the network has not: {listed(others)}."
+    yield from zeros_note(network, found)
+
+
+def read_checkpoint(file: Path) -> dict[str, torch.Tensor]:
+    """Tensors by name.
+
+    Raises:
+        CaptureError: there is no such file, it is damaged, or holds what is none.
+    """
+    if not file.is_file():
+        raise CaptureError(f"{file}: got no such file, need a checkpoint")
+    if file.name.endswith(_INDEX):
+        return _shards(file)
+    held: Any = _safetensors(file) if file.suffix.lower() == ".safetensors" else load_weights_only(file, file)
+    while isinstance(held, Mapping):
+        inner = next((held[key] for key in _HOLDERS if isinstance(held.get(key), Mapping)), None)
+        if inner is None:
+            break
+        held = inner
+    if isinstance(held, Mapping):
+        found = {str(name): value for name, value in held.items() if _is_tensor(value)}
+        if found:
+            return found
+    raise CaptureError(
+        f"{file}: got {type(held).__name__} without tensors, need a dictionary of them; try saving net.state_dict()"
+    )
+
+
+def _shards(index: Path) -> dict[str, torch.Tensor]:
+    """The tensors of the files beside an index, as Hugging Face splits large checkpoints."""
+    try:
+        names = {Path(name).name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise unreadable(index, error) from error
+    found: dict[str, torch.Tensor] = {}
+    for name in sorted(names):
+        found |= read_checkpoint(index.parent / name)
+    return found
+
+
+def _safetensors(file: Path) -> Mapping[str, torch.Tensor]:
+    if find_spec("safetensors") is None:
+        raise CaptureError(f"{file}: got no package 'safetensors', need it; try pip install 'bisparse[weights]'")
+    try:
+        loaded: Mapping[str, torch.Tensor] = importlib.import_module("safetensors.torch").load_file(file)
+    except Exception as error:
+        raise unreadable(file, error) from error
+    return loaded
+
+
+def _fitted(found: Mapping[str, torch.Tensor], needed: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Tensors under the network's names: without prefixes, and masks of ``torch.nn.utils.prune`` applied."""
+    tensors = {_without_prefixes(name, needed): tensor for name, tensor in found.items()}
+    for name, tensor in tensors.items():
+        plain, mask = name.removesuffix("_orig"), tensors.get(f"{name.removesuffix('_orig')}_mask")
+        if name.endswith("_orig") and mask is not None and name not in needed:
+            yield plain, tensor * mask if tensor.shape == mask.shape else tensor
+        elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in tensors and name not in needed):
+            yield name, tensor
+
+
+def _without_prefixes(name: str, needed: Mapping[str, Any]) -> str:
+    while name not in needed:
+        short = next((name.removeprefix(each) for each in _PREFIXES if name.startswith(each)), None)
+        if short is None:
+            return name
+        name = short
+    return name
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+def _extents(tensor: torch.Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "one number"

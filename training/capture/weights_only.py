@@ -1,0 +1,48 @@
+"""Loading what ``torch.save`` wrote without running code of it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from ...configs.errors import CaptureError
+
+_GLOBAL = re.compile(r"GLOBAL (\S+)")
+
+
+def load_weights_only(source: Path | IO[bytes], file: Path) -> Any:
+    """Tensors, and plain data around them.
+
+    Args:
+        source: the file, which is mapped into memory where it can be; or a part of it.
+        file: what a refusal names.
+
+    Raises:
+        CaptureError: it is damaged, or holds what only running its code would load.
+    """
+    try:
+        if isinstance(source, Path):
+            try:
+                return torch.load(source, map_location="cpu", weights_only=True, mmap=True)
+            except RuntimeError:
+                # Checkpoints from before torch 1.6 cannot be mapped into memory.
+                pass
+        return torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:
+        named = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        if named is None:
+            raise unreadable(file, error) from error
+        raise CaptureError(
+            f"{file}: got {named[1].rstrip('.,')} in it, which loading would run, need tensors alone; try saving "
+            "net.state_dict()"
+        ) from error
+
+
+def unreadable(file: Path, error: Exception) -> CaptureError:
+    """The one line that says that weights cannot be read."""
+    first_line = str(error).strip().partition("\n")[0].rstrip(".")
+    return CaptureError(f"{file}: got {type(error).__name__}: {first_line}, need whole weights; try saving them again")
