@@ -43,6 +43,7 @@ _SCALESIM = FileKind("a SCALE-Sim configuration", "try --hardware {file}")
 _PYTHON = FileKind("Python source", "try bisparse capture {file}:FACTORY --input SHAPE")
 _CHECKPOINT = FileKind("weights without a network", "try bisparse capture MODULE:FACTORY --weights {file}")
 _PROGRAM = FileKind("an exported program", "try bisparse capture {file}")
+_ONNX = FileKind("an ONNX network", "try bisparse capture {file}")
 _EXPORTED = FileKind("an exported network", "try bisparse capture of the torch module that it was made from")
 HUGGING_FACE = FileKind("a Hugging Face configuration", "try bisparse capture {file}")
 _PICTURE = FileKind("a report", "try its result.json with bisparse report")
@@ -50,7 +51,7 @@ _PICTURE = FileKind("a report", "try its result.json with bisparse report")
 _BY_SUFFIX = {
     ".py": _PYTHON,
     ".ipynb": _PYTHON,
-    ".onnx": _EXPORTED,
+    ".onnx": _ONNX,
     ".pt2": _PROGRAM,
     ".mlir": _EXPORTED,
     ".tflite": _EXPORTED,

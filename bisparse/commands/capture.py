@@ -26,7 +26,7 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:FACTORY|FILE.py:FACTORY|FILE",
-        help="A function without arguments that returns a module; or a .pt2 file, or a Hugging Face config.json.",
+        help="A function without arguments that returns a module; or a file: .onnx, .pt2, a Hugging Face config.json.",
     ),
 ]
 Inputs = Annotated[
@@ -173,7 +173,10 @@ def capture(
 def _own_inputs(network: str, found: NetworkSource) -> tuple[InputShape, ...]:
     """The inputs that a network says it takes; nobody said others."""
     if found.inputs is None:
-        raise CaptureError(f"--input: got nothing, need a shape for each input of {network}; try --input 3x224x224")
+        told = f", of which it says: {found.unsaid}" if found.unsaid else ""
+        raise CaptureError(
+            f"--input: got nothing, need a shape for each input of {network}{told}; try --input 3x224x224"
+        )
     return found.inputs
 
 

@@ -1,5 +1,6 @@
 """Capturing one's own network by the command line: what it assumes, what it leaves out, what it refuses."""
 
+import numpy
 import pytest
 
 pytest.importorskip("torch")
@@ -207,3 +208,59 @@ def test_a_network_that_says_no_inputs_is_asked_for_them(captured):
         2,
         "--input: got nothing, need a shape for each input of inputs_of_this_test:Net; try --input 3x224x224\n",
     )
+
+
+@pytest.fixture
+def onnx_file(tmp_path, monkeypatch):
+    """Writes an ONNX file of one product with an input of these extents."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    monkeypatch.setenv("BISPARSE_CACHE", str(tmp_path / "cache"))
+
+    def write(*extents):
+        graph = helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])],
+            "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, extents)],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(numpy.ones((16, 8), numpy.float32), "w")],
+        )
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), tmp_path / "tiny.onnx")
+        return "tiny.onnx"
+
+    return write
+
+
+def test_an_onnx_file_says_its_inputs_and_is_simulated(run, onnx_file):
+    done = run("capture", onnx_file("N", 16), "--batch", 64, "--out", "net.json")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        f"tiny: a training step at batch 64, {2 * 64 * 16 * 8:,} multiply-accumulates",
+    )
+    assert "note: An ONNX file does not say what learns" in done.out
+    result = run("simulate", "net.json", "--batch", 32, "--json").document
+    assert {row["name"] for row in result["operators"]} >= {"y:FF", "y:WU"}
+    inference = run("capture", "tiny.onnx", "--inference")
+    assert inference.out.splitlines()[0] == f"tiny: a forward pass at batch 32, {32 * 16 * 8:,} multiply-accumulates"
+    assert "does not say what learns" not in inference.out
+
+
+def test_an_onnx_file_of_one_batch_is_captured_at_that_batch(run, onnx_file):
+    done = run("capture", onnx_file(4, 16))
+    assert done.out.startswith("tiny: a training step at batch 4 alone")
+    refused = run("capture", "tiny.onnx", "--batch", 8)
+    assert (refused.code, refused.err) == (
+        2,
+        "tiny.onnx: --batch: got 8, need 4, the only batch that the file runs at; try exporting it with a batch "
+        "that is free\n",
+    )
+
+
+def test_what_an_onnx_file_leaves_open_is_asked_for(run, onnx_file):
+    refused = run("capture", onnx_file("N", "length", 16))
+    assert refused.err == (
+        "--input: got nothing, need a shape for each input of tiny.onnx, of which it says: 'x' is Nxlengthx16; "
+        "try --input 3x224x224\n"
+    )
+    assert run("capture", "tiny.onnx", "--input", "5x16").code == 0

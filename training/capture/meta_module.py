@@ -25,7 +25,11 @@ def on_meta(source: torch.nn.Module | Callable[[], torch.nn.Module]) -> torch.nn
 
 
 def on_meta_with_notes(
-    source: torch.nn.Module | Callable[[], torch.nn.Module], *, training: bool = True, own_weights: bool = True
+    source: torch.nn.Module | Callable[[], torch.nn.Module],
+    *,
+    training: bool = True,
+    own_weights: bool = True,
+    stored: bool = False,
 ) -> tuple[torch.nn.Module, tuple[str, ...]]:
     """The same, and what its data showed that the capture cannot see; nothing where it has weights from elsewhere."""
     if isinstance(source, torch.nn.Module):
@@ -33,7 +37,7 @@ def on_meta_with_notes(
         return _without_data(source).train(training), tuple(zeros_note(source)) if own_weights else ()
     module = _built(source)
     _refuse_lazy(module)
-    notes = tuple(zeros_note(_with_data(source, module))) if own_weights else ()
+    notes = tuple(zeros_note(_with_data(source, module, _READ if stored else _LOOKED_AT))) if own_weights else ()
     tensors = (*module.parameters(), *module.buffers())
     if all(tensor.is_meta for tensor in tensors):
         return module.train(training), notes
@@ -47,6 +51,8 @@ def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
     except Exception:
         try:
             made = factory()
+        except CaptureError:
+            raise
         except Exception as error:
             raise CaptureError(
                 f"{_name(factory)}: got {type(error).__name__} from the factory: {_one_line(error)}, "
@@ -63,10 +69,13 @@ def _built(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
 _LOOKED_AT = 1 << 24
 """Parameters of a network that is built with data too, for the sake of what it brings along in zeros."""
 
+_READ = 1 << 28
+"""The same where they are stored: a gigabyte of FP32, read and not drawn."""
 
-def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module) -> torch.nn.Module:
-    """What a factory makes with data, where that is quick; else what it made without."""
-    if sum(parameter.numel() for parameter in module.parameters()) > _LOOKED_AT:
+
+def _with_data(factory: Callable[[], torch.nn.Module], module: torch.nn.Module, most: int) -> torch.nn.Module:
+    """What a factory makes with data, where those are at most so many; else what it made without."""
+    if sum(parameter.numel() for parameter in module.parameters()) > most:
         return module
     if not any(parameter.is_meta for parameter in module.parameters()):
         return module

@@ -135,7 +135,10 @@ def _captured(
         raise CaptureError(f"{name}: batch: got {default_batch!r}, need an integer of at least 1; try 32")
     inference = request.inference or request.decode
     weights = request.weights
-    module, notes = on_meta_with_notes(network.make, training=not inference, own_weights=weights is None)
+    module, notes = on_meta_with_notes(
+        network.make, training=not inference, own_weights=weights is None, stored=_stored(network)
+    )
+    notes = (*network.notes, *(() if inference else network.training_notes), *notes)
     if weights is not None:
         notes = (*notes, *checkpoint_notes(weights, module))
     if not inference and any(True for _ in module.parameters()) and not _learns(module):
@@ -152,7 +155,7 @@ def _captured(
         request=replace(request, loss=loss, inference=inference),
         name=name,
         default_batch=default_batch,
-    ).graph(module, (*network.notes, *notes))
+    ).graph(module, notes)
     graph = replace(graph, source=source)
     if kept is not None:
         kept[0].put(key, graph)
@@ -268,6 +271,11 @@ _MOST_SHARES = 1 << 16
 """Parts that a batch may be shared out into: three times as many samples are captured, on shapes alone."""
 
 _WHOLE_NOTE = "Its inputs are taken as they are: with a batch beside them it does not run."
+
+
+def _stored(network: NetworkSource) -> bool:
+    """Whether building it reads weights from its file, and draws none."""
+    return network.file is not None and not network.layered
 
 
 def _learns(module: torch.nn.Module) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...configs.errors import CaptureError
+from ...configs.errors import CaptureError, ConfigError
 from ...configs.file_kinds import HUGGING_FACE, looks_like
+from ...configs.needs import check_package
 from .factories import load_factory
 from .network_source import NetworkSource
 
@@ -21,7 +22,7 @@ def find_source(path: str, search_path: Path | str | None = None) -> NetworkSour
 
     Args:
         path: ``package.module:factory`` or ``FILE.py:factory``; a ``.pt2`` file of ``torch.export.save``;
-            a Hugging Face ``config.json``, or the folder that holds it.
+            an ``.onnx`` file; a Hugging Face ``config.json``, or the folder that holds it.
         search_path: folder looked in first; the working directory when None.
 
     Raises:
@@ -32,6 +33,8 @@ def find_source(path: str, search_path: Path | str | None = None) -> NetworkSour
         from .exported_program import exported_program
 
         return exported_program(file)
+    if file.suffix.lower() == ".onnx":
+        return _onnx(file)
     kind = looks_like(file) if file.is_file() else None
     if kind is HUGGING_FACE or (file / CONFIGURATION).is_file():
         from .hugging_face import hugging_face
@@ -41,3 +44,15 @@ def find_source(path: str, search_path: Path | str | None = None) -> NetworkSour
         raise CaptureError(f"{path}: got {kind.name}, need a network; {kind.advice.format(file=path)}")
     made = load_factory(path, search_path)
     return NetworkSource(make=made, name=path.rpartition(":")[2].rpartition(".")[2])
+
+
+def _onnx(file: Path) -> NetworkSource:
+    if not file.is_file():
+        raise CaptureError(f"{file}: got no such file, need one")
+    try:
+        check_package("onnx", str(file), extra="onnx")
+    except ConfigError as error:
+        raise CaptureError(str(error)) from None
+    from .onnx_files import onnx_source
+
+    return onnx_source(file)

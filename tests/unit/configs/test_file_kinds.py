@@ -18,7 +18,7 @@ TOPOLOGY = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, 
     ("name", "content", "kind"),
     [
         ("net.py", "import torch", "Python source"),
-        ("net.onnx", b"\x08\x07", "an exported network"),
+        ("net.onnx", b"\x08\x07", "an ONNX network"),
         ("net.pt2", b"PK\x03\x04", "an exported program"),
         ("weights.pt", b"PK\x03\x04", "weights without a network"),
         ("weights", b"PK\x03\x04 and more", "weights without a network"),
