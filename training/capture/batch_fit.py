@@ -94,7 +94,8 @@ class BatchFit:
             found = ", ".join(f"{size.fixed} at batch {at}" for size, at in zip(sizes, self._batches, strict=True))
             raise CaptureError(
                 f"{where}: got {found}, need an extent of the form fixed + per_sample * batch; "
-                "try --fixed-batch where samples meet samples (contrastive losses)"
+                "try --fixed-batch where samples meet samples (contrastive losses), or 16xBx64 where the batch is not "
+                "first"
             )
         return fitted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 
 import torch
@@ -124,6 +125,8 @@ def _meta_twin(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _name(factory: object) -> str:
+    if isinstance(factory, functools.partial):
+        return _name(factory.func)
     return str(getattr(factory, "__qualname__", factory))
 
 

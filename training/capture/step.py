@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...configs.errors import CaptureError
 from ..forward_only import LOSS_MODULE
 from ..input_shape import InputShape
+from .attention import plain_attention
 from .drafts import Category, Value
 from .finishing import GraphBuilder, RecordedStep
 from .losses import Loss, default_loss, without_loss
@@ -104,7 +104,7 @@ class Prepared:
         with (
             meta_kernels(self.routing),
             self.counter,
-            _plain_attention(),
+            plain_attention(),
             torch.device(self.device),
             _explained(self.name, self.recorder),
             self.recorder,
@@ -226,13 +226,6 @@ def _check_loss(name: str, value: object) -> None:
         raise CaptureError(
             f"{name}: loss: got one that no parameter changes, need a gradient; try removing no_grad or detach"
         )
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Attention computed by its products, not by one fused kernel that would hide them."""
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from bisparse.training.capture import capture
 from bisparse.training.graph import MatrixProduct, Size, Stage, TrainingGraph
 from torch import nn
 from torch.nn import functional
@@ -248,3 +249,27 @@ def test_matrix_vector_product(graph_of):
         ("linear", "FF", "weights.0", product(each(1), 1, 6)),
         ("linear", "WU", "weights.0", product(6, 1, each(1))),
     }
+
+
+def test_flexible_attention_is_two_products_and_a_softmax():
+    from torch.nn.attention.flex_attention import flex_attention
+
+    class Flexible(nn.Module):
+        def __init__(self, *, bias=False):
+            super().__init__()
+            self.pack, self.head = nn.Linear(64, 192), nn.Linear(64, 10)
+            self.bias = nn.Parameter(torch.zeros(4)) if bias else None
+
+        def forward(self, x):
+            query, key, value = self.pack(x).unflatten(-1, (3, 4, 16)).permute(2, 0, 3, 1, 4)
+            biased = None if self.bias is None else lambda score, b, h, q, k: score + self.bias[h]
+            mixed = flex_attention(query, key, value, score_mod=biased)
+            return self.head(mixed.transpose(1, 2).flatten(2).mean(1))
+
+    attention = 2 * 16 * 16 * 64
+    for options in ({}, {"bias": True}):
+        graph = capture(Flexible(**options), (16, 64), name="net", default_batch=4, source="test")
+        forward = 4 * (16 * 64 * 192 + attention + 640)
+        assert graph.macs(4, Stage.FORWARD) == forward
+        assert [each.kind for each in graph.operators if each.stage is Stage.FORWARD].count("softmax") == 1
+        assert not graph.notes
