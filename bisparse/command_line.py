@@ -42,7 +42,6 @@ app = typer.Typer(
     epilog="Shipped names: bisparse workloads list, bisparse hardware list, bisparse recipes list.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
     # Without markup typer never imports rich, which would double the time of --help.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -1,12 +1,19 @@
 """What all tests share."""
 
+import getpass
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers, and the processes that their tests start, leave each other the cores. Read when NumPy or torch is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What tests start compiles the package once for all of them, and leaves nothing beside the sources.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / f"bisparse-tests-bytecode-{getpass.getuser()}")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import typer
 
 from .. import __version__
 from . import options
+from .completion import shipped
 from .groups import grouped
 from .pages import Output
 from .terminal import Progress, note
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 
 
 Sweep = Annotated[
-    str, typer.Argument(metavar="SWEEP", help="Shipped sweep (sat-quick, sat-shape, sat-nm) or YAML file.")
+    str,
+    typer.Argument(
+        metavar="SWEEP",
+        help="Shipped sweep (sat-quick, sat-shape, sat-nm) or YAML file.",
+        autocompletion=shipped("sweeps"),
+    ),
 ]
 Out = Annotated[
     Path | None,

@@ -17,6 +17,7 @@ import typer
 
 from ..configs.option import Option, options_of
 from ..configs.option_kinds import Switch, WholeNumber
+from .completion import choices
 from .usage import whole_number
 
 Values = Mapping[str, Any]
@@ -82,6 +83,7 @@ class DeclaredIn:
             f"{declared.flag}/{declared.off_flag}" if isinstance(kind, Switch) and default is None else declared.flag,
             metavar=declared.metavar or None,
             help=told,
+            autocompletion=choices(kind),
             parser=whole_number(declared.flag, at_least=kind.at_least, example=declared.example)
             if isinstance(kind, WholeNumber)
             else None,

@@ -13,6 +13,7 @@ import typer
 
 from .. import defaults
 from ..sim.options import Options
+from .completion import shipped
 from .groups import DeclaredIn
 from .usage import whole_number
 
@@ -33,12 +34,19 @@ def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1
 
 Workload = Annotated[
     str,
-    typer.Argument(metavar="WORKLOAD", help="Shipped workload (see: bisparse workloads list) or captured graph.json."),
+    typer.Argument(
+        metavar="WORKLOAD",
+        help="Shipped workload (see: bisparse workloads list) or captured graph.json.",
+        autocompletion=shipped("workloads"),
+    ),
 ]
 HardwareOption = Annotated[
     str | None,
     typer.Option(
-        "--hardware", metavar="NAME|FILE", help=f"Shipped design, YAML or SCALE-Sim .cfg file. [{defaults.HARDWARE}]"
+        "--hardware",
+        metavar="NAME|FILE",
+        help=f"Shipped design, YAML or SCALE-Sim .cfg file. [{defaults.HARDWARE}]",
+        autocompletion=shipped("hardware"),
     ),
 ]
 Sparsity = Annotated[
@@ -49,7 +57,15 @@ Objective = Annotated[
     str | None,
     typer.Option("--objective", metavar="NAME", help="What the mapping minimises: time, energy, energy-delay. [time]"),
 ]
-RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Shipped recipe or YAML file.")]
+RecipeOption = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="Shipped recipe or YAML file.",
+        autocompletion=shipped("recipes"),
+    ),
+]
 Step = Annotated[dict[str, Any], DeclaredIn(Options)]
 """How a step is scheduled: all that a command line can say of it."""
 Batch = Annotated[dict[str, Any], DeclaredIn(Options, only=("batch",))]

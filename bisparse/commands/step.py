@@ -12,6 +12,7 @@ import typer
 from .. import defaults
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from . import options
+from .completion import listed, shipped
 from .groups import grouped
 from .pages import Output
 from .terminal import Progress, note, print_table
@@ -25,9 +26,20 @@ if TYPE_CHECKING:
     from ..sim.simulation import Simulator
     from ..training.recipes.declaration import Recipe
 
-Recipes = Annotated[str, typer.Option("--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.")]
+Recipes = Annotated[
+    str,
+    typer.Option(
+        "--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.", autocompletion=listed("recipes")
+    ),
+]
 RecipeOrSaved = Annotated[
-    str | None, typer.Option("--recipe", metavar="NAME|FILE", help=f"Shipped recipe or YAML file. [{defaults.RECIPE}]")
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help=f"Shipped recipe or YAML file. [{defaults.RECIPE}]",
+        autocompletion=shipped("recipes"),
+    ),
 ]
 SaveSchedule = Annotated[
     Path | None, typer.Option("--save-schedule", metavar="FILE", help="Save the mapping of every product as JSON.")

@@ -20,7 +20,6 @@ import torch
 from ...configs.errors import CaptureError
 from ..input_shape import InputShape
 from .network_source import NetworkSource
-from .packed_rows import with_packed_rows, without_packed_rows
 
 _MOST_TOKENS = 512
 """Of a text, unless --input says otherwise or the model takes fewer."""
@@ -122,8 +121,6 @@ def _builder(file: Path, configuration: Any, model: type[torch.nn.Module]) -> Ca
     def build() -> torch.nn.Module:
         with _offline():
             network = model(configuration)
-        network.register_forward_pre_hook(without_packed_rows)
-        network.register_forward_hook(with_packed_rows, always_call=True)
         if takes_cache:
             network.register_forward_pre_hook(_without_cache, with_kwargs=True)
         return network

@@ -7,28 +7,27 @@ capture without data has none of; in rows of one sequence there is nothing to fi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 _PACKAGE, _SEARCH = "transformers.masking_utils", "find_packed_sequence_indices"
 
-_replaced: list[Callable[..., Any]] = []
 
-
-def without_packed_rows(module: torch.nn.Module, placed: Any) -> None:
-    """Before a forward pass: no search."""
+@contextmanager
+def rows_of_one_sequence() -> Iterator[None]:
+    """Inside, no search; nothing where the package is not in use."""
     package = sys.modules.get(_PACKAGE)
-    if package is not None and hasattr(package, _SEARCH):
-        _replaced.append(getattr(package, _SEARCH))
-        setattr(package, _SEARCH, _nothing)
-
-
-def with_packed_rows(module: torch.nn.Module, placed: Any, output: Any) -> None:
-    """After it: as it was."""
-    if _replaced:
-        setattr(sys.modules[_PACKAGE], _SEARCH, _replaced.pop())
+    search = getattr(package, _SEARCH, None)
+    if package is None or search is None:
+        yield
+        return
+    setattr(package, _SEARCH, _nothing)
+    try:
+        yield
+    finally:
+        setattr(package, _SEARCH, search)
 
 
 def _nothing(position_ids: torch.Tensor) -> None:

@@ -21,6 +21,7 @@ from .mac_counter import mac_counter
 from .meta_kernels import meta_kernels
 from .module_path import ModulePath
 from .notes import notes_of_step, routing_note
+from .packed_rows import rows_of_one_sequence
 from .recorder import StepRecorder
 from .routing import Routing
 from .step_record import StepRecord
@@ -105,6 +106,7 @@ class Prepared:
             meta_kernels(self.routing),
             self.counter,
             plain_attention(),
+            rows_of_one_sequence(),
             torch.device(self.device),
             _explained(self.name, self.recorder),
             self.recorder,
