@@ -16,36 +16,43 @@ from ..configs.quantity import Hertz
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
 
+_LARGEST = 1 << 24
+"""No count of a memory reaches this; what stays within it overflows nothing."""
+
 
 class DramTimings(Section):
     """One channel of one kind of DRAM, at one speed."""
 
     name: str
     title: str = ""
-    clock_hz: Hertz = Field(gt=0, description="command clock; two transfers a clock")
-    channel_bits: int = Field(ge=8, multiple_of=8, description="data pins of the channel")
-    burst_length: int = Field(ge=2, multiple_of=2, description="transfers of one column command")
-    bank_groups: PositiveInt = Field(description="bank groups; 1 where the kind has none")
-    banks: PositiveInt = Field(description="banks of a rank, in all groups together")
-    ranks: PositiveInt = Field(default=1, description="ranks; each adds its banks")
-    row_bytes: PositiveInt = Field(description="bytes of one open row over the whole channel")
-    read_latency_clocks: PositiveInt = Field(description="CL, column read to its first data")
-    write_latency_clocks: PositiveInt = Field(description="CWL, column write to its first data")
-    trcd_clocks: PositiveInt = Field(description="tRCD, activate to column command of the bank")
-    trp_clocks: PositiveInt = Field(description="tRP, precharge to activate of the bank")
-    tras_clocks: PositiveInt = Field(description="tRAS, activate to precharge of the bank")
-    trc_clocks: PositiveInt = Field(description="tRC, activate to activate of the bank")
-    tccd_s_clocks: PositiveInt = Field(description="tCCD_S, column to column in different bank groups")
-    tccd_l_clocks: PositiveInt = Field(description="tCCD_L, column to column in one bank group")
-    trrd_s_clocks: PositiveInt = Field(description="tRRD_S, activate to activate in different bank groups")
-    trrd_l_clocks: PositiveInt = Field(description="tRRD_L, activate to activate in one bank group")
-    tfaw_clocks: PositiveInt = Field(description="tFAW, window of at most four activates")
-    twr_clocks: PositiveInt = Field(description="tWR, last data written to precharge")
-    twtr_s_clocks: PositiveInt = Field(description="tWTR_S, last data written to a read of another bank group")
-    twtr_l_clocks: PositiveInt = Field(description="tWTR_L, last data written to a read of the same bank group")
-    trtp_clocks: PositiveInt = Field(description="tRTP, column read to precharge")
-    trefi_clocks: PositiveInt = Field(description="tREFI, average time between refreshes")
-    trfc_clocks: PositiveInt = Field(description="tRFC, time that a refresh takes from all banks")
+    clock_hz: Hertz = Field(gt=0, le=1e12, description="command clock; two transfers a clock")
+    channel_bits: int = Field(ge=8, le=1 << 16, multiple_of=8, description="data pins of the channel")
+    burst_length: int = Field(ge=2, le=1 << 16, multiple_of=2, description="transfers of one column command")
+    bank_groups: PositiveInt = Field(le=_LARGEST, description="bank groups; 1 where the kind has none")
+    banks: PositiveInt = Field(le=_LARGEST, description="banks of a rank, in all groups together")
+    ranks: PositiveInt = Field(le=_LARGEST, default=1, description="ranks; each adds its banks")
+    row_bytes: PositiveInt = Field(le=_LARGEST, description="bytes of one open row over the whole channel")
+    read_latency_clocks: PositiveInt = Field(le=_LARGEST, description="CL, column read to its first data")
+    write_latency_clocks: PositiveInt = Field(le=_LARGEST, description="CWL, column write to its first data")
+    trcd_clocks: PositiveInt = Field(le=_LARGEST, description="tRCD, activate to column command of the bank")
+    trp_clocks: PositiveInt = Field(le=_LARGEST, description="tRP, precharge to activate of the bank")
+    tras_clocks: PositiveInt = Field(le=_LARGEST, description="tRAS, activate to precharge of the bank")
+    trc_clocks: PositiveInt = Field(le=_LARGEST, description="tRC, activate to activate of the bank")
+    tccd_s_clocks: PositiveInt = Field(le=_LARGEST, description="tCCD_S, column to column in different bank groups")
+    tccd_l_clocks: PositiveInt = Field(le=_LARGEST, description="tCCD_L, column to column in one bank group")
+    trrd_s_clocks: PositiveInt = Field(le=_LARGEST, description="tRRD_S, activate to activate in different bank groups")
+    trrd_l_clocks: PositiveInt = Field(le=_LARGEST, description="tRRD_L, activate to activate in one bank group")
+    tfaw_clocks: PositiveInt = Field(le=_LARGEST, description="tFAW, window of at most four activates")
+    twr_clocks: PositiveInt = Field(le=_LARGEST, description="tWR, last data written to precharge")
+    twtr_s_clocks: PositiveInt = Field(
+        le=_LARGEST, description="tWTR_S, last data written to a read of another bank group"
+    )
+    twtr_l_clocks: PositiveInt = Field(
+        le=_LARGEST, description="tWTR_L, last data written to a read of the same bank group"
+    )
+    trtp_clocks: PositiveInt = Field(le=_LARGEST, description="tRTP, column read to precharge")
+    trefi_clocks: PositiveInt = Field(le=_LARGEST, description="tREFI, average time between refreshes")
+    trfc_clocks: PositiveInt = Field(le=_LARGEST, description="tRFC, time that a refresh takes from all banks")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:

@@ -30,13 +30,24 @@ Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
 BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
 
 
+# Bounds that no machine reaches: what stays within them overflows nothing that is not refused.
+_LARGEST_SIDE = 1 << 16
+_LONGEST_LATENCY = 1 << 16
+_MOST_LANES = 1 << 24
+_LARGEST_MEMORY = 1 << 60
+
+
 class TensorEngine(Section):
     """The systolic array."""
 
-    rows: PositiveInt = Field(description="R, rows of processing elements")
-    cols: PositiveInt = Field(description="C, columns of processing elements")
-    mac_latency: PositiveInt = Field(description="P, cycles from issue to a usable result, hop included")
-    accumulate_latency: PositiveInt = Field(description="L, cycles before a dependent accumulation may issue")
+    rows: PositiveInt = Field(le=_LARGEST_SIDE, description="R, rows of processing elements")
+    cols: PositiveInt = Field(le=_LARGEST_SIDE, description="C, columns of processing elements")
+    mac_latency: PositiveInt = Field(
+        le=_LONGEST_LATENCY, description="P, cycles from issue to a usable result, hop included"
+    )
+    accumulate_latency: PositiveInt = Field(
+        le=_LONGEST_LATENCY, description="L, cycles before a dependent accumulation may issue"
+    )
     register_depth: PositiveInt = Field(description="D, partial sums or stationary values a PE holds", le=64)
     overlapped: bool = Field(description="whether a fold starts while the one before it empties")
     drain: Drain = Field(description="how output-stationary results leave: shift down the column, or a wire a PE")
@@ -96,9 +107,13 @@ SIDES: tuple[Side, ...] = get_args(Side)
 class Buffer(Section):
     """One on-chip buffer and the port that the array sees."""
 
-    capacity_bytes: Bytes = Field(gt=0, description="whole capacity, shared out over the tiles held at once")
-    banks: PositiveInt = Field(description="banks; the energy of an access is that of one bank")
-    port_bytes_per_cycle: PositiveInt = Field(description="bytes a cycle between the buffer and the array")
+    capacity_bytes: Bytes = Field(
+        le=_LARGEST_MEMORY, gt=0, description="whole capacity, shared out over the tiles held at once"
+    )
+    banks: PositiveInt = Field(le=_MOST_LANES, description="banks; the energy of an access is that of one bank")
+    port_bytes_per_cycle: PositiveInt = Field(
+        le=_MOST_LANES, description="bytes a cycle between the buffer and the array"
+    )
 
 
 class Buffers(Section):
@@ -107,7 +122,9 @@ class Buffers(Section):
     west: Buffer = Field(description="W2E, the operand that enters from the west")
     north: Buffer = Field(description="N2S, the operand that enters from the north")
     output: Buffer = Field(description="partial sums and results, 4 bytes each")
-    tiles_held: int = Field(default=2, ge=2, description="tiles that each buffer holds at once; 2 is double buffering")
+    tiles_held: int = Field(
+        le=1024, default=2, ge=2, description="tiles that each buffer holds at once; 2 is double buffering"
+    )
     patch_expansion: bool = Field(description="whether line buffers expand convolution patches on chip")
     zero_insertion: bool = Field(
         default=True,
@@ -130,14 +147,18 @@ class Dram(Section):
     """Off-chip memory: bandwidth, latency, and the cost of short runs, simple or by a timing set."""
 
     technology: str = Field(description="row of the energy table: ddr4, lpddr4, hbm2")
-    channels: PositiveInt = Field(description="independent channels")
-    channel_bytes_per_second: BytesPerSecond = Field(gt=0, description="peak bandwidth of a channel")
-    latency_seconds: Seconds = Field(ge=0, description="from request to first byte")
+    channels: PositiveInt = Field(le=_LARGEST_SIDE, description="independent channels")
+    channel_bytes_per_second: BytesPerSecond = Field(le=1e18, gt=0, description="peak bandwidth of a channel")
+    latency_seconds: Seconds = Field(le=1.0, ge=0, description="from request to first byte")
     run_overhead_bytes: int = Field(
-        ge=0, description="bytes of time lost a contiguous run; efficiency run/(run+overhead); not used with timing"
+        le=1 << 30,
+        ge=0,
+        description="bytes of time lost a contiguous run; efficiency run/(run+overhead); not used with timing",
     )
-    burst_bytes: PositiveInt = Field(description="smallest transfer; compressed streams are rounded up to it")
-    capacity_bytes: Bytes = Field(gt=0, description="whole capacity of the card")
+    burst_bytes: PositiveInt = Field(
+        le=1 << 30, description="smallest transfer; compressed streams are rounded up to it"
+    )
+    capacity_bytes: Bytes = Field(le=_LARGEST_MEMORY, gt=0, description="whole capacity of the card")
     timing: DramTimings | None = Field(
         default=None, description="timing set of a channel, by name or path; without one the simple model"
     )
@@ -165,21 +186,21 @@ class Dram(Section):
 class ReductionEngine(Section):
     """SORE: top-K sorters that turn dense weights into N:M."""
 
-    lanes: PositiveInt = Field(description="groups sorted side by side, one element a lane a cycle")
+    lanes: PositiveInt = Field(le=_MOST_LANES, description="groups sorted side by side, one element a lane a cycle")
     largest_group: int = Field(ge=1, le=LARGEST_GROUP, description="largest M that a lane can sort")
 
 
 class UpdateEngine(Section):
     """WUVE: the optimizer in FP32."""
 
-    lanes: PositiveInt = Field(description="weights updated a cycle, when memory keeps up")
+    lanes: PositiveInt = Field(le=_MOST_LANES, description="weights updated a cycle, when memory keeps up")
 
 
 class VectorOperation(Section):
     """The price of one kind of vector operation."""
 
-    cycles_per_element: float = Field(ge=0, description="lane cycles an element")
-    passes: int = Field(default=1, ge=0, description="times that its inputs are read")
+    cycles_per_element: float = Field(le=1e6, ge=0, description="lane cycles an element")
+    passes: int = Field(le=1000, default=1, ge=0, description="times that its inputs are read")
     reads: Literal["inputs", "outputs", "picked", "labels"] = Field(
         default="inputs",
         description="what is read: inputs; of the largest input as much as the outputs have (a gather); one element of "
@@ -195,7 +216,7 @@ class VectorOperation(Section):
 class VectorEngine(Section):
     """Everything that is not a matrix product."""
 
-    lanes: PositiveInt = Field(description="elements worked on side by side")
+    lanes: PositiveInt = Field(le=_MOST_LANES, description="elements worked on side by side")
     fused: tuple[str, ...] = Field(default=(), description="kinds done in the write-back of the operator before them")
     fused_statistics: tuple[str, ...] = Field(
         default=(),
@@ -250,7 +271,7 @@ class Hardware(Section):
 
     name: str
     title: str = ""
-    clock_hz: Hertz = Field(gt=0, description="one clock for every engine")
+    clock_hz: Hertz = Field(le=1e12, gt=0, description="one clock for every engine")
     tensor_engine: TensorEngine
     buffers: Buffers
     dram: Dram

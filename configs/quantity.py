@@ -98,17 +98,27 @@ def _parse(value: Any, quantity: str, units: Mapping[str, Fraction], example: st
         match = _QUANTITY.fullmatch(value)
         if match and (match[2] is None or match[2] in units):
             number, scale = Fraction(match[1]), units[match[2]] if match[2] else scale
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = Fraction(value)
+    elif isinstance(value, float) and math.isfinite(value):
         # By way of text, so that 0.1 is a tenth and not the nearest binary fraction.
         number = Fraction(repr(value))
     if number is None:
         accepted = ", ".join(units)
         raise ConfigError(f"got {value!r}, need {quantity}: a number, alone or with one of {accepted}; try {example}")
     if number < 0:
-        raise ConfigError(f"got {value!r}, need {quantity} that are not negative; try {example}")
+        raise ConfigError(f"got {_shown(value)}, need {quantity} that are not negative; try {example}")
     if number * scale >= LARGEST:
-        raise ConfigError(f"got {value!r}, need {quantity} below {LARGEST:.0e}; try {example}")
+        raise ConfigError(f"got {_shown(value)}, need {quantity} below {LARGEST:.0e}; try {example}")
     return number * scale
+
+
+def _shown(value: object) -> str:
+    """A value in a message, however long it is."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "an integer of more than 40 digits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:40]}... ({len(text)} characters)"
 
 
 def as_field(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
