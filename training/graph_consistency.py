@@ -176,3 +176,62 @@ def check_counts(graph: TrainingGraph) -> None:
                     f"{counted.at(batch)} at batch {batch}",
                     f"{own}, the multiply-accumulates of the operators",
                 )
+
+
+def check_tensors(graph: TrainingGraph) -> None:
+    """Results and weights that their tensors have room for, and an update for every gradient of a parameter.
+
+    Operands may be views: a part of their tensor, or one part many times. A result may be written into a larger tensor,
+    but not into a smaller one; nor is a weight larger than its parameter.
+
+    Raises:
+        GraphFormatError: they are not so.
+    """
+    batch = max(2, graph.default_batch)
+    for index, operator in enumerate(graph.operators):
+        if operator.geometry is None:
+            continue
+        made = graph.tensors[operator.outputs[0]].elements(batch)
+        least = _result_elements(operator, batch)
+        if made < least:
+            refuse(
+                f"operators[{index}].outputs",
+                f"{operator.outputs[0]} of {made} elements at batch {batch}",
+                f"at least {least}, as the geometry of {operator.name} makes them",
+            )
+        weight = graph.tensors[operator.inputs[1]]
+        if weight.role == "parameter" and weight.elements(batch) < _weight_elements(operator, batch):
+            refuse(
+                f"operators[{index}].inputs",
+                f"{weight.name} of {weight.elements(batch)} elements",
+                f"at least {_weight_elements(operator, batch)}, as the geometry of {operator.name} reads them",
+            )
+    updated = {name for operator in graph.operators if operator.stage is Stage.UPDATE for name in operator.inputs}
+    for name, tensor in graph.tensors.items():
+        if tensor.role == "parameter_gradient" and name not in updated:
+            refuse("operators", f"no update that reads {name}", "one for each gradient of a parameter")
+
+
+def _result_elements(operator: Operator, batch: int) -> int:
+    geometry = operator.geometry
+    if isinstance(geometry, MatrixProduct):
+        return geometry.m.at(batch) * geometry.n.at(batch) * geometry.count.at(batch)
+    assert geometry is not None, "only products have a result to be checked"
+    if operator.stage is Stage.WEIGHT_GRADIENT:
+        return _kernel_elements(geometry)
+    entering = operator.stage is Stage.BACKWARD
+    channels = geometry.in_channels if entering else geometry.out_channels
+    size = geometry.input_size if entering else geometry.output_size
+    return geometry.batch.at(batch) * channels * math.prod(size)
+
+
+def _weight_elements(operator: Operator, batch: int) -> int:
+    geometry = operator.geometry
+    if isinstance(geometry, MatrixProduct):
+        return geometry.k.at(batch) * geometry.n.at(batch)
+    assert geometry is not None, "only products have a weight to be checked"
+    return _kernel_elements(geometry)
+
+
+def _kernel_elements(geometry: Convolution) -> int:
+    return geometry.in_channels * geometry.out_channels // geometry.groups * math.prod(geometry.kernel)

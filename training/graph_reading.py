@@ -21,7 +21,14 @@ from .graph import (
     TrainingGraph,
     UnknownOperator,
 )
-from .graph_consistency import check_convolution, check_counts, check_kind, check_matrix_product, check_order
+from .graph_consistency import (
+    check_convolution,
+    check_counts,
+    check_kind,
+    check_matrix_product,
+    check_order,
+    check_tensors,
+)
 from .graph_fault import GraphFormatError, refuse
 
 _ROLES = frozenset(get_args(TensorRole))
@@ -77,6 +84,7 @@ class GraphReader:
         )
         check_order(graph.operators)
         check_counts(graph)
+        check_tensors(graph)
         return graph
 
     def _check_version(self, document: dict[str, Any]) -> None:

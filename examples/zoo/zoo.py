@@ -14,6 +14,7 @@ grouped convolution as often as there are groups, and leaves out matrix-vector a
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import warnings
@@ -31,6 +32,8 @@ from bisparse.training.capture.meta_kernels import meta_kernels
 from bisparse.training.capture.routing import Routing
 from bisparse.training.capture.step import arguments
 from bisparse.training.graph import TrainingGraph
+from bisparse.training.graph_file import SCHEMA_VERSION, graph_text
+from bisparse.training.graph_reading import GraphReader
 from bisparse.training.input_shape import InputShape, input_shapes
 from bisparse.training.uncounted import uncounted
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -289,6 +292,7 @@ def captured(entry: Entry) -> Row:
     except bisparse.CaptureError as error:
         return Row(entry=entry, graph=None, reason=str(error), counted=None, seconds=time.perf_counter() - start)
     seconds = time.perf_counter() - start
+    assert GraphReader(SCHEMA_VERSION).graph(json.loads(graph_text(graph))) == graph, "read back as it was written"
     counted = torchs_count(entry, shapes, graph.default_batch)
     return Row(entry=entry, graph=graph, reason="", counted=counted, seconds=seconds)
 

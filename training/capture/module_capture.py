@@ -14,7 +14,7 @@ from ...configs.errors import CaptureError
 from ..capture_request import CaptureRequest
 from ..forward_only import forward_only
 from ..graph import Stage, TrainingGraph
-from ..graph_consistency import check_counts
+from ..graph_consistency import check_counts, check_tensors
 from ..graph_fault import GraphFormatError
 from ..input_shape import InputShape, InputShapes, input_shapes
 from ..recipes.in_torch.reach import Reach
@@ -203,12 +203,15 @@ class _Capture:
         fitted = self._at_fixed_batch(module) if self.fixed else self._at_any_batch(module)
         if self.request.inference:
             fitted = forward_only(fitted)
-        try:
-            check_counts(fitted)
-        except GraphFormatError as error:
-            # Not the user's mistake, but better told than stored: a graph file with such counts cannot be read back.
-            told = f"{self.name}: {error.complaint.partition(';')[0]}; torch's own counter and the capture disagree"
-            raise CaptureError(told) from None
+        for check, fault in (
+            (check_counts, "torch's own counter and the capture disagree"),
+            (check_tensors, "the capture is wrong about a tensor"),
+        ):
+            try:
+                check(fitted)
+            except GraphFormatError as error:
+                # Not the user's mistake, but better told than stored: such a graph cannot be read back from its file.
+                raise CaptureError(f"{self.name}: {error.complaint.partition(';')[0]}; {fault}") from None
         balanced = self.request.expert_loads is None
         return replace(
             fitted,

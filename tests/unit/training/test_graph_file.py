@@ -27,13 +27,19 @@ from bisparse.training.graph_file import graph_text, load_graph, save_graph
 EACH = Size(per_sample=1)
 
 
-def tensor(name: str, role: str = "activation", *, integer: bool = False) -> Tensor:
-    return Tensor(name=name, shape=(EACH, Size(fixed=4)), role=role, integer=integer)
+def tensor(name: str, role: str = "activation", *, integer: bool = False, width: int = 4) -> Tensor:
+    return Tensor(name=name, shape=(EACH, Size(fixed=width)), role=role, integer=integer)
 
 
 def small_graph(*, turned: bool = False) -> TrainingGraph:
     """One of everything that a file can hold; ``turned`` fills the same dictionary in another order."""
-    tensors = [tensor("x", "input"), tensor("w", "parameter"), tensor("y"), tensor("z"), tensor("i", integer=True)]
+    tensors = [
+        tensor("x", "input"),
+        tensor("w", "parameter"),
+        tensor("y", width=72),
+        tensor("z", width=24),
+        tensor("i", integer=True),
+    ]
     shape = Convolution(
         batch=EACH,
         groups=1,
@@ -327,3 +333,27 @@ def test_shipped_files_are_canonical(name):
 def test_reading_needs_no_torch():
     script = "import sys, bisparse.training.graph_file, bisparse.training.workloads\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            ["tensors", 3, "shape"],
+            [[0, 1], 4],
+            "operators[0].outputs: got y of 64 elements at batch 16, need at least 1088",
+        ),
+        (
+            ["tensors", 4, "shape"],
+            [[0, 1], 4],
+            "operators[1].outputs: got z of 64 elements at batch 16, need at least 384",
+        ),
+        (["tensors", 1, "shape"], [7, 6], "operators[0].inputs: got w of 42 elements, need at least 48"),
+        (["tensors", 0, "role"], "parameter_gradient", "operators: got no update that reads i, need one for each"),
+    ],
+)
+def test_tensors_that_have_no_room_for_what_the_geometry_says(tmp_path, path, value, message):
+    (tmp_path / "graph.json").write_text(changed(path, value))
+    with pytest.raises(ConfigError) as refused:
+        load_graph(tmp_path / "graph.json")
+    assert message in str(refused.value)
