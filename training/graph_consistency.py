@@ -200,7 +200,9 @@ def check_tensors(graph: TrainingGraph) -> None:
                 f"at least {least}, as the geometry of {operator.name} makes them",
             )
         weight = graph.tensors[operator.inputs[1]]
-        if weight.role == "parameter" and weight.elements(batch) < _weight_elements(operator, batch):
+        # Of a complex weight, whose parts are its last axis, each number is read four times over two parts.
+        reads = 2 if weight.shape and weight.shape[-1] == Size(fixed=2) else 1
+        if weight.role == "parameter" and reads * weight.elements(batch) < _weight_elements(operator, batch):
             refuse(
                 f"operators[{index}].inputs",
                 f"{weight.name} of {weight.elements(batch)} elements",
