@@ -54,6 +54,7 @@ ENCODERS = _all(
         "big_bird": "BigBird", "longformer": "Longformer", "modernbert": "ModernBert", "data2vec-text": "Data2VecText",
         "roberta-prelayernorm": "RobertaPreLayerNorm", "ibert": "IBert", "canine": "Canine", "luke": "Luke",
     },
+    default_language="en_XX",
 )  # fmt: skip
 
 DECODERS = _all(
@@ -63,7 +64,7 @@ DECODERS = _all(
         "gpt_neox": "GPTNeoX", "opt": "OPT", "llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3",
         "gemma": "Gemma", "gemma2": "Gemma2", "phi": "Phi", "phi3": "Phi3", "stablelm": "StableLm", "olmo": "Olmo",
         "olmo2": "Olmo2", "cohere": "Cohere", "granite": "Granite", "starcoder2": "Starcoder2", "falcon": "Falcon",
-        "persimmon": "Persimmon", "glm": "Glm", "smollm3": "SmolLM3", "nemotron": "Nemotron", "helium": "Helium",
+        "persimmon": "Persimmon", "glm": "Glm", "smollm3": "SmolLM3", "helium": "Helium",
         "exaone4": "Exaone4", "ernie4_5": "Ernie4_5", "seed_oss": "SeedOss", "biogpt": "BioGpt",
     },
 )  # fmt: skip
@@ -73,7 +74,7 @@ MIXTURES = _all(
     TOKENS,
     {
         "mixtral": "Mixtral", "qwen2_moe": "Qwen2Moe", "qwen3_moe": "Qwen3Moe", "olmoe": "Olmoe",
-        "deepseek_v2": "DeepseekV2", "granitemoe": "GraniteMoe", "gpt_oss": "GptOss",
+        "granitemoe": "GraniteMoe", "gpt_oss": "GptOss",
     },
 )  # fmt: skip
 
@@ -105,6 +106,7 @@ SPEECH = [
         "ForSequenceClassification",
         WAVES,
         {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM", "unispeech": "UniSpeech", "sew": "SEW"},
+        apply_spec_augment=False,
     ),
     Family(
         model_type="whisper",

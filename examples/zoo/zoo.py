@@ -1,6 +1,6 @@
 """The table of docs/zoo.md: networks of many kinds, captured, their multiply-accumulates beside another count.
 
-    python examples/zoo/zoo.py [--only WORD] [--out docs/zoo.md]
+    python examples/zoo/zoo.py [--only WORD] [--kept ROWS.jsonl] [--out docs/zoo.md]
 
 Networks of torch's own layers need torch alone; the others need the package that they come from (transformers,
 torchvision, timm, diffusers, torch_geometric), and are left out, and named, where it is missing. Each runs on shapes
@@ -271,44 +271,30 @@ def torchs_count(entry: Entry, shapes: tuple[InputShape, ...], batch: int) -> in
 
 # The table ------------------------------------------------------------------------------------------------------------
 
+HEADINGS = ("network", "for", "package", "batch", "MACs of a step", "torch's counter", "in no count", "remarks")
+ALIKE = "the same"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """What became of a network."""
-
-    entry: Entry
-    graph: TrainingGraph | None
-    reason: str
-    counted: int | None
-    seconds: float
+Row = list[str]
+"""A network's cells, under ``HEADINGS``; no batch where it is refused."""
 
 
-def captured(entry: Entry) -> Row:
+def row_of(entry: Entry) -> Row:
     """Capture a network, and count it apart."""
-    start = time.perf_counter()
     shapes = input_shapes(list(entry.inputs))
+    named = [entry.name, entry.kind, entry.package]
     try:
         graph = bisparse.capture(entry.make, shapes, name=entry.name, **entry.asked)
     except bisparse.CaptureError as error:
-        return Row(entry=entry, graph=None, reason=str(error), counted=None, seconds=time.perf_counter() - start)
-    seconds = time.perf_counter() - start
+        return [*named, "", "", "", "", str(error).replace("|", "/")]
     assert GraphReader(SCHEMA_VERSION).graph(json.loads(graph_text(graph))) == graph, "read back as it was written"
-    counted = torchs_count(entry, shapes, graph.default_batch)
-    return Row(entry=entry, graph=graph, reason="", counted=counted, seconds=seconds)
+    return [*named, *_figures(graph, torchs_count(entry, shapes, graph.default_batch))]
 
 
-def _cells(row: Row) -> Iterator[str]:
-    yield row.entry.name
-    yield row.entry.kind
-    yield row.entry.package
-    if row.graph is None:
-        yield from ("", "", "", "", row.reason.replace("|", "/"))
-        return
-    graph = row.graph
+def _figures(graph: TrainingGraph, counted: int | None) -> Iterator[str]:
     macs = graph.macs(graph.default_batch)
     yield f"{graph.default_batch}{' alone' if graph.fixed_batch else ''}"
     yield f"{macs:,}"
-    yield "" if row.counted is None else "the same" if row.counted == macs else f"{row.counted / macs:.4g} of it"
+    yield "" if counted is None else ALIKE if counted == macs else f"{counted / macs:.4g} of it"
     unknown, missing = {each.name for each in graph.unknown}, set(uncounted(graph).values())
     share = len(uncounted(graph)) / len(graph.operators)
     yield f"{share:.2%}: {', '.join(sorted(missing))}" if missing else "0"
@@ -317,15 +303,13 @@ def _cells(row: Row) -> Iterator[str]:
     yield "; ".join(filter(None, [read, f"priced as one pass: {generic}" if generic else ""]))
 
 
-HEADINGS = ("network", "for", "package", "batch", "MACs of a step", "torch's counter", "in no count", "remarks")
-
-
 def page(rows: list[Row], missing: dict[str, int]) -> str:
     """The page."""
-    done = [row for row in rows if row.graph is not None]
-    alike = [row for row in done if row.graph is not None and row.counted == row.graph.macs(row.graph.default_batch)]
-    known = [row for row in done if row.counted is not None]
-    named = [row for row in done if row.graph is not None and uncounted(row.graph)]
+    cells = [dict(zip(HEADINGS, row, strict=True)) for row in rows]
+    done = [row for row in cells if row["batch"]]
+    known = [row for row in done if row["torch's counter"]]
+    alike = [row for row in known if row["torch's counter"] == ALIKE]
+    named = [row for row in done if row["in no count"] != "0"]
     lines = [
         "# Networks that are captured",
         "",
@@ -339,7 +323,7 @@ def page(rows: list[Row], missing: dict[str, int]) -> str:
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{'---|' * len(HEADINGS)}",
-        *(f"| {' | '.join(_cells(row))} |" for row in rows),
+        *(f"| {' | '.join(row)} |" for row in rows),
         "",
     ]
     if missing:
@@ -353,18 +337,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="Networks whose name, kind or package holds this word.")
     parser.add_argument("--out", type=Path, help="The page; standard output without.")
+    parser.add_argument(
+        "--kept", type=Path, help="Rows as they come, and those of a run before that are not made again."
+    )
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
+    kept: dict[str, Row] = {}
+    if given.kept is not None and given.kept.exists():
+        kept = {row[0]: row for row in map(json.loads, given.kept.read_text(encoding="utf-8").splitlines())}
     rows, missing = list[Row](), dict[str, int]()
     for entry in entries():
         if given.only.lower() not in f"{entry.name} {entry.kind} {entry.package}".lower():
             continue
-        if find_spec(entry.package) is None:
+        if entry.name not in kept and find_spec(entry.package) is None:
             missing[entry.package] = missing.get(entry.package, 0) + 1
             continue
-        rows.append(captured(entry))
-        told = "captured" if rows[-1].graph is not None else rows[-1].reason
-        print(f"{entry.package} {entry.name}: {told} ({rows[-1].seconds:.1f} s)", file=sys.stderr)
+        if entry.name not in kept:
+            start = time.perf_counter()
+            kept[entry.name] = row_of(entry)
+            told = "captured" if kept[entry.name][3] else kept[entry.name][-1]
+            print(f"{entry.package} {entry.name}: {told} ({time.perf_counter() - start:.1f} s)", file=sys.stderr)
+            if given.kept is not None:
+                with given.kept.open("a", encoding="utf-8") as file:
+                    print(json.dumps(kept[entry.name]), file=file)
+        rows.append(kept[entry.name])
     text = page(rows, missing)
     if given.out is None:
         print(text)
