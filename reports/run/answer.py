@@ -44,7 +44,7 @@ def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -
 def answer(result: SimulationResult) -> str:
     """The answer in two or three sentences: both scopes, time and energy, and the bound that the arithmetic sets."""
     step, gemm = result.by_scope["step"], result.by_scope["gemm"]
-    what, does = ("forward pass", "infers") if result.inference else ("training step", "trains")
+    what, does = ("forward pass", "runs inference of") if result.inference else ("training step", "trains")
     if is_dense(result) and result.sparsity != "dense":
         return (
             f"{nothing_pruned(result)} Its step is the dense one, and takes {seconds(result.step_seconds)} at batch "

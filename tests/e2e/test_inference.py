@@ -37,7 +37,7 @@ def test_its_products_are_those_of_the_training_step(run):
 
 def test_it_says_nothing_of_training(run, tmp_path):
     said = run(*SMALL, "--out", "run").out
-    assert "infers resnet9-cifar10 at batch 16" in said
+    assert "runs inference of resnet9-cifar10 at batch 16" in said
     words = (tmp_path / "run" / "report.html").read_text()
     words = re.sub(r"<(script|style).*?</\1>", " ", words, flags=re.DOTALL)
     markdown = (tmp_path / "run" / "report.md").read_text()
@@ -61,7 +61,7 @@ def test_a_schedule_of_one_pass_is_none_of_the_other(run):
     assert run(*SMALL, "--save-schedule", "s.json").code == 0
     assert run(*SMALL, "--schedule", "s.json").code == 0
     # The pass is taken from the file where nothing is said.
-    assert "infers" in run("simulate", "resnet9-cifar10", "--schedule", "s.json").out
+    assert "runs inference" in run("simulate", "resnet9-cifar10", "--schedule", "s.json").out
     refused = run(*SMALL[:-1], "training", "--schedule", "s.json")
     assert refused.code == 2
     assert "pass_: got a schedule made for inference, need one for training" in refused.err
