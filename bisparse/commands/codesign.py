@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import __version__, defaults
+from ..configs.file_names import shortened
 from ..training.settings import TrainingSettings
 from . import options
 from .groups import DeclaredIn, grouped
@@ -127,7 +128,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _default_directory(model: str, data: str) -> Path:
-    return Path("runs") / f"codesign-{model.rpartition(':')[2]}-{Path(data).stem}"
+    return Path("runs") / shortened(f"codesign-{model.rpartition(':')[2]}-{Path(data).stem}")
 
 
 def _told_by(progress: Progress) -> RunDone:
