@@ -11,6 +11,7 @@ import typer
 
 from .. import defaults
 from ..configs.errors import ConfigError
+from ..configs.whole_file import write_whole
 from ..sim.options import Options
 from . import options
 from .groups import DeclaredIn, grouped
@@ -213,6 +214,6 @@ def _write(out: Path, base: Loaded[Recipe], result: Assignment, found: Ratios, *
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text)
     except OSError as error:
         raise ConfigError(f"{out}: got {error.strerror}, need a file that can be written; try another --out") from error

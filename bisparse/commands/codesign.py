@@ -110,10 +110,10 @@ def codesign(
             given=[name for name in settings if output.is_given(name)],
         )
 
-    def write(directory: Path, command: str) -> tuple[Path, str]:
+    def write(directory: Path, command: str) -> Path:
         from ..reports.codesign.directory import CODESIGN
 
-        return CODESIGN.write(study, directory, command=command), CODESIGN.command_file
+        return CODESIGN.write(study, directory, command=command, keep_command=True)
 
     def show() -> None:
         from ..reports import codesign_text

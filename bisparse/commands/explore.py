@@ -12,6 +12,7 @@ import typer
 
 from .. import __version__
 from ..configs.file_names import shortened
+from ..configs.whole_file import write_whole
 from . import options
 from .completion import shipped
 from .groups import grouped
@@ -115,13 +116,14 @@ def explore(
         )
         raise
 
-    def write(directory: Path, command: str) -> tuple[Path, str]:
+    def write(directory: Path, command: str) -> Path:
         from ..reports.explore.kind import EXPLORATION
 
         page = EXPLORATION.write(
             study, space, directory, command=command, version=__version__, told=note, reference=whole
         )
-        return page, EXPLORATION.command_file
+        write_whole(directory / EXPLORATION.command_file, f"{command}\n")
+        return page
 
     def show() -> None:
         from ..reports import exploration_text

@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from ...configs.errors import ConfigError
+from ...configs.whole_file import write_whole
 from ..graph import TrainingGraph
 from ..graph_file import load_graph, save_graph
 
@@ -79,17 +80,11 @@ class GraphCache:
     def put(self, key: str, graph: TrainingGraph) -> None:
         """Keep a graph, with the files it was captured from; a folder that cannot be written to is left alone."""
         stamps = {str(path): _stamp(path) for path in sorted(set(_loaded_files()))}
-        process = os.getpid()
         with suppress(OSError, ConfigError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Written aside and moved into place, so that another process never reads half an entry.
-            graph_part = self.folder / f"{key}.json.{process}"
-            save_graph(graph, graph_part)
-            sources_part = self.folder / f"{key}.sources.{process}"
-            sources_part.write_text(json.dumps(stamps, indent=0), encoding="utf-8")
-            graph_part.replace(self._graph(key))
+            save_graph(graph, self._graph(key))
             # Last, because an entry without its sources is no entry.
-            sources_part.replace(self._sources(key))
+            write_whole(self._sources(key), json.dumps(stamps, indent=0))
 
     def _graph(self, key: str) -> Path:
         return self.folder / f"{key}.json"

@@ -10,22 +10,19 @@ from typing import Any
 import torch
 
 from ...configs.errors import ConfigError
+from ...configs.whole_file import written_whole
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Put a state in the place of the last one; whoever is killed here leaves the last one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        with written_whole(path) as beside, beside.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
     except RuntimeError as error:
         # Torch's own word for a full disk.
         raise ConfigError(f"{path}: got a file that cannot be written, need room on the disk") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....configs.whole_file import write_whole
+from ....configs.whole_file import write_all_whole
 from .axis_values import Settings
 from .base import combined
 from .figures import ACCURACY, FIGURES
@@ -103,8 +103,7 @@ class Study:
             remarks.append("designs.parquet is not written: it needs pyarrow; try pip install 'bisparse[explore]'")
         else:
             files["designs.parquet"] = self.table.to_parquet()
-        for name, content in files.items():
-            write_whole(directory / name, content)
+        write_all_whole(directory, files)
         return remarks
 
 
