@@ -16,6 +16,7 @@ from pathlib import Path
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.whole_file import read_table, write_whole
+from .run_checksums import check_content
 from .run_summary import SUMMARY_FILE, read_summary
 
 DENSITIES_FILE = "densities.csv"
@@ -133,6 +134,8 @@ def load_densities(path: Path | str) -> LayerDensities:
     file = Path(path) / DENSITIES_FILE if Path(path).is_dir() else Path(path)
     content, text = read_table(file, need="densities of a training run; try bisparse train")
     directory = file.resolve().parent
+    if file.name == DENSITIES_FILE:
+        check_content(file, content)
     return LayerDensities(
         name=directory.name,
         sha256=content_hash(content),

@@ -1,20 +1,33 @@
-"""A checkpoint: written whole or not at all."""
+"""A checkpoint: written whole or not at all, and read back to the last bit or not at all.
+
+With the state stands a checksum of all that is in it. A checkpoint of before there were such is read without.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Collection
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...configs.errors import ConfigError
 from ...configs.whole_file import written_whole
 
+_CHECKSUM = "sha256"
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Put a state in the place of the last one; whoever is killed here leaves the last one."""
+    save_state(path, state | {_CHECKSUM: _checksum(state)})
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Put a state in its place as torch reads it: weights, for whoever wants them."""
     try:
         with written_whole(path) as beside, beside.open("wb") as file:
             torch.save(state, file)
@@ -25,17 +38,56 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         raise ConfigError(f"{path}: got a file that cannot be written, need room on the disk") from error
 
 
-def load_checkpoint(path: Path) -> dict[str, Any] | None:
+def load_checkpoint(path: Path, fields: Collection[str]) -> dict[str, Any] | None:
     """The state that was saved; None where there is none.
 
+    Args:
+        path: of the file.
+        fields: that it must have, and no others.
+
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, has other fields, or is not what was written.
     """
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        state["identity"]
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise ConfigError(f"{path}: got no readable checkpoint, need one; try removing it to start again") from error
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise unreadable(path, "damaged") from error
+    if not isinstance(state, dict):
+        raise unreadable(path, f"of another layout: {type(state).__name__}")
+    written = state.pop(_CHECKSUM, None)
+    if differing := set(fields) ^ set(state):
+        raise unreadable(path, f"of another layout: {', '.join(sorted(map(str, differing)))}")
+    if written is not None and written != _checksum(state):
+        raise unreadable(path, "damaged: its checksum is another")
     return state
+
+
+def unreadable(path: Path, why: str) -> ConfigError:
+    """What is told of a checkpoint that no run goes on from."""
+    return ConfigError(f"{path}: got no readable checkpoint ({why}), need one; try removing it to start again")
+
+
+def _checksum(state: dict[str, Any]) -> str:
+    """Of everything in a state, in its order."""
+    digest = sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, Tensor):
+            digest.update(f"{value.dtype} {tuple(value.shape)} ".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(value, dict):
+            digest.update(f"{len(value)} named ".encode())
+            for name, each in value.items():
+                digest.update(f"{name!r} ".encode())
+                add(each)
+        elif isinstance(value, list | tuple):
+            digest.update(f"{len(value)} listed ".encode())
+            for each in value:
+                add(each)
+        else:
+            digest.update(f"{value!r} ".encode())
+
+    add(state)
+    return digest.hexdigest()

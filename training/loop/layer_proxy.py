@@ -24,6 +24,7 @@ from ..recipes.in_torch.weight_masks import stage_mask
 from ..run_summary import SUMMARY_FILE, WEIGHTS_FILE, read_summary
 from ..trainable import build
 from .evaluation import evaluate
+from .run import weights_hash
 
 Progress = Callable[[str, int, int], None]
 
@@ -112,7 +113,18 @@ def measure_run(
         raise ConfigError(f"data: got a {data.name} that is not what {directory} was trained on, need the same")
     with torch.random.fork_rng(devices=[]):
         network = build(summary.settings.model, data)
-    network.load_state_dict(weights)
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"{directory / WEIGHTS_FILE}: got weights of another network ({told}), need the run's"
+        ) from error
+    if weights_hash(network) != summary.weights_sha256:
+        raise ConfigError(
+            f"{directory / WEIGHTS_FILE}: got other weights than {SUMMARY_FILE} tells of, need them as the run "
+            "left them; try training again"
+        )
     file = directory / LAYER_COSTS_FILE
     before = load_layer_costs(file) if file.exists() else LayerCosts(sha256="", rows=())
     before = before.of_weights(summary.weights_sha256)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
 from ..recipes.in_torch.tally import Tally
+from ..run_checksums import write_checksums
 from ..run_summary import (
     CHECKPOINT_FILE,
     GRAPH_FILE,
@@ -45,7 +47,7 @@ from ..run_summary import (
 from ..settings import TrainingSettings
 from ..trainable import build
 from .agreement import check_agreement
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint, save_state, unreadable
 from .evaluation import Evaluation, classes_first, evaluate
 from .identity import check_identity
 from .learning_rate import learning_rate
@@ -55,6 +57,12 @@ from .run_log import RunLog
 
 CHECKPOINT_SECONDS = 20.0
 """Between checkpoints within an epoch; every epoch ends with one."""
+
+_CHECKPOINTED = (
+    *("identity", "model", "optimizer", "applied", "scaler", "random"),
+    *("step", "loss_sum", "skipped", "seconds", "epochs", "densities"),
+)
+"""What is in a checkpoint."""
 
 _SMALLEST_LOSS_SCALE = 2.0**-14
 
@@ -119,7 +127,7 @@ class Run:
         except ConfigError as error:
             raise recipe.placed(error) from None
         identity = identity | {"graph": content_hash(graph_text(graph))}
-        state = load_checkpoint(directory / CHECKPOINT_FILE)
+        state = load_checkpoint(directory / CHECKPOINT_FILE, _CHECKPOINTED)
         if state is not None:
             check_identity(directory / CHECKPOINT_FILE, state["identity"], identity)
         save_graph(graph, directory / GRAPH_FILE)
@@ -336,13 +344,24 @@ class Run:
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self._take(state)
+            done, left = divmod(self.step, self.steps_per_epoch)
+            whole = 0 <= self.step <= self.steps and len(self.epochs) == done and left >= 0
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ConfigError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise unreadable(self.directory / CHECKPOINT_FILE, f"of another layout: {told}") from error
+        if not whole:
+            raise unreadable(self.directory / CHECKPOINT_FILE, f"{len(self.epochs)} epochs after {self.step} steps")
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.applied.load_state_dict(state["applied"])
         self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
-        self.step, self.loss_sum = state["step"], state["loss_sum"]
-        self.skipped, self.seconds = state["skipped"], state["seconds"]
+        self.step, self.skipped = operator.index(state["step"]), operator.index(state["skipped"])
+        self.loss_sum, self.seconds = state["loss_sum"] + 0.0, state["seconds"] + 0.0
         self.epochs = [EpochResult(**each) for each in state["epochs"]]
         self.densities = [LayerDensity(**each) for each in state["densities"]]
 
@@ -371,15 +390,19 @@ class Run:
                 if layer.patterns
             },
             dense_reasons=self.applied.dense_reasons,
-            weights_sha256=_hash(self.model),
+            weights_sha256=weights_hash(self.model),
             train_seconds=self.seconds,
             torch_version=torch.__version__,
             threads=torch.get_num_threads(),
             bisparse_version=self.version,
         )
         self.applied.remove()
-        save_checkpoint(self.directory / WEIGHTS_FILE, self.model.state_dict())
-        write_whole(self.directory / SUMMARY_FILE, json.dumps(summary.document(), indent=1, allow_nan=False))
+        save_state(self.directory / WEIGHTS_FILE, self.model.state_dict())
+        text = json.dumps(summary.document(), indent=1, allow_nan=False).encode()
+        # Before the summary, which says that the run is finished.
+        kept = {name: (self.directory / name).read_bytes() for name in (DENSITIES_FILE, GRAPH_FILE)}
+        write_checksums(self.directory, {**kept, SUMMARY_FILE: text})
+        write_whole(self.directory / SUMMARY_FILE, text)
         (self.directory / CHECKPOINT_FILE).unlink(missing_ok=True)
         return summary
 
@@ -392,7 +415,8 @@ def _plain(row: EpochResult | LayerDensity) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
-def _hash(model: nn.Module) -> str:
+def weights_hash(model: nn.Module) -> str:
+    """Of all bits of a model's state, as a summary tells it."""
     digest = sha256()
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())

@@ -129,6 +129,19 @@ def test_a_file_that_is_no_weights_is_refused(runs):
     broken.write_bytes(whole)
 
 
+def test_weights_that_are_not_the_run_s_are_refused(runs, tmp_path):
+    directory = tmp_path / "run"
+    shutil.copytree(runs["dense"], directory)
+    weights = torch.load(directory / "weights.pt", weights_only=True)
+    name = next(iter(weights))
+    torch.save(weights | {name: weights[name] + 1}, directory / "weights.pt")
+    with pytest.raises(ConfigError, match=r"weights\.pt: got other weights than summary\.json tells of"):
+        measure_run(directory, [])
+    torch.save({"other": weights[name]}, directory / "weights.pt")
+    with pytest.raises(ConfigError, match=r"weights\.pt: got weights of another network"):
+        measure_run(directory, [])
+
+
 def test_a_pruned_run_is_refused(runs):
     with pytest.raises(ConfigError, match="got a run under bdwp, whose saved weights are pruned, need a dense one"):
         measure_run(runs["bdwp"], [("0", FF, Pattern(2, 8))])
@@ -146,6 +159,7 @@ def test_code_that_only_the_run_names_is_not_run(runs, tmp_path, monkeypatch):
     summary = read_summary(directory)
     crafted = replace(summary, settings=replace(summary.settings, model="trap:spring"))
     (directory / "summary.json").write_text(json.dumps(crafted.document()))
+    (directory / "checksums.sha256").unlink()
     (tmp_path / "trap.py").write_text("raise SystemExit('sprung')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigError, match=r"code that is not run because a file says so.*try --model trap:spring"):
