@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
+from ..configs.csv_cells import cell_text, csv_cell
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.whole_file import read_table, write_whole
@@ -114,7 +115,7 @@ def write_densities(path: Path | str, rows: Iterable[LayerDensity]) -> None:
     for row in rows:
         written = asdict(row)
         shares = ("" if written[name] is None else repr(float(written[name])) for name in SHARES)
-        writer.writerow([row.epoch, row.module, *shares])
+        writer.writerow([row.epoch, csv_cell(row.module), *shares])
     target = Path(path)
     try:
         write_whole(target, text.getvalue())
@@ -183,7 +184,7 @@ def _row(cells: dict[str, str]) -> LayerDensity:
     if not (epoch.isascii() and epoch.isdecimal()):
         raise ConfigError(f"epoch: got {epoch!r}, need an integer of at least 0")
     shares = {name: _share(name, cells[name].strip()) for name in SHARES}
-    return LayerDensity(epoch=int(epoch), module=cells["module"].strip(), **shares)
+    return LayerDensity(epoch=int(epoch), module=cell_text(cells["module"].strip()), **shares)
 
 
 def _share(name: str, text: str) -> float | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....configs.csv_cells import csv_cell
 from ....configs.whole_file import write_all_whole
 from .axis_values import Settings
 from .base import combined
@@ -116,7 +117,9 @@ def outcomes_in(store: Store, outcomes: Mapping[str, Outcome], design: DesignRow
 
 
 def _csv(table: pandas.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n").encode()
+    texts = [name for name in table.columns if table[name].dtype == object]
+    safe = table.assign(**{name: table[name].map(csv_cell) for name in texts})
+    return safe.to_csv(index=False, lineterminator="\n").encode()
 
 
 @dataclass(frozen=True, kw_only=True)
