@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from torch import Tensor
 
 from ...configs.errors import ConfigError
 from ...configs.whole_file import written_whole
+
+FIELDS = (
+    *("identity", "model", "optimizer", "applied", "scaler", "random"),
+    *("step", "loss_sum", "skipped", "seconds", "epochs", "densities"),
+)
+"""What is in a checkpoint, beside its checksum."""
 
 _CHECKSUM = "sha256"
 
@@ -38,12 +45,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         raise ConfigError(f"{path}: got a file that cannot be written, need room on the disk") from error
 
 
-def load_checkpoint(path: Path, fields: Collection[str]) -> dict[str, Any] | None:
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """The state that was saved; None where there is none.
-
-    Args:
-        path: of the file.
-        fields: that it must have, and no others.
 
     Raises:
         ConfigError: the file cannot be read, has other fields, or is not what was written.
@@ -53,19 +56,28 @@ def load_checkpoint(path: Path, fields: Collection[str]) -> dict[str, Any] | Non
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise unreadable(path, "damaged") from error
+        raise _unreadable(path, "damaged") from error
     if not isinstance(state, dict):
-        raise unreadable(path, f"of another layout: {type(state).__name__}")
+        raise _unreadable(path, f"of another layout: {type(state).__name__}")
     written = state.pop(_CHECKSUM, None)
-    if differing := set(fields) ^ set(state):
-        raise unreadable(path, f"of another layout: {', '.join(sorted(map(str, differing)))}")
+    if differing := set(FIELDS) ^ set(state):
+        raise _unreadable(path, f"of another layout: {', '.join(sorted(map(str, differing)))}")
     if written is not None and written != _checksum(state):
-        raise unreadable(path, "damaged: its checksum is another")
+        raise _unreadable(path, "damaged: its checksum is another")
     return state
 
 
-def unreadable(path: Path, why: str) -> ConfigError:
-    """What is told of a checkpoint that no run goes on from."""
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Tells of a checkpoint whose fields are not what they must be."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ConfigError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise _unreadable(path, f"of another layout: {told}") from error
+
+
+def _unreadable(path: Path, why: str) -> ConfigError:
     return ConfigError(f"{path}: got no readable checkpoint ({why}), need one; try removing it to start again")
 
 

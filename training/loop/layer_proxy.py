@@ -24,7 +24,7 @@ from ..recipes.in_torch.weight_masks import stage_mask
 from ..run_summary import SUMMARY_FILE, WEIGHTS_FILE, read_summary
 from ..trainable import build
 from .evaluation import evaluate
-from .run import weights_hash
+from .weights_hash import weights_hash
 
 Progress = Callable[[str, int, int], None]
 

@@ -13,8 +13,7 @@ import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +46,17 @@ from ..run_summary import (
 from ..settings import TrainingSettings
 from ..trainable import build
 from .agreement import check_agreement
-from .checkpoint import load_checkpoint, save_checkpoint, save_state, unreadable
+from .checkpoint import load_checkpoint, save_checkpoint, save_state, understood
 from .evaluation import Evaluation, classes_first, evaluate
 from .identity import check_identity
 from .learning_rate import learning_rate
 from .optimizers import make_optimizer
 from .own_graph import captured
 from .run_log import RunLog
+from .weights_hash import weights_hash
 
 CHECKPOINT_SECONDS = 20.0
 """Between checkpoints within an epoch; every epoch ends with one."""
-
-_CHECKPOINTED = (
-    *("identity", "model", "optimizer", "applied", "scaler", "random"),
-    *("step", "loss_sum", "skipped", "seconds", "epochs", "densities"),
-)
-"""What is in a checkpoint."""
 
 _SMALLEST_LOSS_SCALE = 2.0**-14
 
@@ -127,7 +121,7 @@ class Run:
         except ConfigError as error:
             raise recipe.placed(error) from None
         identity = identity | {"graph": content_hash(graph_text(graph))}
-        state = load_checkpoint(directory / CHECKPOINT_FILE, _CHECKPOINTED)
+        state = load_checkpoint(directory / CHECKPOINT_FILE)
         if state is not None:
             check_identity(directory / CHECKPOINT_FILE, state["identity"], identity)
         save_graph(graph, directory / GRAPH_FILE)
@@ -338,21 +332,16 @@ class Run:
                 "loss_sum": self.loss_sum,
                 "skipped": self.skipped,
                 "seconds": self.seconds,
-                "epochs": [_plain(each) for each in self.epochs],
-                "densities": [_plain(each) for each in self.densities],
+                "epochs": [asdict(each) for each in self.epochs],
+                "densities": [asdict(each) for each in self.densities],
             },
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
-        try:
+        with understood(self.directory / CHECKPOINT_FILE):
             self._take(state)
-            done, left = divmod(self.step, self.steps_per_epoch)
-            whole = 0 <= self.step <= self.steps and len(self.epochs) == done and left >= 0
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ConfigError) as error:
-            told = str(error).strip().partition("\n")[0]
-            raise unreadable(self.directory / CHECKPOINT_FILE, f"of another layout: {told}") from error
-        if not whole:
-            raise unreadable(self.directory / CHECKPOINT_FILE, f"{len(self.epochs)} epochs after {self.step} steps")
+            if not 0 <= self.step <= self.steps or len(self.epochs) != self.step // self.steps_per_epoch:
+                raise ValueError(f"{len(self.epochs)} epochs after {self.step} steps")
 
     def _take(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
@@ -409,16 +398,3 @@ class Run:
 
 def _density(weight: Tensor) -> float:
     return float(weight.count_nonzero()) / weight.numel()
-
-
-def _plain(row: EpochResult | LayerDensity) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__dataclass_fields__}
-
-
-def weights_hash(model: nn.Module) -> str:
-    """Of all bits of a model's state, as a summary tells it."""
-    digest = sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
