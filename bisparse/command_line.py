@@ -34,6 +34,7 @@ from .commands import (
     validate,
     workloads,
 )
+from .commands.streams import usable_streams
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -85,6 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: of the command line; the process's own when None.
     """
+    with usable_streams():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     # A command is one short run whose objects live to its end: looking for garbage cost a quarter of its time.
     gc.set_threshold(100_000, 20, 20)
     words = sys.argv[1:] if arguments is None else list(arguments)

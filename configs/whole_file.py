@@ -1,8 +1,17 @@
-"""A file written whole or not at all, and a table read whole before its first row is looked at."""
+"""Files written whole or not at all, and a table read whole before its first row is looked at.
+
+What is written stands beside its place until it is whole, and is moved there then. A full disk, an interrupt or an
+error leaves the file of before and nothing else; a process that is killed may leave the part beside (``.NAME.….part``),
+never half a file in its place.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from .errors import ConfigError
@@ -13,12 +22,45 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
     A reader, or a crash, never meets half a file: the name appears only when the content is whole.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with written_whole(path) as beside:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_all_whole(directory: Path, contents: Mapping[str, str | bytes]) -> None:
+    """Put files of a directory in the place of those of before, all of them or none.
+
+    All are written beside first, and moved when the last one is whole: a full disk, an interrupt while they are written
+    or an error leaves every file as it was. The moves, a few system calls, follow one upon the other; a process that is
+    killed, or a machine that stops, between two of them leaves some files new and some old.
+    """
+    with ExitStack() as all_moved:
+        # Moved when the stack unwinds, the last one first; where one cannot be written, none is.
+        places = {name: all_moved.enter_context(written_whole(directory / name)) for name in reversed([*contents])}
+        for name, content in contents.items():
+            places[name].write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A place to write a file to, which is moved to its own place at the end, unless there is an error.
+
+    A link stays, and what it points to is replaced; a file keeps its mode. What is no file (``/dev/stdout``, a pipe) is
+    written where it is.
+    """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.exists() and not target.is_file():
+        yield path
+        return
+    # A name that nobody can have put there, and short beside one of any length; what it ends in says how to write it.
+    beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}.part{target.suffix[:20]}")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
+        yield beside
+        if target.exists():
+            with suppress(PermissionError):
+                shutil.copymode(target, beside)
+        beside.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
 
 
 def read_table(path: Path | str, *, need: str) -> tuple[bytes, str]:

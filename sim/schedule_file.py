@@ -21,6 +21,7 @@ from ..configs.quantity import PatternText
 from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
+from ..configs.whole_file import write_whole
 from ..dataflow.gemm import Form
 from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, array_mappings
 from ..dataflow.schedule import Schedule
@@ -201,7 +202,7 @@ def save_schedule(schedule: Schedule, path: Path | str) -> None:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(f'{{\n{head}\n  "products": [\n{products}\n  ]\n}}\n', encoding="utf-8")
+        write_whole(target, f'{{\n{head}\n  "products": [\n{products}\n  ]\n}}\n')
     except OSError as error:
         raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --save-schedule") from error
 

@@ -11,6 +11,7 @@ from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..training.graph_file import load_graph
 from ..training.recipes.declaration import Recipe, load_recipe
+from ..training.run_checksums import check_content
 from ..training.run_summary import GRAPH_FILE, RunSummary
 from .options import Options
 from .results.training_figures import TrainingRun
@@ -31,7 +32,10 @@ def trained_simulator(summary: RunSummary, directory: Path, hardware: Loaded[Har
         ConfigError: the run's graph is missing or wrong.
     """
     path = directory / GRAPH_FILE
-    workload = Workload(graph=load_graph(path), sha256=content_hash(path.read_bytes()))
+    graph = load_graph(path)
+    content = path.read_bytes()
+    check_content(path, content)
+    workload = Workload(graph=graph, sha256=content_hash(content))
     options = Options(batch=summary.settings.batch, optimizer=summary.settings.optimizer)
     return Simulator(workload=workload, hardware=hardware, options=options, version=version)
 

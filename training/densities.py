@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
+from ..configs.csv_cells import cell_text, csv_cell
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.whole_file import read_table, write_whole
+from .run_checksums import check_content
 from .run_summary import SUMMARY_FILE, read_summary
 
 DENSITIES_FILE = "densities.csv"
@@ -113,7 +115,7 @@ def write_densities(path: Path | str, rows: Iterable[LayerDensity]) -> None:
     for row in rows:
         written = asdict(row)
         shares = ("" if written[name] is None else repr(float(written[name])) for name in SHARES)
-        writer.writerow([row.epoch, row.module, *shares])
+        writer.writerow([row.epoch, csv_cell(row.module), *shares])
     target = Path(path)
     try:
         write_whole(target, text.getvalue())
@@ -133,6 +135,8 @@ def load_densities(path: Path | str) -> LayerDensities:
     file = Path(path) / DENSITIES_FILE if Path(path).is_dir() else Path(path)
     content, text = read_table(file, need="densities of a training run; try bisparse train")
     directory = file.resolve().parent
+    if file.name == DENSITIES_FILE:
+        check_content(file, content)
     return LayerDensities(
         name=directory.name,
         sha256=content_hash(content),
@@ -180,7 +184,7 @@ def _row(cells: dict[str, str]) -> LayerDensity:
     if not (epoch.isascii() and epoch.isdecimal()):
         raise ConfigError(f"epoch: got {epoch!r}, need an integer of at least 0")
     shares = {name: _share(name, cells[name].strip()) for name in SHARES}
-    return LayerDensity(epoch=int(epoch), module=cells["module"].strip(), **shares)
+    return LayerDensity(epoch=int(epoch), module=cell_text(cells["module"].strip()), **shares)
 
 
 def _share(name: str, text: str) -> float | None:

@@ -17,6 +17,7 @@ from typing import Any
 from ..configs.errors import ConfigError
 from ..configs.file_kinds import GRAPH, refuse_other_kind
 from ..configs.strict_yaml import parse_text
+from ..configs.whole_file import write_whole
 from .graph import Convolution, Geometry, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
 from .graph_fault import GraphFormatError
 from .graph_reading import GraphReader
@@ -33,7 +34,7 @@ def save_graph(graph: TrainingGraph, path: Path | str) -> None:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(graph_text(graph), encoding="utf-8")
+        write_whole(target, graph_text(graph))
     except OSError as error:
         raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --out") from error
 

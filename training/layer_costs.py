@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from ..configs.csv_cells import cell_text, csv_cell
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.pattern import Pattern
@@ -104,10 +105,8 @@ def write_layer_costs(path: Path, rows: Iterable[LayerCost]) -> LayerCosts:
     writer.writerow(COLUMNS)
     for row in rows:
         rise = "" if row.loss_rise is None else repr(row.loss_rise)
-        kept = repr(row.kept_magnitude)
-        writer.writerow(
-            [row.module, row.stage, row.sparsity, row.weights, repr(row.magnitude), kept, rise, row.weights_sha256]
-        )
+        shares = (repr(row.magnitude), repr(row.kept_magnitude), rise)
+        writer.writerow([csv_cell(row.module), row.stage, row.sparsity, row.weights, *shares, row.weights_sha256])
     try:
         write_whole(path, text.getvalue())
     except OSError as error:
@@ -155,7 +154,7 @@ def _row(cells: dict[str, str]) -> LayerCost:
     if stage not in ("FF", "BP"):
         raise ConfigError(f"stage: got {stage!r}, need FF or BP")
     return LayerCost(
-        module=cells["module"],
+        module=cell_text(cells["module"]),
         stage="FF" if stage == "FF" else "BP",
         sparsity=Pattern.parse(cells["sparsity"]),
         weights=_number("weights", cells["weights"], int, least=1),

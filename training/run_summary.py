@@ -2,8 +2,8 @@
 
 A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densities.csv`` (a row a layer and epoch),
 ``graph.json`` (the step of this very model, to be simulated), ``checkpoint.pt`` until the run ends, and at its end
-``weights.pt`` (a plain model's state dict with the pruned weights) and ``summary.json``: this. ``bisparse assign`` adds
-``layers.csv``.
+``weights.pt`` (a plain model's state dict with the pruned weights), ``checksums.sha256`` of what others go on from, and
+``summary.json``: this. ``bisparse assign`` adds ``layers.csv``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.errors import ConfigError
+from .run_checksums import check_content
 from .settings import TrainingSettings
 
 SUMMARY_FILE = "summary.json"
@@ -119,15 +120,18 @@ def read_summary(directory: Path) -> RunSummary:
     """The summary of a finished run.
 
     Raises:
-        ConfigError: there is none there, or it is not one.
+        ConfigError: there is none there, it is not one, or it is not what the run wrote.
     """
     path = directory / SUMMARY_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigError(
             f"{directory}: got no readable {SUMMARY_FILE}, need the directory of a finished run; try bisparse train"
         ) from error
+    check_content(path, content)
+    try:
+        document = json.loads(content.decode("utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path}: got broken JSON, need a summary; try removing it and training again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
@@ -137,7 +141,7 @@ def read_summary(directory: Path) -> RunSummary:
         )
     try:
         return RunSummary.from_document(document)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"{path}: got fields that are no summary's ({error}), need one; try removing it and training again"
         ) from error

@@ -54,10 +54,10 @@ def ablate(
         simulator = make_simulator(workload, hardware or defaults.HARDWARE, step)
         result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)
 
-    def write(directory: Path, command: str) -> tuple[Path, str]:
+    def write(directory: Path, command: str) -> Path:
         from ..reports.ablation.directory import ABLATION
 
-        return ABLATION.write(result, directory, command=command), ABLATION.command_file
+        return ABLATION.write(result, directory, command=command, keep_command=True)
 
     output.deliver(out, write=write, document=result.document, show=lambda: _print(result))
 

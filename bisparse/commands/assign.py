@@ -11,6 +11,7 @@ import typer
 
 from .. import defaults
 from ..configs.errors import ConfigError
+from ..configs.whole_file import write_whole
 from ..sim.options import Options
 from . import options
 from .groups import DeclaredIn, grouped
@@ -64,6 +65,14 @@ ProxyOption = Annotated[
         "loss, summed, and what the masks of BP keep.",
     ),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="PACKAGE.MODULE:FACTORY",
+        help="Of a run of your own network: its factory again, for no code is run because a run's files name it.",
+    ),
+]
 Step = Annotated[
     dict[str, Any],
     DeclaredIn(Options, only=("batch", "objective", "optimizer"), usual={"optimizer": "the run's own"}),
@@ -109,6 +118,7 @@ def assign(
     budget: Budget,
     hardware: options.HardwareOption = None,
     step: Step,
+    model: ModelOption = None,
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -141,7 +151,7 @@ def assign(
             recipe=loaded,
             ratios=tuple(dict.fromkeys([*offered, *([] if wanted is None else [wanted])])),
         )
-        costs = _measured(run_dir, summary, assigner, sensitivity=proxy == "sensitivity", progress=progress)
+        costs = _measured(run_dir, summary, assigner, model, sensitivity=proxy == "sensitivity", progress=progress)
         result, found = assigner.assign(costs, proxy=proxy, like=wanted, keep=budget.keep, progress=progress)
     if wanted is not None and wanted not in offered:
         note(f"--like: {wanted} is not among --ratios, and is chosen from, too")
@@ -158,7 +168,13 @@ def assign(
 
 
 def _measured(
-    directory: Path, summary: RunSummary | None, assigner: Assigner, *, sensitivity: bool, progress: Progress
+    directory: Path,
+    summary: RunSummary | None,
+    assigner: Assigner,
+    model: str | None,
+    *,
+    sensitivity: bool,
+    progress: Progress,
 ) -> LayerCosts:
     """What ratios cost layers: out of the file where all of it is there, of these weights, else measured."""
     from ..training.layer_costs import LAYER_COSTS_FILE, load_layer_costs
@@ -173,7 +189,7 @@ def _measured(
     check_torch()
     from ..training.loop.layer_proxy import measure_run
 
-    return measure_run(directory, assigner.places, sensitivity=sensitivity, progress=progress)
+    return measure_run(directory, assigner.places, model=model, sensitivity=sensitivity, progress=progress)
 
 
 def _write(out: Path, base: Loaded[Recipe], result: Assignment, found: Ratios, *, command: str) -> None:
@@ -198,6 +214,6 @@ def _write(out: Path, base: Loaded[Recipe], result: Assignment, found: Ratios, *
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text)
     except OSError as error:
         raise ConfigError(f"{out}: got {error.strerror}, need a file that can be written; try another --out") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import __version__, defaults
+from ..configs.file_names import shortened
 from ..training.settings import TrainingSettings
 from . import options
 from .groups import DeclaredIn, grouped
@@ -109,10 +110,10 @@ def codesign(
             given=[name for name in settings if output.is_given(name)],
         )
 
-    def write(directory: Path, command: str) -> tuple[Path, str]:
+    def write(directory: Path, command: str) -> Path:
         from ..reports.codesign.directory import CODESIGN
 
-        return CODESIGN.write(study, directory, command=command), CODESIGN.command_file
+        return CODESIGN.write(study, directory, command=command, keep_command=True)
 
     def show() -> None:
         from ..reports import codesign_text
@@ -127,7 +128,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _default_directory(model: str, data: str) -> Path:
-    return Path("runs") / f"codesign-{model.rpartition(':')[2]}-{Path(data).stem}"
+    return Path("runs") / shortened(f"codesign-{model.rpartition(':')[2]}-{Path(data).stem}")
 
 
 def _told_by(progress: Progress) -> RunDone:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import __version__
+from ..configs.file_names import shortened
+from ..configs.whole_file import write_whole
 from . import options
 from .completion import shipped
 from .groups import grouped
@@ -93,7 +95,7 @@ def explore(
     if how.jobs is not None and how.dask is not None:
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
     space = load_space(sweep, version=__version__)
-    directory = out or Path("runs") / f"explore-{space.sweep.name}"
+    directory = out or Path("runs") / shortened(f"explore-{space.sweep.name}")
     note(_told(space, estimate(space, version=__version__, jobs=how.jobs), elsewhere=how.dask is not None))
     if dry_run:
         note(f"constraints rule out {space.excluded():,} of {space.designs:,} designs before they are evaluated")
@@ -114,13 +116,14 @@ def explore(
         )
         raise
 
-    def write(directory: Path, command: str) -> tuple[Path, str]:
+    def write(directory: Path, command: str) -> Path:
         from ..reports.explore.kind import EXPLORATION
 
         page = EXPLORATION.write(
             study, space, directory, command=command, version=__version__, told=note, reference=whole
         )
-        return page, EXPLORATION.command_file
+        write_whole(directory / EXPLORATION.command_file, f"{command}\n")
+        return page
 
     def show() -> None:
         from ..reports import exploration_text

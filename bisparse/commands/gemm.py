@@ -118,8 +118,10 @@ def _time_list(path: Path, design: Hardware, *, dataflow: str | None, sparsity: 
         return
     import csv
 
+    from ..configs.csv_cells import csv_cell
+
     # Rows of a topology may name a stride or a sparsity that others do not.
     columns = list(dict.fromkeys(name for row in rows for name in row if name not in FIGURES))
     writer = csv.DictWriter(sys.stdout, fieldnames=[*columns, *FIGURES], restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)

@@ -14,6 +14,7 @@ import typer
 
 from .. import defaults
 from ..configs.errors import ConfigError
+from ..configs.whole_file import write_all_whole
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -52,8 +53,8 @@ def init(
         raise ConfigError(f"{schema}: got a file that is no schema of bisparse's, need its place; try another folder")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        schema.write_text(fields, encoding="utf-8")
-        file.write_text(f"{_MODELINE.format(schema=schema.name)}\n{text}", encoding="utf-8")
+        modeline = _MODELINE.format(schema=schema.name)
+        write_all_whole(file.parent, {schema.name: fields, file.name: f"{modeline}\n{text}"})
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}; try another folder") from error
     print(f"{file}: a {_CALLED[kind]} to begin with; {schema.name} tells editors its fields")

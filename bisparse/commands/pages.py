@@ -50,7 +50,7 @@ class Output:
         self,
         out: Path | None,
         *,
-        write: Callable[[Path, str], tuple[Path, str]],
+        write: Callable[[Path, str], Path],
         document: Callable[[], dict[str, Any]],
         show: Callable[[], None],
     ) -> None:
@@ -58,8 +58,7 @@ class Output:
 
         Args:
             out: directory of the results; a temporary one where there is only a page to open, none where there is not.
-            write: writes them into a directory, given the command line; returns the page, and the name of the file
-                beside it where the command line stands.
+            write: writes them into a directory, with the command line, which it is given; returns the page.
             document: gives the answer as JSON.
             show: prints it as text.
         """
@@ -73,10 +72,7 @@ class Output:
         if page is not None:
             show_page(page, open_page=self.open_report, as_json=self.as_json)
 
-    def _written(self, out: Path | None, write: Callable[[Path, str], tuple[Path, str]]) -> Path:
+    def _written(self, out: Path | None, write: Callable[[Path, str], Path]) -> Path:
         import tempfile
 
-        directory = out or Path(tempfile.mkdtemp(prefix="bisparse-"))
-        page, command_file = write(directory, self.command)
-        (directory / command_file).write_text(f"{self.command}\n", encoding="utf-8")
-        return page
+        return write(out or Path(tempfile.mkdtemp(prefix="bisparse-")), self.command)

@@ -204,10 +204,10 @@ def _deliver(
 ) -> None:
     """Write the run, print the answer, show the report."""
 
-    def write(directory: Path, command: str) -> tuple[Path, str]:
+    def write(directory: Path, command: str) -> Path:
         from ..reports.run.directory import RUN
 
-        return RUN.write(results, directory, command=command), RUN.command_file
+        return RUN.write(results, directory, command=command, keep_command=True)
 
     def show() -> None:
         from ..reports import text_summary

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .streams import ShownText, shown
+
 _REDRAW_SECONDS = 0.1
 _BAR = 24
 
@@ -61,5 +63,6 @@ class Progress:
 
     def _draw(self, text: str) -> None:
         self._drawn = time.monotonic()
+        stream = sys.stderr.stream if isinstance(sys.stderr, ShownText) else sys.stderr
         # Back to the start of the line, and clear it.
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{shown(text)}", end="", file=stream, flush=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import defaults
+from ..configs.whole_file import written_whole
 from . import options
 from .groups import grouped
 from .terminal import Progress, print_json, print_table
@@ -68,10 +69,12 @@ def trace(
         schedule = simulator.schedule(load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY))
         bursts = BurstTrace(schedule=schedule, work=tensor_work(schedule, operator))
         progress(f"tracing {operator}", 0, 1)
-        written = bursts.write(file.out, file.form, file.limit)
-    document = _document(bursts, written, file.form, simulator.batch)
-    beside = file.out.with_name(f"{file.out.name}.map.json")
-    beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        beside = file.out.with_name(f"{file.out.name}.map.json")
+        # Addresses mean nothing without their bursts: both are of one trace.
+        with written_whole(beside) as addresses, written_whole(file.out) as lines:
+            written = bursts.write(lines, file.form, file.limit)
+            document = _document(bursts, written, file.form, simulator.batch)
+            addresses.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if as_json:
         print_json(document)
         return

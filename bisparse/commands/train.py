@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import __version__, defaults
+from ..configs.file_names import shortened
 from ..training.settings import TrainingSettings
 from . import options
 from .groups import DeclaredIn, grouped
@@ -92,7 +93,7 @@ def train(
 def _default_directory(settings: TrainingSettings) -> Path:
     words = (settings.model, settings.data, settings.recipe, settings.sparsity, f"seed{settings.seed}")
     name = "-".join(word.rpartition("/")[2].rpartition(":")[2] if word != settings.sparsity else word for word in words)
-    return Path("runs") / name.replace(":", "-")
+    return Path("runs") / shortened(name.replace(":", "-"))
 
 
 def _trained(settings: TrainingSettings, directory: Path, threads: int | None, device: str) -> RunSummary:

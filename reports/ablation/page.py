@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...sim.studies.ablation.ablation import SCHEMA_VERSION, Ablation
-from ..shared.html import render, script_json
+from ..shared.html import figures_json, render, script_json
 from ..shared.provenance import by_group, inputs_table, parameters, statuses
 from ..shared.subject import label, workload_name
 from .figures import gains_figure, time_figure
@@ -35,6 +35,6 @@ def ablation_page(ablation: Ablation, *, command: str) -> bytes:
         command=command,
         schema_version=SCHEMA_VERSION,
         bisparse_version=ablation.bisparse_version,
-        figures_json=script_json(drawings),
+        figures_json=figures_json(drawings),
         columns_json=script_json([]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...sim.studies.codesign.codesign import SCHEMA_VERSION, Codesign
-from ..shared.html import render, script_json
+from ..shared.html import figures_json, render, script_json
 from ..shared.provenance import by_group, parameters_of, statuses
 from ..shared.quantities import duration, joules, times
 from . import tables as codesign_tables
@@ -50,7 +50,7 @@ def codesign_page(study: Codesign, *, command: str) -> bytes:
         command=command,
         schema_version=SCHEMA_VERSION,
         bisparse_version=study.bisparse_version,
-        figures_json=script_json({"codesign": figures}),
+        figures_json=figures_json({"codesign": figures}),
         columns_json=script_json([]),
     )
 

@@ -50,7 +50,8 @@ def hardware_file(point: Point, *, name: str, title: str, comment: Sequence[str]
     content = _annotated(data, "", dict(hardware.provenance))
     # Leaves and short lists stay in a line, as a person writes them.
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
-    said = "".join(f"# {line}".rstrip() + "\n" for line in comment)
+    # A name may hold a line break, behind which the comment would end.
+    said = "".join(f"# {' '.join(line.splitlines())}".rstrip() + "\n" for line in comment)
     return f"{said}\n{text}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...configs import library
 from ...configs.errors import BisparseError, ConfigError
+from ...configs.file_names import file_name
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.simulation import Simulator
 from ...sim.studies.explore.choices import along
@@ -129,8 +130,8 @@ def write_reports(findings: Findings, directory: Path, version: str) -> dict[str
 def _asked_for(findings: Findings, directory: Path) -> dict[str, str]:
     """Pages of other designs of the study that are there already: somebody asked for them."""
     pages = {page.parent.name: page for page in (directory / DESIGNS).glob(f"*/{PAGE_FILE}")}
-    known = {str(key)[:SHORT_KEY] for key in findings.columns["key"]} & set(pages)
-    return {key: pages[key].relative_to(directory).as_posix() for key in sorted(known)}
+    known = {key: file_name(key) for key in (str(each)[:SHORT_KEY] for each in findings.columns["key"])}
+    return {key: pages[name].relative_to(directory).as_posix() for key, name in sorted(known.items()) if name in pages}
 
 
 def write_report(
@@ -142,7 +143,8 @@ def write_report(
     settings: Mapping[str, Any],
 ) -> Path:
     """Write a design's folder: its hardware and the report of its runs, one a scenario. Gives the page."""
-    folder = directory / DESIGNS / name
+    # The name is a key out of a store, which may say anything.
+    folder = directory / DESIGNS / file_name(name)
     file, space = str(folder / "hardware.yaml"), findings.space
     commands = [
         command_of(space, {**settings, **scenario}, point, file)

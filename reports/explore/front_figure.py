@@ -153,7 +153,7 @@ def _hover(findings: Findings, rows: Any) -> Figure:
     """What a point tells: the axes' names once for all points, their values by point."""
     keys = findings.columns["key"]
     told = [
-        [findings.level_texts[at][code] for at, code in zip(findings.varied, codes, strict=True)]
+        [plain(findings.level_texts[at][code]) for at, code in zip(findings.varied, codes, strict=True)]
         for codes in findings.codes[rows][:, list(findings.varied)].tolist()
     ]
     names = [plain(findings.labels[findings.axes[at].name]) for at in findings.varied]
@@ -164,7 +164,7 @@ def _hover(findings: Findings, rows: Any) -> Figure:
             line.append(text)
         lines.append(f"{plain(figure_name(name))} <b>%{{customdata[{len(names) + at}]}}</b>")
     for line, row in zip(told, rows.tolist(), strict=True):
-        line.append(str(keys[row])[:SHORT_KEY])
+        line.append(plain(str(keys[row])[:SHORT_KEY]))
     return {"customdata": told, "hovertemplate": "<br>".join(lines) + "<extra></extra>"}
 
 
@@ -194,7 +194,7 @@ def _marked(findings: Findings, pair: tuple[int, int], divisors: Sequence[float]
     if len(chosen.best):
         best = findings.drawn_values[chosen.best[0], list(pair)]
         marker = {**ring, "symbol": "circle-open", "color": "@loss"}
-        marks.append(_mark(f"best {figure_name(findings.goals.ranking[0])}", best, divisors, marker))
+        marks.append(_mark(f"best {plain(figure_name(findings.goals.ranking[0]))}", best, divisors, marker))
     if chosen.knee is not None:
         place = findings.drawn_values[chosen.knee, list(pair)]
         marks.append(_mark("knee", place, divisors, {**ring, "symbol": "diamond-open", "color": "@gain", "size": 20}))

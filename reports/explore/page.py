@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import Assumption
-from ..shared.html import render, script_json
+from ..shared.html import figures_json, render, script_json
 from ..shared.provenance import by_group, hashes_table, parameters_of, statuses
 from ..shared.quantities import percent, times
 from . import answer as answers
@@ -104,7 +104,7 @@ def explore_page(
         files=files,
         bisparse_version=version,
         links_json=script_json(dict(findings.links)),
-        figures_json=script_json({"explore": figures}),
+        figures_json=figures_json({"explore": figures}),
         columns_json=script_json([]),
     )
 

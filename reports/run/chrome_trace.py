@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...configs.file_names import file_name
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.subject import workload_name
@@ -74,7 +75,7 @@ def timeline_file(result: SimulationResult, results: Sequence[SimulationResult])
     names = [re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") for label in labels(results)]
     position = next(number for number, each in enumerate(results) if each is result)
     unique = names[position] if names.count(names[position]) == 1 else f"{names[position]}-{position}"
-    return f"timeline-{unique}.json.gz"
+    return f"timeline-{file_name(unique)}.json.gz"
 
 
 class _Trace:

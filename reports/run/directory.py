@@ -1,7 +1,7 @@
 """A run's directory: ``result.json``, ``operators.csv``, ``report.md`` and ``report.html``, and reading it back.
 
 ``result.json`` is the run; these files can be made again from it. A run of the event engine adds a
-``timeline*.json.gz`` for each result, which only running it again can make. Each file is written whole or not at all.
+``timeline*.json.gz`` for each result, which only running it again can make. All are of one run: ``JsonReport.write``.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ RUN: JsonReport[Sequence[SimulationResult]] = JsonReport(
     result_of=_results_of,
     beside=_beside,
     page=lambda results, command: page(results, command=command),
+    only_of_run=("timeline.json.gz", "timeline-*.json.gz"),
 )
 """One result, or several to stand side by side."""
 

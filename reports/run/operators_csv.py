@@ -8,6 +8,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from ...configs.csv_cells import csv_cell
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
 from ..shared.subject import recipe_name
 
@@ -30,7 +31,7 @@ def operators_csv(results: Sequence[SimulationResult]) -> str:
     writer.writerow(["recipe", *_columns(keys)])
     for result in results:
         recipe = recipe_name(result)
-        writer.writerows([recipe, *_values(row, keys)] for row in result.rows)
+        writer.writerows([csv_cell(cell) for cell in (recipe, *_values(row, keys))] for row in result.rows)
     return text.getvalue()
 
 

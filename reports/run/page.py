@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import SCHEMA_VERSION, SimulationResult
-from ..shared.html import render, script_json
+from ..shared.html import figures_json, render, script_json
 from ..shared.provenance import by_group, inputs_table, parameters, statuses
 from ..shared.quantities import byte_count, cycles, joules, percent, seconds, times
 from ..shared.subject import workload_name
@@ -56,7 +56,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         schema_version=SCHEMA_VERSION,
         inference=all(result.inference for result in results),
         bisparse_version=results[0].bisparse_version,
-        figures_json=script_json(drawings),
+        figures_json=figures_json(drawings),
         columns_json=script_json(operator_list.COLUMNS),
     )
 

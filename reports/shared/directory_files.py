@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...configs.csv_cells import csv_cell
 from ...configs.errors import ConfigError
-from ...configs.whole_file import write_whole
+from ...configs.whole_file import write_all_whole
 
 
 def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files, in their order, into a directory, which is made if absent; files of these names are replaced.
+    """Write files into a directory, which is made if absent, all or none; files of these names are replaced.
 
     Raises:
         ConfigError: the directory cannot be made or written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            write_whole(directory / name, content)
+        write_all_whole(directory, contents)
     except (FileExistsError, NotADirectoryError) as error:
         raise ConfigError(f"{directory}: got a file in its place, need a directory; try another name") from error
     except PermissionError as error:
@@ -38,7 +38,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 

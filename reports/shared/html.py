@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import secrets
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,6 @@ from typing import Any
 from ...configs.errors import ConfigError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-_PLOTLY_MARK = "/*plotly*/"
 
 
 def render(template: str, **values: Any) -> bytes:
@@ -28,10 +29,35 @@ def render(template: str, **values: Any) -> bytes:
     Raises:
         ConfigError: the plotly package lacks its library.
     """
-    html = _environment().get_template(template).render(plotly_mark=_PLOTLY_MARK, **values)
+    # No name out of a file can be the mark, which is another each time.
+    mark = f"/*plotly {secrets.token_hex(16)}*/"
+    html = _environment().get_template(template).render(plotly_mark=mark, **values)
     # The library is five megabytes: joined as bytes, not passed through the template.
-    before, after = html.split(_PLOTLY_MARK)
+    before, after = html.split(mark)
     return b"".join((before.encode(), plotly_library(), after.encode()))
+
+
+def figures_json(figures: Any) -> str:
+    """Figures for the page's script: of markup, which plotly would show, no more than figures of ours are made of.
+
+    Names are escaped where a figure is made, by ``plain``; here nothing is let through that could be a link.
+
+    >>> json.loads(figures_json({"name": "<b>x</b><a href='http://evil.example'>y</a>"}))["name"]
+    "<b>x</b>&lt;a href='http://evil.example'>y&lt;/a>"
+    """
+
+    def harmless(value: Any) -> Any:
+        if isinstance(value, str):
+            return _OTHER_TAGS.sub("&lt;", value) if "<" in value else value
+        if isinstance(value, dict):
+            return {name: harmless(each) for name, each in value.items()}
+        return [harmless(each) for each in value] if isinstance(value, list | tuple) else value
+
+    return script_json(harmless(figures))
+
+
+_OTHER_TAGS = re.compile(r"<(?!/?(?:b|br|i|extra)>)")
+"""What opens a tag that no figure of ours has."""
 
 
 def script_json(value: Any) -> str:

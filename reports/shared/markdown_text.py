@@ -22,6 +22,6 @@ def _row(cells: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
-    for mark in ("\\", "|", "<", "*", "`", "_"):
+    for mark in ("\\", "|", "<", "*", "`", "_", "["):
         text = text.replace(mark, f"\\{mark}")
-    return text.replace("\n", " ")
+    return " ".join(text.splitlines())

@@ -41,7 +41,7 @@ def paired_bars(
         {
             "type": "bar",
             "orientation": "h",
-            "name": name,
+            "name": plain(name),
             "y": [wrapped(key) for key in dense],
             "x": [values.get(key, 0) / divisor for key in dense],
             "text": [_label(values.get(key, 0), unit) for key in dense],
@@ -93,10 +93,10 @@ def stacked_bars(
             {
                 "type": "bar",
                 "orientation": "h",
-                "name": part,
+                "name": plain(part),
                 "y": [wrapped(key) for key in keys],
                 "x": [values.get(key, 0) / divisor for key in keys],
-                "text": [ends[key] if ends else scaled(sums[key], unit) for key in keys] if last else None,
+                "text": [plain(ends[key]) if ends else scaled(sums[key], unit) for key in keys] if last else None,
                 "customdata": [scaled(values.get(key, 0), unit) for key in keys],
                 "textposition": "outside" if last else "none",
                 "cliponaxis": False,

@@ -57,6 +57,7 @@ class JsonReport(Generic[Result]):
         result_of: a result from the document of a file; ``ConfigError`` when it is none, see ``result_in``.
         beside: the other files by name, from a result and the command line: CSV, Markdown.
         page: the page, from the same.
+        only_of_run: patterns of files that running alone can make; a new run takes those of an earlier one away.
     """
 
     document_file: str
@@ -67,14 +68,19 @@ class JsonReport(Generic[Result]):
     result_of: Callable[[dict[str, Any], Path], Result]
     beside: Callable[[Result, str], Mapping[str, bytes]]
     page: Callable[[Result, str], bytes]
+    only_of_run: tuple[str, ...] = ()
 
-    def write(self, result: Result, directory: Path, *, command: str) -> Path:
-        """Write a result's files into a directory, which is made if absent.
+    def write(self, result: Result, directory: Path, *, command: str, keep_command: bool = False) -> Path:
+        """Write a run's files into a directory, which is made if absent.
+
+        The directory holds the earlier run or this one, not parts of both: all files are written beside and moved when
+        the last is whole, see ``write_all_whole``, and what only the earlier run had goes.
 
         Args:
             result: the result.
             directory: of the run; files of these names are replaced.
             command: what a reader types to repeat the run.
+            keep_command: whether it stands in a file, too, for ``bisparse report``.
 
         Returns:
             Path of the page.
@@ -82,15 +88,22 @@ class JsonReport(Generic[Result]):
         Raises:
             ConfigError: the directory cannot be made or written.
         """
-        write_files(
-            directory,
-            {
-                self.document_file: self.document_text(result).encode(),
-                **self.beside(result, command),
-                self.page_file: self.page(result, command),
-            },
-        )
+        files = self._files(result, command)
+        if keep_command:
+            files[self.command_file] = f"{command}\n".encode()
+        write_files(directory, files)
+        for pattern in (*self.only_of_run, self.command_file):
+            for old in directory.glob(pattern):
+                if old.name not in files:
+                    old.unlink()
         return directory / self.page_file
+
+    def _files(self, result: Result, command: str) -> dict[str, bytes]:
+        return {
+            self.document_file: self.document_text(result).encode(),
+            **self.beside(result, command),
+            self.page_file: self.page(result, command),
+        }
 
     def read(self, directory: Path) -> Result:
         """The result that a directory holds.
@@ -103,7 +116,8 @@ class JsonReport(Generic[Result]):
 
     def again(self, directory: Path, *, command: str, version: str, told: Callable[[str], None]) -> Path:
         """Make the report again from the document; see ``ReportKind``."""
-        return self.write(self.read(directory), directory, command=command)
+        write_files(directory, self._files(self.read(directory), command))
+        return directory / self.page_file
 
 
 def result_in(

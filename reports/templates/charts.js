@@ -3,11 +3,12 @@
   "use strict";
   const figures = JSON.parse(document.getElementById("figures").textContent);
 
-  const coloured = (value, style) => {
-    if (typeof value === "string" && value[0] === "@") return style.getPropertyValue("--" + value.slice(1)).trim();
-    if (Array.isArray(value)) return value.map((item) => coloured(item, style));
+  // A name may begin with "@", too: only what is a colour is looked up.
+  const coloured = (value, style, isColour = false) => {
+    if (isColour && typeof value === "string" && value[0] === "@") return style.getPropertyValue("--" + value.slice(1)).trim();
+    if (Array.isArray(value)) return value.map((item) => coloured(item, style, isColour));
     if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, style)]));
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, style, isColour || /color/.test(key))]));
     }
     return value;
   };

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...configs.errors import ConfigError
+from ...configs.whole_file import written_whole
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import PlannedProduct, Work
 from ..event.block import Block
@@ -189,7 +190,7 @@ class BurstTrace:
             last = end
 
     def write(self, path: Path, form: str, limit: int | None = None) -> Written:
-        """Write the trace, compressed when the path ends in ``.gz``.
+        """Write the trace, whole or not at all, compressed when the path ends in ``.gz``.
 
         Args:
             path: the file.
@@ -204,7 +205,7 @@ class BurstTrace:
             hint = f"; try {near[0]}" if near else ""
             raise ConfigError(f"format: got {form!r}, need one of {', '.join(FORMATS)}{hint}")
         line, count, reads = FORMATS[form], 0, 0
-        with _opened(path) as file:
+        with written_whole(path) as beside, _opened(beside) as file:
             for address, write in self.bursts():
                 if count == limit:
                     return Written(bursts=count, reads=reads, cut=True)

@@ -1,6 +1,7 @@
 """The command as its surroundings meet it, in a process of its own: imports, exit codes, signals, pipes, full disks."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -86,3 +87,11 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("rows,cols,dataflow")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_a_closed_stream_is_no_traceback(tmp_path, closed):
+    line = f"{shlex.quote(sys.executable)} -m bisparse gemm 8x8x8 {closed}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert bool(done.stdout) == (">&-" not in closed.split())

@@ -23,22 +23,28 @@ from pathlib import Path
 import torch
 
 from ...configs.errors import ConfigError
+from ...configs.whole_file import write_whole
 from ..graph import TrainingGraph
 from ..graph_file import load_graph, save_graph
 
 
-def cache_folder() -> Path:
-    """``$BISPARSE_CACHE/graphs``, or the platform's place for caches."""
+def cache_folder() -> Path | None:
+    """``$BISPARSE_CACHE/graphs``, or the platform's place for caches; None for a user without a home."""
     chosen = os.environ.get("BISPARSE_CACHE")
     if chosen:
         return Path(chosen) / "graphs"
+    try:
+        return _platform_folder() / "bisparse" / "graphs"
+    except RuntimeError:
+        return None
+
+
+def _platform_folder() -> Path:
     if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "bisparse" / "graphs"
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def module_fingerprint(module: torch.nn.Module) -> list[str]:
@@ -53,7 +59,7 @@ def module_fingerprint(module: torch.nn.Module) -> list[str]:
 
 
 class GraphCache:
-    """A folder of captured graphs."""
+    """A folder of captured graphs; without a folder, one that is always empty."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder if folder is not None else cache_folder()
@@ -67,6 +73,8 @@ class GraphCache:
 
     def get(self, key: str) -> TrainingGraph | None:
         """The graph, unless there is none or a file behind it has changed."""
+        if self.folder is None:
+            return None
         try:
             sources = json.loads(self._sources(key).read_text(encoding="utf-8"))
             if not all(_stamp(Path(path)) == stamp for path, stamp in sources.items()):
@@ -78,23 +86,21 @@ class GraphCache:
 
     def put(self, key: str, graph: TrainingGraph) -> None:
         """Keep a graph, with the files it was captured from; a folder that cannot be written to is left alone."""
+        if self.folder is None:
+            return
         stamps = {str(path): _stamp(path) for path in sorted(set(_loaded_files()))}
-        process = os.getpid()
         with suppress(OSError, ConfigError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Written aside and moved into place, so that another process never reads half an entry.
-            graph_part = self.folder / f"{key}.json.{process}"
-            save_graph(graph, graph_part)
-            sources_part = self.folder / f"{key}.sources.{process}"
-            sources_part.write_text(json.dumps(stamps, indent=0), encoding="utf-8")
-            graph_part.replace(self._graph(key))
+            save_graph(graph, self._graph(key))
             # Last, because an entry without its sources is no entry.
-            sources_part.replace(self._sources(key))
+            write_whole(self._sources(key), json.dumps(stamps, indent=0))
 
     def _graph(self, key: str) -> Path:
+        assert self.folder is not None, "asked for an entry, there is a folder"
         return self.folder / f"{key}.json"
 
     def _sources(self, key: str) -> Path:
+        assert self.folder is not None, "asked for an entry, there is a folder"
         return self.folder / f"{key}.sources"
 
 

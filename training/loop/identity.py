@@ -19,6 +19,8 @@ def check_identity(path: Path, known: dict[str, Any], wanted: dict[str, Any]) ->
     Raises:
         ConfigError: they differ; the message names the first thing that does.
     """
+    if not isinstance(known, dict) or not isinstance(known.get("settings"), dict):
+        raise ConfigError(f"{path}: got no settings of a run, need those of this one; try another --out")
     theirs, ours = _flat(known), _flat(wanted)
     for name, value in ours.items():
         if theirs.get(name) != value:

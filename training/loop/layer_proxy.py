@@ -21,9 +21,10 @@ from ..graph import Stage
 from ..layer_costs import LAYER_COSTS_FILE, LayerCost, LayerCosts, Place, load_layer_costs, write_layer_costs
 from ..recipes.in_torch.weight_axes import Convolutions, WeightAxes
 from ..recipes.in_torch.weight_masks import stage_mask
-from ..run_summary import WEIGHTS_FILE, read_summary
+from ..run_summary import SUMMARY_FILE, WEIGHTS_FILE, read_summary
 from ..trainable import build
 from .evaluation import evaluate
+from .weights_hash import weights_hash
 
 Progress = Callable[[str, int, int], None]
 
@@ -78,7 +79,12 @@ def _loss_with(weight: Tensor, mask: Tensor, loss: Callable[[], float]) -> float
 
 
 def measure_run(
-    directory: Path, places: Collection[Place], *, sensitivity: bool = False, progress: Progress | None = None
+    directory: Path,
+    places: Collection[Place],
+    *,
+    model: str | None = None,
+    sensitivity: bool = False,
+    progress: Progress | None = None,
 ) -> LayerCosts:
     """Measure the network that a dense training run left behind, and write it into ``layers.csv`` beside it.
 
@@ -86,13 +92,16 @@ def measure_run(
         directory: of the run.
         places: to be measured; what the file knows of these very weights is not measured again, and what it knows of
             others is dropped.
+        model: as the user names it. A run's directory is data: a factory that only its summary names is not called.
         sensitivity: whether to measure the rise of the loss, too.
         progress: told before each place: what, how many are done, of how many.
 
     Raises:
-        ConfigError: it is no finished run of a dense recipe, its data have changed, or a path names no layer of it.
+        ConfigError: it is no finished run of a dense recipe, its data have changed, a path names no layer of it, or its
+            model is another than the user names, or a factory that the user does not name.
     """
     summary = read_summary(directory)
+    _check_model(directory, summary.settings.model, model)
     if summary.patterns:
         raise ConfigError(
             f"{directory}: got a run under {summary.recipe_name}, whose saved weights are pruned, need a dense one; "
@@ -103,22 +112,45 @@ def measure_run(
     if data.sha256 != summary.data_sha256:
         raise ConfigError(f"data: got a {data.name} that is not what {directory} was trained on, need the same")
     with torch.random.fork_rng(devices=[]):
-        model = build(summary.settings.model, data)
-    model.load_state_dict(weights)
+        network = build(summary.settings.model, data)
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"{directory / WEIGHTS_FILE}: got weights of another network ({told}), need the run's"
+        ) from error
+    if weights_hash(network) != summary.weights_sha256:
+        raise ConfigError(
+            f"{directory / WEIGHTS_FILE}: got other weights than {SUMMARY_FILE} tells of, need them as the run "
+            "left them; try training again"
+        )
     file = directory / LAYER_COSTS_FILE
     before = load_layer_costs(file) if file.exists() else LayerCosts(sha256="", rows=())
     before = before.of_weights(summary.weights_sha256)
     missing, known = before.missing(places, sensitivity=sensitivity), dict(before.by_place)
 
     def validation_loss() -> float:
-        return evaluate(model, data, "validation", torch.device("cpu")).loss
+        return evaluate(network, data, "validation", torch.device("cpu")).loss
 
-    rows = layer_costs(model, missing, loss=validation_loss if sensitivity else None)
+    rows = layer_costs(network, missing, loss=validation_loss if sensitivity else None)
     for done, row in enumerate(rows):
         if progress is not None:
             progress(f"measuring {row.module} {row.stage} at {row.sparsity}", done, len(missing))
         known[row.module, row.stage, row.sparsity] = replace(row, weights_sha256=summary.weights_sha256)
     return write_layer_costs(file, known.values())
+
+
+def _check_model(directory: Path, recorded: str, named: str | None) -> None:
+    """Refuse to run code that a file names and the user does not."""
+    place = f"{directory / SUMMARY_FILE}: settings.model"
+    if named is not None and named != recorded:
+        raise ConfigError(f"{place}: got {recorded!r}, need {named!r}, as --model has it; try its own directory")
+    if named is None and ":" in recorded:
+        raise ConfigError(
+            f"{place}: got {recorded!r}, code that is not run because a file says so, need your word for it; try "
+            f"--model {recorded}, if it is yours"
+        )
 
 
 def _weights(file: Path) -> dict[str, Tensor]:

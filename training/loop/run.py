@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
 from ..recipes.in_torch.tally import Tally
+from ..run_checksums import write_checksums
 from ..run_summary import (
     CHECKPOINT_FILE,
     GRAPH_FILE,
@@ -45,13 +46,14 @@ from ..run_summary import (
 from ..settings import TrainingSettings
 from ..trainable import build
 from .agreement import check_agreement
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint, save_state, understood
 from .evaluation import Evaluation, classes_first, evaluate
 from .identity import check_identity
 from .learning_rate import learning_rate
 from .optimizers import make_optimizer
 from .own_graph import captured
 from .run_log import RunLog
+from .weights_hash import weights_hash
 
 CHECKPOINT_SECONDS = 20.0
 """Between checkpoints within an epoch; every epoch ends with one."""
@@ -330,19 +332,25 @@ class Run:
                 "loss_sum": self.loss_sum,
                 "skipped": self.skipped,
                 "seconds": self.seconds,
-                "epochs": [_plain(each) for each in self.epochs],
-                "densities": [_plain(each) for each in self.densities],
+                "epochs": [asdict(each) for each in self.epochs],
+                "densities": [asdict(each) for each in self.densities],
             },
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
+        with understood(self.directory / CHECKPOINT_FILE):
+            self._take(state)
+            if not 0 <= self.step <= self.steps or len(self.epochs) != self.step // self.steps_per_epoch:
+                raise ValueError(f"{len(self.epochs)} epochs after {self.step} steps")
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.applied.load_state_dict(state["applied"])
         self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
-        self.step, self.loss_sum = state["step"], state["loss_sum"]
-        self.skipped, self.seconds = state["skipped"], state["seconds"]
+        self.step, self.skipped = operator.index(state["step"]), operator.index(state["skipped"])
+        self.loss_sum, self.seconds = state["loss_sum"] + 0.0, state["seconds"] + 0.0
         self.epochs = [EpochResult(**each) for each in state["epochs"]]
         self.densities = [LayerDensity(**each) for each in state["densities"]]
 
@@ -371,30 +379,22 @@ class Run:
                 if layer.patterns
             },
             dense_reasons=self.applied.dense_reasons,
-            weights_sha256=_hash(self.model),
+            weights_sha256=weights_hash(self.model),
             train_seconds=self.seconds,
             torch_version=torch.__version__,
             threads=torch.get_num_threads(),
             bisparse_version=self.version,
         )
         self.applied.remove()
-        save_checkpoint(self.directory / WEIGHTS_FILE, self.model.state_dict())
-        write_whole(self.directory / SUMMARY_FILE, json.dumps(summary.document(), indent=1, allow_nan=False))
+        save_state(self.directory / WEIGHTS_FILE, self.model.state_dict())
+        text = json.dumps(summary.document(), indent=1, allow_nan=False).encode()
+        # Before the summary, which says that the run is finished.
+        kept = {name: (self.directory / name).read_bytes() for name in (DENSITIES_FILE, GRAPH_FILE)}
+        write_checksums(self.directory, {**kept, SUMMARY_FILE: text})
+        write_whole(self.directory / SUMMARY_FILE, text)
         (self.directory / CHECKPOINT_FILE).unlink(missing_ok=True)
         return summary
 
 
 def _density(weight: Tensor) -> float:
     return float(weight.count_nonzero()) / weight.numel()
-
-
-def _plain(row: EpochResult | LayerDensity) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__dataclass_fields__}
-
-
-def _hash(model: nn.Module) -> str:
-    digest = sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

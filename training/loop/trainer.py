@@ -14,6 +14,7 @@ from ...configs.whole_file import write_whole
 from ..data import DataSet, load_data
 from ..graph_file import graph_text
 from ..recipes.declaration import load_recipe
+from ..run_checksums import CHECKSUMS_FILE
 from ..run_summary import CHECKPOINT_FILE, SETTINGS_FILE, SUMMARY_FILE, RunSummary, read_summary
 from ..settings import TrainingSettings
 from ..trainable import build
@@ -59,6 +60,8 @@ def train(
         if (directory / CHECKPOINT_FILE).exists():
             check_identity(directory, _known(directory), identity)
         run = Run.begin(settings, recipe, data, directory, version, _device(device), identity)
+        # Those of an earlier run, whose summary somebody took away.
+        (directory / CHECKSUMS_FILE).unlink(missing_ok=True)
         # Once the settings are known to make a run, so that a mistake does not claim the directory.
         write_whole(directory / SETTINGS_FILE, json.dumps(run.identity, indent=1))
         return run.finish(progress or (lambda *_: None), epoch_done or (lambda _: None))
@@ -67,10 +70,10 @@ def train(
 def _known(directory: Path) -> dict[str, Any]:
     path = directory / SETTINGS_FILE
     try:
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: got no readable settings, need those of the run; try another --out") from error
-    return known
+    return known if isinstance(known, dict) else {}
 
 
 def _graph_of_code(settings: TrainingSettings, data: DataSet) -> dict[str, Any]:

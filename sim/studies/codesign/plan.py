@@ -12,6 +12,7 @@ from typing import Any
 
 from ....accel.specification import Hardware
 from ....configs.errors import ConfigError, MappingError
+from ....configs.file_names import file_name
 from ....configs.pattern import DENSE, Pattern
 from ....configs.schema import Loaded
 from ....training.recipes.declaration import Recipe, load_recipe
@@ -149,5 +150,5 @@ def _point(
         pattern=pattern,
         baseline=baseline,
         runs=tuple(TrainingSettings.from_document(first.document() | {"seed": seed}) for seed in range(seeds)),
-        folders=tuple(f"{label}-seed{seed}" for seed in range(seeds)),
+        folders=tuple(file_name(f"{label}-seed{seed}") for seed in range(seeds)),
     )

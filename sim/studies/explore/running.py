@@ -26,7 +26,7 @@ from .loading import DATA
 from .space import Space
 from .store import DesignRow, RunRow, Store
 from .strategies import Judged, strategy
-from .study import SCHEMA_VERSION, Study, Verdict
+from .study import SCHEMA_VERSION, Study, Verdict, outcomes_in
 from .sweep import Exhaustive, Sobol, Sweep
 from .workers import Chunk, Dask, InProcess, Pool, Workers, evaluate_settings
 
@@ -202,10 +202,10 @@ def load(directory: Path, space: Space, *, version: str) -> Study:
     if not file.is_file():
         raise ConfigError(f"{directory}: got no {STORE_FILE}, need the directory of a study")
     with Store(file, version=version) as store:
-        meta = store.meta("study")
+        meta = store.study()
         if meta is None:
             raise ConfigError(f"{directory}: got a study that was interrupted, need a finished one; try --resume")
-        return Study.of_store(store, space, json.loads(meta))
+        return Study.of_store(store, space, meta)
 
 
 _CHECKED = 64
@@ -242,10 +242,10 @@ def same_space(one: Space, other: Space) -> bool:
 def stored_sweep(directory: Path, *, version: str) -> Loaded[Sweep] | None:
     """The sweep of the study in a directory, as it was run; None when it was never finished."""
     with Store(directory / STORE_FILE, version=version) as store:
-        meta = store.meta("study")
+        meta = store.study()
     if meta is None:
         return None
-    told = json.loads(meta)["sweep"]
+    told = meta["sweep"]
     document = Document(file=told["file"], data=told["data"], places={})
     return Loaded(model=validate(document, Sweep), provenance={}, sources=(), sha256=told["sha256"], document=document)
 
@@ -313,7 +313,7 @@ class _Progress:
         outcomes_of = self.store.outcomes([key for row in rows for key in row.runs])
         found = []
         for row in rows:
-            verdict = Verdict.of(self.space, row, [outcomes_of[key] for key in row.runs])
+            verdict = Verdict.of(self.space, row, outcomes_in(self.store, outcomes_of, row))
             found.append(Judged(settings=row.settings, objectives=verdict.objectives(self.space)))
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from operator import itemgetter
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....configs.whole_file import write_whole
+from ....configs.csv_cells import csv_cell
+from ....configs.whole_file import write_all_whole
 from .axis_values import Settings
 from .base import combined
 from .figures import ACCURACY, FIGURES
@@ -58,7 +59,7 @@ class Study:
         for start in range(0, len(designs), _AT_ONCE):
             some = designs[start : start + _AT_ONCE]
             outcomes = store.outcomes(list(dict.fromkeys(key for row in some for key in row.runs)))
-            judged = [Verdict.of(space, row, [outcomes[key] for key in row.runs]) for row in some]
+            judged = [Verdict.of(space, row, outcomes_in(store, outcomes, row)) for row in some]
             table.add(
                 [each.design.settings for each in judged],
                 [each.reason for each in judged],
@@ -103,13 +104,22 @@ class Study:
             remarks.append("designs.parquet is not written: it needs pyarrow; try pip install 'bisparse[explore]'")
         else:
             files["designs.parquet"] = self.table.to_parquet()
-        for name, content in files.items():
-            write_whole(directory / name, content)
+        write_all_whole(directory, files)
         return remarks
 
 
+def outcomes_in(store: Store, outcomes: Mapping[str, Outcome], design: DesignRow) -> list[Outcome]:
+    """What became of a design's runs, out of what the store gave; told where it has a run no more."""
+    missing = next((key for key in design.runs if key not in outcomes), None)
+    if missing is not None:
+        raise store.damaged(f"run {missing}")
+    return [outcomes[key] for key in design.runs]
+
+
 def _csv(table: pandas.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n").encode()
+    texts = [name for name in table.columns if table[name].dtype == object]
+    safe = table.assign(**{name: table[name].map(csv_cell) for name in texts})
+    return safe.to_csv(index=False, lineterminator="\n").encode()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 from bisparse.training.capture import GraphCache, capture_path
@@ -100,3 +101,16 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / "graphs"
     monkeypatch.delenv("BISPARSE_CACHE")
     assert cache_folder().parts[-2:] == ("bisparse", "graphs")
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("BISPARSE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    cache = GraphCache()
+    assert cache_folder() is None
+    cache.put("key", None)
+    assert cache.get("key") is None

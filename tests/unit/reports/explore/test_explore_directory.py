@@ -4,6 +4,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bisparse.accel.specification import load_hardware
@@ -160,3 +161,14 @@ def test_every_scenario_has_its_command():
 
 def _usual():
     return {name: values[0] for name, values in sample.AXES.items()}
+
+
+def test_a_key_out_of_a_store_is_no_path(written, tmp_path):
+    _, space, study, _ = written
+    table = study.table.assign(key=[f"../../../PWN{row}" for row in range(len(study.table))])
+    crafted = SimpleNamespace(**vars(study) | {"table": table})
+    inside = tmp_path / "a" / "b" / "c"
+    write_exploration(crafted, space, inside, version=sample.VERSION)
+    assert list((inside / "designs").glob("PWN*/report.html"))
+    outside = [each for each in tmp_path.rglob("*") if each.is_file() and not each.is_relative_to(inside)]
+    assert not outside

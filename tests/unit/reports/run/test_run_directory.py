@@ -1,10 +1,12 @@
 import csv
 import json
+from pathlib import Path
 
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
 from bisparse.reports import read_run, write_run
+from bisparse.reports.run.directory import RUN
 from bisparse.sim.results.simulation_result import SimulationResult
 
 from .sample import sample_result
@@ -129,3 +131,32 @@ def test_a_directory_that_cannot_be_made_is_a_users_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="got a file in its place, need a directory"):
         write_run([sample_result()], tmp_path / "file" / "run", command=COMMAND)
+
+
+@pytest.mark.parametrize("way", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_run_that_cannot_be_written_leaves_every_file_of_the_earlier_one(tmp_path, monkeypatch, way):
+    RUN.write([sample_result("sr-ste")], tmp_path, command="the earlier", keep_command=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write = Path.write_bytes
+
+    def full(self, content):
+        if b"<html" in content[:200]:
+            write(self, content[:9])
+            raise way
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises((ConfigError, KeyboardInterrupt)):
+        RUN.write([sample_result("bdwp")], tmp_path, command="the new", keep_command=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_new_run_takes_away_what_only_the_earlier_one_had(tmp_path):
+    RUN.write([sample_result()], tmp_path, command="the earlier", keep_command=True)
+    (tmp_path / "timeline-dense.json.gz").write_bytes(b"of the earlier one")
+    (tmp_path / "mine.txt").write_text("of the user")
+    RUN.again(tmp_path, command=COMMAND, version="", told=print)
+    assert {"timeline-dense.json.gz", "command.txt"} < {path.name for path in tmp_path.iterdir()}
+    write_run([sample_result()], tmp_path, command=COMMAND)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["mine.txt", "operators.csv", "report.html", "report.md", "result.json"]

@@ -1,5 +1,10 @@
 """What ratios cost layers, against plain numpy; and of a run on disk."""
 
+import json
+import shutil
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +14,7 @@ from bisparse.training.graph import Stage
 from bisparse.training.layer_costs import load_layer_costs
 from bisparse.training.loop import train
 from bisparse.training.loop.layer_proxy import layer_costs, measure_run
+from bisparse.training.run_summary import read_summary
 from bisparse.training.settings import settings_for
 from torch import nn
 
@@ -123,6 +129,19 @@ def test_a_file_that_is_no_weights_is_refused(runs):
     broken.write_bytes(whole)
 
 
+def test_weights_that_are_not_the_run_s_are_refused(runs, tmp_path):
+    directory = tmp_path / "run"
+    shutil.copytree(runs["dense"], directory)
+    weights = torch.load(directory / "weights.pt", weights_only=True)
+    name = next(iter(weights))
+    torch.save(weights | {name: weights[name] + 1}, directory / "weights.pt")
+    with pytest.raises(ConfigError, match=r"weights\.pt: got other weights than summary\.json tells of"):
+        measure_run(directory, [])
+    torch.save({"other": weights[name]}, directory / "weights.pt")
+    with pytest.raises(ConfigError, match=r"weights\.pt: got weights of another network"):
+        measure_run(directory, [])
+
+
 def test_a_pruned_run_is_refused(runs):
     with pytest.raises(ConfigError, match="got a run under bdwp, whose saved weights are pruned, need a dense one"):
         measure_run(runs["bdwp"], [("0", FF, Pattern(2, 8))])
@@ -131,3 +150,31 @@ def test_a_pruned_run_is_refused(runs):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="need the directory of a finished run"):
         measure_run(tmp_path, [])
+
+
+def test_code_that_only_the_run_names_is_not_run(runs, tmp_path, monkeypatch):
+    """A run's directory is data: its files say nothing of what is imported."""
+    directory = tmp_path / "run"
+    shutil.copytree(runs["dense"], directory)
+    summary = read_summary(directory)
+    crafted = replace(summary, settings=replace(summary.settings, model="trap:spring"))
+    (directory / "summary.json").write_text(json.dumps(crafted.document()))
+    (directory / "checksums.sha256").unlink()
+    (tmp_path / "trap.py").write_text("raise SystemExit('sprung')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"code that is not run because a file says so.*try --model trap:spring"):
+        measure_run(directory, [])
+    with pytest.raises(ConfigError, match="got 'trap:spring', need 'other:one', as --model has it"):
+        measure_run(directory, [], model="other:one")
+    assert "trap" not in sys.modules
+
+
+def test_a_factory_that_the_user_names_too_is_called(tmp_path, monkeypatch):
+    (tmp_path / "mine_of_the_user.py").write_text(
+        "from torch import nn\n\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = "mine_of_the_user:net"
+    settings = settings_for(model, "digits", "dense", "2:8", epochs=1, batch=250, warmup_epochs=0.0)
+    train(settings, tmp_path / "run", version="test")
+    assert measure_run(tmp_path / "run", [("1", FF, Pattern(2, 8))], model=model).rows

@@ -16,6 +16,7 @@ from bisparse.training.densities import load_densities
 from bisparse.training.graph_file import load_graph
 from bisparse.training.loop import run as training_run
 from bisparse.training.loop import train, train_all
+from bisparse.training.loop.checkpoint import load_checkpoint
 from bisparse.training.run_summary import read_summary
 from bisparse.training.settings import settings_for
 
@@ -55,7 +56,8 @@ def log_rows(directory):
 def test_a_finished_run_leaves_everything_that_a_simulation_and_a_report_need(tmp_path):
     summary = run(digits(epochs=2), tmp_path)
     left = {file.name for file in tmp_path.iterdir() if not file.name.startswith(".")}
-    assert left == {"settings.json", "summary.json", "log.csv", "densities.csv", "graph.json", "weights.pt"}
+    files = {"settings.json", "summary.json", "log.csv", "densities.csv", "graph.json", "weights.pt"}
+    assert left == files | {"checksums.sha256"}
     assert read_summary(tmp_path) == summary
     assert summary.steps == 2 * summary.steps_per_epoch == len(log_rows(tmp_path))
     assert [epoch.step for epoch in summary.epochs] == [37, 74]
@@ -169,6 +171,84 @@ def test_a_checkpoint_cut_short_is_told(tmp_path, monkeypatch):
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     with pytest.raises(ConfigError, match=r"checkpoint\.pt: got no readable checkpoint"):
         run(digits(), tmp_path)
+
+
+def left_at(directory, monkeypatch, step=20):
+    """The checkpoint of a run that was killed."""
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KilledError):
+        run(digits(), directory, progress=killed_at(step))
+    return directory / "checkpoint.pt"
+
+
+def test_no_flipped_bit_of_a_checkpoint_is_trained_on_with(tmp_path, monkeypatch):
+    file = left_at(tmp_path, monkeypatch)
+    content = file.read_bytes()
+    state = torch.load(file, weights_only=True)
+    refused = 0
+    for part in range(1, 20):
+        damaged = bytearray(content)
+        damaged[len(content) * part // 20] ^= 64
+        file.write_bytes(damaged)
+        try:
+            taken = load_checkpoint(file)
+        except ConfigError as error:
+            refused += str(error).startswith(f"{file}: got no readable checkpoint (")
+        else:
+            # What the bit is of says nothing: the room between two tensors.
+            assert repr(taken) == repr({name: value for name, value in state.items() if name != "sha256"})
+    assert refused > 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"densities": None},
+        {"step": "20"},
+        {"step": -1},
+        {"step": 10**9},
+        {"epochs": [{"epoch": 1}]},
+        {"model": {}},
+        {"optimizer": []},
+        {"random": 7},
+        {"seconds": "long"},
+        {"identity": []},
+        {"more": 1},
+    ],
+)
+def test_a_checkpoint_of_another_layout_is_told(tmp_path, monkeypatch, change):
+    file = left_at(tmp_path, monkeypatch)
+    state = torch.load(file, weights_only=True)
+    del state["sha256"]
+    torch.save(state | change, file)
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: got (no readable checkpoint \(|no settings of a run)"):
+        run(digits(), tmp_path)
+
+
+def test_a_checkpoint_of_before_there_were_checksums_is_gone_on_from(tmp_path, monkeypatch):
+    whole = run(digits(), tmp_path / "whole")
+    file = left_at(tmp_path / "cut", monkeypatch)
+    state = torch.load(file, weights_only=True)
+    del state["sha256"]
+    torch.save(state, file)
+    assert run(digits(), tmp_path / "cut").weights_sha256 == whole.weights_sha256
+
+
+def test_what_a_finished_run_left_is_what_others_go_on_from(tmp_path):
+    run(digits(), tmp_path)
+    for name in ("summary.json", "densities.csv"):
+        file = tmp_path / name
+        content = file.read_bytes()
+        file.write_bytes(content + b"\n")
+        with pytest.raises(ConfigError, match="got another content than the run wrote, by its checksum in checksums"):
+            load_densities(tmp_path)
+        file.write_bytes(content)
+    sums = tmp_path / "checksums.sha256"
+    sums.write_text("nothing of the kind\n")
+    with pytest.raises(ConfigError, match=r"checksums\.sha256: got a damaged list"):
+        load_densities(tmp_path)
+    sums.unlink()
+    assert load_densities(tmp_path).rows, "as of a run of before there were checksums"
 
 
 def test_many_runs_give_their_summaries_in_order(tmp_path):

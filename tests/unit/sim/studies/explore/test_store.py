@@ -1,4 +1,6 @@
+import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 from bisparse.configs.errors import ConfigError
@@ -86,3 +88,55 @@ def test_a_store_in_use_is_told(tmp_path):
         with pytest.raises(ConfigError, match="no other process writes it"):
             store.write([row("one")])
         other.close()
+
+
+def damaged(path, *statements):
+    """A store of a finished study, with its file changed behind its back."""
+    said = {
+        "sweep": {"name": "s", "sha256": "", "file": "s.yaml", "data": {}},
+        "objectives": [],
+        "strategy": {},
+        "scenarios": 1,
+        "bisparse_version": "1",
+        "designs": 1,
+        "space_designs": 1,
+    }
+    with Store(path, version="1") as store:
+        store.write([row("one"), row("two")])
+        store.finish([DesignRow(settings={"rows": 3}, runs=("one",))], json.dumps(said))
+    with closing(sqlite3.connect(path)) as database:
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+    return Store(path, version="1")
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE run SET figures = '{' WHERE key = 'one'", "run one"),
+        ("UPDATE run SET figures = replace(figures, '1024', '1025') WHERE key = 'one'", "run one"),
+        ("UPDATE run SET figures = NULL WHERE key = 'one'", "run one"),
+        ("UPDATE run SET reason = 'none' WHERE key = 'one'", "run one"),
+        ("UPDATE figure_names SET names = replace(names, 'watts', 'wacts')", "run one"),
+        ("UPDATE figure_names SET names = '['", "names of figures"),
+        ("DROP TABLE figure_names", "run one"),
+        ("DELETE FROM design", "its designs"),
+        ("UPDATE design SET runs = '[\"two\"]'", "its designs"),
+        ("UPDATE meta SET value = 'x' WHERE name = 'study'", "what it says of its study"),
+        ("UPDATE meta SET value = replace(value, '1', '2') WHERE name = 'study'", "what it says of its study"),
+    ],
+)
+def test_what_is_damaged_is_told_when_it_is_read(tmp_path, statement, what):
+    told = f"study.sqlite: got {what} damaged or missing, need it as explore wrote it; try a copy"
+    with damaged(tmp_path / "study.sqlite", statement) as store, pytest.raises(ConfigError, match=told):
+        store.study(), store.designs(), store.outcomes(["one"])
+
+
+def test_a_store_of_before_there_were_checksums_is_read_and_gone_on_with(tmp_path):
+    without = ("ALTER TABLE run DROP COLUMN checksum", "DELETE FROM meta WHERE name LIKE '%checksum'")
+    with damaged(tmp_path / "study.sqlite", *without) as store:
+        assert store.study()["scenarios"] == 1
+        assert store.designs() == [DesignRow(settings={"rows": 3}, runs=("one",))]
+        store.write([row("three")])
+        assert set(store.outcomes(["one", "two", "three"])) == {"one", "two", "three"}
