@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .strict_json import parse_json
 from .strict_yaml import parse
 
 _LOOKED_AT = 4096
@@ -90,10 +90,13 @@ def looks_like(path: Path | str) -> FileKind | None:
     if known is not None:
         return known
     try:
+        if not file.is_file():
+            # What is no file may have no end, and what the shell has opened can be read only once.
+            return None
         with file.open("rb") as stream:
             beginning = stream.read(_LOOKED_AT)
         small = file.stat().st_size <= _MOST_PARSED
-    except OSError:
+    except (OSError, ValueError):
         return None
     if beginning.startswith(b"PK\x03\x04"):
         return _CHECKPOINT
@@ -108,11 +111,9 @@ def looks_like(path: Path | str) -> FileKind | None:
 def _fields(file: Path, beginning: bytes) -> Mapping[str, Any] | None:
     """The top of a document in JSON or YAML."""
     try:
-        if beginning.lstrip().startswith(b"{"):
-            document = json.loads(file.read_text(encoding="utf-8-sig"))
-        else:
-            document = parse(file).data
-    except (ConfigError, OSError, ValueError, RecursionError):
+        in_json = beginning.lstrip().startswith(b"{")
+        document = parse_json(file.read_bytes(), file=file) if in_json else parse(file).data
+    except (ConfigError, OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import ConfigError
 from .file_kinds import looks_like
+from .file_reading import check_not_special, is_file, is_folder
 from .near import nearest
 
 KINDS = ("hardware", "workloads", "recipes", "sweeps", "energy", "dram", "peers")
@@ -42,15 +43,16 @@ def find(kind: str, name_or_path: str | Path) -> Path:
     shipped = _shipped(kind)
     if is_path(name_or_path):
         path = Path(name_or_path)
-        if path.is_file():
+        if is_file(path):
             return path
-        got = "a folder" if path.is_dir() else "no such file"
+        check_not_special(path)
+        got = "a folder" if is_folder(path) else "no such file"
         near = nearest(_stem(path.name), shipped)
         hint = f"; try {near}, which is shipped" if near else ""
         raise ConfigError(f"{path}: got {got}, need a path to a file of {kind}{hint}")
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
-    if Path(name_or_path).suffix and Path(name_or_path).is_file():
+    if Path(name_or_path).suffix and is_file(name_or_path):
         # Of another kind, as its suffix says: whoever reads it tells which.
         return Path(name_or_path)
     other = looks_like(name_or_path)

@@ -20,6 +20,8 @@ from . import library
 from .complaints import explain, shown
 from .errors import BisparseError, ConfigError
 from .file_kinds import DESIGN, RECIPE, SWEEP, refuse_other_kind
+from .file_reading import is_file, special_file
+from .limits import MOST_BASES
 from .provenance import Provenance, strip_provenance
 from .strict_yaml import Document, KeyPath, Place, dotted, parse
 
@@ -185,13 +187,19 @@ def _resolve(
         return _Resolved(document=own, provenance=provenance, sources=(path,))
 
     base_name = own.data.pop(EXTENDS)
-    del provenance[EXTENDS]
+    # A mapping or a list in its place has no entry of its own, and is refused below.
+    provenance.pop(EXTENDS, None)
     place = own.place_of((EXTENDS,))
     base_path = _base_path(base_name, path, kind, place)
     chain = (*children, path.resolve())
     if base_path.resolve() in chain:
         circle = " -> ".join(file.name for file in (*chain, base_path))
         raise ConfigError(f"{place}: extends: got a circle {circle}, need a base outside it")
+    if len(chain) > MOST_BASES:
+        raise ConfigError(
+            f"{place}: extends: got {base_path.name}, file {len(chain)} below {chain[0].name}, "
+            f"need at most {MOST_BASES} that extend each other"
+        )
     base = _resolve(base_path, kind, chain, readers)
     return _Resolved(
         document=_merge(base.document, own),
@@ -243,7 +251,9 @@ def _file_named(name: str, field: str, child: Path, kind: str | None, place: Pla
     """The file that a field of another names: a shipped one, or a path from beside the file that names it."""
     if library.is_path(name):
         path = child.parent / name
-        if not path.is_file():
+        if special := special_file(path):
+            raise ConfigError(f"{place}: {field}: got {special}, {path}, need a file")
+        if not is_file(path):
             raise ConfigError(f"{place}: {field}: got {name!r}, need a file; there is no {path}")
         return path
     if kind is None:

@@ -20,12 +20,11 @@ from typing import Any
 import yaml
 
 from .errors import ConfigError
+from .file_reading import decoded, read_file
+from .limits import MOST_CHARACTERS, MOST_DIGITS, MOST_LEVELS, MOST_VALUES, TOO_DEEP
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: keys of mappings and indices of lists, outermost first."""
-
-LARGEST_DOCUMENT = 1_000_000
-"""Values accepted in one file. Aliases expand, so a few lines could otherwise fill the memory."""
 
 _CORE = "tag:yaml.org,2002:"
 
@@ -109,18 +108,9 @@ def read_text(path: str | Path, *, need: str) -> str:
         need: what is missing where there is none.
 
     Raises:
-        ConfigError: the file cannot be read, or is not UTF-8.
+        ConfigError: the file is none, is too large, cannot be read, or is not UTF-8.
     """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: got no such file, need {need}") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path}: got a folder, need {need}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: got {error.strerror}, need a file that can be read") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    return decoded(read_file(path, need=need), path)
 
 
 def parse_text(text: str, *, file: str) -> Document:
@@ -134,6 +124,7 @@ def parse_text(text: str, *, file: str) -> Document:
     ({'rows': 32, 'clock': 200000000.0}, 2)
     """
     try:
+        _check_events(text, file)
         node = _compose(text)
         builder = _Builder(file)
         data = None if node is None else builder.build(node, (), 1)
@@ -148,8 +139,49 @@ def parse_text(text: str, *, file: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{file}:{line}: got a control character, need plain text") from None
     except RecursionError:
-        raise ConfigError(f"{file}:1: got values nested too deeply, need fewer levels") from None
+        raise ConfigError(f"{file}:1: {TOO_DEEP}") from None
     return Document(file=file, data=data, places=builder.places)
+
+
+_SURELY_SMALL = 1000
+"""Opening brackets, and characters of a line, that make no more levels than a C stack holds."""
+
+_SURELY_FEW = 1_000_000
+"""Characters that make no more values than may be composed."""
+
+
+def _check_events(text: str, file: str) -> None:
+    """Refuse what is too deep or too large to be composed: libyaml's composer recurses on the C stack, unguarded.
+
+    Its events come one at a time, whatever they nest. They cost a third of reading a file, so that a text that cannot
+    nest that deep is not asked: each level opens a bracket or is indented further, by a list within a mapping at most
+    once a column.
+    """
+    opened = text.count("[") + text.count("{")
+    if opened <= _SURELY_SMALL and len(text) <= _SURELY_FEW and _longest_line(text) <= _SURELY_SMALL:
+        return
+    loader = _CoreSchemaLoader(text)
+    level = values = 0
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            if isinstance(event, yaml.CollectionStartEvent):
+                level += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                level -= 1
+                continue
+            values += 1
+            if level > MOST_LEVELS:
+                raise ConfigError(f"{file}:{event.start_mark.line + 1}: {TOO_DEEP}")
+            # A key is no value of a document, and is composed like one.
+            if values > 2 * MOST_VALUES:
+                raise ConfigError(f"{file}:{event.start_mark.line + 1}: got more than {MOST_VALUES} values, need fewer")
+    finally:
+        loader.dispose()
+
+
+def _longest_line(text: str) -> int:
+    return max(map(len, text.split("\n")))
 
 
 def _compose(text: str) -> Any:
@@ -167,15 +199,18 @@ class _Builder:
         self.file = file
         self.places: dict[KeyPath, Place] = {}
         self._open: set[int] = set()
+        self._characters = 0
 
     def build(self, node: Any, path: KeyPath, line: int) -> Any:
         self.places[path] = Place(self.file, line)
-        if len(self.places) > LARGEST_DOCUMENT:
-            raise self._refusal(line, path, f"more than {LARGEST_DOCUMENT} values", "fewer; try fewer aliases")
+        if len(self.places) > MOST_VALUES:
+            raise self._refusal(line, path, f"more than {MOST_VALUES} values", "fewer; try fewer aliases")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path, line)
         if id(node) in self._open:
             raise self._refusal(line, path, "an alias to a value that holds it", "a finite value")
+        if len(path) >= MOST_LEVELS:
+            raise ConfigError(f"{self.file}:{line}: {TOO_DEEP}")
         self._open.add(id(node))
         value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path, line)
         self._open.remove(id(node))
@@ -205,6 +240,9 @@ class _Builder:
 
     def _scalar(self, node: Any, path: KeyPath, line: int) -> Any:
         text: str = node.value
+        self._characters += len(text)
+        if self._characters > MOST_CHARACTERS:
+            raise self._refusal(line, path, f"more than {MOST_CHARACTERS} characters", "fewer; try fewer aliases")
         kind = node.tag.removeprefix(_CORE)
         try:
             match kind:
@@ -215,12 +253,16 @@ class _Builder:
                 case "bool":
                     return {"true": True, "false": False}[text.lower()]
                 case "int":
+                    if len(text) > MOST_DIGITS + 2:
+                        got = f"an integer of {len(text)} characters"
+                        raise self._refusal(line, path, got, f"at most {MOST_DIGITS} digits")
                     return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
                 case "float":
                     # YAML writes .inf and .nan, Python inf and nan.
                     return float(text.replace(".", "")) if text[-1:].isalpha() else float(text)
         except (ValueError, KeyError):
-            raise self._refusal(line, path, repr(text), f"a value of type {kind}") from None
+            got = repr(text if len(text) <= 60 else f"{text[:57]}...")
+            raise self._refusal(line, path, got, f"a value of type {kind}") from None
         raise self._refusal(line, path, _tag(node), "a plain value")
 
     def _refusal(self, line: int, path: KeyPath, got: str, need: str) -> ConfigError:

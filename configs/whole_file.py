@@ -14,7 +14,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from .errors import ConfigError
+from .file_reading import decoded, read_file
+
+_LARGEST_TABLE_BYTES = 256 * 2**20
+"""Bytes of a CSV file that are read: hundreds of epochs of thousands of layers."""
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -73,14 +76,7 @@ def read_table(path: Path | str, *, need: str) -> tuple[bytes, str]:
         need: what is missing where there is no such file.
 
     Raises:
-        ConfigError: there is no such file, it cannot be read, or it is not UTF-8.
+        ConfigError: there is no such file, it is too large, cannot be read, or is not UTF-8.
     """
-    try:
-        content = Path(path).read_bytes()
-        return content, content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: got no such file, need {need}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: got {error.strerror}, need a CSV file that can be read") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: got byte {error.start} that is not UTF-8, need UTF-8 text") from None
+    content = read_file(path, need=need, most_bytes=_LARGEST_TABLE_BYTES)
+    return content, decoded(content, path)

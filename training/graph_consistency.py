@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..configs.limits import MOST_DIGITS
 from ..configs.vector_kinds import VECTOR_KINDS
 from .graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .graph_fault import refuse, refuse_word
@@ -164,6 +165,8 @@ def check_counts(graph: TrainingGraph) -> None:
     """
     # Where data are shared out, products are whole at multiples of the shares.
     whole = math.lcm(*{size.samples for product in graph.products for size in _sides(product)})
+    if whole >= 10**MOST_DIGITS:
+        refuse("operators", "sizes by shares of the batch", f"shares that are whole within {MOST_DIGITS} digits")
     batches = (whole, 2 * whole, -(-graph.default_batch // whole) * whole)
     for name, counted in graph.counted_macs.items():
         if name not in COUNTED_STAGES:

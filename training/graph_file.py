@@ -16,6 +16,8 @@ from typing import Any
 
 from ..configs.errors import ConfigError
 from ..configs.file_kinds import GRAPH, refuse_other_kind
+from ..configs.file_reading import read_file
+from ..configs.strict_json import parse_json
 from ..configs.strict_yaml import parse_text
 from ..configs.whole_file import write_whole
 from .graph import Convolution, Geometry, MatrixProduct, Operator, Size, Tensor, TrainingGraph, UnknownOperator
@@ -47,14 +49,12 @@ def load_graph(path: Path | str) -> TrainingGraph:
     """
     source = Path(path)
     try:
-        text = source.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{source}: got no such file, need a captured graph; try bisparse capture") from error
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(source, need="a captured graph; try bisparse capture").decode()
+    except UnicodeDecodeError as error:
         refuse_other_kind(source, GRAPH)
         raise ConfigError(f"{source}: got an unreadable file, need JSON text; try bisparse capture") from error
     try:
-        document = json.loads(text, object_pairs_hook=_without_duplicates)
+        document = parse_json(text, file=source, pairs=_without_duplicates)
     except json.JSONDecodeError as error:
         refuse_other_kind(source, GRAPH)
         raise ConfigError(

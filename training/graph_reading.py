@@ -113,8 +113,8 @@ class GraphReader:
             name = self._text(record["name"], f"{where}.name")
             if name in found:
                 refuse(f"{where}.name", name, "a name used once")
-            role = record["role"]
-            if role not in _ROLES:
+            role: TensorRole = record["role"]
+            if not isinstance(role, str) or role not in _ROLES:
                 refuse(f"{where}.role", role, f"one of {', '.join(sorted(_ROLES))}")
             shape = self._list(record["shape"], f"{where}.shape")
             integer = record.get("integer", False)

@@ -9,12 +9,14 @@ A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densiti
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..configs.errors import ConfigError
+from ..configs.file_reading import is_file, read_file
+from ..configs.plain_fields import check_fields
+from ..configs.strict_json import parse_json
 from .run_checksums import check_content
 from .settings import TrainingSettings
 
@@ -109,7 +111,12 @@ class RunSummary:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> RunSummary:
-        """The summary that a document was made of."""
+        """The summary that a document was made of.
+
+        Raises:
+            ConfigError: it is none, see ``check_fields``.
+        """
+        check_fields(document, cls, beside=("schema_version",))
         fields = {name: value for name, value in document.items() if name != "schema_version"}
         fields["settings"] = TrainingSettings.from_document(fields["settings"])
         fields["epochs"] = tuple(EpochResult(**each) for each in fields["epochs"])
@@ -123,15 +130,14 @@ def read_summary(directory: Path) -> RunSummary:
         ConfigError: there is none there, it is not one, or it is not what the run wrote.
     """
     path = directory / SUMMARY_FILE
-    try:
-        content = path.read_bytes()
-    except OSError as error:
+    if not is_file(path):
         raise ConfigError(
             f"{directory}: got no readable {SUMMARY_FILE}, need the directory of a finished run; try bisparse train"
-        ) from error
+        )
+    content = read_file(path, need="a summary")
     check_content(path, content)
     try:
-        document = json.loads(content.decode("utf-8"))
+        document = parse_json(content, file=path)
     except ValueError as error:
         raise ConfigError(f"{path}: got broken JSON, need a summary; try removing it and training again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
@@ -141,7 +147,5 @@ def read_summary(directory: Path) -> RunSummary:
         )
     try:
         return RunSummary.from_document(document)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"{path}: got fields that are no summary's ({error}), need one; try removing it and training again"
-        ) from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}; try removing it and training again") from None

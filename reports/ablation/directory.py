@@ -72,7 +72,7 @@ ABLATION = JsonReport(
     command_file="ablation-command.txt",
     writer="bisparse ablate",
     document_text=lambda ablation: f"{document_lines(ablation.document())}\n",
-    result_of=partial(result_in, from_document=Ablation.from_document, newest=SCHEMA_VERSION, called="an ablation"),
+    result_of=partial(result_in, from_document=Ablation.from_document, newest=SCHEMA_VERSION),
     beside=lambda ablation, command: {
         "ablation.csv": ablation_csv(ablation).encode(),
         "ablation.md": ablation_markdown(ablation, command=command).encode(),

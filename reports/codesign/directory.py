@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from ...configs.errors import ConfigError
+from ...configs.plain_fields import check_entries
 from ...sim.studies.codesign.accuracy_front import (
     TARGET_SHARES,
     pareto_front,
@@ -81,13 +83,31 @@ def _lines(study: Codesign, command: str) -> Iterator[str]:
     yield f"Rests on {rests} parameters; `{CODESIGN_FILE}` lists each."
 
 
+_SETTINGS = {
+    **dict.fromkeys(("epochs", "batch"), int),
+    **dict.fromkeys(("learning_rate", "weight_decay", "warmup_epochs", "shift"), float),
+    **dict.fromkeys(("optimizer", "precision"), str),
+    "flip": bool,
+}
+"""Settings that the pages tell of, and their types."""
+
+
+def _study(document: dict[str, Any]) -> Codesign:
+    study = Codesign.from_document(document)
+    check_entries(study.settings, _SETTINGS, within="settings")
+    for number, point in enumerate(study.points):
+        if not point.steps or not point.seeds or not point.curve:
+            raise ConfigError(f"points.{number}: got no steps, no seeds or no curve, need some of each")
+    return study
+
+
 CODESIGN = JsonReport(
     document_file=CODESIGN_FILE,
     page_file="codesign.html",
     command_file="codesign-command.txt",
     writer="bisparse codesign",
     document_text=lambda study: f"{document_lines(study.document())}\n",
-    result_of=partial(result_in, from_document=Codesign.from_document, newest=SCHEMA_VERSION, called="a study"),
+    result_of=partial(result_in, from_document=_study, newest=SCHEMA_VERSION),
     beside=lambda study, command: {
         "codesign.csv": codesign_csv(study).encode(),
         "codesign.md": codesign_markdown(study, command=command).encode(),

@@ -66,7 +66,8 @@ def parallel_width(findings: Findings) -> int:
     names = [findings.labels[findings.axes[at].name] for at in findings.important[::-1]]
     names += [figure_name(name) for name in findings.goals.figures]
     widths = [_LETTER * len(name) for name in names]
-    gap = max((one + other) // 2 + _LETTER for one, other in itertools.pairwise(widths))
+    # A study of one objective, none of whose axes varies among its feasible designs, has a single line.
+    gap = max(((one + other) // 2 + _LETTER for one, other in itertools.pairwise(widths)), default=0)
     return widths[0] + widths[-1] + (len(names) - 1) * max(80, gap)
 
 

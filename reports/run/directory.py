@@ -35,8 +35,10 @@ def _results_of(document: dict[str, Any], path: Path) -> list[SimulationResult]:
     several = document.get("results", [document])
     if not isinstance(several, list) or not several:
         raise ConfigError(f"{path}: results: got no list of results, need at least one; try running it again")
-    one = partial(result_in, from_document=SimulationResult.from_document, newest=SCHEMA_VERSION, called="a result")
-    return [one(each, path) for each in several]
+    one = partial(result_in, from_document=SimulationResult.from_document, newest=SCHEMA_VERSION)
+    if several == [document]:
+        return [one(document, path)]
+    return [one(each, path, within=f"results.{number}.") for number, each in enumerate(several)]
 
 
 def _beside(results: Sequence[SimulationResult], command: str) -> dict[str, bytes]:

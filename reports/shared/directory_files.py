@@ -9,9 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...configs.complaints import shown
 from ...configs.csv_cells import csv_cell
 from ...configs.errors import ConfigError
+from ...configs.file_reading import is_file, read_file, special_file
+from ...configs.strict_json import parse_json
 from ...configs.whole_file import write_all_whole
+
+_LARGEST_RESULT_BYTES = 256 * 2**20
+"""Bytes of a result that are read: thousands of operators of dozens of runs."""
 
 
 def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
@@ -65,13 +71,15 @@ def read_document(path: Path, *, writer: str) -> dict[str, Any]:
     Raises:
         ConfigError: there is none, or it is no JSON object.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
+    if special := special_file(path):
+        raise ConfigError(f"{path}: got {special}, need a file")
+    if not is_file(path):
         raise ConfigError(
             f"{path.parent}: got no readable {path.name}, need the directory of an earlier run; "
             f"try one that {writer} wrote"
-        ) from error
+        )
+    try:
+        document = parse_json(read_file(path, need="a result", most_bytes=_LARGEST_RESULT_BYTES), file=path)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}: got broken JSON ({error.msg}); try running it again") from error
     except UnicodeDecodeError as error:
@@ -88,7 +96,7 @@ def check_version(document: Any, path: Path, *, newest: int) -> None:
         ConfigError: it is so.
     """
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if not isinstance(version, int):
-        raise ConfigError(f"{path}: schema_version: got nothing, need {newest}; try running it again")
+    if type(version) is not int or version < 1:
+        raise ConfigError(f"{path}: schema_version: got {shown(version)}, need {newest}; try running it again")
     if version > newest:
         raise ConfigError(f"{path}: schema_version: got {version}, need {newest} or older; try a newer bisparse")

@@ -121,7 +121,12 @@ class JsonReport(Generic[Result]):
 
 
 def result_in(
-    document: Any, path: Path, *, from_document: Callable[[dict[str, Any]], Result], newest: int, called: str
+    document: Any,
+    path: Path,
+    *,
+    from_document: Callable[[dict[str, Any]], Result],
+    newest: int,
+    within: str = "",
 ) -> Result:
     """A result from its document.
 
@@ -130,7 +135,7 @@ def result_in(
         path: of its file.
         from_document: makes the result of a document of the right version.
         newest: schema version.
-        called: what errors call it: ``an ablation``.
+        within: where the document stands in its file, for messages: ``results.0.``.
 
     Raises:
         ConfigError: it is broken, or a newer version wrote it.
@@ -138,5 +143,5 @@ def result_in(
     check_version(document, path, newest=newest)
     try:
         return from_document(document)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: got {called} with wrong fields ({error}); try running it again") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {within}{error}; try running it again") from None

@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...configs.plain_fields import check_fields
+from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
 from .step_profile import Profile
@@ -341,7 +343,15 @@ class SimulationResult:
 
         ``memory``, ``on_chip``, ``effectual_macs``, ``densities``, ``changes_over_time`` and ``training`` may be
         missing: documents of version 1 were written before they were tracked.
+
+        Raises:
+            ConfigError: it is none, see ``check_fields``.
         """
+        check_fields(
+            document, cls, called={"rows": "operators"}, without=_BESIDE_THE_DOCUMENT, beside=("schema_version",)
+        )
+        check_step(document)
+        check_stages(document)
         fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
         fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}

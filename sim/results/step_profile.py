@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...configs.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class OperatorSpan:
@@ -47,8 +49,17 @@ class Profile:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Profile:
-        """The profile that a document was made of."""
+        """The profile that a document was made of.
+
+        Raises:
+            ConfigError: it has another number of values than parts.
+        """
         rows = {name: _rows(document[name]) for name in ("tensor", "engines", "held_bytes")}
+        whole = {"moved_bytes": document["moved_bytes"]}
+        whole |= {f"{name}.{each}": row for name in rows for each, row in rows[name].items()}
+        for name, row in whole.items():
+            if not row or len(row) != document["parts"]:
+                raise ConfigError(f"profile.{name}: got {len(row)} values, need one for each of {document['parts']}")
         return cls(
             parts=document["parts"],
             dram_channels=document["dram_channels"],

@@ -1,5 +1,7 @@
 """Mistakes in the input: one line that names file, line, field and what is needed; exit code 2; no traceback."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,43 @@ def test_a_bare_command_shows_its_help(run):
 
 def test_help_speaks_of_no_option_that_the_command_lacks(run):
     assert "--out" not in run("report", "--help").out
+
+
+def test_a_fifo_is_no_file_whoever_is_given_it(run, tmp_path):
+    os.mkfifo(tmp_path / "f.json")
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "run" / "result.json")
+    for arguments in (
+        ("simulate", "f.json"),
+        ("simulate", SMALL, "--hardware", "f.json"),
+        ("simulate", SMALL, "--recipe", "./f.json"),
+        ("simulate", SMALL, "--batch", "8", "--schedule", "f.json"),
+        ("simulate", SMALL, "--batch", "8", "--densities", "f.json"),
+        ("explore", "f.json"),
+        ("gemm", "--from", "f.json"),
+        ("report", "run"),
+    ):
+        done = run(*arguments)
+        assert (done.code, len(done.err.splitlines())) == (2, 1), arguments
+        assert "f.json: got a FIFO, need a file" in done.err or arguments[0] == "report"
+        assert "got a FIFO, need a file" in done.err
+
+
+def test_what_nests_too_deep_is_told_and_ends_nothing(run, tmp_path):
+    (tmp_path / "x.yaml").write_text(f"a: {'[' * 100_000}")
+    (tmp_path / "x.json").write_text("[" * 2000 + "]" * 2000)
+    for arguments in (("hardware", "check", "x.yaml"), ("explore", "x.yaml"), ("simulate", "x.json")):
+        done = run(*arguments)
+        assert done.code == 2
+        assert "got values nested too deeply, need at most 64 levels" in done.err
+
+
+def test_a_damaged_result_is_told_by_file_and_field(run, tmp_path):
+    assert run("simulate", SMALL, "--batch", "8", "--out", "r").code == 0
+    file = tmp_path / "r" / "result.json"
+    file.write_text(re.sub(r'"total_cycles": \d+', '"total_cycles": "1159"', file.read_text(), count=1))
+    done = run("report", "r")
+    assert (done.code, done.err) == (
+        2,
+        "r/result.json: total_cycles: got '1159', need an integer of at least 0; try running it again\n",
+    )

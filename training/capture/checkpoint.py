@@ -7,7 +7,6 @@ is run: pickles are loaded weights-only.
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 import torch
 
-from ...configs.errors import CaptureError
+from ...configs.errors import CaptureError, ConfigError
+from ...configs.file_reading import read_file
+from ...configs.strict_json import parse_json
 from .notes import listed
 from .weights_only import load_weights_only, unreadable
 from .zeros import zeros_note
@@ -93,8 +94,9 @@ def read_checkpoint(file: Path) -> dict[str, torch.Tensor]:
 def _shards(index: Path) -> dict[str, torch.Tensor]:
     """The tensors of the files beside an index, as Hugging Face splits large checkpoints."""
     try:
-        names = {Path(name).name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        shards = parse_json(read_file(index, need="an index of a checkpoint"), file=index)["weight_map"].values()
+        names = {Path(name).name for name in shards}
+    except (ConfigError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise unreadable(index, error) from error
     found: dict[str, torch.Tensor] = {}
     for name in sorted(names):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,9 @@ from typing import Any
 
 import torch
 
-from ...configs.errors import CaptureError
+from ...configs.errors import CaptureError, ConfigError
+from ...configs.file_reading import read_file
+from ...configs.strict_json import parse_json
 from ..input_shape import InputShape
 from .network_source import NetworkSource
 
@@ -59,8 +60,8 @@ def hugging_face(path: Path) -> NetworkSource:
 
 def _document(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = parse_json(read_file(file, need="a configuration"), file=file)
+    except (ConfigError, ValueError) as error:
         raise CaptureError(f"{file}: got {_one_line(error)}, need a Hugging Face configuration in JSON") from error
     if not isinstance(document, dict) or not isinstance(document.get("model_type"), str):
         raise CaptureError(f"{file}: got no model_type, need the name of a model of transformers; try a factory")

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from ...configs.errors import ConfigError
+from ...configs.file_reading import read_file
 from ...configs.library import content_hash
+from ...configs.strict_json import parse_json
 from ...configs.whole_file import write_whole
 from ..data import DataSet, load_data
 from ..graph_file import graph_text
@@ -70,8 +72,8 @@ def train(
 def _known(directory: Path) -> dict[str, Any]:
     path = directory / SETTINGS_FILE
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        known = parse_json(read_file(path, need="settings"), file=path)
+    except (ConfigError, ValueError) as error:
         raise ConfigError(f"{path}: got no readable settings, need those of the run; try another --out") from error
     return known if isinstance(known, dict) else {}
 

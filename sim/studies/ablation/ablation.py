@@ -13,6 +13,9 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from ....configs.errors import ConfigError
+from ....configs.plain_fields import check_fields
+from ...results.checks import check_step
 from ...results.simulation_result import Assumption, Input, plain_data
 
 if TYPE_CHECKING:
@@ -167,7 +170,24 @@ class Ablation:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Ablation:
-        """The ablation that a document was made of. The document must be of this schema version."""
+        """The ablation that a document was made of. The document must be of this schema version.
+
+        Raises:
+            ConfigError: it is none, see ``check_fields``.
+        """
+        check_fields(document, cls, beside=("schema_version", "kind"))
+        check_step(document)
+        for number, row in enumerate(document["rows"]):
+            if not row["setting"]["dataflows"]:
+                raise ConfigError(f"rows.{number}.setting.dataflows: got an empty list, need at least one")
+        for switch in SWITCHES:
+            count = sum(row["group"] == "alone" and row["switch"] == switch for row in document["rows"])
+            if count != 1:
+                raise ConfigError(f"rows: got {count} of {switch} alone, need one")
+        alone = [document["base_dataflow"]]
+        bases = [row for row in document["rows"] if row["group"] == "all off" and row["setting"]["dataflows"] == alone]
+        if not bases or all(row["group"] != "all on" for row in document["rows"]):
+            raise ConfigError(f"rows: got no row of all off with {alone[0]}, or none of all on, need both")
         own = {name: value for name, value in document.items() if name not in ("schema_version", "kind")}
         own["inputs"] = {name: Input(**value) for name, value in own["inputs"].items()}
         own["assumptions"] = tuple(Assumption(**value) for value in own["assumptions"])
@@ -176,7 +196,7 @@ class Ablation:
 
 
 def _row(document: dict[str, Any]) -> AblationRow:
-    setting, figures = dict(document["setting"]), document["figures"]
+    setting, figures = dict(document["setting"]), document.get("figures")
     setting["dataflows"] = tuple(setting["dataflows"])
     row = {**document, "setting": Setting(**setting)}
     return AblationRow(**{**row, "figures": None if figures is None else AblatedStep(**figures)})

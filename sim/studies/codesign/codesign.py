@@ -11,6 +11,9 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ....configs.complaints import shown
+from ....configs.errors import ConfigError
+from ....configs.plain_fields import check_fields
 from ...results.simulation_result import Assumption, Input, plain_data
 from ..statistics import Estimate
 
@@ -195,7 +198,18 @@ class Codesign:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Codesign:
-        """The study that a document was made of. The document must be of this schema version."""
+        """The study that a document was made of. The document must be of this schema version.
+
+        Raises:
+            ConfigError: it is none, see ``check_fields``.
+        """
+        check_fields(document, cls, beside=("schema_version", "kind"))
+        if not document["points"]:
+            raise ConfigError("points: got none, need at least the dense one")
+        paired = {point["optimizer"] for point in document["points"] if point["baseline"]}
+        for number, point in enumerate(document["points"]):
+            if point["optimizer"] not in paired:
+                raise ConfigError(f"points.{number}.optimizer: got {shown(point['optimizer'])}, need a dense point's")
         own = {name: value for name, value in document.items() if name not in ("schema_version", "kind")}
         own["inputs"] = {name: Input(**value) for name, value in own["inputs"].items()}
         own["assumptions"] = tuple(Assumption(**value) for value in own["assumptions"])

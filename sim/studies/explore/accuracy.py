@@ -7,15 +7,15 @@ that a report can name them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ....configs.errors import ConfigError
+from ....configs.file_reading import read_file
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
+from ....configs.strict_json import parse_json
 from ....training.recipes.declaration import Recipe
 from ..codesign.codesign import SCHEMA_VERSION, Codesign
 
@@ -85,8 +85,8 @@ def _read(path: Path) -> Codesign:
         got = "no such directory" if not path.parent.is_dir() else f"a directory without {path.name}"
         raise ConfigError(f"got {got}, {path.parent}, need the directory of a study; try bisparse codesign")
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = parse_json(read_file(path, need="a study of bisparse codesign"), file=path)
+    except ValueError:
         raise ConfigError(f"got {path}, which cannot be read, need a study of bisparse codesign") from None
     if not isinstance(document, dict) or document.get("kind") != "codesign":
         raise ConfigError(f"got {path}, which is no study of training, need one of bisparse codesign")
@@ -95,5 +95,5 @@ def _read(path: Path) -> Codesign:
         raise ConfigError(f"got {path} of schema version {version!r}, need {SCHEMA_VERSION}; try codesign again")
     try:
         return Codesign.from_document(document)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"got {path} with wrong fields ({error}), need a study; try codesign again") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}; try codesign again") from None

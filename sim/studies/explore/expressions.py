@@ -2,7 +2,8 @@
 
 Evaluated by simpleeval, which runs no code of the user's. What an expression may hold is checked when it is read, so
 that nothing in it surprises after an hour of evaluation: numbers, texts, names, ``+ - * / // % **``, comparisons,
-``and or not``, ``A if B else C``, the functions and constants below.
+``and or not``, ``A if B else C``, the functions and constants below. Texts are compared and chosen, nothing else; no
+integer on the way grows past what a float holds, so that every evaluation is one of microseconds.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import ast
 import difflib
 import math
+import operator
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
+from ....configs.complaints import shown
 from ....configs.errors import ConfigError
+from ....configs.limits import MOST_DIGITS
 from ....configs.needs import check_package
 from .axis_values import Value
 
@@ -29,12 +33,30 @@ _UNITS: dict[str, Value] = {
 CONSTANTS: dict[str, Value] = _UNITS | {"true": True, "false": False}
 """Names that every expression knows: units, and truth as YAML writes it."""
 
+_MOST_ROUNDED = 308
+"""Digits that ``round`` keeps or drops: those that a float has."""
+
+
+def _rounded(number: Any, digits: Any = 0) -> Any:
+    if not isinstance(digits, int) or isinstance(digits, bool) or abs(digits) > _MOST_ROUNDED:
+        raise ConfigError(f"got round to {shown(digits)} digits, need at most {_MOST_ROUNDED}")
+    return round(number, digits) if digits else round(number)
+
+
+def _of_several(function: Callable[..., Any]) -> Callable[..., Any]:
+    def chosen(*values: Any) -> Any:
+        # Of one value Python looks for what is in it, the letters of a text.
+        return function(values)
+
+    return chosen
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
+    "min": _of_several(min),
+    "max": _of_several(max),
     "ceil": math.ceil,
     "floor": math.floor,
-    "round": round,
+    "round": _rounded,
     "log2": math.log2,
 }
 """Functions that every expression knows."""
@@ -43,6 +65,9 @@ _LONGEST = 1000
 """Characters of an expression; far below what would tire the parser."""
 
 _LARGEST_EXPONENT = 128
+
+_ARGUMENTS = {"ceil": 1, "floor": 1, "round": 2, "log2": 1}
+"""The most that a function takes, where that is a number."""
 
 _ALLOWED = (
     ast.Expression,
@@ -126,7 +151,7 @@ class Expression:
             raise
         except ZeroDivisionError:
             raise ConfigError(f"got a division by zero in {self.text!r}, need a divisor that is not 0") from None
-        except (TypeError, ValueError, OverflowError, ArithmeticError) as error:
+        except (TypeError, ValueError, OverflowError, ArithmeticError, RecursionError) as error:
             raise ConfigError(f"got values that {self.text!r} cannot work on ({error}), need others") from None
         if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
             raise ConfigError(f"got {value} of {self.text!r}, need a finite number")
@@ -159,13 +184,20 @@ def _check(node: ast.AST, text: str) -> None:
     if not isinstance(node, _ALLOWED):
         what = type(node).__name__.lower()
         raise ConfigError(f"got {what} in {text!r}, need arithmetic, comparisons, and, or, not, if-else")
-    if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float | str):
-        raise ConfigError(f"got {node.value!r} in {text!r}, need numbers, texts, true or false")
+    if isinstance(node, ast.Constant):
+        if not isinstance(node.value, bool | int | float | str):
+            raise ConfigError(f"got {node.value!r} in {text!r}, need numbers, texts, true or false")
+        if isinstance(node.value, int) and abs(node.value) >= 10**MOST_DIGITS:
+            raise ConfigError(f"got an integer of more than {MOST_DIGITS} digits, need fewer; try 1e30")
+    if isinstance(node, ast.BinOp) and (_is_text(node.left) or _is_text(node.right)):
+        raise ConfigError(f"got arithmetic on a text in {text!r}, need numbers; texts can be compared")
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS:
             need = f"need one of {', '.join(FUNCTIONS)}{near(name, FUNCTIONS)}"
             raise ConfigError(f"got a call of {name or 'something else than a name'} in {text!r}, {need}")
+        if len(node.args) > _ARGUMENTS.get(name, len(node.args)):
+            raise ConfigError(f"got {len(node.args)} values for {name} in {text!r}, need at most {_ARGUMENTS[name]}")
         if node.keywords or not node.args:
             raise ConfigError(f"got {name} without plain arguments in {text!r}, need values in its parentheses")
 
@@ -196,18 +228,44 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; try {close[0]}" if close else ""
 
 
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 def _power(base: Any, exponent: Any) -> Any:
     if abs(exponent) > _LARGEST_EXPONENT:
-        raise ConfigError(f"got an exponent of {exponent}, need at most {_LARGEST_EXPONENT}")
+        raise ConfigError(f"got an exponent of {shown(exponent)}, need at most {_LARGEST_EXPONENT}")
     # As a float first, which overflows where an integer would fill the memory.
     result: Any = float(base) ** exponent
     return base**exponent if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0 else result
 
 
-def _number_times(left: Any, right: Any) -> Any:
-    if isinstance(left, str) or isinstance(right, str):
-        raise TypeError("a text times a number")
-    return left * right
+def _on_numbers(operate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """An operator that takes no text, and gives no integer too large for a float."""
+
+    def checked(left: Any, right: Any) -> Any:
+        if isinstance(left, str) or isinstance(right, str):
+            raise TypeError("arithmetic on a text")
+        result = operate(left, right)
+        if isinstance(result, int) and result.bit_length() > _MOST_BITS:
+            raise OverflowError("an integer too large for a number")
+        return result
+
+    return checked
+
+
+_MOST_BITS = 1023
+"""Of an integer: more do not always make a finite float."""
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: _power,
+}
 
 
 class _Evaluators(threading.local):
@@ -230,7 +288,7 @@ def _evaluator() -> Any:
     # Imported here: only who explores needs it.
     check_package("simpleeval", "expressions of a sweep", extra="explore")
     simpleeval: Any = import_module("simpleeval")
-    operators = simpleeval.DEFAULT_OPERATORS | {ast.Pow: _power, ast.Mult: _number_times}
+    operators = simpleeval.DEFAULT_OPERATORS | {kind: _on_numbers(operate) for kind, operate in _BINARY.items()}
     return simpleeval.SimpleEval(operators=operators, functions=FUNCTIONS, names={})
 
 

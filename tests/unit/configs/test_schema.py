@@ -252,12 +252,23 @@ class TestExtends:
             "a.yaml:1: extends: got a circle a.yaml -> a.yaml, need a base outside it"
         )
 
+    def test_a_chain_of_files_is_told_its_limit_and_both_its_ends(self):
+        for number in range(1, 40):
+            write(f"extends: f{number + 1}.yaml", f"f{number}.yaml")
+        write("name: last\nengine: {rows: 3}", "f40.yaml")
+        assert load(write("extends: f10.yaml"), Design).name == "last"
+        assert refusal("name: a\nextends: f1.yaml") == (
+            "f32.yaml:1: extends: got f33.yaml, file 33 below a.yaml, need at most 32 that extend each other"
+        )
+
     @pytest.mark.parametrize(
         ("base", "message"),
         [
             ("none.yaml", "got 'none.yaml', need a file; there is no none.yaml"),
             ("other", "got 'other', need a path; try ./other.yaml"),
             ("[x]", "got a list of 1, need the name of a file"),
+            ("[{a: b}]", "got a list of 1, need the name of a file"),
+            ("{name: other}", "got a mapping, need the name of a file"),
             ("", "got nothing, need the name of a file"),
         ],
     )

@@ -92,7 +92,7 @@ def test_aliases_repeat_a_value():
         ("? [a]\n: 1", "a.yaml:1: got a key that is not a single value, need a text as the key"),
         ("a: 1\n---\nb: 2", "a.yaml:2: got a second document, need one in a file"),
         ("a: 1\nb: \x01", "a.yaml:2: got a control character, need plain text"),
-        ("[" * 5000 + "]" * 5000, "a.yaml:1: got values nested too deeply, need fewer levels"),
+        ("[" * 5000 + "]" * 5000, "a.yaml:1: got values nested too deeply, need at most 64 levels"),
     ],
 )
 def test_what_is_refused_is_named_on_one_line(text, message):
@@ -105,7 +105,7 @@ def test_bad_syntax_is_one_line_with_its_place(text):
 
 
 def test_aliases_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(strict_yaml, "LARGEST_DOCUMENT", 1000)
+    monkeypatch.setattr(strict_yaml, "MOST_VALUES", 1000)
     levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 30)]
     message = refusal("\n".join(["l0: &l0 [1]", *levels]))
     assert message.endswith("got more than 1000 values, need fewer; try fewer aliases")

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from bisparse.configs.errors import ConfigError
@@ -22,7 +23,9 @@ from bisparse.training.graph import (
     TrainingGraph,
     UnknownOperator,
 )
+from bisparse.training.graph_fault import GraphFormatError
 from bisparse.training.graph_file import graph_text, load_graph, save_graph
+from bisparse.training.graph_reading import GraphReader
 
 EACH = Size(per_sample=1)
 
@@ -260,6 +263,45 @@ def test_an_output_of_the_size_that_the_convolution_makes_is_accepted(tmp_path):
     assert load_graph(file).operators[0].geometry.output_size == (3,)
 
 
+WRONG = [None, True, "x", "", [], {}, ["x"], [[]], {"a": 1}, 1.5, -1, 10**29, [1, True], [10**29] * 3]
+
+
+def places(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield at
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from places(each, (*at, key))
+
+
+def test_a_field_of_any_wrong_type_is_refused_in_a_line():
+    whole = graph_text(small_graph())
+    faults = []
+    for path in places(json.loads(whole)):
+        for wrong in WRONG:
+            document: Any = {"graph": json.loads(whole)}
+            holder = document
+            *above, last = ("graph", *path)
+            for step in above:
+                holder = holder[step]
+            holder[last] = wrong
+            try:
+                GraphReader(1).graph(document["graph"])
+            except GraphFormatError as error:
+                faults.append(str(error))
+    assert len(faults) > 1000
+    assert not [fault for fault in faults if "\n" in fault]
+
+
+def test_shares_that_are_whole_at_no_batch_are_refused(tmp_path):
+    document = json.loads(graph_text(small_graph()))
+    product = next(each for each in document["operators"] if "m" in each.get("geometry", {}))
+    shares = {side: [0, 1, 10**29 + odd] for side, odd in (("m", 1), ("n", 3))}
+    product["geometry"] |= shares
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match="need shares that are whole within 30 digits"):
+        load_graph(tmp_path / "a.json")
+
+
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     file = tmp_path / "graph.json"
     text = graph_text(small_graph())
@@ -291,7 +333,7 @@ def test_files_that_cannot_be_read(tmp_path):
     file = tmp_path / "graph.json"
     with pytest.raises(ConfigError, match="got no such file, need a captured graph; try bisparse capture"):
         load_graph(file)
-    with pytest.raises(ConfigError, match="got an unreadable file"):
+    with pytest.raises(ConfigError, match="got a folder, need a captured graph; try bisparse capture"):
         load_graph(tmp_path)
     file.write_text('{\n  "name": "x",\n  oops\n}')
     with pytest.raises(ConfigError, match=r"graph\.json:3: got invalid JSON"):

@@ -156,7 +156,7 @@ def test_the_page_loads_nothing_from_anywhere(tmp_path):
         ("[]", "ablation.json: got no JSON object"),
         ("{}", "ablation.json: schema_version: got nothing, need 1"),
         ('{"schema_version": 2}', "ablation.json: schema_version: got 2, need 1 or older; try a newer bisparse"),
-        ('{"schema_version": 1, "rows": []}', "ablation.json: got an ablation with wrong fields"),
+        ('{"schema_version": 1, "rows": []}', "ablation.json: bisparse_version: got nothing, need this field"),
     ],
 )
 def test_a_spoilt_file_is_refused_in_one_line(tmp_path, text, message):

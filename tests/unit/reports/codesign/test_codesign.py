@@ -214,7 +214,7 @@ def test_a_study_read_again_is_the_study_that_was_written(tmp_path, study):
         ("{", "broken JSON"),
         ("[]", "got no JSON object"),
         ('{"schema_version": 99}', "got 99, need 1 or older"),
-        ('{"schema_version": 1, "points": []}', "got a study with wrong fields"),
+        ('{"schema_version": 1, "points": []}', "bisparse_version: got nothing, need this field"),
     ],
 )
 def test_a_broken_study_is_refused_in_one_line(tmp_path, text, message):

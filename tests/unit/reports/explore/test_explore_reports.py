@@ -41,6 +41,10 @@ STUDIES = {
     "without base": findings(base=False),
     "sampled": findings(strategy="nsga2"),
     "nothing feasible": findings(judge=lambda _: (None, "tensor_engine: got no mapping")),
+    "one objective, nothing feasible": findings(sample.OBJECTIVES[:1], judge=lambda _: (None, "got no mapping")),
+    "one objective, one design": findings(
+        sample.OBJECTIVES[:1], axes={name: values[:1] for name, values in sample.AXES.items()}
+    ),
     "one design": findings(axes={name: values[:1] for name, values in sample.AXES.items()}),
 }
 TWO = STUDIES["two"]

@@ -121,10 +121,39 @@ def test_json_that_is_no_result_is_refused(tmp_path, text):
     assert _spoilt(tmp_path, text).startswith("RUN/result.json: ")
 
 
-@pytest.mark.parametrize("change", [{"inputs": None}, {"unheard_of": 1}, {"operators": [{"name": "alone"}]}])
-def test_a_result_with_wrong_fields_is_refused(tmp_path, change):
-    message = _spoilt(tmp_path, json.dumps({**sample_result().document(), **change}))
-    assert message.startswith("RUN/result.json: got a result with wrong fields")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"inputs": None}, "inputs: got nothing, need an object"),
+        ({"inputs": {}}, "inputs.hardware: got nothing, need this field"),
+        ({"unheard_of": 1}, "unheard_of: got an unknown field, need one of bisparse_version, inputs"),
+        ({"timeline": 1}, "timeline: got an unknown field, need one of "),
+        ({"operators": [{"name": "alone"}]}, "operators.0.module: got nothing, need this field"),
+        ({"operators": [3]}, "operators.0: got 3, need an object"),
+        ({"total_cycles": "1159"}, "total_cycles: got '1159', need an integer of at least 0"),
+        ({"total_cycles": -1}, "total_cycles: got -1, need an integer of at least 0"),
+        ({"total_cycles": True}, "total_cycles: got true, need an integer of at least 0"),
+        ({"clock_hz": float("nan")}, "clock_hz: got nan, need a finite number"),
+        ({"clock_hz": 10**400}, "got an integer of 401 digits, need at most 30"),
+        ({"stalls": {"north": [1]}}, "stalls.north: got a list of 1, need an integer of at least 0"),
+        ({"by_scope": {"step": 3}}, "by_scope.step: got 3, need an object"),
+        ({"memory": {"peak_bytes": 1}}, "memory.peak_operator: got nothing, need this field"),
+        ({"notes": [3]}, "notes.0: got 3, need a text"),
+        ({"schema_version": "1"}, "schema_version: got '1', need 1"),
+    ],
+)
+def test_a_result_with_a_wrong_field_is_refused_by_its_name(tmp_path, change, message):
+    said = _spoilt(tmp_path, json.dumps({**sample_result().document(), **change}))
+    assert said.startswith(f"RUN/result.json: {message}")
+
+
+def test_a_stage_that_no_step_has_is_refused_in_whichever_result_it_stands(tmp_path):
+    document = sample_result().document()
+    rows = [*document["operators"][:2], {**document["operators"][2], "stage": "XX"}]
+    several = {"results": [document, {**document, "operators": rows}]}
+    assert _spoilt(tmp_path, json.dumps(several)).startswith(
+        "RUN/result.json: results.1.operators.2.stage: got 'XX', need one of FF, BP, WU"
+    )
 
 
 def test_a_directory_that_cannot_be_made_is_a_users_error(tmp_path):

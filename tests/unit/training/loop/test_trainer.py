@@ -310,7 +310,7 @@ def test_a_model_that_multiplies_by_a_weight_out_of_reach_is_refused(tmp_path, m
 
 def test_a_summary_that_is_none_is_told(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps({"schema_version": 1}))
-    with pytest.raises(ConfigError, match="got fields that are no summary's"):
+    with pytest.raises(ConfigError, match=r"summary\.json: settings: got nothing, need this field"):
         read_summary(tmp_path)
     with pytest.raises(ConfigError, match="got no readable summary"):
         read_summary(tmp_path / "nowhere")

@@ -111,7 +111,7 @@ def test_a_directory_without_a_study_is_refused(directory, tmp_path):
     for wrong, message in (
         ({**document, "schema_version": SCHEMA_VERSION + 1}, "of schema version"),
         ({**document, "kind": "simulation"}, "which is no study"),
-        ({**document, "points": [{"recipe": "bdwp"}]}, "with wrong fields"),
+        ({**document, "points": [{"recipe": "bdwp"}]}, r"points\.0\.title: got nothing, need this field"),
     ):
         file.write_text(json.dumps(wrong))
         with pytest.raises(ConfigError, match=message):

@@ -1,5 +1,8 @@
 """Expressions of a sweep: what they may hold, what they are worth, and what they refuse."""
 
+import re
+import time
+
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.studies.explore.expressions import Expression, NoValueError, near
@@ -80,6 +83,62 @@ def test_common_slips_are_met_with_a_hint(text, hint):
 def test_values_that_do_not_go_together_are_told(text):
     with pytest.raises(ConfigError, match=r"^got .*need "):
         Expression.parse(text).evaluate(NAMES)
+
+
+HUGE = "(9 ** 128)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "round(5, -1000000000)",
+        "round(5.5, 10 ** 30)",
+        "round(5, a < 4)",
+        "'%999999999999d' % 1",
+        "recipe % 1",
+        "recipe + recipe",
+        "recipe * a",
+        "recipe * (2 ** 100)",
+        "a - recipe",
+        f"{HUGE} * {HUGE} * {HUGE}",
+        f"{HUGE} * {HUGE} + 9 ** 128 * 9 ** 128 * 9 ** 128",
+        f"{HUGE} ** 128",
+        f"{HUGE} / 1e-300",
+        "9" * 900,
+        "2 ** 10 ** 30",
+        "2 ** recipe",
+        "max(recipe)",
+        "min(recipe, 1)",
+        "max(a)(a)",
+        "ceil(recipe)",
+        "floor(1e308 * 10)",
+        "log2(a, 2)",
+        "round(a, 1, 1)",
+        "-" * 900 + "a",
+        "not " * 240 + "a",
+        "(" * 90 + "1" + " + 1)" * 90,
+    ],
+)
+def test_no_expression_takes_time_or_memory(text):
+    began = time.perf_counter()
+    answer = worth(text)
+    assert time.perf_counter() - began < 0.5
+    assert answer in ("bdwp", 91, False, True, 3) or re.fullmatch(r"got [^\n]*, need [^\n]*", str(answer))
+    assert len(str(answer)) < 200 + len(text)
+
+
+def worth(text):
+    try:
+        return Expression.parse(text).evaluate(NAMES)
+    except ConfigError as error:
+        return error
+
+
+def test_functions_take_the_values_that_they_are_for():
+    with pytest.raises(ConfigError, match=r"got 2 values for log2 .* need at most 1"):
+        Expression.parse("log2(a, 2)")
+    assert Expression.parse("max(a) + min(a, 1, 2) + round(2.55, 1) + round(a)").evaluate(NAMES) == pytest.approx(9.5)
+    assert isinstance(Expression.parse("round(2.4)").evaluate(NAMES), int)
 
 
 def test_a_condition_is_true_or_false():
