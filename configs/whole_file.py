@@ -62,6 +62,11 @@ def written_whole(path: Path) -> Iterator[Path]:
             with suppress(PermissionError):
                 shutil.copymode(target, beside)
         beside.replace(target)
+    except OSError as error:
+        # Whoever is told of it knows the file by its own name.
+        if error.filename == str(beside):
+            error.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 
