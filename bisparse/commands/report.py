@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..configs.file_reading import decoded, is_file, read_file
 from . import explore
 from .pages import show_page
 from .terminal import note
@@ -52,5 +53,5 @@ def report(
 def _command(run_directory: Path, file: str) -> str:
     """What repeats the run, as far as it is known."""
     asked = run_directory / file
-    repeat = asked.read_text(encoding="utf-8").strip() if asked.is_file() else ""
+    repeat = decoded(read_file(asked, need="a command"), asked).strip() if is_file(asked) else ""
     return repeat or shlex.join(["bisparse", "report", str(run_directory)])

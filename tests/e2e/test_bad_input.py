@@ -227,3 +227,15 @@ def test_a_damaged_result_is_told_by_file_and_field(run, tmp_path):
         2,
         "r/result.json: total_cycles: got '1159', need an integer of at least 0; try running it again\n",
     )
+
+
+def test_an_exported_program_that_is_a_fifo_is_refused(run, tmp_path):
+    os.mkfifo(tmp_path / "f.pt2")
+    assert "f.pt2: got a FIFO, need a file" in run("capture", "f.pt2").err
+
+
+def test_a_command_that_is_no_text_is_one_line_of_a_report(run, tmp_path):
+    assert run("simulate", SMALL, "--batch", "8", "--out", "r").code == 0
+    (tmp_path / "r" / "command.txt").write_bytes(b"\xff")
+    done = run("report", "r")
+    assert (done.code, done.err) == (2, "r/command.txt: got byte 0 that is not UTF-8, need UTF-8 text\n")

@@ -22,6 +22,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 import torch
 
 from ...configs.errors import CaptureError
+from ...configs.file_reading import check_not_special
 from .weights_only import load_weights_only
 
 _SCHEMA = 8
@@ -82,7 +83,9 @@ def read_archive(file: Path) -> ExportedArchive:
 
     Raises:
         CaptureError: it is none, is damaged, or holds what only running its code would load.
+        ConfigError: it is a FIFO, a device or a socket.
     """
+    check_not_special(file)
     try:
         with ZipFile(file) as archive:
             return _Reader(file, archive).read()
