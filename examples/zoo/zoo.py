@@ -29,6 +29,7 @@ import own_networks as own
 import torch
 from bisparse.training.capture.losses import LOSSES, default_loss
 from bisparse.training.capture.meta_kernels import meta_kernels
+from bisparse.training.capture.packed_rows import rows_of_one_sequence
 from bisparse.training.capture.routing import Routing
 from bisparse.training.capture.step import arguments
 from bisparse.training.graph import TrainingGraph
@@ -257,7 +258,13 @@ def torchs_count(entry: Entry, shapes: tuple[InputShape, ...], batch: int) -> in
             ]
         placed, named = arguments(shapes, samples)
         counter = FlopCounterMode(display=False)
-        with meta_kernels(Routing()), torch.device("meta"), sdpa_kernel(SDPBackend.MATH), counter:
+        with (
+            meta_kernels(Routing()),
+            sdpa_kernel(SDPBackend.MATH),
+            rows_of_one_sequence(),
+            torch.device("meta"),
+            counter,
+        ):
             output = module(*placed, **named)
             loss = entry.asked.get("loss")
             reads_tokens = any(shape.integer for shape in shapes)
