@@ -25,7 +25,7 @@ from .packed_rows import rows_of_one_sequence
 from .recorder import StepRecorder
 from .routing import Routing
 from .step_record import StepRecord
-from .with_data import NeedsDataError, fill_with_data, line_of
+from .with_data import NeedsDataError, fill_with_data, line_of, same_chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +105,7 @@ class Prepared:
         with (
             meta_kernels(self.routing),
             self.counter,
+            same_chance(),
             plain_attention(),
             rows_of_one_sequence(),
             torch.device(self.device),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ...configs.errors import CaptureError
@@ -67,6 +70,21 @@ def with_data(
     if any(tensor.is_meta for tensor in tensors) or sum(tensor.numel() for tensor in tensors) > _LARGEST:
         return None
     return made.cpu().train(training)
+
+
+@contextmanager
+def same_chance() -> Iterator[None]:
+    """Inside, whatever a network draws (layers that it skips, masks of a spectrum) is the same every time."""
+    state, arrays = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        random.seed(_SEED)
+        np.random.seed(_SEED)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+            np.random.set_state(arrays)
 
 
 def fill_with_data(module: torch.nn.Module, samples: Sequence[torch.Tensor]) -> None:

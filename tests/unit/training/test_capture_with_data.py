@@ -1,5 +1,8 @@
 """Steps that read values: captured from random data on the CPU, which is said, and where."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from bisparse.configs.errors import CaptureError
@@ -94,3 +97,21 @@ def test_a_step_that_fails_with_data_too_says_how():
 
     with pytest.raises(CaptureError, match="got ValueError: no such luck"):
         captured(Fails())
+
+
+def test_what_a_step_draws_is_the_same_every_time_and_nobody_else_s():
+    class Skips(Reads):
+        def forward(self, x):
+            drawn = [random.random(), np.random.rand(), torch.rand(()).item(), *torch.rand(8).tolist()]
+            return self.head(self.body(x)) if sum(each > 0.5 for each in drawn) % 2 else self.head(x)
+
+    network, before = Skips(), torch.random.get_rng_state()
+    first = captured(network)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    random.random()
+    np.random.rand()
+    torch.rand(())
+    moved = random.getstate(), np.random.get_state()[2], torch.random.get_rng_state()
+    assert captured(network) == first
+    assert (random.getstate(), np.random.get_state()[2]) == moved[:2]
+    assert torch.equal(torch.random.get_rng_state(), moved[2])
