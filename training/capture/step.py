@@ -106,6 +106,7 @@ class Prepared:
             meta_kernels(self.routing),
             self.counter,
             same_chance(),
+            _plain_recurrent_layers(),
             plain_attention(),
             rows_of_one_sequence(),
             torch.device(self.device),
@@ -229,6 +230,17 @@ def _check_loss(name: str, value: object) -> None:
         raise CaptureError(
             f"{name}: loss: got one that no parameter changes, need a gradient; try removing no_grad or detach"
         )
+
+
+@contextmanager
+def _plain_recurrent_layers() -> Iterator[None]:
+    """Recurrent layers by their products: oneDNN has one kernel for each, which would hide them."""
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)
 
 
 @contextmanager

@@ -115,3 +115,18 @@ def test_what_a_step_draws_is_the_same_every_time_and_nobody_else_s():
     assert captured(network) == first
     assert (random.getstate(), np.random.get_state()[2]) == moved[:2]
     assert torch.equal(torch.random.get_rng_state(), moved[2])
+
+
+def test_recurrent_layers_that_run_on_data_are_their_products():
+    class Transcribes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cells, self.head = nn.LSTM(8, 16, batch_first=True), nn.Linear(16, 6)
+
+        def forward(self, x, labels):
+            scores = self.head(self.cells(x)[0]).log_softmax(-1).transpose(0, 1)
+            lengths = [torch.full((len(x),), each.shape[1]) for each in (x, labels)]
+            return nn.functional.ctc_loss(scores, labels, *lengths)
+
+    graph = capture(Transcribes(), ["20x8", "5:int"], name="net", default_batch=4, source="test")
+    assert graph.macs(4, Stage.FORWARD) == 4 * 20 * (4 * 16 * (8 + 16) + 16 * 6)
