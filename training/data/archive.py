@@ -30,7 +30,7 @@ def load_archive(path: Path) -> DataSet:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path}: got {str(error).partition(chr(10))[0]}, need plain arrays of numbers") from error
     unknown = sorted(arrays.keys() - set(_NAMES))
     if unknown:

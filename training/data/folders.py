@@ -97,8 +97,14 @@ class _Reader:
     def split(self, of_class: dict[str, list[Path]], class_names: list[str]) -> Split:
         assert self._size is not None
         labelled = [(path, class_names.index(name)) for name, paths in of_class.items() for path in paths]
-        channels = 1 if self._mode == "L" else 3
-        images = np.empty((len(labelled), channels, self._size[1], self._size[0]), dtype=np.uint8)
+        shape = (len(labelled), 1 if self._mode == "L" else 3, self._size[1], self._size[0])
+        try:
+            images = np.empty(shape, dtype=np.uint8)
+        except (MemoryError, ValueError) as error:
+            raise ConfigError(
+                f"folder of images: got {shape[0]:,} of {shape[3]}x{shape[2]} pixels, which memory does not hold, need "
+                "less; try resize"
+            ) from error
         for position, (path, _) in enumerate(labelled):
             images[position] = self._pixels(path)
         return Split(inputs=images, targets=np.array([label for _, label in labelled], dtype=np.int64))
@@ -117,6 +123,10 @@ class _Reader:
     def _opened(self, path: Path) -> Any:
         try:
             return self._pillow.open(path)
+        except self._pillow.DecompressionBombError as error:
+            raise ConfigError(
+                f"{path}: got {error}, need images that are trained on at their size; try smaller ones"
+            ) from None
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: got no image that pillow knows, need one; try opening and saving it") from error
 

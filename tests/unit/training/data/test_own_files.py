@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -228,3 +230,21 @@ def test_words_that_name_no_data_are_refused(tmp_path):
 def test_an_option_that_does_not_fit_is_refused(name, option):
     with pytest.raises(ConfigError, match=f"for {name}, need it left out"):
         load_data(name, **option)
+
+
+def test_an_array_that_claims_more_than_memory_holds_is_a_line(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 1, 32, 32)})
+    with zipfile.ZipFile(tmp_path / "lie.npz", "w") as archive:
+        archive.writestr("train_inputs.npy", header.getvalue())
+    with pytest.raises(ConfigError, match=r"lie\.npz: got Unable to allocate .*, need plain arrays of numbers"):
+        load_data(tmp_path / "lie.npz")
+
+
+def test_an_image_of_more_pixels_than_pillow_opens_is_a_line(tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / "train" / name).mkdir(parents=True)
+        image_module.new("L", (8, 8)).save(tmp_path / "train" / name / "x.png")
+    monkeypatch.setattr(image_module, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ConfigError, match=r"x\.png: got Image size \(64 pixels\) exceeds limit .*; try smaller ones"):
+        load_data(tmp_path)
