@@ -201,7 +201,7 @@ def test_what_a_row_asks_of_a_design_that_lacks_it(tmp_path):
 def test_a_list_that_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match="got no such file, need a CSV list of products"):
         list(read_products(tmp_path / "none.csv"))
-    with pytest.raises(ConfigError, match="need a CSV file that can be read"):
+    with pytest.raises(ConfigError, match="got a folder, need a CSV list of products"):
         list(read_products(tmp_path))
     (tmp_path / "list.csv").write_bytes(b"rows\xff")
     with pytest.raises(ConfigError, match="got byte 4 that is not UTF-8"):
