@@ -47,14 +47,10 @@ __all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "load
 
 
 def _report(result: SimulationResult, directory: Path) -> Path:
-    from .reports import write_run
+    # Who asks for no report does not wait for what writes one.
+    from .reports.run.directory import write_result
 
-    names = {name: given.name for name, given in result.inputs.items()}
-    command = (
-        f"bisparse.simulate({names['workload']!r}, {names['hardware']!r}, {names['recipe']!r}, "
-        f"{result.sparsity!r}, batch={result.batch})"
-    )
-    return write_run([result], directory, command=command)
+    return write_result(result, directory)
 
 
 write_reports_with(_report)

@@ -23,6 +23,9 @@ class DesignProducts:
     _mapped: dict[tuple[tuple[object, ...], Mapping], MappedProducts] = field(default_factory=dict, repr=False)
     _demands: dict[tuple[tuple[object, ...], Mapping], TileDemand] = field(default_factory=dict, repr=False)
 
+    def __len__(self) -> int:
+        return len(self._mapped)
+
     def mapped(self, product: PlannedProduct) -> MappedProducts:
         """A product under its mapping.
 

@@ -93,13 +93,16 @@ class _OnDesign:
 _KEPT_DESIGNS = 4
 """Designs whose searches and costs are kept in this process for the next step on them."""
 
+_KEPT_PRODUCTS = 1024
+"""Products of a design beyond which the next step on it begins anew: each takes some tens of kilobytes."""
+
 _designs: OrderedDict[str, _OnDesign] = OrderedDict()
 
 
 def _on_design(hardware: Hardware, table: EnergyTable) -> _OnDesign:
     """What steps on a design share: that of an equal one that was simulated lately, if any was."""
     key = content_hash(hardware.model_dump_json() + table.model_dump_json())
-    if key not in _designs:
+    if key not in _designs or len(_designs[key].products) > _KEPT_PRODUCTS:
         products = DesignProducts(hardware=hardware)
         _designs[key] = _OnDesign(
             products=products, energy=EnergyModel.of(hardware, table), costs=CostCache.of_design(products)

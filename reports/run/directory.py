@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...configs.errors import ConfigError
-from ...sim.results.simulation_result import SCHEMA_VERSION, SimulationResult
+from ...sim.options import DECLARED
+from ...sim.results.simulation_result import SCHEMA_VERSION, SimulationResult, write_reports_with
 from ..shared.directory_files import document_lines
 from ..shared.report_kind import JsonReport, result_in
 from .chrome_trace import chrome_trace, timeline_file
@@ -64,3 +65,18 @@ RUN: JsonReport[Sequence[SimulationResult]] = JsonReport(
 """One result, or several to stand side by side."""
 
 write_run, read_run = RUN.write, RUN.read
+
+
+def write_result(result: SimulationResult, directory: Path) -> Path:
+    """Write a result into a directory, with the call of Python that repeats it as far as the result tells."""
+    names = {name: given.name for name, given in result.inputs.items()}
+    inputs = [repr(names[kind]) for kind in ("workload", "hardware", "recipe")]
+    if result.sparsity != "dense":
+        inputs.append(repr(result.sparsity))
+    said: dict[str, object] = {name: getattr(result, name) for name in ("batch", "engine", "objective", "optimizer")}
+    said["pass_"] = "inference" if result.inference else "training"
+    options = [f"{name}={value!r}" for name, value in said.items() if value != DECLARED[name].default]
+    return write_run([result], directory, command=f"bisparse.simulate({', '.join([*inputs, *options])})")
+
+
+write_reports_with(write_result)

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from bisparse.reports import read_run
+from bisparse.sim import simulation
 from bisparse.training.graph import Stage, TrainingGraph
 from torch import nn
 
@@ -135,3 +137,35 @@ def test_a_ratio_may_be_a_pattern():
         bisparse.simulate("resnet9-cifar10", sparsity=each) for each in ("2:4", bisparse.Pattern(2, 4))
     )
     assert by_text.total_cycles == by_pattern.total_cycles
+
+
+def test_a_result_writes_its_report_with_the_call_that_repeats_it(tmp_path):
+    result = bisparse.simulate("resnet9-cifar10", batch=8, optimizer="adam", pass_="inference")
+    page = result.report(tmp_path / "run")
+    assert page == tmp_path / "run" / "report.html"
+    call = "bisparse.simulate('resnet9-cifar10', 'sat-vcu1525', 'bdwp', '2:8', batch=8, optimizer='adam', "
+    assert f"{call}pass_='inference')" in (tmp_path / "run" / "report.md").read_text()
+    (again,) = read_run(tmp_path / "run")
+    assert again.report(tmp_path / "again").read_bytes() == page.read_bytes()
+    dense = bisparse.simulate("resnet9-cifar10", recipe="dense", batch=8)
+    dense.report(tmp_path / "dense")
+    assert "'sat-vcu1525', 'dense', batch=8)" in (tmp_path / "dense" / "report.md").read_text()
+
+
+def test_inference_rests_on_weights_made_once_whatever_a_design_does_in_training():
+    def cycles(**options):
+        return bisparse.simulate("resnet9-cifar10", batch=8, **options).total_cycles
+
+    assert cycles(pass_="inference", pre_generation=False) == cycles(pass_="inference")
+    assert cycles(pre_generation=False) > cycles()
+
+
+def test_a_process_keeps_searches_of_a_few_designs_and_not_without_end(monkeypatch):
+    monkeypatch.setattr(simulation, "_designs", type(simulation._designs)())
+    monkeypatch.setattr(simulation, "_KEPT_PRODUCTS", 10)
+    for clock in range(6):
+        bisparse.simulate("resnet9-cifar10", {"extends": "sat-vcu1525", "clock_hz": f"{200 + clock} MHz"}, batch=8)
+    assert len(simulation._designs) == simulation._KEPT_DESIGNS
+    (last,) = list(simulation._designs.values())[-1:]
+    bisparse.simulate("resnet9-cifar10", {"extends": "sat-vcu1525", "clock_hz": "205 MHz"}, batch=8)
+    assert list(simulation._designs.values())[-1] is not last

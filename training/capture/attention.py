@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,24 +18,39 @@ except ImportError:
     flexible = None  # type: ignore[assignment]
 
 
+_MASKED = "A mask of flex_attention is laid over scores that are all computed: what it would skip is counted."
+_STATISTICS = "bisparse_statistics"
+"""Among the options of a kernel, whether statistics of the softmax were asked for."""
+
+
 @contextmanager
-def plain_attention() -> Iterator[None]:
-    """Inside, attention runs as two products and a softmax."""
-    with sdpa_kernel(SDPBackend.MATH), _plain_flex_attention():
+def plain_attention(assumed: list[str]) -> Iterator[None]:
+    """Inside, attention runs as two products and a softmax.
+
+    Args:
+        assumed: gets what a reader must know of it, a sentence each.
+    """
+    with sdpa_kernel(SDPBackend.MATH), _plain_flex_attention(assumed):
         yield
 
 
-_OURS = {
-    "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG": True,
-    # It refuses gradients on a CPU, which is where a step runs that reads values.
-    "_validate_device": lambda *_: None,
-}
-
-
 @contextmanager
-def _plain_flex_attention() -> Iterator[None]:
+def _plain_flex_attention(assumed: list[str]) -> Iterator[None]:
     """The checks of ``flex_attention`` are its own, what it computes is written out."""
-    ours = _OURS | {"flex_attention_hop": _flex_attention}
+    options: Callable[..., Any] = getattr(flexible, "_apply_kernel_options", dict)
+
+    def options_and_statistics(*operands: Any, **named: Any) -> Any:
+        bound = inspect.signature(options).bind(*operands, **named).arguments
+        asked = bound.get("return_lse") or bound.get("return_aux") is not None
+        return {**options(*operands, **named), _STATISTICS: asked}
+
+    ours = {
+        "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG": True,
+        # It refuses gradients on a CPU, which is where a step runs that reads values.
+        "_validate_device": lambda *_: None,
+        "_apply_kernel_options": options_and_statistics,
+        "flex_attention_hop": partial(_flex_attention, assumed),
+    }
     if flexible is None or not all(hasattr(flexible, name) for name in ours):
         yield
         return
@@ -48,6 +65,7 @@ def _plain_flex_attention() -> Iterator[None]:
 
 
 def _flex_attention(
+    assumed: list[str],
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -56,10 +74,7 @@ def _flex_attention(
     scale: float | None,
     options: dict[str, Any],
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Output of [B, H, T, E] by [B, H, S, E], every score computed; statistics of the softmax are not told.
-
-    What a mask would skip is computed, as dense hardware does.
-    """
+    """Output of [B, H, T, E] by [B, H, S, E], every score computed; and the statistics of its softmax, if asked for."""
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:
         key, value = (each.repeat_interleave(repeats, 1) for each in (key, value))
@@ -73,5 +88,6 @@ def _flex_attention(
     mask = block_mask[-1]
     if mask is not flexible.noop_mask:
         scores = scores.masked_fill(~mask(*places), -math.inf)
-    none = query.new_empty(0)
-    return scores.softmax(-1) @ value, none, none
+        assumed.append(_MASKED)
+    mixed, none = scores.softmax(-1) @ value, query.new_empty(0)
+    return (mixed, scores.logsumexp(-1), scores.amax(-1)) if options[_STATISTICS] else (mixed, none, none)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -44,6 +44,7 @@ class Prepared:
         routing: what is known of sizes that data decide.
         parameters: values of all parameters by name.
         name: of the graph.
+        assumed: while it ran, a sentence each.
     """
 
     module: torch.nn.Module
@@ -57,6 +58,7 @@ class Prepared:
     routing: Routing
     parameters: dict[str, Value]
     name: str
+    assumed: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -96,7 +98,7 @@ class Prepared:
     def told(self, step: RecordedStep, notes: Iterable[str] = ()) -> RecordedStep:
         """A step that was recorded, with what is to be said of it."""
         routed = routing_note(self.routing.experts) if self.routing.loads is None else ()
-        graph = replace(step.graph, notes=(*notes, *routed))
+        graph = replace(step.graph, notes=tuple(dict.fromkeys((*notes, *routed, *self.assumed))))
         return replace(step, graph=graph, samples=self.routing.samples)
 
     @contextmanager
@@ -107,7 +109,7 @@ class Prepared:
             self.counter,
             same_chance(),
             _plain_recurrent_layers(),
-            plain_attention(),
+            plain_attention(self.assumed),
             rows_of_one_sequence(),
             torch.device(self.device),
             _explained(self.name, self.recorder),

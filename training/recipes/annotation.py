@@ -99,6 +99,8 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
     Raises:
         ConfigError: a rule of the recipe names no product of this graph; ``field`` says which rule.
     """
+    # Weights that nothing updates are made once, whatever the design does with those of a training step.
+    pre_generation = pre_generation or graph.inference
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
     prunings: dict[str, Pruning] = {}

@@ -8,6 +8,7 @@ from bisparse.training.capture import capture
 from bisparse.training.graph import MatrixProduct, Size, Stage, TrainingGraph
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils.checkpoint import checkpoint
 
 
@@ -251,25 +252,29 @@ def test_matrix_vector_product(graph_of):
     }
 
 
-def test_flexible_attention_is_two_products_and_a_softmax():
-    from torch.nn.attention.flex_attention import flex_attention
+class Flexible(nn.Module):
+    """Attention through ``flex_attention``: with a bias of each head, under a causal mask, or with its statistics."""
 
-    class Flexible(nn.Module):
-        def __init__(self, *, bias=False):
-            super().__init__()
-            self.pack, self.head = nn.Linear(64, 192), nn.Linear(64, 10)
-            self.bias = nn.Parameter(torch.zeros(4)) if bias else None
+    def __init__(self, *, bias=False, mask=False, statistics=False):
+        super().__init__()
+        self.pack, self.head = nn.Linear(64, 192), nn.Linear(64, 10)
+        self.bias = nn.Parameter(torch.zeros(4)) if bias else None
+        self.mask, self.statistics = mask, statistics
 
-        def forward(self, x):
-            query, key, value = self.pack(x).unflatten(-1, (3, 4, 16)).permute(2, 0, 3, 1, 4)
-            biased = None if self.bias is None else lambda score, b, h, q, k: score + self.bias[h]
-            mixed = flex_attention(query, key, value, score_mod=biased)
-            return self.head(mixed.transpose(1, 2).flatten(2).mean(1))
+    def forward(self, x):
+        query, key, value = self.pack(x).unflatten(-1, (3, 4, 16)).permute(2, 0, 3, 1, 4)
+        biased = None if self.bias is None else lambda score, b, h, q, k: score + self.bias[h]
+        block = create_block_mask(lambda b, h, q, k: q >= k, None, None, 16, 16, x.device) if self.mask else None
+        mixed = flex_attention(query, key, value, score_mod=biased, block_mask=block, return_lse=self.statistics)
+        mixed, lse = mixed if self.statistics else (mixed, None)
+        out = self.head(mixed.transpose(1, 2).flatten(2).mean(1))
+        return out if lse is None else out + lse.mean()
 
+
+@pytest.mark.parametrize("options", [{}, {"bias": True}, {"mask": True}, {"statistics": True}])
+def test_flexible_attention_is_two_products_and_a_softmax(options):
+    graph = capture(Flexible(**options), (16, 64), name="net", default_batch=4, source="test")
     attention = 2 * 16 * 16 * 64
-    for options in ({}, {"bias": True}):
-        graph = capture(Flexible(**options), (16, 64), name="net", default_batch=4, source="test")
-        forward = 4 * (16 * 64 * 192 + attention + 640)
-        assert graph.macs(4, Stage.FORWARD) == forward
-        assert [each.kind for each in graph.operators if each.stage is Stage.FORWARD].count("softmax") == 1
-        assert not graph.notes
+    assert graph.macs(4, Stage.FORWARD) == 4 * (16 * 64 * 192 + attention + 640)
+    assert [each.kind for each in graph.operators if each.stage is Stage.FORWARD].count("softmax") == 1
+    assert any("what it would skip is counted" in note for note in graph.notes) == bool(options.get("mask"))
