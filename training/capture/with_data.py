@@ -8,9 +8,11 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...configs.errors import CaptureError
 
@@ -72,16 +74,44 @@ def with_data(
     return made.cpu().train(training)
 
 
+class _SingleDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Single numbers from a source of their own, for a network decides by them.
+
+    How many others it draws depends on the batch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._source = random.Random(_SEED)
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run the operator."""
+        result = func(*args, **(kwargs or {}))
+        if func._schema.name == "aten::rand" and result.numel() == 1 and not result.is_meta:
+            result.fill_(self._source.random())
+        return result
+
+
 @contextmanager
 def same_chance() -> Iterator[None]:
-    """Inside, whatever a network draws (layers that it skips, masks of a spectrum) is the same every time."""
+    """Inside, what a network draws (masks of a spectrum) is the same every time.
+
+    Single numbers, by which it decides (layers that it skips), are the same at every batch size, too.
+    """
     state, arrays = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         random.seed(_SEED)
         np.random.seed(_SEED)
         try:
-            yield
+            with _SingleDraws():
+                yield
         finally:
             random.setstate(state)
             np.random.set_state(arrays)

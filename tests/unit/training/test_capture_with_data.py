@@ -130,3 +130,20 @@ def test_recurrent_layers_that_run_on_data_are_their_products():
 
     graph = capture(Transcribes(), ["20x8", "5:int"], name="net", default_batch=4, source="test")
     assert graph.macs(4, Stage.FORWARD) == 4 * 20 * (4 * 16 * (8 + 16) + 16 * 6)
+
+
+def test_layers_that_are_skipped_at_random_are_the_same_at_every_batch_size():
+    class Skips(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Sequential(nn.Linear(32, 32), nn.Dropout(0.5)) for _ in range(12))
+
+        def forward(self, x):
+            for layer in self.layers:
+                if torch.rand([]).item() > 0.3:
+                    x = layer(x)
+            return x
+
+    graph = captured(Skips())
+    layers = {product.module for product in graph.products}
+    assert 0 < len(layers) < 12
