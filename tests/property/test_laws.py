@@ -10,6 +10,7 @@ from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import PLAIN, Gemm
 from bisparse.dataflow.lowering import lower
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
+from bisparse.dataflow.objective import slowest_alike
 from bisparse.dataflow.product_cost import MappedProducts, product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.tile_grid import TileGrid
@@ -149,7 +150,8 @@ def test_a_larger_buffer_never_slows_the_best_mapping(seed, capacity, side):
     except MappingError:
         return
     large = best_mapping(gemm, changed(hardware, "buffers", **{side: larger}))
-    assert large.cycles <= small.cycles
+    # What is hardly slower than the fastest is as good, if it moves fewer bytes.
+    assert large.cycles <= slowest_alike(small.cycles)
     assert large.candidates >= small.candidates
 
 
