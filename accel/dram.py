@@ -72,13 +72,29 @@ class DramTiming:
         >>> memory.cycles(np.array([38400]), np.array([64])).tolist()  # half the bandwidth
         [200]
         """
+        work, each = self.work(transfer_bytes, run_bytes, stride_bytes, write=write)
+        paced = paced_cycles(work, each, self.bytes_per_cycle, self.clocks_to_cycles, self.timed is not None)
+        return np.asarray(paced).astype(np.int64)
+
+    def work(
+        self,
+        transfer_bytes: IntArray,
+        run_bytes: IntArray,
+        stride_bytes: IntArray | None = None,
+        *,
+        write: bool = False,
+    ) -> tuple[FloatArray, IntArray]:
+        """What transfers ask of a memory, whatever its pace: see ``paced_cycles``; arguments as for ``cycles``.
+
+        Returns:
+            Of the simple model bytes times those of a run and its overhead, and bytes of a run; of the timed one clocks
+            of the memory, and ones.
+        """
         run = np.maximum(run_bytes, 1)
         if self.timed is not None:
             stride = run if stride_bytes is None else stride_bytes
-            clocks = self.timed.request_clocks(transfer_bytes, run, stride, write=write)
-            return np.asarray(_whole(clocks * self.clocks_to_cycles))
-        stretched = transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes)
-        return np.asarray(_whole(stretched / (run * self.bytes_per_cycle)))
+            return self.timed.request_clocks(transfer_bytes, run, stride, write=write), np.ones_like(run)
+        return transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes), run
 
     def stream_cycles(self, read_bytes: Counts, write_bytes: Counts) -> Counts:
         """Whole cycles of one long contiguous transfer each way; of many pairs, [S], where anything is an array."""
@@ -109,7 +125,25 @@ def _transfer_clocks(timed: TimedDram, transfer_bytes: int, write: bool) -> floa
     return float(timed.request_clocks(whole, whole, whole, write=write)[0])
 
 
+def paced_cycles(work: Counts, each: Counts, bytes_per_cycle: Counts, clocks_to_cycles: Counts, timed: bool) -> Counts:
+    """Whole cycles, as floats, in which a memory of some pace does the ``DramTiming.work`` of transfers.
+
+    Args:
+        work: of the transfers.
+        each: the second figure of that.
+        bytes_per_cycle: bandwidth, of the simple model.
+        clocks_to_cycles: cycles a clock of the memory, of the timed one.
+        timed: which of them.
+    """
+    return rounded_up(work * clocks_to_cycles if timed else work / (each * bytes_per_cycle))
+
+
+def rounded_up(cycles: Counts) -> Counts:
+    """Whole cycles, as floats; what quotients of floats are off by (76.8 bytes a cycle, say) adds no cycle."""
+    return np.ceil(np.rint(cycles * 1e6) / 1e6)
+
+
 def _whole(cycles: float | FloatArray) -> Counts:
-    """Cycles rounded up; what quotients of floats are off by (76.8 bytes a cycle, say) adds no cycle."""
-    whole = np.ceil(np.round(cycles, 6))
+    """The same as integers."""
+    whole = rounded_up(cycles)
     return whole.astype(np.int64) if isinstance(whole, np.ndarray) else int(whole)

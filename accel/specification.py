@@ -88,8 +88,8 @@ class TensorEngine(Section):
             accumulate_latency=self.accumulate_latency,
             register_depth=self.register_depth,
             overlapped=self.overlapped,
-            drain=self.drain,
-            stationary_load=self.stationary_load,
+            shifted_drain=self.drain == "shift",
+            chained_load=self.stationary_load == "chain",
             spread_groups=self.spread_groups,
         )
 

@@ -6,17 +6,18 @@ stationary (IS) is WS with the operands' roles exchanged. Not modelled here: buf
 ``dataflow.traffic``). Source: the project's hardware model, docs/hardware-model.md. The register-level machine in
 ``sim.witness.machines`` agrees with every number these functions return; the tests hold the two together.
 
-Every count may be a Python integer or an integer array; arrays broadcast. Counts are cycles of the array clock.
+Every count may be a Python integer or an integer array; arrays broadcast. Counts are cycles of the array clock. A
+compiler takes the same functions, see ``dataflow.compiled``: so no strings, no keyword-only arguments.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..configs.arrays import Counts, choose
 from ..configs.pattern import Pattern
 
 Count = int | npt.NDArray[np.int64]
@@ -26,8 +27,7 @@ Drain = Literal["shift", "wire"]
 StationaryLoad = Literal["chain", "latch"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrayTiming:
+class ArrayTiming(NamedTuple):
     """What fixes the timing of a tensor engine; counts may be arrays, an element a design.
 
     Attributes:
@@ -38,8 +38,8 @@ class ArrayTiming:
         accumulate_latency: L, cycles before an accumulation that depends on the last one may issue; 1 <= L <= P.
         register_depth: D, partial sums (OS) or stationary values (WS) that a PE can hold.
         overlapped: whether the next fold starts while this one empties (shadow registers).
-        drain: how OS results leave: ``shift`` down the column, one a cycle, or a ``wire`` per PE.
-        stationary_load: how WS weights arrive: shifted down a ``chain`` or into row-addressed ``latch``es.
+        shifted_drain: whether OS results leave down the column, one a cycle, or by a wire per PE.
+        chained_load: whether WS weights are shifted down a chain, or go into row-addressed latches.
         spread_groups: whether the N kept values of a stationary group lie in N PEs of a column, or all in one.
     """
 
@@ -49,8 +49,8 @@ class ArrayTiming:
     accumulate_latency: Count
     register_depth: Count
     overlapped: bool
-    drain: Drain
-    stationary_load: StationaryLoad
+    shifted_drain: bool
+    chained_load: bool
     spread_groups: bool = False
 
 
@@ -81,7 +81,7 @@ def groups_of(channels: Count, taps: Count, pattern: Pattern) -> Count:
 
 
 def output_stationary_cycles(
-    array: ArrayTiming, *, m: Count, n: Count, slots: Count, interleave_m: Count = 1, interleave_n: Count = 1
+    array: ArrayTiming, m: Count, n: Count, slots: Count, interleave_m: Count = 1, interleave_n: Count = 1
 ) -> Count:
     """Cycles of an [m, n] output tile held in place, ``slots`` accumulations an output.
 
@@ -99,21 +99,22 @@ def output_stationary_cycles(
     SCALE-Sim 3's output-stationary fold, R + C + K - 2:
 
     >>> textbook = ArrayTiming(rows=32, cols=32, mac_latency=1, accumulate_latency=1, register_depth=1,
-    ...                        overlapped=False, drain="wire", stationary_load="chain")
+    ...                        overlapped=False, shifted_drain=False, chained_load=True)
     >>> int(output_stationary_cycles(textbook, m=32, n=32, slots=100))
     162
     """
-    folds, interleave = output_stationary_folds(array, m=m, n=n, interleave_m=interleave_m, interleave_n=interleave_n)
+    folds, interleave = output_stationary_folds(array, m, n, interleave_m, interleave_n)
     issue = (slots - 1) * np.maximum(interleave, array.accumulate_latency) + interleave
-    drain = interleave * array.rows if array.drain == "shift" else 0 * interleave
+    drain = interleave * array.rows if array.shifted_drain else 0 * interleave
     ends = (array.rows - 1) + (array.cols - 1) + (array.mac_latency - 1) + drain
+    found: Count = folds * (issue + ends)
     if array.overlapped:
-        return cast(Count, (folds - 1) * np.maximum(issue, drain) + issue + ends)
-    return cast(Count, folds * (issue + ends))
+        found = (folds - 1) * np.maximum(issue, drain) + issue + ends
+    return found
 
 
 def output_stationary_folds(
-    array: ArrayTiming, *, m: Count, n: Count, interleave_m: Count, interleave_n: Count
+    array: ArrayTiming, m: Count, n: Count, interleave_m: Count, interleave_n: Count
 ) -> tuple[Count, Count]:
     """Folds that cover an [m, n] tile, and the interleave I = Im * In that remains after cutting it to the tile."""
     on_rows = np.minimum(interleave_m, ceil_div(m, array.rows))
@@ -123,7 +124,6 @@ def output_stationary_folds(
 
 def weight_stationary_cycles(
     array: ArrayTiming,
-    *,
     moving: Count,
     columns: Count,
     groups: Count,
@@ -151,27 +151,29 @@ def weight_stationary_cycles(
     SCALE-Sim 3's weight-stationary fold, 2R + C + T - 2:
 
     >>> textbook = ArrayTiming(rows=32, cols=32, mac_latency=1, accumulate_latency=1, register_depth=1,
-    ...                        overlapped=False, drain="wire", stationary_load="chain")
+    ...                        overlapped=False, shifted_drain=False, chained_load=True)
     >>> int(weight_stationary_cycles(textbook, moving=100, columns=32, groups=32))
     194
     """
-    folds, resident = weight_stationary_folds(array, columns=columns, groups=groups, resident_groups=resident_groups)
+    folds, resident = weight_stationary_folds(array, columns, groups, resident_groups)
     slots = resident * group_slots
-    batch = np.where(slots == 1, 1, np.minimum(interleave, moving))
+    batch = choose(slots == 1, 1, np.minimum(interleave, moving))
     spacing = np.maximum(batch, array.accumulate_latency)
     beats = ceil_div(moving, batch) * (slots - 1) * spacing + moving
     row_delay = (slots - 1) * spacing + array.accumulate_latency
     load = array.rows * resident * group_load
     skew = (array.rows - 1) * row_delay
     ends = beats + skew + (array.cols - 1) + (array.mac_latency - 1)
+    found: Counts = folds * (load + ends)
     if array.overlapped:
-        refill = load + skew if array.stationary_load == "chain" else load
-        return cast(Count, load + (folds - 1) * np.maximum(beats, refill) + ends)
-    return cast(Count, folds * (load + ends))
+        refill = load + skew if array.chained_load else load
+        found = load + (folds - 1) * np.maximum(beats, refill) + ends
+    cycles: Count = found
+    return cycles
 
 
 def weight_stationary_folds(
-    array: ArrayTiming, *, columns: Count, groups: Count, resident_groups: Count
+    array: ArrayTiming, columns: Count, groups: Count, resident_groups: Count
 ) -> tuple[Count, Count]:
     """Folds that cover the stationary operand, and the groups a PE holds after cutting them to what there is."""
     resident = np.minimum(resident_groups, ceil_div(groups, array.rows))
@@ -179,17 +181,16 @@ def weight_stationary_folds(
 
 
 def output_stationary_bubbles(
-    array: ArrayTiming, *, m: Count, n: Count, slots: Count, interleave_m: Count, interleave_n: Count
+    array: ArrayTiming, m: Count, n: Count, slots: Count, interleave_m: Count, interleave_n: Count
 ) -> tuple[Count, Count]:
     """Of a tile's cycles: those in which PEs issue, and those lost because too few accumulations hide the latency."""
-    folds, interleave = output_stationary_folds(array, m=m, n=n, interleave_m=interleave_m, interleave_n=interleave_n)
+    folds, interleave = output_stationary_folds(array, m, n, interleave_m, interleave_n)
     waiting = np.maximum(array.accumulate_latency - interleave, 0)
     return folds * slots * interleave, folds * (slots - 1) * waiting
 
 
 def weight_stationary_bubbles(
     array: ArrayTiming,
-    *,
     moving: Count,
     columns: Count,
     groups: Count,
@@ -198,10 +199,10 @@ def weight_stationary_bubbles(
     interleave: Count,
 ) -> tuple[Count, Count]:
     """The same split under WS and IS."""
-    folds, resident = weight_stationary_folds(array, columns=columns, groups=groups, resident_groups=resident_groups)
+    folds, resident = weight_stationary_folds(array, columns, groups, resident_groups)
     slots = resident * group_slots
-    batch = np.where(slots == 1, 1, np.minimum(interleave, moving))
+    batch = choose(slots == 1, 1, np.minimum(interleave, moving))
     spacing = np.maximum(batch, array.accumulate_latency)
-    return cast(Count, folds * slots * moving), cast(
-        Count, folds * (slots - 1) * (ceil_div(moving, batch) * spacing - moving)
-    )
+    issue: Counts = folds * slots * moving
+    waiting: Counts = folds * (slots - 1) * (ceil_div(moving, batch) * spacing - moving)
+    return issue, waiting

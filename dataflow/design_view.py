@@ -88,7 +88,10 @@ def per_candidate(count: Count) -> Count:
 
 
 def _picked(view: View, chosen: npt.NDArray[Any]) -> View:
-    """A dataclass with every array in it, at any depth, narrowed to chosen rows."""
+    """A dataclass or tuple of names with every array in it, at any depth, narrowed to chosen rows."""
+    if isinstance(view, ArrayTiming):
+        narrowed: list[Any] = [value[chosen] if isinstance(value, np.ndarray) else value for value in view]
+        return cast(View, ArrayTiming(*narrowed))
     changed: dict[str, Any] = {}
     for each in dataclasses.fields(view):  # type: ignore[arg-type]
         value = getattr(view, each.name)

@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 
 from ..accel.tensor_engine import Count
-from ..configs.arrays import BoolArray, IntArray
+from ..configs.arrays import BoolArray, Counts, IntArray
 from .gemm import PLACES, Axis, Gemm, Place
 from .mapping import LOOP_ORDERS
 
@@ -111,8 +111,28 @@ def fits(held: Mapping[Place, Held], gemm: Gemm, room: Room, a_in_west: bool | B
 
 def least_bytes(held: Held, gemm: Gemm, room: Room) -> IntArray:
     """[J] bytes of a buffer without which an operand cannot be worked on."""
-    several = np.asarray(room.tiles_held * held.tile_bytes)
-    return np.minimum(several, held.all_bytes) if gemm.count == 1 else several
+    return np.asarray(bytes_to_work(held.tile_bytes, held.all_bytes, room.tiles_held, gemm.count))
+
+
+def bytes_to_work(tile_bytes: Counts, all_bytes: Counts, tiles_held: Counts, count: int) -> Counts:
+    """Bytes of a buffer without which an operand cannot be worked on.
+
+    Args:
+        tile_bytes: a full tile.
+        all_bytes: the whole operand.
+        tiles_held: tiles that the buffer holds of what is replaced.
+        count: repetitions of the product.
+    """
+    several = tiles_held * tile_bytes
+    return np.minimum(several, all_bytes) if count == 1 else several
+
+
+def bytes_to_keep(
+    inside_bytes: Counts, tile_bytes: Counts, all_bytes: Counts, tiles_held: Counts, count: int
+) -> Counts:
+    """Bytes of a buffer with which an operand is kept across its free loop; ``inside_bytes`` turn inside it."""
+    beside = (tiles_held - 1) * tile_bytes
+    return np.minimum(inside_bytes + beside, all_bytes + (0 if count == 1 else beside))
 
 
 def kept(held: Mapping[Place, Held], gemm: Gemm, room: Room, a_in_west: bool | BoolArray) -> dict[Place, BoolArray]:
@@ -151,10 +171,13 @@ def taken_bytes(
 
 def _needed_bytes(tiles: Held, gemm: Gemm, room: Room, place: Place) -> IntArray:
     """[6, J] bytes of its buffer with which an operand is kept across its free loop, by loop order."""
-    beside = (room.tiles_held - 1) * tiles.tile_bytes
-    whole = tiles.all_bytes + (0 if gemm.count == 1 else beside)
     # Loop orders with the same loops inside ask for the same.
-    needed = {inside: np.minimum(tiles.inside(order, place) + beside, whole) for order, inside in _inside_of(place)}
+    needed = {
+        inside: bytes_to_keep(
+            tiles.inside(order, place), tiles.tile_bytes, tiles.all_bytes, room.tiles_held, gemm.count
+        )
+        for order, inside in _inside_of(place)
+    }
     return np.stack([needed[inside] for _, inside in _inside_of(place)])
 
 

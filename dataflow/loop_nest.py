@@ -26,13 +26,13 @@ Kinds = npt.NDArray[np.int8]
 LONGEST = 4
 """Repetitions that stand for any number of them: the second for all between the first and the last two."""
 
-_RUN = 3
+RUN = 3
 """Positions that stand for a run of any length: the second for all between the first and the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopNest:
-    """Every walk [W] (loop order, runs along m, n and k up to ``_RUN``) at its positions [P].
+    """Every walk [W] (loop order, runs along m, n and k up to ``RUN``) at its positions [P].
 
     Kinds of tiles count flat over the axes that matter, see ``tile_grid``; the number after the last kind stands for
     nothing. Where there are two of them, [2, W, P], the second is of an operand that is kept.
@@ -65,15 +65,15 @@ class Shape(NamedTuple):
     @classmethod
     def of(cls, count: int, axes: dict[Axis, AxisTiles]) -> Shape:
         """The shortest that serves candidates of a product that repeats so often."""
-        runs = (_RUN if (axes[axis].lasts > 1).any() else 1 for axis in AXES)
+        runs = (RUN if (axes[axis].lasts > 1).any() else 1 for axis in AXES)
         return cls(min(count, LONGEST), *runs)
 
     def walk(self, orders: IntArray, axes: dict[Axis, AxisTiles]) -> IntArray:
         """[K] the walk of candidates with these loop orders, numbers in ``LOOP_ORDERS``."""
         number = orders
         for axis, runs in zip(AXES, self[1:], strict=True):
-            fulls, lasts = (np.minimum(count, _RUN) for count in (axes[axis].fulls, axes[axis].lasts))
-            number = number * (_RUN + 1) * runs + (lasts - 1) * (_RUN + 1) + fulls
+            fulls, lasts = (np.minimum(count, RUN) for count in (axes[axis].fulls, axes[axis].lasts))
+            number = number * (RUN + 1) * runs + (lasts - 1) * (RUN + 1) + fulls
         return number
 
     def weights(self, count: int, axes: dict[Axis, AxisTiles]) -> IntArray:
@@ -83,10 +83,10 @@ class Shape(NamedTuple):
             repeats[1] = count - LONGEST + 1
         weight = repeats[None, :]
         for axis, runs in zip(AXES, self[1:], strict=True):
-            along = np.ones((len(axes[axis]), _RUN + runs), dtype=np.int64)
-            along[:, 1] = np.maximum(axes[axis].fulls - _RUN + 1, 1)
-            if runs == _RUN:
-                along[:, _RUN + 1] = np.maximum(axes[axis].lasts - _RUN + 1, 1)
+            along = np.ones((len(axes[axis]), RUN + runs), dtype=np.int64)
+            along[:, 1] = np.maximum(axes[axis].fulls - RUN + 1, 1)
+            if runs == RUN:
+                along[:, RUN + 1] = np.maximum(axes[axis].lasts - RUN + 1, 1)
             positions = weight.shape[1] * along.shape[1]
             weight = (weight[:, :, None] * along[:, None, :]).reshape(len(along), positions)
         return weight
@@ -108,11 +108,11 @@ class _Along(NamedTuple):
 
     @classmethod
     def of(cls, runs: int) -> _Along:
-        shape = ((_RUN + 1) * runs, _RUN + runs)
+        shape = ((RUN + 1) * runs, RUN + runs)
         found = cls(*(np.zeros(shape, dtype=kind) for kind in (bool, bool, bool, np.intp, np.intp, np.intp, np.intp)))
         for code in range(shape[0]):
-            lasts, fulls = divmod(code, _RUN + 1)
-            places = [*range(fulls), *range(_RUN, _RUN + lasts + 1)]
+            lasts, fulls = divmod(code, RUN + 1)
+            places = [*range(fulls), *range(RUN, RUN + lasts + 1)]
             found.present[code, places] = True
             found.first[code, places[0]] = found.last[code, places[-1]] = True
             found.following[code, places[:-1]] = places[1:]
@@ -154,7 +154,7 @@ def _walks(order: str, shape: Shape) -> dict[str, npt.NDArray[np.int8] | npt.NDA
         return found, (found["r"] >= 0) & (found["r"] < shape.repeats)
 
     def last_kind(place: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        return (place >= _RUN).astype(np.intp)
+        return (place >= RUN).astype(np.intp)
 
     def depth(place: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         return np.where(look("first", "k", place), 0, 1 + last_kind(place))

@@ -80,4 +80,9 @@ def slowest_alike(cycles: Counts) -> Counts:
     >>> slowest_alike(123_456)
     123579
     """
-    return cycles + cycles // ALIKE
+    return slower_by_a_part(cycles, ALIKE)
+
+
+def slower_by_a_part(cycles: Counts, parts: int) -> Counts:
+    """Cycles and one part of so many more, whole ones."""
+    return cycles + cycles // parts

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from ..accel.tensor_engine import Count
-from ..configs.arrays import BoolArray, IntArray
+from ..configs.arrays import BoolArray, Counts, IntArray, choose
 from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import Axis
 from .loop_nest import Kinds, Shape, loop_nest
@@ -123,6 +123,17 @@ def _at(cycles: IntArray, kind: Kinds, *, spare: bool = True) -> IntArray:
     return np.take_along_axis(flat, kind.astype(np.intp), axis=1)
 
 
+def dma_cycles(load: Counts, store: Counts, latency: Counts) -> Counts:
+    """Cycles that DMA needs beside a tile: what the next one changes, and what the one before it left.
+
+    Args:
+        load: cycles of the first.
+        store: of the second.
+        latency: of a request.
+    """
+    return load + np.maximum(choose(load > 0, latency, 0), store)
+
+
 def first_load_cycles(tiles: TileGrid) -> IntArray:
     """[J] latency and load of the first tile."""
     loads = tiles.block_totals.first_a_cycles + tiles.block_totals.first_b_cycles
@@ -166,8 +177,7 @@ class Terms:
     @cached_property
     def memory(self) -> IntArray:
         """Cycles that DMA needs beside a tile."""
-        latency = np.where(self.load > 0, np.reshape(self.latency_cycles, (-1, 1)), 0)
-        return np.asarray(self.load + np.maximum(latency, self.store))
+        return np.asarray(dma_cycles(self.load, self.store, np.reshape(self.latency_cycles, (-1, 1))))
 
     @cached_property
     def waiting(self) -> IntArray:

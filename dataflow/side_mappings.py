@@ -1,14 +1,12 @@
-"""The array mappings of one side on many designs: which are legal, and how long a full tile takes."""
+"""The array mappings of one side on many designs, and which of them are legal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import BoolArray, IntArray
-from .dataflows.tile import ArrayTile, Sparsity
+from .dataflows.tile import Sparsity
 from .design_table import DesignTable
 from .gemm import Gemm
 from .mapping import Side
@@ -23,8 +21,8 @@ def timing_of_each(table: DesignTable, designs: IntArray, beside: int = 1) -> Ar
     return ArrayTiming(
         **{name: table.numbers[name][designs].reshape(-1, *[1] * beside) for name in OF_TIMING},
         overlapped=engine.overlapped,
-        drain=engine.drain,
-        stationary_load=engine.stationary_load,
+        shifted_drain=engine.timing.shifted_drain,
+        chained_load=engine.timing.chained_load,
         spread_groups=engine.spread_groups,
     )
 
@@ -57,28 +55,3 @@ class SideMappings:
         return self.side.lying.legal_on_each(
             timing, Sparsity.of(self.gemm), self.parameters, interleave=self.interleave
         )
-
-    def full_tile_cycles(
-        self, table: DesignTable, designs: IntArray, *, m: IntArray, n: IntArray, slots: IntArray, groups: IntArray
-    ) -> IntArray:
-        """[K, A] cycles of the array for a full tile under every mapping, legal or not.
-
-        Args:
-            table: of the designs.
-            designs: which of them, [K].
-            m: rows of each tile.
-            n: columns.
-            slots: accumulations an output.
-            groups: groups of M along k.
-        """
-        lying = self.side.lying
-        tile = ArrayTile(
-            m=m[:, None],
-            n=n[:, None],
-            slots=slots[:, None],
-            groups=groups[:, None],
-            sparsity=Sparsity.of(self.gemm),
-        )
-        cycles = lying.cycles(timing_of_each(table, designs), tile, lying.named(self.parameters))
-        # Where nothing depends on the mapping or the design, all have the same.
-        return np.array(np.broadcast_to(cycles, (len(designs), self.parameters.shape[1])))

@@ -19,6 +19,9 @@ from .memory_floor import MemoryFloor
 from .side_mappings import OF_TIMING
 from .tile_pairs import Combinations
 
+HARDLY_LESS = 1 - 1e-9
+"""What a floor of the array is lowered by, so that no rounding lifts it above the exact time."""
+
 OF_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port")
 """The numbers of a design that the time of a tile on the array depends on."""
 
@@ -38,7 +41,6 @@ class TileFloors:
         table: of the designs.
         designs: which of them, [S].
         ladder: which each has, [S].
-        cycles_a_unit: what a unit of the memory of the combinations is, [table's designs].
         interleave: whether a PE may turn between accumulations.
     """
 
@@ -46,7 +48,6 @@ class TileFloors:
     table: DesignTable
     designs: IntArray
     ladder: IntArray
-    cycles_a_unit: FloatArray
     interleave: bool
 
     def _alike(self, names: Sequence[str]) -> tuple[IntArray, Combinations, IntArray]:
@@ -64,7 +65,6 @@ class TileFloors:
         numbers = self.table.numbers
         floor = MemoryFloor(
             tiles=tiles,
-            cycles_a_unit=_beside(self.cycles_a_unit[first]),
             latency_cycles=_beside(numbers["latency_cycles"][first]),
             reduction_lanes=_beside(numbers["reduction_lanes"][first]),
             room=Room(**{each.name: _beside(numbers[each.name][first]) for each in fields(Room)}),
@@ -107,8 +107,7 @@ class TileFloors:
     def of_side(self, lying: Dataflow) -> FloatArray:
         """Floors on one side; infinite where tiles do not fit."""
         array, which = self._arrays
-        # A little below, so that no rounding lifts it above the exact time.
-        computing = _on_each(self.tiles.gemm.count * (1 - 1e-9) * array.cycles(lying), which)
+        computing = _on_each(self.tiles.gemm.count * HARDLY_LESS * array.cycles(lying), which)
         computing = computing + self._unhidden
         return np.maximum(computing, self._memory(lying.west == "a"), out=computing)
 

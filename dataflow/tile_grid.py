@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..accel.engines import reduction_cycles
 from ..accel.specification import Hardware
@@ -23,6 +24,9 @@ from .holding import Held, HeldByPlace, fits, kept
 from .paired import by_pair
 from .tile_bytes import FIRST_MIDDLE_LAST, TileBytes
 from .tiling import AxisTiles, axis_ladders
+
+Transfers = tuple[IntArray, IntArray, IntArray]
+"""Bytes of transfers, of their contiguous runs, and from the start of a run to the start of the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,10 @@ class TileGrid(TileBytes):
     @by_pair("a")
     def a_fetch_cycles(self) -> IntArray:
         """[J, 2, 3] cycles of DRAM to fetch an A tile."""
+        return self.memory.cycles(*self.a_transfers())
+
+    def a_transfers(self) -> Transfers:
+        """[J, 2, 3] what crosses from DRAM for an A tile."""
         on_m = self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
         together = self._channels_together(tapped)
@@ -83,7 +91,7 @@ class TileGrid(TileBytes):
         stride = pitch * self.gemm.channels * self.value_bytes
         if self._in_pairs("a"):
             run = self.a_load_bytes
-        return self.memory.cycles(self.a_load_bytes, run, np.maximum(stride, run))
+        return self.a_load_bytes, run, np.maximum(stride, run)
 
     def _channels_together(self, tapped: AxisTiles) -> IntArray:
         """[J, 2] neighbours in memory at one position: some channels, or all taps' where patches lie expanded."""
@@ -97,10 +105,14 @@ class TileGrid(TileBytes):
     @by_pair("b")
     def b_fetch_cycles(self) -> IntArray:
         """[J, 3, 2] cycles of DRAM to fetch a B tile."""
+        return self.memory.cycles(*self.b_transfers())
+
+    def b_transfers(self) -> Transfers:
+        """[J, 3, 2] what crosses from DRAM for a B tile."""
         gemm = self.gemm
         if self._in_pairs("b") or gemm.diagonal == "b":
             # A stream, or the blocks of a pack, one behind the other.
-            return self.memory.cycles(self.b_load_bytes, self.b_load_bytes)
+            return self.b_load_bytes, self.b_load_bytes, self.b_load_bytes
         depth = self.size_k[:, :, None]
         whole_k, whole_n = (self.k.trips == 1)[:, None, None], (self.n.trips == 1)[:, None, None]
         channels = depth // (gemm.taps if gemm.tap_axis == "k" else 1)
@@ -113,7 +125,7 @@ class TileGrid(TileBytes):
             run = np.where(whole_k, channels * wide, channels)
             stride = np.where(whole_k, gemm.n, 1) * all_channels
         run_bytes, stride_bytes = run * self.value_bytes, np.maximum(stride, run) * self.value_bytes
-        return self.memory.cycles(self.b_load_bytes, run_bytes, stride_bytes)
+        return self.b_load_bytes, run_bytes, stride_bytes
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
@@ -122,8 +134,17 @@ class TileGrid(TileBytes):
         return np.maximum(cycles, reduction_cycles(self.design.reduction_lanes, elements, self.gemm.pattern.group))
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int, *, write: bool) -> IntArray:
+        return self.memory.cycles(*self.c_transfers(tile_bytes, element_bytes), write=write)
+
+    def c_transfers(self, tile_bytes: IntArray, element_bytes: int) -> Transfers:
+        """[J, 2, 2] what crosses to or from DRAM of a C tile.
+
+        Args:
+            tile_bytes: of each.
+            element_bytes: of one of its elements.
+        """
         if self.gemm.diagonal == "c":
-            return self.memory.cycles(tile_bytes, tile_bytes, write=write)
+            return tile_bytes, tile_bytes, tile_bytes
         whole = (self.n.trips == 1)[:, None, None] & (not self.gemm.scattered_result)
         rows = self.m.size
         if self.gemm.tap_axis == "m":
@@ -132,7 +153,7 @@ class TileGrid(TileBytes):
         run = wide[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
         # From a row of C to the next, or from a tap's channels to the next tap's.
         apart = np.where(whole, self.gemm.channels if self.gemm.tap_axis == "m" else 0, self.gemm.result_spacing)
-        return self.memory.cycles(tile_bytes, run, np.maximum(apart * self.gemm.n * element_bytes, run), write=write)
+        return tile_bytes, run, np.maximum(apart * self.gemm.n * element_bytes, run)
 
     @by_pair("c")
     def sum_load_cycles(self) -> IntArray:
@@ -155,7 +176,7 @@ class TileGrid(TileBytes):
         element_bytes = self.result_element_bytes
         return self._c_cycles(self.result_elements * element_bytes, element_bytes, write=True)
 
-    def sum_over_blocks(self, per_tile: IntArray, axes: str) -> IntArray:
+    def sum_over_blocks(self, per_tile: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
         """[J] sum of a per-tile quantity over every block of an operand, each counted once."""
         first, second = (self._block_counts[axis] for axis in axes)
         return np.asarray(np.einsum("jxy,jx,jy->j", per_tile, first, second))
@@ -179,9 +200,9 @@ class TileGrid(TileBytes):
             case "b_cycles":
                 return self.sum_over_blocks(self.b_load_cycles, "kn")
             case "first_a_cycles":
-                return _at_first(self.a_load_cycles[:, :, 0], self.m)
+                return at_first(self.a_load_cycles[:, :, 0], self.m)
             case "first_b_cycles":
-                return _at_first(self.b_load_cycles[:, 0, :], self.n)
+                return at_first(self.b_load_cycles[:, 0, :], self.n)
             case "last_result_cycles":
                 return self.result_cycles[:, 1, 1]
         # Of C the names are those of the tiles.
@@ -218,6 +239,6 @@ class TileGrid(TileBytes):
         return kept(self.held, self.gemm, self.design.room, a_in_west)
 
 
-def _at_first(cycles: IntArray, along: AxisTiles) -> IntArray:
-    """[J] of the first tile along an axis: a full one where there are several."""
-    return np.where(along.trips > 1, cycles[:, 0], cycles[:, 1])
+def at_first(of_kinds: npt.NDArray[Any], along: AxisTiles) -> npt.NDArray[Any]:
+    """[J] of [J, 2] what the first tile along an axis has: a full one where there are several."""
+    return np.where(along.trips > 1, of_kinds[:, 0], of_kinds[:, 1])

@@ -139,13 +139,18 @@ class TilePairs:
         return TileGrid(gemm=self.gemm, design=self.design.pick(ladder), m=m, n=n, k=k)
 
     @cached_property
+    def along_k(self) -> TileGrid:
+        """The sizes along k, ladder by ladder, with the first of the others."""
+        return self._combined(("k",))
+
+    @cached_property
     def combinations(self) -> Combinations:
         """All of them."""
         along = [
             each.tiles.take(each.at.reshape(-1)).reshape(*self._sizes((axis,)))
             for axis, each in zip(AXES, self.axes, strict=True)
         ]
-        by_k, of_k = self._combined(("k",)), (*self._sizes(("k",)), 3)
+        by_k, of_k = self.along_k, (*self._sizes(("k",)), 3)
         return Combinations(
             gemm=self.gemm,
             m=along[0],

@@ -8,7 +8,7 @@ n and k (see ``tile_grid``). What the array does with a tile its dataflow says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -154,7 +154,9 @@ class TileTime:
         compressed = tiles.gemm.compressed
         sides: dict[Operand, IntArray] = {"a": m, "b": n}
         return {
-            operand: -(-side * slots * tiles.pair_bits // 8) if operand == compressed else side * k * tiles.value_bytes
+            operand: np.asarray(
+                operand_bytes(side, slots, k, tiles.pair_bits, tiles.value_bytes, operand == compressed)
+            )
             for operand, side in sides.items()
         }
 
@@ -176,8 +178,7 @@ class TileTime:
     def output_bytes(self) -> IntArray:
         """Bytes through the output port: every fold along k writes its sums, all but the first read them."""
         m, n, _, _ = self._sizes
-        later_tile = np.array([0, 1, 1])
-        return np.asarray(m * n * SUM_BYTES * (2 * self._sends.sums - 1 + later_tile))
+        return np.asarray(output_bytes(m, n, self._sends.sums, np.array([0, 1, 1])))
 
     # Where the array's cycles go -------------------------------------------------------------------------------------
 
@@ -188,10 +189,35 @@ class TileTime:
         return self._apart(issue), self._apart(bubble)
 
 
+def operand_bytes(side: Count, slots: Count, k: Count, pair_bits: int, value_bytes: int, compressed: bool) -> Count:
+    """Bytes of an operand of a tile as the array takes it once.
+
+    Args:
+        side: its m or n.
+        slots: accumulations an output.
+        k: depth.
+        pair_bits: of a compressed value and its index.
+        value_bytes: of another.
+        compressed: whether it travels as pairs.
+    """
+    return ceil_div(side * slots * pair_bits, 8) if compressed else side * k * value_bytes
+
+
+def output_bytes(m: Count, n: Count, sums: Count, later: Count) -> Count:
+    """Bytes through the output port for a tile.
+
+    Args:
+        m: rows of C.
+        n: columns.
+        sums: times that its sums leave.
+        later: 1 for a tile that goes on with sums that are there; 0 for the first along k.
+    """
+    return m * n * SUM_BYTES * (2 * sums - 1 + later)
+
+
 def timing_per_candidate(array: ArrayTiming) -> ArrayTiming:
     """The timing of a view with each count flat: a number, or [K]."""
-    return replace(
-        array,
+    return array._replace(
         rows=per_candidate(array.rows),
         cols=per_candidate(array.cols),
         mac_latency=per_candidate(array.mac_latency),

@@ -14,34 +14,61 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.arrays import BoolArray, IntArray
+from ..configs.arrays import BoolArray, Counts, IntArray, choose
 from .gemm import AXES, Axis, Place
 from .holding import FREE_AXIS, turning_inside
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
 
 
-def refetches(trips: Mapping[Axis, IntArray], order: str, place: Place) -> IntArray:
-    """[J] times that each block of an operand is fetched (for ``c``: visited) under a block loop order, if not kept.
-
-    >>> trips = {"m": np.array([4]), "n": np.array([3]), "k": np.array([2])}
-    >>> refetches(trips, "mnk", "a").tolist()  # A is loaded again for every n
-    [3]
-    >>> refetches(trips, "mnk", "c").tolist()  # sums stay until finished
-    [1]
-    """
-    return np.where(repeated(trips, order, place), trips[FREE_AXIS[place]], 1)
-
-
 def repeated(trips: Mapping[Axis, IntArray], order: str, place: Place) -> BoolArray:
-    """Whether every turn of its free loop fetches the blocks of an operand again, if not kept; arguments as above.
+    """Whether every turn of its free loop fetches the blocks of an operand again (of ``c``: visits them), if not kept.
 
     So it is once a loop that the operand depends on turns inside the free one.
+
+    Args:
+        trips: [J] tiles along each axis.
+        order: block loop order, outermost first.
+        place: the operand.
+
+    >>> trips = {"m": np.array([4]), "n": np.array([3]), "k": np.array([2])}
+    >>> repeated(trips, "mnk", "a").tolist()  # A is loaded again for every n
+    [True]
+    >>> repeated(trips, "mnk", "c").tolist()  # sums stay until finished
+    False
     """
     turned = np.asarray(False)
     for axis in turning_inside(order, place):
         turned = turned | (trips[axis] > 1)
     return turned
+
+
+def fetches(stays: Counts, turns: Counts, trips: Counts) -> Counts:
+    """Times that each block of an operand is fetched; of C, visited.
+
+    Args:
+        stays: whether it is kept across its free loop.
+        turns: whether every turn of that loop fetches it again, if not.
+        trips: turns.
+    """
+    return choose(stays, 1, choose(turns, trips, 1))
+
+
+def moved_in_all(
+    a_fetches: Counts, b_fetches: Counts, c_visits: Counts, a: Counts, b: Counts, sums: Counts, results: Counts
+) -> Counts:
+    """What all blocks come to: bytes, or cycles of DRAM.
+
+    Args:
+        a_fetches: times that each block of A is fetched.
+        b_fetches: of B.
+        c_visits: times that each block of C is visited.
+        a: of all blocks of A, each once.
+        b: of B.
+        sums: of all blocks of partial sums written and read back, each once.
+        results: of all finished blocks.
+    """
+    return a_fetches * a + b_fetches * b + (c_visits - 1) * sums + results
 
 
 def distinct_orders(trips: dict[Axis, IntArray], orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
@@ -93,8 +120,10 @@ class Traffic:
     def _fetches(self, place: Place) -> IntArray:
         trips, stays = self.tiles.trips, self._kept[place]
         if isinstance(self.order, str):
-            return np.where(stays[LOOP_ORDERS.index(self.order)], 1, refetches(trips, self.order, place))
-        again = np.where(stays, 1, np.stack([refetches(trips, order, place) for order in LOOP_ORDERS]))
+            turns = repeated(trips, self.order, place)
+            return np.asarray(fetches(stays[LOOP_ORDERS.index(self.order)], turns, trips[FREE_AXIS[place]]))
+        turns = np.stack([np.broadcast_to(repeated(trips, order, place), len(self.tiles)) for order in LOOP_ORDERS])
+        again = fetches(stays, turns, trips[FREE_AXIS[place]])
         return again if self.order is None else np.choose(self.order, again)
 
     @cached_property
@@ -162,10 +191,7 @@ class Traffic:
     @cached_property
     def cycles(self) -> IntArray:
         """[J] cycles for which DMA is busy: DRAM, or the reduction engine on its stream."""
-        block_totals = self.tiles.block_totals
-        return np.asarray(
-            self.a_fetches * block_totals.a_cycles
-            + self.b_fetches * block_totals.b_cycles
-            + (self.c_visits - 1) * (block_totals.sum_load_cycles + block_totals.sum_store_cycles)
-            + block_totals.result_cycles
-        )
+        once = self.tiles.block_totals
+        sums = once.sum_load_cycles + once.sum_store_cycles
+        fetched = self.a_fetches, self.b_fetches, self.c_visits
+        return np.asarray(moved_in_all(*fetched, once.a_cycles, once.b_cycles, sums, once.result_cycles))

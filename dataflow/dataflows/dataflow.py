@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -30,8 +30,7 @@ Numbers: TypeAlias = Mapping[str, Count]
 """The numbers of an array mapping by name, see ``Dataflow.parameters``: of one mapping, or of many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sends:
+class Sends(NamedTuple):
     """How often a tile's operands and sums pass the ports; counts broadcast.
 
     Attributes:
@@ -164,6 +163,11 @@ class Dataflow(ABC):
     # What follows ----------------------------------------------------------------------------------------------------
 
     @property
+    def in_formulas(self) -> tuple[Any, bool] | None:
+        """The dataflow whose plain formulas say this one, and whether with the operands' roles exchanged, if any."""
+        return None
+
+    @property
     def north(self) -> Operand:
         """The operand that enters from the north, or is loaded from there."""
         return OTHER[self.west]
@@ -206,6 +210,11 @@ class _Transposed(Dataflow):
         self.name, self.title = name, title
         self.parameters, self.west = base.parameters, base.north
         self._base = base
+
+    @property
+    def in_formulas(self) -> tuple[Any, bool] | None:
+        told = self._base.in_formulas
+        return told and (told[0], not told[1])
 
     def swaps(self, engine: TensorEngine) -> bool:
         return self._base.swaps(engine)

@@ -13,13 +13,50 @@ import numpy as np
 from ...accel import tensor_engine
 from ...accel.specification import TensorEngine
 from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
-from ...configs.arrays import BoolArray, FloatArray
+from ...configs.arrays import BoolArray, Counts
 from ..gemm import Operand
-from .dataflow import Dataflow, Numbers, Passed, Sends
-from .tile import ArrayTile, Sparsity, TileSums
+from .dataflow import Numbers, Passed, Sends
+from .formulas import FormulaDataflow, Formulas, Grouping
+from .tile import ArrayTile, Folds, Sparsity
 
 
-class OutputStationary(Dataflow):
+def tile_cycles(
+    array: ArrayTiming, grouping: Grouping, m: Count, n: Count, slots: Count, groups: Count, on_m: Count, on_n: Count
+) -> Count:
+    """See ``accel.tensor_engine.output_stationary_cycles``."""
+    return tensor_engine.output_stationary_cycles(array, m, n, slots, on_m, on_n)
+
+
+def tile_sends(
+    array: ArrayTiming, grouping: Grouping, m: Count, n: Count, slots: Count, groups: Count, on_m: Count, on_n: Count
+) -> Sends:
+    """Each operand once for every fold along the other's dimension."""
+    return Sends(west=ceil_div(n, array.cols * on_n), north=ceil_div(m, array.rows * on_m), sums=1)
+
+
+def tile_repeats(
+    array: ArrayTiming, grouping: Grouping, m: Count, n: Count, slots: Count, groups: Count, on_m: Count, on_n: Count
+) -> Counts:
+    """An interleave beyond what the tile offers is cut to that."""
+    return (on_m > ceil_div(m, array.rows)) | (on_n > ceil_div(n, array.cols))
+
+
+def least_cycles(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> Counts:
+    """Every fold full of work, its latency hidden as far as registers go; skew and drain once a tile."""
+    # Where too few accumulations hide the latency, each waits its share of it.
+    stretch = np.maximum(array.accumulate_latency / deepest, 1.0)
+    issue = folds.rows * folds.cols * (folds.slots * stretch - folds.trips_k * (stretch - 1))
+    drain = array.rows if array.shifted_drain else 0 * array.rows
+    ends = array.rows + array.cols - 2 + array.mac_latency - 1 + drain
+    return issue + folds.trips_m * folds.trips_n * folds.trips_k * ends
+
+
+def least_sends(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> tuple[Count, Count]:
+    """Folds as large as registers allow."""
+    return folds.deep_cols, folds.deep_rows
+
+
+class OutputStationary(FormulaDataflow):
     """Operand A lies along the rows, B along the columns.
 
     Its numbers: ``interleave_m``, Im, outputs a PE turns between along m; ``interleave_n``, In, along n.
@@ -27,6 +64,13 @@ class OutputStationary(Dataflow):
 
     name, title = "os", "output stationary"
     parameters = ("interleave_m", "interleave_n")
+    formulas = Formulas(
+        cycles=tile_cycles,
+        sends=tile_sends,
+        repeats=tile_repeats,
+        least_cycles=least_cycles,
+        least_sends=least_sends,
+    )
 
     def swaps(self, engine: TensorEngine) -> bool:
         """As the engine says."""
@@ -41,53 +85,20 @@ class OutputStationary(Dataflow):
         held = numbers["interleave_m"] * numbers["interleave_n"]
         return held <= (array.register_depth if interleave else 1)
 
-    def repeats(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> bool | BoolArray:
-        """An interleave beyond what the tile offers is cut to that."""
-        return (numbers["interleave_m"] > ceil_div(tile.m, array.rows)) | (
-            numbers["interleave_n"] > ceil_div(tile.n, array.cols)
-        )
-
     def describe(self, numbers: Mapping[str, int]) -> str:
         """Such as ``interleave 4x2``."""
         return f"interleave {numbers['interleave_m']}x{numbers['interleave_n']}"
 
-    def cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Count:
-        """See ``accel.tensor_engine.output_stationary_cycles``."""
-        return tensor_engine.output_stationary_cycles(array, m=tile.m, n=tile.n, slots=tile.slots, **numbers)
-
     def issue_and_bubble_cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> tuple[Count, Count]:
         """See ``accel.tensor_engine.output_stationary_bubbles``."""
-        return tensor_engine.output_stationary_bubbles(array, m=tile.m, n=tile.n, slots=tile.slots, **numbers)
-
-    def sends(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Sends:
-        """Each operand once for every fold along the other's dimension."""
-        return Sends(
-            west=ceil_div(tile.n, array.cols * numbers["interleave_n"]),
-            north=ceil_div(tile.m, array.rows * numbers["interleave_m"]),
-            sums=1,
-        )
+        on_m, on_n = numbers["interleave_m"], numbers["interleave_n"]
+        return tensor_engine.output_stationary_bubbles(array, tile.m, tile.n, tile.slots, on_m, on_n)
 
     def hop_bytes(self, array: ArrayTiming, passed: Passed) -> Count:
         """Operands pass a row or a column; results that are shifted leave down half a column on average."""
         # Every tile along k sends its own sums out.
-        leaving = passed.result_bytes * passed.tiles_along_k * array.rows // 2 if array.drain == "shift" else 0
+        leaving = passed.result_bytes * passed.tiles_along_k * array.rows // 2 if array.shifted_drain else 0
         return passed.west_bytes * array.cols + passed.north_bytes * array.rows + leaving
-
-    def floor(self, sums: TileSums) -> FloatArray:
-        """Every fold full of work, its latency hidden as far as registers go; skew and drain once a tile."""
-        array = sums.array
-        folds = sums.folds("m", array.rows) * sums.folds("n", array.cols)
-        # Where too few accumulations hide the latency, each waits its share of it.
-        stretch = np.maximum(array.accumulate_latency / sums.deepest, 1.0)
-        issue = folds * (sums.slots_along_k * stretch - sums.k.trips * (stretch - 1))
-        drain = array.rows if array.drain == "shift" else 0
-        ends = array.rows + array.cols - 2 + array.mac_latency - 1 + drain
-        return np.asarray(issue + sums.tiles * ends)
-
-    def least_sends(self, sums: TileSums) -> tuple[Count, Count]:
-        """Folds as large as registers allow."""
-        array = sums.array
-        return sums.folds("n", array.cols * sums.deepest), sums.folds("m", array.rows * sums.deepest)
 
 
 OUTPUT_STATIONARY = OutputStationary()

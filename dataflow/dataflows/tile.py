@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from ...accel.tensor_engine import ArrayTiming, Count
+from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
 from ...configs.arrays import IntArray
 from ...configs.pattern import DENSE, Pattern
 from ..gemm import Axis, Gemm, Operand
@@ -65,6 +66,47 @@ class ArrayTile:
     def exchanged(self) -> ArrayTile:
         """The same with the roles of the operands exchanged: C transposed."""
         return replace(self, m=self.n, n=self.m, sparsity=self.sparsity.exchanged)
+
+
+class Folds(NamedTuple):
+    """A tiling of a product on an array in folds, summed over the tiles along each axis; counts broadcast.
+
+    Attributes:
+        rows: along m, R outputs a fold.
+        cols: along n, C outputs a fold.
+        deep_rows: along m, with as many outputs a PE as it may turn between.
+        deep_cols: the same along n.
+        groups: along k, a group a row of PEs.
+        slots: accumulations of an output in all tiles along k.
+        trips_m: tiles along m.
+        trips_n: tiles along n.
+        trips_k: tiles along k.
+        extent_m: m of the whole product.
+    """
+
+    rows: Count
+    cols: Count
+    deep_rows: Count
+    deep_cols: Count
+    groups: Count
+    slots: Count
+    trips_m: Count
+    trips_n: Count
+    trips_k: Count
+    extent_m: Count
+
+
+def folds_along(fulls: Count, full: Count, lasts: Count, last: Count, extent: Count) -> Count:
+    """Folds along an axis, summed over its tiles.
+
+    Args:
+        fulls: full tiles.
+        full: size of one.
+        lasts: last ones.
+        last: size of one.
+        extent: of a fold.
+    """
+    return fulls * ceil_div(full, extent) + lasts * ceil_div(last, extent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +167,30 @@ class TileSums:
         """Folds along m or n, summed over the tiles along it, with ``extent`` a fold."""
         along = self.m if axis == "m" else self.n
         full, last = along.size[..., 0], along.size[..., 1]
-        return np.asarray(along.fulls * -(-full // extent) + along.lasts * -(-last // extent))
+        return np.asarray(folds_along(along.fulls, full, along.lasts, last, extent))
 
-    def folds_of_groups(self, rows: Count) -> IntArray:
-        """Folds along k of the groups of one column, summed over the tiles, ``rows`` a fold."""
-        return np.asarray((self.count_k * -(-self.groups // np.asarray(rows)[..., None])).sum(axis=-1))
+    def folds_of_groups(self, rows: Count, *, apart: bool = False) -> IntArray:
+        """Folds along k of the groups of one column, summed over the tiles, ``rows`` a fold.
+
+        Args:
+            rows: groups a fold.
+            apart: whether each kept value counts as a group of its own.
+        """
+        held = self.slots if apart else self.groups
+        return np.asarray((self.count_k * ceil_div(held, np.asarray(rows)[..., None])).sum(axis=-1))
+
+    def in_folds(self, *, apart: bool = False) -> Folds:
+        """The same in folds of the array; ``apart`` as for ``folds_of_groups``."""
+        array = self.array
+        return Folds(
+            rows=self.folds("m", array.rows),
+            cols=self.folds("n", array.cols),
+            deep_rows=self.folds("m", array.rows * self.deepest),
+            deep_cols=self.folds("n", array.cols * self.deepest),
+            groups=self.folds_of_groups(array.rows, apart=apart),
+            slots=self.slots_along_k,
+            trips_m=self.m.trips,
+            trips_n=self.n.trips,
+            trips_k=self.k.trips,
+            extent_m=self.m_extent,
+        )

@@ -49,7 +49,7 @@ class BroadcastOutputStationary(Dataflow):
     def cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Count:
         """Issue, the pipeline, the drain; overlapped folds follow as the issue port or the drain lets them."""
         folds, turns, issue = self._folds(array, tile, numbers)
-        drain = turns * array.rows if array.drain == "shift" else 0 * turns
+        drain = turns * array.rows if array.shifted_drain else 0 * turns
         ends = array.mac_latency - 1 + drain
         between = np.maximum(issue, drain) if array.overlapped else issue + ends
         return (folds - 1) * between + issue + ends
@@ -65,7 +65,7 @@ class BroadcastOutputStationary(Dataflow):
 
     def hop_bytes(self, array: ArrayTiming, passed: Passed) -> Count:
         """A value drives a whole wire; shifted results pass half a column on average."""
-        leaving = passed.result_bytes * passed.tiles_along_k * array.rows // 2 if array.drain == "shift" else 0
+        leaving = passed.result_bytes * passed.tiles_along_k * array.rows // 2 if array.shifted_drain else 0
         return passed.west_bytes * array.cols + passed.north_bytes * array.rows + leaving
 
     def floor(self, sums: TileSums) -> FloatArray:

@@ -84,7 +84,7 @@ class BroadcastMachine:
                 if finished is None or finished[0] < len(self.slots) - 1:
                     continue
                 self._capture(fold, finished[1])
-                if self.array.drain == "wire":
+                if not self.array.shifted_drain:
                     self._leave_by_wire(fold, finished[1])
                     last = clock
                 elif finished[1] == self.turns - 1:

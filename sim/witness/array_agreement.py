@@ -51,8 +51,8 @@ def closed_form_cycles(case: Case, *, spread_groups: bool = False) -> int:
         accumulate_latency=machine.accumulate_latency,
         register_depth=machine.register_depth,
         overlapped=machine.overlapped,
-        drain=machine.drain,
-        stationary_load=machine.stationary_load,
+        shifted_drain=machine.drain == "shift",
+        chained_load=machine.stationary_load == "chain",
         spread_groups=spread_groups,
     )
     # N = M lowers as dense: groups of one element.

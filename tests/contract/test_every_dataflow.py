@@ -9,9 +9,13 @@ from bisparse.testing.dataflow_contract import DataflowContract, Played
 class ByTheRegisterMachine(DataflowContract):
     def play(self, array, numbers, a, b, sparsity):
         names = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
-        switches = ("overlapped", "drain", "stationary_load")
         outcome = register_machine.run(
-            register_machine.Machine(**{name: getattr(array, name) for name in (*names, *switches)}),
+            register_machine.Machine(
+                overlapped=array.overlapped,
+                drain="shift" if array.shifted_drain else "wire",
+                stationary_load="chain" if array.chained_load else "latch",
+                **{name: getattr(array, name) for name in names},
+            ),
             register_machine.Mapping(dataflow=self.dataflow.name, **numbers),
             a,
             b,

@@ -212,9 +212,9 @@ class Mutant:
 
 
 _WIRE = (
-    "output_stationary_cycles: {} in `drain = interleave * array.rows if array.drain == 'shift' else 0 * interleave` #2"
+    "output_stationary_cycles: {} in `drain = interleave * array.rows if array.shifted_drain else 0 * interleave` #2"
 )
-_BATCH = "weight_stationary_cycles: {} in `batch = np.where(slots == 1, 1, np.minimum(interleave, moving))`"
+_BATCH = "weight_stationary_cycles: {} in `batch = choose(slots == 1, 1, np.minimum(interleave, moving))`"
 _NO_DRAIN = "a wire drains in 0 * interleave cycles; the factor is there for its shape only"
 _ONE_SLOT = (
     "with one slot every batch length gives the same: beats = (slots - 1) * ... + moving = moving and the row delay is "

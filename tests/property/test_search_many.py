@@ -5,6 +5,7 @@ import pytest
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow import objective
+from bisparse.dataflow.compiled import numba_build
 from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
@@ -54,6 +55,10 @@ def mapping_of(found, row):
     return Mapping(array=found.array_mapping(row), tile_m=m, tile_n=n, tile_k=k, order=LOOP_ORDERS[found.orders[row]])
 
 
+def without_a_compiler(monkeypatch):
+    monkeypatch.setattr(numba_build, "is_installed", lambda: False)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_each_design_gets_the_mapping_that_it_gets_alone(seed):
     draw = Draw(seed)
@@ -62,13 +67,20 @@ def test_each_design_gets_the_mapping_that_it_gets_alone(seed):
     found = search_many(gemm, table, interleave=interleave)
     for row, hardware in enumerate(table.designs):
         try:
-            alone = best_mapping(gemm, hardware, interleave=interleave).mapping
+            alone = best_mapping(gemm, hardware, interleave=interleave)
         except MappingError:
             # A pattern that the design lacks is refused before any search.
             assert not found.feasible[row] or not hardware.tensor_engine.supports(gemm.pattern)
             continue
         assert found.feasible[row]
-        assert mapping_of(found, row) == alone
+        assert mapping_of(found, row) == alone.mapping
+        assert (found.cycles[row], found.moved_bytes[row]) == (alone.cycles, alone.moved_bytes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_a_compiler_too(seed, monkeypatch):
+    without_a_compiler(monkeypatch)
+    test_each_design_gets_the_mapping_that_it_gets_alone(seed)
 
 
 @pytest.mark.parametrize("seed", range(100, 110))

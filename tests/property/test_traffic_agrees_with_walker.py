@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from bisparse.dataflow import tile_bytes
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.holding import FREE_AXIS
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.tiling import AxisTiles
-from bisparse.dataflow.traffic import refetches
+from bisparse.dataflow.traffic import fetches, repeated
 from bisparse.sim.witness import traffic_agreement
 from bisparse.sim.witness.machines.loop_nest import count_traffic, tile_extents
 from bisparse.sim.witness.traffic_agreement import check_tiling, random_tiling
@@ -38,7 +39,10 @@ def test_any_tile_size_is_fetched_as_often_as_walked(m, n, k, tile_m, tile_n, ti
     trips = {axis: len(tiles) for axis, tiles in sizes.items()}
     counted = {axis: np.array([count]) for axis, count in trips.items()}
     walked = count_traffic(sizes["m"], sizes["n"], sizes["k"], order)
-    times = {operand: int(refetches(counted, order, operand)[0]) for operand in "abc"}
+    times = {
+        operand: int(np.reshape(fetches(False, repeated(counted, order, operand), counted[FREE_AXIS[operand]]), -1)[0])
+        for operand in "abc"
+    }
     assert walked.a_fetches == times["a"] * trips["m"] * trips["k"]
     assert walked.b_fetches == times["b"] * trips["k"] * trips["n"]
     assert walked.c_final_writes == trips["m"] * trips["n"]
@@ -112,9 +116,11 @@ def test_a_closed_form_off_by_one_in_any_tile_is_found_out(monkeypatch, property
 
 
 def test_a_wrong_fetch_count_is_found_out(monkeypatch):
-    monkeypatch.setattr(
-        traffic_agreement.Traffic, "a_fetches", property(lambda self: refetches(self.tiles.trips, "mnk", "a"))
-    )
+    def as_if_nothing_were_kept(self):
+        trips = self.tiles.trips
+        return fetches(False, repeated(trips, "mnk", "a"), trips["n"])
+
+    monkeypatch.setattr(traffic_agreement.Traffic, "a_fetches", property(as_if_nothing_were_kept))
     assert any(check_tiling(random_tiling(seed)) for seed in range(40))
 
 

@@ -22,29 +22,11 @@ from pathlib import Path
 
 import torch
 
+from ...configs.cache_folder import cache_folder
 from ...configs.errors import ConfigError
 from ...configs.whole_file import write_whole
 from ..graph import TrainingGraph
 from ..graph_file import load_graph, save_graph
-
-
-def cache_folder() -> Path | None:
-    """``$BISPARSE_CACHE/graphs``, or the platform's place for caches; None for a user without a home."""
-    chosen = os.environ.get("BISPARSE_CACHE")
-    if chosen:
-        return Path(chosen) / "graphs"
-    try:
-        return _platform_folder() / "bisparse" / "graphs"
-    except RuntimeError:
-        return None
-
-
-def _platform_folder() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def module_fingerprint(module: torch.nn.Module) -> list[str]:
@@ -62,7 +44,7 @@ class GraphCache:
     """A folder of captured graphs; without a folder, one that is always empty."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder if folder is not None else cache_folder()
+        self.folder = folder if folder is not None else cache_folder("graphs")
 
     def key(self, module: torch.nn.Module, *asked: object) -> str:
         """The name of the entry for a module and everything else that was asked for; a file counts by its content."""

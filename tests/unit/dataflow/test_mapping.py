@@ -8,7 +8,7 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.dataflows.tile import Sparsity
-from bisparse.dataflow.dataflows.weight_stationary import stationary_group
+from bisparse.dataflow.dataflows.weight_stationary import WEIGHT_STATIONARY
 from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping, array_mappings
 from bisparse.dataflow.product_cost import product_cost
@@ -73,7 +73,8 @@ def test_interleaves_fill_the_registers_and_no_more():
 def test_registers_hold_pairs_of_a_stationary_operand_and_groups_beside_a_moving_one(compressed, dataflow, group):
     gemm = product(compressed, "2:8" if compressed else "1:1")
     sparsity = Sparsity.of(gemm)
-    assert stationary_group(SAT.tensor_engine.timing, sparsity if dataflow == "ws" else sparsity.exchanged) == group
+    own = sparsity if dataflow == "ws" else sparsity.exchanged
+    assert WEIGHT_STATIONARY.grouping(SAT.tensor_engine.timing, own)[:2] == group
     offered = engine(dataflows=(dataflow,), compressed_moving=True, register_depth=8)
     most = max(mapping.resident_groups for mapping in array_mappings(offered, gemm))
     assert most == 8 // group[1]

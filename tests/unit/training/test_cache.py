@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bisparse.configs.cache_folder import cache_folder
 from bisparse.training.capture import GraphCache, capture_path
-from bisparse.training.capture.cache import cache_folder
 from bisparse.training.capture_request import CaptureRequest
 from bisparse.training.input_shape import InputShape
 
@@ -98,9 +98,9 @@ def test_a_folder_that_cannot_be_made_is_no_error(project):
 
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("BISPARSE_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path / "graphs"
+    assert cache_folder("graphs") == tmp_path / "graphs"
     monkeypatch.delenv("BISPARSE_CACHE")
-    assert cache_folder().parts[-2:] == ("bisparse", "graphs")
+    assert cache_folder("graphs").parts[-2:] == ("bisparse", "graphs")
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch):
@@ -111,6 +111,6 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     cache = GraphCache()
-    assert cache_folder() is None
+    assert cache_folder("graphs") is None
     cache.put("key", None)
     assert cache.get("key") is None

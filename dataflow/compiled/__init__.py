@@ -1,0 +1,6 @@
+"""The mapping search compiled, for exploring: many designs, each searched by itself, some hundred times faster.
+
+``case`` is what it is told, ``tables`` make it of a product; ``steps`` and ``kernel`` are loops over plain numbers
+around the formulas that numpy broadcasts elsewhere; ``numba_build`` compiles both, where numba is installed. A dataflow
+takes part that is said in plain formulas (``dataflows.formulas``).
+"""

@@ -1,0 +1,195 @@
+"""What a compiled search is told, as records: a product, its tiles, its loop nests, designs, a side. And what it finds.
+
+Records and arrays of them are what a compiler passes on at no cost. Figures are in cycles, bytes and counts; work is
+what DRAM is asked, see ``DramTiming.work``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...configs.arrays import BoolArray, IntArray
+from ..dataflows.formulas import Grouping
+
+Records = npt.NDArray[np.void]
+"""An array of records."""
+
+Record = Any
+"""One of them: its fields are read by name."""
+
+AXIS = np.dtype(
+    [
+        *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8")),
+        *((name, "i8", 3) for name in ("extent", "count", "slots", "groups")),
+    ]
+)
+"""A tile size along an axis: tiles in all, full ones, last ones; by kind of tile its extent, how many there are,
+accumulations of an output and groups along k. Kinds: full and last; along k the first, one in the middle, the last."""
+
+BLOCKS = np.dtype(
+    [
+        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("held", "i8", 4)),
+        *(("all_work", "f8"), ("first_work", "f8"), ("all_elements", "i8"), ("all_bytes", "i8")),
+    ]
+)
+"""Tiles of A (m, k) or B (k, n), of a size along both axes: by kind what DRAM is asked to load one (two figures) and
+elements that pass the reduction engine; bytes of its buffer that a tile takes, with those beside it along the first
+axis, along the second, all of them; work of all blocks, of the first; elements reduced and bytes of all, each once."""
+
+RESULTS = np.dtype(
+    [
+        *((name, "f8", 4) for name in ("work", "load_work", "store_work")),
+        *((name, "i8", 4) for name in ("each", "load_each", "store_each", "held")),
+        *((name, "f8") for name in ("all_work", "last_work", "sums_work")),
+        *((name, "i8") for name in ("all_bytes", "sums_bytes")),
+    ]
+)
+"""Tiles of C: by kind what DRAM is asked to store a finished one, to load and to store one of partial sums; bytes of
+its buffer as above; work of all finished blocks, of the last, of all sums stored and loaded once; their bytes."""
+
+POSITION = np.dtype(
+    [("at", "i2", 4), ("tile", "i2"), *((name, "i2", 2) for name in ("load_a", "load_b", "load_sums", "store"))]
+)
+"""A position of a loop nest that differs from others, see ``loop_nest``: where it is in repetitions, along m, n and k;
+kinds of its tile, of the next blocks of A, B and partial sums, and of what the tile before left, of an operand that is
+not kept and of one that is."""
+
+DESIGN = np.dtype(
+    [
+        *(("ladder", "i8"), ("array", "i8", 5), ("ports", "i8", 3), ("buffers", "i8", 3)),
+        *((name, "i8") for name in ("tiles_held", "latency", "lanes", "deepest")),
+        *((name, "f8") for name in ("bytes_per_cycle", "clocks_to_cycles", "cycles_a_work")),
+    ]
+)
+"""A design: its ladder of tile sizes; rows, columns, latencies and register depth; bytes a cycle of the west, north and
+output port; bytes of these buffers, tiles that each holds of what is replaced; cycles of a request; lanes of the
+reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and of a unit of work."""
+
+TILE = np.dtype(
+    [
+        *(("load_a", "i8", 7), ("load_b", "i8", 7), ("load_sums", "i8", 5), ("store", "i8", 9)),
+        *(("memory", "i8", 6), ("moved", "i8", 6), ("stays", "i8", (6, 3)), ("weights", "i8", (4, 6))),
+        *(("unhidden", "i8"), ("walk", "i8")),
+    ]
+)
+"""A tile on a design: cycles to load a block of A, B, partial sums by kind and 0 for none; to store results, then sums;
+by loop order cycles of DRAM alone (``NEVER`` under one that another equals), bytes moved, whether A, B and C are kept;
+tiles that a position stands for in repetitions, along m, n and k; cycles of the first load and last store; the walk
+of the first loop order."""
+
+BEST = np.dtype([(name, "i8") for name in ("cycles", "moved", "side", "mapping", "tile", "order")])
+"""The best mapping of a design so far: ``NEVER`` cycles where there is none; bytes that it moves in a repetition; where
+it stands among all."""
+
+
+class Product(NamedTuple):
+    """What a kernel is told of a product and of its loop nests.
+
+    Attributes:
+        m: rows of C.
+        n: columns.
+        k: depth.
+        repetitions: times that it runs.
+        compressed: the operand that the array takes as pairs: 0 for A, 1 for B, 2 for none.
+        reduced: the operand that is reduced on its way in, likewise.
+        group: M of its pattern.
+        pair_bits: of a compressed value and its index.
+        value_bytes: of another.
+        requests: whether anything is asked of DRAM before the first tile.
+        repeats: repetitions that stand for any number, in the loop nests.
+        runs_m: last tiles along m that stand for any number.
+        runs_n: along n.
+        runs_k: along k.
+    """
+
+    m: int
+    n: int
+    k: int
+    repetitions: int
+    compressed: int
+    reduced: int
+    group: int
+    pair_bits: int
+    value_bytes: int
+    requests: bool
+    repeats: int
+    runs_m: int
+    runs_n: int
+    runs_k: int
+
+
+class Kind(NamedTuple):
+    """What all designs and mappings share.
+
+    Attributes:
+        overlapped: as in ``ArrayTiming``; and so on.
+        shifted_drain: likewise.
+        chained_load: likewise.
+        spread_groups: likewise.
+        timed: whether DRAM is the timed one.
+        side: number of the side.
+        exchanged: whether operands, and m and n, change places there.
+        alike: a mapping is as fast as one that is at most one part of so many faster.
+    """
+
+    overlapped: bool
+    shifted_drain: bool
+    chained_load: bool
+    spread_groups: bool
+    timed: bool
+    side: int
+    exchanged: bool
+    alike: int
+
+
+class Tables(NamedTuple):
+    """Tiles and loop nests of a product.
+
+    Attributes:
+        sizes: [L, 3] sizes along m, n and k of each ladder.
+        m: [L, M] ``AXIS``.
+        n: [L, N].
+        k: [L, K].
+        a: [L, M, K] ``BLOCKS``.
+        b: [L, N, K].
+        c: [L, M, N] ``RESULTS``.
+        starts: [W + 1] where each walk of a loop nest begins.
+        positions: [P] ``POSITION``, walk after walk.
+    """
+
+    sizes: IntArray
+    m: Records
+    n: Records
+    k: Records
+    a: Records
+    b: Records
+    c: Records
+    starts: IntArray
+    positions: Records
+
+
+class Case(NamedTuple):
+    """All that a kernel is told.
+
+    Attributes:
+        product: the product.
+        tables: its tiles.
+        kind: what designs and mappings share.
+        grouping: how groups lie in PEs.
+        designs: [S] ``DESIGN``.
+        parameters: [2, A] of the side's array mappings.
+        legal: [S, A] which of them each design's registers hold.
+        tile: [1] ``TILE``, to work in.
+    """
+
+    product: Product
+    tables: Tables
+    kind: Kind
+    grouping: Grouping
+    designs: Records
+    parameters: IntArray
+    legal: BoolArray
+    tile: Records

@@ -1,0 +1,143 @@
+"""The kernels compiled by numba: once on a machine, then loaded from a folder of the user's cache.
+
+Plain functions are registered with the compiler, which takes them as they stand where a kernel calls them. What was
+compiled is kept in a folder named after the sources, so that a change of any formula is never missed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ...accel import dram, engines, tensor_engine
+from ...configs import arrays
+from ...configs.cache_folder import cache_folder
+from .. import holding, memory_floor, objective, pipeline, tile_time, traffic
+from ..dataflows import tile
+from ..dataflows.formulas import Formulas
+from . import case, kernel, steps
+from .kernel import Kernel
+
+_CALLED: tuple[Callable[..., Any], ...] = (
+    tensor_engine.ceil_div,
+    tensor_engine.output_stationary_folds,
+    tensor_engine.output_stationary_cycles,
+    tensor_engine.weight_stationary_folds,
+    tensor_engine.weight_stationary_cycles,
+    dram.rounded_up,
+    dram.paced_cycles,
+    engines.reduction_cycles,
+    objective.slower_by_a_part,
+    tile.folds_along,
+    holding.bytes_to_work,
+    holding.bytes_to_keep,
+    memory_floor.least_dram_cycles,
+    memory_floor.least_unhidden_cycles,
+    pipeline.dma_cycles,
+    tile_time.operand_bytes,
+    tile_time.output_bytes,
+    traffic.fetches,
+    traffic.moved_in_all,
+)
+"""Formulas that kernels and steps call, and those that these call."""
+
+_STEPS: tuple[Callable[..., Any], ...] = (
+    steps.new_room,
+    steps.array_of,
+    steps.keep,
+    steps.keep_all,
+    steps.fold_all,
+    steps.place_of,
+    steps.full_tiles,
+    steps.turning,
+    steps.once,
+    steps.first_request,
+    steps.price_blocks,
+    steps.moved_again,
+    steps.time_transfers,
+    steps.look,
+    steps.weigh,
+    steps.weigh_axis,
+    steps.walked,
+    steps.is_before,
+    steps.take,
+)
+
+
+def is_installed() -> bool:
+    """Whether there is a compiler."""
+    return importlib.util.find_spec("numba") is not None
+
+
+@cache
+def compiled(formulas: Formulas) -> Kernel:
+    """The kernels of a dataflow's formulas, compiled when they are called first.
+
+    Raises:
+        ImportError: numba is not installed.
+    """
+    numba, keep = _numba()
+    own = (formulas.cycles, formulas.sends, formulas.repeats, formulas.least_cycles, formulas.least_sends)
+    parts = kernel.parts_of(formulas)
+    for function in (*own, *parts.called):
+        _register(function)
+    # Of a dataflow from elsewhere nobody knows when its source changes.
+    keep = keep and all(function.__module__.startswith(__package__.partition(".compiled")[0]) for function in own)
+    return Kernel(*(numba.njit(function, cache=keep, error_model="numpy") for function in parts.kernel))
+
+
+@cache
+def _numba() -> tuple[Any, bool]:
+    """The compiler, told of all functions that kernels call; and whether it can keep what it compiles."""
+    import numba
+    from numba.core import types
+    from numba.extending import overload
+
+    keep = "NUMBA_CACHE_DIR" in os.environ or _choose_folder(numba)
+
+    @overload(arrays.choose, strict=False)
+    def choose_one(condition: Any, then: Any, otherwise: Any) -> Any:
+        if isinstance(condition, types.Boolean):
+            return lambda condition, then, otherwise: then if condition else otherwise
+        return None
+
+    for function in (*_CALLED, *_STEPS):
+        _register(function)
+    return numba, keep
+
+
+@cache
+def _register(function: Callable[..., Any]) -> None:
+    from numba.extending import register_jitable
+
+    register_jitable(error_model="numpy")(function)
+
+
+def _choose_folder(numba: Any) -> bool:
+    """Have the compiler keep its work in a folder of the user's cache; False where there is none to write to."""
+    parent = cache_folder("compiled")
+    if parent is None:
+        return False
+    folder = parent / _digest(numba.__version__)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    numba.config.CACHE_DIR = str(folder)
+    return os.access(folder, os.W_OK)
+
+
+def _digest(version: str) -> str:
+    """A name for the sources of everything that is compiled, and for who compiles it."""
+    found = hashlib.sha256(f"{version} {sys.version}".encode())
+    modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {kernel, case, arrays}
+    files = {Path(str(module.__file__)) for module in modules}
+    for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):
+        found.update(file.read_bytes())
+    return found.hexdigest()[:16]
