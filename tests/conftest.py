@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import getpass
 import os
 import tempfile
@@ -14,6 +15,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What tests start compiles the package once for all of them, and leaves nothing beside the sources.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / f"bisparse-tests-bytecode-{getpass.getuser()}")
+
+
+def pytest_collection_finish():
+    """What is imported and collected lives to the end: looking for garbage in it again and again takes long."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture
