@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -25,6 +25,13 @@ from .block import Block, Moved
 from .pieces import Piece, pieces
 
 SUM_BYTES = 4
+
+
+@lru_cache(1 << 14)
+def _timed_cycles(memory: DramTiming, transfer_bytes: int, run_bytes: int, stride_bytes: int, write: bool) -> int:
+    """Cycles of one request of a timed memory, which has a witness of its own, ``machines.dram_banks``."""
+    request = (np.array([each]) for each in (transfer_bytes, run_bytes, stride_bytes))
+    return int(memory.cycles(*request, write=write)[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,23 +123,15 @@ class TileWalk:
 
     def _cycles(self, transfer_bytes: int, run_bytes: int, stride_bytes: int, *, write: bool = False) -> int:
         if self.hardware.dram.timing is not None:
-            return self._timed(transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
+            return _timed_cycles(self._memory, transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
         efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
         # Exact: the quotient of the two as a float may lie on the wrong side of a whole number.
         bytes_per_cycle = Fraction(self.hardware.dram.bytes_per_second) / Fraction(self.hardware.clock_hz)
         return math.ceil(transfer_bytes / efficiency / bytes_per_cycle)
 
     @cached_property
-    def _timed(self) -> Callable[[int, int, int, bool], int]:
-        """Cycles of one request of the timed memory, which has a witness of its own, ``reference.dram_banks``."""
-        memory = DramTiming.of(self.hardware)
-
-        @cache
-        def cycles(transfer_bytes: int, run_bytes: int, stride_bytes: int, write: bool) -> int:
-            request = (np.array([each]) for each in (transfer_bytes, run_bytes, stride_bytes))
-            return int(memory.cycles(*request, write=write)[0])
-
-        return cycles
+    def _memory(self) -> DramTiming:
+        return DramTiming.of(self.hardware)
 
     def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
@@ -331,15 +330,19 @@ class TileWalk:
         """Bytes of the largest block of an operand; of those inside the loop that it does not depend on; of all."""
         axes, free = {"a": ("mk", "n"), "b": ("nk", "m"), "c": ("mn", "k")}[what]
         inside = self.order[self.order.index(free) + 1 :]
+        along = [self._alike[axis] for axis in axes]
+        blocks = [
+            (first, times, second, more, self._blocks[what](first, second))
+            for (first, times), (second, more) in itertools.product(*along)
+        ]
         found = []
         for summed in ("", inside, axes):
             # Along what is not summed over, the largest.
-            along = [self._alike[axis] for axis in axes]
             total: Counter[tuple[int, ...]] = Counter()
-            for (first, times), (second, more) in itertools.product(*along):
+            for first, times, second, more, held_bytes in blocks:
                 outside = tuple(place for axis, place in zip(axes, (first, second), strict=True) if axis not in summed)
                 several = (times if axes[0] in summed else 1) * (more if axes[1] in summed else 1)
-                total[outside] += several * self._blocks[what](first, second)
+                total[outside] += several * held_bytes
             found.append(max(total.values()))
         return found[0], found[1], found[2]
 
