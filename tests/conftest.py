@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import getpass
 import os
 import tempfile
@@ -14,6 +15,30 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What tests start compiles the package once for all of them, and leaves nothing beside the sources.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / f"bisparse-tests-bytecode-{getpass.getuser()}")
+
+LONGEST = (
+    "contract/test_every_ablation.py",
+    "contract/test_every_simulation.py",
+    "property/test_evaluation.py",
+    "property/test_event_engine.py",
+    "property/test_search_is_honest.py",
+    "unit/sim/studies/test_assignment.py",
+    "validation/test_engines_agree.py",
+    "validation/test_measured_ablations.py",
+    "validation/test_published_figures.py",
+)
+"""Files that take longest, in tests/."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files stand first: no worker is left with one of them while the others have nothing to do."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
+
+def pytest_collection_finish():
+    """What is imported and collected lives to the end: looking for garbage in it again and again takes long."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ times.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from ...accel.specification import Hardware
@@ -94,6 +94,10 @@ class Tile:
         return sum(load.sort_cycles for load in self.loads)
 
 
+_NEIGHBOURS = 16
+"""Positions whose place and tile are remembered: each is asked for several times within a few tiles."""
+
+
 class _Place(NamedTuple):
     repeat: int
     m: int
@@ -150,19 +154,31 @@ class TileProgram:
 
     # Positions -------------------------------------------------------------------------------------------------------
 
-    def _place(self, index: int) -> _Place:
-        _, *turns = self.trips
-        loops = {}
-        for axis, turn in zip(reversed(self.mapping.order), reversed(turns), strict=True):
-            index, loops[axis] = divmod(index, turn)
-        return _Place(repeat=index, m=loops["m"], n=loops["n"], k=loops["k"])
+    @cached_property
+    def _place(self) -> Callable[[int], _Place]:
+        _, first, second, third = self.trips
+        m, n, k = (self.mapping.order.index(axis) for axis in "mnk")
+
+        @lru_cache(_NEIGHBOURS)
+        def place(index: int) -> _Place:
+            index, inner = divmod(index, third)
+            index, middle = divmod(index, second)
+            repeat, outer = divmod(index, first)
+            turns = outer, middle, inner
+            return _Place(repeat=repeat, m=turns[m], n=turns[n], k=turns[k])
+
+        return place
 
     @cached_property
     def _known(self) -> dict[tuple[int, ...], Tile]:
         return {}
 
-    def tile(self, index: int) -> Tile:
-        """The tile at a position."""
+    @cached_property
+    def tile(self) -> Callable[[int], Tile]:
+        """Gives the tile at a position."""
+        return lru_cache(_NEIGHBOURS)(self._tile_at)
+
+    def _tile_at(self, index: int) -> Tile:
         here = self._place(index)
         before = self._place(index - 1) if index else None
         after = self._place(index + 1) if index + 1 < len(self) else None

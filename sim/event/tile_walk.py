@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property
 
-import numpy as np
-
 from ...accel.dram import DramTiming
 from ...accel.specification import BYTES_OF, Hardware
 from ...dataflow.gemm import Gemm
 from ..witness.machines.loop_nest import TileVisit, tile_extents, walk
 from .block import Block, Moved
+from .memory_requests import plain_cycles, timed_cycles
 from .pieces import Piece, pieces
 
 SUM_BYTES = 4
@@ -116,23 +115,13 @@ class TileWalk:
 
     def _cycles(self, transfer_bytes: int, run_bytes: int, stride_bytes: int, *, write: bool = False) -> int:
         if self.hardware.dram.timing is not None:
-            return self._timed(transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
-        efficiency = Fraction(run_bytes, run_bytes + self.hardware.dram.run_overhead_bytes)
-        # Exact: the quotient of the two as a float may lie on the wrong side of a whole number.
-        bytes_per_cycle = Fraction(self.hardware.dram.bytes_per_second) / Fraction(self.hardware.clock_hz)
-        return math.ceil(transfer_bytes / efficiency / bytes_per_cycle)
+            return timed_cycles(self._memory, transfer_bytes, run_bytes, max(stride_bytes, run_bytes), write)
+        dram, clock_hz = self.hardware.dram, self.hardware.clock_hz
+        return plain_cycles(transfer_bytes, run_bytes, dram.run_overhead_bytes, dram.bytes_per_second, clock_hz)
 
     @cached_property
-    def _timed(self) -> Callable[[int, int, int, bool], int]:
-        """Cycles of one request of the timed memory, which has a witness of its own, ``reference.dram_banks``."""
-        memory = DramTiming.of(self.hardware)
-
-        @cache
-        def cycles(transfer_bytes: int, run_bytes: int, stride_bytes: int, write: bool) -> int:
-            request = (np.array([each]) for each in (transfer_bytes, run_bytes, stride_bytes))
-            return int(memory.cycles(*request, write=write)[0])
-
-        return cycles
+    def _memory(self) -> DramTiming:
+        return DramTiming.of(self.hardware)
 
     def positions(self, tile: int) -> tuple[int, int]:
         """Positions fetched a channel for a tile along the position axis of A, and how many of them lie together."""
@@ -153,8 +142,12 @@ class TileWalk:
             together = sizes[tile]
         return (together if expands else sizes[tile]), together
 
-    def a_block(self, tile_m: int, tile_k: int) -> Block:
-        """The block of A that a tile needs."""
+    @cached_property
+    def a_block(self) -> Callable[[int, int], Block]:
+        """Gives the block of A that a tile needs, by the tile's place along m and k."""
+        return cache(self._a_block)
+
+    def _a_block(self, tile_m: int, tile_k: int) -> Block:
         on_positions, on_taps = (tile_m, tile_k) if self.gemm.position_axis == "m" else (tile_k, tile_m)
         positions, neighbours = self.positions(on_positions)
         values, together = self._channels(on_taps)
@@ -172,8 +165,12 @@ class TileWalk:
             return elements
         return math.ceil(Fraction(elements * self._kept_depth(tile_k), self.sizes_k[tile_k]))
 
-    def b_block(self, tile_k: int, tile_n: int) -> Block:
-        """The block of B that a tile needs."""
+    @cached_property
+    def b_block(self) -> Callable[[int, int], Block]:
+        """Gives the block of B that a tile needs, by the tile's place along k and n."""
+        return cache(self._b_block)
+
+    def _b_block(self, tile_k: int, tile_n: int) -> Block:
         gemm, depth, wide = self.gemm, self.sizes_k[tile_k], self.sizes_n[tile_n]
         taps = gemm.taps if gemm.tap_axis == "k" else 1
         whole_k, whole_n = len(self.sizes_k) == 1, len(self.sizes_n) == 1

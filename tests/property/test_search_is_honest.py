@@ -9,6 +9,7 @@ import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 import pytest
@@ -317,16 +318,20 @@ class Walked:
     def of(cls, walk):
         steps, tiles = Counter(), Counter()
         latency, sequence = walk.hardware.dram_latency_cycles, walk.steps
-        for number, (visit, _, _) in enumerate(sequence):
-            k = visit.k_index
-            tile = Tile(
-                m=walk.sizes_m[visit.m_index],
-                n=walk.sizes_n[visit.n_index],
+
+        @cache
+        def tile_at(m, n, k):
+            return Tile(
+                m=walk.sizes_m[m],
+                n=walk.sizes_n[n],
                 k=walk.sizes_k[k],
                 slots=walk.slots(k),
                 groups=len(walk.groups(k)),
                 adds=k > 0,
             )
+
+        for number, (visit, _, _) in enumerate(sequence):
+            tile = tile_at(visit.m_index, visit.n_index, visit.k_index)
             load = sequence[number + 1][1] if number + 1 < len(sequence) else 0
             store = sequence[number - 1][2] if number else 0
             steps[tile, max(load + latency if load else 0, load + store)] += 1
@@ -336,7 +341,7 @@ class Walked:
     def cycles(self, times):
         return self.ends + sum(count * max(times[tile].cycles, memory) for (tile, memory), count in self.steps.items())
 
-    @property
+    @cached_property
     def moved_bytes(self):
         moved = self.walk.moved
         reads = moved.a_bytes + moved.b_bytes + moved.partial_sum_read_bytes

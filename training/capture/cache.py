@@ -10,6 +10,7 @@ the printed module or its shapes: pass no cache when a model depends on more.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -86,14 +87,20 @@ class GraphCache:
         return self.folder / f"{key}.sources"
 
 
+@functools.cache
+def _folders(*kinds: str) -> tuple[str, ...]:
+    """The folders of this Python, as the start of a path in them."""
+    return tuple({sysconfig.get_path(kind) + os.sep for kind in kinds})
+
+
 def _installed() -> tuple[str, ...]:
-    return tuple({sysconfig.get_path(kind) + os.sep for kind in ("purelib", "platlib")})
+    return _folders("purelib", "platlib")
 
 
 def _loaded_files() -> Iterator[Path]:
     """Every loaded Python file but the standard library's and torch's, which their versions stand for."""
     packages = _installed()
-    standard = (sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep)
+    standard = _folders("stdlib", "platstdlib")
     torch_folder = str(Path(torch.__file__).parent) + os.sep
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)

@@ -65,7 +65,7 @@ def estimate(space: Space, *, version: str, jobs: int | None = None) -> Estimate
     """Estimate a study's time from two samples of neighbouring runs, evaluated in this process.
 
     A batch takes a time that does not depend on its size, and so much a run on top; both go with the products of a
-    workload, so that the smallest one is sampled for all.
+    workload, so that the smallest one is sampled for all. Of a study no larger than the first sample there is no other.
 
     Args:
         space: of the study.
@@ -83,17 +83,18 @@ def estimate(space: Space, *, version: str, jobs: int | None = None) -> Estimate
     lightest = min(weights)
     scenario = scenarios[weights.index(lightest)]
     few, many = some[: _SAMPLES[0]], some
+    samples = [some[:1], few, *([many] if len(many) > len(few) else [])]
     took = []
-    for sample in (few[:1], few, many):
+    for sample in samples:
         began = time.perf_counter()
         evaluate_settings(space, [{**settings, **scenario} for settings in sample], version)
         took.append(time.perf_counter() - began)
     # The first loads what all share.
-    a_run = max(took[2] - took[1], 0.0) / max(len(many) - len(few), 1)
+    a_run = max(took[-1] - took[1], 0.0) / max(len(many) - len(few), 1)
     a_batch = max(took[1] - a_run * len(few), 0.0)
     size = _chunk_size(asked, count)
     seconds = (math.ceil(asked / size) * a_batch + asked * a_run) * sum(weights) / lightest / count + took[0]
-    return Estimate(designs=asked, runs=runs, seconds=seconds, sampled=1 + len(few) + len(many))
+    return Estimate(designs=asked, runs=runs, seconds=seconds, sampled=sum(map(len, samples)))
 
 
 _SAMPLES = (16, 192)

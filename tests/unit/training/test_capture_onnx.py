@@ -151,7 +151,7 @@ NETWORKS = {
     "unet": (UNet, (3, 16, 16)),
     "encoder": (Encoder, "12:int"),
     "vit": (ViT, (3, 16, 16)),
-    "lstm": (Recurrent, (7, 12)),
+    "lstm": (Recurrent, (4, 12)),
     "gan generator": (generator, (16,)),
 }
 

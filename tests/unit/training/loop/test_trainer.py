@@ -6,6 +6,7 @@ import csv
 import importlib
 import json
 import math
+import shutil
 import sys
 
 import pytest
@@ -29,8 +30,46 @@ def digits(recipe="bdwp", **given):
     return settings_for("mlp", "digits", recipe, given.pop("sparsity", "2:8"), **{"epochs": 1, **needs_adam, **given})
 
 
+def shortest(recipe):
+    """A run of 18 steps, the 9th of which is the last before STEP switches."""
+    return digits(recipe, sparsity="2:4", batch=64)
+
+
 def run(settings, directory, **given):
     return train(settings, directory, version="test", **given)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _captured_once():
+    """The graph of a network known by name is captured once for all runs of the same batch."""
+    capture, known = training_run.captured, {}
+
+    def captured(model, settings, data):
+        if ":" in settings.model:
+            return capture(model, settings, data)
+        asked = (settings.model, settings.data, settings.batch)
+        if asked not in known:
+            known[asked] = capture(model, settings, data)
+        return known[asked]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_run, "captured", captured)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The directory of a finished run of certain settings, which tests share and leave as it is."""
+    known = {}
+
+    def directory_of(settings):
+        if settings not in known:
+            directory = tmp_path_factory.mktemp("trained")
+            run(settings, directory)
+            known[settings] = directory
+        return known[settings]
+
+    return directory_of
 
 
 class KilledError(Exception):
@@ -71,22 +110,24 @@ def test_a_run_learns(tmp_path):
     assert summary.epochs[-1].validation_loss < summary.epochs[0].validation_loss
 
 
-def test_the_weights_it_leaves_are_pruned_and_load_into_a_plain_model(tmp_path):
+def test_the_weights_it_leaves_are_pruned_and_load_into_a_plain_model(trained):
     from bisparse.training.data import load_data
     from bisparse.training.trainable import build
 
-    summary = run(digits(), tmp_path)
+    directory = trained(digits())
+    summary = read_summary(directory)
     model = build("mlp", load_data("digits"))
-    model.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    model.load_state_dict(torch.load(directory / "weights.pt", weights_only=True))
     for path, patterns in summary.patterns.items():
         weight = model.get_submodule(path).weight
         if "FF" in patterns:
             assert int((weight.unflatten(1, (-1, 8)) != 0).sum(2).max()) <= 2
 
 
-def test_densities_are_measured_layer_by_layer_and_epoch_by_epoch(tmp_path):
-    summary = run(digits(epochs=2), tmp_path)
-    rows = load_densities(tmp_path).rows
+def test_densities_are_measured_layer_by_layer_and_epoch_by_epoch(trained):
+    directory = trained(digits(epochs=2))
+    summary = read_summary(directory)
+    rows = load_densities(directory).rows
     assert {row.epoch for row in rows} == {1, 2}
     pruned = [row for row in rows if "FF" in summary.patterns.get(row.module, {})]
     assert all(row.forward_weight_density == pytest.approx(0.25) for row in pruned)
@@ -95,25 +136,23 @@ def test_densities_are_measured_layer_by_layer_and_epoch_by_epoch(tmp_path):
     assert any(row.mask_churn > 0 for row in pruned)
 
 
-def test_a_layer_that_a_recipe_leaves_dense_is_dense_and_says_why(tmp_path):
-    summary = run(digits(), tmp_path)
-    rows = load_densities(tmp_path).rows
+def test_a_layer_that_a_recipe_leaves_dense_is_dense_and_says_why(trained):
+    directory = trained(digits())
+    summary = read_summary(directory)
+    rows = load_densities(directory).rows
     last = rows[-1]
     assert last.backward_weight_density == 1.0
     assert summary.dense_reasons[f"{last.module}:BP"] == "10 channels are not divisible by 8"
 
 
-def test_recipes_are_paired_same_first_weights_and_same_data(tmp_path):
+def test_recipes_are_paired_same_first_weights_and_same_data(trained):
     # SDGP's and SDWP's forward passes are dense: their first losses are dense training's.
-    first = {}
-    for recipe in ("dense", "sdgp", "sdwp"):
-        run(digits(recipe), tmp_path / recipe)
-        first[recipe] = log_rows(tmp_path / recipe)[0]["loss"]
-    assert len(set(first.values())) == 1
+    first = {log_rows(trained(shortest(recipe)))[0]["loss"] for recipe in ("dense", "sdgp", "sdwp")}
+    assert len(first) == 1
 
 
-def test_another_seed_is_another_run(tmp_path):
-    one, other = run(digits(seed=0), tmp_path / "0"), run(digits(seed=1), tmp_path / "1")
+def test_another_seed_is_another_run(trained):
+    one, other = (read_summary(trained(digits(seed=seed))) for seed in (0, 1))
     assert one.weights_sha256 != other.weights_sha256
 
 
@@ -129,71 +168,74 @@ def test_training_leaves_the_callers_random_numbers_alone(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", names("recipes"))
-def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_path, monkeypatch):
-    whole = run(digits(recipe, sparsity="2:4"), tmp_path / "whole")
+def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_path, trained, monkeypatch):
+    uncut = trained(shortest(recipe))
+    whole = read_summary(uncut)
     monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
-    for step in (5, 20, 21):
+    for step in (4, 10, 11):
         with pytest.raises(KilledError):
-            run(digits(recipe, sparsity="2:4"), tmp_path / "cut", progress=killed_at(step))
-    cut = run(digits(recipe, sparsity="2:4"), tmp_path / "cut")
+            run(shortest(recipe), tmp_path / "cut", progress=killed_at(step))
+    cut = run(shortest(recipe), tmp_path / "cut")
     assert cut.weights_sha256 == whole.weights_sha256
     assert cut.epochs == whole.epochs
     assert cut.switch_step == whole.switch_step
-    assert log_rows(tmp_path / "cut") == log_rows(tmp_path / "whole")
-    assert load_densities(tmp_path / "cut").rows == load_densities(tmp_path / "whole").rows
+    assert log_rows(tmp_path / "cut") == log_rows(uncut)
+    assert load_densities(tmp_path / "cut").rows == load_densities(uncut).rows
 
 
-def test_a_run_in_16_bits_goes_on_bit_for_bit_too(tmp_path, monkeypatch):
-    whole = run(digits(precision="fp16"), tmp_path / "whole")
+def test_a_run_in_16_bits_goes_on_bit_for_bit_too(tmp_path, trained, monkeypatch):
+    whole = read_summary(trained(digits(precision="fp16")))
     monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KilledError):
         run(digits(precision="fp16"), tmp_path / "cut", progress=killed_at(17))
     assert run(digits(precision="fp16"), tmp_path / "cut").weights_sha256 == whole.weights_sha256
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path):
-    first = run(digits(), tmp_path)
-    again = run(digits(), tmp_path, progress=killed_at(1))
-    assert again == first
+def test_a_finished_run_is_not_trained_again(trained):
+    directory = trained(digits())
+    assert run(digits(), directory, progress=killed_at(1)) == read_summary(directory)
 
 
-def test_a_directory_of_other_settings_is_refused(tmp_path):
-    run(digits(), tmp_path)
+def test_a_directory_of_other_settings_is_refused(trained):
     with pytest.raises(ConfigError, match=r"got a run with learning_rate 0\.05, need 0\.2; try another --out"):
-        run(digits(learning_rate=0.2), tmp_path)
+        run(digits(learning_rate=0.2), trained(digits()))
 
 
-def test_a_checkpoint_cut_short_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
-    with pytest.raises(KilledError):
-        run(digits(), tmp_path, progress=killed_at(5))
-    checkpoint = tmp_path / "checkpoint.pt"
+@pytest.fixture(scope="module")
+def killed_run(tmp_path_factory):
+    """The directory of a run that was killed behind a checkpoint."""
+    directory = tmp_path_factory.mktemp("killed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+        with pytest.raises(KilledError):
+            run(digits(), directory, progress=killed_at(20))
+    return directory
+
+
+@pytest.fixture
+def checkpoint(killed_run, tmp_path):
+    """The checkpoint of a killed run of the test's own."""
+    return shutil.copytree(killed_run, tmp_path / "cut") / "checkpoint.pt"
+
+
+def test_a_checkpoint_cut_short_is_told(checkpoint):
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     with pytest.raises(ConfigError, match=r"checkpoint\.pt: got no readable checkpoint"):
-        run(digits(), tmp_path)
+        run(digits(), checkpoint.parent)
 
 
-def left_at(directory, monkeypatch, step=20):
-    """The checkpoint of a run that was killed."""
-    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
-    with pytest.raises(KilledError):
-        run(digits(), directory, progress=killed_at(step))
-    return directory / "checkpoint.pt"
-
-
-def test_no_flipped_bit_of_a_checkpoint_is_trained_on_with(tmp_path, monkeypatch):
-    file = left_at(tmp_path, monkeypatch)
-    content = file.read_bytes()
-    state = torch.load(file, weights_only=True)
+def test_no_flipped_bit_of_a_checkpoint_is_trained_on_with(checkpoint):
+    content = checkpoint.read_bytes()
+    state = torch.load(checkpoint, weights_only=True)
     refused = 0
     for part in range(1, 20):
         damaged = bytearray(content)
         damaged[len(content) * part // 20] ^= 64
-        file.write_bytes(damaged)
+        checkpoint.write_bytes(damaged)
         try:
-            taken = load_checkpoint(file)
+            taken = load_checkpoint(checkpoint)
         except ConfigError as error:
-            refused += str(error).startswith(f"{file}: got no readable checkpoint (")
+            refused += str(error).startswith(f"{checkpoint}: got no readable checkpoint (")
         else:
             # What the bit is of says nothing: the room between two tensors.
             assert repr(taken) == repr({name: value for name, value in state.items() if name != "sha256"})
@@ -216,64 +258,60 @@ def test_no_flipped_bit_of_a_checkpoint_is_trained_on_with(tmp_path, monkeypatch
         {"more": 1},
     ],
 )
-def test_a_checkpoint_of_another_layout_is_told(tmp_path, monkeypatch, change):
-    file = left_at(tmp_path, monkeypatch)
-    state = torch.load(file, weights_only=True)
+def test_a_checkpoint_of_another_layout_is_told(checkpoint, change):
+    state = torch.load(checkpoint, weights_only=True)
     del state["sha256"]
-    torch.save(state | change, file)
+    torch.save(state | change, checkpoint)
     with pytest.raises(ConfigError, match=r"checkpoint\.pt: got (no readable checkpoint \(|no settings of a run)"):
-        run(digits(), tmp_path)
+        run(digits(), checkpoint.parent)
 
 
-def test_a_checkpoint_of_before_there_were_checksums_is_gone_on_from(tmp_path, monkeypatch):
-    whole = run(digits(), tmp_path / "whole")
-    file = left_at(tmp_path / "cut", monkeypatch)
-    state = torch.load(file, weights_only=True)
+def test_a_checkpoint_of_before_there_were_checksums_is_gone_on_from(checkpoint, trained):
+    state = torch.load(checkpoint, weights_only=True)
     del state["sha256"]
-    torch.save(state, file)
-    assert run(digits(), tmp_path / "cut").weights_sha256 == whole.weights_sha256
+    torch.save(state, checkpoint)
+    assert run(digits(), checkpoint.parent).weights_sha256 == read_summary(trained(digits())).weights_sha256
 
 
-def test_what_a_finished_run_left_is_what_others_go_on_from(tmp_path):
-    run(digits(), tmp_path)
+def test_what_a_finished_run_left_is_what_others_go_on_from(trained, tmp_path):
+    directory = shutil.copytree(trained(digits()), tmp_path / "run")
     for name in ("summary.json", "densities.csv"):
-        file = tmp_path / name
+        file = directory / name
         content = file.read_bytes()
         file.write_bytes(content + b"\n")
         with pytest.raises(ConfigError, match="got another content than the run wrote, by its checksum in checksums"):
-            load_densities(tmp_path)
+            load_densities(directory)
         file.write_bytes(content)
-    sums = tmp_path / "checksums.sha256"
+    sums = directory / "checksums.sha256"
     sums.write_text("nothing of the kind\n")
     with pytest.raises(ConfigError, match=r"checksums\.sha256: got a damaged list"):
-        load_densities(tmp_path)
+        load_densities(directory)
     sums.unlink()
-    assert load_densities(tmp_path).rows, "as of a run of before there were checksums"
+    assert load_densities(directory).rows, "as of a run of before there were checksums"
 
 
-def test_many_runs_give_their_summaries_in_order(tmp_path):
-    runs = [(digits(recipe), tmp_path / recipe) for recipe in ("sdwp", "dense")]
+def test_many_runs_give_their_summaries_in_order(trained, tmp_path):
+    runs = [(shortest(recipe), tmp_path / recipe) for recipe in ("sdwp", "dense")]
     told = []
     summaries = train_all(runs, version="test", jobs=2, done=lambda summary, done, of: told.append((done, of)))
     assert [summary.recipe_name for summary in summaries] == ["sdwp", "dense"]
     assert told == [(1, 2), (2, 2)]
-    assert summaries[1].weights_sha256 == run(digits("dense"), tmp_path / "alone").weights_sha256
+    alone = read_summary(trained(shortest("dense")))
+    assert summaries[1].weights_sha256 == alone.weights_sha256
 
 
 # Precision ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
-def test_16_bit_operands_train_to_about_the_same_loss(precision, tmp_path):
-    full = run(digits(epochs=2), tmp_path / "fp32")
-    short = run(digits(epochs=2, precision=precision), tmp_path / precision)
+def test_16_bit_operands_train_to_about_the_same_loss(precision, trained):
+    full, short = (read_summary(trained(digits(epochs=2, precision=used))) for used in ("fp32", precision))
     assert short.weights_sha256 != full.weights_sha256
     assert short.validation_loss == pytest.approx(full.validation_loss, abs=0.15)
 
 
-def test_fp16_scales_its_loss_and_says_so_in_the_log(tmp_path):
-    run(digits(precision="fp16"), tmp_path)
-    assert float(log_rows(tmp_path)[0]["loss_scale"]) >= 2**14
+def test_fp16_scales_its_loss_and_says_so_in_the_log(trained):
+    assert float(log_rows(trained(digits(precision="fp16")))[0]["loss_scale"]) >= 2**14
 
 
 # Failing --------------------------------------------------------------------------------------------------------------
@@ -356,8 +394,9 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, monkeypatch):
 
 def test_a_second_process_in_the_same_directory_is_refused(tmp_path):
     def second(task, done, of):
-        with pytest.raises(ConfigError, match="got a run under way in another process"):
-            run(digits(), tmp_path)
+        if done in (1, of):
+            with pytest.raises(ConfigError, match="got a run under way in another process"):
+                run(digits(), tmp_path)
 
     run(digits(), tmp_path, progress=second)
 

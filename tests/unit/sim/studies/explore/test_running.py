@@ -140,6 +140,7 @@ def test_a_study_that_was_cut_short_has_what_was_written_and_no_more(tmp_path, m
 def test_the_estimate_counts_what_is_asked_for():
     exhaustive = estimate(tiny(**SCENARIOS), version="1", jobs=2)
     assert (exhaustive.designs, exhaustive.runs) == (16, 32)
+    assert exhaustive.sampled == 1 + 12, "one to load what all share, and all that keep the constraint"
     assert exhaustive.seconds > 0
     few = estimate(tiny(strategy={"name": "sobol", "points": 5}), version="1")
     assert (few.designs, few.runs) == (5, 5)
