@@ -24,7 +24,7 @@ from .gemm import PLAIN, Form, Gemm, Place
 from .objective import NEVER, TIME, Objective, slowest_alike
 from .product_cost import MappedProducts
 from .search import Choice, best_mapping
-from .search_many import BestMappings, search_many
+from .search_many import BestMappings, fastest_mapping, search_many
 
 
 def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
@@ -104,7 +104,10 @@ def best_form(
             if least_cycles(formed, hardware.peak_macs_per_cycle) > slowest_alike(fastest):
                 continue
         try:
-            choice = best_mapping(formed, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+            if objective.needs_energy:
+                choice = best_mapping(formed, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+            else:
+                choice = fastest_mapping(formed, hardware, dataflows=dataflows, interleave=interleave)
         except MappingError as error:
             refused = refused or error
         else:

@@ -1,4 +1,4 @@
-"""The mapping search on many designs at once: for each the mapping that ``search.best_mapping`` finds, for time.
+"""The mapping search compiled, on many designs or one: for each what ``search.best_mapping`` finds, for time.
 
 Compiled where numba is installed (see ``compiled``), and where the dataflows are said in plain formulas; else the
 designs are searched one after another. Either way the same mappings are found.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
+from ..accel.specification import Hardware
 from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
 from . import objective
@@ -21,9 +23,10 @@ from .dataflows.tile import Sparsity
 from .design_table import DesignTable
 from .gemm import AXES, Gemm, Place
 from .mapping import LOOP_ORDERS, ArrayMapping, Side, sides_of
+from .mapping import Mapping as SingleMapping
 from .objective import NEVER
 from .product_cost import MappedProducts, SideTimes
-from .search import best_mapping
+from .search import Choice, best_mapping
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_grid import TileGrid
 from .tile_pairs import TilePairs
@@ -117,6 +120,38 @@ def search_many(
     return found.of_designs(search, place)
 
 
+PATIENCE = 100
+"""Searches on single designs after which a process loads what is compiled: as many as take the time of loading it."""
+
+_searches = count(1)
+
+
+def fastest_mapping(
+    gemm: Gemm, hardware: Hardware, *, dataflows: tuple[str, ...] | None = None, interleave: bool = True
+) -> Choice:
+    """Find the fastest mapping of a product on one design, compiled where that is quicker; as ``search.best_mapping``.
+
+    Raises:
+        MappingError: the design lacks the pattern, or no tile fits its buffers.
+    """
+    if next(_searches) > PATIENCE and numba_build.is_built() and hardware.tensor_engine.supports(gemm.pattern):
+        table = DesignTable(designs=[hardware])
+        sides = sides_of(hardware.tensor_engine, gemm, dataflows)
+        search = _Search(
+            gemm=gemm,
+            table=table,
+            index=np.zeros(1, dtype=np.int64),
+            sides=sides,
+            dataflows=dataflows,
+            interleave=interleave,
+        )
+        if search.compiles:
+            found = search.compiled()
+            if found.cycles[0] < NEVER:
+                return found.choice(search)
+    return best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Found:
     """What a search found on the designs that it tells apart, [D]; arguments as of ``BestMappings``."""
@@ -127,6 +162,29 @@ class _Found:
     orders: IntArray
     cycles: IntArray
     moved_bytes: IntArray
+    candidates: IntArray
+
+    def choice(self, search: _Search) -> Choice:
+        """The same of the only design, as the search on one gives it."""
+        side = search.sides[self.side[0]]
+        numbers = {name: int(number) for name, number in side.lying.named(self.parameters[:, 0]).items()}
+        m, n, k = (int(axis.size[0, 0]) for axis in self.axes)
+        cycles, moved, legal = int(self.cycles[0]), int(self.moved_bytes[0]), int(self.candidates[0])
+        return Choice(
+            mapping=SingleMapping(
+                array=ArrayMapping.on(side, numbers),
+                tile_m=m,
+                tile_n=n,
+                tile_k=k,
+                order=LOOP_ORDERS[self.orders[0]],
+                form=search.gemm.form,
+            ),
+            value=float(cycles),
+            cycles=cycles,
+            moved_bytes=moved,
+            candidates=legal,
+            timed_exactly=legal,
+        )
 
     def of_designs(self, search: _Search, place: IntArray) -> BestMappings:
         """The same of all designs of a table; ``place`` [S] is which of the distinct ones each is, -1 for none."""
@@ -172,7 +230,8 @@ class _Search:
     def one_by_one(self) -> _Found:
         """By the search on one design."""
         none = np.full(len(self.index), NEVER)
-        found = {"side": 0 * none, "orders": 0 * none, "cycles": none, "moved_bytes": none.copy()}
+        found = {name: np.zeros_like(none) for name in ("side", "orders", "candidates")}
+        found |= {"cycles": none, "moved_bytes": none.copy()}
         most = max((len(side.lying.parameters) for side in self.sides), default=0)
         parameters = np.ones((most, len(self.index)), dtype=np.int64)
         whole = {"m": self.gemm.m, "n": self.gemm.n, "k": self.gemm.k}
@@ -185,6 +244,7 @@ class _Search:
                 continue
             mapping, gemm = choice.mapping, self.gemm
             found["cycles"][row], found["moved_bytes"][row] = choice.cycles, choice.moved_bytes
+            found["candidates"][row] = choice.candidates
             found["side"][row] = self.sides.index(mapping.array.side)
             found["orders"][row] = LOOP_ORDERS.index(mapping.order)
             own = list(mapping.array.numbers.values())
@@ -266,5 +326,6 @@ class _Search:
             parameters=own,
             orders=best["order"],
             cycles=best["cycles"],
+            candidates=best["candidates"],
             moved_bytes=np.asarray(self.gemm.own_part(self.gemm.count * moved)),
         )

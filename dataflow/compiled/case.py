@@ -80,9 +80,9 @@ by loop order cycles of DRAM alone (``NEVER`` under one that another equals), by
 tiles that a position stands for in repetitions, along m, n and k; cycles of the first load and last store; the walk
 of the first loop order."""
 
-BEST = np.dtype([(name, "i8") for name in ("cycles", "moved", "side", "mapping", "tile", "order")])
+BEST = np.dtype([(name, "i8") for name in ("cycles", "moved", "side", "mapping", "tile", "order", "candidates")])
 """The best mapping of a design so far: ``NEVER`` cycles where there is none; bytes that it moves in a repetition; where
-it stands among all."""
+it stands among all; how many legal mappings were considered."""
 
 
 class Product(NamedTuple):

@@ -31,6 +31,7 @@ from .steps import (
     is_before,
     keep_all,
     look,
+    loop_orders,
     moved_again,
     new_room,
     place_of,
@@ -120,8 +121,11 @@ def parts_of(formulas: Formulas) -> Parts:
                 for number in range(12):
                     cycles[mappings, number] = min(cycles[mappings, number], cycles[mapping, number])
 
-    def floor_tiles(case: Case, design: Record, room: Room) -> None:
-        """Put into the room cycles that no mapping of a tile beats; infinite where it does not fit."""
+    def floor_tiles(case: Case, design: Record, room: Room) -> int:
+        """Put into the room cycles that no mapping of a tile beats; infinite where it does not fit.
+
+        Tiles that fit, in all loop orders that differ.
+        """
         product, tables, kind, grouping = case.product, case.tables, case.kind, case.grouping
         array, exchanged, deepest, ladder = array_of(design, kind), kind.exchanged, design.deepest, design.ladder
         kept_a, kept_b, kept_c, folds, floors = room.kept_a, room.kept_b, room.kept_c, room.folds, room.floors
@@ -132,6 +136,7 @@ def parts_of(formulas: Formulas) -> Parts:
         extent = product.n if exchanged else product.m
         sizes_m, sizes_n = tables.sizes[ladder, 0], tables.sizes[ladder, 1]
         floors[:] = np.inf
+        found = 0
         for z in range(tables.sizes[ladder, 2]):
             k, slots, groups = tables.k[ladder, z], 0, 0
             for number in range(3):
@@ -160,6 +165,8 @@ def parts_of(formulas: Formulas) -> Parts:
                     unhidden = least_unhidden_cycles(first_a[x, z], first_b[y, z], last_c[x, y], request)
                     memory = least_dram_cycles(once_a[x, z], once_b[y, z], 0.0, results[x, y], count, request)
                     floors[x, y, z] = max(count * HARDLY_LESS * on_array + unhidden, memory)
+                    found += loop_orders(of_m[ladder, x], of_n[ladder, y], k)
+        return found
 
     def raise_floor(case: Case, design: Record, number: int, room: Room) -> float:
         """Raise the floor of a tile to what DRAM alone takes in its best loop order."""
@@ -249,7 +256,7 @@ def parts_of(formulas: Formulas) -> Parts:
             keep_all(product, tables, kind, design, room)
             fold_all(tables, kind, design, room)
             price_blocks(product, tables, design, room)
-            floor_tiles(case, design, room)
+            own.candidates += legal.sum() * floor_tiles(case, design, room)
             # First the most promising tile, whose time rules out most others.
             lowest, chosen = float(own.cycles), -1
             for number in range(len(floors)):

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ _STEPS: tuple[Callable[..., Any], ...] = (
     steps.keep_all,
     steps.fold_all,
     steps.place_of,
+    steps.loop_orders,
     steps.full_tiles,
     steps.turning,
     steps.once,
@@ -73,6 +75,14 @@ _STEPS: tuple[Callable[..., Any], ...] = (
 def is_installed() -> bool:
     """Whether there is a compiler."""
     return importlib.util.find_spec("numba") is not None
+
+
+def is_built() -> bool:
+    """Whether what this machine compiled once lies ready."""
+    if not is_installed():
+        return False
+    folder = _folder()
+    return folder is not None and next(folder.rglob("*.nbc"), None) is not None
 
 
 @cache
@@ -99,7 +109,7 @@ def _numba() -> tuple[Any, bool]:
     from numba.core import types
     from numba.extending import overload
 
-    keep = "NUMBA_CACHE_DIR" in os.environ or _choose_folder(numba)
+    keep = _choose_folder(numba)
 
     @overload(arrays.choose, strict=False)
     def choose_one(condition: Any, then: Any, otherwise: Any) -> Any:
@@ -119,12 +129,19 @@ def _register(function: Callable[..., Any]) -> None:
     register_jitable(error_model="numpy")(function)
 
 
+@cache
+def _folder() -> Path | None:
+    """Where what is compiled is kept, of the user's cache; None where there is no such place."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    parent = Path(chosen) if chosen else cache_folder("compiled")
+    return None if parent is None else parent / _digest(version("numba"))
+
+
 def _choose_folder(numba: Any) -> bool:
-    """Have the compiler keep its work in a folder of the user's cache; False where there is none to write to."""
-    parent = cache_folder("compiled")
-    if parent is None:
+    """Have the compiler keep its work there; False where it cannot."""
+    folder = _folder()
+    if folder is None:
         return False
-    folder = parent / _digest(numba.__version__)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -133,9 +150,9 @@ def _choose_folder(numba: Any) -> bool:
     return os.access(folder, os.W_OK)
 
 
-def _digest(version: str) -> str:
+def _digest(of_numba: str) -> str:
     """A name for the sources of everything that is compiled, and for who compiles it."""
-    found = hashlib.sha256(f"{version} {sys.version}".encode())
+    found = hashlib.sha256(f"{of_numba} {sys.version}".encode())
     modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {kernel, case, arrays}
     files = {Path(str(module.__file__)) for module in modules}
     for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):

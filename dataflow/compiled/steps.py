@@ -47,6 +47,9 @@ _TURNS = np.stack(
 _DISTINCT = distinct_orders(_TURNING, LOOP_ORDERS)
 """[8, 6] which loop orders differ, likewise."""
 
+_ORDERS = _DISTINCT.sum(axis=1)
+"""[8] how many."""
+
 
 class Room(NamedTuple):
     """Where a kernel puts what it finds of a design.
@@ -174,6 +177,11 @@ def place_of(number: int, room: Room) -> tuple[int, int, int]:
     """Sizes along m, n and k of a tile, by its number."""
     columns, depths = room.floors.shape[1], room.floors.shape[2]
     return number // depths // columns, number // depths % columns, number % depths
+
+
+def loop_orders(m: Record, n: Record, k: Record) -> int:
+    """Loop orders of a tile that differ."""
+    return int(_ORDERS[turning(m, n, k)])
 
 
 def full_tiles(axis: Record, kinds: int) -> int:
