@@ -91,6 +91,7 @@ def build_schedule(
     overlap_update: bool,
     overlap_vector: bool = False,
     keep_on_chip: bool = False,
+    causal_blocks: int = 0,
 ) -> Schedule:
     """Schedule one training step.
 
@@ -103,6 +104,7 @@ def build_schedule(
         overlap_vector: whether vector work runs beside products that it neither needs nor feeds.
         keep_on_chip: whether tensors that fit may stay on chip until their last use; not where works run beside each
             other, since their buffers' spare room is then not known.
+        causal_blocks: of the graph, to be saved with the schedule.
 
     Raises:
         MappingError: a product has no legal mapping, or the reduction engine cannot sort the recipe's groups.
@@ -130,6 +132,7 @@ def build_schedule(
         needs=order.needs,
         keep_on_chip=keep_on_chip,
         resident=() if resident is None else resident.of_design(0),
+        causal_blocks=causal_blocks,
     )
 
 
