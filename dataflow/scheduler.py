@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Decisions
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from .schedule import Schedule
 from .search import Choice
 from .vector_prices import VectorPrices
 from .weight_storage import copied_bytes, copies_of, mask_bytes
-from .work_order import FusionGroup, WorkOrder, order_work, prepared_copy
+from .work_order import FusionGroup, WorkOrder, order_on, prepared_copy
 from .works import ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, Work
 
 
@@ -110,8 +110,7 @@ def build_schedule(
         ConfigError: there is no such optimizer.
     """
     _check_groups(pruned, mapper.hardware)
-    vector = mapper.hardware.vector_engine
-    order = order_work(pruned, vector.fused, vector.fused_statistics)
+    order = order_on(pruned, mapper.hardware.vector_engine)
     steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=mapper.plan, batch=batch, order=order)
     works = tuple(steps.works())
     resident = None
@@ -169,7 +168,7 @@ _UNMAPPED = Mapping(array=ArrayMapping(dataflow="os"), tile_m=0, tile_n=0, tile_
 
 def outline(pruned: PrunedGraph, hardware: Hardware, *, batch: int, optimizer: str) -> Outline:
     """Outline one training step; arguments as for ``build_schedule``."""
-    order = order_work(pruned, hardware.vector_engine.fused, hardware.vector_engine.fused_statistics)
+    order = order_on(pruned, hardware.vector_engine)
     steps = _Steps(pruned=pruned, hardware=hardware, plan=_unmapped, batch=batch, order=order)
     return Outline(
         pruned=pruned,
@@ -218,8 +217,7 @@ class _Steps:
     def works(self) -> Iterator[Work]:
         """The work of each fusion group."""
         for group in self.order.groups:
-            riding = (*map(self.vector.fused, group.fused_operators), *map(self.vector.statistics, group.statistics))
-            fused = Fused(works=riding)
+            fused = Fused(works=self.vector.riding(group))
             if group.prepares:
                 yield ChainedVectorWork(head=self.vector.preparation(group.operator, group.prepares))
             elif group.operator.is_product:
@@ -234,6 +232,8 @@ class _Steps:
         operator = group.operator
         pruning = self.pruned.prunings.get(operator.name)
         lowered = lower(operator, self.batch, pruning)
+        operands = _operands(group, pruning)
+        applied = self.vector.applied(operator, operands[0]), self.vector.applied(operator, operands[1])
         zeros = lowered.zero_fill_elements
         fill = (self.vector.zero_fill(operator, zeros),) if zeros else ()
         assert operator.geometry is not None, "products have a geometry"
@@ -242,10 +242,10 @@ class _Steps:
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            products=tuple(self.plan(gemm) for gemm in lowered.gemms),
+            products=tuple(self.plan(replace(gemm, applied=applied)) for gemm in lowered.gemms),
             useful_macs=lowered.useful_macs,
             dense_macs=operator.geometry.macs(self.batch),
-            operands=_operands(group, pruning),
+            operands=operands,
             fused=Fused(works=(*fill, *fused.works)),
         )
 

@@ -9,7 +9,7 @@ from ..accel.specification import BYTES_OF, Hardware
 from ..training.graph import Operator, TrainingGraph
 from ..training.recipes.annotation import Preparation
 from .tensor_size import element_bytes
-from .work_order import FusedOperator, WorkOrder, prepared_copy
+from .work_order import FusedOperator, FusionGroup, WorkOrder, prepared_copy
 from .works import Access, VectorWork
 
 _PASSES: dict[Preparation, tuple[str, ...]] = {"gather": ("copy",), "rescale": ("reduce", "multiply")}
@@ -64,11 +64,12 @@ class VectorPrices:
 
     def _access(self, name: str, passes: int = 1, most: int | None = None) -> Access:
         """A whole tensor, or at most so many elements of it: what an operator does not work on it does not read."""
-        tensor = self.order.tensor(name)
-        elements = tensor.elements(self.batch)
+        elements = self.order.tensor(name).elements(self.batch)
         moved = elements if most is None else min(elements, most)
-        size = moved * element_bytes(self.graph, tensor, self.hardware.tensor_engine.precision)
-        return Access(tensor=name, tensor_bytes=size, passes=passes)
+        return Access(tensor=name, tensor_bytes=moved * self._element_bytes(name), passes=passes)
+
+    def _element_bytes(self, name: str) -> int:
+        return element_bytes(self.graph, self.order.tensor(name), self.hardware.tensor_engine.precision)
 
     def work(self, operator: Operator, *, statistics_known: bool = False) -> VectorWork:
         """An operator as work of its own; without its first pass where that rode on another's."""
@@ -89,15 +90,44 @@ class VectorPrices:
             most = {table: labels} if price.reads == "picked" else {}
             read = others if price.reads == "labels" else operator.inputs
             reads = tuple(self._access(name, passes, most.get(name, elements)) for name in read)
+        applied = sum(self._applied_cycles(operator, access) for access in reads)
         return VectorWork(
             operator=operator.name,
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            lane_operations=price.cycles_per_element * left * (labels if price.by_label else elements),
+            lane_operations=price.cycles_per_element * left * (labels if price.by_label else elements) + applied,
             reads=reads,
             writes=writes,
         )
+
+    def _applied_cycles(self, operator: Operator, access: Access) -> float:
+        """Lane cycles for what is done to what an operator reads, in every pass."""
+        each = self.applied(operator, access.tensor)
+        return each * access.passes * (access.tensor_bytes // self._element_bytes(access.tensor)) if each else 0.0
+
+    def applied(self, operator: Operator, tensor: str) -> float:
+        """Lane cycles for what is done to an element of a tensor as an operator reads it; 0 where nothing is."""
+        application = self.order.applied.get((operator.name, tensor))
+        if application is None:
+            return 0.0
+        vector = self.hardware.vector_engine
+        normalisation = vector_operation(vector, application.normalisation.kind)
+        then = sum(vector_operation(vector, each.kind).cycles_per_element for each in application.then)
+        return normalisation.cycles_per_element / normalisation.passes + then
+
+    def riding(self, group: FusionGroup) -> tuple[VectorWork, ...]:
+        """What rides on the way out of a group's work: fused operators, then first passes of others."""
+        fused = [self.fused(each) for each in group.fused_operators]
+        first = [self.statistics(each, makes=each in group.deferred) for each in group.statistics]
+        operators = (*(each.operator for each in group.fused_operators), *group.statistics)
+        # What one of them applies and another one needs as it is passes by once.
+        shared = {name for operator in operators for name in operator.inputs if self.applied(operator, name)}
+        works, seen = [], set[str]()
+        for work in (*fused, *first):
+            works.append(replace(work, reads=tuple(each for each in work.reads if each.tensor not in seen)))
+            seen.update(shared.intersection(each.tensor for each in work.reads))
+        return tuple(works)
 
     def fused(self, fused: FusedOperator) -> VectorWork:
         """Vector work on the way out of other work: what is carried to it neither is read nor was stored before it."""
@@ -105,10 +135,11 @@ class VectorPrices:
         reads = tuple(access for access in work.reads if access.tensor != fused.carried)
         return replace(work, reads=reads, displaces=self._access(fused.carried))
 
-    def statistics(self, operator: Operator) -> VectorWork:
+    def statistics(self, operator: Operator, *, makes: bool = False) -> VectorWork:
         """The first pass of an operator on the way out of the work that makes the last of its inputs.
 
-        Other inputs are read for it. What it finds, a few numbers a channel, is not counted.
+        Other inputs are read for it. What it finds, a few numbers a channel, is counted where nothing else is left of
+        the operator, which then ``makes`` it here.
         """
         price = vector_operation(self.hardware.vector_engine, operator.kind)
         work = self.work(operator)
@@ -119,5 +150,5 @@ class VectorPrices:
             operator=f"{operator.name}:statistics",
             lane_operations=work.lane_operations / price.passes,
             reads=others,
-            writes=(),
+            writes=work.writes if makes else (),
         )
