@@ -13,6 +13,9 @@ from bisparse.dataflow.work_order import order_on
 from bisparse.sim.options import Options
 from bisparse.sim.schedule_file import load_decisions, save_schedule
 from bisparse.sim.simulation import DENSE_RECIPE, Simulator, Workload
+from bisparse.sim.studies.explore import evaluation
+from bisparse.sim.studies.explore.one_by_one import simulate_point
+from bisparse.sim.studies.explore.point import Point
 from bisparse.training.capture import capture
 from bisparse.training.graph import Stage
 from bisparse.training.recipes.annotation import annotate
@@ -233,6 +236,21 @@ def test_normalisations_of_rows_and_softmax_are_left_to_readers_too():
     (read, written), (reads, writes) = (vector_bytes(dense(graph), each) for each in (before, after))
     values = 2 * BATCH * 12 * 16
     assert (read - reads, written - writes) == (values + constants(graph, "layer_norm"), values)
+
+
+def test_a_sweep_gives_the_figures_of_each_design_alone(workload, monkeypatch):
+    monkeypatch.setattr(evaluation, "_FEWEST", 1)
+    points = [
+        Point(
+            hardware=replace(design(load_lanes=lanes), sha256=str(lanes)),
+            workload=workload,
+            recipe=load_recipe("bdwp"),
+            pattern=Pattern(2, 8),
+            options=Options(),
+        )
+        for lanes in (1, 4, 64)
+    ]
+    assert evaluation.evaluate(points, "test") == [simulate_point(point, "test") for point in points]
 
 
 def test_inference_of_a_graph_without_statistics_is_as_it_was(workload):
