@@ -11,13 +11,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from ..configs.pattern import LARGEST_GROUP, Pattern
 from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
-from ..configs.vector_kinds import VECTOR_KINDS
+from ..configs.vector_kinds import NORMALISATIONS, VECTOR_KINDS
 from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
 from .scalesim_config import read_scalesim_config
@@ -223,6 +223,17 @@ class VectorEngine(Section):
         description="kinds of several passes whose first one, over what the work before them makes, is done in its "
         "write-back; the others read it again",
     )
+    fused_application: tuple[str, ...] = Field(
+        default=(),
+        description="kinds of fused_statistics whose other pass is done by whoever reads their result, as it is read: "
+        "the result is never written where all of its readers can",
+    )
+    load_lanes: NonNegativeInt = Field(
+        default=0,
+        le=_MOST_LANES,
+        description="elements worked on side by side on their way into the buffers of the tensor engine, for "
+        "fused_application; 0: none",
+    )
     operations: dict[str, VectorOperation] = Field(description="price by kind")
 
     @model_validator(mode="after")
@@ -240,7 +251,20 @@ class VectorEngine(Section):
         for position, kind in enumerate(self.fused_statistics):
             if self.operations[kind].passes < 2:
                 raise ValueError(f"fused_statistics.{position}: got {kind!r}, need a kind of 2 passes or more")
+        self._check_application()
         return self
+
+    def _check_application(self) -> None:
+        for position, kind in enumerate(self.fused_application):
+            where = f"fused_application.{position}: got {kind!r}, need"
+            if kind not in NORMALISATIONS:
+                raise ValueError(f"{where} a normalisation of one tensor{_near(kind, NORMALISATIONS)}")
+            if kind not in self.fused_statistics:
+                raise ValueError(f"{where} a kind of fused_statistics: its statistics are known before it is applied")
+            if self.operations[kind].passes != 2:
+                raise ValueError(f"{where} a kind of 2 passes: statistics, then application")
+        if self.fused_application and not self.load_lanes:
+            raise ValueError("load_lanes: got 0, need at least 1 for fused_application")
 
 
 def _near(word: str, known: Iterable[str] = VECTOR_KINDS) -> str:

@@ -52,3 +52,6 @@ VECTOR_KINDS: frozenset[str] = frozenset(
         "unknown",
     }
 )
+
+NORMALISATIONS = frozenset({"batch_norm", "layer_norm", "group_norm", "softmax", "log_softmax"})
+"""Those that find a few numbers a channel or a row of one tensor, and then change each element by them alone."""

@@ -129,6 +129,19 @@ def actions_in_memory(
     }
 
 
+def applied_actions(gemm: Gemm, elements: tuple[Any, Any]) -> dict[str, Any]:
+    """Actions of the lanes before the buffers; none where nothing is applied on the way in.
+
+    Args:
+        gemm: the product.
+        elements: of A and of B that pass them, in all repetitions.
+    """
+    if not any(gemm.applied):
+        return {}
+    pairs = zip(gemm.applied, elements, strict=True)
+    return {"vector_operations": sum(each * gemm.own_part(passed) for each, passed in pairs)}
+
+
 def _where(condition: bool | BoolArray, then: Any, otherwise: Any) -> Any:
     if isinstance(condition, np.ndarray):
         return np.where(condition, then, otherwise)

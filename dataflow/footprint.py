@@ -27,7 +27,7 @@ from ..training.recipes.annotation import PrunedGraph
 from .liveness import Life, lives
 from .tensor_size import element_bytes, is_weight_gradient
 from .weight_storage import copied_bytes, copies_of, mask_bytes
-from .work_order import WorkOrder, order_work
+from .work_order import WorkOrder, order_on
 
 Category = Literal[
     "master_weights",
@@ -113,7 +113,7 @@ class MemoryPlan:
     @classmethod
     def of(cls, pruned: PrunedGraph, hardware: Hardware, optimizer: str) -> MemoryPlan:
         """The plan of a step."""
-        order = order_work(pruned, hardware.vector_engine.fused, hardware.vector_engine.fused_statistics)
+        order = order_on(pruned, hardware.vector_engine)
         return cls(pruned=pruned, hardware=hardware, optimizer=optimizer, order=order, lives=lives(order))
 
     @cached_property

@@ -125,6 +125,7 @@ class Gemm:
         expanded: the operand pruned N:M that is multiplied densely: its zeros are put back on its way into the buffer.
         packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
         spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
+        applied: lane cycles for what is done to an element of A, and of B, on its way into the buffer.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Gemm:
     expanded: Operand | None = None
     packed: int = 1
     spare: int = 0
+    applied: tuple[float, float] = (0.0, 0.0)
 
     # Forms -----------------------------------------------------------------------------------------------------------
 
@@ -284,4 +286,5 @@ class Gemm:
             self.expanded,
             self.packed,
             self.spare,
+            self.applied,
         )

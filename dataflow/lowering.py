@@ -9,7 +9,8 @@ A convolution relates a wide tensor (its input) and a narrow one (its output):
 - weight gradient: patches of the wide tensor, transposed, times the narrow one.
 
 Groups of a convolution are ``count`` small GEMMs; those of a grouped product (experts) are as many of each size as
-there are groups of it, the axis shared out in whole rows. Source: docs/hardware-model.md, "A training step".
+there are groups of it, the axis shared out in whole rows. Causal attention in blocks is a GEMM for the rows of blocks
+of each size, or columns (``training.causal_scores``). Source: docs/hardware-model.md, "A training step".
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ..training.causal_scores import block_columns, block_rows
 from ..training.graph import Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
 from .gemm import Gemm, SpatialAxis, Window
@@ -71,6 +73,8 @@ def _matrix_products(operator: Operator, product: MatrixProduct, batch: int) -> 
     A group without a share has no rows of a result; the weight gradient of its weight is zero all over.
     """
     whole = _matrix_product(operator, product, batch)
+    if product.causal is not None and product.causal_block:
+        return _causal_blocks(whole, product, batch)
     if product.grouped is None:
         return [whole], 0
     alike = Counter(product.group_extents(batch))
@@ -87,6 +91,29 @@ def _matrix_products(operator: Operator, product: MatrixProduct, batch: int) -> 
         for extent, count in sorted(alike.items(), reverse=True)
     ]
     return gemms, idle * whole.m * whole.n if product.grouped == "k" else 0
+
+
+def _causal_blocks(whole: Gemm, product: MatrixProduct, batch: int) -> tuple[list[Gemm], int]:
+    """A product of causal attention as one GEMM for all rows of blocks of a size; the results that none of them writes.
+
+    Where queries are summed over, columns of blocks: the gradients of keys and values. A key that no query sees has a
+    gradient of zeros.
+    """
+    assert product.causal is not None, "it is causal"
+    of_queries, of_keys = product.causal
+    queries, keys = product.attending(batch)
+    by_columns = of_queries == "k"
+    cut = block_columns if by_columns else block_rows
+    blocks = cut(queries, keys, product.causal_block)
+    gemms = []
+    for (taken, met), times in blocks.items():
+        sides = {"m": whole.m, "n": whole.n, "k": whole.k}
+        sides |= {of_queries: met, of_keys: taken} if by_columns else {of_queries: taken, of_keys: met}
+        name = f"{whole.name}[{taken}x{met}]"
+        gemms.append(replace(whole, name=name, m=sides["m"], n=sides["n"], k=sides["k"], count=whole.count * times))
+    # Rows of blocks take all queries.
+    idle = keys - sum(taken * times for (taken, _), times in blocks.items()) if by_columns else 0
+    return gemms, idle * whole.count * (whole.n if of_keys == "m" else whole.m)
 
 
 def _matrix_product(operator: Operator, product: MatrixProduct, batch: int) -> Gemm:

@@ -17,7 +17,8 @@ from ..accel.energy import Actions
 from ..accel.specification import SIDES, Hardware
 from ..configs.arrays import BoolArray, Counts, IntArray
 from ..configs.errors import MappingError
-from .actions import array_actions, memory_actions, merge
+from .actions import applied_actions, array_actions, memory_actions, merge
+from .applied_loads import AppliedTiles
 from .cycle_causes import ON_ARRAY
 from .design_view import DesignView, of_design
 from .epilogue import NO_EPILOGUE, Epilogue
@@ -155,7 +156,17 @@ class MappedProducts:
     def actions(self) -> dict[str, Any]:
         """[K] counts for the energy model; a number where all are alike."""
         on_array = _gathered([(side.rows, array_actions(self.gemm, side.times)) for side in self.by_side])
-        return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west))
+        applied = applied_actions(self.gemm, self.applied_elements)
+        return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west), applied)
+
+    @property
+    def applied_elements(self) -> tuple[Counts, Counts]:
+        """[K] elements of A, and of B, that the load lanes work on, all repetitions."""
+        tiles, traffic = self.tiles, self.traffic
+        if not isinstance(tiles, AppliedTiles):
+            return 0, 0
+        a, b = tiles.applied_elements
+        return self.gemm.count * traffic.a_fetches * a, self.gemm.count * traffic.b_fetches * b
 
 
 def _tiles_of(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
@@ -168,7 +179,7 @@ def _tiles_of(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
     if len(tiles) == 0 or not tiles.fits(mapping.array.west == "a")[0]:
         shown = "x".join(map(str, wanted))
         raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
-    return tiles
+    return AppliedTiles.of(tiles, hardware.vector_engine.load_lanes) if any(gemm.applied) else tiles
 
 
 def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:
@@ -195,7 +206,7 @@ def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> Pro
         port_bytes={side: on_array[f"{side} bytes"] for side in SIDES},
         reduced_elements=mapped.gemm.own_part(count * traffic.reduced_elements),
         actions=mapped.actions,
-        busy=_busy(mapped, count * (traffic.cycles + added)),
+        busy=_busy(mapped, added),
     )
 
 
@@ -214,9 +225,20 @@ def product_cost(gemm: Gemm, hardware: Hardware, mapping: Mapping, epilogue: Epi
     return of_design(mapped_cost(MappedProducts.of(gemm, hardware, mapping), epilogue), 0)
 
 
-def _busy(mapped: MappedProducts, on_dram: IntArray) -> dict[str, Counts]:
-    """[K] cycles of each resource; DRAM's are the reduction engine's where that sets the pace."""
-    on_array, gemm = mapped.on_array, mapped.gemm
+def _busy(mapped: MappedProducts, added: IntArray) -> dict[str, Counts]:
+    """[K] cycles of each resource; DRAM's are the reduction engine's where that sets the pace.
+
+    Args:
+        mapped: the candidates.
+        added: [K] cycles of DRAM for fused operators, of one repetition.
+    """
+    on_array, gemm, traffic, tiles = mapped.on_array, mapped.gemm, mapped.traffic, mapped.tiles
+    on_dram, on_lanes = gemm.count * (traffic.cycles + added), {}
+    if isinstance(tiles, AppliedTiles):
+        on_dram = gemm.count * (traffic.dram_cycles + added)
+        of_a = traffic.a_fetches * tiles.sum_over_blocks(tiles.a_lane_cycles, "mk")
+        of_b = traffic.b_fetches * tiles.sum_over_blocks(tiles.b_lane_cycles, "kn")
+        on_lanes = {"load lanes": gemm.count * (of_a + of_b)}
     sorting = np.zeros(len(on_dram), dtype=bool)
     if gemm.pruned_operand is not None:
         sorting = sorting_limits(mapped.tiles, gemm.pruned_operand)[:, 0, 0]
@@ -225,6 +247,7 @@ def _busy(mapped: MappedProducts, on_dram: IntArray) -> dict[str, Counts]:
         **{f"{side} port": on_array[f"{side} cycles"] for side in SIDES},
         "reduction": np.where(sorting, on_dram, 0),
         "dram": np.where(sorting, 0, on_dram),
+        **on_lanes,
     }
 
 

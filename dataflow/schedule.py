@@ -67,6 +67,7 @@ class Schedule:
         needs: of each work, the earlier ones that make what it reads.
         keep_on_chip: whether tensors may stay on chip between works.
         resident: those that do.
+        causal_blocks: queries and keys of a block of causal attention; 0 where every score is computed.
     """
 
     hardware: Hardware
@@ -82,6 +83,7 @@ class Schedule:
     needs: tuple[tuple[int, ...], ...] = ()
     keep_on_chip: bool = False
     resident: tuple[ResidentTensor, ...] = ()
+    causal_blocks: int = 0
 
     @property
     def pass_(self) -> Literal["training", "inference"]:

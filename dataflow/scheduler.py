@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..accel.engines import optimizer as optimizer_named
-from ..accel.engines import vector_operation
 from ..accel.specification import BYTES_OF, Hardware, Precision
 from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
-from ..training.recipes.annotation import Preparation, PrunedGraph, Pruning, WeightCopies
+from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .design_products import DesignProducts
 from .forms import best_form, check_form
 from .gemm import Gemm
@@ -28,10 +27,10 @@ from .objective import TIME, Objective
 from .residency import Residency, Resident
 from .schedule import Schedule
 from .search import Choice
-from .tensor_size import element_bytes
+from .vector_prices import VectorPrices
 from .weight_storage import copied_bytes, copies_of, mask_bytes
-from .work_order import FusedOperator, FusionGroup, WorkOrder, order_work, prepared_copy
-from .works import Access, ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, VectorWork, Work
+from .work_order import FusionGroup, WorkOrder, order_on, prepared_copy
+from .works import ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +90,7 @@ def build_schedule(
     overlap_update: bool,
     overlap_vector: bool = False,
     keep_on_chip: bool = False,
+    causal_blocks: int = 0,
 ) -> Schedule:
     """Schedule one training step.
 
@@ -103,14 +103,14 @@ def build_schedule(
         overlap_vector: whether vector work runs beside products that it neither needs nor feeds.
         keep_on_chip: whether tensors that fit may stay on chip until their last use; not where works run beside each
             other, since their buffers' spare room is then not known.
+        causal_blocks: of the graph, to be saved with the schedule.
 
     Raises:
         MappingError: a product has no legal mapping, or the reduction engine cannot sort the recipe's groups.
         ConfigError: there is no such optimizer.
     """
     _check_groups(pruned, mapper.hardware)
-    vector = mapper.hardware.vector_engine
-    order = order_work(pruned, vector.fused, vector.fused_statistics)
+    order = order_on(pruned, mapper.hardware.vector_engine)
     steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=mapper.plan, batch=batch, order=order)
     works = tuple(steps.works())
     resident = None
@@ -130,6 +130,7 @@ def build_schedule(
         needs=order.needs,
         keep_on_chip=keep_on_chip,
         resident=() if resident is None else resident.of_design(0),
+        causal_blocks=causal_blocks,
     )
 
 
@@ -167,7 +168,7 @@ _UNMAPPED = Mapping(array=ArrayMapping(dataflow="os"), tile_m=0, tile_n=0, tile_
 
 def outline(pruned: PrunedGraph, hardware: Hardware, *, batch: int, optimizer: str) -> Outline:
     """Outline one training step; arguments as for ``build_schedule``."""
-    order = order_work(pruned, hardware.vector_engine.fused, hardware.vector_engine.fused_statistics)
+    order = order_on(pruned, hardware.vector_engine)
     steps = _Steps(pruned=pruned, hardware=hardware, plan=_unmapped, batch=batch, order=order)
     return Outline(
         pruned=pruned,
@@ -208,17 +209,21 @@ class _Steps:
     def graph(self) -> TrainingGraph:
         return self.pruned.graph
 
+    @property
+    def vector(self) -> VectorPrices:
+        """What prices vector work."""
+        return VectorPrices(graph=self.graph, hardware=self.hardware, batch=self.batch, order=self.order)
+
     def works(self) -> Iterator[Work]:
         """The work of each fusion group."""
         for group in self.order.groups:
-            riding = (*map(self._fused, group.fused_operators), *map(self._statistics, group.statistics))
-            fused = Fused(works=riding)
+            fused = Fused(works=self.vector.riding(group))
             if group.prepares:
-                yield ChainedVectorWork(head=self._preparation(group.operator, group.prepares))
+                yield ChainedVectorWork(head=self.vector.preparation(group.operator, group.prepares))
             elif group.operator.is_product:
                 yield self._product(group, fused)
             else:
-                head = self._vector_work(group.operator, statistics_known=group.statistics_known)
+                head = self.vector.work(group.operator, statistics_known=group.statistics_known)
                 yield ChainedVectorWork(head=head, fused=fused)
 
     # Products ------------------------------------------------------------------------------------------------------
@@ -227,110 +232,21 @@ class _Steps:
         operator = group.operator
         pruning = self.pruned.prunings.get(operator.name)
         lowered = lower(operator, self.batch, pruning)
+        operands = _operands(group, pruning)
+        applied = self.vector.applied(operator, operands[0]), self.vector.applied(operator, operands[1])
         zeros = lowered.zero_fill_elements
-        fill = (self._zero_fill(operator, zeros),) if zeros else ()
+        fill = (self.vector.zero_fill(operator, zeros),) if zeros else ()
         assert operator.geometry is not None, "products have a geometry"
         return TensorWork(
             operator=operator.name,
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            products=tuple(self.plan(gemm) for gemm in lowered.gemms),
+            products=tuple(self.plan(replace(gemm, applied=applied)) for gemm in lowered.gemms),
             useful_macs=lowered.useful_macs,
             dense_macs=operator.geometry.macs(self.batch),
-            operands=_operands(group, pruning),
+            operands=operands,
             fused=Fused(works=(*fill, *fused.works)),
-        )
-
-    def _preparation(self, operator: Operator, preparation: Preparation) -> VectorWork:
-        """A copy of the moving operand, made pass by pass.
-
-        A gather brings it into the order of the mask. To be rescaled it is read for its norms, then again to be scaled.
-        """
-        moving, copy = self.graph.tensors[operator.inputs[0]], prepared_copy(operator, preparation)
-        passes = [vector_operation(self.hardware.vector_engine, kind) for kind in _PASSES[preparation]]
-        return VectorWork(
-            operator=copy,
-            module=operator.module,
-            kind=preparation,
-            stage=operator.stage,
-            lane_operations=sum(each.cycles_per_element for each in passes) * moving.elements(self.batch),
-            reads=(self._access(moving.name, len(passes)),),
-            writes=(self._access(copy),),
-        )
-
-    def _zero_fill(self, operator: Operator, elements: int) -> VectorWork:
-        price = vector_operation(self.hardware.vector_engine, "zero_fill")
-        filled = elements * BYTES_OF[self.hardware.tensor_engine.precision]
-        return VectorWork(
-            operator=f"{operator.name}:zero_fill",
-            module=operator.module,
-            kind="zero_fill",
-            stage=operator.stage,
-            lane_operations=price.cycles_per_element * elements,
-            writes=(Access(tensor=operator.outputs[0], tensor_bytes=filled),),
-        )
-
-    # Vector work ---------------------------------------------------------------------------------------------------
-
-    def _access(self, name: str, passes: int = 1, most: int | None = None) -> Access:
-        """A whole tensor, or at most so many elements of it: what an operator does not work on it does not read."""
-        tensor = self.order.tensor(name)
-        elements = tensor.elements(self.batch)
-        moved = elements if most is None else min(elements, most)
-        size = moved * element_bytes(self.graph, tensor, self.hardware.tensor_engine.precision)
-        return Access(tensor=name, tensor_bytes=size, passes=passes)
-
-    def _vector_work(self, operator: Operator, *, statistics_known: bool = False) -> VectorWork:
-        """An operator as work of its own; without its first pass where that rode on another's."""
-        price = vector_operation(self.hardware.vector_engine, operator.kind)
-        left = (price.passes - 1) / price.passes if statistics_known else 1
-        passes = price.passes - statistics_known
-        writes = tuple(self._access(name) for name in operator.outputs)
-        elements = operator.elements.at(self.batch)
-        table = max(operator.inputs, key=lambda name: self.order.tensor(name).elements(self.batch), default="")
-        others = [name for name in operator.inputs if name != table]
-        labels = max((self.order.tensor(name).elements(self.batch) for name in others), default=1)
-        if price.reads == "outputs":
-            # A gather reads as much as it writes, from a table: the largest of its inputs.
-            gathered = sum(each.tensor_bytes for each in writes)
-            reads: tuple[Access, ...] = (Access(tensor=table, tensor_bytes=gathered, passes=passes),)
-        else:
-            # A view reads its part of the tensor that it is of.
-            most = {table: labels} if price.reads == "picked" else {}
-            read = others if price.reads == "labels" else operator.inputs
-            reads = tuple(self._access(name, passes, most.get(name, elements)) for name in read)
-        return VectorWork(
-            operator=operator.name,
-            module=operator.module,
-            kind=operator.kind,
-            stage=operator.stage,
-            lane_operations=price.cycles_per_element * left * (labels if price.by_label else elements),
-            reads=reads,
-            writes=writes,
-        )
-
-    def _fused(self, fused: FusedOperator) -> VectorWork:
-        """Vector work on the way out of other work: what is carried to it neither is read nor was stored before it."""
-        work = self._vector_work(fused.operator)
-        reads = tuple(access for access in work.reads if access.tensor != fused.carried)
-        return replace(work, reads=reads, displaces=self._access(fused.carried))
-
-    def _statistics(self, operator: Operator) -> VectorWork:
-        """The first pass of an operator on the way out of the work that makes the last of its inputs.
-
-        Other inputs are read for it. What it finds, a few numbers a channel, is not counted.
-        """
-        price = vector_operation(self.hardware.vector_engine, operator.kind)
-        work = self._vector_work(operator)
-        made = max((name for name in operator.inputs if name in self.order.made_by), key=self.order.made_by.__getitem__)
-        others = tuple(replace(access, passes=1) for access in work.reads if access.tensor != made)
-        return replace(
-            work,
-            operator=f"{operator.name}:statistics",
-            lane_operations=work.lane_operations / price.passes,
-            reads=others,
-            writes=(),
         )
 
     # Updates -------------------------------------------------------------------------------------------------------
@@ -360,10 +276,6 @@ class _Steps:
             accumulates=(rule.accumulates + copies.reads_mask) * weights,
             reductions=_reductions(weights, copies, self.pruned.pattern),
         )
-
-
-_PASSES: dict[Preparation, tuple[str, ...]] = {"gather": ("copy",), "rescale": ("reduce", "multiply")}
-"""Kinds of vector work that the passes over a moving operand are priced as."""
 
 
 def _operands(group: FusionGroup, pruning: Pruning | None) -> tuple[str, str, str]:

@@ -3,18 +3,21 @@
 Forward and backward operators run in graph order. An element-wise operator whose kind the design fuses rides on the
 write-back of the work that makes the last of its operands, when nobody else reads that operand: it is then carried and
 never lies in memory. A normalisation reads its operand for statistics first and again to be applied: where the design
-says so the first of these passes rides on that write-back, and the operand lies in memory all the same. A moving
+says so the first of these passes rides on that write-back, and the operand lies in memory all the same. Where it says
+so, too, the other one is left to whoever reads the result (``deferred``): no piece of work is left of it. A moving
 operand that a mask permutes is gathered, and one that a recipe rescales is scaled, by a piece of work of its own.
 Nothing here depends on the batch or on a mapping.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..accel.specification import VectorEngine
 from ..training.graph import Operator, Stage, Tensor, TrainingGraph
 from ..training.recipes.annotation import Preparation, PrunedGraph
+from .deferred import Application, Deferred, defer
 from .tensor_size import is_weight_gradient
 
 
@@ -34,6 +37,7 @@ class FusionGroup:
         operator: the operator that it begins with.
         fused_operators: what rides on its results, in order.
         statistics: operators whose first pass over its result rides on it, too.
+        deferred: of those the ones whose readers apply them: what they make is made here.
         statistics_known: its own first pass rode on another's.
         prepares: it only makes a copy of the operator's moving operand, gathered or rescaled; the product is the next
             group.
@@ -43,6 +47,7 @@ class FusionGroup:
     operator: Operator
     fused_operators: tuple[FusedOperator, ...] = ()
     statistics: tuple[Operator, ...] = ()
+    deferred: tuple[Operator, ...] = ()
     statistics_known: bool = False
     prepares: Preparation | None = None
     prepared: Preparation | None = None
@@ -67,7 +72,8 @@ class FusionGroup:
         if self.prepares:
             return (prepared_copy(self.operator, self.prepares),)
         carried = {fused.carried for fused in self.fused_operators}
-        made = (*self.operator.outputs, *(name for fused in self.fused_operators for name in fused.operator.outputs))
+        riding = (*(fused.operator for fused in self.fused_operators), *self.deferred)
+        made = (*self.operator.outputs, *(name for operator in riding for name in operator.outputs))
         return tuple(name for name in made if name not in carried)
 
 
@@ -81,14 +87,16 @@ class WorkOrder:
     """All forward and backward work of a step.
 
     Attributes:
-        graph: the training graph.
+        graph: the training graph, as it is read where normalisations are left to their readers.
         groups: in execution order.
         made_by: the fusion group whose end gives a tensor.
+        applied: what a reader does to a tensor on the way in, by reader and tensor.
     """
 
     graph: TrainingGraph
     groups: tuple[FusionGroup, ...]
     made_by: dict[str, int]
+    applied: Mapping[tuple[str, str], Application]
 
     @property
     def needs(self) -> tuple[tuple[int, ...], ...]:
@@ -107,19 +115,31 @@ class WorkOrder:
         return replace(self.graph.tensors[copied.inputs[0]], name=name)
 
 
-def order_work(pruned: PrunedGraph, fused: Collection[str], fused_statistics: Collection[str] = ()) -> WorkOrder:
+def order_work(
+    pruned: PrunedGraph,
+    fused: Collection[str],
+    fused_statistics: Collection[str] = (),
+    fused_application: Collection[str] = (),
+) -> WorkOrder:
     """Order the work of a step.
 
     Args:
         pruned: graph and recipe.
         fused: kinds that the design does in the write-back of the work before them.
         fused_statistics: kinds whose first pass it does there.
+        fused_application: of those, kinds whose other pass it does as their results are read.
     """
-    order = _Ordering(pruned=pruned, fused=fused, fused_statistics=fused_statistics)
-    for operator in pruned.graph.operators:
+    deferred = defer(pruned, [kind for kind in fused_application if kind in fused_statistics], fused)
+    order = _Ordering(pruned=pruned, deferred=deferred, fused=fused, fused_statistics=fused_statistics)
+    for operator in deferred.graph.operators:
         if operator.stage is not Stage.UPDATE:
             order.add(operator)
-    return WorkOrder(graph=pruned.graph, groups=tuple(order.groups), made_by=order.made_by)
+    return WorkOrder(graph=deferred.graph, groups=tuple(order.groups), made_by=order.made_by, applied=deferred.applied)
+
+
+def order_on(pruned: PrunedGraph, vector: VectorEngine) -> WorkOrder:
+    """Order the work of a step for a design's vector engine."""
+    return order_work(pruned, vector.fused, vector.fused_statistics, vector.fused_application)
 
 
 @dataclass(kw_only=True)
@@ -127,12 +147,17 @@ class _Ordering:
     """The order under construction."""
 
     pruned: PrunedGraph
+    deferred: Deferred
     fused: Collection[str]
     fused_statistics: Collection[str]
     groups: list[FusionGroup] = field(default_factory=list)
     made_by: dict[str, int] = field(default_factory=dict)
 
     def add(self, operator: Operator) -> None:
+        if operator.name in self.deferred.normalisations:
+            at = self._defer(operator)
+            self.made_by.update(dict.fromkeys(operator.outputs, at))
+            return
         carried = self._carried_to(operator)
         if carried is None:
             at = self._begin(operator)
@@ -143,11 +168,20 @@ class _Ordering:
             self.groups[at] = replace(host, fused_operators=(*host.fused_operators, fused))
         self.made_by.update(dict.fromkeys(operator.outputs, at))
 
+    def _defer(self, operator: Operator) -> int:
+        """All that is left of a normalisation that its readers apply: statistics, on the way out of its operand."""
+        last = self._last_made(operator)
+        assert last is not None, "it normalises what the step makes"
+        at = self.made_by[last]
+        host = self.groups[at]
+        self.groups[at] = replace(host, statistics=(*host.statistics, operator), deferred=(*host.deferred, operator))
+        return at
+
     def _begin(self, operator: Operator) -> int:
         pruning = self.pruned.prunings.get(operator.name) if operator.is_product else None
         preparation = pruning.preparation if pruning is not None else None
         last = self._last_made(operator)
-        known = operator.kind in self.fused_statistics and last is not None
+        known = operator.kind in self.fused_statistics and self._may_ride(operator, last)
         if known:
             assert last is not None, "it is known who makes it"
             at = self.made_by[last]
@@ -163,10 +197,22 @@ class _Ordering:
         made = {name: self.made_by[name] for name in operator.inputs if name in self.made_by}
         return max(made, key=lambda name: made[name], default=None)
 
+    def _may_ride(self, operator: Operator, last: str | None) -> bool:
+        """Whether an operator can be done on the way out of the last of its inputs, if there is one.
+
+        What it applies must be known by then: statistics are, when all of what they are of has left.
+        """
+        if last is None:
+            return False
+        applied = (name for name in operator.inputs if (operator.name, name) in self.deferred.applied)
+        return all(self.made_by[name] < self.made_by[last] for name in applied)
+
     def _carried_to(self, operator: Operator) -> str | None:
         """The tensor on whose way out this operator can ride: the last input made, if nobody else reads it."""
         last = self._last_made(operator)
         if operator.is_product or operator.kind not in self.fused or last is None:
+            return None
+        if not self._may_ride(operator, last):
             return None
         graph = self.pruned.graph
         alone = len(graph.consumers[last]) == 1

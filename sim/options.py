@@ -69,6 +69,8 @@ class Options:
         interleave: a processing element turns between accumulations, as many as its registers hold; one at a time
             when False.
         keep_on_chip: tensors that fit stay on chip until their last use; the design's policy when None.
+        causal_blocks: queries and keys of a block of causal attention: blocks of scores wholly above the diagonal are
+            neither computed nor stored. 0: every score is.
         dataflows: only these; all that the design offers when None.
         densities: measured in a training run of this workload: effectual products, and energy where the design gates
             zeros. Mappings are chosen as without. None: nothing is known of zeros.
@@ -170,6 +172,18 @@ class Options:
             help="Keep tensors that fit in the buffers until their last use, or send all through DRAM.",
             usual=_OF_THE_DESIGN,
             saved=Saved(unsaid=False),
+            swept=True,
+        ),
+    )
+    causal_blocks: int = field(
+        default=0,
+        metadata=option(
+            WholeNumber(0),
+            help="Compute causal attention in blocks of B queries by B keys, without those above the diagonal.",
+            metavar="B",
+            example=128,
+            usual="0, every score",
+            saved=Saved(unsaid=0, binding=True),
             swept=True,
         ),
     )

@@ -19,6 +19,7 @@ from ..dataflow.mapping import Mapping
 from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
+from ..training.causal_blocks import in_causal_blocks
 from ..training.forward_only import forward_only
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, annotate
@@ -50,14 +51,17 @@ class Workload:
 
     graph: TrainingGraph
     sha256: str
+    _rewritten: dict[tuple[PassName, int], TrainingGraph] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @cached_property
-    def _forward(self) -> TrainingGraph:
-        return forward_only(self.graph)
-
-    def graph_of(self, pass_: PassName) -> TrainingGraph:
-        """What of the network is run."""
-        return self._forward if pass_ == "inference" else self.graph
+    def graph_of(self, options: Options) -> TrainingGraph:
+        """What of the network is run, and how its attention is."""
+        key = (options.pass_, options.causal_blocks)
+        if key not in self._rewritten:
+            graph = forward_only(self.graph) if options.pass_ == "inference" else self.graph
+            self._rewritten[key] = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
+        return self._rewritten[key]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +171,7 @@ class Simulator:
     @property
     def graph(self) -> TrainingGraph:
         """What is simulated of the workload."""
-        return self.workload.graph_of(self.options.pass_)
+        return self.workload.graph_of(self.options)
 
     @property
     def table(self) -> Loaded[EnergyTable]:
@@ -219,6 +223,7 @@ class Simulator:
                 overlap_update=policy.overlap_update,
                 overlap_vector=policy.overlap_vector,
                 keep_on_chip=policy.keep_on_chip,
+                causal_blocks=options.causal_blocks,
             )
         except MappingError as error:
             raise self.hardware.placed(error) from None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..configs.errors import ConfigError
+from .causal_scores import kept_scores
 
 
 class Stage(StrEnum):
@@ -125,6 +126,10 @@ class MatrixProduct:
         grouped: the axis that groups share out among them (experts their tokens): its extent is that of all groups
             together, and each group has operands of its own along the other two. None where there are no groups.
         loads: of a grouped product, each group's part of that axis relative to the others'.
+        causal: of causal attention, the axes that count queries and keys: a query attends to no key behind its own
+            place, counted from the first. None elsewhere.
+        causal_block: of such a product, the queries and keys of a block: blocks without a pair that attends are not
+            computed (``causal_scores``). 0: all of the matrix is. Never in a file: see ``causal_blocks``.
     """
 
     m: Size
@@ -133,10 +138,27 @@ class MatrixProduct:
     count: Size = Size(fixed=1)
     grouped: MatrixAxis | None = None
     loads: tuple[int, ...] = ()
+    causal: tuple[MatrixAxis, MatrixAxis] | None = None
+    causal_block: int = 0
 
     def macs(self, batch: int) -> int:
-        """Multiply-accumulates of the product, all groups together."""
-        return self.count.at(batch) * self.m.at(batch) * self.n.at(batch) * self.k.at(batch)
+        """Multiply-accumulates of the product, all groups together.
+
+        >>> of_scores = {"m": Size(4), "n": Size(4), "k": Size(8), "causal": ("m", "n")}
+        >>> [MatrixProduct(**of_scores, causal_block=block).macs(1) for block in (0, 1, 2)]
+        [128, 80, 96]
+        """
+        whole = self.count.at(batch) * self.m.at(batch) * self.n.at(batch) * self.k.at(batch)
+        if self.causal is None or not self.causal_block:
+            return whole
+        queries, keys = self.attending(batch)
+        return whole // (queries * keys) * kept_scores(queries, keys, self.causal_block)
+
+    def attending(self, batch: int) -> tuple[int, int]:
+        """Queries and keys of a causal product."""
+        assert self.causal is not None, "only a causal product has queries and keys"
+        sides: tuple[Size, Size] = (getattr(self, self.causal[0]), getattr(self, self.causal[1]))
+        return sides[0].at(batch), sides[1].at(batch)
 
     def group_extents(self, batch: int) -> tuple[int, ...]:
         """Each group's part of the grouped axis: in proportion to its load, whole, the largest remainders rounded up.

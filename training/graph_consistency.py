@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..configs.limits import MOST_DIGITS
 from ..configs.vector_kinds import VECTOR_KINDS
-from .graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
+from .graph import Convolution, MatrixAxis, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .graph_fault import refuse, refuse_word
 
 PRODUCT_KINDS = ("convolution", "linear", "matmul")
@@ -66,13 +66,15 @@ def _check_output_size(shape: Convolution, where: str) -> None:
 
 
 def check_matrix_product(product: MatrixProduct, where: str) -> None:
-    """Sides of at least 1, and loads of the groups where there are groups.
+    """Sides of at least 1, loads of the groups where there are groups, queries and keys where there is a mask.
 
     Raises:
         GraphFormatError: they are not so.
     """
     for name in ("m", "n", "k", "count"):
         check_positive(getattr(product, name), f"{where}.{name}")
+    if product.causal is not None:
+        _check_causal(product, product.causal, where)
     if product.grouped is None:
         if product.loads:
             refuse(f"{where}.loads", list(product.loads), f"none without {where}.grouped")
@@ -81,6 +83,17 @@ def check_matrix_product(product: MatrixProduct, where: str) -> None:
         refuse(f"{where}.loads", list(product.loads), "one a group, one of them at least 1")
     if product.count != Size(fixed=1):
         refuse(f"{where}.count", "a count", f"none beside {where}.grouped: each group is a product")
+
+
+def _check_causal(product: MatrixProduct, causal: tuple[MatrixAxis, MatrixAxis], where: str) -> None:
+    if causal[0] == causal[1]:
+        refuse(f"{where}.causal", list(causal), "an axis of queries and another one of keys")
+    if product.grouped is not None:
+        refuse(f"{where}.causal", list(causal), f"none beside {where}.grouped")
+    for axis in causal:
+        size: Size = getattr(product, axis)
+        if size.per_sample:
+            refuse(f"{where}.{axis}", "an extent that grows with the batch", f"a fixed one, as {where}.causal has")
 
 
 def check_positive(size: Size, where: str) -> None:

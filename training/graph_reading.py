@@ -12,6 +12,7 @@ from typing import Any, get_args
 from .graph import (
     Convolution,
     Geometry,
+    MatrixAxis,
     MatrixProduct,
     Operator,
     Size,
@@ -31,6 +32,7 @@ from .graph_consistency import (
 )
 from .graph_fault import GraphFormatError, refuse
 
+_MATRIX_AXES = get_args(MatrixAxis)
 _ROLES = frozenset(get_args(TensorRole))
 _STAGES = {stage.value: stage for stage in Stage}
 _ONE = Size(fixed=1)
@@ -161,7 +163,7 @@ class GraphReader:
 
     def _geometry(self, record: Any, where: str) -> Geometry:
         if isinstance(record, dict) and "m" in record:
-            self._check_fields(record, where, ("m", "n", "k"), ("count", "grouped", "loads"))
+            self._check_fields(record, where, ("m", "n", "k"), ("count", "grouped", "loads", "causal"))
             grouped = record.get("grouped")
             if grouped not in (None, "m", "n", "k"):
                 refuse(f"{where}.grouped", grouped, "one of m, n, k")
@@ -172,6 +174,7 @@ class GraphReader:
                 count=self._size(record["count"], f"{where}.count") if "count" in record else _ONE,
                 grouped=grouped,
                 loads=self._extents(record.get("loads", []), f"{where}.loads"),
+                causal=self._causal(record["causal"], f"{where}.causal") if "causal" in record else None,
             )
             check_matrix_product(product, where)
             return product
@@ -192,6 +195,12 @@ class GraphReader:
         )
         check_convolution(shape, where)
         return shape
+
+    def _causal(self, value: Any, where: str) -> tuple[MatrixAxis, MatrixAxis]:
+        axes = tuple(self._list(value, where))
+        if len(axes) != 2 or not all(isinstance(axis, str) and axis in _MATRIX_AXES for axis in axes):
+            refuse(where, value, "the axes of queries and keys, two of m, n, k")
+        return axes
 
     def _unknown(self, records: Any) -> tuple[UnknownOperator, ...]:
         found = []

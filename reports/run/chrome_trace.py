@@ -33,6 +33,8 @@ _TRACKS = (
     "reduction engine",
     "update engine",
 )
+_LOAD_LANES = "load lanes"
+"""The track of lanes that not every design has."""
 _ALL_CHANNELS = "channels"
 """The track of a server that stands for all channels."""
 
@@ -119,7 +121,8 @@ class _Trace:
                 if count <= _MOST_CHANNELS
                 else {_ALL_CHANNELS: f"DRAM channels 0 to {count - 1}, asked alike"}
             )
-        return {**{name: name for name in _TRACKS}, **own}
+        with_lanes = any(span.track == _LOAD_LANES or _LOAD_LANES in span.shares for span in self._timeline.spans)
+        return {name: name for name in (*_TRACKS, *((_LOAD_LANES,) if with_lanes else ()))} | own
 
     def _places(self, tracks: dict[str, str]) -> dict[str, tuple[int, ...]]:
         """Numbers of the tracks on which a recorded one is shown."""

@@ -27,6 +27,7 @@ STAGE_NAMES = {"FF": "forward", "BP": "input gradients", "WU": "weight gradients
 _ENGINE_COLOURS = {
     "DRAM": "@loss",
     "vector engine": "@dense",
+    "load lanes": "@assumed",
     "update engine": "@given",
     "reduction engine": "@published",
 }

@@ -1,7 +1,7 @@
 """The DMA of the tensor engine: one command queue, block after block, loads and stores in the order in which they come.
 
-A block that passes the reduction engine occupies the queue until both DRAM and the sorters are done with it. What a
-load brings can be used a memory latency after its last byte left DRAM; a store is over when DRAM has it.
+A block that passes the reduction engine or the load lanes occupies the queue until DRAM and these are done with it.
+What a load brings can be used a memory latency after its last byte left DRAM; a store is over when DRAM has it.
 """
 
 from __future__ import annotations
@@ -63,14 +63,24 @@ class TileDma:
         channels: DRAM.
         sorters: the reduction engine.
         lanes: the vector engine.
+        load_lanes: before the buffers.
         latency_cycles: of a DRAM request.
     """
 
-    def __init__(self, clock: Clock, channels: Channels, sorters: Server, lanes: Server, latency_cycles: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        channels: Channels,
+        sorters: Server,
+        lanes: Server,
+        load_lanes: Server,
+        latency_cycles: int,
+    ) -> None:
         self._clock = clock
         self._channels = channels
         self._sorters = sorters
         self._lanes = lanes
+        self._load_lanes = load_lanes
         self._latency_cycles = latency_cycles
         self._queue: deque[LoadCommand | StoreCommand] = deque()
         self._woken: simpy.Event | None = None
@@ -124,11 +134,12 @@ class TileDma:
         for load in command.loads:
             label = f"{command.label} {load.what}"
             fetched = self._channels.serve(load.dram_cycles, label=label, moved_bytes=load.moved_bytes)
-            if load.sort_cycles:
-                sorted_ = self._sorters.serve(load.sort_cycles, label=label)
-                yield fetched
+            sorted_ = self._sorters.serve(load.sort_cycles, label=label) if load.sort_cycles else None
+            applied = self._load_lanes.serve(load.lane_cycles, label=label) if load.lane_cycles else None
+            yield fetched
+            if sorted_ is not None:
                 yield sorted_
-            else:
-                yield fetched
+            if applied is not None:
+                yield applied
             command.usable_at[load.what] = int(self._clock.environment.now) + self._latency_cycles
         command.done.succeed()

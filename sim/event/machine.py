@@ -52,7 +52,15 @@ class Machine:
         self.update_engine = Server(self.clock, "update engine", watch)
         self.vector_work: tuple[int, Stream] | None = None
         """The vector work under way, by its index in the schedule."""
-        self.dma = TileDma(self.clock, self.channels, self.sorters, self.lanes, int(self.engines.memory.latency_cycles))
+        self.load_lanes = Server(self.clock, "load lanes", watch)
+        self.dma = TileDma(
+            self.clock,
+            self.channels,
+            self.sorters,
+            self.lanes,
+            self.load_lanes,
+            int(self.engines.memory.latency_cycles),
+        )
         self.updater = Updater(
             self.clock,
             self.engines,
@@ -65,7 +73,7 @@ class Machine:
     @property
     def servers(self) -> tuple[Server, ...]:
         """Every engine with a queue."""
-        return (*self.channels.servers, self.sorters, self.lanes, self.update_engine)
+        return (*self.channels.servers, self.sorters, self.lanes, self.load_lanes, self.update_engine)
 
     @property
     def patient_left_cycles(self) -> tuple[int, ...]:

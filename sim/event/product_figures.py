@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ...accel.specification import SIDES
-from ...dataflow.actions import actions_in_memory, actions_on_array, merge
+from ...dataflow.actions import actions_in_memory, actions_on_array, applied_actions, merge
 from ...dataflow.product_cost import ProductCost
 from .tensor_engine import ProductRun
 from .tile_program import Tile, TileProgram
@@ -45,8 +45,8 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
         write_bytes=total["written"],
         port_bytes={side: total[f"{side} bytes"] for side in SIDES},
         reduced_elements=total["reduced"],
-        actions=merge(on_array, in_memory),
-        busy={name: total[name] for name in _BUSY},
+        actions=merge(on_array, in_memory, applied_actions(gemm, (total["a applied"], total["b applied"]))),
+        busy={name: total[name] for name in (*_BUSY, *(("load lanes",) if any(gemm.applied) else ()))},
     )
 
 
@@ -68,4 +68,7 @@ def _figures(tile: Tile) -> dict[str, int]:
         "written": tile.write_bytes,
         "partial sums": tile.partial_sum_bytes,
         "reduced": tile.reduced_elements,
+        "load lanes": tile.load_lane_cycles,
+        "a applied": tile.applied_elements["a"],
+        "b applied": tile.applied_elements["b"],
     }

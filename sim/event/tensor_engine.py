@@ -207,6 +207,8 @@ class Sequencer:
             for server in machine.channels.servers:
                 busy[server.name] += times * tile.dram_cycles
             busy[machine.sorters.name] += times * tile.sort_cycles
+            if tile.load_lane_cycles:
+                busy[machine.load_lanes.name] += times * tile.load_lane_cycles
             busy[machine.lanes.name] += times * (tile.store.lane_cycles if tile.store else 0)
             moved += times * sum(block.moved_bytes for block in (*tile.loads, tile.store) if block is not None)
         recorder.repeat(

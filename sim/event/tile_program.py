@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
-from ...accel.specification import Hardware
+from ...accel.specification import BYTES_OF, Hardware
 from ...dataflow.epilogue import NO_EPILOGUE, Epilogue
 from ...dataflow.gemm import SUM_BYTES, Gemm, Operand
 from ...dataflow.mapping import Mapping
@@ -32,12 +32,14 @@ class Load:
         dram_cycles: that every channel is busy with it.
         moved_bytes: over the memory's pins.
         sort_cycles: of the reduction engine, for an operand that passes it.
+        lane_cycles: of the load lanes, for an operand that is normalised on its way in.
     """
 
     what: Literal["a", "b", "sums"]
     dram_cycles: int
     moved_bytes: int
     sort_cycles: int = 0
+    lane_cycles: int = 0
 
     @property
     def sorting_limits(self) -> bool:
@@ -74,6 +76,7 @@ class Tile:
         write_bytes: to DRAM, without fused operators.
         partial_sum_bytes: of those written, unfinished ones.
         reduced_elements: that pass the reduction engine on their way in.
+        applied_elements: of each operand, that pass the load lanes.
         dram_cycles: that every channel is busy for it.
     """
 
@@ -86,12 +89,18 @@ class Tile:
     write_bytes: int
     partial_sum_bytes: int
     reduced_elements: int
+    applied_elements: dict[Operand, int]
     dram_cycles: int
 
     @property
     def sort_cycles(self) -> int:
         """Cycles of the reduction engine on what is loaded for it."""
         return sum(load.sort_cycles for load in self.loads)
+
+    @property
+    def load_lane_cycles(self) -> int:
+        """Cycles of the load lanes on what is loaded for it."""
+        return sum(load.lane_cycles for load in self.loads)
 
 
 _NEIGHBOURS = 16
@@ -217,9 +226,10 @@ class TileProgram:
                 dram_cycles=block.dram_cycles,
                 moved_bytes=block.moved_bytes,
                 sort_cycles=block.sort_cycles,
+                lane_cycles=self._load_lane_cycles(what, block),
             )
             for what, block in moved.items()
-            if block.dram_cycles or block.sort_cycles
+            if block.dram_cycles or block.sort_cycles or self._load_lane_cycles(what, block)
         )
         here_stays = finished and "c" in self.gemm.on_chip
         store = self._store(here, result, finished=finished) if leaves else None
@@ -234,7 +244,28 @@ class TileProgram:
             write_bytes=result.moved_bytes if leaves and not here_stays else 0,
             partial_sum_bytes=result.moved_bytes if leaves and not finished else 0,
             reduced_elements=sum(block.reduced_elements for block in moved.values()),
+            applied_elements={
+                "a": self._applied("a", a) if loads_a else 0,
+                "b": self._applied("b", b) if loads_b else 0,
+            },
             dram_cycles=sum(load.dram_cycles for load in loads) + (store.dram_cycles if store else 0),
+        )
+
+    def _applied(self, what: str, block: Block) -> int:
+        """Elements of a block that are normalised on their way in; it is held as it lies in memory, zeros around it."""
+        if not self._each_applied(what):
+            return 0
+        blocks = self.gemm.packed if what == self.gemm.diagonal else 1
+        return block.held_bytes // BYTES_OF[self.hardware.tensor_engine.precision] // blocks
+
+    def _each_applied(self, what: str) -> float:
+        """Lane cycles an element of an operand."""
+        return {"a": self.gemm.applied[0], "b": self.gemm.applied[1]}.get(what, 0.0)
+
+    def _load_lane_cycles(self, what: str, block: Block) -> int:
+        elements = self._applied(what, block)
+        return (
+            math.ceil(self._each_applied(what) * elements / self.hardware.vector_engine.load_lanes) if elements else 0
         )
 
     def held_bytes(self, tiles: Iterable[int]) -> dict[str, int]:

@@ -79,7 +79,7 @@ class OperatorResult:
         mapping: the tensor engine's mapping, readable, or empty.
         candidates: legal mappings considered.
         limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``, ``vector``,
-            ``reduction``.
+            ``reduction``, ``load lanes``.
         dense_cycles: exposed cycles of the same operator in the dense step.
         dense_energy_joules: energy of the same operator in the dense step.
     """

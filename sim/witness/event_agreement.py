@@ -16,6 +16,7 @@ import numpy as np
 from ...accel.specification import BYTES_OF, SIDES, Hardware
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import BUILT_IN
+from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
 from ...dataflow.schedule import Schedule
@@ -223,9 +224,34 @@ def _difference(one: StepTime, two: StepTime) -> str:
     return "; ".join([f"{one.total_cycles} and {two.total_cycles} cycles in all", *told[:3]])
 
 
-def check_schedule(seed: int) -> str | None:
-    """Play a random schedule in every way; None if all agree, else what differs."""
-    schedule = random_schedule(seed)
+def with_applications(schedule: Schedule, seed: int) -> Schedule:
+    """The same schedule with operands that are normalised on their way in, where nothing else is done to them."""
+    draw = Draw(seed)
+    vector = schedule.hardware.vector_engine.model_copy(update={"load_lanes": draw.between(1, 64)})
+
+    def applied(gemm: Gemm) -> Gemm:
+        a = float(draw.between(1, 5)) if gemm.pruned_operand != "a" and draw.chance(0.6) else 0.0
+        b = draw.between(1, 9) / 2 if gemm.pruned_operand != "b" and draw.chance(0.4) else 0.0
+        return replace(gemm, applied=(a, b))
+
+    works = [
+        replace(work, products=tuple(replace(each, gemm=applied(each.gemm)) for each in work.products))
+        if isinstance(work, TensorWork)
+        else work
+        for work in schedule.works
+    ]
+    hardware = schedule.hardware.model_copy(update={"vector_engine": vector})
+    return replace(schedule, hardware=hardware, works=tuple(works))
+
+
+def check_schedule(seed: int, *, applications: bool = False) -> str | None:
+    """Play a random schedule in every way; None if all agree, else what differs.
+
+    Args:
+        seed: of the schedule.
+        applications: whether operands are normalised on their way in.
+    """
+    schedule = with_applications(random_schedule(seed), seed) if applications else random_schedule(seed)
     fast = time_step(schedule, play=FAST)
     for name, play in (("without fast-forward", SLOW), ("channels apart", APART)):
         other = time_step(schedule, play=play)
@@ -259,4 +285,5 @@ def _told(cost: ProductCost) -> dict[str, object]:
         "port_bytes": cost.port_bytes,
         "reduced_elements": cost.reduced_elements,
         "actions": cost.actions,
+        "load lanes": cost.busy.get("load lanes", 0),
     }

@@ -1,7 +1,10 @@
 """Random schedules: fast-forward and equal channels played as one change nothing; products are their closed forms."""
 
+from dataclasses import replace
+
 from bisparse.accel.engines import TENSOR
-from bisparse.sim.witness.event_agreement import check_schedule, random_schedule
+from bisparse.dataflow.product_cost import product_cost
+from bisparse.sim.witness.event_agreement import check_schedule, random_schedule, with_applications
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +13,26 @@ from hypothesis import strategies as st
 @given(st.integers(0, 2**32 - 1))
 def test_a_step_is_the_same_however_it_is_played(seed):
     assert check_schedule(seed) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_so_is_one_whose_operands_are_normalised_on_their_way_in(seed):
+    assert check_schedule(seed, applications=True) is None
+
+
+def test_random_applications_reach_both_operands_and_set_the_pace():
+    plans = [with_applications(random_schedule(seed), seed) for seed in range(60)]
+    gemms = [product.gemm for plan in plans for product in plan.products]
+    assert min(sum(gemm.applied[place] > 0 for gemm in gemms) for place in (0, 1)) > 20
+    slower = 0
+    for plan in plans:
+        for product in plan.products:
+            bare = replace(product.gemm, applied=(0.0, 0.0))
+            cycles = [product_cost(gemm, plan.hardware, product.mapping).cycles for gemm in (product.gemm, bare)]
+            assert cycles[0] >= cycles[1]
+            slower += cycles[0] > cycles[1]
+    assert slower > 20
 
 
 def test_random_schedules_reach_every_corner():

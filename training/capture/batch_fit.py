@@ -133,7 +133,9 @@ class BatchFit:
                 f"{same[0].name}: got groups whose number changes with the batch, need the same at every batch size; "
                 "try a fixed number of experts"
             )
-        return MatrixProduct(**fitted, grouped=first.grouped, loads=first.loads)
+        # A sequence as long as the batch has no extents that blocks could be counted of.
+        causal = first.causal if first.causal and not any(fitted[axis].per_sample for axis in first.causal) else None
+        return replace(first, m=fitted["m"], n=fitted["n"], k=fitted["k"], count=fitted["count"], causal=causal)
 
     def _convolution(self, same: Sequence[Operator]) -> Convolution:
         shapes = [operator.geometry for operator in same if isinstance(operator.geometry, Convolution)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import grouped
+from .causal import mark_causal
 from .products import PRODUCT_OPERANDS, convolution, matrix_product
 from .step_record import Call, StepRecord
 
@@ -18,6 +19,7 @@ def product(record: StepRecord, call: Call) -> bool:
     else:
         values = [record.value_of(left), record.value_of(right)]
         draft = record.draft("product", f"aten.{call.name}", values, geometry=geometry)
+        mark_causal(record, draft)
     if first == 0:
         record.finish(draft, [call.target], [])
         grouped.watch_outer(record, draft, call.target)

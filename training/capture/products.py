@@ -36,8 +36,14 @@ def matrix_product(left: torch.Tensor, right: torch.Tensor) -> MatrixProduct:
 
 def swapped(product: MatrixProduct) -> MatrixProduct:
     """The same product computed as C^T = B^T A^T."""
-    turned: dict[MatrixAxis | None, MatrixAxis] = {"m": "n", "n": "m"}
-    return replace(product, m=product.n, n=product.m, grouped=turned.get(product.grouped, product.grouped))
+    turned: dict[MatrixAxis, MatrixAxis] = {"m": "n", "n": "m", "k": "k"}
+    return replace(
+        product,
+        m=product.n,
+        n=product.m,
+        grouped=product.grouped and turned[product.grouped],
+        causal=product.causal and (turned[product.causal[0]], turned[product.causal[1]]),
+    )
 
 
 def convolution(

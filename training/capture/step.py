@@ -14,6 +14,7 @@ from ...configs.errors import CaptureError
 from ..forward_only import LOSS_MODULE
 from ..input_shape import InputShape
 from .attention import plain_attention
+from .causal import causal_attention
 from .drafts import Category, Value
 from .finishing import GraphBuilder, RecordedStep
 from .losses import Loss, default_loss, without_loss
@@ -112,6 +113,7 @@ class Prepared:
             plain_attention(self.assumed),
             rows_of_one_sequence(),
             torch.device(self.device),
+            causal_attention(self.recorder.record),
             _explained(self.name, self.recorder),
             self.recorder,
         ):

@@ -64,12 +64,14 @@ class StepRecord:
         drafts: operators in execution order.
         values: what each storage holds now, by its key.
         context: of the running operator.
+        causal_products: products that the causal attention which runs has made so far; None when none runs.
     """
 
     expert_loads: tuple[int, ...] | None = None
     drafts: list[Draft] = field(default_factory=list)
     values: dict[int, Value] = field(default_factory=dict)
     context: Context = field(default_factory=lambda: Context(""))
+    causal_products: int | None = None
     _kept_storages: list[torch.UntypedStorage] = field(default_factory=list)
     _reserved: dict[int, tuple[tuple[int, ...], bool]] = field(default_factory=dict)
     _products_of_node: dict[int, list[Draft]] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Many points evaluated at once: grouped by what they share, searched and timed side by side.
 
 What ``simulate`` does for one point is done here for all that differ in numbers only. Points that need what is not
-done side by side (the event engine, another objective of the search, measured densities) are
-simulated one by one, and so are those that cannot run, for ``simulate`` knows best how to say why.
+done side by side (the event engine, another objective of the search, measured densities, normalisations applied on the
+way in) are simulated one by one, and so are those that cannot run, for ``simulate`` knows best how to say why.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ def _side_by_side(point: Point) -> bool:
         and options.objective == "time"
         and options.densities is None
         and not torn
+        # The tables of designs know nothing of lanes before the buffers.
+        and not point.hardware.model.vector_engine.fused_application
         and all(getattr(options, each.name) == each.default for each in others)
     )
 

@@ -37,7 +37,7 @@ class Point:
     @property
     def graph(self) -> TrainingGraph:
         """What is simulated of the workload."""
-        return self.workload.graph_of(self.options.pass_)
+        return self.workload.graph_of(self.options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

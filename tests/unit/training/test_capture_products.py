@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from bisparse.training.capture import capture
@@ -92,14 +94,17 @@ def test_attention_is_two_products_forward_and_four_backward(graph_of, causal):
 
     graph = graph_of(Weighted(attend, 24), (10, 24))
     scores, mix = product(10, 10, 4, each(2)), product(10, 4, 10, each(2))
-    transposed_scores = product(4, 10, 10, each(2))
+    of_keys, of_values = product(4, 10, 10, each(2)), mix
+    if causal:
+        of_keys, of_values = replace(of_keys, causal=("k", "n")), replace(of_values, causal=("k", "m"))
+        scores, mix = replace(scores, causal=("m", "n")), replace(mix, causal=("m", "k"))
     of_attention = products(graph, "")
     assert of_attention[:2] == [("matmul", "FF", None, scores), ("matmul", "FF", None, mix)]
     assert all(
         kind == "matmul" and stage == "BP" and parameter is None for kind, stage, parameter, _ in of_attention[2:]
     )
     assert sorted(map(repr, (geometry for *_, geometry in of_attention[2:]))) == sorted(
-        map(repr, [mix, scores, transposed_scores, mix])
+        map(repr, [of_values, scores, of_keys, mix])
     )
 
 

@@ -54,6 +54,27 @@ def test_results_leave_after_what_the_next_tile_needs():
     assert causes_of(found) == {"busy": 12, "west": 2, "north": 2, "output": 1}
 
 
+def test_lanes_before_the_buffers_are_the_pace():
+    """The same, three lane cycles for each of the 4 elements of a tile of A, 2 lanes: 6 cycles where DRAM takes 2.
+
+    First 6 + 2. Tiles: max(4, 6), max(4, 6 + 1), max(4, 1), then 1: 8 + 6 + 7 + 4 + 1 = 26. DRAM is busy for what it
+    was: 3 x 2 + 2 + 3 x 1. The lanes are for 18, and their 36 lane cycles are paid for.
+    """
+    design = small_design()
+    lanes = design.vector_engine.model_copy(update={"load_lanes": 2})
+    planned = product(3, 1, 4, tile=(1, 1, 4))
+    planned = replace(planned, gemm=replace(planned.gemm, applied=(3.0, 0.0)))
+    plan = schedule(design.model_copy(update={"vector_engine": lanes}), tensor(planned))
+    for engine in (time_step, time_in_closed_form):
+        (found,) = engine(plan).works
+        assert found.cycles == 26
+        assert found.dram_cycles == 11
+        assert causes_of(found) == {"busy": 12, "west": 6 + 2 + 2, "north": 2, "output": 1 + 1}
+        (cost,) = found.costs
+        assert cost.busy["load lanes"] == 18
+        assert cost.actions["vector_operations"] == 36
+
+
 def test_a_slow_memory_is_the_pace():
     """The same at 1 byte a cycle: loads of A 8 cycles, results 2. First 16; tiles max(4, 8), max(4, 8 + 2), max(4, 2);
     2.
