@@ -6,15 +6,16 @@ designs are searched one after another. Either way the same mappings are found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 
-from ..accel.specification import Hardware
+from ..accel.specification import Hardware, load_hardware
 from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
+from ..training.graph import Stage
 from . import objective
 from .compiled import case, numba_build, tables
 from .compiled.kernel import Kernel
@@ -150,6 +151,18 @@ def fastest_mapping(
             if found.cycles[0] < NEVER:
                 return found.choice(search)
     return best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
+
+
+def build(told: Callable[[], None]) -> None:
+    """Have the compiler do its work now, where it has not on this machine.
+
+    Args:
+        told: called before it begins: it takes half a minute.
+    """
+    if numba_build.is_installed() and not numba_build.is_built():
+        told()
+        table = DesignTable(designs=[load_hardware("sat-vcu1525").model])
+        search_many(Gemm(name="any", operator="any", stage=Stage.FORWARD, m=8, n=8, k=8), table)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,15 @@ LONGEST = (
 """Files that take longest, in tests/."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """The mapping search is compiled once, before anybody works side by side; a later session finds it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        from bisparse.dataflow import search_many
+
+        search_many.build(lambda: print("compiling the mapping search, once on this machine"))
+
+
 def pytest_collection_modifyitems(items):
     """The longest files stand first: no worker is left with one of them while the others have nothing to do."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
