@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
@@ -132,5 +133,12 @@ def _in_our_words(error: OSError) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(message, file=sys.stderr)
+    # A word of thousands of characters is no help to whoever gave it.
+    print(
+        re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: f"{word[0][:60]}...{word[0][-20:]}", message), file=sys.stderr
+    )
     sys.exit(2)
+
+
+_LONGEST_WORD = 400
+"""Characters of a word of a message that are told; paths are shorter."""

@@ -17,6 +17,7 @@ from pydantic import Field, PositiveInt, create_model
 
 from ..accel.specification import DataflowName, Hardware
 from ..configs.errors import ConfigError, MappingError
+from ..configs.library import find
 from ..configs.quantity import PatternText
 from ..configs.schema import validate
 from ..configs.section import Section
@@ -135,6 +136,21 @@ class SavedSchedule:
                     f"{place}: {name}: got a schedule made for {made_for}, need one for {asked}; "
                     "try saving one for these inputs"
                 )
+
+    def check_known(self, field: str, kind: str) -> None:
+        """Refuse a name of the file by which nothing is shipped.
+
+        Args:
+            field: of the file, that holds the name.
+            kind: of shipped file that it names.
+
+        Raises:
+            ConfigError: there is none; the message names the file, the line and the field.
+        """
+        try:
+            find(kind, getattr(self.content, field))
+        except ConfigError as error:
+            raise ConfigError(f"{self.document.place_of((field,))}: {error}") from None
 
     def check_products(self, schedule: Schedule) -> None:
         """Refuse a file whose products are not those of the schedule that was built with it.

@@ -239,3 +239,31 @@ def test_a_command_that_is_no_text_is_one_line_of_a_report(run, tmp_path):
     (tmp_path / "r" / "command.txt").write_bytes(b"\xff")
     done = run("report", "r")
     assert (done.code, done.err) == (2, "r/command.txt: got byte 0 that is not UTF-8, need UTF-8 text\n")
+
+
+def test_a_word_of_thousands_of_characters_is_told_short(run):
+    done = run("recipes", "check", "9" * 5000)
+    assert done.code == 2
+    assert done.err.startswith("9" * 60 + "...")
+    assert len(done.err) < 500
+
+
+def test_a_name_out_of_a_schedule_is_told_of_the_schedule(run, tmp_path):
+    assert run("simulate", SMALL, "--batch", "8", "--save-schedule", "s.json").code == 0
+    file = tmp_path / "s.json"
+    file.write_text(file.read_text().replace('"sat-vcu1525"', '"sat-vcu1526"'))
+    done = run("simulate", SMALL, "--schedule", "s.json")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert re.match(r"s\.json:\d+: hardware: got 'sat-vcu1526', need one of ", done.err)
+
+
+def test_a_graph_that_is_too_large_is_told_by_its_file(run, tmp_path, monkeypatch):
+    from bisparse.sim.step import step_size
+
+    from bisparse.api import load_workload
+
+    load_workload(SMALL).graph.save(tmp_path / "g.json")
+    monkeypatch.setattr(step_size, "LARGEST_STEP", 10**6)
+    done = run("simulate", "g.json", "--batch", "1")
+    assert done.code == 2
+    assert done.err == "g.json: workload: got resnet9-cifar10, need a step of at most 1e+06 MACs at batch 1\n"
