@@ -226,4 +226,4 @@ def _data() -> None:
     draw = np.random.default_rng(1)
     images, labels = draw.integers(0, 255, (60, 8, 8), np.uint8), np.arange(60) % 3
     np.savez("data.npz", train_inputs=images, train_targets=labels)
-    Path("words.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 200)
+    Path("words.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 60)

@@ -37,7 +37,7 @@ class Target:
     file: str
     form: str
     commands: tuple[Command, ...]
-    weight: int = 4
+    weight: float = 4
     shows: Command | None = None
 
     @property
@@ -225,7 +225,12 @@ TORCH = (
     Target("layers.csv", "torch", "dense/layers.csv", "csv", _OF_RUN, 6),
     Target("result of codesign", "torch", "study/codesign.json", "json", _words("report study"), 6),
     Target(
-        "codesign, summary.json", "torch", "study/runs/dense-seed0/summary.json", "json", _words(f"{_STUDY} --json"), 2
+        "codesign, summary.json",
+        "torch",
+        "study/runs/dense-seed0/summary.json",
+        "json",
+        _words(f"{_STUDY} --json"),
+        0.4,
     ),
     Target(
         "ONNX",

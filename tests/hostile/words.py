@@ -42,8 +42,8 @@ STARTS: dict[str, str] = {
 
 WITH_TORCH = frozenset({"assign", "capture", "codesign", "train"})
 
-DEAR = frozenset({"ablate", "codesign", "explore", "train", "validate"})
-"""Commands that take seconds."""
+DEAR = {"ablate": 0.2, "codesign": 0.05, "explore": 0.2, "train": 0.2, "validate": 0.2}
+"""Commands that take seconds, and how often they are drawn beside the others."""
 
 SECONDS = {"codesign": 90.0, "explore": 60.0, "train": 60.0}
 """That a command may take which starts processes of its own, or trains."""
@@ -104,7 +104,7 @@ def draw_words(draw: Random, *, without: Collection[str] = ()) -> tuple[str, lis
     known = _all()
     # By the options that each has, so that every option is asked as often as the others.
     names = [name for name in known if name not in without]
-    weights = [(1 + len(known[name])) * (0.2 if name in DEAR else 1.0) for name in names]
+    weights = [(1 + len(known[name])) * DEAR.get(name, 1.0) for name in names]
     name = draw.choices(names, weights)[0]
     words = [*name.split(), *STARTS.get(name, "").split()]
     strange = []
