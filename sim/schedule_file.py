@@ -163,8 +163,8 @@ class SavedSchedule:
             place = self.document.place_of(("products", number))
             if decision.name not in planned:
                 raise MappingError(
-                    f"{place}: {decision.name}: got a product that {schedule.pruned.graph.name} does not have; "
-                    "was it made for another graph?"
+                    f"{place}: {decision.name}: got a product that {schedule.pruned.graph.name} does not have, "
+                    "need its own; was it made for another graph?"
                 )
             self._check_product(
                 f"{place}: {decision.name}",
@@ -220,7 +220,9 @@ def save_schedule(schedule: Schedule, path: Path | str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, f'{{\n{head}\n  "products": [\n{products}\n  ]\n}}\n')
     except OSError as error:
-        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --save-schedule") from error
+        raise ConfigError(
+            f"{target}: got {error.strerror}, need a file that can be written; try another --save-schedule"
+        ) from error
 
 
 def load_schedule(path: Path | str) -> SavedSchedule:

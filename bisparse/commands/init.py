@@ -56,7 +56,9 @@ def init(
         modeline = _MODELINE.format(schema=schema.name)
         write_all_whole(file.parent, {schema.name: fields, file.name: f"{modeline}\n{text}"})
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be written: {error.strerror}; try another folder") from error
+        raise ConfigError(
+            f"{file}: got {error.strerror}, need a file that can be written; try another folder"
+        ) from error
     print(f"{file}: a {_CALLED[kind]} to begin with; {schema.name} tells editors its fields")
     print(f"try {_NEXT[kind].format(file=shlex.quote(str(file)))}")
 

@@ -119,7 +119,10 @@ def test_a_quantity_may_be_a_text_and_any_value_may_say_how_well_it_is_known(run
         (("init", "mine.txt"), "mine.txt: got a file of another kind, need one that ends in .yaml; try mine.txt.yaml"),
         (("init", "mine.yaml", "--kind", "car"), "--kind: got 'car', need one of hardware, recipe, sweep"),
         (("init", "mine.yaml", "--from", "sat"), "hardware: got 'sat', need one of"),
-        (("init", "there.yaml/mine.yaml"), "there.yaml/mine.yaml: cannot be written"),
+        (
+            ("init", "there.yaml/mine.yaml"),
+            "there.yaml/mine.yaml: got Not a directory, need a file that can be written",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_told(run, tmp_path, words, message):

@@ -54,6 +54,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("runs/hostile"), help="where whole files and results are kept"
     )
+    parser.add_argument("--again", action="store_true", help="run what failed once more")
     parser.add_argument("--no-torch", action="store_true", help="leave out training runs and networks")
     parser.add_argument("--only", type=int, help="run this case alone")
     return parser.parse_args()
@@ -79,9 +80,12 @@ def _warm(corpus: Path, *, with_torch: bool) -> None:
 
 
 def _run(campaign: Campaign, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """All cases that have no result yet; the results of all."""
+    """All cases that have no result yet; the results of all. Of a case that was run again, the last result counts."""
     kept = asked.work / f"results-{asked.seed}{'-no-torch' if asked.no_torch else ''}.jsonl"
-    results = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    results = list({result["number"]: result for result in map(json.loads, lines)}.values())
+    if asked.again:
+        results = [each for each in results if each["verdict"] in FINE]
     known, wanted = {each["number"] for each in results}, range(asked.first, asked.first + asked.cases)
     left, began = [number for number in wanted if number not in known], time.monotonic()
     with kept.open("a") as stream:

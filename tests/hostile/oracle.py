@@ -68,7 +68,8 @@ def _message_fault(case: Case, outcome: Outcome) -> str:
         return f"{len(lines)} lines"
     if len(outcome.err) > 4000:
         return f"{len(outcome.err)} characters"
-    if not re.search(r"\bneed\b|\btry\b", lines[-1]):
+    # Past ten faults the last line counts the others.
+    if not any(re.search(r"\bneed\b|\btry\b", line) for line in lines[-2:]):
         return "it does not say what is needed"
     if case.file and not _names_file(case, outcome.err):
         return f"it does not name {case.file}"

@@ -95,6 +95,11 @@ def load_state(path: Path, *, refusal: ConfigError) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGED as error:
         raise refusal from error
+    except OSError as error:
+        if error.filename is None:
+            # Of a place in the file that is not there, not of the file.
+            raise refusal from error
+        raise
 
 
 @contextmanager

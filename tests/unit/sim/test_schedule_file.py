@@ -111,7 +111,7 @@ def test_a_product_that_is_missing_unknown_or_of_another_size(simulator, schedul
     decisions = load_decisions(saved)
     del decisions["0.0:FF"]
     with pytest.raises(
-        MappingError, match=r"0\.0:FF: the schedule has no mapping for it; was it made for another graph"
+        MappingError, match=r"0\.0:FF: got no mapping in the schedule, need one; was it made for another graph"
     ):
         simulator.schedule(BDWP.model, Pattern(2, 8), decisions=decisions)
     read = edited(saved, lambda document: document["products"][1].update(name="elsewhere"))
@@ -174,7 +174,7 @@ def test_a_wrong_file_is_named_by_line_and_field(saved, change, message):
 def test_a_file_that_cannot_be_read_or_written(schedule, tmp_path):
     with pytest.raises(ConfigError, match="got no such file"):
         load_schedule(tmp_path / "none.json")
-    with pytest.raises(ConfigError, match=r"cannot be written: .*; try another --save-schedule"):
+    with pytest.raises(ConfigError, match=r"got .*, need a file that can be written; try another --save-schedule"):
         save_schedule(schedule, tmp_path)
 
 
