@@ -114,6 +114,8 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(f"{where}{_in_our_words(error)}")
+    except MemoryError:
+        _refuse("memory: got none left, need more of it; try a smaller batch or a smaller file")
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

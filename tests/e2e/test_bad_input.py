@@ -248,6 +248,19 @@ def test_a_word_of_thousands_of_characters_is_told_short(run):
     assert len(done.err) < 500
 
 
+def test_threads_are_bounded_and_memory_that_ends_is_told(run, monkeypatch):
+    done = run("train", "--model", "mlp", "--data", "digits", "--threads", "1025")
+    assert (done.code, done.err) == (2, "--threads: got 1025, need at most 1024; try 2\n")
+
+    def too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("bisparse.accel.specification.load_hardware", too_much)
+    done = run("gemm", "8x8x8")
+    assert done.code == 2
+    assert done.err.startswith("memory: got none left, need more of it; try ")
+
+
 def test_a_name_out_of_a_schedule_is_told_of_the_schedule(run, tmp_path):
     assert run("simulate", SMALL, "--batch", "8", "--save-schedule", "s.json").code == 0
     file = tmp_path / "s.json"

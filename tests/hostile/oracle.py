@@ -37,6 +37,8 @@ def judged(case: Case, outcome: Outcome, folder: Path) -> tuple[str, str]:
         return "control characters", repr(said[max(0, found.start() - 80) : found.start() + 80])
     if left := [str(file.relative_to(folder)) for file in folder.rglob("*.part*")]:
         return "left behind", ", ".join(left)
+    if outcome.err.startswith("memory: got none left"):
+        return "memory", outcome.err
     if outcome.code == 2:
         fault = _message_fault(case, outcome)
         return ("message", f"{fault}: {outcome.err[-600:]}") if fault else ("refused", "")

@@ -64,6 +64,7 @@ def outcome(code=2, out="", err="", error=""):
         (outcome(code=1, err="a.yaml: got 1, need 2\n"), "exit code"),
         (outcome(code=None, error="Traceback ...\nKeyError: 'a'\n"), "exception"),
         (outcome(code=None, error="Traceback ...\nMemoryError\n"), "memory"),
+        (outcome(err="memory: got none left, need more of it\n"), "memory"),
         (outcome(code=None, error="OutOfTime: here"), "out of time"),
         (outcome(code=0, out='{"total_cycles": 3}'), "accepted"),
         (outcome(code=0, out='{"total_cycles": -3}'), "figures"),

@@ -228,8 +228,8 @@ def _sample(shape: InputShape, batch: int, usual: torch.dtype) -> torch.Tensor:
     sizes = shape.with_batch(batch)
     if math.prod(sizes) > _LARGEST_INPUT:
         raise CaptureError(
-            f"input: got {'x'.join(map(str, sizes))} elements, {shape} at batch {batch}, need at most {_LARGEST_INPUT}; "
-            "try a smaller shape"
+            f"input: got {'x'.join(map(str, sizes))} elements, {shape} at batch {batch}, need at most "
+            f"{_LARGEST_INPUT}; try a smaller shape"
         )
     return torch.zeros(sizes, dtype=torch.int64 if shape.integer else floating)
 
