@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, create_model
+from pydantic import Field, create_model
 
 from ..accel.specification import DataflowName, Hardware
 from ..configs.errors import ConfigError, MappingError
@@ -28,33 +28,41 @@ from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, arra
 from ..dataflow.schedule import Schedule
 from ..dataflow.works import PlannedProduct
 from .options import DECLARED, SAVED
+from .step.step_size import LARGEST_STEP
 
 SCHEMA_VERSION = 1
 
 Order = Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm"]
 
 
+Extent = Annotated[int, Field(ge=1, le=LARGEST_STEP)]
+"""Values along a dimension."""
+
+Turns = Annotated[int, Field(ge=1, le=2**20)]
+"""What a PE turns between, holds, or is packed: far past what any holds."""
+
+
 class Decision(Section):
     """One product and its mapping; the fields are those of ``Gemm``, ``ArrayMapping`` and ``Mapping``."""
 
     name: str
-    m: PositiveInt
-    n: PositiveInt
-    k: PositiveInt
-    count: PositiveInt
+    m: Extent
+    n: Extent
+    k: Extent
+    count: Extent
     dataflow: DataflowName
     swapped: bool
-    interleave_m: PositiveInt
-    interleave_n: PositiveInt
-    resident_groups: PositiveInt
-    interleave: PositiveInt
-    own: dict[str, PositiveInt] = Field(default_factory=dict)
+    interleave_m: Turns
+    interleave_n: Turns
+    resident_groups: Turns
+    interleave: Turns
+    own: dict[str, Turns] = Field(default_factory=dict)
     """Numbers that the dataflow names itself, where it has such."""
-    tile_m: PositiveInt
-    tile_n: PositiveInt
-    tile_k: PositiveInt
+    tile_m: Extent
+    tile_n: Extent
+    tile_k: Extent
     order: Order
-    packed: PositiveInt = 1
+    packed: Turns = 1
     """Repetitions to a pack: tiles are those of packs, m, n, k and count those of the graph's own product."""
     expanded: bool = False
     """Whether a pruned operand is multiplied densely."""

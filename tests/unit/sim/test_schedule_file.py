@@ -186,3 +186,9 @@ def test_a_schedule_reads_as_a_table(schedule):
     assert rows[0][2] == "dense"
     assert rows[1][2] == "2:8"
     assert "tile" in rows[0][3]
+
+
+@pytest.mark.parametrize("field", ["interleave_m", "resident_groups", "tile_m", "count", "packed"])
+def test_a_number_larger_than_any_machine_has_is_refused_by_name(saved, field):
+    with pytest.raises(ConfigError, match=rf"products\.1\.{field}: got {2**64}, need a number <= "):
+        edited(saved, lambda document: document["products"][1].update({field: 2**64}))
