@@ -121,7 +121,7 @@ def test_a_quantity_may_be_a_text_and_any_value_may_say_how_well_it_is_known(run
         (("init", "mine.yaml", "--from", "sat"), "hardware: got 'sat', need one of"),
         (
             ("init", "there.yaml/mine.yaml"),
-            "there.yaml/mine.yaml: got Not a directory, need a file that can be written",
+            "there.yaml/mine.yaml: got File exists, need a file that can be written",
         ),
     ],
 )

@@ -45,10 +45,12 @@ WITH_TORCH = frozenset({"assign", "capture", "codesign", "train"})
 DEAR = {"ablate": 0.2, "codesign": 0.05, "explore": 0.2, "train": 0.2, "validate": 0.2}
 """Commands that take seconds, and how often they are drawn beside the others."""
 
-SECONDS = {"codesign": 90.0, "explore": 60.0, "train": 60.0}
+SECONDS = {"codesign": 90.0, "explore": 60.0, "train": 60.0, "validate": 60.0}
 """That a command may take which starts processes of its own, or trains."""
 
-LONG = frozenset({"--epochs", "--seeds", "--gemms", "--tilings", "--schedules", "--warmup-epochs", "--limit"})
+LONG = frozenset(
+    {"--epochs", "--seeds", "--gemms", "--tilings", "--schedules", "--warmup-epochs", "--limit", "--torch"}
+)
 """Options that ask for so much of a thing: who asks for a billion is not refused, and waits."""
 
 _TEXTS = tuple(
