@@ -109,9 +109,11 @@ def _sweep(file: Path, base: str) -> str:
 
 def _copy(folder: str, file: Path, base: str) -> str:
     """A shipped file under another name."""
+    from ..configs.file_reading import decoded, read_file
     from ..configs.library import find
 
-    text = find(folder, base).read_text(encoding="utf-8")
+    found = find(folder, base)
+    text = decoded(read_file(found, need="a file to begin with"), found)
     return re.sub(r"^name: .*$", lambda _: f"name: {_text(file.stem)}", text, count=1, flags=re.MULTILINE)
 
 

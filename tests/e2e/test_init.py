@@ -131,3 +131,10 @@ def test_what_cannot_be_made_is_told(run, tmp_path, words, message):
     assert done.code == 2
     assert message in done.err
     assert (tmp_path / "there.yaml").read_text() == "name: mine\n"
+
+
+@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep"])
+def test_a_file_to_begin_with_that_is_no_text_is_told(run, tmp_path, kind):
+    (tmp_path / "bad.yaml").write_bytes(b"name: \xff\n")
+    done = run("init", "new.yaml", "--kind", kind, "--from", "bad.yaml")
+    assert (done.code, done.err) == (2, "bad.yaml: got byte 6 that is not UTF-8, need UTF-8 text\n")
