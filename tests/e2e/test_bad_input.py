@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bisparse.configs.library import find
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scalesim-dense-gemm.csv"
 SMALL = "resnet9-cifar10"
@@ -259,6 +260,14 @@ def test_threads_are_bounded_and_memory_that_ends_is_told(run, monkeypatch):
     done = run("gemm", "8x8x8")
     assert done.code == 2
     assert done.err.startswith("memory: got none left, need more of it; try ")
+
+
+def test_a_field_that_is_not_said_is_told_at_the_section_that_lacks_it(run, tmp_path):
+    text = find("hardware", "sat-vcu1525").read_text()
+    (tmp_path / "mine.yaml").write_text(re.sub(r"^  patterns:.*\n(?:   .*\n)*", "", text, flags=re.M))
+    done = run("gemm", "8x8x8", "--hardware", "mine.yaml", "--sparsity", "2:8")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert re.match(r"mine\.yaml:\d+: .*got .*2:8, need one that", done.err)
 
 
 def test_a_name_out_of_a_schedule_is_told_of_the_schedule(run, tmp_path):
