@@ -119,7 +119,13 @@ def simulate(
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
         said = step if saved is None else saved.content.options | step
         pictured = out is not None or output.open_report
-        simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
+        try:
+            simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
+        except ConfigError as error:
+            field = str(error).partition(":")[0]
+            if saved is None or field in step or field not in saved.content.options:
+                raise
+            raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)

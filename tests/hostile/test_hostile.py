@@ -44,7 +44,9 @@ def test_every_command_has_a_command_line_to_start_from():
 
 
 def case(**others):
-    return Case(number=0, kind="recipe", how="number", argv=["recipes", "check", "a.yaml"], file="a.yaml", **others)
+    return Case(
+        number=0, kind="recipe", how="number", argv=["recipes", "show", "a.yaml", "--json"], file="a.yaml", **others
+    )
 
 
 def outcome(code=2, out="", err="", error=""):
