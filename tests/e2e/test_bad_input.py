@@ -249,6 +249,13 @@ def test_a_word_of_thousands_of_characters_is_told_short(run):
     assert len(done.err) < 500
 
 
+def test_a_cell_of_thousands_of_words_is_told_short(run, tmp_path):
+    (tmp_path / "p.csv").write_text(f"M,N,K\n8,8,{'1 ' * 5000}\n")
+    done = run("gemm", "--from", "p.csv")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert len(done.err) < 2000
+
+
 def test_threads_are_bounded_and_memory_that_ends_is_told(run, monkeypatch):
     done = run("train", "--model", "mlp", "--data", "digits", "--threads", "1025")
     assert (done.code, done.err) == (2, "--threads: got 1025, need at most 1024; try 2\n")
