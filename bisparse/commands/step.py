@@ -119,19 +119,19 @@ def simulate(
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
         said = step if saved is None else saved.content.options | step
         pictured = out is not None or output.open_report
-        try:
-            simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
-        except ConfigError as error:
-            field = str(error).partition(":")[0]
-            if saved is None or field in step or field not in saved.content.options:
-                raise
-            raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
+        simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
             result = with_training(simulator, result, recipe, pattern, training_steps)
         else:
-            schedule, result = _replay(simulator, saved, recipe, pattern)
+            try:
+                schedule, result = _replay(simulator, saved, recipe, pattern)
+            except ConfigError as error:
+                field = str(error).partition(":")[0]
+                if field in step or field not in saved.content.options:
+                    raise
+                raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
     if schedules.save_schedule is not None:
         schedule_file.save_schedule(schedule, schedules.save_schedule)
         note(f"schedule: {schedules.save_schedule}")
