@@ -129,7 +129,7 @@ def simulate(
                 schedule, result = _replay(simulator, saved, recipe, pattern)
             except ConfigError as error:
                 field = str(error).partition(":")[0]
-                if field in step or field not in saved.content.options:
+                if step.get(field) is not None or field not in saved.content.options:
                     raise
                 raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
     if schedules.save_schedule is not None:
