@@ -324,12 +324,18 @@ def make_simulator(
     given = dict(options)
     if isinstance(given.get("densities"), str | Path):
         given["densities"] = load_densities(given["densities"])
-    return Simulator(
-        workload=loaded,
-        hardware=_design(hardware),
-        options=Options(**given),
-        version=__version__,
-    )
+    try:
+        return Simulator(
+            workload=loaded,
+            hardware=_design(hardware),
+            options=Options(**given),
+            version=__version__,
+        )
+    except ConfigError as error:
+        if isinstance(workload, str | Path) and str(error).startswith("workload: "):
+            # A graph knows its name, and not the file that it came from.
+            raise ConfigError(f"{workload}: {error}") from None
+        raise
 
 
 def _runs(

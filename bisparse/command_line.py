@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
@@ -113,6 +114,8 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(f"{where}{_in_our_words(error)}")
+    except MemoryError:
+        _refuse("memory: got none left, need more of it; try a smaller batch or a smaller file")
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
@@ -132,5 +135,15 @@ def _in_our_words(error: OSError) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(message, file=sys.stderr)
+    # A word, or a list, of thousands of characters is no help to whoever gave it.
+    told = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: f"{word[0][:60]}...{word[0][-20:]}", message)
+    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:600]}...{line[-300:]}" for line in told.split("\n")]
+    print("\n".join(lines), file=sys.stderr)
     sys.exit(2)
+
+
+_LONGEST_LINE = 2000
+"""Characters of a line that are told; a list of all fields is shorter."""
+
+_LONGEST_WORD = 400
+"""Characters of a word of a message that are told; paths are shorter."""

@@ -95,7 +95,7 @@ def _blamed(path: KeyPath, message: str, document: Document) -> tuple[Place, str
     if place.file == document.file or not path:
         return place, message
     for known, own in document.places.items():
-        beside = known[:-1] == path[:-1] and known != path and own.file == document.file
+        beside = known and known[:-1] == path[:-1] and known != path and own.file == document.file
         if beside and re.search(rf"\b{re.escape(str(known[-1]))}\b", message):
             return own, message.replace(", need", f" (of {place}), need", 1)
     return place, message

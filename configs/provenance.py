@@ -15,6 +15,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from .complaints import shown
 from .errors import ConfigError
 from .strict_yaml import Document, KeyPath, Place, dotted
 
@@ -100,10 +101,10 @@ class _Stripper:
         source = annotation.get("source")
         statuses = get_args(Status)
         if status not in statuses:
-            got = "no status" if status is None else f"status {status!r}"
+            got = "no status" if status is None else f"status {shown(status)}"
             raise self._refusal(path, (*origin, "status"), f"{got}, need one of {', '.join(statuses)}")
         if source is not None and not isinstance(source, str):
-            raise self._refusal(path, (*origin, "source"), f"source {source!r}, need a text")
+            raise self._refusal(path, (*origin, "source"), f"source {shown(source)}, need a text")
         if not source and status in ("published", "derived"):
             got = f"status {status} without a source, need the source; try status: assumed"
             raise self._refusal(path, origin, got)

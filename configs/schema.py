@@ -53,9 +53,11 @@ class Loaded(Generic[Model]):
     document: Document
 
     def placed(self, error: Refusal) -> Refusal:
-        """The error with the file and line of the field at fault, if it is known and stands in a file."""
+        """The error with the file and line of the field at fault, or of the section that lacks it, if it is known."""
         path = tuple(int(step) if step.isdecimal() else step for step in (error.field or "").split("."))
-        if path not in self.document.places:
+        while path and path not in self.document.places:
+            path = path[:-1]
+        if not path:
             return error
         return type(error)(f"{self.document.place_of(path)}: {error}")
 

@@ -7,6 +7,7 @@ never half a file in its place.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from .errors import ConfigError
 from .file_reading import decoded, read_file
 
 _LARGEST_TABLE_BYTES = 256 * 2**20
@@ -50,10 +52,12 @@ def written_whole(path: Path) -> Iterator[Path]:
     A link stays, and what it points to is replaced; a file keeps its mode. What is no file (``/dev/stdout``, a pipe) is
     written where it is.
     """
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    if target.exists() and not target.is_file():
-        yield path
+    # By its own name: what a pipe's link points to is no path.
+    if path.exists() and not path.is_file():
+        with _with_a_reader(path):
+            yield path
         return
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
     # A name that nobody can have put there, and short beside one of any length; what it ends in says how to write it.
     beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}.part{target.suffix[:20]}")
     try:
@@ -69,6 +73,25 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _with_a_reader(path: Path) -> Iterator[None]:
+    """Refuse a FIFO that nobody reads, which whoever writes to it would wait for."""
+    if not path.is_fifo():
+        yield
+        return
+    try:
+        # Held, so that the reader meets no end before the content.
+        held = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise ConfigError(f"{path}: got a FIFO that nobody reads, need a file, or a reader; try cat {path} &") from None
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def read_table(path: Path | str, *, need: str) -> tuple[bytes, str]:

@@ -63,7 +63,9 @@ class Mapper:
         """
         if self.decisions:
             if gemm.name not in self.decisions:
-                raise MappingError(f"{gemm.name}: the schedule has no mapping for it; was it made for another graph?")
+                raise MappingError(
+                    f"{gemm.name}: got no mapping in the schedule, need one; was it made for another graph?"
+                )
             mapping = self.decisions[gemm.name]
             check_form(mapping.form, gemm, self.hardware)
             return PlannedProduct(gemm=gemm.formed(mapping.form), mapping=mapping, candidates=1)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, create_model
+from pydantic import Field, create_model
 
 from ..accel.specification import DataflowName, Hardware
 from ..configs.errors import ConfigError, MappingError
+from ..configs.library import find
 from ..configs.quantity import PatternText
 from ..configs.schema import validate
 from ..configs.section import Section
@@ -27,33 +28,41 @@ from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, arra
 from ..dataflow.schedule import Schedule
 from ..dataflow.works import PlannedProduct
 from .options import DECLARED, SAVED
+from .step.step_size import LARGEST_STEP
 
 SCHEMA_VERSION = 1
 
 Order = Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm"]
 
 
+Extent = Annotated[int, Field(ge=1, le=LARGEST_STEP)]
+"""Values along a dimension."""
+
+Turns = Annotated[int, Field(ge=1, le=2**20)]
+"""What a PE turns between, holds, or is packed: far past what any holds."""
+
+
 class Decision(Section):
     """One product and its mapping; the fields are those of ``Gemm``, ``ArrayMapping`` and ``Mapping``."""
 
     name: str
-    m: PositiveInt
-    n: PositiveInt
-    k: PositiveInt
-    count: PositiveInt
+    m: Extent
+    n: Extent
+    k: Extent
+    count: Extent
     dataflow: DataflowName
     swapped: bool
-    interleave_m: PositiveInt
-    interleave_n: PositiveInt
-    resident_groups: PositiveInt
-    interleave: PositiveInt
-    own: dict[str, PositiveInt] = Field(default_factory=dict)
+    interleave_m: Turns
+    interleave_n: Turns
+    resident_groups: Turns
+    interleave: Turns
+    own: dict[str, Turns] = Field(default_factory=dict)
     """Numbers that the dataflow names itself, where it has such."""
-    tile_m: PositiveInt
-    tile_n: PositiveInt
-    tile_k: PositiveInt
+    tile_m: Extent
+    tile_n: Extent
+    tile_k: Extent
     order: Order
-    packed: PositiveInt = 1
+    packed: Turns = 1
     """Repetitions to a pack: tiles are those of packs, m, n, k and count those of the graph's own product."""
     expanded: bool = False
     """Whether a pruned operand is multiplied densely."""
@@ -136,6 +145,21 @@ class SavedSchedule:
                     "try saving one for these inputs"
                 )
 
+    def check_known(self, field: str, kind: str) -> None:
+        """Refuse a name of the file by which nothing is shipped.
+
+        Args:
+            field: of the file, that holds the name.
+            kind: of shipped file that it names.
+
+        Raises:
+            ConfigError: there is none; the message names the file, the line and the field.
+        """
+        try:
+            find(kind, getattr(self.content, field))
+        except ConfigError as error:
+            raise ConfigError(f"{self.document.place_of((field,))}: {error}") from None
+
     def check_products(self, schedule: Schedule) -> None:
         """Refuse a file whose products are not those of the schedule that was built with it.
 
@@ -147,8 +171,8 @@ class SavedSchedule:
             place = self.document.place_of(("products", number))
             if decision.name not in planned:
                 raise MappingError(
-                    f"{place}: {decision.name}: got a product that {schedule.pruned.graph.name} does not have; "
-                    "was it made for another graph?"
+                    f"{place}: {decision.name}: got a product that {schedule.pruned.graph.name} does not have, "
+                    "need its own; was it made for another graph?"
                 )
             self._check_product(
                 f"{place}: {decision.name}",
@@ -204,7 +228,9 @@ def save_schedule(schedule: Schedule, path: Path | str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, f'{{\n{head}\n  "products": [\n{products}\n  ]\n}}\n')
     except OSError as error:
-        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --save-schedule") from error
+        raise ConfigError(
+            f"{target}: got {error.strerror}, need a file that can be written; try another --save-schedule"
+        ) from error
 
 
 def load_schedule(path: Path | str) -> SavedSchedule:

@@ -120,7 +120,9 @@ def write_densities(path: Path | str, rows: Iterable[LayerDensity]) -> None:
     try:
         write_whole(target, text.getvalue())
     except OSError as error:
-        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --out") from error
+        raise ConfigError(
+            f"{target}: got {error.strerror}, need a file that can be written; try another --out"
+        ) from error
 
 
 def load_densities(path: Path | str) -> LayerDensities:

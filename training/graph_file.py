@@ -38,7 +38,9 @@ def save_graph(graph: TrainingGraph, path: Path | str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, graph_text(graph))
     except OSError as error:
-        raise ConfigError(f"{target}: cannot be written: {error.strerror}; try another --out") from error
+        raise ConfigError(
+            f"{target}: got {error.strerror}, need a file that can be written; try another --out"
+        ) from error
 
 
 def load_graph(path: Path | str) -> TrainingGraph:

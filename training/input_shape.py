@@ -156,6 +156,11 @@ def _refusal(given: object) -> CaptureError:
     )
 
 
+def _is_extent(text: str) -> bool:
+    """Whether a text is a positive extent, of no more digits than a size has."""
+    return text.isdecimal() and len(text) <= 18 and int(text) > 0
+
+
 def parse_input_shape(text: str, *, where: str = "--input") -> InputShape:
     """Read ``3x224x224``, ``512:int`` for token indices, ``3x224x224:bf16``, or ``:int`` for one number a sample.
 
@@ -180,7 +185,7 @@ def parse_input_shape(text: str, *, where: str = "--input") -> InputShape:
     if BATCH in extents and not whole:
         extents = extents[:axis] + extents[axis + 1 :]
     known = {"int": None, **{name: name for name in get_args(InputType)}}
-    sound = all(extent.isdecimal() and int(extent) > 0 for extent in extents) and (not named or _is_name(name))
+    sound = all(_is_extent(extent) for extent in extents) and (not named or _is_name(name))
     if len(behind) > len(set(behind)) or len(kinds) > 1 or any(kind not in known for kind in kinds) or not sound:
         raise CaptureError(
             f"{where}: got '{text}', need positive extents of one sample without the batch, and behind a colon its "

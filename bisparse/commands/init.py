@@ -56,7 +56,9 @@ def init(
         modeline = _MODELINE.format(schema=schema.name)
         write_all_whole(file.parent, {schema.name: fields, file.name: f"{modeline}\n{text}"})
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be written: {error.strerror}; try another folder") from error
+        raise ConfigError(
+            f"{file}: got {error.strerror}, need a file that can be written; try another folder"
+        ) from error
     print(f"{file}: a {_CALLED[kind]} to begin with; {schema.name} tells editors its fields")
     print(f"try {_NEXT[kind].format(file=shlex.quote(str(file)))}")
 
@@ -107,9 +109,11 @@ def _sweep(file: Path, base: str) -> str:
 
 def _copy(folder: str, file: Path, base: str) -> str:
     """A shipped file under another name."""
+    from ..configs.file_reading import decoded, read_file
     from ..configs.library import find
 
-    text = find(folder, base).read_text(encoding="utf-8")
+    found = find(folder, base)
+    text = decoded(read_file(found, need="a file to begin with"), found)
     return re.sub(r"^name: .*$", lambda _: f"name: {_text(file.stem)}", text, count=1, flags=re.MULTILINE)
 
 

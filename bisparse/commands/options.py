@@ -15,10 +15,10 @@ from .. import defaults
 from ..sim.options import Options
 from .completion import shipped
 from .groups import DeclaredIn
-from .usage import whole_number
+from .usage import LARGEST_NUMBER, whole_number
 
 
-def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1) -> Any:
+def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1, at_most: int = LARGEST_NUMBER) -> Any:
     """An option that takes a whole number.
 
     Args:
@@ -27,8 +27,9 @@ def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1
         example: a good one, for messages.
         help: what it means.
         at_least: the smallest that is taken.
+        at_most: the largest that is taken.
     """
-    parser = whole_number(flag, at_least=at_least, example=example)
+    parser = whole_number(flag, at_least=at_least, example=example, at_most=at_most)
     return typer.Option(flag, metavar=metavar, parser=parser, help=help)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..configs.schema import Loaded
     from ..dataflow.schedule import Schedule
     from ..sim.results.simulation_result import SimulationResult
-    from ..sim.schedule_file import SavedSchedule, ScheduleInputs
+    from ..sim.schedule_file import SavedSchedule
     from ..sim.simulation import Simulator
     from ..training.recipes.declaration import Recipe
 
@@ -64,12 +64,15 @@ class Inputs:
     recipe: RecipeOrSaved = None
     sparsity: options.Sparsity = None
 
-    def chosen(self, saved: ScheduleInputs | None) -> tuple[str, str, str]:
+    def chosen(self, saved: SavedSchedule | None) -> tuple[str, str, str]:
         """Hardware, recipe and sparsity: as given, else as saved, else the defaults."""
         given = (self.hardware, self.recipe, self.sparsity)
         usual = (defaults.HARDWARE, defaults.RECIPE, defaults.SPARSITY)
         if saved is not None:
-            usual = (saved.hardware, saved.recipe, saved.sparsity)
+            usual = (saved.content.hardware, saved.content.recipe, saved.content.sparsity)
+            for field, kind, said in (("hardware", "hardware", self.hardware), ("recipe", "recipes", self.recipe)):
+                if said is None:
+                    saved.check_known(field, kind)
         hardware, recipe, sparsity = (
             silent if said is None else said for said, silent in zip(given, usual, strict=True)
         )
@@ -112,7 +115,7 @@ def simulate(
     saved = None if schedules.schedule is None else schedule_file.load_schedule(schedules.schedule)
     with Progress() as progress:
         progress(f"simulating {inputs.workload}", 0, 1)
-        hardware, recipe_name, sparsity = inputs.chosen(None if saved is None else saved.content)
+        hardware, recipe_name, sparsity = inputs.chosen(saved)
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
         said = step if saved is None else saved.content.options | step
         pictured = out is not None or output.open_report
@@ -122,7 +125,13 @@ def simulate(
             result = simulator.run_schedule(schedule, recipe)
             result = with_training(simulator, result, recipe, pattern, training_steps)
         else:
-            schedule, result = _replay(simulator, saved, recipe, pattern)
+            try:
+                schedule, result = _replay(simulator, saved, recipe, pattern)
+            except ConfigError as error:
+                field = str(error).partition(":")[0]
+                if step.get(field) is not None or field not in saved.content.options:
+                    raise
+                raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
     if schedules.save_schedule is not None:
         schedule_file.save_schedule(schedule, schedules.save_schedule)
         note(f"schedule: {schedules.save_schedule}")

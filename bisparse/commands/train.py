@@ -46,6 +46,7 @@ Threads = Annotated[
         "--threads",
         metavar="T",
         example=2,
+        at_most=1024,
         help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
     ),
 ]

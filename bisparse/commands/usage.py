@@ -17,17 +17,20 @@ UsageError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ i
 """What the parser raises at words that it cannot read."""
 
 
-_LARGEST, _LONGEST = 2**31 - 1, 24
+LARGEST_NUMBER, _LONGEST = 2**31 - 1, 24
 """Of a number on a command line, and of its digits: nobody waits for more of anything."""
 
 
-def whole_number(option: str, *, at_least: int, example: int) -> Callable[[str | int], int]:
+def whole_number(
+    option: str, *, at_least: int, example: int, at_most: int = LARGEST_NUMBER
+) -> Callable[[str | int], int]:
     """The parser of an option that takes a whole number.
 
     Args:
         option: its name, for the message.
         at_least: the smallest that is taken.
         example: a number that is good, for the message.
+        at_most: the largest that is taken.
     """
     from ..configs.errors import ConfigError
 
@@ -36,8 +39,8 @@ def whole_number(option: str, *, at_least: int, example: int) -> Callable[[str |
         text = str(given).strip()
         if not re.fullmatch(r"[-+]?[0-9]+", text):
             raise ConfigError(f"{option}: got {text!r}, need a whole number; try {example}")
-        if len(text) > _LONGEST or int(text) > _LARGEST:
-            raise ConfigError(f"{option}: got {text[:_LONGEST]}, need at most {_LARGEST}; try {example}")
+        if len(text) > _LONGEST or int(text) > at_most:
+            raise ConfigError(f"{option}: got {text[:_LONGEST]}, need at most {at_most}; try {example}")
         if int(text) < at_least:
             raise ConfigError(f"{option}: got {text}, need at least {at_least}; try {example}")
         return int(text)

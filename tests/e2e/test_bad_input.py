@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bisparse.configs.library import find
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scalesim-dense-gemm.csv"
 SMALL = "resnet9-cifar10"
@@ -239,3 +240,59 @@ def test_a_command_that_is_no_text_is_one_line_of_a_report(run, tmp_path):
     (tmp_path / "r" / "command.txt").write_bytes(b"\xff")
     done = run("report", "r")
     assert (done.code, done.err) == (2, "r/command.txt: got byte 0 that is not UTF-8, need UTF-8 text\n")
+
+
+def test_a_word_of_thousands_of_characters_is_told_short(run):
+    done = run("recipes", "check", "9" * 5000)
+    assert done.code == 2
+    assert done.err.startswith("9" * 60 + "...")
+    assert len(done.err) < 500
+
+
+def test_a_cell_of_thousands_of_words_is_told_short(run, tmp_path):
+    (tmp_path / "p.csv").write_text(f"M,N,K\n8,8,{'1 ' * 5000}\n")
+    done = run("gemm", "--from", "p.csv")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert len(done.err) < 2000
+
+
+def test_threads_are_bounded_and_memory_that_ends_is_told(run, monkeypatch):
+    done = run("train", "--model", "mlp", "--data", "digits", "--threads", "1025")
+    assert (done.code, done.err) == (2, "--threads: got 1025, need at most 1024; try 2\n")
+
+    def too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("bisparse.accel.specification.load_hardware", too_much)
+    done = run("gemm", "8x8x8")
+    assert done.code == 2
+    assert done.err.startswith("memory: got none left, need more of it; try ")
+
+
+def test_a_field_that_is_not_said_is_told_at_the_section_that_lacks_it(run, tmp_path):
+    text = find("hardware", "sat-vcu1525").read_text()
+    (tmp_path / "mine.yaml").write_text(re.sub(r"^  patterns:.*\n(?:   .*\n)*", "", text, flags=re.M))
+    done = run("gemm", "8x8x8", "--hardware", "mine.yaml", "--sparsity", "2:8")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert re.match(r"mine\.yaml:\d+: .*got .*2:8, need one that", done.err)
+
+
+def test_a_name_out_of_a_schedule_is_told_of_the_schedule(run, tmp_path):
+    assert run("simulate", SMALL, "--batch", "8", "--save-schedule", "s.json").code == 0
+    file = tmp_path / "s.json"
+    file.write_text(file.read_text().replace('"sat-vcu1525"', '"sat-vcu1526"'))
+    done = run("simulate", SMALL, "--schedule", "s.json")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert re.match(r"s\.json:\d+: hardware: got 'sat-vcu1526', need one of ", done.err)
+
+
+def test_a_graph_that_is_too_large_is_told_by_its_file(run, tmp_path, monkeypatch):
+    from bisparse.sim.step import step_size
+
+    from bisparse.api import load_workload
+
+    load_workload(SMALL).graph.save(tmp_path / "g.json")
+    monkeypatch.setattr(step_size, "LARGEST_STEP", 10**6)
+    done = run("simulate", "g.json", "--batch", "1")
+    assert done.code == 2
+    assert done.err == "g.json: workload: got resnet9-cifar10, need a step of at most 1e+06 MACs at batch 1\n"

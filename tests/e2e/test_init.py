@@ -119,7 +119,10 @@ def test_a_quantity_may_be_a_text_and_any_value_may_say_how_well_it_is_known(run
         (("init", "mine.txt"), "mine.txt: got a file of another kind, need one that ends in .yaml; try mine.txt.yaml"),
         (("init", "mine.yaml", "--kind", "car"), "--kind: got 'car', need one of hardware, recipe, sweep"),
         (("init", "mine.yaml", "--from", "sat"), "hardware: got 'sat', need one of"),
-        (("init", "there.yaml/mine.yaml"), "there.yaml/mine.yaml: cannot be written"),
+        (
+            ("init", "there.yaml/mine.yaml"),
+            "there.yaml/mine.yaml: got File exists, need a file that can be written",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_told(run, tmp_path, words, message):
@@ -128,3 +131,10 @@ def test_what_cannot_be_made_is_told(run, tmp_path, words, message):
     assert done.code == 2
     assert message in done.err
     assert (tmp_path / "there.yaml").read_text() == "name: mine\n"
+
+
+@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep"])
+def test_a_file_to_begin_with_that_is_no_text_is_told(run, tmp_path, kind):
+    (tmp_path / "bad.yaml").write_bytes(b"name: \xff\n")
+    done = run("init", "new.yaml", "--kind", kind, "--from", "bad.yaml")
+    assert (done.code, done.err) == (2, "bad.yaml: got byte 6 that is not UTF-8, need UTF-8 text\n")

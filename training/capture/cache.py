@@ -25,6 +25,8 @@ import torch
 
 from ...configs.cache_folder import cache_folder
 from ...configs.errors import ConfigError
+from ...configs.file_reading import read_file
+from ...configs.strict_json import parse_json
 from ...configs.whole_file import write_whole
 from ..graph import TrainingGraph
 from ..graph_file import load_graph, save_graph
@@ -59,7 +61,7 @@ class GraphCache:
         if self.folder is None:
             return None
         try:
-            sources = json.loads(self._sources(key).read_text(encoding="utf-8"))
+            sources = parse_json(read_file(self._sources(key), need="an entry"), file=self._sources(key))
             if not all(_stamp(Path(path)) == stamp for path, stamp in sources.items()):
                 return None
             return load_graph(self._graph(key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -217,13 +218,22 @@ def _declare_all(record: StepRecord, module: torch.nn.Module, samples: Sequence[
     return parameters
 
 
+_LARGEST_INPUT = 2**48
+"""Elements of an input; torch counts bytes in 63 bits."""
+
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def _sample(shape: InputShape, batch: int, usual: torch.dtype) -> torch.Tensor:
     """An input; a floating one of the usual type where nothing else is asked for."""
     floating = usual if shape.precision is None else _TYPES[shape.precision]
-    return torch.zeros(shape.with_batch(batch), dtype=torch.int64 if shape.integer else floating)
+    sizes = shape.with_batch(batch)
+    if math.prod(sizes) > _LARGEST_INPUT:
+        raise CaptureError(
+            f"input: got {'x'.join(map(str, sizes))} elements, {shape} at batch {batch}, need at most "
+            f"{_LARGEST_INPUT}; try a smaller shape"
+        )
+    return torch.zeros(sizes, dtype=torch.int64 if shape.integer else floating)
 
 
 def _check_loss(name: str, value: object) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,13 +27,10 @@ def load_weights_only(source: Path | IO[bytes], file: Path) -> Any:
         CaptureError: it is damaged, or holds what only running its code would load.
     """
     try:
-        if isinstance(source, Path):
-            try:
-                return torch.load(source, map_location="cpu", weights_only=True, mmap=True)
-            except RuntimeError:
-                # Checkpoints from before torch 1.6 cannot be mapped into memory.
-                pass
-        return torch.load(source, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # What torch warns of while it reads is not the user's to mend.
+            warnings.simplefilter("ignore")
+            return _load(source)
     except Exception as error:
         named = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
         if named is None:
@@ -40,6 +39,14 @@ def load_weights_only(source: Path | IO[bytes], file: Path) -> Any:
             f"{file}: got {named[1].rstrip('.,')} in it, which loading would run, need tensors alone; try saving "
             "net.state_dict()"
         ) from error
+
+
+def _load(source: Path | IO[bytes]) -> Any:
+    if isinstance(source, Path):
+        # Checkpoints from before torch 1.6 cannot be mapped into memory.
+        with suppress(RuntimeError):
+            return torch.load(source, map_location="cpu", weights_only=True, mmap=True)
+    return torch.load(source, map_location="cpu", weights_only=True)
 
 
 def unreadable(file: Path, error: Exception) -> CaptureError:

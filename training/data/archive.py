@@ -32,6 +32,10 @@ def load_archive(path: Path) -> DataSet:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path}: got {str(error).partition(chr(10))[0]}, need plain arrays of numbers") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            # NumPy hands out what is no array of its own format as it stands.
+            raise ConfigError(f"{path}: {name}: got no array, need one as numpy.savez writes it")
     unknown = sorted(arrays.keys() - set(_NAMES))
     if unknown:
         raise ConfigError(f"{path}: got an array {unknown[0]!r}, need arrays among {', '.join(_NAMES)}")

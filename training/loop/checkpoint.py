@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -17,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ...configs.errors import ConfigError
+from ...configs.file_reading import check_not_special
 from ...configs.whole_file import written_whole
 
 FIELDS = (
@@ -26,6 +30,12 @@ FIELDS = (
 """What is in a checkpoint, beside its checksum."""
 
 _CHECKSUM = "sha256"
+
+_DAMAGED = (
+    *(RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError, IndexError),
+    *(AssertionError, ImportError, struct.error, zipfile.BadZipFile, OverflowError, MemoryError),
+)
+"""What torch raises at a file that is not as it wrote it."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -53,18 +63,43 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(path, "damaged") from error
+    state = load_state(path, refusal=_unreadable(path, "damaged"))
     if not isinstance(state, dict):
         raise _unreadable(path, f"of another layout: {type(state).__name__}")
     written = state.pop(_CHECKSUM, None)
     if differing := set(FIELDS) ^ set(state):
         raise _unreadable(path, f"of another layout: {', '.join(sorted(map(str, differing)))}")
-    if written is not None and written != _checksum(state):
+    try:
+        checksum = _checksum(state)
+    except (RuntimeError, TypeError, NotImplementedError, MemoryError) as error:
+        raise _unreadable(path, "of another layout: a tensor that no checkpoint holds") from error
+    if written is not None and written != checksum:
         raise _unreadable(path, "damaged: its checksum is another")
     return state
+
+
+def load_state(path: Path, *, refusal: ConfigError) -> Any:
+    """What torch saved, without running code of it; what torch warns of while it reads is not the user's to mend.
+
+    Args:
+        path: of the file.
+        refusal: what is raised where it cannot be read.
+
+    Raises:
+        ConfigError: ``refusal``, or it is no file.
+    """
+    check_not_special(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except _DAMAGED as error:
+        raise refusal from error
+    except OSError as error:
+        if error.filename is None:
+            # Of a place in the file that is not there, not of the file.
+            raise refusal from error
+        raise
 
 
 @contextmanager

@@ -7,7 +7,7 @@ test split is never read.
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..recipes.in_torch.weight_axes import Convolutions, WeightAxes
 from ..recipes.in_torch.weight_masks import stage_mask
 from ..run_summary import SUMMARY_FILE, WEIGHTS_FILE, read_summary
 from ..trainable import build
+from .checkpoint import load_state
 from .evaluation import evaluate
 from .weights_hash import weights_hash
 
@@ -114,7 +115,10 @@ def measure_run(
     with torch.random.fork_rng(devices=[]):
         network = build(summary.settings.model, data)
     try:
-        network.load_state_dict(weights)
+        with warnings.catch_warnings():
+            # Complex weights are cast with a warning; the hash below tells of them.
+            warnings.simplefilter("ignore")
+            network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         told = str(error).strip().partition("\n")[0]
         raise ConfigError(
@@ -156,8 +160,6 @@ def _check_model(directory: Path, recorded: str, named: str | None) -> None:
 def _weights(file: Path) -> dict[str, Tensor]:
     if not file.exists():
         raise ConfigError(f"{file}: got no such file, need the weights of the run")
-    try:
-        found: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise ConfigError(f"{file}: got no readable weights, need those of the run; try training again") from error
+    refusal = ConfigError(f"{file}: got no readable weights, need those of the run; try training again")
+    found: dict[str, Tensor] = load_state(file, refusal=refusal)
     return found

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from types import TracebackType
 
+from ...configs.file_reading import decoded, read_file
 from ...configs.whole_file import write_whole
 
 COLUMNS = ("step", "epoch", "phase", "learning_rate", "loss", "loss_scale")
@@ -18,15 +19,18 @@ class RunLog:
     Args:
         path: of the file.
         after: updates done: rows of later steps are dropped, being those of a run that was interrupted.
+
+    Raises:
+        ConfigError: there is a log that cannot be read.
     """
 
     def __init__(self, path: Path, *, after: int) -> None:
         kept: list[list[str]] = []
         if after and path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.reader(file))[1:]
+            # Numbers alone: no cell has quotes.
+            rows = [line.split(",") for line in decoded(read_file(path, need="the log of a run"), path).split("\n")[1:]]
             # A row cut off by a kill is the last one, and of a step that will come again.
-            kept = [row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) <= after]
+            kept = [row for row in rows if len(row) == len(COLUMNS) and _is_until(row[0], after)]
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *kept])
         write_whole(path, text.getvalue())
@@ -48,3 +52,7 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _is_until(step: str, after: int) -> bool:
+    return step.isdecimal() and len(step) < 20 and int(step) <= after

@@ -299,3 +299,9 @@ class TestShipped:
         with pytest.raises(ConfigError) as caught:
             load_annotated(write("\nextends: alfa"), Design, "hardware")
         assert str(caught.value) == ("a.yaml:2: extends: got 'alfa', need one of alpha or a path to a file; try alpha")
+
+
+def test_a_fault_at_the_top_of_a_base_file_is_told_of_the_base_file():
+    write("engine: {rows: 4}\nengines: 3\n", "base.yaml")
+    with pytest.raises(ConfigError, match=r"^base\.yaml:2: engines: got engines, need a known field; try engine$"):
+        load(write("extends: base.yaml\nname: mine"), Design)

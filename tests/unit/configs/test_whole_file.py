@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from bisparse.configs.errors import ConfigError
 from bisparse.configs.whole_file import write_all_whole, write_whole, written_whole
 
 WAYS = [OSError(28, "No space left on device"), KeyboardInterrupt()]
@@ -85,3 +86,25 @@ def test_what_is_beside_ends_as_its_place_does(tmp_path):
         assert (beside.parent, beside.suffix) == (tmp_path, ".gz")
         beside.write_bytes(b"")
     assert names(tmp_path) == ["trace.gz"]
+
+
+def test_a_fifo_that_nobody_reads_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "f")
+    with pytest.raises(ConfigError, match="f: got a FIFO that nobody reads, need a file, or a reader; try cat"):
+        write_whole(tmp_path / "f", "content")
+
+
+def test_a_fifo_is_written_where_somebody_reads_it(tmp_path):
+    os.mkfifo(tmp_path / "f")
+    reader = os.open(tmp_path / "f", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "f", "content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+
+
+def test_what_the_shell_opened_is_written():
+    reader, writer = os.pipe()
+    write_whole(Path(f"/dev/fd/{writer}"), "content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    os.close(writer)

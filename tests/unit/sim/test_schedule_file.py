@@ -111,7 +111,7 @@ def test_a_product_that_is_missing_unknown_or_of_another_size(simulator, schedul
     decisions = load_decisions(saved)
     del decisions["0.0:FF"]
     with pytest.raises(
-        MappingError, match=r"0\.0:FF: the schedule has no mapping for it; was it made for another graph"
+        MappingError, match=r"0\.0:FF: got no mapping in the schedule, need one; was it made for another graph"
     ):
         simulator.schedule(BDWP.model, Pattern(2, 8), decisions=decisions)
     read = edited(saved, lambda document: document["products"][1].update(name="elsewhere"))
@@ -174,7 +174,7 @@ def test_a_wrong_file_is_named_by_line_and_field(saved, change, message):
 def test_a_file_that_cannot_be_read_or_written(schedule, tmp_path):
     with pytest.raises(ConfigError, match="got no such file"):
         load_schedule(tmp_path / "none.json")
-    with pytest.raises(ConfigError, match=r"cannot be written: .*; try another --save-schedule"):
+    with pytest.raises(ConfigError, match=r"got .*, need a file that can be written; try another --save-schedule"):
         save_schedule(schedule, tmp_path)
 
 
@@ -186,3 +186,9 @@ def test_a_schedule_reads_as_a_table(schedule):
     assert rows[0][2] == "dense"
     assert rows[1][2] == "2:8"
     assert "tile" in rows[0][3]
+
+
+@pytest.mark.parametrize("field", ["interleave_m", "resident_groups", "tile_m", "count", "packed"])
+def test_a_number_larger_than_any_machine_has_is_refused_by_name(saved, field):
+    with pytest.raises(ConfigError, match=rf"products\.1\.{field}: got {2**64}, need a number <= "):
+        edited(saved, lambda document: document["products"][1].update({field: 2**64}))

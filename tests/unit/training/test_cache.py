@@ -83,11 +83,12 @@ def test_asking_for_something_else_is_another_entry(project, change):
     assert captured(**change)[1]
 
 
-def test_a_damaged_entry_is_captured_again(project):
+@pytest.mark.parametrize("content", ["{", "[" * 5000 + "]" * 5000, "[1]", "\x00"], ids=["cut", "deep", "list", "NUL"])
+def test_a_damaged_entry_is_captured_again(project, content):
     _, cache, captured = project
     captured()
     for file in cache.folder.iterdir():
-        file.write_text("{")
+        file.write_text(content)
     assert captured()[1]
 
 

@@ -39,6 +39,11 @@ def test_extent_that_is_not_affine_in_the_batch_names_the_operator():
     assert message.startswith("elements of model:transcendental: got 25 at batch 5, 49 at batch 7, 121 at batch 11")
 
 
+def test_an_input_larger_than_torch_counts():
+    message = refusal(Applied(lambda x: x), (2**31, 2**31))
+    assert message.startswith("input: got 5x2147483648x2147483648 elements, 2147483648x2147483648 at batch 5, need ")
+
+
 def test_operators_that_depend_on_the_batch():
     message = refusal(Applied(lambda x: x.relu() if x.shape[0] > 6 else x.exp()))
     assert "got other operators at batch 7 than at batch 5" in message

@@ -348,7 +348,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(ConfigError, match=r"cannot be written: .*; try another --out"):
+    with pytest.raises(ConfigError, match=r"got .*, need a file that can be written; try another --out"):
         save_graph(small_graph(), tmp_path / "taken" / "graph.json")
 
 

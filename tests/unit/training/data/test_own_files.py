@@ -241,6 +241,13 @@ def test_an_array_that_claims_more_than_memory_holds_is_a_line(tmp_path):
         load_data(tmp_path / "lie.npz")
 
 
+def test_a_member_that_is_no_array_is_a_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "odd.npz", "w") as archive:
+        archive.writestr("train_targets.npy", b"no array")
+    with pytest.raises(ConfigError, match=r"odd\.npz: train_targets: got no array, need one as numpy.savez writes it"):
+        load_data(tmp_path / "odd.npz")
+
+
 def test_an_image_of_more_pixels_than_pillow_opens_is_a_line(tmp_path, monkeypatch):
     for name in "ab":
         (tmp_path / "train" / name).mkdir(parents=True)
