@@ -19,6 +19,7 @@ from typing import Any
 from ...accel import dram, engines, tensor_engine
 from ...configs import arrays
 from ...configs.cache_folder import cache_folder
+from ...configs.whole_file import write_whole
 from .. import holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
@@ -47,6 +48,9 @@ _CALLED: tuple[Callable[..., Any], ...] = (
     traffic.moved_in_all,
 )
 """Formulas that kernels and steps call, and those that these call."""
+
+_BUILT = "built"
+"""A file beside what is compiled that says that all of it is there."""
 
 _STEPS: tuple[Callable[..., Any], ...] = (
     steps.new_room,
@@ -82,7 +86,14 @@ def is_built() -> bool:
     if not is_installed():
         return False
     folder = _folder()
-    return folder is not None and next(folder.rglob("*.nbc"), None) is not None
+    return folder is not None and (folder / _BUILT).exists()
+
+
+def mark_built() -> None:
+    """Say that all kernels of the package have been compiled."""
+    folder = _folder()
+    if folder is not None and folder.is_dir():
+        write_whole(folder / _BUILT, "")
 
 
 @cache
@@ -92,24 +103,23 @@ def compiled(formulas: Formulas) -> Kernel:
     Raises:
         ImportError: numba is not installed.
     """
-    numba, keep = _numba()
+    numba = _numba()
     own = (formulas.cycles, formulas.sends, formulas.repeats, formulas.least_cycles, formulas.least_sends)
     parts = kernel.parts_of(formulas)
     for function in (*own, *parts.called):
         _register(function)
     # Of a dataflow from elsewhere nobody knows when its source changes.
-    keep = keep and all(function.__module__.startswith(__package__.partition(".compiled")[0]) for function in own)
+    package = __package__.partition(".compiled")[0]
+    keep = all(function.__module__.startswith(package) for function in own) and _choose_folder(numba, formulas)
     return Kernel(*(numba.njit(function, cache=keep, error_model="numpy") for function in parts.kernel))
 
 
 @cache
-def _numba() -> tuple[Any, bool]:
-    """The compiler, told of all functions that kernels call; and whether it can keep what it compiles."""
+def _numba() -> Any:
+    """The compiler, told of all functions that kernels call."""
     import numba
     from numba.core import types
     from numba.extending import overload
-
-    keep = _choose_folder(numba)
 
     @overload(arrays.choose, strict=False)
     def choose_one(condition: Any, then: Any, otherwise: Any) -> Any:
@@ -119,7 +129,7 @@ def _numba() -> tuple[Any, bool]:
 
     for function in (*_CALLED, *_STEPS):
         _register(function)
-    return numba, keep
+    return numba
 
 
 @cache
@@ -137,11 +147,16 @@ def _folder() -> Path | None:
     return None if parent is None else parent / _digest(version("numba"))
 
 
-def _choose_folder(numba: Any) -> bool:
-    """Have the compiler keep its work there; False where it cannot."""
-    folder = _folder()
-    if folder is None:
+def _choose_folder(numba: Any, formulas: Formulas) -> bool:
+    """Have the compiler keep its work there, each dataflow's apart; False where it cannot.
+
+    All kernels have the same name: in one folder, two processes that compile two of them at once would take one for the
+    other.
+    """
+    parent = _folder()
+    if parent is None:
         return False
+    folder = parent / formulas.cycles.__module__.rpartition(".")[2]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -151,8 +166,8 @@ def _choose_folder(numba: Any) -> bool:
 
 
 def _digest(of_numba: str) -> str:
-    """A name for the sources of everything that is compiled, and for who compiles it."""
-    found = hashlib.sha256(f"{of_numba} {sys.version}".encode())
+    """A name for the sources of everything that is compiled, for where they lie and who compiles them."""
+    found = hashlib.sha256(f"{of_numba} {sys.version} {__file__}".encode())
     modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {kernel, case, arrays}
     files = {Path(str(module.__file__)) for module in modules}
     for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):
