@@ -121,7 +121,7 @@ class _Trace:
                 if count <= _MOST_CHANNELS
                 else {_ALL_CHANNELS: f"DRAM channels 0 to {count - 1}, asked alike"}
             )
-        with_lanes = any(span.track == _LOAD_LANES or _LOAD_LANES in span.shares for span in self._timeline.spans)
+        with_lanes = any(span.track == _LOAD_LANES or span.shares.get(_LOAD_LANES) for span in self._timeline.spans)
         return {name: name for name in (*_TRACKS, *((_LOAD_LANES,) if with_lanes else ()))} | own
 
     def _places(self, tracks: dict[str, str]) -> dict[str, tuple[int, ...]]:
