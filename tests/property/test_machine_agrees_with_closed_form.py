@@ -230,7 +230,7 @@ EQUIVALENT = {
 }
 """Mutants that no case can tell apart, and why."""
 
-NOT_COUNTS = {"array", "np", "pattern", "Count"}
+NOT_COUNTS = {"array", "np", "pattern", "Count", "Counts"}
 
 
 def _functions_behind(module: ast.Module, names: set[str]) -> list[ast.FunctionDef]:
