@@ -24,7 +24,8 @@ from .gemm import PLAIN, Form, Gemm, Place
 from .objective import NEVER, TIME, Objective, slowest_alike
 from .product_cost import MappedProducts
 from .search import Choice, best_mapping
-from .search_many import BestMappings, fastest_mapping, search_many
+from .search_compiled import fastest_mapping
+from .search_many import BestMappings, search_many
 
 
 def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
@@ -198,13 +199,27 @@ def search_forms(
         if not len(rows):
             continue
         best = search_many(formed, table, rows, dataflows=dataflows, interleave=interleave)
+        own_cycles, own_moved = _times(best, rows[best.feasible[rows]], len(wanted) > 1)
         found.append(best)
-        cycles.append(best.cycles)
-        moved.append(best.moved_bytes)
+        cycles.append(own_cycles)
+        moved.append(own_moved)
         macs.append(formed.issued_macs)
-        fastest = np.minimum(fastest, best.cycles)
+        fastest = np.minimum(fastest, own_cycles)
     which = _best_form(np.stack(cycles), np.stack(moved), macs)
     return BestForms(forms=found, which=np.where(fastest < NEVER, which, -1))
+
+
+def _times(best: BestMappings, rows: IntArray, several: bool) -> tuple[IntArray, IntArray]:
+    """[S] cycles of mappings and the bytes that they move, all repetitions, where they were found."""
+    cycles, moved = np.full(len(best.table), NEVER), np.full(len(best.table), NEVER)
+    if not several:
+        cycles[rows] = moved[rows] = 0
+    elif len(rows):
+        mapped = best.mapped(rows)
+        cycles[rows] = mapped.pipeline().cycles
+        traffic, gemm = mapped.traffic, best.gemm
+        moved[rows] = gemm.own_part(gemm.count * (traffic.read_bytes + traffic.write_bytes))
+    return cycles, moved
 
 
 def _best_form(cycles: IntArray, moved: IntArray, macs: Sequence[int]) -> IntArray:

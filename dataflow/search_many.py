@@ -1,38 +1,42 @@
-"""The mapping search compiled, on many designs or one: for each what ``search.best_mapping`` finds, for time.
+"""The mapping search on many designs at once: for each the mapping that ``search.best_mapping`` finds, for time.
 
-Compiled where numba is installed (see ``compiled``), and where the dataflows are said in plain formulas; else the
-designs are searched one after another. Either way the same mappings are found.
+Sieves, each exact about what it throws away:
+
+1. floors of the array and of DRAM for every tile, on every design (``tile_floors``);
+2. the most promising tile of each design under its most promising array mapping, timed exactly: a time to beat;
+3. array mappings of the tiles that may beat it, by the time of a full tile, then by that of all;
+4. what is left timed exactly, a tile and loop order after another, until no array mapping can better it.
+
+5. of what is as fast as the fastest, or nearly, what moves the fewest bytes (see ``objective``).
+
+Ties go as in ``search``: the fastest, then the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
+from functools import cached_property
 
 import numpy as np
 
-from ..accel.specification import Hardware, load_hardware
 from ..configs.arrays import BoolArray, IntArray
-from ..configs.errors import MappingError
-from ..training.graph import Stage
-from . import objective
-from .compiled import case, numba_build, tables
-from .compiled.kernel import Kernel
-from .dataflows.formulas import Grouping
-from .dataflows.tile import Sparsity
+from .candidate_groups import Candidates, Chosen, Groups, place_in
 from .design_table import DesignTable
-from .gemm import AXES, Gemm, Place
-from .mapping import LOOP_ORDERS, ArrayMapping, Side, sides_of
-from .mapping import Mapping as SingleMapping
-from .objective import NEVER
+from .gemm import Gemm, Place
+from .ground import Ground, exact_cycles
+from .ladders import Ladders, Promising
+from .mapping import ArrayMapping, Side, sides_of
+from .objective import NEVER, slowest_alike
 from .product_cost import MappedProducts, SideTimes
-from .search import Choice, best_mapping
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
+from .tile_floors import OF_ARRAY
 from .tile_grid import TileGrid
-from .tile_pairs import TilePairs
 from .tile_time import TileTime
-from .tiling import AxisTiles, ladders_along, tiles_of_sizes
+from .tiling import AxisTiles
+
+_FIRST_TILES = 8
+"""Tiles of each design that are looked at in the first round."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,6 @@ class BestMappings:
         side: which of them.
         parameters: [P, S] of the array mapping, in the order of its dataflow's; 1 beyond these.
         orders: loop order, a number in ``LOOP_ORDERS``.
-        cycles: of the product, all repetitions; NEVER where there is no mapping.
-        moved_bytes: between DRAM and chip, all repetitions.
     """
 
     gemm: Gemm
@@ -60,8 +62,6 @@ class BestMappings:
     side: IntArray
     parameters: IntArray
     orders: IntArray
-    cycles: IntArray
-    moved_bytes: IntArray
 
     def array_mapping(self, design: int) -> ArrayMapping:
         """How tiles lie on the array of one design."""
@@ -105,121 +105,25 @@ def search_many(
         dataflows: only these; all that the designs offer when None.
         interleave: whether a PE may turn between accumulations.
     """
+    sides = sides_of(table.first.tensor_engine, gemm, dataflows)
     wanted = np.arange(len(table)) if designs is None else designs
     index, which = table.distinct(reducing=gemm.reduced_on_load, designs=wanted)
-    search = _Search(
+    search = _Search(gemm=gemm, table=table, index=index, sides=sides, interleave=interleave)
+    winners = search.winners() if sides else Candidates.none()
+    place = np.full(len(table), -1)
+    place[winners.design] = np.arange(len(winners.design))
+    place[wanted] = place[index][which]
+    at = np.maximum(place, 0) if len(winners.design) else place[:0]
+    return BestMappings(
         gemm=gemm,
         table=table,
-        index=index,
-        sides=sides_of(table.first.tensor_engine, gemm, dataflows),
-        dataflows=dataflows,
-        interleave=interleave,
+        feasible=place >= 0,
+        axes=search.ladders.axes(winners.tile[at]),
+        sides=sides,
+        side=winners.side[at],
+        parameters=search.parameters(winners)[:, at],
+        orders=winners.order[at],
     )
-    found = search.compiled() if search.compiles else search.one_by_one()
-    place = np.full(len(table), -1)
-    place[wanted] = which
-    return found.of_designs(search, place)
-
-
-PATIENCE = 100
-"""Searches on single designs after which a process loads what is compiled: as many as take the time of loading it."""
-
-_searches = count(1)
-
-
-def fastest_mapping(
-    gemm: Gemm, hardware: Hardware, *, dataflows: tuple[str, ...] | None = None, interleave: bool = True
-) -> Choice:
-    """Find the fastest mapping of a product on one design, compiled where that is quicker; as ``search.best_mapping``.
-
-    Raises:
-        MappingError: the design lacks the pattern, or no tile fits its buffers.
-    """
-    if next(_searches) > PATIENCE and numba_build.is_built() and hardware.tensor_engine.supports(gemm.pattern):
-        table = DesignTable(designs=[hardware])
-        sides = sides_of(hardware.tensor_engine, gemm, dataflows)
-        search = _Search(
-            gemm=gemm,
-            table=table,
-            index=np.zeros(1, dtype=np.int64),
-            sides=sides,
-            dataflows=dataflows,
-            interleave=interleave,
-        )
-        if search.compiles:
-            found = search.compiled()
-            if found.cycles[0] < NEVER:
-                return found.choice(search)
-    return best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
-
-
-def build(told: Callable[[], None]) -> None:
-    """Have the compiler do its work now, where it has not on this machine.
-
-    Args:
-        told: called before it begins: it takes half a minute.
-    """
-    if numba_build.is_installed() and not numba_build.is_built():
-        told()
-        table = DesignTable(designs=[load_hardware("sat-vcu1525").model])
-        search_many(Gemm(name="any", operator="any", stage=Stage.FORWARD, m=8, n=8, k=8), table)
-        numba_build.mark_built()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """What a search found on the designs that it tells apart, [D]; arguments as of ``BestMappings``."""
-
-    axes: tuple[AxisTiles, AxisTiles, AxisTiles]
-    side: IntArray
-    parameters: IntArray
-    orders: IntArray
-    cycles: IntArray
-    moved_bytes: IntArray
-    candidates: IntArray
-
-    def choice(self, search: _Search) -> Choice:
-        """The same of the only design, as the search on one gives it."""
-        side = search.sides[self.side[0]]
-        numbers = {name: int(number) for name, number in side.lying.named(self.parameters[:, 0]).items()}
-        m, n, k = (int(axis.size[0, 0]) for axis in self.axes)
-        cycles, moved, legal = int(self.cycles[0]), int(self.moved_bytes[0]), int(self.candidates[0])
-        return Choice(
-            mapping=SingleMapping(
-                array=ArrayMapping.on(side, numbers),
-                tile_m=m,
-                tile_n=n,
-                tile_k=k,
-                order=LOOP_ORDERS[self.orders[0]],
-                form=search.gemm.form,
-            ),
-            value=float(cycles),
-            cycles=cycles,
-            moved_bytes=moved,
-            candidates=legal,
-            timed_exactly=legal,
-        )
-
-    def of_designs(self, search: _Search, place: IntArray) -> BestMappings:
-        """The same of all designs of a table; ``place`` [S] is which of the distinct ones each is, -1 for none."""
-        known, at = place >= 0, np.maximum(place, 0)
-        if not len(self.cycles):
-            known, at = np.zeros(len(place), dtype=bool), place[:0]
-        cycles = np.full(len(place), NEVER)
-        cycles[known] = self.cycles[place[known]]
-        m, n, k = (axis.take(at) for axis in self.axes)
-        return BestMappings(
-            gemm=search.gemm,
-            table=search.table,
-            feasible=cycles < NEVER,
-            axes=(m, n, k),
-            sides=search.sides,
-            side=self.side[at],
-            parameters=self.parameters[:, at],
-            orders=self.orders[at],
-            cycles=cycles,
-            moved_bytes=np.where(cycles < NEVER, self.moved_bytes[at] if len(at) else NEVER, NEVER),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,116 +134,161 @@ class _Search:
     table: DesignTable
     index: IntArray
     sides: tuple[Side, ...]
-    dataflows: tuple[str, ...] | None
     interleave: bool
 
-    @property
-    def compiles(self) -> bool:
-        """Whether a compiler is there and takes all dataflows."""
-        told = all(side.lying.in_formulas is not None for side in self.sides)
-        return told and numba_build.is_installed()
-
-    # One after another -----------------------------------------------------------------------------------------------
-
-    def one_by_one(self) -> _Found:
-        """By the search on one design."""
-        none = np.full(len(self.index), NEVER)
-        found = {name: np.zeros_like(none) for name in ("side", "orders", "candidates")}
-        found |= {"cycles": none, "moved_bytes": none.copy()}
-        most = max((len(side.lying.parameters) for side in self.sides), default=0)
-        parameters = np.ones((most, len(self.index)), dtype=np.int64)
-        whole = {"m": self.gemm.m, "n": self.gemm.n, "k": self.gemm.k}
-        sizes = {axis: [whole[axis]] * len(self.index) for axis in AXES}
-        for row, design in enumerate(self.index.tolist()):
-            hardware = self.table.designs[design]
-            try:
-                choice = best_mapping(self.gemm, hardware, dataflows=self.dataflows, interleave=self.interleave)
-            except MappingError:
-                continue
-            mapping, gemm = choice.mapping, self.gemm
-            found["cycles"][row], found["moved_bytes"][row] = choice.cycles, choice.moved_bytes
-            found["candidates"][row] = choice.candidates
-            found["side"][row] = self.sides.index(mapping.array.side)
-            found["orders"][row] = LOOP_ORDERS.index(mapping.order)
-            own = list(mapping.array.numbers.values())
-            parameters[: len(own), row] = own
-            for axis, size in zip(AXES, (mapping.tile_m, mapping.tile_n, mapping.tile_k), strict=True):
-                sizes[axis][row] = size
-        expansion = self.table.first.buffers.patch_expansion
-        m, n, k = (tiles_of_sizes(gemm, axis, sizes[axis], patch_expansion=expansion) for axis in AXES)
-        return _Found(axes=(m, n, k), parameters=parameters, **found)
-
-    # Compiled --------------------------------------------------------------------------------------------------------
-
-    def compiled(self) -> _Found:
-        """By the kernels."""
-        pairs, ladder = self._ladders()
-        told, product, mappings = tables.tables_of(pairs), tables.product_of(pairs), self._mappings()
-        designs = tables.designs_of(self.table, self.index, ladder, interleave=self.interleave)
-        best = np.zeros(len(self.index), dtype=case.BEST)
-        best["cycles"] = best["moved"] = NEVER
-        asked = []
-        for number, of_side in enumerate(mappings):
-            if not of_side.parameters.shape[1]:
-                continue
-            kernel, grouping, exchanged = self._kernel(self.sides[number])
-            one = case.Case(
-                product=product,
-                tables=told,
-                kind=tables.kind_of(self.table, number, exchanged=exchanged, alike=objective.ALIKE),
-                grouping=grouping,
-                designs=designs,
-                parameters=np.array(of_side.parameters, order="C"),
-                legal=np.array(of_side.legal(self.table, self.index), order="C"),
-                tile=np.zeros(1, dtype=case.TILE),
-            )
-            possible = np.zeros((len(self.index), int(np.prod(pairs.shape[1:]))), dtype=bool)
-            kernel.fastest(one, best, possible, best)
-            asked.append((kernel, one, possible))
-        fastest = best.copy()
-        for kernel, one, possible in asked:
-            kernel.thriftiest(one, best, possible, fastest)
-        return self._found(pairs, ladder, best, [of_side.parameters for of_side in mappings])
-
-    def _ladders(self) -> tuple[TilePairs, IntArray]:
-        """The sizes of tiles that designs try, and which ladder of them each has."""
-        numbers = self.table.numbers
-        unit = np.minimum(numbers["rows"], numbers["cols"])
-        names = ("run_overhead_bytes", "burst_bytes")
-        first, ladder = self.table.alike(names, self.index, unit[self.index])
-        view = self.table.view(first)
-        m, n, k = (
-            ladders_along(self.gemm, axis, unit[first].tolist(), patch_expansion=view.patch_expansion) for axis in AXES
-        )
-        return TilePairs(gemm=self.gemm, design=view, axes=(m, n, k)), ladder
-
+    @cached_property
     def _mappings(self) -> list[SideMappings]:
-        arrays, _ = self.table.alike(OF_TIMING, self.index)
+        arrays, _ = self.table.alike(OF_TIMING)
         timing = timing_of_each(self.table, arrays)
         return [SideMappings.of(self.gemm, side, timing, interleave=self.interleave) for side in self.sides]
 
-    def _kernel(self, side: Side) -> tuple[Kernel, Grouping, bool]:
-        """The kernel of a side, how groups lie there, and whether operands change places."""
-        told = side.lying.in_formulas
-        assert told is not None, "all sides compile"
-        plain, exchanged = told
-        sparsity = Sparsity.of(self.gemm)
-        own = sparsity.exchanged if exchanged else sparsity
-        grouping = plain.grouping(self.table.first.tensor_engine.timing, own)
-        return numba_build.compiled(plain.formulas), grouping, exchanged
+    @cached_property
+    def _array_of(self) -> IntArray:
+        """[S] designs that are alike on the array, by the number of one of them."""
+        first, which = self.table.alike(OF_ARRAY)
+        return first[which]
 
-    def _found(self, pairs: TilePairs, ladder: IntArray, best: case.Records, parameters: list[IntArray]) -> _Found:
-        own = np.ones((max((len(each) for each in parameters), default=0), len(best)), dtype=np.int64)
-        for number, each in enumerate(parameters):
-            rows = np.flatnonzero((best["side"] == number) & (best["cycles"] < NEVER))
-            own[: len(each), rows] = each[:, best["mapping"][rows]]
-        moved = np.where(best["cycles"] < NEVER, best["moved"], 0)
-        return _Found(
-            axes=pairs.sizes(ladder * int(np.prod(pairs.shape[1:])) + best["tile"]),
-            side=best["side"],
-            parameters=own,
-            orders=best["order"],
-            cycles=best["cycles"],
-            candidates=best["candidates"],
-            moved_bytes=np.asarray(self.gemm.own_part(self.gemm.count * moved)),
+    @cached_property
+    def ladders(self) -> Ladders:
+        """The tiles, with their floors."""
+        return Ladders.of(self.gemm, self.table, self.index, self._mappings)
+
+    def _grid(self, design: IntArray, tile: IntArray) -> TileGrid:
+        """Tiles of these numbers, on a design each."""
+        m, n, k = self.ladders.axes(tile)
+        return TileGrid(gemm=self.gemm, design=self.table.view(design), m=m, n=n, k=k)
+
+    def parameters(self, candidates: Candidates) -> IntArray:
+        """[P, K] of the array mappings; 1 beyond those that a dataflow has."""
+        most = max((len(mappings.parameters) for mappings in self._mappings), default=0)
+        found = np.ones((most, len(candidates)), dtype=np.int64)
+        for number, mappings in enumerate(self._mappings):
+            rows = candidates.side == number
+            found[: len(mappings.parameters), rows] = mappings.parameters[:, candidates.mapping[rows]]
+        return found
+
+    # The sieves ------------------------------------------------------------------------------------------------------
+
+    def winners(self) -> Candidates:
+        """The best candidate of every design that has any."""
+        start = self.ladders.lowest()
+        if not len(start):
+            return Candidates.none()
+        limit = np.full(len(self.table), -1)
+        limit[start.design] = NEVER
+        self._lower_to_first(limit, start)
+        fastest = self._fastest(limit)
+        cycles, moved = np.full(len(limit), -1), np.full(len(limit), -1)
+        cycles[fastest.candidates.design], moved[fastest.candidates.design] = fastest.cycles, fastest.moved_bytes
+        least = self._least_traffic(slowest_alike(cycles), moved)
+        beaten = np.isin(fastest.candidates.design, least.candidates.design)
+        return Candidates.joined([fastest.candidates.take(~beaten), least.candidates])
+
+    def _lower_to_first(self, limit: IntArray, start: Promising) -> None:
+        """Lower the limits of designs to the exact time of a candidate of some tiles, the one of the lowest floor."""
+        ground = self._ground(start)
+        first = self._laid(start, ground, limit, best_only=True)
+        ranked = np.lexsort((first.floor, first.design))
+        first = first.take(ranked[np.flatnonzero(np.diff(first.design[ranked], prepend=-1))])
+        limit[first.design] = exact_cycles(ground, first.row, first.order, first.of_kind)
+
+    def _fastest(self, limit: IntArray) -> Chosen:
+        """Of every design the fastest candidate; limits are lowered. The most promising tiles first."""
+        found = []
+        for first, until in ((0, _FIRST_TILES), (_FIRST_TILES, None)):
+            rows = self.ladders.within(limit)
+            rows = rows.take(np.lexsort((rows.floor, rows.design)))
+            place = place_in(rows.design)
+            rows = rows.take(np.flatnonzero((place >= first) & (place < (until or len(place)))))
+            found.append(self._groups(rows, self._ground(rows), limit).fastest(limit))
+            limit[found[-1].candidates.design] = np.minimum(limit[found[-1].candidates.design], found[-1].cycles)
+        return Chosen.fastest_of(found)
+
+    def _least_traffic(self, alike: IntArray, fewer_bytes: IntArray) -> Chosen:
+        """Of designs where there is one the candidate that moves the fewest bytes within a limit, fewer than so many.
+
+        Tiles are looked at from those that may move the fewest on, until what is found moves no more than the rest.
+        """
+        rows = self.ladders.within(alike)
+        ground = self._ground(rows)
+        moved = ground.least_bytes(alike[rows.design][:, None])
+        fewer = np.flatnonzero(moved < fewer_bytes[rows.design])
+        rows, ground, moved = rows.take(fewer), ground.pick(fewer), moved[fewer]
+        ranked = np.lexsort((moved, rows.design))
+        least, found, step = fewer_bytes.copy(), [], _FIRST_TILES
+        while len(ranked):
+            some = np.sort(ranked[place_in(rows.design[ranked]) < step])
+            groups = self._groups(rows.take(some), ground.pick(some), alike)
+            found.append(groups.least_traffic(alike, np.minimum(least + 1, fewer_bytes)))
+            least[found[-1].candidates.design] = found[-1].moved_bytes
+            ranked = ranked[place_in(rows.design[ranked]) >= step]
+            ranked = ranked[moved[ranked] <= least[rows.design[ranked]]]
+            step *= 4
+        return Chosen.least_of(found)
+
+    def _groups(self, rows: Promising, ground: Ground, limit: IntArray) -> Groups:
+        """What may keep the limits of designs, of some tiles."""
+        candidates = self._laid(rows, ground, limit, best_only=False) if len(rows) else Candidates.none()
+        return Groups.of(candidates.take(candidates.floor <= limit[candidates.design]), ground)
+
+    def _ground(self, rows: Promising) -> Ground:
+        """What moves for some tiles."""
+        a_in_west = np.array([each.west == "a" for each in self.sides])
+        return Ground(tiles=self._grid(rows.design, rows.tile), a_in_west=a_in_west[rows.side])
+
+    def _laid(self, rows: Promising, ground: Ground, limit: IntArray, *, best_only: bool) -> Candidates:
+        """Tiles under array mappings and loop orders that may keep the limit; or each under its most promising pair."""
+        parts = []
+        for number in range(len(self._mappings)):
+            own = np.flatnonzero(rows.side == number)
+            if len(own):
+                parts.append(self._on_side(own, rows.take(own), ground, limit, best_only=best_only))
+        return Candidates.joined(parts)
+
+    def _on_side(
+        self, number: IntArray, rows: Promising, ground: Ground, limit: IntArray, *, best_only: bool
+    ) -> Candidates:
+        """The same for tiles of one side, of these numbers among all rows."""
+        mappings = self._mappings[rows.side[0]]
+        unhidden, in_memory = ground.unhidden_cycles[number], ground.in_memory[number]
+        (array, tile), which = _distinct_pairs(self._array_of[rows.design], rows.tile)
+        full, count = self.ladders.full_tiles(tile)
+        floor = self.gemm.count * count[:, None] * mappings.full_tile_cycles(self.table, array, **full)
+        floor[~mappings.legal(self.table, array)] = NEVER
+        if best_only:
+            row, mapping = np.arange(len(rows.design)), floor.argmin(axis=1)[which]
+        else:
+            row, mapping = np.nonzero(floor[which] + unhidden[:, None] <= limit[rows.design][:, None])
+        # Tiles timed on the array, once for all designs that have the same.
+        pair, at = np.unique(which[row] * mappings.parameters.shape[1] + mapping, return_inverse=True)
+        pair, timed = np.divmod(pair, mappings.parameters.shape[1])
+        times = TileTime.in_turn(
+            self._grid(array[pair], tile[pair]),
+            mappings.side.lying,
+            mappings.parameters[:, timed],
         )
+        at = at.reshape(-1)
+        own = np.where(times.repeats[0], NEVER, self.gemm.count * times.total(times.cycles)[0])
+        computing = own[at] + unhidden[row]
+        if best_only:
+            order = in_memory.argmin(axis=1)
+        else:
+            within = limit[rows.design[row]]
+            chosen, order = np.nonzero((in_memory[row] <= within[:, None]) & (computing <= within)[:, None])
+            row, mapping, at, computing = row[chosen], mapping[chosen], at[chosen], computing[chosen]
+        return Candidates(
+            row=number[row],
+            design=rows.design[row],
+            side=rows.side[row],
+            tile=rows.tile[row],
+            mapping=mapping,
+            order=order,
+            floor=np.maximum(computing, in_memory[row, order]),
+            of_kind=np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at],
+        )
+
+
+def _distinct_pairs(array: IntArray, tile: IntArray) -> tuple[tuple[IntArray, IntArray], IntArray]:
+    """Each pair of an array and a tile once, and which of them every row is."""
+    both, which = np.unique(array * (1 << 32) + tile, return_inverse=True)
+    return (both >> 32, both & ((1 << 32) - 1)), which.reshape(-1)

@@ -246,6 +246,7 @@ def sides_of_product(
         table=DesignTable(designs=[hardware]),
         designs=np.zeros(1, dtype=np.int64),
         ladder=np.zeros(1, dtype=np.int64),
+        cycles_a_unit=np.ones(1),
         interleave=interleave,
     )
     for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):

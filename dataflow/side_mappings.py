@@ -1,12 +1,14 @@
-"""The array mappings of one side on many designs, and which of them are legal."""
+"""The array mappings of one side on many designs: which are legal, and how long a full tile takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import BoolArray, IntArray
-from .dataflows.tile import Sparsity
+from .dataflows.tile import ArrayTile, Sparsity
 from .design_table import DesignTable
 from .gemm import Gemm
 from .mapping import Side
@@ -55,3 +57,28 @@ class SideMappings:
         return self.side.lying.legal_on_each(
             timing, Sparsity.of(self.gemm), self.parameters, interleave=self.interleave
         )
+
+    def full_tile_cycles(
+        self, table: DesignTable, designs: IntArray, *, m: IntArray, n: IntArray, slots: IntArray, groups: IntArray
+    ) -> IntArray:
+        """[K, A] cycles of the array for a full tile under every mapping, legal or not.
+
+        Args:
+            table: of the designs.
+            designs: which of them, [K].
+            m: rows of each tile.
+            n: columns.
+            slots: accumulations an output.
+            groups: groups of M along k.
+        """
+        lying = self.side.lying
+        tile = ArrayTile(
+            m=m[:, None],
+            n=n[:, None],
+            slots=slots[:, None],
+            groups=groups[:, None],
+            sparsity=Sparsity.of(self.gemm),
+        )
+        cycles = lying.cycles(timing_of_each(table, designs), tile, lying.named(self.parameters))
+        # Where nothing depends on the mapping or the design, all have the same.
+        return np.array(np.broadcast_to(cycles, (len(designs), self.parameters.shape[1])))

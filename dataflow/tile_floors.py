@@ -41,6 +41,7 @@ class TileFloors:
         table: of the designs.
         designs: which of them, [S].
         ladder: which each has, [S].
+        cycles_a_unit: what a unit of the memory of the combinations is, [table's designs].
         interleave: whether a PE may turn between accumulations.
     """
 
@@ -48,6 +49,7 @@ class TileFloors:
     table: DesignTable
     designs: IntArray
     ladder: IntArray
+    cycles_a_unit: FloatArray
     interleave: bool
 
     def _alike(self, names: Sequence[str]) -> tuple[IntArray, Combinations, IntArray]:
@@ -65,6 +67,7 @@ class TileFloors:
         numbers = self.table.numbers
         floor = MemoryFloor(
             tiles=tiles,
+            cycles_a_unit=_beside(self.cycles_a_unit[first]),
             latency_cycles=_beside(numbers["latency_cycles"][first]),
             reduction_lanes=_beside(numbers["reduction_lanes"][first]),
             room=Room(**{each.name: _beside(numbers[each.name][first]) for each in fields(Room)}),

@@ -34,9 +34,9 @@ LONGEST = (
 def pytest_sessionstart(session):
     """The mapping search is compiled once, before anybody works side by side; a later session finds it."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        from bisparse.dataflow import search_many
+        from bisparse.dataflow import search_compiled
 
-        search_many.build(lambda: print("compiling the mapping search, once on this machine"))
+        search_compiled.build()
 
 
 def pytest_collection_modifyitems(items):

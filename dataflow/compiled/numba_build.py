@@ -169,7 +169,7 @@ def _digest(of_numba: str) -> str:
     """A name for the sources of everything that is compiled, for where they lie and who compiles them."""
     found = hashlib.sha256(f"{of_numba} {sys.version} {__file__}".encode())
     modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {kernel, case, arrays}
-    files = {Path(str(module.__file__)) for module in modules}
+    files = {Path(__file__), *(Path(str(module.__file__)) for module in modules)}
     for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):
         found.update(file.read_bytes())
     return found.hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 What ``Dataflow`` asks for with objects is asked here with numbers alone: an array, how groups lie in its PEs, a tile's
 m, n, slots and groups, and the two numbers of an array mapping. Every such function is written once, without a branch
-on a count; the search that explores many designs compiles the very same ones (see ``dataflow.compiled``).
+on a count; a compiler takes the very same ones (see ``dataflow.compiled``).
 """
 
 from __future__ import annotations

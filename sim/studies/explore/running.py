@@ -20,7 +20,6 @@ from ....configs.errors import BisparseError, ConfigError
 from ....configs.library import content_hash
 from ....configs.schema import Loaded, validate
 from ....configs.strict_yaml import Document
-from ....dataflow import search_many
 from . import STORE_FILE
 from .axis_values import Settings
 from .loading import DATA
@@ -62,13 +61,7 @@ class Estimate:
     sampled: int
 
 
-def _compile(told: Told) -> None:
-    """Have the mapping search compiled before many ask for it, where it has not been on this machine."""
-    task = "compiling the mapping search, once on this machine"
-    search_many.build(lambda: told(task, 0, 1))
-
-
-def estimate(space: Space, *, version: str, jobs: int | None = None, told: Told = _silent) -> Estimate:
+def estimate(space: Space, *, version: str, jobs: int | None = None) -> Estimate:
     """Estimate a study's time from two samples of neighbouring runs, evaluated in this process.
 
     A batch takes a time that does not depend on its size, and so much a run on top; both go with the products of a
@@ -78,9 +71,7 @@ def estimate(space: Space, *, version: str, jobs: int | None = None, told: Told 
         space: of the study.
         version: of bisparse.
         jobs: processes that will work on it; as many as cores when None.
-        told: is told when it waits for a compiler.
     """
-    _compile(told)
     asked, scenarios = _asks(space), space.scenarios()
     runs = asked * len(scenarios)
     count = jobs or cores()
@@ -172,7 +163,6 @@ def run(
                 f"{out}: got a store with {sum(store.versions().values())} runs, need an empty directory; try --resume "
                 "to use them, or another --out"
             )
-        _compile(told)
         workers = _workers(space, version, jobs, dask)
         try:
             progress = _Progress(space=space, store=store, workers=workers, version=version, told=told)

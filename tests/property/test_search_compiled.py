@@ -1,0 +1,45 @@
+"""The compiled search finds what the search by numpy finds: mapping, time, bytes and how many were considered."""
+
+from dataclasses import replace
+
+import pytest
+from bisparse.configs.errors import MappingError
+from bisparse.dataflow import objective
+from bisparse.dataflow.compiled import numba_build
+from bisparse.dataflow.search import best_mapping
+from bisparse.dataflow.search_compiled import compiled_choice
+
+from .test_search_many import any_gemm
+from .wild_designs import Draw, wild_kind, wild_numbers
+
+pytest.importorskip("numba")
+
+DESIGNS = 12
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_it_finds_the_mapping_that_numpy_finds(seed):
+    draw = Draw(seed)
+    kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
+    for hardware in [wild_numbers(draw, kind).model for _ in range(DESIGNS)]:
+        if not hardware.tensor_engine.supports(gemm.pattern):
+            continue
+        found = compiled_choice(gemm, hardware, interleave=interleave)
+        try:
+            by_numpy = best_mapping(gemm, hardware, interleave=interleave)
+        except MappingError:
+            assert found is None
+        else:
+            assert found == replace(by_numpy, timed_exactly=found.timed_exactly)
+
+
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_it_takes_the_same_for_nearly_as_fast(seed, monkeypatch):
+    """With mappings that are 3% slower counted as fast, so that many are."""
+    monkeypatch.setattr(objective, "ALIKE", 33)
+    test_it_finds_the_mapping_that_numpy_finds(seed)
+
+
+def test_it_is_there():
+    """Built when the tests begin."""
+    assert numba_build.is_built()
