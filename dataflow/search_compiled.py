@@ -7,6 +7,7 @@ searched that often.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import count
 
 import numpy as np
@@ -50,6 +51,7 @@ def fastest_mapping(
     return found or best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
 
 
+@cache
 def build() -> None:
     """Have the compiler do its work now, where it has not on this machine: it takes half a minute or more."""
     if numba_build.is_installed() and not numba_build.is_built():
