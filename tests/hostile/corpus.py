@@ -154,7 +154,7 @@ def _plain(*, explored: bool) -> None:
         Path(target).write_bytes(Path(library.find(kind, name)).read_bytes())
     Path("small.yaml").write_text("name: small\nextends: design.yaml\nenergy_table: energy.yaml\n")
     timed = library.find("hardware", "sat-vcu1525-timed").read_text()
-    Path("timed.yaml").write_text(timed.replace("timing: ddr4-2400", "timing: timing.yaml"))
+    Path("timed.yaml").write_text(timed.replace("value: ddr4-2400", "value: timing.yaml"))
     Path("mine.yaml").write_text("name: mine\nextends: base.yaml\ndense: {names: ['l1*']}\n")
     for name, text in (("sweep.yaml", SWEEP), ("scale.cfg", SCALESIM), ("topology.csv", TOPOLOGY)):
         Path(name).write_text(text)
