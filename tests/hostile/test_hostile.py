@@ -1,5 +1,6 @@
 """A slice of the campaign (all of it: ``python -m tests.hostile``), and that it would see what it looks for."""
 
+import shutil
 import time
 from random import Random
 
@@ -37,6 +38,17 @@ def test_whole_files_are_read_by_every_command_that_is_given_damaged_ones(corpus
         if target.cheap:
             for command in (*target.commands, *([target.shows] if target.shows else [])):
                 assert run(command, corpus / target.folder).code == 0, command
+
+
+def test_the_damaged_timings_are_those_that_the_design_names(corpus, tmp_path):
+    """A file that nobody reads is accepted whatever is in it, and its cases say nothing."""
+    shutil.copytree(corpus / "plain", tmp_path / "case")
+    for name, read_by in (("timing.yaml", "timed.yaml"), ("energy.yaml", "small.yaml"), ("design.yaml", "small.yaml")):
+        file = tmp_path / "case" / name
+        whole = file.read_bytes()
+        file.write_text("{[")
+        assert run(("simulate", "mlp.json", "--hardware", read_by, "--json"), tmp_path / "case").code == 2, name
+        file.write_bytes(whole)
 
 
 def test_every_command_has_a_command_line_to_start_from():
