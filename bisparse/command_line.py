@@ -11,10 +11,12 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 from . import __version__
 from .commands import (
@@ -97,7 +99,7 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         try:
-            code = app(args=words, prog_name="bisparse", standalone_mode=False)
+            code = _parser()(args=words, prog_name="bisparse", standalone_mode=False)
         finally:
             # Here, where it can still be answered for, rather than at exit.
             sys.stdout.flush()
@@ -119,6 +121,12 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@cache
+def _parser() -> Callable[..., Any]:
+    """What reads the words of a command line; made once, for a process that runs several."""
+    return get_command(app)
 
 
 def _in_our_words(error: OSError) -> str:
