@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ....accel.specification import PARTS, Hardware
-from ....configs.errors import ConfigError
-from ....configs.library import content_hash
-from ....configs.provenance import Provenance, Status
-from ....configs.schema import Loaded, validate
-from ....configs.strict_yaml import Document, Place
-from .fields import value_at
+from ..configs.errors import ConfigError
+from ..configs.library import content_hash
+from ..configs.provenance import Provenance, Status
+from ..configs.schema import Loaded, validate
+from ..configs.strict_yaml import Document, Place
+from .design_fields import value_at
+from .specification import PARTS, Hardware
 
 _SUFFIX = 8
 """Hexadecimal digits of a varied design's name; of 100,000 designs two share them once in a sweep or so, which harms
