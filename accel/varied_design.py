@@ -55,7 +55,7 @@ class Family:
         self._texts = {key: _canonical(value) for key, value in base.document.data.items()}
         self._present: dict[tuple[str, ...], Any] = {}
 
-    def varied(self, changes: Sequence[Change]) -> Loaded[Hardware]:
+    def varied(self, changes: Sequence[Change], *, name: str | None = None) -> Loaded[Hardware]:
         """The base with fields changed.
 
         What a change leaves as it was keeps its provenance, and a design in which nothing changes is the base itself,
@@ -63,6 +63,7 @@ class Family:
 
         Args:
             changes: outer sections before fields inside them.
+            name: of the design, where something changes; the base's with a number when None.
 
         Raises:
             ConfigError: the fields do not go together, or a value is out of range; the line is that of the change.
@@ -75,7 +76,7 @@ class Family:
             _put(data, base.document.data, change)
         own = {key: _canonical(data[key]) for key in {change.path[0] for change in real}}
         texts = self._texts | own
-        data["name"] = f"{base.model.name}-{content_hash(_joined(texts))[:_SUFFIX]}"
+        data["name"] = name or f"{base.model.name}-{content_hash(_joined(texts))[:_SUFFIX]}"
         text = _joined(texts | {"name": _canonical(data["name"])})
         places, provenance = dict(base.document.places), dict(base.provenance)
         for change in real:

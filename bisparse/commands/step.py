@@ -18,6 +18,7 @@ from .pages import Output
 from .terminal import Progress, note, print_table
 
 if TYPE_CHECKING:
+    from ..accel.specification import Hardware
     from ..configs.pattern import Pattern
     from ..configs.schema import Loaded
     from ..dataflow.schedule import Schedule
@@ -61,6 +62,7 @@ class Inputs:
 
     workload: options.Workload
     hardware: options.HardwareOption = None
+    set_fields: options.SetFields = None
     recipe: RecipeOrSaved = None
     sparsity: options.Sparsity = None
 
@@ -119,7 +121,8 @@ def simulate(
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
         said = step if saved is None else saved.content.options | step
         pictured = out is not None or output.open_report
-        simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
+        design = options.load_design(hardware, inputs.set_fields)
+        simulator = _simulator(inputs.workload, design, said, pictured=pictured, strict=strict)
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
@@ -145,9 +148,9 @@ def simulate(
 def compare(
     workload: options.Workload,
     recipes: Recipes = "dense,sr-ste,sdgp,bdwp",
-    hardware: options.HardwareOption = None,
     sparsity: options.Sparsity = None,
     *,
+    design: options.Design,
     step: options.Step,
     training_steps: options.TrainingSteps = None,
     out: options.Out = None,
@@ -169,7 +172,7 @@ def compare(
     with Progress() as progress:
         loaded, pattern = [load_recipe(name) for name in names], Pattern.parse(sparsity or defaults.SPARSITY)
         pictured = out is not None or output.open_report
-        simulator = _simulator(workload, hardware or defaults.HARDWARE, step, pictured=pictured, strict=strict)
+        simulator = _simulator(workload, design.load(), step, pictured=pictured, strict=strict)
         results = []
         for done, recipe in enumerate(loaded):
             progress(f"simulating {workload} under {recipe.model.name}", done, len(loaded))
@@ -178,12 +181,14 @@ def compare(
     _deliver(results, out, output, document=lambda: {"results": [result.document() for result in results]})
 
 
-def _simulator(workload: str, hardware: str, said: dict[str, Any], *, pictured: bool, strict: bool) -> Simulator:
+def _simulator(
+    workload: str, design: Loaded[Hardware], said: dict[str, Any], *, pictured: bool, strict: bool
+) -> Simulator:
     """The workload on the design, as asked; a step that is played for a report keeps its timeline."""
     from ..api import make_simulator
 
     timeline = pictured and said["engine"] == "event"
-    return make_simulator(workload, hardware, said | {"timeline": timeline}, strict=strict)
+    return make_simulator(workload, design, said | {"timeline": timeline}, strict=strict)
 
 
 def _replay(
