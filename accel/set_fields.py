@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field, create_model
-
 from ..configs.errors import ConfigError
-from ..configs.schema import Loaded, validate
-from ..configs.strict_yaml import Document, KeyPath, Place, parse_text
-from .design_fields import Target, design_names, design_target, split
+from ..configs.schema import Loaded
+from ..configs.strict_yaml import KeyPath, Place, parse_text
+from .design_fields import Target, design_names, design_target
 from .dram_timings import load_dram_timings
 from .specification import Hardware
-from .varied_design import Change, Family
+from .varied_design import Change, Family, typed_value
 
 _SAID = Place("--set", 1)
 _PREFIX = "hardware."
@@ -63,7 +61,8 @@ def _change(path: KeyPath, target: Target, text: str) -> Change:
     if target.part:
         value, part = None, load_dram_timings(text)
     else:
-        value, part = _value(name, target, text), None
+        read = text if target.listed else parse_text(text, file=_SAID.file).data
+        value, part = typed_value(target, read, _SAID), None
     return Change(
         path=tuple(map(str, path)),
         value=value if part is None else part.document.data,
@@ -72,11 +71,3 @@ def _change(path: KeyPath, target: Target, text: str) -> Change:
         place=_SAID,
         part=part,
     )
-
-
-def _value(name: str, target: Target, text: str) -> object:
-    """The value in the field's own unit."""
-    read = split(text) if target.listed else parse_text(text, file=_SAID.file).data
-    document = Document(file=_SAID.file, data={name: read}, places={(name,): _SAID})
-    model = create_model("Set", value=(target.of_one, Field(alias=name)))
-    return validate(document, model).model_dump()["value"]

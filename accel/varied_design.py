@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
 from ..configs.provenance import Provenance, Status
 from ..configs.schema import Loaded, validate
 from ..configs.strict_yaml import Document, Place
-from .design_fields import value_at
+from .design_fields import Target, split, value_at
 from .specification import PARTS, Hardware
 
 _SUFFIX = 8
@@ -121,6 +121,23 @@ class Family:
         except (ValidationError, ConfigError):
             # As the whole, for the words.
             return validate(document, Hardware)
+
+
+def typed_value(target: Target, written: Any, place: Place) -> Any:
+    """What is written for a field, in the field's own unit.
+
+    Args:
+        target: of the field.
+        written: plain data, as a file would have it; a list may be one text, joined by commas.
+        place: where it is written.
+
+    Raises:
+        ConfigError: it is none of the field's.
+    """
+    read = split(written) if target.listed else written
+    document = Document(file=place.file, data={target.name: read}, places={(target.name,): place})
+    model = create_model("One", value=(target.of_one, Field(alias=target.name)))
+    return validate(document, model).model_dump()["value"]
 
 
 def _present(base: Loaded[Hardware], path: tuple[str, ...]) -> Any:

@@ -45,8 +45,8 @@ def ablate(
 
     Example: bisparse ablate resnet50-imagenet --sparsity 2:8 --out runs/ablation
     """
-    from ..api import make_simulator
     from ..configs.pattern import Pattern
+    from ..runs import make_simulator
     from ..sim.studies.ablation.run_ablation import ablate as run_ablation
     from ..training.recipes.declaration import load_recipe
 

@@ -128,8 +128,8 @@ def assign(
 
     Example: bisparse assign runs/dense --ratios 1:8,2:8,4:8 --like 2:8 --out mine.yaml
     """
-    from ..api import make_simulator
     from ..configs.pattern import Pattern
+    from ..runs import make_simulator
     from ..sim.studies.assignment.run_assignment import Assigner
     from ..training.recipes.declaration import load_recipe
     from ..training.run_summary import GRAPH_FILE, SUMMARY_FILE, read_summary

@@ -125,6 +125,13 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),
 ]
+WithRange = Annotated[
+    bool,
+    typer.Option("--range", help="Also find how far the answer moves within the ranges that the design's files give."),
+]
+WithWhatIf = Annotated[
+    bool, typer.Option("--what-if", help="Also simulate what would help: more lanes, a larger array, more memory.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse operators that may hold multiplications and cannot be counted.")
 ]
@@ -132,6 +139,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a decision needs beside the answer."""
+
+    with_range: WithRange = False
+    what_if: WithWhatIf = False
+
 
 _OF_THE_TERMINAL = frozenset({"as_json", "open_report"})
 """Parameters that change where a run is shown, not what it is."""

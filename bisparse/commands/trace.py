@@ -58,8 +58,8 @@ def trace(
 
     Example: bisparse trace resnet18-tinyimagenet layer1.0.conv1:FF --out conv.trace.gz --limit 1000000
     """
-    from ..api import make_simulator
     from ..configs.pattern import Pattern
+    from ..runs import make_simulator
     from ..sim.bursts.burst_trace import BurstTrace, tensor_work
     from ..training.recipes.declaration import load_recipe
 
