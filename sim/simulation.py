@@ -94,11 +94,9 @@ class _OnDesign:
         return self.mappers[key]
 
 
-_KEPT_DESIGNS = 4
-"""Designs whose searches and costs are kept in this process for the next step on them."""
-
-_KEPT_PRODUCTS = 1024
-"""Products of a design beyond which the next step on it begins anew: each takes some tens of kilobytes."""
+_KEPT_DESIGNS, _KEPT_PRODUCTS = 4, 1024
+"""Designs whose searches and costs are kept in this process for the next step on them; products of a design beyond
+which the next step on it begins anew: each takes some tens of kilobytes."""
 
 _designs: OrderedDict[str, _OnDesign] = OrderedDict()
 
