@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,13 @@ _WIDE = 4.0
 
 
 def front_figure(findings: Findings) -> Figure:
-    """The first two objectives, or one beside the other figure of a step, with each design's configuration told."""
-    return _scatter(findings, (0, 1), told=True, height=560)
+    """The trade-off: two objectives, or one beside another figure of a step, with each design's configuration told."""
+    return _scatter(findings, findings.drawn_pairs[0], told=True, height=560)
 
 
 def pair_figures(findings: Findings) -> dict[str, Figure]:
     """The other pairs of three or four objectives."""
-    pairs = list(combinations(range(len(findings.drawn.figures)), 2))[1:]
+    pairs = findings.drawn_pairs[1:]
     return {
         f"pair{number}": _scatter(findings, pair, told=False, height=330) for number, pair in enumerate(pairs, start=1)
     }

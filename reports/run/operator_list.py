@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
 from ..shared.quantities import count, percent
 from ..shared.table import Cell, Table, change, figure
 from .answer import is_dense
+from .mapping_picture import MappingWords, drawn_mappings
 
 MOST = 12
 """Operators in each of the short tables."""
@@ -133,10 +134,11 @@ def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]])
         "mapping",
     )
     pruned = pruned_stages(result)
+    drawn = {each.text: each.anchor for each in drawn_mappings(result)}
     figures = frozenset(headings.index(name) for name in headings if name in _FIGURES)
     return Table(
         headings=headings,
-        rows=tuple(_row(result, group, pruned) for group in groups),
+        rows=tuple(_row(result, group, pruned, drawn) for group in groups),
         words=frozenset(range(len(headings))) - figures,
     )
 
@@ -144,7 +146,9 @@ def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]])
 _FIGURES = ("dense cycles", "cycles", "ratio", "of step", "utilisation")
 
 
-def _row(result: SimulationResult, group: Sequence[OperatorResult], pruned: frozenset[str]) -> tuple[Cell, ...]:
+def _row(
+    result: SimulationResult, group: Sequence[OperatorResult], pruned: frozenset[str], drawn: Mapping[str, str]
+) -> tuple[Cell, ...]:
     row = group[0]
     spent = sum(each.cycles for each in group)
     time = [figure(spent, count)]
@@ -161,8 +165,13 @@ def _row(result: SimulationResult, group: Sequence[OperatorResult], pruned: froz
         Cell(percent(row.array_utilisation) if row.engine == "tensor" else "–"),
         Cell(row.limit),
         *(() if is_dense(result) else (Cell(why_dense(row, pruned)),)),
-        Cell(row.mapping),
+        _mapping(row.mapping, drawn.get(row.mapping, "")),
     )
+
+
+def _mapping(text: str, drawn: str) -> Cell:
+    words = MappingWords.read(text) if drawn else None
+    return Cell(text) if words is None else Cell(text, short=words.short, drawn=drawn)
 
 
 def _sparsity(row: OperatorResult) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...accel.tensor_engine import ceil_div
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import SimulationResult
 from ...sim.results.step_profile import OperatorSpan, Profile
@@ -125,7 +124,7 @@ def _places(named: Mapping[str, int], across: int) -> Figure:
         named: entries of each legend.
         across: of them beside each other.
     """
-    room = {name: _LEGEND_LINE * ceil_div(named[name.replace("y", "legend")], across) for name, _ in _BANDS}
+    room = {name: _LEGEND_LINE * -(-named.get(name.replace("y", "legend"), 0) // across) for name, _ in _BANDS}
     heights = dict(_BANDS)
     whole = sum(heights.values()) + sum(room[name] + _GAP for name, _ in _BANDS[1:])
     places: Figure = {"height": whole + room["y"] + 60, "margin": {"t": room["y"] + 12}}

@@ -29,6 +29,8 @@
   const moved = (place) => Object.entries(place.layout || {}).filter(([name, axis]) => /^[xy]axis/.test(name) && !axis.fixedrange && !axis.matches);
 
   const draw = (place) => {
+    // What is drawn already only needs its buttons.
+    if (place.classList.contains("drawing")) return furnish(place);
     const own = figureOf(place);
     if (own.parallel) {
       drawParallel(place, own.parallel, hue);
@@ -76,7 +78,11 @@
     if (!place.querySelector("svg.main-svg")) {
       const svg = place.querySelector("svg").cloneNode(true);
       svg.style.background = hue("paper");
-      const address = "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(svg));
+      svg.setAttribute("width", Math.round(width));
+      svg.setAttribute("height", Math.round(height));
+      svg.setAttribute("font-family", getComputedStyle(document.body).fontFamily);
+      const text = new XMLSerializer().serializeToString(svg).replace(/var\(--(\w+)\)/g, (_, name) => hue(name));
+      const address = "data:image/svg+xml," + encodeURIComponent(text);
       if (format === "svg") return address;
       const image = Object.assign(new Image(), { src: address });
       await image.decode();
@@ -107,7 +113,8 @@
       made.addEventListener("click", act);
       tools.append(made);
     };
-    if (moved(place).length) {
+    // The small ones have no room for so many.
+    if (moved(place).length && place.clientHeight >= 300) {
       button("+", "Closer", () => zoom(place, 0.5));
       button("−", "Farther", () => zoom(place, 2));
       button("whole", "The whole picture", () => draw(place));
