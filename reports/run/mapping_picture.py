@@ -183,7 +183,7 @@ def _fold(own: Drawing, words: MappingWords, rows: int, columns: int) -> None:
         own.words(360, top + side + 32, f"{across} {wide:,} along the columns", size=11)
         own.words(360, top + side + 48, f"{deep // rows * (wide // columns)} sums stay in a PE", size=11)
     elif words.dataflow in ("WS", "IS"):
-        stays, moves = ("B", "A") if words.dataflow == "WS" else ("A", "B")
+        stays, moves = ("B", "A") if (words.dataflow == "WS") != words.swapped else ("A", "B")
         own.words(left - 30, top + side / 2 + 4, moves, anchor="end")
         own.words(left + side / 2 + 8, top - 8, stays)
         own.words(360, top + side + 16, f"{stays} stays, k down the rows", size=11)

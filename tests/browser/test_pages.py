@@ -161,7 +161,10 @@ def test_a_link_opens_its_run_and_stands_at_its_section(pages, browser):
     assert browser.until("!document.querySelector('#contents a[href^=\"#run2\"]')")
 
 
-@pytest.mark.parametrize(("kind", "figure"), [("run", "roofline"), ("explore", "parallel"), ("event", "timeline")])
+@pytest.mark.parametrize(
+    ("kind", "figure"),
+    [("run", "roofline"), ("run", "hardware"), ("explore", "parallel"), ("event", "timeline")],
+)
 def test_a_figure_can_be_saved_as_a_picture_and_as_drawing(pages, browser, kind, figure):
     browser.load(pages[kind])
     asked = f"pictureOf(document.querySelector('[data-figure={figure}]'), '{{}}')"
@@ -204,6 +207,26 @@ def test_dragging_along_an_axis_keeps_the_designs_that_pass_there(pages, browser
     browser.pointer("mousePressed", x, y + 2)
     browser.pointer("mouseReleased", x, y + 2)
     assert browser.run(kept) == every
+
+
+def test_a_press_hands_the_timeline_to_perfetto_and_to_nobody_else(pages, browser):
+    browser.load(pages["event"])
+    # In place of the site's window one that notes what it is sent; the answer comes from the site's origin, or another.
+    browser.run(
+        "window.sent = []; window.open = (address) => { window.opened = address;"
+        " return { postMessage: (what, to) => sent.push([what, to]) }; }; null"
+    )
+    browser.run("document.querySelector('.perfetto button').click()")
+    assert browser.until("sent.length > 0")
+    answer = "dispatchEvent(new MessageEvent('message', { data: 'PONG', origin: '%s' }))"
+    browser.run(answer % "https://evil.example")
+    assert browser.run("sent.every(([what]) => what === 'PING')")
+    browser.run(answer % "https://ui.perfetto.dev")
+    given = browser.run("[sent[sent.length - 1][1], sent[sent.length - 1][0].perfetto.fileName,"
+                        " [...new Uint8Array(sent[sent.length - 1][0].perfetto.buffer)]]")  # fmt: skip
+    assert given[:2] == ["https://ui.perfetto.dev", "timeline.json.gz"]
+    assert bytes(given[2]) == (pages["event"].parent / "timeline.json.gz").read_bytes()
+    assert browser.run("document.querySelector('.perfetto [role=status]').textContent").endswith("open in Perfetto.")
 
 
 @pytest.mark.parametrize("kind", ["run", "explore"])
