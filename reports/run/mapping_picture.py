@@ -14,8 +14,8 @@ from ..shared.drawing import Drawing, fitted
 from ..shared.quantities import percent
 from .hardware_picture import values
 
-MOST = 6
-"""Mappings that are drawn: those that take most of the step."""
+MOST, SHOWN = 18, 6
+"""Mappings that are drawn: those that take most of the step; and of them those that the page does not fold away."""
 
 _WORDS = re.compile(
     r"(?P<dataflow>\w+)(?P<swapped> swapped)?, (?P<array>.*?),? ?tile (?P<m>\d+)x(?P<n>\d+)x(?P<k>\d+), "
@@ -96,7 +96,7 @@ class DrawnMapping:
     used: str
 
 
-def drawn_mappings(result: SimulationResult) -> list[DrawnMapping]:
+def drawn_mappings(result: SimulationResult, most: int = MOST) -> list[DrawnMapping]:
     """The mappings of the operators that take most time, those first."""
     known = values(result)
     size = [known.get(f"hardware.tensor_engine.{side}", "") for side in ("rows", "cols")]
@@ -114,7 +114,7 @@ def drawn_mappings(result: SimulationResult) -> list[DrawnMapping]:
             svg=_drawing(words, int(size[0]), int(size[1])),
             used=_used(own, result.total_cycles),
         )
-        for number, (text, words, own) in enumerate(read[:MOST], start=1)
+        for number, (text, words, own) in enumerate(read[:most], start=1)
     ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
 from ..shared.quantities import count, percent
 from ..shared.table import Cell, Table, change, figure
+from . import mapping_picture
 from .answer import is_dense
-from .mapping_picture import MappingWords, drawn_mappings
 
 MOST = 12
 """Operators in each of the short tables."""
@@ -65,17 +65,22 @@ def alike(result: SimulationResult) -> list[tuple[OperatorResult, ...]]:
     return [tuple(rows) for rows in groups.values()]
 
 
-def saved_most(result: SimulationResult) -> Table | None:
-    """The operators whose time changed most, either way; None when nothing is pruned."""
+def saved_most(result: SimulationResult, drawn: int = mapping_picture.MOST) -> Table | None:
+    """The operators whose time changed most, either way; None when nothing is pruned.
+
+    Args:
+        result: of the run.
+        drawn: mappings that the page draws, to which the table leads.
+    """
     if is_dense(result):
         return None
     groups = [group for group in alike(result) if saved_cycles(group[0])]
-    return _table(result, sorted(groups, key=lambda group: -abs(sum(map(saved_cycles, group))))[:MOST])
+    return _table(result, sorted(groups, key=lambda group: -abs(sum(map(saved_cycles, group))))[:MOST], drawn)
 
 
-def cost_most(result: SimulationResult) -> Table:
-    """The operators with the most exposed cycles."""
-    return _table(result, sorted(alike(result), key=lambda group: -sum(row.cycles for row in group))[:MOST])
+def cost_most(result: SimulationResult, drawn: int = mapping_picture.MOST) -> Table:
+    """The operators with the most exposed cycles; ``drawn`` as in ``saved_most``."""
+    return _table(result, sorted(alike(result), key=lambda group: -sum(row.cycles for row in group))[:MOST], drawn)
 
 
 def all_operators(result: SimulationResult) -> list[list[Any]]:
@@ -120,7 +125,7 @@ def why_dense(row: OperatorResult, pruned: frozenset[str]) -> str:
     return "" if row.stage in pruned or not pruned else f"{row.stage} is not pruned"
 
 
-def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]]) -> Table:
+def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]], most: int) -> Table:
     headings = (
         "operator",
         "stage",
@@ -134,7 +139,7 @@ def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]])
         "mapping",
     )
     pruned = pruned_stages(result)
-    drawn = {each.text: each.anchor for each in drawn_mappings(result)}
+    drawn = {each.text: each.anchor for each in mapping_picture.drawn_mappings(result, most)}
     figures = frozenset(headings.index(name) for name in headings if name in _FIGURES)
     return Table(
         headings=headings,
@@ -170,7 +175,7 @@ def _row(
 
 
 def _mapping(text: str, drawn: str) -> Cell:
-    words = MappingWords.read(text) if drawn else None
+    words = mapping_picture.MappingWords.read(text) if drawn else None
     return Cell(text) if words is None else Cell(text, short=words.short, drawn=drawn)
 
 

@@ -11,7 +11,7 @@ from .answer import is_dense
 from .density_figure import density_figure
 from .effectual import NAME, effectual_words
 from .hardware_picture import hardware_drawing, hardware_table
-from .mapping_picture import drawn_mappings
+from .mapping_picture import MOST, SHOWN, drawn_mappings
 from .memory import memory_sentence, memory_table, on_chip_sentence
 from .memory_figure import memory_figure
 from .roofline import undrawn
@@ -21,7 +21,10 @@ from .run_view import RunView
 
 def operator_section(view: RunView) -> Section:
     """The operators that changed most, those that take most time, and all of them."""
-    saved, cost = operator_list.saved_most(view.result), operator_list.cost_most(view.result)
+    saved, cost = (
+        operator_list.saved_most(view.result, _drawn(view)),
+        operator_list.cost_most(view.result, _drawn(view)),
+    )
     changed = (Part(heading="Operators that changed most", table=saved),) if saved else ()
     return Section(
         heading="The operators that matter",
@@ -34,6 +37,11 @@ def operator_section(view: RunView) -> Section:
         },
         markdown=(*changed, Part(heading="Operators that take most time", table=cost)),
     )
+
+
+def _drawn(view: RunView) -> int:
+    """Mappings that are drawn: of several runs, fewer each."""
+    return MOST if len(view.results) == 1 else SHOWN
 
 
 def roofline_section(view: RunView) -> Section:
@@ -130,7 +138,11 @@ def mapping_section(view: RunView) -> Section:
         heading="Mappings",
         table=tables.mapping_table(view.result),
         template="run/mappings.html.jinja",
-        values={"candidates": view.result.candidates, "drawn": drawn_mappings(view.result)},
+        values={
+            "candidates": view.result.candidates,
+            "drawn": drawn_mappings(view.result, _drawn(view)),
+            "shown": SHOWN,
+        },
     )
 
 

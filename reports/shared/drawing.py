@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 
+_SIZE = 12
+"""Of letters, unless another is said."""
+
 LETTER = 0.56
 """Width of a letter over its size, on average."""
 
@@ -55,12 +58,13 @@ class Drawing:
         mono: bool = False,
     ) -> None:
         """A line of words; ``anchor`` is ``start``, ``middle`` or ``end``."""
-        weight = ' font-weight="600"' if bold else ""
-        face = ' font-family="monospace" xml:space="preserve"' if mono else ""
-        self.parts.append(
-            f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" text-anchor="{anchor}" fill="{_colour(colour)}"'
-            f"{weight}{face}>{escape(text)}</text>"
-        )
+        # What the whole drawing says is not said again: a page may hold a hundred of them.
+        own = "" if size == _SIZE else f' font-size="{size:g}"'
+        own += "" if anchor == "start" else f' text-anchor="{anchor}"'
+        own += "" if colour == "@ink" else f' fill="{_colour(colour)}"'
+        own += ' font-weight="600"' if bold else ""
+        own += ' font-family="monospace" xml:space="preserve"' if mono else ""
+        self.parts.append(f'<text x="{x:g}" y="{y:g}"{own}>{escape(text)}</text>')
 
     def arrow(self, x0: float, y0: float, x1: float, y1: float, *, both: bool = False, colour: str = "@ink") -> None:
         """A line with a head at its end, or at both."""
@@ -72,9 +76,8 @@ class Drawing:
     def svg(self) -> str:
         """The whole, to stand in a page."""
         inside = "".join(self.parts)
-        return (
-            f'<svg viewBox="0 0 {self.width:g} {self.height:g}" font-family="inherit" aria-hidden="true">{inside}</svg>'
-        )
+        own = f'viewBox="0 0 {self.width:g} {self.height:g}" font-size="{_SIZE}" fill="var(--ink)" aria-hidden="true"'
+        return f"<svg {own}>{inside}</svg>"
 
 
 def _head(x0: float, y0: float, x1: float, y1: float) -> str:

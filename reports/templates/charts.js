@@ -142,6 +142,7 @@
     list();
     drawShown();
   };
+  for (const more of document.querySelectorAll("details.more")) more.addEventListener("toggle", drawShown);
   for (const button of buttons) {
     button.addEventListener("click", () => {
       choose(button.dataset.panel);
@@ -170,9 +171,10 @@
   contents.firstElementChild.open = !matchMedia(`(max-width: ${NARROW}px)`).matches;
   const follow = () => {
     const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const panel = place && place.closest(".panel");
-    if (!panel || !panel.hasAttribute("data-waiting")) return;
-    choose(panel.id);
+    if (!place) return;
+    const panel = place.closest(".panel"), folded = place.closest("details:not([open])");
+    if (panel && panel.hasAttribute("data-waiting")) choose(panel.id);
+    if (folded) folded.open = true;
     place.scrollIntoView();
   };
   addEventListener("hashchange", follow);

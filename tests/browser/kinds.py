@@ -27,7 +27,7 @@ def write_every_kind(directory: Path) -> dict[str, Path]:
     # A name as a file may have it: no page may take it for markup, nor break under its length.
     named = replace(sparse, unknown_operators=("<b>aten</b>::" + "very_long_" * 6 + "name",))
     played = bisparse.simulate(**SMALL, hardware="edge-16x16", engine="event", timeline=True)
-    ablation = bisparse.ablate("resnet9-cifar10", batch=16)
+    ablation = bisparse.ablate("resnet9-cifar10", hardware="edge-16x16", batch=16)
     space = explore_sample.space_of()
     # Each design that gets a report is simulated: one is enough.
     with pytest.MonkeyPatch.context() as patched:
