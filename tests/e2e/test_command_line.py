@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bisparse.configs.needs import install_line
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scalesim-dense-gemm.csv"
 SMALL = "resnet9-cifar10"
@@ -321,7 +322,7 @@ def test_capture_without_torch_says_how_to_get_it(run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = run("capture", "mymodel:net", "--input", "3x8x8")
     assert done.code == 2
-    assert done.err == 'capture: got no torch, need it installed; try pip install "bisparse[torch]"\n'
+    assert done.err == f"capture: got no torch, need it installed; try {install_line('torch')}\n"
 
 
 def test_a_captured_module_is_a_workload(run, tmp_path, monkeypatch):
