@@ -42,7 +42,7 @@ from .configs.errors import BisparseError
 
 app = typer.Typer(
     name="bisparse",
-    help="What a sparse-training method buys on an accelerator, in cycles, joules and silicon, against dense training.",
+    help="What a sparse-training method buys on an accelerator, in cycles, joules and bytes, against dense training.",
     epilog="Shipped names: bisparse workloads list, bisparse hardware list, bisparse recipes list.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
