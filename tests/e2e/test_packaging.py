@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from bisparse import __version__
 
 ROOT = Path(__file__).parents[2]
