@@ -38,6 +38,7 @@ from .commands import (
     workloads,
 )
 from .commands.streams import usable_streams
+from .commands.terminal import keep_quiet
 from .configs.errors import BisparseError
 
 app = typer.Typer(
@@ -79,8 +80,12 @@ def _top(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Keep remarks and progress back; the answer and mistakes stay.")
+    ] = False,
 ) -> None:
     """Options of ``bisparse`` itself."""
+    keep_quiet(quiet)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -341,3 +341,19 @@ def test_a_captured_module_is_a_workload(run, tmp_path, monkeypatch):
     assert run(*asked).code == 0
     assert run(*asked, "--no-cache").code == 0
     assert (tmp_path / "made" / "tiny.json").read_bytes() == first
+
+
+# quiet ---------------------------------------------------------------------------------------------------------------
+
+
+def test_quiet_keeps_remarks_back_for_one_command(run):
+    asked = ("simulate", "resnet9-cifar10", "--batch", 8, "--save-schedule")
+    assert run("--quiet", *asked, "a.json").err == ""
+    assert run(*asked, "b.json").err == "schedule: b.json\n"
+
+
+def test_a_design_is_shown_in_the_width_that_there_is(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = run("hardware", "show", "sat-vcu1525").out.splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("parameter"))
+    assert max(map(len, lines[begin:])) <= 100
