@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import defaults
-from .accel.specification import Hardware, load_hardware
 from .configs.errors import ConfigError
 from .configs.needs import check_package, check_torch
 from .configs.option import check_keywords
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
 from .own_data import data_name
+from .runs import Column, columns, design_of, make_simulator, run_column
 from .sim.options import Options
 from .sim.results.simulation_result import SimulationResult, write_reports_with
-from .sim.simulation import Simulator, Workload
 from .sim.studies.ablation.ablation import Ablation
 from .sim.studies.ablation.run_ablation import ablate as run_ablation
 from .sim.studies.codesign.codesign import Codesign
 from .sim.studies.codesign.plan import plan
 from .sim.studies.codesign.run_codesign import run_study
-from .sim.training_run import with_training
 from .telling import Telling
-from .training.densities import load_densities
 from .training.input_shape import InputShapes
 from .training.recipes.declaration import Recipe, load_recipe
 from .training.settings import Precision, TrainingSettings, settings_for
-from .training.uncounted import refuse_uncounted
 from .version import __version__
 from .workload import capture, load_workload, workload_of
 
@@ -37,13 +33,11 @@ if TYPE_CHECKING:
     import pandas
     import torch
 
+    from .runs import Design
     from .training.capture import Loss
     from .training.recipes.in_torch import AppliedRecipe
     from .training.run_summary import RunSummary
     from .workload import Model
-
-    Design = str | Path | Mapping[str, Any] | Loaded[Hardware]
-    """A shipped design's name, a file's path, or what a file would say."""
 
     Data = torch.utils.data.Dataset[Any]
     """Anything with a length whose items are (image, class)."""
@@ -72,6 +66,8 @@ def simulate(
     loss: Loss | str | None = None,
     training_steps: int | None = None,
     strict: bool = False,
+    with_range: bool = False,
+    what_if: bool = False,
     **options: Any,
 ) -> SimulationResult:
     """Simulate one training step under a recipe, and the dense step that it is compared with.
@@ -89,6 +85,8 @@ def simulate(
             output's shape when None.
         training_steps: of the whole training run, which then stands in ``.training`` of the result.
         strict: refuse a workload with operators that may multiply and are not counted.
+        with_range: also find how far the answer moves within the ranges that the design's files give; in ``.range``.
+        what_if: also simulate what would help; in ``.what_if``.
         **options: see ``sim.options.Options``: ``batch`` (32 for a torch module), ``pass_`` (``"inference"`` for the
             forward pass alone), ``objective``, ``optimizer``, ...; ``densities`` may be the directory of a training
             run.
@@ -101,27 +99,45 @@ def simulate(
     """
     check_keywords(options, Options, signature(simulate).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
-    (result,) = _runs(make_simulator(workload, hardware, options, strict=strict), [recipe], sparsity, training_steps)
-    return result
+    simulator = make_simulator(workload, hardware, options, strict=strict)
+    column = Column(simulator=simulator, recipe=_recipe(recipe), pattern=_pattern(sparsity))
+    return run_column(column, training_steps=training_steps, with_range=with_range, what_if=what_if)
 
 
 def compare(
     model_or_name: Model,
-    hardware: Design = defaults.HARDWARE,
+    hardware: Design | Sequence[Design] = defaults.HARDWARE,
     recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
-    sparsity: str | Pattern = defaults.SPARSITY,
+    sparsity: str | Pattern | Sequence[str | Pattern] = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
     loss: Loss | str | None = None,
     training_steps: int | None = None,
     strict: bool = False,
+    with_range: bool = False,
+    what_if: bool = False,
+    batch: int | Sequence[int] | None = None,
     **options: Any,
 ) -> list[SimulationResult]:
-    """Simulate several recipes on one workload and one design; arguments as for ``simulate``."""
+    """Simulate several recipes, designs, ratios and batches on one workload, a result each combination.
+
+    Arguments as for ``simulate``; ``hardware``, ``sparsity`` and ``batch`` may be several. A recipe that prunes nothing
+    is simulated once, whatever the ratios.
+    """
     check_keywords(options, Options, signature(compare).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
-    return _runs(make_simulator(workload, hardware, options, strict=strict), recipes, sparsity, training_steps)
+    several = columns(
+        workload,
+        _several(hardware),
+        [_recipe(each) for each in recipes],
+        [_pattern(each) for each in _several(sparsity)],
+        _several(batch),
+        options,
+        strict=strict,
+    )
+    told = {"training_steps": training_steps, "with_range": with_range, "what_if": what_if}
+    return [run_column(each, **told) for each in several]
 
 
 def ablate(
@@ -261,7 +277,7 @@ def codesign(
         raise ConfigError(f"recipe: got recipe, need recipes, a list; try recipes=[{settings['recipe']!r}]")
     ratios = _ratios(sparsities, sparsity)
     check_torch()
-    design = _design(hardware)
+    design = design_of(hardware)
     name = data_name(data, Path(out))
     planned = plan(model, name, recipes, ratios, seeds=seeds, hardware=design, **settings)
     with Telling("codesign") as told:
@@ -323,58 +339,6 @@ def explore(
     return study.table
 
 
-def make_simulator(
-    workload: Workload | str | Path,
-    hardware: Design,
-    options: Mapping[str, Any],
-    *,
-    strict: bool = False,
-) -> Simulator:
-    """What simulates recipes on a workload and a design.
-
-    Args:
-        workload: loaded, or its name or path.
-        hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
-        options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run.
-        strict: refuse a workload with operators that may multiply and are not counted.
-
-    Raises:
-        ConfigError: one of them is wrong.
-        CaptureError: ``strict`` refuses the workload.
-    """
-    loaded = workload if isinstance(workload, Workload) else load_workload(workload)
-    if strict:
-        refuse_uncounted(loaded.graph)
-    given = dict(options)
-    if isinstance(given.get("densities"), str | Path):
-        given["densities"] = load_densities(given["densities"])
-    try:
-        return Simulator(
-            workload=loaded,
-            hardware=_design(hardware),
-            options=Options(**given),
-            version=__version__,
-        )
-    except ConfigError as error:
-        if isinstance(workload, str | Path) and str(error).startswith("workload: "):
-            # A graph knows its name, and not the file that it came from.
-            raise ConfigError(f"{workload}: {error}") from None
-        raise
-
-
-def _runs(
-    simulator: Simulator,
-    recipes: Iterable[str | Path | Loaded[Recipe]],
-    sparsity: str | Pattern,
-    training_steps: int | None,
-) -> list[SimulationResult]:
-    pattern = _pattern(sparsity)
-    return [
-        with_training(simulator, simulator.run(recipe, pattern), recipe, pattern, training_steps)
-        for recipe in map(_recipe, recipes)
-    ]
-
-
 def _ratios(several: Sequence[str | Pattern] | str | Pattern | None, one: str | Pattern | None) -> Sequence[Any]:
     if several is not None and one is not None:
         raise ConfigError("sparsity: got sparsity beside sparsities, need one of them; try sparsities=['2:4', '2:8']")
@@ -384,10 +348,9 @@ def _ratios(several: Sequence[str | Pattern] | str | Pattern | None, one: str | 
     return (listed,) if isinstance(listed, Pattern) else listed
 
 
-def _design(given: Design) -> Loaded[Hardware]:
-    if isinstance(given, Loaded):
-        return given
-    return load_hardware(given if isinstance(given, Mapping) else str(given))
+def _several(given: Any) -> list[Any]:
+    """What may be one thing or several, as several."""
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _recipe(given: str | Path | Loaded[Recipe]) -> Loaded[Recipe]:

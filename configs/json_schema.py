@@ -15,6 +15,19 @@ _SAID = {
     "source": {"type": "string"},
 }
 
+_OF_A_RANGE = {
+    "range": {
+        "type": "array",
+        "minItems": 2,
+        "description": "the lowest and the highest that it may be, or all that it may be",
+    },
+    "scales": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "fields that are larger and smaller with it, in proportion",
+    },
+}
+
 
 def file_schema(model: type[BaseModel], *, annotated: bool = False, named: Mapping[str, str] | None = None) -> Any:
     """The schema of a kind of file.
@@ -50,5 +63,5 @@ def _annotated(field: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {key: field[key] for key in ("description", "default", "title") if key in field}
     value = {key: part for key, part in field.items() if key not in told}
     parts = {"value": value, **_SAID}
-    said = {"type": "object", "properties": parts, "required": list(parts)}
+    said = {"type": "object", "properties": parts | _OF_A_RANGE, "required": list(parts)}
     return {**told, "anyOf": [value, {**said, "additionalProperties": False}]}

@@ -24,5 +24,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return next((name for name, of in plain.items() if of in alike), None)
 
 
+def near(word: str, known: Iterable[str]) -> str:
+    """The end of a message that names the known word nearest to one, or nothing.
+
+    >>> near("hardware.tensor_engine.row", ["hardware.tensor_engine.rows"])
+    '; try hardware.tensor_engine.rows'
+    """
+    offered = sorted(set(known) - {word})
+    close = difflib.get_close_matches(word, offered, n=1, cutoff=0.75)
+    # A last part alone ("rows", "capacity_bytes") often says which field is meant.
+    close = close or [name for name in offered if name.endswith(f".{word.rpartition('.')[2]}")]
+    close = close or difflib.get_close_matches(word, offered, n=1)
+    return f"; try {close[0]}" if close else ""
+
+
 def _plain(name: str) -> str:
     return "".join(sign for sign in name.lower() if sign.isalnum())

@@ -4,6 +4,11 @@ Any leaf of a file may be written as a mapping that says how well its value is k
 
     rows: {value: 32, status: assumed, source: "not published; fills the DSPs"}
 
+A single value may also say between which it lies, or what else it may be, and what grows with it::
+
+    rows: {value: 32, status: assumed, source: "not published", range: [16, 64], scales: [tensor_engine.cols]}
+    drain: {value: shift, status: assumed, source: "not published", range: [shift, wire]}
+
 Stripping gives the plain tree (``rows: 32``) that a model validates, and beside it what was said of each
 leaf. A leaf is a single value or a list that holds neither mappings nor lists. What is said of a mapping goes
 for every leaf in it.
@@ -12,7 +17,7 @@ for every leaf in it.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from .complaints import shown
@@ -23,19 +28,33 @@ Status = Literal["published", "derived", "assumed", "given"]
 """How well a value is known. ``published``: it stands in the source. ``derived``: computed from what stands
 there. ``assumed``: chosen by the authors. ``given``: written by the user."""
 
+_FEWEST = 2
+"""Values that a range lists."""
+
 LABELS = ("name", "title", "description")
 """Keys whose texts claim nothing about the world, and so have no provenance."""
 
-_ANNOTATION = ("value", "status", "source")
+_ANNOTATION = ("value", "status", "source", "range", "scales")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """One leaf's value, how well it is known, and why."""
+    """One leaf's value, how well it is known, and why.
+
+    Attributes:
+        value: as the file has it.
+        status: how well it is known.
+        source: why.
+        range: the lowest and the highest that it may be, of numbers; else what it may be, itself among them. Empty
+            where nothing is said.
+        scales: dotted names of fields that are larger and smaller with it, in proportion.
+    """
 
     value: Any
     status: Status
     source: str
+    range: tuple[Any, ...] = ()
+    scales: tuple[str, ...] = ()
 
 
 def strip_provenance(
@@ -79,7 +98,9 @@ class _Stripper:
         self.places.setdefault(path, self.document.place_of(origin))
         if _is_annotation(value):
             status, source = self._annotation(value, path, origin)
-            return self.strip(value["value"], path, (*origin, "value"), status, source)
+            plain = self.strip(value["value"], path, (*origin, "value"), status, source)
+            self._note_range(value, path, origin)
+            return plain
         if is_leaf(value):
             if not (path and path[-1] in LABELS):
                 self.provenance[dotted(path)] = Provenance(value=value, status=status, source=source)
@@ -109,6 +130,22 @@ class _Stripper:
             got = f"status {status} without a source, need the source; try status: assumed"
             raise self._refusal(path, origin, got)
         return status, source or ""
+
+    def _note_range(self, annotation: dict[str, Any], path: KeyPath, origin: KeyPath) -> None:
+        """Keep what else a single value may be."""
+        if "range" not in annotation and "scales" not in annotation:
+            return
+        found, scales = annotation.get("range"), annotation.get("scales", [])
+        known = self.provenance.get(dotted(path))
+        if known is None or isinstance(annotation["value"], list):
+            raise self._refusal(path, origin, "a range of more than one value, need it at a single one")
+        if not isinstance(found, list) or len(found) < _FEWEST or not is_leaf(found) or None in found:
+            need = "need a list: the lowest and the highest, or all that it may be"
+            raise self._refusal(path, (*origin, "range"), f"range {shown(found)}, {need}")
+        if not isinstance(scales, list) or not all(isinstance(name, str) for name in scales):
+            got = f"scales {shown(scales)}, need a list of fields; try [tensor_engine.cols]"
+            raise self._refusal(path, (*origin, "scales"), got)
+        self.provenance[dotted(path)] = replace(known, range=tuple(found), scales=tuple(scales))
 
     def _refusal(self, path: KeyPath, origin: KeyPath, got: str) -> ConfigError:
         return ConfigError(f"{self.document.place_of(origin)}: {dotted(path)}: got {got}")

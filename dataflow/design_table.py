@@ -31,7 +31,6 @@ _ENGINES = ("reduction_lanes", "update_lanes", "vector_lanes")
 def kind_of(hardware: Hardware) -> tuple[Any, ...]:
     """What two designs must have in common to stand in one table."""
     engine, vector, timing = hardware.tensor_engine, hardware.vector_engine, hardware.dram.timing
-    prices = tuple((name, each.cycles_per_element, each.passes, each.reads) for name, each in vector.operations.items())
     memory = None if timing is None else (timing.model_dump_json(), hardware.dram.channels)
     return (
         engine.overlapped,
@@ -47,9 +46,14 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         hardware.buffers.zero_insertion,
         vector.fused,
         vector.fused_statistics,
-        prices,
         memory,
     )
+
+
+def vector_prices_of(hardware: Hardware) -> tuple[Any, ...]:
+    """What two designs must have in common for the vector work of a step to be the same on both."""
+    prices = hardware.vector_engine.operations.items()
+    return tuple((name, each.cycles_per_element, each.passes, each.reads) for name, each in prices)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,11 +94,9 @@ class _OnDesign:
         return self.mappers[key]
 
 
-_KEPT_DESIGNS = 4
-"""Designs whose searches and costs are kept in this process for the next step on them."""
-
-_KEPT_PRODUCTS = 1024
-"""Products of a design beyond which the next step on it begins anew: each takes some tens of kilobytes."""
+_KEPT_DESIGNS, _KEPT_PRODUCTS = 4, 1024
+"""Designs whose searches and costs are kept in this process for the next step on them; products of a design beyond
+which the next step on it begins anew: each takes some tens of kilobytes."""
 
 _designs: OrderedDict[str, _OnDesign] = OrderedDict()
 
@@ -123,15 +121,17 @@ class _Shared:
 
     Attributes:
         hardware: the design.
+        prices: of its actions; those of its own table when None.
         dense: dense steps by the options that a dense step depends on.
     """
 
     hardware: Loaded[Hardware]
+    prices: Loaded[EnergyTable] | None
     dense: dict[Options, StepReport] = field(default_factory=dict)
 
     @cached_property
     def table(self) -> Loaded[EnergyTable]:
-        return energy_table_of(self.hardware)
+        return self.prices or energy_table_of(self.hardware)
 
     @cached_property
     def on_design(self) -> _OnDesign:
@@ -147,16 +147,18 @@ class Simulator:
         hardware: the design, with its provenance.
         options: how steps are scheduled.
         version: of bisparse, for the result.
+        prices: of the design's actions; those of the table that it names when None.
     """
 
     workload: Workload
     hardware: Loaded[Hardware]
     options: Options
     version: str
+    prices: Loaded[EnergyTable] | None = None
     _shared: _Shared = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_shared", _Shared(hardware=self.hardware))
+        object.__setattr__(self, "_shared", _Shared(hardware=self.hardware, prices=self.prices))
         self.graph.check_batch(self.options.batch)
         if self.options.densities is not None:
             matched_modules(self.graph, self.options.densities)

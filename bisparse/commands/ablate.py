@@ -29,7 +29,7 @@ Out = Annotated[
 @grouped
 def ablate(
     workload: options.Workload,
-    hardware: options.HardwareOption = None,
+    design: options.Design,
     recipe: options.RecipeOption = defaults.RECIPE,
     sparsity: options.Sparsity = None,
     *,
@@ -45,13 +45,13 @@ def ablate(
 
     Example: bisparse ablate resnet50-imagenet --sparsity 2:8 --out runs/ablation
     """
-    from ..api import make_simulator
     from ..configs.pattern import Pattern
+    from ..runs import make_simulator
     from ..sim.studies.ablation.run_ablation import ablate as run_ablation
     from ..training.recipes.declaration import load_recipe
 
     with Progress() as progress:
-        simulator = make_simulator(workload, hardware or defaults.HARDWARE, step)
+        simulator = make_simulator(workload, design.load(), step)
         result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)
 
     def write(directory: Path, command: str) -> Path:

@@ -116,7 +116,7 @@ def assign(
     recipe: PruningRecipe = defaults.RECIPE,
     *,
     budget: Budget,
-    hardware: options.HardwareOption = None,
+    on: options.Design,
     step: Step,
     model: ModelOption = None,
     out: Out = None,
@@ -128,15 +128,14 @@ def assign(
 
     Example: bisparse assign runs/dense --ratios 1:8,2:8,4:8 --like 2:8 --out mine.yaml
     """
-    from ..accel.specification import load_hardware
-    from ..api import make_simulator
     from ..configs.pattern import Pattern
+    from ..runs import make_simulator
     from ..sim.studies.assignment.run_assignment import Assigner
     from ..training.recipes.declaration import load_recipe
     from ..training.run_summary import GRAPH_FILE, SUMMARY_FILE, read_summary
 
     proxy = budget.checked_proxy()
-    design = load_hardware(hardware or defaults.HARDWARE)
+    design = on.load()
     wanted = None if budget.keep is not None else Pattern.parse(budget.like or defaults.SPARSITY)
     listed = budget.ratios or ",".join((*design.model.tensor_engine.patterns, "1:1"))
     offered = [Pattern.parse(each) for each in listed.split(",")]

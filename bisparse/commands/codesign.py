@@ -74,7 +74,7 @@ class Points:
 def codesign(
     trained: Trained,
     points: Points,
-    hardware: options.HardwareOption = None,
+    on: options.Design,
     *,
     settings: Settings,
     jobs: Jobs = None,
@@ -87,13 +87,12 @@ def codesign(
 
     Example: bisparse codesign --model mlp --data digits --recipes dense,sr-ste,bdwp --sparsity 2:4,2:8
     """
-    from ..accel.specification import load_hardware
     from ..configs.needs import check_torch
     from ..sim.studies.codesign.plan import plan
     from ..sim.studies.codesign.run_codesign import run_study
 
     check_torch()
-    design = load_hardware(hardware or defaults.HARDWARE)
+    design = on.load()
     model, data = trained["model"], trained["data"]
     recipes, ratios = _listed(points.recipes), _listed(points.sparsity)
     planned = plan(model, data, recipes, ratios, seeds=points.seeds, hardware=design, **settings)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import defaults
 from ..configs.errors import ConfigError
 from . import options
+from .groups import grouped
 from .terminal import print_json, print_table
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..sim.product.single_product import ProductResult
 
 
+@grouped
 def gemm(
     product: Annotated[str | None, typer.Argument(metavar="MxNxK", help="C[M, N] = A[M, K] B[K, N].")] = None,
     listed: Annotated[
@@ -34,7 +35,8 @@ def gemm(
             "--dataflow", metavar="NAME|best", help="Such as os, ws or is; one that the design offers. [best]"
         ),
     ] = None,
-    hardware: options.HardwareOption = None,
+    *,
+    on: options.Design,
     objective: options.Objective = None,
     as_json: options.Json = False,
 ) -> None:
@@ -54,9 +56,7 @@ def gemm(
     """
     if (product is None) == (listed is None):
         raise ConfigError("gemm: got both or neither of MxNxK and --from, need one; try bisparse gemm 512x512x4096")
-    from ..accel.specification import load_hardware
-
-    design = load_hardware(hardware or defaults.HARDWARE)
+    design = on.load()
     if listed is not None:
         if listed.is_dir():
             raise ConfigError(f"{listed}: got a folder, need a CSV list of products")

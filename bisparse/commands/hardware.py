@@ -51,12 +51,11 @@ def list_designs(as_json: options.Json = False) -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Shipped design, YAML or SCALE-Sim .cfg file.")],
+    set_fields: options.SetFields = None,
     as_json: options.Json = False,
 ) -> None:
     """Show every parameter of a design with its status and source."""
-    from ..accel.specification import load_hardware
-
-    loaded = load_hardware(name)
+    loaded = options.load_design(name, set_fields)
     design = loaded.model
     known = _parameters(loaded)
     if as_json:

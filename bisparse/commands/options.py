@@ -6,8 +6,10 @@ How a step is scheduled is declared in ``sim.options``, what a training run is t
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +18,10 @@ from ..sim.options import Options
 from .completion import shipped
 from .groups import DeclaredIn
 from .usage import LARGEST_NUMBER, whole_number
+
+if TYPE_CHECKING:
+    from ..accel.specification import Hardware
+    from ..configs.schema import Loaded
 
 
 def whole(flag: str, *, metavar: str, example: int, help: str, at_least: int = 1, at_most: int = LARGEST_NUMBER) -> Any:
@@ -50,6 +56,42 @@ HardwareOption = Annotated[
         autocompletion=shipped("hardware"),
     ),
 ]
+SetFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="Change a field of the design, such as tensor_engine.rows=64; repeatable."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """The hardware, and what is changed of it."""
+
+    hardware: HardwareOption = None
+    set_fields: SetFields = None
+
+    def load(self, usual: str = defaults.HARDWARE) -> Loaded[Hardware]:
+        """The design, or the usual one where none is named.
+
+        Raises:
+            ConfigError: there is none, or a field that it has not is set.
+        """
+        return load_design(self.hardware or usual, self.set_fields)
+
+
+def load_design(name: str, changed: Sequence[str] | None) -> Loaded[Hardware]:
+    """A design by name with fields set; ``ConfigError`` as for ``Design.load``."""
+    from ..accel.specification import load_hardware
+
+    loaded = load_hardware(name)
+    if not changed:
+        return loaded
+    from ..accel.set_fields import set_fields
+
+    return set_fields(loaded, changed)
+
+
 Sparsity = Annotated[
     str | None,
     typer.Option("--sparsity", metavar="N:M", help=f"N kept of every M, 1 <= N <= M <= 32. [{defaults.SPARSITY}]"),
@@ -83,6 +125,13 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write result.json, operators.csv, report.html and report.md here."),
 ]
+WithRange = Annotated[
+    bool,
+    typer.Option("--range", help="Also find how far the answer moves within the ranges that the design's files give."),
+]
+WithWhatIf = Annotated[
+    bool, typer.Option("--what-if", help="Also simulate what would help: more lanes, a larger array, more memory.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse operators that may hold multiplications and cannot be counted.")
 ]
@@ -90,6 +139,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a decision needs beside the answer."""
+
+    with_range: WithRange = False
+    what_if: WithWhatIf = False
+
 
 _OF_THE_TERMINAL = frozenset({"as_json", "open_report"})
 """Parameters that change where a run is shown, not what it is."""
@@ -106,6 +164,9 @@ def invocation(context: typer.Context) -> str:
         name = parameter.name or ""
         value = context.params.get(name)
         if value is None or value == parameter.default or name in _OF_THE_TERMINAL:
+            continue
+        if isinstance(value, list | tuple):
+            words += [word for each in value for word in (parameter.opts[0], str(each))]
             continue
         if parameter.param_type_name == "argument":
             words.append(str(value))

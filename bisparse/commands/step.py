@@ -11,11 +11,13 @@ import typer
 
 from .. import defaults
 from ..configs.errors import BisparseError, ConfigError, MappingError
+from ..sim.options import Options
 from . import options
 from .completion import listed, shipped
-from .groups import grouped
+from .groups import DeclaredIn, grouped
 from .pages import Output
 from .terminal import Progress, note, print_table
+from .usage import whole_number
 
 if TYPE_CHECKING:
     from ..configs.pattern import Pattern
@@ -32,6 +34,17 @@ Recipes = Annotated[
         "--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.", autocompletion=listed("recipes")
     ),
 ]
+Designs = Annotated[
+    str,
+    typer.Option(
+        "--hardware",
+        metavar="A,B,...",
+        help="Shipped designs, YAML or SCALE-Sim .cfg files.",
+        autocompletion=listed("hardware"),
+    ),
+]
+Ratios = Annotated[str, typer.Option("--sparsity", metavar="N:M,...", help="N kept of every M, 1 <= N <= M <= 32.")]
+Batches = Annotated[str | None, typer.Option("--batch", metavar="B,...", help="Samples. [the workload's own]")]
 RecipeOrSaved = Annotated[
     str | None,
     typer.Option(
@@ -61,6 +74,7 @@ class Inputs:
 
     workload: options.Workload
     hardware: options.HardwareOption = None
+    set_fields: options.SetFields = None
     recipe: RecipeOrSaved = None
     sparsity: options.Sparsity = None
 
@@ -96,6 +110,7 @@ def simulate(
     out: options.Out = None,
     strict: options.Strict = False,
     *,
+    decision: options.Decision,
     schedules: Schedules,
     output: Output,
 ) -> None:
@@ -108,8 +123,8 @@ def simulate(
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
     from ..configs.pattern import Pattern
+    from ..runs import Column, beside_the_step
     from ..sim import schedule_file
-    from ..sim.training_run import with_training
     from ..training.recipes.declaration import load_recipe
 
     saved = None if schedules.schedule is None else schedule_file.load_schedule(schedules.schedule)
@@ -118,12 +133,10 @@ def simulate(
         hardware, recipe_name, sparsity = inputs.chosen(saved)
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
         said = step if saved is None else saved.content.options | step
-        pictured = out is not None or output.open_report
-        simulator = _simulator(inputs.workload, hardware, said, pictured=pictured, strict=strict)
+        simulator = _simulator(inputs, hardware, said, pictured=_pictured(out, output), strict=strict)
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
-            result = with_training(simulator, result, recipe, pattern, training_steps)
         else:
             try:
                 schedule, result = _replay(simulator, saved, recipe, pattern)
@@ -132,6 +145,14 @@ def simulate(
                 if step.get(field) is not None or field not in saved.content.options:
                     raise
                 raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
+        result = beside_the_step(
+            Column(simulator=simulator, recipe=recipe, pattern=pattern),
+            result,
+            training_steps=training_steps,
+            with_range=decision.with_range,
+            what_if=decision.what_if,
+            progress=progress,
+        )
     if schedules.save_schedule is not None:
         schedule_file.save_schedule(schedule, schedules.save_schedule)
         note(f"schedule: {schedules.save_schedule}")
@@ -145,45 +166,76 @@ def simulate(
 def compare(
     workload: options.Workload,
     recipes: Recipes = "dense,sr-ste,sdgp,bdwp",
-    hardware: options.HardwareOption = None,
-    sparsity: options.Sparsity = None,
+    hardware: Designs = defaults.HARDWARE,
+    set_fields: options.SetFields = None,
+    sparsity: Ratios = defaults.SPARSITY,
+    batch: Batches = None,
     *,
-    step: options.Step,
+    step: Annotated[dict[str, Any], DeclaredIn(Options, without=("batch",))],
     training_steps: options.TrainingSteps = None,
+    decision: options.Decision,
     out: options.Out = None,
     strict: options.Strict = False,
     output: Output,
 ) -> None:
-    """Simulate several recipes, side by side.
+    """Simulate several recipes, designs, ratios and batches, side by side.
 
     Example: bisparse compare resnet18-tinyimagenet --recipes dense,sr-ste,sdgp,sdwp,bdwp --sparsity 2:8
+
+    Example: bisparse compare bert-base --hardware sat-vcu1525,datacenter-128x128 --recipes bdwp --batch 16,64
     """
     from ..configs.pattern import Pattern
-    from ..sim.training_run import with_training
+    from ..runs import columns, run_column
     from ..training.recipes.declaration import load_recipe
 
-    names = [name.strip() for name in recipes.split(",")]
-    if not all(names):
-        good = ",".join(filter(None, names)) or "dense,bdwp"
-        raise ConfigError(f"--recipes: got {recipes!r}, need a name on both sides of a comma; try {good}")
+    patterns = [Pattern.parse(each) for each in _listed("--sparsity", sparsity, "2:4,2:8")]
+    batches = None if batch is None else [_count(each) for each in _listed("--batch", batch, "64,512")]
+    names = _listed("--hardware", hardware, "sat-vcu1525,datacenter-128x128")
+    designs = [options.load_design(each, set_fields) for each in names]
+    loaded = [load_recipe(name) for name in _listed("--recipes", recipes, "dense,bdwp")]
+    timeline = {"timeline": _pictured(out, output) and step["engine"] == "event"}
+    several = list(columns(workload, designs, loaded, patterns, batches or [None], step | timeline, strict=strict))
     with Progress() as progress:
-        loaded, pattern = [load_recipe(name) for name in names], Pattern.parse(sparsity or defaults.SPARSITY)
-        pictured = out is not None or output.open_report
-        simulator = _simulator(workload, hardware or defaults.HARDWARE, step, pictured=pictured, strict=strict)
         results = []
-        for done, recipe in enumerate(loaded):
-            progress(f"simulating {workload} under {recipe.model.name}", done, len(loaded))
-            result = simulator.run(recipe, pattern)
-            results.append(with_training(simulator, result, recipe, pattern, training_steps))
+        for done, column in enumerate(several):
+            progress(f"simulating {workload} under {column.recipe.model.name}", done, len(several))
+            results.append(
+                run_column(
+                    column,
+                    training_steps=training_steps,
+                    with_range=decision.with_range,
+                    what_if=decision.what_if,
+                    progress=progress,
+                )
+            )
     _deliver(results, out, output, document=lambda: {"results": [result.document() for result in results]})
 
 
-def _simulator(workload: str, hardware: str, said: dict[str, Any], *, pictured: bool, strict: bool) -> Simulator:
-    """The workload on the design, as asked; a step that is played for a report keeps its timeline."""
-    from ..api import make_simulator
+def _listed(flag: str, words: str, example: str) -> list[str]:
+    """What stands between commas."""
+    found = [word.strip() for word in words.split(",")]
+    if not all(found):
+        good = ",".join(filter(None, found)) or example
+        raise ConfigError(f"{flag}: got {words!r}, need a name on both sides of a comma; try {good}")
+    return found
 
-    timeline = pictured and said["engine"] == "event"
-    return make_simulator(workload, hardware, said | {"timeline": timeline}, strict=strict)
+
+def _count(word: str) -> int:
+    return whole_number("--batch", at_least=1, example=512)(word)
+
+
+def _pictured(out: Path | None, output: Output) -> bool:
+    """Whether a report is written, which a step that is played keeps its timeline for."""
+    return out is not None or output.open_report
+
+
+def _simulator(inputs: Inputs, hardware: str, said: dict[str, Any], *, pictured: bool, strict: bool) -> Simulator:
+    """The workload on the design, as asked."""
+    from ..runs import make_simulator
+
+    timeline = {"timeline": pictured and said["engine"] == "event"}
+    design = options.load_design(hardware, inputs.set_fields)
+    return make_simulator(inputs.workload, design, said | timeline, strict=strict)
 
 
 def _replay(

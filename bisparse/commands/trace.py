@@ -44,7 +44,7 @@ def trace(
     workload: options.Workload,
     operator: Operator,
     file: TraceFile,
-    hardware: options.HardwareOption = None,
+    design: options.Design,
     recipe: options.RecipeOption = defaults.RECIPE,
     sparsity: options.Sparsity = None,
     *,
@@ -58,12 +58,12 @@ def trace(
 
     Example: bisparse trace resnet18-tinyimagenet layer1.0.conv1:FF --out conv.trace.gz --limit 1000000
     """
-    from ..api import make_simulator
     from ..configs.pattern import Pattern
+    from ..runs import make_simulator
     from ..sim.bursts.burst_trace import BurstTrace, tensor_work
     from ..training.recipes.declaration import load_recipe
 
-    simulator = make_simulator(workload, hardware or defaults.HARDWARE, step)
+    simulator = make_simulator(workload, design.load(), step)
     with Progress() as progress:
         progress(f"scheduling {workload}", 0, 1)
         schedule = simulator.schedule(load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import __version__, defaults
+from ..configs.errors import ConfigError
 from ..configs.file_names import shortened
 from ..training.settings import TrainingSettings
 from . import options
@@ -57,6 +58,7 @@ Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Of torch,
 def train(
     told: Told,
     hardware: HardwareOption = None,
+    set_fields: options.SetFields = None,
     threads: Threads = None,
     device: Device = "cpu",
     out: Out = None,
@@ -74,7 +76,9 @@ def train(
     settings = settings_for(**told)
     directory = out or _default_directory(settings)
     # Before hours of training: a design that does not exist, or lacks the ratio.
-    design = None if hardware is None else _design(hardware, settings)
+    design = None if hardware is None else _design(hardware, set_fields, settings)
+    if set_fields and design is None:
+        raise ConfigError(f"--set: got {set_fields[0]} without --hardware, need the design that it changes")
     # A user's factory may print; standard output is for the result.
     with redirect_stdout(sys.stderr):
         summary = _trained(settings, directory, threads, device)
@@ -123,13 +127,12 @@ def _note_epoch(result: EpochResult) -> None:
     )
 
 
-def _design(hardware: str, settings: TrainingSettings) -> Loaded[Hardware]:
-    from ..accel.specification import load_hardware
+def _design(hardware: str, changed: list[str] | None, settings: TrainingSettings) -> Loaded[Hardware]:
     from ..configs.pattern import Pattern
     from ..sim.studies.codesign.plan import check_ratio
     from ..training.recipes.declaration import load_recipe
 
-    design = load_hardware(hardware)
+    design = options.load_design(hardware, changed)
     if load_recipe(settings.recipe).model.prunes:
         check_ratio(Pattern.parse(settings.sparsity), design)
     return design

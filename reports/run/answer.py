@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.against_dense import EVEN, energy_words, speed_words
-from ..shared.quantities import percent, seconds, times
+from ..shared.quantities import joules, percent, seconds, times
 from ..shared.subject import hardware_name, label, subject, workload_name
+from .answer_range import range_sentence
 from .shares import dynamic_energy_ratio, static_share, static_status
+from .verdict import bound_words, help_words
 
 
 def is_dense(result: SimulationResult) -> bool:
@@ -59,11 +61,18 @@ def answer(result: SimulationResult) -> str:
     return (
         f"{last_phase}{label(result)} {does} {subject(result)} {speed_words(step.speedup_vs_dense)}, "
         f"at {energy_words(step.energy_ratio_vs_dense)}, counting the whole step. "
+        f"{_spaced(range_sentence(result))}"
         f"{static_sentence(result)}"
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
         f"at {energy_words(gemm.energy_ratio_vs_dense)}. "
-        f"{bound_sentence(result)}"
+        f"{bound_sentence(result)} {bound_words(result)}"
+        f"{_spaced(help_words(result), before=True)}"
     )
+
+
+def _spaced(sentence: str, *, before: bool = False) -> str:
+    """A sentence among others; nothing where there is none."""
+    return sentence and (f" {sentence}" if before else f"{sentence} ")
 
 
 def nothing_pruned(result: SimulationResult) -> str:
@@ -99,9 +108,21 @@ def bound_sentence(result: SimulationResult) -> str:
     return f"{sentence}; the step gets {percent(reached)} of the gain that the bound allows."
 
 
+def are_alike(results: Sequence[SimulationResult]) -> bool:
+    """Whether the steps of all runs are of as many samples on the same hardware, so that their times compare."""
+    return len({(result.batch, result.inputs["hardware"].sha256) for result in results}) == 1
+
+
+def sample_seconds(result: SimulationResult) -> float:
+    """Time of a step by the sample."""
+    return result.step_seconds / result.batch
+
+
 def comparison(results: Sequence[SimulationResult]) -> str:
     """The answer for several runs: which is fastest, which saves most energy."""
     names = labels(results)
+    if not are_alike(results):
+        return _across(names, results)
     best = fastest(results)
     thrifty = min(range(len(results)), key=lambda position: results[position].energy_ratio_vs_dense)
     shared = len({subject(result) for result in results}) == 1
@@ -117,3 +138,21 @@ def comparison(results: Sequence[SimulationResult]) -> str:
     if times(results[thrifty].energy_ratio_vs_dense) == times(results[best].energy_ratio_vs_dense):
         return f"{first} No other run saves more energy."
     return f"{first} {names[thrifty]} saves the most energy: {energy_words(results[thrifty].energy_ratio_vs_dense)}."
+
+
+def _across(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
+    """The answer for runs on several designs or of several batches: by the sample, then each against its own dense."""
+    positions = range(len(results))
+    quickest = min(positions, key=lambda position: sample_seconds(results[position]))
+    thrifty = min(positions, key=lambda position: results[position].energy_joules / results[position].batch)
+    best = fastest(results)
+    quick = f"{names[quickest]} takes the least time a sample, {seconds(sample_seconds(results[quickest]))}"
+    least = f"{joules(results[thrifty].energy_joules / results[thrifty].batch)}"
+    also = f"the least energy, {least}" if thrifty == quickest else f"{names[thrifty]} the least energy, {least}"
+    gains = (
+        f" Against dense on the same hardware and batch {names[best]} gains most: "
+        f"{speed_words(results[best].speedup_vs_dense)}, at {energy_words(results[best].energy_ratio_vs_dense)}."
+        if results[best].speedup_vs_dense > 1 + EVEN
+        else ""
+    )
+    return f"Of {len(results)} runs {quick}; and {also}.{gains}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.plotly_data import DENSE, GAIN, LOSS, SPARSE, Figure, axis_title, bar_layout, plain, wrapped
+from ..shared.plotly_data import DENSE, GAIN, LOSS, SPARSE, Figure, axis_title, bar_layout, plain, stacked_bars, wrapped
 from ..shared.quantities import axis_scale, count, times
+from .answer import are_alike
 from .ladder import Rung
+from .verdict import BOUNDS
 
 
 def ladder_figure(rungs: Sequence[Rung]) -> Figure:
@@ -73,6 +75,28 @@ def speedup_figure(names: Sequence[str], results: Sequence[SimulationResult]) ->
     )
     largest = max(*bounds, *(value for _, _, values in scopes for value in values))
     return {"data": traces, "layout": bar_layout("speedup against dense, x", largest, len(names), 2)}
+
+
+def time_figure(names: Sequence[str], results: Sequence[SimulationResult]) -> Figure:
+    """Where the time of each run goes, a bar a run: of a step, or of a sample where steps do not compare."""
+    alike = are_alike(results)
+    lengths = {
+        part: {
+            name: sum(result.stalls.get(cause, 0) for cause in causes)
+            / result.clock_hz
+            / (1 if alike else result.batch)
+            for name, result in zip(names, results, strict=True)
+        }
+        for part, causes in BOUNDS.items()
+    }
+    seen = {part: values for part, values in lengths.items() if any(values.values())}
+    colours = dict(zip(BOUNDS, (SPARSE, DENSE, LOSS, GAIN, "@bound"), strict=True))
+    what = "time of a step" if alike else "time of a sample"
+    drawn = stacked_bars(seen, quantity=what, unit="s", colours=[colours[part] for part in seen])
+    drawn["layout"]["height"] = 150 + 38 * len(results)
+    # Room for a legend of several lines on a telephone.
+    drawn["layout"]["margin"]["t"] = 80
+    return drawn
 
 
 def energy_ratio_figure(names: Sequence[str], results: Sequence[SimulationResult]) -> Figure:

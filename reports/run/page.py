@@ -15,6 +15,7 @@ from ..shared.quantities import byte_count, cycles, joules, percent, seconds, ti
 from ..shared.subject import workload_name
 from . import figures, operator_list, tables
 from .answer import answer, comparison, fastest, is_dense, labels
+from .answer_range import interval_words
 from .memory import memory_warning
 from .remarks import remarks
 from .run_view import RunView
@@ -40,6 +41,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         drawings["comparison"] = {
             "speedup": figures.speedup_figure(names, results),
             "energy": figures.energy_ratio_figure(names, results),
+            "time": figures.time_figure(names, results),
         }
     return render(
         "report.html.jinja",
@@ -118,13 +120,13 @@ def _ratio_highlights(result: SimulationResult) -> list[dict[str, str]]:
         {
             "value": times(step.speedup_vs_dense),
             "name": "speedup, whole step",
-            "beside": f"FLOP bound {times(result.flop_bound_speedup)}",
+            "beside": f"{_within(result, 'speedup')}FLOP bound {times(result.flop_bound_speedup)}",
             "lead": "lead",
         },
         {
             "value": times(step.energy_ratio_vs_dense),
             "name": "energy ratio, whole step",
-            "beside": _without_static(result),
+            "beside": f"{_within(result, 'energy_ratio')}{_without_static(result)}",
             "lead": "lead",
         },
         {
@@ -138,6 +140,11 @@ def _ratio_highlights(result: SimulationResult) -> list[dict[str, str]]:
             "beside": "below 1 saves",
         },
     ]
+
+
+def _within(result: SimulationResult, figure: str) -> str:
+    """Where a figure lies within what the assumptions leave open, where that is known."""
+    return "" if result.range is None else f"{interval_words(getattr(result.range, figure))}; "
 
 
 def _without_static(result: SimulationResult) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from ..shared.section import Section
 from . import time_sections as time
 from . import work_sections as work
+from .decision_sections import range_section, verdict_section
 from .run_view import RunView
 
 SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
+    range_section,
+    verdict_section,
     time.training_section,
     time.stage_section,
     time.engine_section,

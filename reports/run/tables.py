@@ -11,7 +11,7 @@ from ..shared.quantities import Formatter, byte_count, count, joules, percent, s
 from ..shared.subject import hardware_name, recipe_name, workload_name
 from ..shared.table import Cell, Table, change, figure
 from . import effectual
-from .answer import is_dense, labels
+from .answer import are_alike, is_dense, labels, sample_seconds
 from .ladder import Rung
 from .shares import array_share, dynamic_energy_ratio
 
@@ -141,13 +141,14 @@ def ladder_table(rungs: Sequence[Rung]) -> Table:
 
 def comparison_table(results: Sequence[SimulationResult]) -> Table:
     """A row for each run: time and energy in both scopes, and the FLOP bound."""
-    rows = []
+    rows, alike = [], are_alike(results)
     for name, result in zip(labels(results), results, strict=True):
         step, gemm, dynamic = result.by_scope["step"], result.by_scope["gemm"], dynamic_energy_ratio(result)
         rows.append(
             (
                 Cell(name),
                 figure(result.step_seconds, seconds),
+                *([] if alike else [figure(sample_seconds(result), seconds)]),
                 Cell(times(step.speedup_vs_dense), f"{step.speedup_vs_dense:.6g}"),
                 Cell(times(gemm.speedup_vs_dense), f"{gemm.speedup_vs_dense:.6g}"),
                 Cell(times(result.flop_bound_speedup), f"{result.flop_bound_speedup:.6g}"),
@@ -164,6 +165,7 @@ def comparison_table(results: Sequence[SimulationResult]) -> Table:
         headings=(
             "run",
             "step time",
+            *([] if alike else ["a sample"]),
             "speedup, step",
             "speedup, gemm",
             "FLOP bound",

@@ -9,11 +9,13 @@ from ...sim.results.simulation_result import SimulationResult
 from ..shared.plain_text import aligned, wrapped
 from ..shared.provenance import parameters, status_words
 from ..shared.quantities import byte_count, count, cycles, joules, percent, seconds, times
-from .answer import answer, comparison, is_dense, labels
+from .answer import answer, are_alike, comparison, is_dense, labels, sample_seconds
+from .answer_range import range_note, range_sentence
 from .effectual import effectual_lines
 from .memory import memory_lines
 from .remarks import remarks
 from .shares import array_share, dynamic_energy_ratio, static_share
+from .verdict import help_words
 from .whole_training import last_phase_sentence, training_comparison, training_run_text
 
 
@@ -41,6 +43,8 @@ def _one(result: SimulationResult) -> Iterator[str]:
     if result.training is not None:
         yield from training_run_text(result.training).splitlines()
         yield ""
+    if result.range is not None:
+        yield from wrapped(range_note(result.range))
     yield from _footnotes([result])
 
 
@@ -48,14 +52,16 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
     yield from wrapped(comparison(results))
     yield from _remarks(results)
     yield ""
-    rows = [["", "step", "speedup", "speedup", "FLOP", "energy", "energy", "without", "array,"]]
-    rows.append(["", "time", "step", "gemm", "bound", "", "ratio", "static", "of step"])
+    alike = are_alike(results)
+    rows = [["", "step", *([] if alike else ["a"]), *_HEADINGS[0]]]
+    rows.append(["", "time", *([] if alike else ["sample"]), *_HEADINGS[1]])
     for name, result in zip(labels(results), results, strict=True):
         step, gemm = result.by_scope["step"], result.by_scope["gemm"]
         rows.append(
             [
                 name,
                 seconds(result.step_seconds),
+                *([] if alike else [seconds(sample_seconds(result))]),
                 times(step.speedup_vs_dense),
                 times(gemm.speedup_vs_dense),
                 times(result.flop_bound_speedup),
@@ -71,7 +77,19 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
     if whole is not None:
         yield from aligned([list(whole.headings), *([cell.text for cell in row] for row in whole.rows)])
         yield ""
+    for name, result in zip(labels(results), results, strict=True):
+        told = " ".join(filter(None, (range_sentence(result), help_words(result))))
+        if told and not is_dense(result):
+            yield from wrapped(f"{name}: {told}")
+            yield ""
     yield from _footnotes(results)
+
+
+_HEADINGS = (
+    ("speedup", "speedup", "FLOP", "energy", "energy", "without", "array,"),
+    ("step", "gemm", "bound", "", "ratio", "static", "of step"),
+)
+"""Of the columns of several runs, in two lines."""
 
 
 def _remarks(results: Sequence[SimulationResult]) -> Iterator[str]:

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...configs.plain_fields import check_fields
+from .answer_range import AnswerRange
 from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
 from .step_profile import Profile
 from .training_figures import TrainingRun
+from .what_if import WhatIf
 
 if TYPE_CHECKING:
     import pandas
@@ -34,7 +36,7 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference")
+_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "range", "what_if")
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -232,6 +234,8 @@ class SimulationResult:
         trained_apart: what this step prunes and training by ``bisparse.apply`` would not; None where they agree.
         notes: what the workload's capture assumed or found that a reader must know, a sentence each.
         inference: it is the forward pass alone, not a training step.
+        what_if: what would help, each change simulated; empty unless it was asked for.
+        range: how far the answer moves within what assumptions leave open; None unless it was asked for.
     """
 
     bisparse_version: str
@@ -280,6 +284,8 @@ class SimulationResult:
     trained_apart: TrainedApart | None = None
     notes: tuple[str, ...] = ()
     inference: bool = False
+    range: AnswerRange | None = None
+    what_if: tuple[WhatIf, ...] = ()
 
     def __repr__(self) -> str:
         """The headline, a line: a step has thousands of figures, and ``document`` has them all."""
@@ -375,6 +381,9 @@ class SimulationResult:
             fields["profile"] = Profile.from_document(fields["profile"])
         if fields.get("training") is not None:
             fields["training"] = TrainingRun.from_document(fields["training"])
+        if fields.get("range") is not None:
+            fields["range"] = AnswerRange.from_document(fields["range"])
+        fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from bisparse.configs.needs import install_line
+from typer.main import get_command
+
+from bisparse.command_line import app
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scalesim-dense-gemm.csv"
 SMALL = "resnet9-cifar10"
@@ -341,6 +344,31 @@ def test_a_captured_module_is_a_workload(run, tmp_path, monkeypatch):
     assert run(*asked).code == 0
     assert run(*asked, "--no-cache").code == 0
     assert (tmp_path / "made" / "tiny.json").read_bytes() == first
+
+
+def test_every_command_that_takes_hardware_changes_its_fields():
+    def options(command):
+        return {word for parameter in command.params for word in parameter.opts}
+
+    parser = get_command(app)
+    takers = [command for command in parser.commands.values() if "--hardware" in options(command)]
+    assert len(takers) >= 7
+    assert [command.name for command in takers if "--set" not in options(command)] == []
+
+
+def test_a_changed_design_is_repeated_by_the_command_of_the_run(run, tmp_path):
+    words = ("simulate", "resnet9-cifar10", "--batch", "4", "--set", "vector_engine.lanes=64", "--json")
+    found = run(*words, "--set", "tensor_engine.mac_latency=4", "--out", "made")
+    assert found.code == 0, found.err
+    assert found.document["inputs"]["hardware"]["name"].endswith("tensor_engine.mac_latency=4")
+    command = (tmp_path / "made" / "command.txt").read_text()
+    assert "--set vector_engine.lanes=64 --set tensor_engine.mac_latency=4" in command
+    assert {
+        "parameter": "hardware.vector_engine.lanes",
+        "value": 64,
+        "status": "given",
+        "source": "--set vector_engine.lanes=64",
+    } in found.document["assumptions"]
 
 
 # quiet ---------------------------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from functools import cache
 from itertools import product
 
+from bisparse.accel.design_fields import value_at
 from bisparse.sim.studies.explore.axis_values import Axis
 from bisparse.sim.studies.explore.enumeration import Enumeration
-from bisparse.sim.studies.explore.fields import value_at
 from bisparse.sim.studies.explore.loading import space_of_data
 from hypothesis import given, settings
 from hypothesis import strategies as st

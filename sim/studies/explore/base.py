@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ....accel.design_fields import as_value, value_at
 from .axis_values import Value
-from .fields import HARDWARE, OPTIONS, as_value, value_at
+from .fields import HARDWARE, OPTIONS
 from .figures import ACCURACY, ACCURACY_FIGURE, FIGURES
 from .point import Figures, Point
 

@@ -310,12 +310,16 @@ class _TimedStep:
 
 
 def _table_of(point: Point) -> tuple[str, str]:
-    """What names a point's energy table: a name, or a path from beside a file."""
+    """What names a point's energy table: a name, or a path from beside a file, or the content of one of its own."""
+    if point.prices is not None:
+        return point.prices.model.name, point.prices.sha256
     name = point.hardware.model.energy_table
     return name, str(Path(point.hardware.document.place_of(("energy_table",)).file).parent) if is_path(name) else ""
 
 
 def _energy_table(point: Point) -> EnergyTable | None:
+    if point.prices is not None:
+        return point.prices.model
     try:
         return energy_table_of(point.hardware).model
     except BisparseError:

@@ -9,11 +9,10 @@ integer on the way grows past what a float holds, so that every evaluation is on
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import operator
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 from ....configs.complaints import shown
 from ....configs.errors import ConfigError
 from ....configs.limits import MOST_DIGITS
+from ....configs.near import near
 from ....configs.needs import check_package
 from .axis_values import Value
 
@@ -212,20 +212,6 @@ def _syntax_hint(text: str) -> str:
         if found and number[-1:].isdigit():
             return f"; try {number.split()[-1]} * {unit}"
     return ""
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """The end of a message that names the known word nearest to one, or nothing.
-
-    >>> near("hardware.tensor_engine.row", ["hardware.tensor_engine.rows"])
-    '; try hardware.tensor_engine.rows'
-    """
-    offered = sorted(set(known) - {word})
-    close = difflib.get_close_matches(word, offered, n=1, cutoff=0.75)
-    # A last part alone ("rows", "capacity_bytes") often says which field is meant.
-    close = close or [name for name in offered if name.endswith(f".{word.rpartition('.')[2]}")]
-    close = close or difflib.get_close_matches(word, offered, n=1)
-    return f"; try {close[0]}" if close else ""
 
 
 def _is_text(node: ast.AST) -> bool:

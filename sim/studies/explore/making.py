@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from ....accel.design_fields import Target, split
 from ....accel.specification import Hardware
+from ....accel.varied_design import Change, Family
 from ....configs.errors import ConfigError
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import Document
 from ...options import Options
 from .axis_values import Settings, Value
 from .expressions import NoValueError
-from .fields import HARDWARE, OPTIONS, Target, split, target_of
+from .fields import HARDWARE, OPTIONS, target_of
 from .point_names import PointNames, Vocabulary
 from .sweep import Sweep
-from .variation import Change, Family
 
 _KEPT = 4096
 """Made things remembered: points that differ in the workload or the ratio share a design."""

@@ -19,7 +19,13 @@ def simulate_point(point: Point, version: str) -> Outcome:
         Its figures, or the reason why the point cannot run the step.
     """
     try:
-        simulator = Simulator(workload=point.workload, hardware=point.hardware, options=point.options, version=version)
+        simulator = Simulator(
+            workload=point.workload,
+            hardware=point.hardware,
+            options=point.options,
+            version=version,
+            prices=point.prices,
+        )
         both = simulator.against_dense(point.recipe, point.pattern)
     except BisparseError as error:
         return Outcome(figures=None, reason=str(error))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ....accel.specification import Policy
 from ....configs.pattern import DENSE, Pattern
+from ....dataflow.design_table import vector_prices_of
 from ....dataflow.footprint import MemoryPlan
 from ....dataflow.scheduler import Outline, outline
 from ....dataflow.works import PlannedProduct
@@ -27,6 +28,7 @@ class StepKey:
         batch: samples.
         optimizer: of the update.
         policy: what the scheduler may do.
+        vector: prices of vector work.
         recipe: hash of the recipe; empty of the dense step.
         pattern: N:M; None of the dense step.
     """
@@ -36,6 +38,7 @@ class StepKey:
     batch: int
     optimizer: str
     policy: Policy
+    vector: tuple[object, ...]
     recipe: str = ""
     pattern: Pattern | None = None
 
@@ -43,7 +46,7 @@ class StepKey:
     def outline(self) -> tuple[object, ...]:
         """What the outline of the step depends on."""
         sparse = (self.recipe, self.pattern, self.policy.pre_generation) if self.recipe else ()
-        return self.workload, self.pass_, self.batch, self.optimizer, *sparse
+        return self.workload, self.pass_, self.batch, self.optimizer, self.vector, *sparse
 
     @classmethod
     def of(cls, point: Point) -> tuple[StepKey, StepKey]:
@@ -57,6 +60,7 @@ class StepKey:
             batch=options.batch or point.graph.default_batch,
             optimizer=options.optimizer,
             policy=policy.model_copy(update={"pre_generation": False}),
+            vector=vector_prices_of(point.hardware.model),
         )
         return replace(dense, policy=policy, recipe=point.recipe.sha256, pattern=point.pattern), dense
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....accel.energy_table import EnergyTable
 from ....accel.specification import Hardware
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
@@ -26,6 +27,7 @@ class Point:
         recipe: how it is pruned.
         pattern: N:M.
         options: how steps are scheduled, the batch among them.
+        prices: of its actions; the design's own energy table when None.
     """
 
     hardware: Loaded[Hardware]
@@ -33,6 +35,7 @@ class Point:
     recipe: Loaded[Recipe]
     pattern: Pattern
     options: Options
+    prices: Loaded[EnergyTable] | None = None
 
     @property
     def graph(self) -> TrainingGraph:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....accel.design_fields import MISSING, Target, as_value, value_at
 from ....accel.specification import PARTS, Hardware
 from ....configs.errors import ConfigError
 from ....configs.pattern import Pattern
@@ -14,7 +15,7 @@ from ....configs.schema import Loaded
 from ...options import Options
 from .axis_values import Axis, Settings, Value, is_free
 from .expressions import Expression, NoValueError
-from .fields import HARDWARE, MISSING, OPTIONS, Target, as_value, value_at
+from .fields import HARDWARE, OPTIONS
 from .inputs import Inputs
 from .sweep import Base
 

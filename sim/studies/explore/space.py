@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ....accel.design_fields import Target, as_value
 from ....accel.specification import Hardware
 from ....configs.errors import ConfigError
 from ....configs.library import content_hash
@@ -20,7 +21,7 @@ from .checking import axis_forms, folder_of
 from .dependences import needed_by
 from .enumeration import Enumeration
 from .expressions import Expression, NoValueError
-from .fields import OPTIONS, Target, as_value, target_of
+from .fields import OPTIONS, target_of
 from .figures import ACCURACY, FIGURES, KNOWN_BEFORE, hardware_figures
 from .inputs import Inputs
 from .making import Maker

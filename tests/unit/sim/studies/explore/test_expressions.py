@@ -5,7 +5,8 @@ import time
 
 import pytest
 from bisparse.configs.errors import ConfigError
-from bisparse.sim.studies.explore.expressions import Expression, NoValueError, near
+from bisparse.configs.near import near
+from bisparse.sim.studies.explore.expressions import Expression, NoValueError
 
 NAMES = {"a": 3, "hardware.tensor_engine.rows": 32, "hardware.policy.keep_on_chip": False, "recipe": "bdwp"}
 

@@ -6,11 +6,10 @@ import shutil
 import time
 
 import pytest
-from bisparse.accel.specification import Hardware, load_hardware
+from bisparse.accel.specification import PARTS, Hardware, load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import content_hash, find
 from bisparse.configs.schema import Provenance, load
-from bisparse.sim.studies.explore.fields import PARTS
 from bisparse.sim.studies.explore.figures import FIGURES, KNOWN_BEFORE, hardware_figures
 from bisparse.sim.studies.explore.loading import load_space, space_of_data
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 
-from ....accel.specification import PARTS, Hardware
-from ....configs.errors import ConfigError
-from ....configs.library import content_hash
-from ....configs.provenance import Provenance, Status
-from ....configs.schema import Loaded, validate
-from ....configs.strict_yaml import Document, Place
-from .fields import value_at
+from ..configs.errors import ConfigError
+from ..configs.library import content_hash
+from ..configs.provenance import Provenance, Status
+from ..configs.schema import Loaded, validate
+from ..configs.strict_yaml import Document, Place
+from .design_fields import Target, split, value_at
+from .specification import PARTS, Hardware
 
 _SUFFIX = 8
 """Hexadecimal digits of a varied design's name; of 100,000 designs two share them once in a sweep or so, which harms
@@ -55,7 +55,7 @@ class Family:
         self._texts = {key: _canonical(value) for key, value in base.document.data.items()}
         self._present: dict[tuple[str, ...], Any] = {}
 
-    def varied(self, changes: Sequence[Change]) -> Loaded[Hardware]:
+    def varied(self, changes: Sequence[Change], *, name: str | None = None) -> Loaded[Hardware]:
         """The base with fields changed.
 
         What a change leaves as it was keeps its provenance, and a design in which nothing changes is the base itself,
@@ -63,6 +63,7 @@ class Family:
 
         Args:
             changes: outer sections before fields inside them.
+            name: of the design, where something changes; the base's with a number when None.
 
         Raises:
             ConfigError: the fields do not go together, or a value is out of range; the line is that of the change.
@@ -75,7 +76,7 @@ class Family:
             _put(data, base.document.data, change)
         own = {key: _canonical(data[key]) for key in {change.path[0] for change in real}}
         texts = self._texts | own
-        data["name"] = f"{base.model.name}-{content_hash(_joined(texts))[:_SUFFIX]}"
+        data["name"] = name or f"{base.model.name}-{content_hash(_joined(texts))[:_SUFFIX]}"
         text = _joined(texts | {"name": _canonical(data["name"])})
         places, provenance = dict(base.document.places), dict(base.provenance)
         for change in real:
@@ -120,6 +121,23 @@ class Family:
         except (ValidationError, ConfigError):
             # As the whole, for the words.
             return validate(document, Hardware)
+
+
+def typed_value(target: Target, written: Any, place: Place) -> Any:
+    """What is written for a field, in the field's own unit.
+
+    Args:
+        target: of the field.
+        written: plain data, as a file would have it; a list may be one text, joined by commas.
+        place: where it is written.
+
+    Raises:
+        ConfigError: it is none of the field's.
+    """
+    read = split(written) if target.listed else written
+    document = Document(file=place.file, data={target.name: read}, places={(target.name,): place})
+    model = create_model("One", value=(target.of_one, Field(alias=target.name)))
+    return validate(document, model).model_dump()["value"]
 
 
 def _present(base: Loaded[Hardware], path: tuple[str, ...]) -> Any:

@@ -1,0 +1,168 @@
+"""What the command line and the Python face share: a simulator of what was asked for, and all that is run of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .accel.specification import Hardware, load_hardware
+from .configs.errors import ConfigError
+from .configs.pattern import Pattern
+from .configs.schema import Loaded
+from .sim.options import Options
+from .sim.results.simulation_result import SimulationResult
+from .sim.simulation import Simulator, Workload
+from .sim.training_run import with_training
+from .training.densities import load_densities
+from .training.recipes.declaration import Recipe
+from .training.uncounted import refuse_uncounted
+from .version import __version__
+from .workload import load_workload
+
+Design = str | Path | Mapping[str, Any] | Loaded[Hardware]
+"""A shipped design's name, a file's path, or what a file would say."""
+
+
+def make_simulator(
+    workload: Workload | str | Path,
+    hardware: Design,
+    options: Mapping[str, Any],
+    *,
+    strict: bool = False,
+    named: object = None,
+) -> Simulator:
+    """What simulates recipes on a workload and a design.
+
+    Args:
+        workload: loaded, or its name or path.
+        hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
+        options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run.
+        strict: refuse a workload with operators that may multiply and are not counted.
+        named: what a loaded workload was called, for messages.
+
+    Raises:
+        ConfigError: one of them is wrong.
+        CaptureError: ``strict`` refuses the workload.
+    """
+    loaded = workload if isinstance(workload, Workload) else load_workload(workload)
+    if strict:
+        refuse_uncounted(loaded.graph)
+    given = options_said(options)
+    try:
+        return Simulator(workload=loaded, hardware=design_of(hardware), options=given, version=__version__)
+    except ConfigError as error:
+        told = workload if named is None else named
+        if isinstance(told, str | Path) and str(error).startswith("workload: "):
+            # A graph knows its name, and not the file that it came from.
+            raise ConfigError(f"{told}: {error}") from None
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One of several runs that are set side by side.
+
+    Attributes:
+        simulator: of the workload on a design, with the batch among its options.
+        recipe: the method.
+        pattern: its ratio.
+    """
+
+    simulator: Simulator
+    recipe: Loaded[Recipe]
+    pattern: Pattern
+
+
+def columns(
+    workload: Workload | str | Path,
+    designs: Sequence[Design],
+    recipes: Sequence[Loaded[Recipe]],
+    patterns: Sequence[Pattern],
+    batches: Sequence[int | None],
+    options: Mapping[str, Any],
+    *,
+    strict: bool = False,
+) -> Iterator[Column]:
+    """Every combination, design by design; a recipe that prunes nothing once, whatever the ratios.
+
+    Args:
+        workload: as for ``make_simulator``, and so are ``options`` and ``strict``.
+        designs: as for ``make_simulator``.
+        recipes: methods.
+        patterns: ratios.
+        batches: samples in the step; what the options or the workload say for None.
+        options: but for the batch.
+        strict: refuse a workload with operators that may multiply and are not counted.
+    """
+    loaded = workload if isinstance(workload, Workload) else load_workload(workload)
+    for design in designs:
+        for batch in batches:
+            said = options if batch is None else {**options, "batch": batch}
+            simulator = make_simulator(loaded, design, said, strict=strict, named=workload)
+            for recipe in recipes:
+                for pattern in patterns if recipe.model.prunes else patterns[:1]:
+                    yield Column(simulator=simulator, recipe=recipe, pattern=pattern)
+
+
+def run_column(
+    column: Column,
+    *,
+    training_steps: int | None = None,
+    with_range: bool = False,
+    what_if: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> SimulationResult:
+    """Simulate a step, and what else was asked for of it.
+
+    Args:
+        column: what is simulated.
+        training_steps: as for ``simulate``, and so the others.
+        with_range: the range of the answer.
+        what_if: what would help.
+        progress: told how far the range is.
+    """
+    simulator, recipe, pattern = column.simulator, column.recipe, column.pattern
+    result = simulator.run(recipe, pattern)
+    return beside_the_step(
+        column, result, training_steps=training_steps, with_range=with_range, what_if=what_if, progress=progress
+    )
+
+
+def beside_the_step(
+    column: Column,
+    result: SimulationResult,
+    *,
+    training_steps: int | None,
+    with_range: bool,
+    what_if: bool,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> SimulationResult:
+    """A step's result with what else was asked for; arguments as for ``run_column``."""
+    simulator, recipe, pattern = column.simulator, column.recipe, column.pattern
+    result = with_training(simulator, result, recipe, pattern, training_steps)
+    if what_if:
+        from .sim.studies.what_if import with_what_ifs
+
+        result = with_what_ifs(simulator, result, recipe, pattern)
+    if with_range:
+        from .sim.studies.sensitivity.run_sensitivity import with_range as found_range
+
+        result = found_range(simulator, result, recipe, pattern, progress=progress)
+    return result
+
+
+def options_said(given: Mapping[str, Any]) -> Options:
+    """Options as keywords say them; densities may be the directory of a training run."""
+    said = dict(given)
+    if isinstance(said.get("densities"), str | Path):
+        said["densities"] = load_densities(said["densities"])
+    return Options(**said)
+
+
+def design_of(given: Design) -> Loaded[Hardware]:
+    """A design as Python may be given it, loaded; ``ConfigError`` when it is wrong."""
+    if isinstance(given, Loaded):
+        return given
+    return load_hardware(given if isinstance(given, Mapping) else str(given))

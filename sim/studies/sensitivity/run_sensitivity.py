@@ -1,0 +1,177 @@
+"""The range of an answer: its assumptions varied one by one, and drawn all at once, each design simulated.
+
+Draws are a Latin hypercube: each takes its own slice of an assumption's range, so that few of them cover all. Slices
+are wider where a value of its own for each draw would take long: designs are drawn one for every four draws, since each
+has its mappings searched, and what lays out a step (policies, lengths of vector work) once for every twelve. Dense and
+pruned step run on the same drawn design: what an assumption does to both cancels in a ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ....configs.arrays import FloatArray
+from ....configs.errors import ConfigError
+from ....configs.pattern import Pattern
+from ....configs.schema import Loaded
+from ....training.recipes.declaration import Recipe
+from ...results.answer_range import AnswerRange, Interval, Swing
+from ...results.simulation_result import SimulationResult
+from ...simulation import Simulator
+from ..explore.evaluation import evaluate
+from ..explore.point import Outcome, Point
+from .assumptions import Uncertain, Value
+
+DRAWS, SEED = 72, 0
+
+_TO_A_MAPPING, _TO_A_STEP = 4, 12
+"""Draws that share a design as far as mappings depend on it; draws that share the works of a step."""
+
+_OF_A_STEP = ("hardware.vector_engine.operations.", "hardware.policy.")
+"""What the names of assumptions begin with that lay out the works of a step."""
+
+_NO_MAPPINGS = ("hardware.vector_engine.", "hardware.update_engine.", "energy.")
+"""And of those that neither that nor any mapping depends on."""
+
+_INSIDE = (5.0, 95.0)
+"""Percentiles between which an interval lies."""
+
+_SPEEDUP, _ENERGY = "speedup_vs_dense", "energy_ratio_vs_dense"
+
+Progress = Callable[[str, int, int], None]
+
+
+def with_range(
+    simulator: Simulator,
+    result: SimulationResult,
+    recipe: Loaded[Recipe],
+    pattern: Pattern,
+    *,
+    progress: Progress | None = None,
+    draws: int = DRAWS,
+) -> SimulationResult:
+    """A step's result with the range of its answer; as it is where nothing is pruned, for that has no answer.
+
+    Args:
+        simulator: of the workload on the design.
+        result: what it gave.
+        recipe: the method.
+        pattern: its ratio.
+        progress: told what is done.
+        draws: designs drawn.
+
+    Raises:
+        ConfigError: the files give no ranges, or one that is none; or no drawn design runs the step.
+    """
+    if not recipe.model.prunes:
+        return result
+    study = _Study(simulator=simulator, recipe=recipe, pattern=pattern, progress=progress)
+    return replace(result, range=study.range(draws, result.speedup_vs_dense))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Study:
+    simulator: Simulator
+    recipe: Loaded[Recipe]
+    pattern: Pattern
+    progress: Progress | None
+
+    def range(self, draws: int, speedup: float) -> AnswerRange:
+        """Simulate everything, and see where the answer lies around a speedup."""
+        uncertain = Uncertain(hardware=self.simulator.hardware, table=self.simulator.table)
+        assumptions = uncertain.assumptions
+        if not assumptions:
+            name = self.simulator.hardware.model.name
+            raise ConfigError(
+                f"range: got no ranges in the files of {name}, need some; try rows: "
+                "{value: 32, status: assumed, source: why, range: [16, 64]}"
+            )
+        alone = [(each.name, end) for each in assumptions for end in each.ends]
+        total = len(alone) + draws
+        self._tell("varying the assumptions, one by one", 0, total)
+        found = dict(zip(alone, self._simulated(uncertain, [dict([each]) for each in alone]), strict=True))
+        self._tell("varying them at once", len(alone), total)
+        outcomes = self._simulated(uncertain, list(_drawn(uncertain, draws)))
+        drawn = [each for each in outcomes if each.figures is not None]
+        if not drawn:
+            raise ConfigError(f"range: got no drawn design that runs the step ({outcomes[-1].reason}), need some")
+        swings = [
+            Swing(
+                parameter=each.name,
+                value=each.value,
+                values=each.ends,
+                speedups=tuple(_figure(found[each.name, end], _SPEEDUP) for end in each.ends),
+                energy_ratios=tuple(_figure(found[each.name, end], _ENERGY) for end in each.ends),
+            )
+            for each in assumptions
+        ]
+        return AnswerRange(
+            draws=draws,
+            refused=draws - len(drawn),
+            seed=SEED,
+            speedup=_interval(drawn, _SPEEDUP),
+            energy_ratio=_interval(drawn, _ENERGY),
+            swings=tuple(sorted(swings, key=lambda swing: -swing.width("speedups", speedup))),
+            without_range=uncertain.without_range,
+        )
+
+    def _simulated(self, uncertain: Uncertain, designs: Sequence[dict[str, Value]]) -> list[Outcome]:
+        """What becomes of each design."""
+        made = [self._point(uncertain, each) for each in designs]
+        simulated = iter(evaluate([each for each in made if isinstance(each, Point)], self.simulator.version))
+        return [each if isinstance(each, Outcome) else next(simulated) for each in made]
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(what, done, total)
+
+    def _point(self, uncertain: Uncertain, values: dict[str, Value]) -> Point | Outcome:
+        try:
+            hardware, prices = uncertain.varied(values)
+        except ConfigError as error:
+            return Outcome(figures=None, reason=str(error))
+        simulator = self.simulator
+        return Point(
+            hardware=hardware,
+            workload=simulator.workload,
+            recipe=self.recipe,
+            pattern=self.pattern,
+            options=replace(simulator.options, timeline=False),
+            prices=prices,
+        )
+
+
+def _drawn(uncertain: Uncertain, draws: int) -> Iterator[dict[str, Value]]:
+    """Values of all assumptions, so many times."""
+    generator = np.random.default_rng(SEED)
+    assumptions = uncertain.assumptions
+    shares = [_shares(generator, draws, _alike(each.name)) for each in assumptions]
+    for number in range(draws):
+        yield {each.name: each.at(float(share[number])) for each, share in zip(assumptions, shares, strict=True)}
+
+
+def _alike(name: str) -> int:
+    """Neighbouring draws that have the same value of an assumption."""
+    if name.startswith(_OF_A_STEP):
+        return _TO_A_STEP
+    return 1 if name.startswith(_NO_MAPPINGS) else _TO_A_MAPPING
+
+
+def _shares(generator: np.random.Generator, draws: int, alike: int) -> FloatArray:
+    """[draws] shares of a range, each in a slice of its own; so many neighbours alike."""
+    slices = -(-draws // alike)
+    return np.repeat((generator.permutation(slices) + generator.random(slices)) / slices, alike)[:draws]
+
+
+def _figure(outcome: Outcome, name: str) -> float | None:
+    return None if outcome.figures is None else float(outcome.figures[name])
+
+
+def _interval(outcomes: Sequence[Outcome], name: str) -> Interval:
+    values = [_figure(each, name) for each in outcomes]
+    found = np.array([each for each in values if each is not None])
+    low, high = np.percentile(found, _INSIDE)
+    return Interval(low=float(low), high=float(high), least=float(found.min()), most=float(found.max()))

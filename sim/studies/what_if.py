@@ -1,0 +1,108 @@
+"""What would help a step, and by how much: the design with one thing made larger or allowed at a time, each simulated.
+
+A change is as large as one would try first: twice the array with the ports that feed it, twice the memory's channels,
+four times the lanes. It is no proposal: nothing here knows what it costs in silicon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ...accel.design_fields import value_at
+from ...accel.specification import Hardware
+from ...accel.varied_design import Change, Family
+from ...configs.errors import ConfigError
+from ...configs.pattern import Pattern
+from ...configs.schema import Loaded
+from ...configs.strict_yaml import Place
+from ...training.recipes.declaration import Recipe
+from ..results.simulation_result import SimulationResult
+from ..results.what_if import WhatIf
+from ..simulation import Simulator
+from .explore.evaluation import evaluate
+from .explore.point import Point
+
+_PORTS = tuple(f"buffers.{side}.port_bytes_per_cycle" for side in ("west", "north", "output"))
+_CAPACITIES = tuple(f"buffers.{side}.capacity_bytes" for side in ("west", "north", "output"))
+
+_LARGER: tuple[tuple[str, tuple[str, ...], int], ...] = (
+    ("{0} vector lanes", ("vector_engine.lanes",), 4),
+    ("an array of {0}x{1} PEs, and ports for it", ("tensor_engine.rows", "tensor_engine.cols", *_PORTS), 2),
+    ("{0} DRAM channels", ("dram.channels",), 2),
+    ("ports twice as wide", _PORTS, 2),
+    ("buffers twice as large", _CAPACITIES, 2),
+    ("{0} lanes of the weight update", ("update_engine.lanes",), 4),
+)
+"""A change in words, the fields that it makes larger, and how many times."""
+
+_ALLOWED = (("vector work beside products", "overlap_vector"), ("updates beside the backward pass", "overlap_update"))
+"""What a scheduler may be allowed, and the policy that does."""
+
+
+def with_what_ifs(
+    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: Pattern
+) -> SimulationResult:
+    """A step's result with what would help it, what helps most first; what changes nothing is among them.
+
+    Args:
+        simulator: of the workload on the design.
+        result: what it gave.
+        recipe: the method.
+        pattern: its ratio.
+    """
+    family, options = Family(simulator.hardware), replace(simulator.options, timeline=False)
+    told, points = [], []
+    for words, fields in _changes(simulator):
+        try:
+            hardware = family.varied([_change(name, value) for name, value in fields.items()])
+        except ConfigError:
+            # Beyond what any machine has: no answer to what would help.
+            continue
+        told.append((words, fields))
+        points.append(
+            Point(
+                hardware=hardware,
+                workload=simulator.workload,
+                recipe=recipe,
+                pattern=pattern,
+                options=options,
+                prices=simulator.prices,
+            )
+        )
+    found = [
+        WhatIf(
+            change=words,
+            fields=fields,
+            step_seconds=outcome.figures["step_seconds"],
+            gain=result.step_seconds / outcome.figures["step_seconds"],
+            speedup_vs_dense=outcome.figures["speedup_vs_dense"],
+            energy_ratio_vs_dense=outcome.figures["energy_ratio_vs_dense"],
+        )
+        for (words, fields), outcome in zip(told, evaluate(points, simulator.version), strict=True)
+        if outcome.figures is not None
+    ]
+    return replace(result, what_if=tuple(sorted(found, key=lambda each: -each.gain)))
+
+
+def _changes(simulator: Simulator) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every change in words, with the new values of its fields."""
+    hardware = simulator.hardware.model
+    for words, names, factor in _LARGER:
+        larger = {name: factor * _number(hardware, name) for name in names}
+        yield words.format(*larger.values()), larger
+    policy = simulator.options.policy(hardware)
+    for words, name in _ALLOWED:
+        if not getattr(policy, name) and getattr(simulator.options, name) is None:
+            yield words, {f"policy.{name}": True}
+
+
+def _number(hardware: Hardware, name: str) -> int:
+    found = value_at(hardware, name.split("."))
+    assert isinstance(found, int), f"{name} counts something"
+    return found
+
+
+def _change(name: str, value: Any) -> Change:
+    return Change(path=tuple(name.split(".")), value=value, status="given", source="what if", place=Place("what if", 1))
