@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..configs.errors import ConfigError
 from ..configs.schema import Loaded
-from ..configs.strict_yaml import KeyPath, Place, parse_text
+from ..configs.strict_yaml import KeyPath, Place, dotted, parse_text
 from .design_fields import Target, design_names, design_target
 from .dram_timings import load_dram_timings
 from .specification import Hardware
@@ -37,7 +37,7 @@ def set_fields(base: Loaded[Hardware], words: Sequence[str]) -> Loaded[Hardware]
     said = dict(_read(word) for word in words)
     try:
         changes = [_change(path, *said[path]) for path in sorted(said, key=len)]
-        shown = ", ".join(f"{'.'.join(path)}={text}" for path, (_, text) in said.items())
+        shown = ", ".join(f"{dotted(path)}={text}" for path, (_, text) in said.items())
         name = f"{base.model.name} with {shown}" if len(said) <= _MOST_NAMED else None
         return Family(base).varied(changes, name=name)
     except ConfigError as error:
@@ -57,7 +57,7 @@ def _read(word: str) -> tuple[KeyPath, tuple[Target, str]]:
 
 
 def _change(path: KeyPath, target: Target, text: str) -> Change:
-    name = ".".join(map(str, path))
+    name = dotted(path)
     if target.part:
         value, part = None, load_dram_timings(text)
     else:

@@ -136,8 +136,7 @@ def compare(
         options,
         strict=strict,
     )
-    told = {"training_steps": training_steps, "with_range": with_range, "what_if": what_if}
-    return [run_column(each, **told) for each in several]
+    return [run_column(each, training_steps=training_steps, with_range=with_range, what_if=what_if) for each in several]
 
 
 def ablate(

@@ -72,9 +72,7 @@ class AnswerRange:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> AnswerRange:
         """The range that a document was made of."""
-        swings = tuple(
-            Swing(**{name: tuple(value) if isinstance(value, list) else value for name, value in each.items()})
-            for each in document["swings"]
-        )
+        lists = ("values", "speedups", "energy_ratios")
+        swings = tuple(Swing(**each | {name: tuple(each[name]) for name in lists}) for each in document["swings"])
         intervals = {name: Interval(**document[name]) for name in ("speedup", "energy_ratio")}
         return cls(**document | intervals | {"swings": swings})

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, create_model
 
-from ....accel.design_fields import MISSING, as_value, value_at
+from ....accel.design_fields import MISSING, Target, as_value, value_at
 from ....accel.specification import PARTS
 from ....configs.complaints import shown
 from ....configs.errors import ConfigError
@@ -25,7 +25,7 @@ from .accuracy import Accuracy
 from .axis_values import FORMS, SINGLE, form_of, is_free, repeated
 from .dependences import needed_by
 from .expressions import CONSTANTS, FUNCTIONS, Expression
-from .fields import HARDWARE, OPTIONS, Target, all_names, target_of
+from .fields import HARDWARE, OPTIONS, all_names, target_of
 from .figures import ACCURACY, FIGURES
 from .inputs import Inputs
 from .point_names import OF_SPARSITY
