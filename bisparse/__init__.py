@@ -1,4 +1,4 @@
-"""bisparse: what a sparse-training method buys on an accelerator, in cycles, joules and silicon.
+"""bisparse: what a sparse-training method buys on an accelerator, in cycles, joules and bytes.
 
     import bisparse
     result = bisparse.simulate("resnet18-tinyimagenet", hardware="sat-vcu1525", recipe="bdwp", sparsity="2:8")

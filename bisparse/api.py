@@ -13,6 +13,7 @@ from .configs.needs import check_package, check_torch
 from .configs.option import check_keywords
 from .configs.pattern import Pattern
 from .configs.schema import Loaded
+from .own_data import data_name
 from .runs import Column, columns, design_of, make_simulator, run_column
 from .sim.options import Options
 from .sim.results.simulation_result import SimulationResult, write_reports_with
@@ -21,6 +22,7 @@ from .sim.studies.ablation.run_ablation import ablate as run_ablation
 from .sim.studies.codesign.codesign import Codesign
 from .sim.studies.codesign.plan import plan
 from .sim.studies.codesign.run_codesign import run_study
+from .telling import Telling
 from .training.input_shape import InputShapes
 from .training.recipes.declaration import Recipe, load_recipe
 from .training.settings import Precision, TrainingSettings, settings_for
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from .training.recipes.in_torch import AppliedRecipe
     from .training.run_summary import RunSummary
     from .workload import Model
+
+    Data = torch.utils.data.Dataset[Any]
+    """Anything with a length whose items are (image, class)."""
 
 __all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "load_workload", "simulate", "train"]
 
@@ -198,7 +203,7 @@ def apply(
 
 def train(
     model: str,
-    data: str,
+    data: str | Path | Data | Mapping[str, Data],
     recipe: str = defaults.RECIPE,
     sparsity: str = defaults.SPARSITY,
     *,
@@ -210,10 +215,11 @@ def train(
 
     Args:
         model: a name such as ``convnet``, or ``package.module:factory``.
-        data: a name such as ``mnist-5k``, or a path.
+        data: a name such as ``mnist-5k``, a path, a torch ``Dataset`` of images with class indices, or a mapping of
+            ``train`` and perhaps ``validation`` and ``test`` to one each.
         recipe: a shipped recipe's name, or a YAML file.
         sparsity: N:M.
-        out: the run's directory.
+        out: the run's directory; it keeps what was read of a ``Dataset``.
         device: of torch.
         **settings: see ``training.settings.TrainingSettings``: ``epochs``, ``batch``, ``learning_rate``, ``seed``, ...
 
@@ -224,17 +230,19 @@ def train(
     check_torch()
     from .training.loop import train as train_run
 
+    name = data_name(data, Path(out))
     return train_run(
-        settings_for(model, data, recipe, sparsity, **settings), Path(out), version=__version__, device=device
+        settings_for(model, name, recipe, sparsity, **settings), Path(out), version=__version__, device=device
     )
 
 
 def codesign(
     model: str,
-    data: str,
+    data: str | Path | Data | Mapping[str, Data],
     recipes: Sequence[str] = ("dense", "sr-ste", "sdgp", "sdwp", "bdwp"),
-    sparsities: Sequence[str | Pattern] = (defaults.SPARSITY,),
+    sparsities: Sequence[str | Pattern] | str | Pattern | None = None,
     *,
+    sparsity: str | Pattern | None = None,
     out: str | Path,
     hardware: Design = defaults.HARDWARE,
     seeds: int = 3,
@@ -243,13 +251,14 @@ def codesign(
 ) -> Codesign:
     """Train recipes at several ratios, and simulate their training: accuracy beside time and energy.
 
-    Runs are processes of their own: a script that calls this needs ``if __name__ == "__main__":``.
+    Runs are processes of their own, which import a script that has ``if __name__ == "__main__":`` and no other.
 
     Args:
         model: a name such as ``convnet``, or ``package.module:factory``.
-        data: a name such as ``mnist-5k``, or a path.
+        data: as for ``train``.
         recipes: shipped recipes' names, or YAML files; dense is trained in any case.
         sparsities: ratios that every recipe is trained and simulated at.
+        sparsity: one ratio, as ``simulate`` takes it, in place of ``sparsities``.
         out: the study's directory, which keeps the runs; what is finished there is not trained again.
         hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
         seeds: runs of each point, each paired with a dense run of the same seed.
@@ -263,10 +272,23 @@ def codesign(
         BisparseError: an input is wrong, the design lacks a ratio, or ``out`` holds runs of other settings.
     """
     check_keywords(settings, TrainingSettings, signature(codesign).parameters)
+    if "recipe" in settings:
+        raise ConfigError(f"recipe: got recipe, need recipes, a list; try recipes=[{settings['recipe']!r}]")
+    ratios = _ratios(sparsities, sparsity)
     check_torch()
     design = design_of(hardware)
-    planned = plan(model, data, recipes, sparsities, seeds=seeds, hardware=design, **settings)
-    return run_study(planned, Path(out), design, version=__version__, jobs=jobs, given=tuple(settings))
+    name = data_name(data, Path(out))
+    planned = plan(model, name, recipes, ratios, seeds=seeds, hardware=design, **settings)
+    with Telling("codesign") as told:
+        return run_study(
+            planned,
+            Path(out),
+            design,
+            version=__version__,
+            jobs=jobs,
+            done=lambda _, finished, of: told("runs", finished, of),
+            given=tuple(settings),
+        )
 
 
 def explore(
@@ -279,7 +301,8 @@ def explore(
 ) -> pandas.DataFrame:
     """Explore a design space: every design a full training step, its mappings searched.
 
-    Processes are started for it: a script that calls this needs ``if __name__ == "__main__":``, or ``jobs=1``.
+    Processes are started for it, which import a script that has ``if __name__ == "__main__":`` and no other: one that
+    registers dataflows needs that line, or ``jobs=1``.
 
     Args:
         sweep: a shipped sweep's name, a YAML file, or what such a file says as plain data.
@@ -304,7 +327,8 @@ def explore(
     else:
         space = load_space(sweep, version=__version__)
     directory = None if out is None else Path(out)
-    study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume)
+    with Telling("explore") as told:
+        study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume, told=told)
     if directory is not None:
         from .reports import write_exploration
 
@@ -312,6 +336,15 @@ def explore(
         write_exploration(study, space, directory, version=__version__)
     study.table.attrs["study"] = study.meta
     return study.table
+
+
+def _ratios(several: Sequence[str | Pattern] | str | Pattern | None, one: str | Pattern | None) -> Sequence[Any]:
+    if several is not None and one is not None:
+        raise ConfigError("sparsity: got sparsity beside sparsities, need one of them; try sparsities=['2:4', '2:8']")
+    given = (one if several is None else several) or defaults.SPARSITY
+    # As the command line has them: 2:4,2:8.
+    listed = given.split(",") if isinstance(given, str) else given
+    return (listed,) if isinstance(listed, Pattern) else listed
 
 
 def _several(given: Any) -> list[Any]:

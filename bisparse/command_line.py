@@ -38,11 +38,12 @@ from .commands import (
     workloads,
 )
 from .commands.streams import usable_streams
+from .commands.terminal import keep_quiet
 from .configs.errors import BisparseError
 
 app = typer.Typer(
     name="bisparse",
-    help="What a sparse-training method buys on an accelerator, in cycles, joules and silicon, against dense training.",
+    help="What a sparse-training method buys on an accelerator, in cycles, joules and bytes, against dense training.",
     epilog="Shipped names: bisparse workloads list, bisparse hardware list, bisparse recipes list.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -79,8 +80,12 @@ def _top(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Keep remarks and progress back; the answer and mistakes stay.")
+    ] = False,
 ) -> None:
     """Options of ``bisparse`` itself."""
+    keep_quiet(quiet)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -133,6 +133,9 @@ def parse_text(text: str, *, file: str) -> Document:
         line = mark.line + 1 if mark else 1
         if "another document" in str(error.problem):
             raise ConfigError(f"{file}:{line}: got a second document, need one in a file") from None
+        if "nesting depth" in str(error.problem):
+            # PyYAML 6.0.4 has a limit of its own, and meets it first.
+            raise ConfigError(f"{file}:{line}: {TOO_DEEP}") from None
         hint = "; try spaces" if re.search(r"\btab\b|\\t", str(error.problem)) else ""
         raise ConfigError(f"{file}:{line}: got invalid YAML ({error.problem}), need valid YAML{hint}") from None
     except yaml.reader.ReaderError as error:

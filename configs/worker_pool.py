@@ -9,11 +9,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
@@ -43,7 +46,7 @@ class WorkerPool:
     ) -> Future[Found]:
         """Let a worker call a function."""
         # A process takes over which signals are held back from the one that starts it.
-        with _interrupts_held_back():
+        with _interrupts_held_back(), _unguarded_script_hidden():
             return self._pool.submit(function, *arguments, **named)
 
     def end(self) -> None:
@@ -66,6 +69,34 @@ def _interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _unguarded_script_hidden() -> Iterator[None]:
+    """Keep new processes from running the script that started them, where all of it would run again.
+
+    A new process imports the script, for what it defines there. One without ``if __name__ == "__main__":`` would come
+    to the very call that starts processes; what works here needs nothing of it.
+    """
+    script = sys.modules.get("__main__")
+    file = getattr(script, "__file__", None)
+    if script is None or file is None or getattr(script, "__spec__", None) is not None or _is_guarded(file):
+        yield
+        return
+    del script.__file__
+    try:
+        yield
+    finally:
+        script.__file__ = file
+
+
+@cache
+def _is_guarded(script: str) -> bool:
+    try:
+        return "__name__" in Path(script).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        # Standard input, say: there is nothing that a process could import.
+        return False
 
 
 def _begin(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

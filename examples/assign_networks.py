@@ -2,7 +2,7 @@
 
     python examples/assign_networks.py [WORKLOAD ...]
 
-Prints the rows of docs/training.md. Shipped workloads have no weights: here every layer's are drawn from one normal
+Prints the rows of docs/assignment.md. Shipped workloads have no weights: here every layer's are drawn from one normal
 distribution, so that layers differ in cycles a weight alone.
 """
 

@@ -11,6 +11,7 @@ import typer
 
 from .. import defaults
 from ..configs.errors import CaptureError
+from ..configs.needs import install_line
 from . import options
 from .groups import grouped
 from .terminal import Progress, note, print_table
@@ -198,7 +199,7 @@ def _check_torch() -> None:
     from importlib.util import find_spec
 
     if find_spec("torch") is None:
-        raise CaptureError('capture: got no torch, need it installed; try pip install "bisparse[torch]"')
+        raise CaptureError(f"capture: got no torch, need it installed; try {install_line('torch')}")
 
 
 def _summarise(graph: TrainingGraph) -> None:

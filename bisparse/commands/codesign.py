@@ -81,7 +81,7 @@ def codesign(
     out: Out = None,
     output: Output,
 ) -> None:
-    """Train recipes at several ratios and set accuracy beside simulated time and energy. Needs bisparse[train].
+    """Train recipes at several ratios and set accuracy beside simulated time and energy. Needs the extra train.
 
     Runs that are finished are not trained again: a study can be added to, ratio by ratio.
 

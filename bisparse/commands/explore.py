@@ -79,7 +79,7 @@ def explore(
     dry_run: DryRun = False,
     output: Output,
 ) -> None:
-    """Explore a design space: every design a full training step, its mappings searched. Needs bisparse[explore].
+    """Explore a design space: every design a full training step, its mappings searched. Needs the extra explore.
 
     Results are stored as they come; a study that was interrupted goes on with --resume.
 

@@ -64,7 +64,7 @@ def train(
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train a network under a recipe. Interrupted, the same command goes on where it was. Needs bisparse[train].
+    """Train a network under a recipe. Interrupted, the same command goes on where it was. Needs the extra train.
 
     Example: bisparse train --model convnet --data mnist-5k --recipe bdwp --sparsity 2:8 --hardware sat-vcu1525
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs.errors import ConfigError
+from ..configs.needs import install_line
 from . import options
 from .terminal import Progress, print_json, print_table
 
@@ -87,7 +88,7 @@ def _recount(wanted: bool | None) -> Recount | None:
 
     installed = find_spec("torch") is not None
     if wanted and not installed:
-        raise ConfigError('--torch: got no torch, need it installed; try pip install "bisparse[torch]"')
+        raise ConfigError(f"--torch: got no torch, need it installed; try {install_line('torch')}")
     if wanted is False or not installed:
         return None
 

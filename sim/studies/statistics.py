@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...configs.errors import ConfigError
+from ...configs.needs import install_line
 
 LEVEL = 0.95
 """The share of intervals that hold the true mean, were the differences normally distributed."""
@@ -143,5 +144,5 @@ def student_quantile(degrees: int, level: float = LEVEL) -> float:
     try:
         from scipy.special import stdtrit  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
-        raise ConfigError("intervals: got no package 'scipy', need it; try pip install 'bisparse[train]'") from error
+        raise ConfigError(f"intervals: got no package 'scipy', need it; try {install_line('train')}") from error
     return float(stdtrit(degrees, (1 + level) / 2))

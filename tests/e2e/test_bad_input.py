@@ -122,7 +122,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["gemm", "8x8x8", "--dataflow", "is"], "dataflow: got is, need one that sat-vcu1525 offers: os, ws"),
         (["gemm", "8x8x8", "--objective", "speed"], "objective: got 'speed', need one of time, energy, energy-delay"),
         (["gemm", "--from", GOLDEN, "--objective", "energy"], "--objective: got it with --from, which times the array"),
-        (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:20: 8x8x8: got sparsity 3:7, need one that"),
+        (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:26: 8x8x8: got sparsity 3:7, need one that"),
         (
             ["gemm", "--from", GOLDEN, "--dataflow", "ws"],
             "--dataflow: got it with a list that has such a column, need one of the two",

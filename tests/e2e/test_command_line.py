@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bisparse.configs.needs import install_line
 from typer.main import get_command
 
 from bisparse.command_line import app
@@ -324,7 +325,7 @@ def test_capture_without_torch_says_how_to_get_it(run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = run("capture", "mymodel:net", "--input", "3x8x8")
     assert done.code == 2
-    assert done.err == 'capture: got no torch, need it installed; try pip install "bisparse[torch]"\n'
+    assert done.err == f"capture: got no torch, need it installed; try {install_line('torch')}\n"
 
 
 def test_a_captured_module_is_a_workload(run, tmp_path, monkeypatch):
@@ -368,3 +369,19 @@ def test_a_changed_design_is_repeated_by_the_command_of_the_run(run, tmp_path):
         "status": "given",
         "source": "--set vector_engine.lanes=64",
     } in found.document["assumptions"]
+
+
+# quiet ---------------------------------------------------------------------------------------------------------------
+
+
+def test_quiet_keeps_remarks_back_for_one_command(run):
+    asked = ("simulate", "resnet9-cifar10", "--batch", 8, "--save-schedule")
+    assert run("--quiet", *asked, "a.json").err == ""
+    assert run(*asked, "b.json").err == "schedule: b.json\n"
+
+
+def test_a_design_is_shown_in_the_width_that_there_is(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = run("hardware", "show", "sat-vcu1525").out.splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("parameter"))
+    assert max(map(len, lines[begin:])) <= 100

@@ -1,4 +1,4 @@
-"""A row of docs/training.md's table of ratios for each layer is what the example prints today."""
+"""A row of docs/assignment.md's table of ratios for each layer is what the example prints today."""
 
 import subprocess
 import sys
@@ -10,4 +10,4 @@ ROOT = Path(__file__).parents[2]
 def test_a_row_of_the_table_is_what_the_example_prints():
     script = ROOT / "examples" / "assign_networks.py"
     done = subprocess.run([sys.executable, script, "resnet9-cifar10"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() in (ROOT / "docs" / "training.md").read_text(encoding="utf-8").splitlines()
+    assert done.stdout.strip() in (ROOT / "docs" / "assignment.md").read_text(encoding="utf-8").splitlines()

@@ -16,6 +16,7 @@ import torch
 
 from ...configs.errors import CaptureError, ConfigError
 from ...configs.file_reading import read_file
+from ...configs.needs import install_line
 from ...configs.strict_json import parse_json
 from .notes import listed
 from .weights_only import load_weights_only, unreadable
@@ -106,7 +107,7 @@ def _shards(index: Path) -> dict[str, torch.Tensor]:
 
 def _safetensors(file: Path) -> Mapping[str, torch.Tensor]:
     if find_spec("safetensors") is None:
-        raise CaptureError(f"{file}: got no package 'safetensors', need it; try pip install 'bisparse[weights]'")
+        raise CaptureError(f"{file}: got no package 'safetensors', need it; try {install_line('weights')}")
     try:
         loaded: Mapping[str, torch.Tensor] = importlib.import_module("safetensors.torch").load_file(file)
     except Exception as error:

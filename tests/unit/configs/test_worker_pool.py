@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -56,3 +57,29 @@ def test_what_is_under_way_is_not_waited_for(pool, work):
     pool.end()
     with pytest.raises(Exception, match="terminated abruptly"):
         under_way.result(timeout=30)
+
+
+def test_a_script_without_a_guard_may_start_processes(tmp_path):
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "from bisparse.configs.worker_pool import WorkerPool\n"
+        "pool = WorkerPool(1)\n"
+        "print('found', pool.submit(abs, -3).result(), __file__)\n"
+        "pool.end()\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == (f"found 3 {script}\n", "")
+
+
+def test_a_script_with_a_guard_is_there_for_its_processes(tmp_path):
+    script = tmp_path / "guarded.py"
+    script.write_text(
+        "from bisparse.configs.worker_pool import WorkerPool\n"
+        "def of_the_script(number):\n    return number + 1\n"
+        "if __name__ == '__main__':\n"
+        "    pool = WorkerPool(1)\n"
+        "    print('found', pool.submit(of_the_script, 3).result())\n"
+        "    pool.end()\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("found 4\n", "")

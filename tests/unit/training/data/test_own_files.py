@@ -192,7 +192,7 @@ def test_an_image_that_breaks_off_is_refused(folder):
 
 def test_without_pillow_a_folder_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(ConfigError, match=r"got no package 'pillow', .* try pip install 'bisparse\[train\]'"):
+    with pytest.raises(ConfigError, match=r"got no package 'pillow', .* try pip install pillow"):
         load_data(folder.root)
 
 

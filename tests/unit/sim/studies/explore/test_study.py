@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from bisparse.configs.needs import install_line
 from bisparse.sim.studies.explore import study as study_module
 from bisparse.sim.studies.explore.figures import FIGURES
 from bisparse.sim.studies.explore.loading import space_of_data
@@ -117,5 +118,5 @@ def test_the_document_has_the_front_and_no_nan(tmp_path):
 def test_without_pyarrow_the_rest_is_written_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(study_module, "find_spec", lambda name: None)
     remarks = study_of(space_of(), [[ran()]] * 8).write(tmp_path)
-    assert remarks == ["designs.parquet is not written: it needs pyarrow; try pip install 'bisparse[explore]'"]
+    assert remarks == [f"designs.parquet is not written: it needs pyarrow; try {install_line('explore')}"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["designs.csv", "study.json"]
