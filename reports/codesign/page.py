@@ -11,6 +11,7 @@ from .figures import curves_figure, energy_figure, time_figure
 from .words import (
     accuracy_words,
     codesign_answer,
+    deciding_words,
     difference_words,
     headline,
     measured_words,
@@ -37,6 +38,7 @@ def codesign_page(study: Codesign, *, command: str) -> bytes:
         highlights=_highlights(study),
         measured=measured_words(study),
         pairing=pairing_words(study),
+        deciding=deciding_words(study),
         comparison_table=codesign_tables.comparison_table(study),
         target_table=codesign_tables.target_table(study),
         phases_table=codesign_tables.phases_table(study),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...sim.studies.codesign.accuracy_front import training_seconds
 from ...sim.studies.codesign.codesign import Codesign, CodesignPoint
-from ...sim.studies.statistics import Estimate
+from ...sim.studies.statistics import MOST_SEEDS, Estimate, seeds_to_resolve
 from ..shared.against_dense import EVEN
 
 MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
@@ -154,6 +154,28 @@ def measured_words(study: Codesign) -> str:
         f"Accuracy is measured: {_seeds(base)} a point, {settings['epochs']} epochs of {study.steps_per_epoch} steps "
         f"at batch {settings['batch']}. Time and energy are simulated for {design}, "
         "training steps alone."
+    )
+
+
+def deciding_words(study: Codesign) -> str:
+    """How many seeds would tell the unresolved points from dense; empty where all are told, or nothing is known."""
+    needed, never = [], 0
+    for point in study.sparse:
+        if verdict(point) != "unresolved":
+            continue
+        seeds = seeds_to_resolve(point.test_accuracy, study.baseline_of(point).test_accuracy)
+        if seeds is None:
+            never += 1
+        else:
+            needed.append((seeds, point_name(point, study)))
+    if not needed and not never:
+        return ""
+    said = [f"about {seeds} for {name}" for seeds, name in sorted(needed)]
+    if never:
+        said.append(f"more than {MOST_SEEDS} for {never} of the points")
+    return (
+        "Seeds that would decide the unresolved, were mean and spread of the differences those seen, an estimate as "
+        f"rough as {len(study.baseline.seeds)} seeds make it: {', '.join(said)}."
     )
 
 

@@ -282,6 +282,16 @@ def title(findings: Findings) -> str:
     return str(sweep.title or sweep.name)
 
 
+def page_opening(findings: Findings) -> str:
+    """The answer of the page, where a table names the designs."""
+    return " ".join(filter(None, (count_sentence(findings), sparsity_answer(findings))))
+
+
+def caveat(findings: Findings) -> str:
+    """What must be known of the best design besides its figures."""
+    return f"{_as_good(findings)}{ratio_caveat(findings)}".strip() if len(findings.chosen.best) else ""
+
+
 def opening(findings: Findings) -> str:
     """The answer that every report opens with."""
     sentences = (count_sentence, best_sentence, knee_sentence, sparsity_answer)

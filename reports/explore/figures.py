@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..shared.plotly_data import SPARSE, Figure, plain, wrapped
+from ..shared.plotly_data import Figure, plain, wrapped
 from ..shared.quantities import percent
 from .findings import Findings
 from .words import figure_name, figure_text
@@ -26,31 +26,11 @@ _LETTER = 7
 
 
 def parallel_figure(findings: Findings) -> Figure:
-    """A line a design over axes and objectives; those of the front strong."""
+    """A line a design over axes and objectives; those of the front strong. ``parallel.js`` draws it."""
     front, rows = findings.chosen.front, parallel_rows(findings)
-    on_front = np.isin(rows, front).astype(int)
     dimensions = [_axis_dimension(findings, at, rows) for at in findings.important[::-1]]
     dimensions += [_objective_dimension(findings, at, rows) for at in range(len(findings.goals.figures))]
-    trace = {
-        "type": "parcoords",
-        "line": {
-            "color": on_front.tolist(),
-            "colorscale": [[0, "@faint"], [1, SPARSE]],
-            "cmin": 0,
-            "cmax": 1,
-            "showscale": False,
-        },
-        "unselected": {"line": {"color": "@line", "opacity": 0.25}},
-        "dimensions": dimensions,
-        "labelfont": {"size": 12, "color": "@ink"},
-        "tickfont": {"size": 11, "color": "@ink"},
-        "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
-        "labelside": "top",
-    }
-    # The page's script asks every figure for its axes.
-    hidden = {"visible": False}
-    layout = {"height": 430, "margin": {"l": 60, "r": 60, "t": 60, "b": 20}, "xaxis": hidden, "yaxis": hidden}
-    return {"data": [trace], "layout": layout}
+    return {"parallel": {"strong": int(np.isin(rows, front).sum()), "dimensions": dimensions}}
 
 
 def parallel_rows(findings: Findings) -> Any:
@@ -76,11 +56,11 @@ def _axis_dimension(findings: Findings, at: int, rows: Any) -> Figure:
     used = np.unique(codes)
     shown = used if len(used) <= _MOST_TICKS else used[np.linspace(0, len(used) - 1, _MOST_TICKS).round().astype(int)]
     return {
-        "label": plain(findings.labels[findings.axes[at].name]),
+        "label": findings.labels[findings.axes[at].name],
         "values": codes.tolist(),
         "range": [float(used[0]) - 0.15, float(used[-1]) + 0.15],
         "tickvals": shown.tolist(),
-        "ticktext": [plain(findings.level_texts[at][code]) for code in shown.tolist()],
+        "ticktext": [findings.level_texts[at][code] for code in shown.tolist()],
     }
 
 
@@ -94,7 +74,7 @@ def _objective_dimension(findings: Findings, at: int, rows: Any) -> Figure:
     ticks = [figure_text(name, float(10**place if logarithmic else place)) for place in places]
     room = 0.03 * (high - low) or 1.0
     return {
-        "label": plain(figure_name(name)),
+        "label": figure_name(name),
         "values": np.round(drawn, 5).tolist(),
         "range": [low - room, high + room],
         "tickvals": places.tolist(),

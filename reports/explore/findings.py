@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +141,26 @@ class Findings:
     def drawn_values(self) -> Any:
         """[K, D] of what is drawn."""
         return self.drawn.values(self.table)
+
+    @cached_property
+    def drawn_pairs(self) -> list[tuple[int, int]]:
+        """Pairs of what is drawn. The first is the trade-off: with the first objective, what goes against it most."""
+        pairs = list(itertools.combinations(range(len(self.drawn.figures)), 2))
+        rows = self.chosen.feasible
+        if len(pairs) < 2 or len(rows) < 3:
+            return pairs
+        signs = [-1 if more else 1 for more in self.drawn.maximise]
+        # Ranks of equal values are those of their mean, so that a figure of few values is not ordered by chance.
+        costs = self.drawn_values[rows] * signs
+        ranks = np.column_stack([pd.Series(column).rank().to_numpy() for column in costs.T])
+        spread = ranks.std(axis=0)
+        agreement = {
+            pair: float(np.corrcoef(ranks[:, pair[0]], ranks[:, pair[1]])[0, 1])
+            for pair in pairs
+            if pair[0] == 0 and spread[pair[0]] > 0 and spread[pair[1]] > 0
+        }
+        lead = min(agreement, key=agreement.__getitem__, default=pairs[0])
+        return [lead, *(pair for pair in pairs if pair != lead)]
 
     @cached_property
     def columns(self) -> dict[str, Any]:

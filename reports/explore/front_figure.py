@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,24 +13,21 @@ from ..shared.quantities import axis_scale
 from .findings import SHORT_KEY, Findings
 from .words import about, figure_name, figure_text, settings_text
 
-MOST_POINTS = 20_000
-"""Beaten designs drawn one by one; of more, one a cell of a grid is drawn."""
+MOST_POINTS = 4_000
+"""Beaten designs drawn one by one; of more, one a cell of a grid is drawn. Vectors all, which print sharp."""
 
-FEW_POINTS = 3_000
-"""Up to so many, points are drawn as vectors, which need no graphics processor and print sharp."""
-
-_CELLS = (240, 160)
+_CELLS = (120, 80)
 _WIDE = 4.0
 
 
 def front_figure(findings: Findings) -> Figure:
-    """The first two objectives, or one beside the other figure of a step, with each design's configuration told."""
-    return _scatter(findings, (0, 1), told=True, height=560)
+    """The trade-off: two objectives, or one beside another figure of a step, with each design's configuration told."""
+    return _scatter(findings, findings.drawn_pairs[0], told=True, height=560)
 
 
 def pair_figures(findings: Findings) -> dict[str, Figure]:
     """The other pairs of three or four objectives."""
-    pairs = list(combinations(range(len(findings.drawn.figures)), 2))[1:]
+    pairs = findings.drawn_pairs[1:]
     return {
         f"pair{number}": _scatter(findings, pair, told=False, height=330) for number, pair in enumerate(pairs, start=1)
     }
@@ -57,17 +53,15 @@ def _scatter(findings: Findings, pair: tuple[int, int], *, told: bool, height: i
     rows = findings.chosen.feasible
     scales = [_scale(findings, at) for at in pair]
     divisors = [scale[0] for scale in scales]
-    others = drawn_rows(findings, pair, MOST_POINTS if told else MOST_POINTS // 5)
+    others = drawn_rows(findings, pair, MOST_POINTS if told else MOST_POINTS // 2)
     front = findings.chosen.front
-    # All in one kind: what is drawn by the graphics processor lies on top of what is not.
-    kind = "scatter" if len(others) <= FEW_POINTS else "scattergl"
     faint = {"color": "@faint", "size": 5 if len(others) < 1000 else 4}
     strong = {"color": SPARSE, "size": 8, "line": {"width": 1, "color": "@paper"}}
     data = [
-        _dots(findings, others, pair, divisors, name="beaten designs", marker=faint, told=told, kind=kind),
-        _front_line(findings, pair, divisors) | {"type": kind},
-        _dots(findings, front, pair, divisors, name="Pareto front", marker=strong, told=told, kind=kind),
-        *(mark | {"type": kind} for mark in _marked(findings, pair, divisors)),
+        _dots(findings, others, pair, divisors, name="beaten designs", marker=faint, told=told),
+        _front_line(findings, pair, divisors),
+        _dots(findings, front, pair, divisors, name="Pareto front", marker=strong, told=told),
+        *_marked(findings, pair, divisors),
     ]
     return {
         "data": data,
@@ -132,10 +126,9 @@ def _dots(
     name: str,
     marker: Figure,
     told: bool,
-    kind: str,
 ) -> Figure:
     trace: Figure = {
-        "type": kind,
+        "type": "scatter",
         "mode": "markers",
         "name": f"{name} ({len(rows):,})",
         "x": _drawn(findings, rows, pair[0], divisors[0]),

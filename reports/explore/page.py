@@ -57,7 +57,9 @@ def explore_page(
     return render(
         "explore.html.jinja",
         title=answers.title(findings),
-        answer=answers.opening(findings),
+        answer=answers.page_opening(findings),
+        headline=tables.headline_table(findings) if some else None,
+        caveat=answers.caveat(findings) if some else "",
         highlights=highlights(findings),
         some=some,
         objectives=[
@@ -111,7 +113,7 @@ def explore_page(
 
 def better_words(findings: Findings) -> str:
     """Where in the picture of the front the better designs are."""
-    across, upwards = findings.drawn.maximise[:2]
+    across, upwards = (findings.drawn.maximise[at] for at in findings.drawn_pairs[0])
     return f"Better is {'right' if across else 'left'} and {'up' if upwards else 'down'}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...sim.studies.explore.choices import ENERGY_DELAY, along
 from ...sim.studies.explore.dense_or_sparse import Group, Pair, is_hardware, pair
@@ -65,6 +66,27 @@ def designs_table(findings: Findings, rows: Sequence[int], names: Sequence[str])
                 line.append(ratio_cell(value, base[figure]))
         cells.append(tuple(line))
     return Table(headings=tuple(headings), rows=tuple(cells))
+
+
+def headline_table(findings: Findings) -> Table | None:
+    """The designs that the study is about: the best, the knee where it is another, and the base."""
+    chosen, base = findings.chosen, findings.base
+    if not len(chosen.best):
+        return None
+    rows, names = [int(chosen.best[0])], [f"best {figure_name(findings.goals.ranking[0])}"]
+    if chosen.knee is not None and len(findings.goals.figures) > 1:
+        if chosen.knee == rows[0]:
+            names[0] += ", the knee too"
+        else:
+            rows, names = [*rows, chosen.knee], [*names, "knee of the front"]
+    table = designs_table(findings, rows, names)
+    if base is None or base.figures is None:
+        return table
+    varied = [findings.axes[at].name for at in findings.varied]
+    own = [Cell(f"base: {base.name}"), *(Cell(setting_text(name, base.settings.get(name))) for name in varied)]
+    for figure in shown_figures(findings):
+        own += [figure_cell(figure, base.figures[figure]), Cell("1.00x", "1")]
+    return replace(table, rows=(*table.rows, tuple(own)))
 
 
 def best_table(findings: Findings) -> Table:

@@ -11,7 +11,7 @@ from ..shared.quantities import joules, percent, seconds, times
 from ..shared.subject import hardware_name, label, subject, workload_name
 from .answer_range import range_sentence
 from .shares import dynamic_energy_ratio, static_share, static_status
-from .verdict import bound_words, help_words
+from .verdict import bound_words
 
 
 def is_dense(result: SimulationResult) -> bool:
@@ -66,13 +66,12 @@ def answer(result: SimulationResult) -> str:
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
         f"at {energy_words(gemm.energy_ratio_vs_dense)}. "
         f"{bound_sentence(result)} {bound_words(result)}"
-        f"{_spaced(help_words(result), before=True)}"
     )
 
 
-def _spaced(sentence: str, *, before: bool = False) -> str:
-    """A sentence among others; nothing where there is none."""
-    return sentence and (f" {sentence}" if before else f"{sentence} ")
+def _spaced(sentence: str) -> str:
+    """A sentence before others; nothing where there is none."""
+    return sentence and f"{sentence} "
 
 
 def nothing_pruned(result: SimulationResult) -> str:

@@ -28,9 +28,9 @@ def range_section(view: RunView) -> Section | None:
     return Section(
         heading=heading,
         lede=f"{words} In the picture each parameter moves alone, from one end of its range to the other.",
-        chart=("range", "Speedup over dense as one parameter moves through its range"),
         figures={"range": _tornado(view.result, found)},
         table=table,
+        template="run/range.html.jinja",
         markdown=(Part(heading=heading, words=words, table=table),),
     )
 
@@ -47,7 +47,7 @@ def _tornado(result: SimulationResult, found: AnswerRange) -> Figure:
                 "type": "bar",
                 "orientation": "h",
                 "name": name,
-                "y": [wrapped(swing_name(swing).replace(".", " ").replace("_", " ")) for swing in shown],
+                "y": [_tick(swing) for swing in shown],
                 "base": nominal,
                 "x": [end - nominal for end in ends],
                 "customdata": [
@@ -62,12 +62,12 @@ def _tornado(result: SimulationResult, found: AnswerRange) -> Figure:
             )
         ],
         "layout": {
-            "height": 96 + 40 * len(shown),
+            "height": 96 + 44 * len(shown),
             "margin": {"l": 10, "r": 10, "t": 34, "b": 10},
             "barmode": "overlay",
             "bargap": 0.3,
             "xaxis": {
-                "title": {"text": f"speedup over dense, x ({times(nominal)} as assumed)"},
+                "title": {"text": f"speedup, x; {times(nominal)} as assumed"},
                 "range": [least - room, most + room],
                 "automargin": True,
                 "fixedrange": True,
@@ -76,6 +76,12 @@ def _tornado(result: SimulationResult, found: AnswerRange) -> Figure:
             "showlegend": True,
         },
     }
+
+
+def _tick(swing: Swing) -> str:
+    """A parameter at its bar: the last words of its name, which tell it from the others."""
+    words = swing_name(swing).removesuffix(".cycles_per_element").split(".")[-2:]
+    return wrapped(" ".join(words).replace("_", " "))
 
 
 def _span(swing: Swing, nominal: float) -> tuple[float, float]:
@@ -87,7 +93,7 @@ def _span(swing: Swing, nominal: float) -> tuple[float, float]:
 def _range_table(found: AnswerRange) -> Table:
     rows = tuple(
         (
-            Cell(swing.parameter),
+            Cell(swing_name(swing) if swing.parameter.startswith("hardware.") else swing.parameter),
             Cell(value_words(swing.value)),
             Cell(ends_words(swing)),
             Cell(_figures(swing.speedups)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
 from ..shared.quantities import count, percent
 from ..shared.table import Cell, Table, change, figure
+from . import mapping_picture
 from .answer import is_dense
 
 MOST = 12
@@ -64,17 +65,22 @@ def alike(result: SimulationResult) -> list[tuple[OperatorResult, ...]]:
     return [tuple(rows) for rows in groups.values()]
 
 
-def saved_most(result: SimulationResult) -> Table | None:
-    """The operators whose time changed most, either way; None when nothing is pruned."""
+def saved_most(result: SimulationResult, drawn: int = mapping_picture.MOST) -> Table | None:
+    """The operators whose time changed most, either way; None when nothing is pruned.
+
+    Args:
+        result: of the run.
+        drawn: mappings that the page draws, to which the table leads.
+    """
     if is_dense(result):
         return None
     groups = [group for group in alike(result) if saved_cycles(group[0])]
-    return _table(result, sorted(groups, key=lambda group: -abs(sum(map(saved_cycles, group))))[:MOST])
+    return _table(result, sorted(groups, key=lambda group: -abs(sum(map(saved_cycles, group))))[:MOST], drawn)
 
 
-def cost_most(result: SimulationResult) -> Table:
-    """The operators with the most exposed cycles."""
-    return _table(result, sorted(alike(result), key=lambda group: -sum(row.cycles for row in group))[:MOST])
+def cost_most(result: SimulationResult, drawn: int = mapping_picture.MOST) -> Table:
+    """The operators with the most exposed cycles; ``drawn`` as in ``saved_most``."""
+    return _table(result, sorted(alike(result), key=lambda group: -sum(row.cycles for row in group))[:MOST], drawn)
 
 
 def all_operators(result: SimulationResult) -> list[list[Any]]:
@@ -119,7 +125,7 @@ def why_dense(row: OperatorResult, pruned: frozenset[str]) -> str:
     return "" if row.stage in pruned or not pruned else f"{row.stage} is not pruned"
 
 
-def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]]) -> Table:
+def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]], most: int) -> Table:
     headings = (
         "operator",
         "stage",
@@ -133,10 +139,11 @@ def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]])
         "mapping",
     )
     pruned = pruned_stages(result)
+    drawn = {each.text: each.anchor for each in mapping_picture.drawn_mappings(result, most)}
     figures = frozenset(headings.index(name) for name in headings if name in _FIGURES)
     return Table(
         headings=headings,
-        rows=tuple(_row(result, group, pruned) for group in groups),
+        rows=tuple(_row(result, group, pruned, drawn) for group in groups),
         words=frozenset(range(len(headings))) - figures,
     )
 
@@ -144,7 +151,9 @@ def _table(result: SimulationResult, groups: Sequence[Sequence[OperatorResult]])
 _FIGURES = ("dense cycles", "cycles", "ratio", "of step", "utilisation")
 
 
-def _row(result: SimulationResult, group: Sequence[OperatorResult], pruned: frozenset[str]) -> tuple[Cell, ...]:
+def _row(
+    result: SimulationResult, group: Sequence[OperatorResult], pruned: frozenset[str], drawn: Mapping[str, str]
+) -> tuple[Cell, ...]:
     row = group[0]
     spent = sum(each.cycles for each in group)
     time = [figure(spent, count)]
@@ -161,8 +170,13 @@ def _row(result: SimulationResult, group: Sequence[OperatorResult], pruned: froz
         Cell(percent(row.array_utilisation) if row.engine == "tensor" else "–"),
         Cell(row.limit),
         *(() if is_dense(result) else (Cell(why_dense(row, pruned)),)),
-        Cell(row.mapping),
+        _mapping(row.mapping, drawn.get(row.mapping, "")),
     )
+
+
+def _mapping(text: str, drawn: str) -> Cell:
+    words = mapping_picture.MappingWords.read(text) if drawn else None
+    return Cell(text) if words is None else Cell(text, short=words.short, drawn=drawn)
 
 
 def _sparsity(row: OperatorResult) -> str:

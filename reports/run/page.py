@@ -56,6 +56,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         inputs_table=inputs_table(results),
         command=command,
         schema_version=SCHEMA_VERSION,
+        timelines=any(result.profile is not None for result in results),
         inference=all(result.inference for result in results),
         bisparse_version=results[0].bisparse_version,
         figures_json=figures_json(drawings),

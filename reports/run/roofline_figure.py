@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.plotly_data import DENSE, SPARSE, Figure, plain
-from ..shared.quantities import cycles, significant
+from ..shared.quantities import axis_scale, cycles, significant
 from . import roofline
 
 
@@ -105,11 +105,34 @@ def _step_mark(point: roofline.Point) -> Figure:
 
 
 def _log_axis(title: str, low: float, high: float) -> Figure:
+    ticks = decade_ticks(low, high)
     return {
         "type": "log",
         "title": {"text": title},
         "range": [math.log10(low), math.log10(high)],
-        "dtick": 1,
-        "exponentformat": "SI",
+        "tickvals": ticks,
+        "ticktext": [tick_text(tick) for tick in ticks],
         "automargin": True,
     }
+
+
+def tick_text(value: float) -> str:
+    """A tick with its SI prefix.
+
+    >>> tick_text(0.1), tick_text(2), tick_text(20_000)
+    ('0.1', '2', '20k')
+    """
+    divisor, prefix = axis_scale([value]) if value >= 1 else (1.0, "")
+    return f"{value / divisor:g}{prefix}"
+
+
+def decade_ticks(low: float, high: float) -> list[float]:
+    """Whole decades; of a narrow range 2 and 5 times them too.
+
+    >>> decade_ticks(0.5, 30_000), decade_ticks(30, 3000)
+    ([1, 10, 100, 1000, 10000], [50, 100, 200, 500, 1000, 2000])
+    """
+    steps = (1,) if high > 1000 * low else (1, 2, 5)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10**decade for decade in decades for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]

@@ -23,7 +23,9 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     work.roofline_section,
     work.traffic_section,
     work.memory_section,
+    work.density_section,
     work.energy_section,
+    work.hardware_section,
     work.mapping_section,
     work.settings_section,
 )

@@ -34,6 +34,7 @@ def text_summary(results: Sequence[SimulationResult]) -> str:
 
 def _one(result: SimulationResult) -> Iterator[str]:
     yield from wrapped(answer(result))
+    yield from wrapped(help_words(result))
     yield from _remarks([result])
     yield ""
     yield from aligned(_figures(result))

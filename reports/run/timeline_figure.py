@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import SimulationResult
@@ -17,8 +18,8 @@ CAUSE_COLOURS = {
     "dependence": "@dense",
     "reduction": "@published",
     "update": "@given",
-    "west": "@loss",
-    "north": "@assumed",
+    "west": "@west",
+    "north": "@north",
     "output": "@gain",
     "idle": "@line",
 }
@@ -27,11 +28,11 @@ STAGE_NAMES = {"FF": "forward", "BP": "input gradients", "WU": "weight gradients
 _ENGINE_COLOURS = {
     "DRAM": "@loss",
     "vector engine": "@dense",
-    "load lanes": "@assumed",
+    "load lanes": "@north",
     "update engine": "@given",
     "reduction engine": "@published",
 }
-_SIDE_COLOURS = {"west": "@loss", "north": "@assumed", "output": "@gain"}
+_SIDE_COLOURS = {"west": "@west", "north": "@north", "output": "@gain"}
 
 _SHORT = {
     "busy": "busy",
@@ -50,8 +51,14 @@ _SHORT = {
 _VISIBLE = 0.01
 """A cause that never has this share of a part would only fill the legend; the table beside has it."""
 
-_BANDS = (("y", 0.94, 1.0), ("y2", 0.55, 0.82), ("y3", 0.27, 0.43), ("y4", 0.0, 0.15))
-"""Where each of the four stands, from and to: operators, tensor engine, other engines, buffers."""
+_BANDS = (("y", 40), ("y2", 180), ("y3", 110), ("y4", 100))
+"""The four from above and the pixels that each takes: operators, tensor engine, other engines, buffers."""
+
+_LEGEND_LINE, _GAP = 19, 26
+"""Pixels of a line of a legend, and between a band and the legend under it."""
+
+_WIDE, _NARROW = 6, 2
+"""Names that stand beside each other in a legend, on a wide screen and on a narrow one."""
 
 
 def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
@@ -68,58 +75,66 @@ def timeline_figure(result: SimulationResult, profile: Profile) -> Figure:
         *_engines(profile, times),
         *_held(profile, times, divisor),
     ]
-    titles = {"y2": "tensor engine", "y3": "busy", "y4": f"taken, {prefix}B"}
-    axes: Figure = {
-        name.replace("y", "yaxis"): {
-            "domain": [low, high],
-            "fixedrange": True,
-            "automargin": True,
-            "gridcolor": "@line",
-            "zerolinecolor": "@line",
-            "title": {"text": titles.get(name, ""), "font": {"size": 12}},
-        }
-        for name, low, high in _BANDS
-    }
-    legends = {name.replace("y", "legend"): _legend(high) for name, _, high in _BANDS}
-    axes["yaxis"] |= {"showgrid": False, "showticklabels": False, "ticks": "", "autorange": "reversed"}
     shares = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-    axes["yaxis2"] |= shares
-    axes["yaxis3"] |= shares
-    axes["yaxis4"] |= {"rangemode": "tozero", "nticks": 3}
-    return {
-        "data": traces,
-        "layout": {
-            **axes,
-            **legends,
-            "height": 700,
-            "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
-            "barmode": "overlay",
-            "bargap": 0,
-            "hovermode": "closest",
-            "showlegend": True,
-            "xaxis": {
-                "title": {"text": f"time in the step, {prefix_of_seconds}s"},
-                "range": [0, length],
-                "automargin": True,
-                "anchor": "y4",
-            },
+    own: dict[str, Figure] = {
+        "yaxis": {"showgrid": False, "showticklabels": False, "ticks": "", "autorange": "reversed"},
+        "yaxis2": shares | {"title": {"text": "tensor engine", "font": {"size": 12}}},
+        "yaxis3": shares | {"title": {"text": "busy", "font": {"size": 12}}},
+        "yaxis4": {"rangemode": "tozero", "nticks": 3, "title": {"text": f"taken, {prefix}B", "font": {"size": 12}}},
+    }
+    common = {"fixedrange": True, "automargin": True, "gridcolor": "@line", "zerolinecolor": "@line"}
+    named = Counter(trace.get("legend", "legend") for trace in traces)
+    wide = _places(named, _WIDE)
+    layout: Figure = {
+        "barmode": "overlay",
+        "bargap": 0,
+        "hovermode": "closest",
+        "showlegend": True,
+        "xaxis": {
+            "title": {"text": f"time in the step, {prefix_of_seconds}s"},
+            "range": [0, length],
+            "automargin": True,
+            "anchor": "y4",
         },
+        **{name: common | axis | wide[name] for name, axis in own.items()},
+        **{name: _LEGEND | place for name, place in wide.items() if name.startswith("legend")},
+        "margin": {"l": 10, "r": 10, "t": wide["margin"]["t"], "b": 10},
+        "height": wide["height"],
     }
+    return {"data": traces, "layout": layout, "narrow": _places(named, _NARROW)}
 
 
-def _legend(top: float) -> Figure:
-    """Over its band."""
-    return {
-        "orientation": "h",
-        "x": 0,
-        "xanchor": "left",
-        "y": top,
-        "yanchor": "bottom",
-        "font": {"size": 11},
-        "itemclick": False,
-        "itemdoubleclick": False,
-        "traceorder": "normal",
-    }
+_LEGEND = {
+    "orientation": "h",
+    "x": 0,
+    "xanchor": "left",
+    "yanchor": "bottom",
+    "font": {"size": 11},
+    "itemclick": False,
+    "itemdoubleclick": False,
+    "traceorder": "normal",
+}
+"""Over its band."""
+
+
+def _places(named: Mapping[str, int], across: int) -> Figure:
+    """Where bands and their legends stand, so that no legend lies over the band above it.
+
+    Args:
+        named: entries of each legend.
+        across: of them beside each other.
+    """
+    room = {name: _LEGEND_LINE * -(-named.get(name.replace("y", "legend"), 0) // across) for name, _ in _BANDS}
+    heights = dict(_BANDS)
+    whole = sum(heights.values()) + sum(room[name] + _GAP for name, _ in _BANDS[1:])
+    places: Figure = {"height": whole + room["y"] + 60, "margin": {"t": room["y"] + 12}}
+    top = float(whole)
+    for name, height in _BANDS:
+        top -= 0 if name == "y" else room[name] + _GAP
+        places[name.replace("y", "yaxis")] = {"domain": [max(0.0, (top - height) / whole), top / whole]}
+        places[name.replace("y", "legend")] = {"y": top / whole}
+        top -= height
+    return places
 
 
 def _operators(spans: Sequence[OperatorSpan], tick: float) -> Iterator[Figure]:

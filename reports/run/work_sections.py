@@ -8,6 +8,10 @@ from ..shared.plotly_data import DENSE, SPARSE, Figure, stacked_bars
 from ..shared.section import Part, Section
 from . import operator_list, tables
 from .answer import is_dense
+from .density_figure import density_figure
+from .effectual import NAME, effectual_words
+from .hardware_picture import hardware_drawing, hardware_table
+from .mapping_picture import MOST, SHOWN, drawn_mappings
 from .memory import memory_sentence, memory_table, on_chip_sentence
 from .memory_figure import memory_figure
 from .roofline import undrawn
@@ -17,7 +21,10 @@ from .run_view import RunView
 
 def operator_section(view: RunView) -> Section:
     """The operators that changed most, those that take most time, and all of them."""
-    saved, cost = operator_list.saved_most(view.result), operator_list.cost_most(view.result)
+    saved, cost = (
+        operator_list.saved_most(view.result, _drawn(view)),
+        operator_list.cost_most(view.result, _drawn(view)),
+    )
     changed = (Part(heading="Operators that changed most", table=saved),) if saved else ()
     return Section(
         heading="The operators that matter",
@@ -30,6 +37,11 @@ def operator_section(view: RunView) -> Section:
         },
         markdown=(*changed, Part(heading="Operators that take most time", table=cost)),
     )
+
+
+def _drawn(view: RunView) -> int:
+    """Mappings that are drawn: of several runs, fewer each."""
+    return MOST if len(view.results) == 1 else SHOWN
 
 
 def roofline_section(view: RunView) -> Section:
@@ -91,6 +103,19 @@ def memory_section(view: RunView) -> Section | None:
     )
 
 
+def density_section(view: RunView) -> Section | None:
+    """Which products have two non-zero operands, where that was measured."""
+    drawn = density_figure(view.result)
+    if drawn is None:
+        return None
+    return Section(
+        heading="Non-zero products by layer",
+        lede=f"{NAME[0].upper()}{NAME[1:]}: {effectual_words(view.result)}.",
+        chart=("densities", "Share of issued products whose two operands are non-zero, by layer and stage"),
+        figures={"densities": drawn},
+    )
+
+
 def energy_section(view: RunView) -> Section:
     """Energy by component, the largest of the dense step first."""
     own, table = view.result.energy_by_component, tables.energy_table(view.result)
@@ -113,7 +138,24 @@ def mapping_section(view: RunView) -> Section:
         heading="Mappings",
         table=tables.mapping_table(view.result),
         template="run/mappings.html.jinja",
-        values={"candidates": view.result.candidates},
+        values={
+            "candidates": view.result.candidates,
+            "drawn": drawn_mappings(view.result, _drawn(view)),
+            "shown": SHOWN,
+        },
+    )
+
+
+def hardware_section(view: RunView) -> Section | None:
+    """What lies where, and how wide the ways are."""
+    drawn = hardware_drawing(view.result)
+    if drawn is None:
+        return None
+    return Section(
+        heading="The hardware",
+        table=hardware_table(view.result),
+        template="run/hardware.html.jinja",
+        values={"drawn": drawn},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,3 +59,12 @@ class Section:
     template: str = "section.html.jinja"
     values: Mapping[str, Any] = field(default_factory=dict)
     markdown: tuple[Part, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """What a link to the section ends with, behind its run's.
+
+        >>> Section(heading="From the FLOP bound to the prediction").anchor
+        'from-the-flop-bound-to-the-prediction'
+        """
+        return re.sub(r"\W+", "-", self.heading.lower()).strip("-")

@@ -9,10 +9,19 @@ from .quantities import Formatter, times
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell: what it says, and the exact figure behind it, if it is rounded."""
+    """A cell: what it says, and the exact figure behind it, if it is rounded.
+
+    Attributes:
+        text: what it says.
+        exact: the figure behind it, or empty.
+        short: what it says on a page, where a drawing there says the rest.
+        drawn: the anchor of that drawing, behind its run's.
+    """
 
     text: str
     exact: str = ""
+    short: str = ""
+    drawn: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,6 @@ addEventListener("DOMContentLoaded", () => {
     const path = location.protocol === "file:" ? decodeURIComponent(location.pathname) : "";
     return path.slice(0, path.lastIndexOf("/")) || "DIRECTORY";
   };
-  // Dragging zooms where there is a mouse; on glass it must go on scrolling the page.
-  if (matchMedia("(pointer: fine)").matches) Plotly.relayout(place, { dragmode: "zoom" });
   place.on("plotly_click", (event) => {
     const point = event.points.find((each) => each.customdata);
     if (!point) return;

@@ -34,7 +34,7 @@
     const table = Object.assign(document.createElement("table"), { className: "operators" });
     const head = table.createTHead().insertRow();
     const body = table.createTBody();
-    let order = columns.findIndex(([name]) => name === "cycles"), down = true;
+    let order = columns.findIndex(([name]) => name === "cycles"), down = true, pressed = -1;
 
     const fill = () => {
       const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -60,6 +60,11 @@
         });
         return line;
       }));
+      if (!kept.length) {
+        const cell = body.insertRow().insertCell();
+        cell.colSpan = columns.length;
+        cell.textContent = `None of ${rows.length} operators has “${filter.value.trim()}”.`;
+      }
       [...head.cells].forEach((cell, i) => {
         cell.setAttribute("aria-sort", i !== order ? "none" : down ? "descending" : "ascending");
       });
@@ -71,8 +76,9 @@
       if (unit !== "text") cell.className = "figure";
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
       button.addEventListener("click", () => {
-        down = i === order ? !down : unit !== "text";
-        order = i;
+        // The first press sorts figures from the largest and words from A; the next turns them round.
+        down = i === pressed ? !down : unit !== "text";
+        order = pressed = i;
         fill();
       });
       cell.append(button);

@@ -2,6 +2,7 @@
 
 import csv
 import doctest
+import html
 import importlib
 import json
 import re
@@ -11,10 +12,12 @@ import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.reports import codesign_text, read_codesign, write_codesign
 from bisparse.reports.codesign.figures import COLOURS
+from bisparse.reports.codesign.page import codesign_page
 from bisparse.reports.codesign.tables import comparison_table, layers_table, phases_table, seeds_table, target_table
 from bisparse.reports.codesign.words import (
     accuracy_words,
     codesign_answer,
+    deciding_words,
     difference_words,
     headline,
     point_name,
@@ -118,6 +121,19 @@ def test_the_verdict_is_what_the_interval_allows(difference, wanted):
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_how_many_seeds_would_decide_and_only_of_what_is_not_decided():
+    said = deciding_words(SEVERAL)
+    told = re.findall(r"about (\d+) for ([^,.]+)", said)
+    unresolved = {point_name(point, SEVERAL) for point in SEVERAL.sparse if verdict(point) == "unresolved"}
+    assert {name for _, name in told} <= unresolved
+    assert told
+    counts = [int(count) for count, _ in told]
+    assert counts == sorted(counts)
+    assert min(counts) > 3
+    assert deciding_words(STUDIES["one seed"]) == deciding_words(STUDIES["dense alone"]) == ""
+    assert said in html.unescape(codesign_page(SEVERAL, command=COMMAND).decode())
 
 
 def cells(table):

@@ -95,6 +95,30 @@ def test_no_figure_of_a_picture_is_missing(found):
         assert "NaN" not in json.dumps(picture)
 
 
+def test_the_first_picture_is_the_pair_that_goes_against_each_other():
+    # Samples a joule and energy say the same; the processing elements cost what the time saves.
+    four = findings((*sample.OBJECTIVES, ("pe_count", False), ("samples_per_joule", True)))
+    time, energy = four.drawn.figures.index("step_seconds"), four.drawn.figures.index("energy_joules")
+    lead, *others = four.drawn_pairs
+    assert lead[0] == time
+    assert sorted([lead, *others]) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    alike = findings((("energy_joules", False), ("samples_per_joule", True), ("step_seconds", False)))
+    assert alike.drawn_pairs[0] == (0, 2)
+    assert energy == 1
+    assert "energy" in front_figure(alike)["layout"]["xaxis"]["title"]["text"]
+    assert "step time" in front_figure(alike)["layout"]["yaxis"]["title"]["text"]
+
+
+def test_the_headline_has_the_best_the_knee_and_the_base():
+    table = tables.headline_table(TWO)
+    assert [row[0].text for row in table.rows] == [
+        "best energy-delay product",
+        "knee of the front",
+        "base: sat-vcu1525",
+    ]
+    assert {len(row) for row in table.rows} == {len(table.headings)}
+
+
 def test_tables_have_a_cell_a_heading(found):
     made = [tables.axes_table(found), tables.reasons_table(found)]
     if len(found.chosen.feasible):

@@ -108,9 +108,9 @@ def test_the_terminal_stays_within_its_width_and_sets_whole_runs_side_by_side():
 
 def test_the_page_has_the_table_and_says_that_the_rest_is_one_step():
     text = page([scheduled()], command="bisparse simulate x").decode()
-    assert "<h3>The whole training run</h3>" in text
+    assert "<h2>The whole training run</h2>" in text
     assert "Everything below is one step of the last phase." in text
-    assert "<h3>The whole training run</h3>" not in page([sample_result()], command="x").decode()
+    assert "<h2>The whole training run</h2>" not in page([sample_result()], command="x").decode()
     assert "<h3>Whole training runs</h3>" in page([sample_result("dense"), scheduled()], command="x").decode()
 
 

@@ -3,9 +3,10 @@
 import doctest
 import importlib
 
+import numpy as np
 import pytest
 from bisparse.configs.errors import ConfigError
-from bisparse.sim.studies.statistics import Estimate, estimate, paired_difference, student_quantile
+from bisparse.sim.studies.statistics import Estimate, estimate, paired_difference, seeds_to_resolve, student_quantile
 
 
 def test_examples_in_docstrings_hold():
@@ -65,3 +66,18 @@ def test_an_interval_that_includes_nought_is_unresolved():
 def test_samples_must_be_there_and_paired(samples):
     with pytest.raises(ConfigError, match="need"):
         paired_difference(*samples)
+
+
+def test_seeds_that_resolve_are_the_fewest_whose_interval_excludes_zero_as_scipy_has_it():
+    for apart in ([0.4, -0.1, 0.3], [1.0, 1.2, 0.9, -0.7], [0.02, -0.011, 0.004, 0.013, -0.009]):
+        count = seeds_to_resolve(apart, [0.0] * len(apart))
+        mean, deviation = abs(np.mean(apart)), np.std(apart, ddof=1)
+        more, fewer = (student_quantile(seeds - 1) * deviation / np.sqrt(seeds) for seeds in (count + 1, count - 1))
+        assert more < mean < fewer
+        assert count >= len(apart)
+
+
+def test_no_number_of_seeds_resolves_nothing():
+    assert seeds_to_resolve([1.0, -1.0, 0.0], [0.0, 0.0, 0.0]) is None
+    assert seeds_to_resolve([1.0], [0.0]) is None
+    assert seeds_to_resolve([2.0, 2.0], [1.0, 1.0]) == 2
