@@ -42,7 +42,7 @@ def test_every_extra_but_those_of_libraries_read_by_name_is_pinned():
 def test_the_citation_is_of_this_version():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (cited["version"], PROJECT["version"]) == (__version__, __version__)
-    assert cited["license"] == PROJECT["license"]
+    assert " AND ".join(cited["license"]) == PROJECT["license"]
     assert PROJECT["urls"]["Paper"] == cited["references"][0]["url"]
 
 
