@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from .configs.errors import ConfigError
 from .configs.needs import check_package, check_torch
 from .configs.option import check_keywords
 from .configs.pattern import Pattern
+from .configs.run_directory import sole_owner
 from .configs.schema import Loaded
 from .sim.options import Options
 from .sim.results.simulation_result import SimulationResult, write_reports_with
@@ -289,12 +291,13 @@ def explore(
     else:
         space = load_space(sweep, version=__version__)
     directory = None if out is None else Path(out)
-    study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume)
-    if directory is not None:
-        from .reports import write_exploration
+    with nullcontext() if directory is None else sole_owner(directory):
+        study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume)
+        if directory is not None:
+            from .reports import write_exploration
 
-        study.write(directory)
-        write_exploration(study, space, directory, version=__version__)
+            study.write(directory)
+            write_exploration(study, space, directory, version=__version__)
     study.table.attrs["study"] = study.meta
     return study.table
 

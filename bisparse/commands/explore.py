@@ -96,6 +96,7 @@ def explore(
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
     space = load_space(sweep, version=__version__)
     directory = out or Path("runs") / shortened(f"explore-{space.sweep.name}")
+    output.hold(None if dry_run else directory)
     note(_told(space, estimate(space, version=__version__, jobs=how.jobs), elsewhere=how.dask is not None))
     if dry_run:
         note(f"constraints rule out {space.excluded():,} of {space.designs:,} designs before they are evaluated")

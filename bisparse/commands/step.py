@@ -107,6 +107,7 @@ def simulate(
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
+    output.hold(out)
     from ..configs.pattern import Pattern
     from ..sim import schedule_file
     from ..sim.training_run import with_training
@@ -162,6 +163,7 @@ def compare(
     from ..sim.training_run import with_training
     from ..training.recipes.declaration import load_recipe
 
+    output.hold(out)
     names = [name.strip() for name in recipes.split(",")]
     if not all(names):
         good = ",".join(filter(None, names)) or "dense,bdwp"
