@@ -19,7 +19,7 @@ from ...configs.file_reading import read_file
 from ...configs.strict_json import parse_json
 from .notes import listed
 from .weights_only import load_weights_only, unreadable
-from .zeros import zeros_note
+from .zeros import as_numbers, zeros_note
 
 _HOLDERS = ("state_dict", "model_state_dict", "model", "module")
 """Keys under which training scripts keep the weights, beside an optimizer's state and an epoch."""
@@ -120,7 +120,9 @@ def _fitted(found: Mapping[str, torch.Tensor], needed: Mapping[str, Any]) -> Ite
     for name, tensor in tensors.items():
         plain, mask = name.removesuffix("_orig"), tensors.get(f"{name.removesuffix('_orig')}_mask")
         if name.endswith("_orig") and mask is not None and name not in needed:
-            yield plain, tensor * mask if tensor.shape == mask.shape else tensor
+            numbers, kept = as_numbers(tensor), as_numbers(mask)
+            fits = numbers is not None and kept is not None and tensor.shape == mask.shape
+            yield plain, numbers * kept if fits else tensor
         elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in tensors and name not in needed):
             yield name, tensor
 
