@@ -85,7 +85,7 @@ def test_a_worker_without_bisparse_is_told_before_anything_is_sent(monkeypatch):
 
 
 def test_an_address_with_tls_needs_certificates():
-    with pytest.raises(ConfigError, match="dask: got tls://127.0.0.1:1 without certificates, need those"):
+    with pytest.raises(ConfigError, match=r"dask: got tls://127\.0\.0\.1:1 without certificates, need those"):
         running.run(space_of_data(SWEEP, version=VERSION), None, version=VERSION, dask="tls://127.0.0.1:1")
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-
 from bisparse.configs import run_directory
 from bisparse.configs.run_directory import sole_owner
 from bisparse.training.graph_file import save_graph

@@ -35,7 +35,7 @@ SMALLEST_CHUNK = 256
 """Fewer share too little to be split further, if every worker has some."""
 
 FIRST_CHUNKS = (16, 128)
-"""Runs of each worker's first chunks at most: what is finished is kept within seconds, and how long runs take is known."""
+"""Runs of each worker's first chunks at most: rows are kept within seconds, and how long runs take is known."""
 
 LONGEST_CHUNK_SECONDS = 30.0
 """Of a chunk, at the pace so far: what a kill may cost a worker."""
@@ -105,7 +105,8 @@ def run(
         told: is told how far it is.
 
     Raises:
-        ConfigError: the study is too large, the directory holds rows and ``resume`` is not set, a store or a cluster fails, a worker died.
+        ConfigError: the study is too large, the directory holds rows and ``resume`` is not set, a store or a cluster
+            fails, a worker died.
     """
     began = time.perf_counter()
     check_size(space)
@@ -298,7 +299,7 @@ class _Progress:
         return ", ".join([f"{self.space.sweep.name}: runs", *filter(None, remarks)])
 
     def _chunk_size(self, size: int) -> int:
-        """Runs of the next chunk: few at first, so that something is kept soon, then what takes no longer than it may."""
+        """Runs of the next chunk: few at first, so that rows are kept soon, then what takes no longer than it may."""
         rounds = self.sent // self.workers.count
         if rounds < len(FIRST_CHUNKS):
             return min(size, FIRST_CHUNKS[rounds])

@@ -3,10 +3,10 @@
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.sim.studies.explore import STORE_FILE, estimating, running, workers
+from bisparse.sim.studies.explore.estimating import estimate, ruled_out
 from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.one_by_one import simulate_point
 from bisparse.sim.studies.explore.point import Outcome
-from bisparse.sim.studies.explore.estimating import estimate, ruled_out
 from bisparse.sim.studies.explore.running import check_size, load, run, stored_sweep
 from bisparse.sim.studies.explore.space import Space
 from bisparse.sim.studies.explore.store import Store
