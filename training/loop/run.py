@@ -25,6 +25,7 @@ from ...configs.errors import ConfigError, TrainingError
 from ...configs.library import content_hash
 from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
+from ...configs.sums import sum_in_order
 from ...configs.whole_file import write_whole
 from ..data import Augmentation, DataSet, TrainingBatches, steps_per_epoch
 from ..densities import DENSITIES_FILE, LayerDensity, write_densities
@@ -289,7 +290,7 @@ class Run:
         sizes = {path: self.applied.master(path).numel() for path in self.applied.layers}
         churned = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
         weights = sum(sizes[row.module] for row in churned)
-        changed = sum(sizes[row.module] * (row.mask_churn or 0.0) for row in churned)
+        changed = sum_in_order(sizes[row.module] * (row.mask_churn or 0.0) for row in churned)
         self.epochs.append(
             EpochResult(
                 epoch=epoch + 1,
