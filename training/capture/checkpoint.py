@@ -121,8 +121,10 @@ def _fitted(found: Mapping[str, torch.Tensor], needed: Mapping[str, Any]) -> Ite
         plain, mask = name.removesuffix("_orig"), tensors.get(f"{name.removesuffix('_orig')}_mask")
         if name.endswith("_orig") and mask is not None and name not in needed:
             numbers, kept = as_numbers(tensor), as_numbers(mask)
-            fits = numbers is not None and kept is not None and tensor.shape == mask.shape
-            yield plain, numbers * kept if fits else tensor
+            if numbers is None or kept is None or tensor.shape != mask.shape:
+                yield plain, tensor
+            else:
+                yield plain, numbers * kept
         elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in tensors and name not in needed):
             yield name, tensor
 
