@@ -98,12 +98,14 @@ def explore(
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
     space = load_space(sweep, version=__version__)
     directory = out or Path("runs") / shortened(f"explore-{space.sweep.name}")
-    output.hold(None if dry_run else directory)
+    if not dry_run:
+        check_size(space)
+        output.hold(directory)
     note(_told(space, estimate(space, version=__version__, jobs=how.jobs), elsewhere=how.dask is not None))
     if dry_run:
         note(_told_of_constraints(space, ruled_out(space)))
-    check_size(space)
-    if dry_run:
+        # What would be refused is said to be.
+        check_size(space)
         return
     whole = None if reference is None else _reference_in(reference, space)
     try:

@@ -287,10 +287,9 @@ class Run:
 
     def _end_epoch(self, epoch: int) -> None:
         measured = self._measured("validation")
-        sizes = {path: self.applied.master(path).numel() for path in self.applied.layers}
-        churned = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
-        weights = sum(sizes[row.module] for row in churned)
-        changed = sum_in_order(sizes[row.module] * (row.mask_churn or 0.0) for row in churned)
+        of_epoch = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
+        churned = [(self.applied.master(row.module).numel(), row.mask_churn or 0.0) for row in of_epoch]
+        weights, changed = sum(size for size, _ in churned), sum_in_order(size * share for size, share in churned)
         self.epochs.append(
             EpochResult(
                 epoch=epoch + 1,
