@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..configs.arrays import FloatArray
+from ..configs.sums import sum_in_order
 from .energy_table import EnergyTable
 from .specification import Hardware
 
@@ -82,7 +83,7 @@ class EnergyModel:
             "output": hardware.buffers.output,
         }
         banks = {name: table.sram_of(buffer.capacity_bytes // buffer.banks) for name, buffer in buffers.items()}
-        leakage_mw = table.pe_leakage_mw * hardware.peak_macs_per_cycle + sum(
+        leakage_mw = table.pe_leakage_mw * hardware.peak_macs_per_cycle + sum_in_order(
             banks[name].leakage_mw * buffer.banks for name, buffer in buffers.items()
         )
         prices = {
@@ -112,7 +113,7 @@ class EnergyModel:
 
     def dynamic_joules(self, actions: Actions) -> Any:
         """Joules of some actions: a float, or an array when the counts are arrays."""
-        return sum(count * (self.prices_pj[name] * 1e-12) for name, count in actions.items())
+        return sum_in_order(count * (self.prices_pj[name] * 1e-12) for name, count in actions.items())
 
     def spent_joules(self, actions: Actions, seconds: Any = None) -> dict[str, Any]:
         """Joules by component of some actions, and of static power for a time; only what is spent is named."""

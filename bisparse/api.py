@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from .configs.errors import ConfigError
 from .configs.needs import check_package, check_torch
 from .configs.option import check_keywords
 from .configs.pattern import Pattern
+from .configs.run_directory import sole_owner
 from .configs.schema import Loaded
 from .own_data import data_name
 from .runs import Column, columns, design_of, make_simulator, run_column
@@ -327,13 +329,14 @@ def explore(
     else:
         space = load_space(sweep, version=__version__)
     directory = None if out is None else Path(out)
-    with Telling("explore") as told:
-        study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume, told=told)
-    if directory is not None:
-        from .reports import write_exploration
+    with nullcontext() if directory is None else sole_owner(directory):
+        with Telling("explore") as told:
+            study = run(space, directory, version=__version__, jobs=jobs, dask=dask, resume=resume, told=told)
+        if directory is not None:
+            from .reports import write_exploration
 
-        study.write(directory)
-        write_exploration(study, space, directory, version=__version__)
+            study.write(directory)
+            write_exploration(study, space, directory, version=__version__)
     study.table.attrs["study"] = study.meta
     return study.table
 

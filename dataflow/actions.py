@@ -15,6 +15,7 @@ import numpy as np
 from ..accel.energy import Actions
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import BoolArray
+from ..configs.sums import sum_in_order
 from .dataflows.dataflow import Dataflow, Passed
 from .gemm import SUM_BYTES, Gemm, Operand
 from .tile_time import TileTime, timing_per_candidate
@@ -139,7 +140,7 @@ def applied_actions(gemm: Gemm, elements: tuple[Any, Any]) -> dict[str, Any]:
     if not any(gemm.applied):
         return {}
     pairs = zip(gemm.applied, elements, strict=True)
-    return {"vector_operations": sum(each * gemm.own_part(passed) for each, passed in pairs)}
+    return {"vector_operations": sum_in_order(each * gemm.own_part(passed) for each, passed in pairs)}
 
 
 def _where(condition: bool | BoolArray, then: Any, otherwise: Any) -> Any:

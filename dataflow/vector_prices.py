@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..accel.engines import vector_operation
 from ..accel.specification import BYTES_OF, Hardware
+from ..configs.sums import sum_in_order
 from ..training.graph import Operator, TrainingGraph
 from ..training.recipes.annotation import Preparation
 from .tensor_size import element_bytes
@@ -44,7 +45,7 @@ class VectorPrices:
             module=operator.module,
             kind=preparation,
             stage=operator.stage,
-            lane_operations=sum(each.cycles_per_element for each in passes) * moving.elements(self.batch),
+            lane_operations=sum_in_order(each.cycles_per_element for each in passes) * moving.elements(self.batch),
             reads=(self._access(moving.name, len(passes)),),
             writes=(self._access(copy),),
         )
@@ -90,7 +91,7 @@ class VectorPrices:
             most = {table: labels} if price.reads == "picked" else {}
             read = others if price.reads == "labels" else operator.inputs
             reads = tuple(self._access(name, passes, most.get(name, elements)) for name in read)
-        applied = sum(self._applied_cycles(operator, access) for access in reads)
+        applied = sum_in_order(self._applied_cycles(operator, access) for access in reads)
         return VectorWork(
             operator=operator.name,
             module=operator.module,
@@ -113,7 +114,7 @@ class VectorPrices:
             return 0.0
         vector = self.hardware.vector_engine
         normalisation = vector_operation(vector, application.normalisation.kind)
-        then = sum(vector_operation(vector, each.kind).cycles_per_element for each in application.then)
+        then = sum_in_order(vector_operation(vector, each.kind).cycles_per_element for each in application.then)
         return normalisation.cycles_per_element / normalisation.passes + then
 
     def riding(self, group: FusionGroup) -> tuple[VectorWork, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 from ..accel.engines import TENSOR, Demand
 from ..accel.tensor_engine import Count
 from ..configs.arrays import BoolArray
+from ..configs.sums import sum_in_order
 from ..training.graph import Stage
 from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import PLACES, Gemm, Place
@@ -112,7 +113,7 @@ class Fused:
     @property
     def lane_operations(self) -> float:
         """Lane cycles of all of them."""
-        return sum(work.lane_operations for work in self.works)
+        return sum_in_order(work.lane_operations for work in self.works)
 
     def with_resident(self, names: Collection[str]) -> Fused:
         """The same where tensors of these names stay on chip."""

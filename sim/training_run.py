@@ -14,6 +14,7 @@ from ..configs.errors import ConfigError
 from ..configs.option_kinds import WholeNumber
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
+from ..configs.sums import sum_in_order
 from ..training.recipes.declaration import Recipe
 from ..training.recipes.phases import Phase, pattern_in, phases, recipe_in
 from .results.simulation_result import SimulationResult
@@ -49,7 +50,7 @@ def simulate_training(
     rows = tuple(costs.of(phase) for phase in found)
     dense, clock = simulator.dense, simulator.hardware.model.clock_hz
     cycles = sum(row.steps * row.step_cycles for row in rows)
-    joules = sum(row.steps * row.step_joules for row in rows)
+    joules = sum_in_order(row.steps * row.step_joules for row in rows)
     switches = recipe.model.schedule.switch is not None
     switched = next((phase.first_step for phase in found if phase.kind == "sparse"), steps)
     return TrainingRun(

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..configs.csv_cells import cell_text, csv_cell
 from ..configs.errors import ConfigError
 from ..configs.library import content_hash
+from ..configs.sums import sum_in_order
 from ..configs.whole_file import read_table, write_whole
 from .run_checksums import check_content
 from .run_summary import SUMMARY_FILE, read_summary
@@ -100,7 +101,7 @@ class LayerDensities:
 def _mean(shares: Iterable[float | None]) -> float | None:
     measured = [share for share in shares if share is not None]
     # A mean of equal floats may come out a last digit above them.
-    return min(sum(measured) / len(measured), max(measured)) if measured else None
+    return min(sum_in_order(measured) / len(measured), max(measured)) if measured else None
 
 
 def write_densities(path: Path | str, rows: Iterable[LayerDensity]) -> None:

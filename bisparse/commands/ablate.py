@@ -50,6 +50,7 @@ def ablate(
     from ..sim.studies.ablation.run_ablation import ablate as run_ablation
     from ..training.recipes.declaration import load_recipe
 
+    output.hold(out)
     with Progress() as progress:
         simulator = make_simulator(workload, design.load(), step)
         result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)

@@ -11,6 +11,7 @@ import typer
 
 from .. import defaults
 from ..configs.errors import ConfigError
+from ..configs.run_directory import sole_owner
 from ..configs.whole_file import write_whole
 from ..sim.options import Options
 from . import options
@@ -150,7 +151,9 @@ def assign(
             recipe=loaded,
             ratios=tuple(dict.fromkeys([*offered, *([] if wanted is None else [wanted])])),
         )
-        costs = _measured(run_dir, summary, assigner, model, sensitivity=proxy == "sensitivity", progress=progress)
+        costs = _measured(
+            context, run_dir, summary, assigner, model, sensitivity=proxy == "sensitivity", progress=progress
+        )
         result, found = assigner.assign(costs, proxy=proxy, like=wanted, keep=budget.keep, progress=progress)
     if wanted is not None and wanted not in offered:
         note(f"--like: {wanted} is not among --ratios, and is chosen from, too")
@@ -167,6 +170,7 @@ def assign(
 
 
 def _measured(
+    context: typer.Context,
     directory: Path,
     summary: RunSummary | None,
     assigner: Assigner,
@@ -188,6 +192,8 @@ def _measured(
     check_torch()
     from ..training.loop.layer_proxy import measure_run
 
+    # What is measured is kept there.
+    context.with_resource(sole_owner(directory, told=note))
     return measure_run(directory, assigner.places, model=model, sensitivity=sensitivity, progress=progress)
 
 

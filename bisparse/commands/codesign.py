@@ -97,6 +97,7 @@ def codesign(
     recipes, ratios = _listed(points.recipes), _listed(points.sparsity)
     planned = plan(model, data, recipes, ratios, seeds=points.seeds, hardware=design, **settings)
     directory = out or _default_directory(model, data)
+    output.hold(directory)
     with Progress() as progress:
         progress(f"training {model} on {data}", 0, sum(len(point.runs) for point in planned))
         study = run_study(

@@ -20,7 +20,8 @@ from .pages import Output
 from .terminal import Progress, note
 
 if TYPE_CHECKING:
-    from ..sim.studies.explore.running import Estimate, Told
+    from ..sim.studies.explore.estimating import Estimate, RuledOut
+    from ..sim.studies.explore.running import Told
     from ..sim.studies.explore.space import Space
     from ..sim.studies.explore.study import Study
 
@@ -89,16 +90,22 @@ def explore(
 
     check_package("simpleeval", "explore", extra="explore")
     from ..configs.errors import ConfigError
+    from ..sim.studies.explore.estimating import estimate, ruled_out
     from ..sim.studies.explore.loading import load_space
-    from ..sim.studies.explore.running import estimate, run
+    from ..sim.studies.explore.running import check_size, run
 
     if how.jobs is not None and how.dask is not None:
         raise ConfigError("--jobs: got both --jobs and --dask, need one of them")
     space = load_space(sweep, version=__version__)
     directory = out or Path("runs") / shortened(f"explore-{space.sweep.name}")
+    if not dry_run:
+        check_size(space)
+        output.hold(directory)
     note(_told(space, estimate(space, version=__version__, jobs=how.jobs), elsewhere=how.dask is not None))
     if dry_run:
-        note(f"constraints rule out {space.excluded():,} of {space.designs:,} designs before they are evaluated")
+        note(_told_of_constraints(space, ruled_out(space)))
+        # What would be refused is said to be.
+        check_size(space)
         return
     whole = None if reference is None else _reference_in(reference, space)
     try:
@@ -168,6 +175,18 @@ def _told(space: Space, estimated: Estimate, *, elsewhere: bool) -> str:
         return said
     where = "one machine" if elsewhere else "this machine"
     return f"{said}; about {_duration(estimated.seconds)} on {where}, by a sample of {estimated.sampled:,} runs"
+
+
+def _told_of_constraints(space: Space, found: RuledOut) -> str:
+    if not found.sampled:
+        return f"constraints rule out {found.designs:,} of {found.of:,} designs before they are evaluated"
+    if not found.of:
+        return "constraints: no sample of the designs was found"
+    share = f"{100 * found.designs / found.of:.0f}%"
+    return (
+        f"constraints rule out about {share} of {space.designs:,} designs before they are evaluated, by a sample of "
+        f"{found.of:,}"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -107,10 +107,10 @@ def _print_product(result: ProductResult) -> None:
 
 
 def _time_list(path: Path, design: Hardware, *, dataflow: str | None, sparsity: str | None, as_json: bool) -> None:
-    from ..sim.product.product_list import FIGURES, read_products
+    from ..sim.product.product_list import FIGURES, read_products, timed
 
     # All rows before the first is printed: a list with a bad row gives a message and no half of an answer.
-    rows = [product.with_figures(design) for product in read_products(path, dataflow=dataflow, sparsity=sparsity)]
+    rows = list(timed(read_products(path, dataflow=dataflow, sparsity=sparsity), design))
     if not rows:
         raise ConfigError(f"{path}: got no row, need at least one product")
     if as_json:

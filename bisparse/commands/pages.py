@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from ..configs.run_directory import sole_owner
 from . import options
 from .terminal import note, print_json
 
@@ -45,6 +46,15 @@ class Output:
         """Whether the user gave an option, be it what it is without."""
         source = self.running.get_parameter_source(name)
         return source is not None and source.name == "COMMANDLINE"
+
+    def hold(self, out: Path | None) -> None:
+        """Keep a directory of results to this process until the command ends; nothing where there is none.
+
+        Raises:
+            ConfigError: another process holds it, or it cannot be made.
+        """
+        if out is not None:
+            self.running.with_resource(sole_owner(out, told=note))
 
     def deliver(
         self,

@@ -10,12 +10,14 @@ import typer
 
 from .. import __version__
 from ..configs.file_reading import decoded, is_file, read_file
+from ..configs.run_directory import sole_owner
 from . import explore
 from .pages import show_page
 from .terminal import note
 
 
 def report(
+    context: typer.Context,
     run_directory: Annotated[
         Path,
         typer.Argument(
@@ -37,6 +39,8 @@ def report(
     """
     from ..reports.kinds import REPORT_KINDS
 
+    if run_directory.is_dir():
+        context.with_resource(sole_owner(run_directory, told=note))
     if design is not None:
         show_page(explore.of_design(run_directory, design), open_page=open_report)
         return

@@ -122,6 +122,7 @@ def simulate(
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
+    output.hold(out)
     from ..configs.pattern import Pattern
     from ..runs import Column, beside_the_step
     from ..sim import schedule_file
@@ -188,6 +189,7 @@ def compare(
     from ..runs import columns, run_column
     from ..training.recipes.declaration import load_recipe
 
+    output.hold(out)
     patterns = [Pattern.parse(each) for each in _listed("--sparsity", sparsity, "2:4,2:8")]
     batches = None if batch is None else [_count(each) for each in _listed("--batch", batch, "64,512")]
     names = _listed("--hardware", hardware, "sat-vcu1525,datacenter-128x128")

@@ -117,6 +117,7 @@ def _trained(settings: TrainingSettings, directory: Path, threads: int | None, d
             progress=progress,
             epoch_done=None if watched else _note_epoch,
             device=device,
+            told=note,
         )
 
 

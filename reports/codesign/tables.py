@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...configs.sums import sum_in_order
 from ...sim.studies.codesign.accuracy_front import TARGET_SHARES, pareto_front, target_accuracy, time_to_accuracy
 from ...sim.studies.codesign.codesign import Codesign, CodesignPoint, PhaseCost
 from ..shared.provenance import hashes_table
@@ -159,7 +160,7 @@ def settings_table(study: Codesign) -> Table:
     settings = study.settings
     base = study.baseline
     rate, warmup = settings["learning_rate"], settings["warmup_epochs"]
-    spent = sum(each.trained_seconds * len(each.seeds) for each in study.points)
+    spent = sum_in_order(each.trained_seconds * len(each.seeds) for each in study.points)
     rows = {
         "model": f"{study.model}, {study.parameters:,} parameters",
         "data": study.data,

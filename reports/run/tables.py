@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...accel.engines import ENGINES
+from ...configs.sums import sum_in_order
 from ...dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.quantities import Formatter, byte_count, count, joules, percent, seconds, times
@@ -238,7 +239,7 @@ def _paired(
 ) -> Table:
     """A row for each key of ``words`` that either step has anything under, and their sum."""
     dense_run = is_dense(result)
-    total = sum(sparse.get(key, 0) for key in words)
+    total = sum_in_order(sparse.get(key, 0) for key in words)
 
     def row(name: str, before: float, now: float) -> tuple[Cell, ...]:
         share = Cell(percent(now / total) if total else "–")
@@ -248,6 +249,6 @@ def _paired(
 
     pairs = {name: (dense.get(key, 0), sparse.get(key, 0)) for key, name in words.items()}
     rows = [row(name, before, now) for name, (before, now) in pairs.items() if before or now]
-    rows.append(row("total", sum(before for before, _ in pairs.values()), total))
+    rows.append(row("total", sum_in_order(before for before, _ in pairs.values()), total))
     headings = (subject, "dense", "share") if dense_run else (subject, "dense", "this run", "ratio", "share")
     return Table(headings=headings, rows=tuple(rows), total=True)

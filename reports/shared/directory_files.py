@@ -13,6 +13,7 @@ from ...configs.complaints import shown
 from ...configs.csv_cells import csv_cell
 from ...configs.errors import ConfigError
 from ...configs.file_reading import is_file, read_file, special_file
+from ...configs.run_directory import directory_errors
 from ...configs.strict_json import parse_json
 from ...configs.whole_file import write_all_whole
 
@@ -26,17 +27,9 @@ def write_files(directory: Path, contents: Mapping[str, bytes]) -> None:
     Raises:
         ConfigError: the directory cannot be made or written.
     """
-    try:
+    with directory_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         write_all_whole(directory, contents)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(f"{directory}: got a file in its place, need a directory; try another name") from error
-    except PermissionError as error:
-        raise ConfigError(f"{directory}: got no permission to write, need a directory that can be written") from error
-    except OSError as error:
-        raise ConfigError(
-            f"{directory}: got {error.strerror or error}, need a directory that can be written; try another disk"
-        ) from error
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

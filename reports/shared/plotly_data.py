@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...configs.sums import sum_in_order
 from .quantities import axis_scale, count, scaled
 
 Figure = dict[str, Any]
@@ -68,7 +69,10 @@ def pooled(dense: Mapping[str, float], sparse: Mapping[str, float]) -> tuple[dic
         return dict(dense), dict(sparse)
     rest = f"the other {len(small)}"
     first, second = (
-        {**{key: value for key, value in series.items() if key not in small}, rest: sum(series[key] for key in small)}
+        {
+            **{key: value for key, value in series.items() if key not in small},
+            rest: sum_in_order(series[key] for key in small),
+        }
         for series in (dense, sparse)
     )
     return first, second
@@ -84,7 +88,7 @@ def stacked_bars(
 ) -> Figure:
     """Horizontal bars made of parts: ``parts[part][key]``; at its end each says ``ends[key]``, or its whole length."""
     keys = list(dict.fromkeys(key for values in parts.values() for key in values))
-    sums = {key: sum(values.get(key, 0) for values in parts.values()) for key in keys}
+    sums = {key: sum_in_order(values.get(key, 0) for values in parts.values()) for key in keys}
     divisor, prefix = axis_scale(sums.values())
     traces: list[Figure] = []
     for (part, values), colour in zip(parts.items(), colours, strict=True):

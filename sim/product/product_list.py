@@ -12,16 +12,27 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from ...accel.specification import Hardware
+import numpy as np
+
+from ...accel.specification import Hardware, TensorEngine
 from ...configs.errors import BisparseError, ConfigError
 from ...configs.pattern import DENSE, Pattern
 from ...configs.whole_file import read_table
 from ...configs.whole_number import NEED_COUNT, count_of
-from .single_product import BEST, LARGEST_MACS, ArrayFigures, array_figures, parse_dataflow, plain_product
+from .single_product import (
+    BEST,
+    LARGEST_MACS,
+    ArrayFigures,
+    array_figures,
+    fewest_cycles,
+    parse_dataflow,
+    plain_product,
+)
 from .topology import BATCH, SIZES, STRIDES, is_convolution, layer_product, mended_header, mended_row, plain_name
 
 PRODUCT = ("M", "N", "K")
@@ -60,14 +71,18 @@ class ListedProduct:
     k: int
     pattern: Pattern
 
+    def engine(self, hardware: Hardware) -> TensorEngine:
+        """The design's tensor engine, its array of this row's size where it gives one."""
+        own = {name: size for name, size in (("rows", self.rows), ("cols", self.cols)) if size is not None}
+        return hardware.tensor_engine.model_copy(update=own)
+
     def on(self, hardware: Hardware) -> ArrayFigures:
         """The product on the design's array, made of this row's size where it gives one.
 
         Raises:
             ConfigError: the design lacks the dataflow or the pattern; the message names file, line and column.
         """
-        own = {name: size for name, size in (("rows", self.rows), ("cols", self.cols)) if size is not None}
-        engine = hardware.tensor_engine.model_copy(update=own)
+        engine = self.engine(hardware)
         dataflow = parse_dataflow(self.dataflow)
         if dataflow is not None and dataflow not in engine.dataflows:
             offered = ", ".join(engine.dataflows)
@@ -84,11 +99,53 @@ class ListedProduct:
         except BisparseError as error:
             raise ConfigError(f"{self.place}: {error}") from None
 
-    def with_figures(self, hardware: Hardware) -> dict[str, str | int | float]:
-        """The row as it was given, and what was found."""
-        figures = self.on(hardware)
-        useful = plain_product(self.m, self.n, self.k, self.pattern).issued_macs
-        return {**self.given, **dict(zip(FIGURES, (useful, figures.cycles, figures.utilisation), strict=True))}
+    @property
+    def kind(self) -> tuple[int | None, int | None, str, Pattern]:
+        """What products have in common that are timed side by side."""
+        return self.rows, self.cols, self.dataflow, self.pattern
+
+
+_BLOCK = 4096
+"""Rows timed side by side."""
+
+
+def timed(products: Iterable[ListedProduct], hardware: Hardware) -> Iterator[dict[str, str | int | float]]:
+    """Each row as it was given, and what was found, in the order of the list.
+
+    Raises:
+        ConfigError: as ``ListedProduct.on``, and what reading the products raises.
+    """
+    known = set[tuple[int | None, int | None, str, Pattern]]()
+    rest = iter(products)
+    while block := list(islice(_each_possible(rest, hardware, known), _BLOCK)):
+        yield from _side_by_side(block, hardware)
+
+
+def _each_possible(
+    products: Iterator[ListedProduct], hardware: Hardware, known: set[tuple[int | None, int | None, str, Pattern]]
+) -> Iterator[ListedProduct]:
+    """The products, the first of each kind timed alone: it tells what the design lacks."""
+    for product in products:
+        if product.kind not in known:
+            product.on(hardware)
+            known.add(product.kind)
+        yield product
+
+
+def _side_by_side(block: Sequence[ListedProduct], hardware: Hardware) -> list[dict[str, str | int | float]]:
+    kinds: dict[tuple[int | None, int | None, str, Pattern], list[int]] = {}
+    for number, product in enumerate(block):
+        kinds.setdefault(product.kind, []).append(number)
+    found: list[dict[str, str | int | float]] = [{}] * len(block)
+    for numbers in kinds.values():
+        first = block[numbers[0]]
+        engine = first.engine(hardware)
+        sizes = np.array([(block[at].m, block[at].n, block[at].k) for at in numbers], dtype=np.int64).T
+        cycles, useful = fewest_cycles(engine, first.pattern, sizes, parse_dataflow(first.dataflow))
+        pes = engine.rows * engine.cols
+        for at, own, kept in zip(numbers, cycles.tolist(), useful.tolist(), strict=True):
+            found[at] = {**block[at].given, **dict(zip(FIGURES, (kept, own, kept / (pes * own)), strict=True))}
+    return found
 
 
 def read_products(path: Path | str, **defaults: str | None) -> Iterator[ListedProduct]:

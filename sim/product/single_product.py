@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ...accel.energy import EnergyModel
 from ...accel.energy_table import energy_table_of
 from ...accel.specification import Hardware, TensorEngine
 from ...accel.tensor_engine import groups_of, slots_of
+from ...configs.arrays import IntArray
 from ...configs.errors import ConfigError, MappingError
 from ...configs.pattern import DENSE, Pattern
 from ...configs.schema import Loaded
@@ -190,6 +192,42 @@ def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: str | None = None)
         cycles=cycles[best],
         utilisation=gemm.issued_macs / (engine.rows * engine.cols * cycles[best]),
     )
+
+
+def fewest_cycles(
+    engine: TensorEngine, pattern: Pattern, products: IntArray, dataflow: str | None = None
+) -> tuple[IntArray, IntArray]:
+    """What ``array_figures`` finds for many plain products of one pattern, side by side.
+
+    Args:
+        engine: with its array.
+        pattern: N:M of operand B along k; 1:1 when dense.
+        products: m, n and k of each, [3, products].
+        dataflow: only this one; the best of all that the engine offers when None.
+
+    Returns:
+        Cycles of the array alone, and multiply-accumulates that the pattern keeps, [products] each.
+
+    Raises:
+        MappingError: the engine lacks the pattern or the dataflow.
+    """
+    m, n, k = products
+    of_one = plain_product(1, 1, 1, pattern)
+    tile = ArrayTile(
+        m=m,
+        n=n,
+        slots=slots_of(k, 1, of_one.pattern),
+        groups=groups_of(k, 1, of_one.pattern),
+        sparsity=Sparsity.of(of_one),
+    )
+    mappings = array_mappings(engine, of_one, None if dataflow is None else (dataflow,))
+    cycles = np.full(m.shape, np.iinfo(np.int64).max)
+    for side, on_side in groupby(mappings, key=lambda each: each.side):
+        numbers = [each.numbers for each in on_side]
+        beside = {name: np.array([[each[name]] for each in numbers]) for name in side.lying.parameters}
+        found = np.broadcast_to(side.lying.cycles(engine.timing, tile, beside), (len(numbers), len(m)))
+        cycles = np.minimum(cycles, found.min(axis=0))
+    return cycles, m * n * tile.slots
 
 
 def simulate_product(

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...configs.sums import sum_in_order
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPhase:
@@ -80,7 +82,7 @@ class TrainingRun:
         return self._of_first(steps, lambda phase: phase.step_joules)
 
     def _of_first(self, steps: int, each: Callable[[TrainingPhase], float]) -> float:
-        return sum(min(max(steps - phase.first_step, 0), phase.steps) * each(phase) for phase in self.phases)
+        return sum_in_order(min(max(steps - phase.first_step, 0), phase.steps) * each(phase) for phase in self.phases)
 
     def document(self) -> dict[str, Any]:
         """The run as plain data, ready for JSON."""

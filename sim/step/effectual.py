@@ -16,6 +16,7 @@ from functools import cached_property
 
 from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
+from ...configs.sums import sum_in_order
 from ...dataflow.gemm import Gemm
 from ...dataflow.works import Work
 from ...training.densities import Density, LayerDensities
@@ -110,7 +111,7 @@ def kept_density(density: float, pattern: Pattern, channels: int) -> float:
 
     def nonzero(length: int) -> float:
         """Non-zero elements kept of a group, on average."""
-        return sum(
+        return sum_in_order(
             min(pattern.kept, count) * math.comb(length, count) * density**count * (1 - density) ** (length - count)
             for count in range(length + 1)
         )

@@ -16,6 +16,7 @@ import numpy as np
 from ...accel.energy import COMPONENTS, Actions, EnergyModel, gated
 from ...accel.engines import ENGINES, RESOURCES, TENSOR
 from ...configs.arrays import Counts
+from ...configs.sums import sum_in_order
 from ...dataflow.actions import merge
 from ...dataflow.cycle_causes import CYCLE_CAUSES, ON_ARRAY, STAGES
 from ...dataflow.works import UpdateWork, VectorWork
@@ -172,13 +173,13 @@ class StepFigures:
     @cached_property
     def energy_joules(self) -> Counts:
         """Energy of the step."""
-        return sum(self.energy_by_component.values())
+        return sum_in_order(self.energy_by_component.values())
 
     @cached_property
     def gemm_energy_joules(self) -> Counts:
         """Energy of the products alone, with static power for their time."""
         actions = merge(*map(self.product_actions, self._on_array))
-        joules: Counts = sum(self.energy.by_component(actions, self.gemm_cycles / self.plan.clock_hz).values())
+        joules: Counts = sum_in_order(self.energy.by_component(actions, self.gemm_cycles / self.plan.clock_hz).values())
         return joules
 
 

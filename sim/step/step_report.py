@@ -10,6 +10,7 @@ from functools import cached_property
 from ...accel.energy import Actions, EnergyModel
 from ...accel.engines import TENSOR
 from ...accel.specification import SIDES
+from ...configs.sums import sum_in_order
 from ...dataflow.actions import merge
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...dataflow.schedule import Schedule
@@ -63,7 +64,7 @@ class StepReport(StepFigures):
         """The row with its energy: the actions, and static power for the cycles that it exposes."""
         seconds = row.cycles / self.schedule.hardware.clock_hz
         joules = {name: each for name, each in self.energy.by_component(actions, seconds).items() if each}
-        return replace(row, energy_joules=sum(joules.values()), energy_by_component=joules)
+        return replace(row, energy_joules=sum_in_order(joules.values()), energy_by_component=joules)
 
     def _tensor_row(self, time: WorkTime) -> OperatorResult:
         work, pruned = time.work, self.schedule.pruned
@@ -191,7 +192,7 @@ class StepReport(StepFigures):
             dram_read_bytes=sum(row.dram_read_bytes for row in rows),
             dram_write_bytes=sum(row.dram_write_bytes for row in rows),
             buffer_bytes=merge(*(row.buffer_bytes for row in rows)),
-            energy_joules=sum(row.energy_joules for row in rows),
+            energy_joules=sum_in_order(row.energy_joules for row in rows),
             energy_by_component=merge(*(row.energy_by_component for row in rows)),
         )
 

@@ -8,8 +8,9 @@ from ...configs.errors import ConfigError
 from ...training.graph import TrainingGraph
 
 LARGEST_STEP = 10**16
-"""Multiply-accumulates, and elements of one tensor, that a step may have. What is counted of each (bytes, hops down the
-array, passes) is below 900 times that on any array of up to 512 rows, and so fits the 64-bit integers of the model."""
+"""Multiply-accumulates, elements of one tensor, and elements of all vector operations that a step may have. What is
+counted of each (bytes, hops down the array, passes) is below 900 times that on any array of up to 512 rows, and so fits
+the 64-bit integers of the model."""
 
 
 def check_step_size(graph: TrainingGraph, batch: int) -> None:
@@ -21,16 +22,19 @@ def check_step_size(graph: TrainingGraph, batch: int) -> None:
     if _fits(graph, batch):
         return
     if not _fits(graph, 1):
-        raise ConfigError(f"workload: got {graph.name}, need a step of at most {LARGEST_STEP:.0e} MACs at batch 1")
+        raise ConfigError(
+            f"workload: got {graph.name}, need a step of at most {LARGEST_STEP:.0e} MACs, and elements, at batch 1"
+        )
     # From 1, so that the number of batch sizes that fit is the largest of them.
     tried = range(1, min(batch, LARGEST_STEP))
     most = bisect_left(tried, True, key=lambda each: not _fits(graph, each))
     raise ConfigError(
         f"batch: got {batch}, need at most {most}: a larger step of {graph.name} passes the "
-        f"{LARGEST_STEP:.0e} MACs up to which counts are exact"
+        f"{LARGEST_STEP:.0e} MACs, or elements, up to which counts are exact"
     )
 
 
 def _fits(graph: TrainingGraph, batch: int) -> bool:
     largest = max((tensor.elements(batch) for tensor in graph.tensors.values()), default=0)
-    return max(graph.macs(batch), largest) <= LARGEST_STEP
+    touched = sum(operator.elements.at(batch) for operator in graph.operators)
+    return max(graph.macs(batch), largest, touched) <= LARGEST_STEP

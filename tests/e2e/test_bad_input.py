@@ -295,4 +295,5 @@ def test_a_graph_that_is_too_large_is_told_by_its_file(run, tmp_path, monkeypatc
     monkeypatch.setattr(step_size, "LARGEST_STEP", 10**6)
     done = run("simulate", "g.json", "--batch", "1")
     assert done.code == 2
-    assert done.err == "g.json: workload: got resnet9-cifar10, need a step of at most 1e+06 MACs at batch 1\n"
+    need = "need a step of at most 1e+06 MACs, and elements, at batch 1"
+    assert done.err == f"g.json: workload: got resnet9-cifar10, {need}\n"

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from bisparse.configs.errors import ConfigError
@@ -69,6 +70,23 @@ def test_a_scheduler_that_is_gone_is_told_and_what_was_finished_is_kept(tmp_path
             running.run(space, tmp_path, version=VERSION, dask=cluster.scheduler_address, told=told)
     rest = running.run(space, tmp_path, version=VERSION, jobs=1, resume=True)
     assert rest.meta["runs_reused"] == 4
+
+
+def test_a_worker_without_bisparse_is_told_before_anything_is_sent(monkeypatch):
+    def lacking(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(workers, "installed", lacking)
+    with (
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as cluster,
+        pytest.raises(ConfigError, match=f"dask: got a worker at .* without bisparse, need bisparse {VERSION} there"),
+    ):
+        running.run(space_of_data(SWEEP, version=VERSION), None, version=VERSION, dask=cluster.scheduler_address)
+
+
+def test_an_address_with_tls_needs_certificates():
+    with pytest.raises(ConfigError, match=r"dask: got tls://127\.0\.0\.1:1 without certificates, need those"):
+        running.run(space_of_data(SWEEP, version=VERSION), None, version=VERSION, dask="tls://127.0.0.1:1")
 
 
 def test_workers_of_another_version_are_told_before_anything_is_sent():

@@ -67,16 +67,22 @@ def _alone(work: Path) -> None:
 
 
 def _warm(corpus: Path, *, with_torch: bool) -> None:
-    """Import what takes seconds once, before workers are made of this process."""
+    """Import what takes seconds once, before workers are made of this process.
+
+    Raises:
+        RuntimeError: a command does not read a whole file, so that it would refuse every damaged one.
+    """
     if with_torch:
         import torch
 
         torch.set_num_threads(1)
-    for name in ("plain", "torch")[: 1 + with_torch]:
-        with tempfile.TemporaryDirectory() as made:
-            shutil.copytree(corpus / name, Path(made) / "case")
-            for target in PLAIN if name == "plain" else TORCH:
-                run(target.commands[0], Path(made) / "case", seconds=100.0)
+    for name, targets in (("plain", PLAIN), ("torch", TORCH))[: 1 + with_torch]:
+        for command in dict.fromkeys(each for target in targets for each in target.commands):
+            with tempfile.TemporaryDirectory() as made:
+                shutil.copytree(corpus / name, Path(made) / "case")
+                done = run(command, Path(made) / "case", seconds=100.0)
+            if done.code != 0:
+                raise RuntimeError(f"{' '.join(command)}: left with {done.code} over whole files: {done.err}")
 
 
 def _run(campaign: Campaign, asked: argparse.Namespace) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from bisparse.training.graph_file import save_graph
 
 from bisparse.command_line import main
 
+from ..stand_ins import TRANSFORMERS
+
 SWEEP = """\
 name: tiny
 base: {hardware: sat-vcu1525, workload: mlp.json, recipe: bdwp, sparsity: "2:8", batch: 8}
@@ -60,49 +62,6 @@ from torch import nn
 def made():
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 8))
 """
-
-TRANSFORMERS = '''\
-"""Stands for the package of that name."""
-import torch
-from torch import nn
-
-__version__ = "0.1"
-
-class Config:
-    model_type = "small"
-
-    def __init__(self, hidden_size=8, vocab_size=16, max_position_embeddings=64, use_cache=True, **others):
-        self.hidden_size, self.vocab_size, self.use_cache = hidden_size, vocab_size, use_cache
-        self.max_position_embeddings = max_position_embeddings
-        self.__dict__.update(others)
-
-    @classmethod
-    def from_dict(cls, document):
-        return cls(**document)
-
-class AutoConfig:
-    @staticmethod
-    def for_model(model_type):
-        if model_type != "small":
-            raise ValueError(f"Unrecognized model identifier: {model_type}.")
-        return Config()
-
-class SmallModel(nn.Module):
-    main_input_name = "input_ids"
-
-    def __init__(self, config):
-        super().__init__()
-        self.table = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layer, self.config = nn.Linear(config.hidden_size, config.hidden_size), config
-
-    def forward(self, input_ids=None, use_cache=None):
-        return {"logits": self.layer(self.table(input_ids))}
-
-class AutoModel:
-    @staticmethod
-    def from_config(config):
-        return SmallModel(config)
-'''
 
 
 def bisparse(*words: object) -> None:

@@ -87,7 +87,7 @@ def _names_file(case: Case, message: str) -> bool:
 
 def _answer_fault(case: Case, outcome: Outcome) -> str:
     """What is wrong with the figures of an answer."""
-    if any(word.startswith("--json") for word in case.argv):
+    if any(word.startswith("--json") for word in case.argv) and "--help" not in case.argv:
         try:
             document = json.loads(outcome.out, parse_constant=_refuse)
         except ValueError as error:

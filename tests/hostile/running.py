@@ -61,6 +61,8 @@ def run(argv: Sequence[str], folder: Path, *, seconds: float = SECONDS) -> Outco
     out, err = _Stream(), _Stream()
     code, error, began = None, "", time.monotonic()
     known_path, known_modules = list(sys.path), set(sys.modules)
+    # As python -m has it: packages that stand for others lie beside the files.
+    sys.path.insert(0, str(folder))
     try:
         with (
             contextlib.chdir(folder),

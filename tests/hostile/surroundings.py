@@ -1,6 +1,7 @@
-"""The same results wherever a command runs: hash seeds, time zones, languages, numbers of workers.
+"""The same results wherever a command runs: hash seeds, time zones, languages, numbers of workers, Pythons.
 
 python -m tests.hostile.surroundings
+python -m tests.hostile.surroundings --no-torch --python .venv-3.13/bin/python    another Python, with the same packages
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,11 +30,12 @@ _LOOSE = ("seconds", "started", "python", "torch", "elapsed")
 """Fields of documents that say when and how long, not what."""
 
 
-def surroundings() -> Iterator[dict[str, str]]:
-    """The first of each, and each other one alone."""
-    usual = {name: values[0] for name, values in VARIED.items()}
+def surroundings(pythons: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """The first of each, and each other one alone; this Python, and the others."""
+    varied = {"python": (sys.executable, *pythons), **VARIED}
+    usual = {name: values[0] for name, values in varied.items()}
     yield usual
-    for name, values in VARIED.items():
+    for name, values in varied.items():
         for value in values[1:]:
             yield usual | {name: value}
 
@@ -44,23 +46,31 @@ def results(corpus: Path, given: Mapping[str, str], *, with_training: bool) -> d
         folder = Path(made) / "work"
         shutil.copytree(corpus / "plain", folder)
         shutil.rmtree(folder / "study")
-        environment = os.environ | {name: value for name, value in given.items() if name != "jobs"}
+        environment = os.environ | {name: value for name, value in given.items() if name not in ("jobs", "python")}
 
         def ran(words: str) -> bytes:
-            command = [sys.executable, "-m", "bisparse", *words.split()]
+            command = [given["python"], "-m", "bisparse", *words.split()]
             return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True).stdout
 
         found = {
             "simulate --json": ran("simulate mlp.json --batch 8 --json"),
             "simulate --engine event --json": ran("simulate mlp.json --batch 8 --engine event --json"),
+            "compare --json": ran("compare resnet9-cifar10 --batch 8 --json"),
+            "ablate --json": ran("ablate mlp.json --batch 8 --json"),
+            "gemm --json": ran("gemm 100x200x300 --sparsity 2:8 --json"),
+            "gemm --from": ran("gemm --from products.csv"),
         }
+        ran("simulate resnet9-cifar10 --batch 8 --training-steps 100 --out run")
+        for name in ("result.json", "operators.csv", "report.html", "report.md"):
+            found[f"simulate --out: {name}"] = (folder / "run" / name).read_bytes()
         ran(f"explore sweep.yaml --jobs {given['jobs']} --out study")
-        found["explore: designs.csv"] = (folder / "study" / "designs.csv").read_bytes()
+        for name in ("designs.csv", "report.html"):
+            found[f"explore: {name}"] = (folder / "study" / name).read_bytes()
         if with_training:
-            ran("train --model mlp --data digits --epochs 1 --recipe bdwp --out run")
+            ran("train --model mlp --data digits --epochs 1 --recipe bdwp --out trained")
             for name in ("weights.pt", "log.csv", "densities.csv", "graph.json"):
-                found[f"train: {name}"] = (folder / "run" / name).read_bytes()
-            summary = json.loads((folder / "run" / "summary.json").read_bytes())
+                found[f"train: {name}"] = (folder / "trained" / name).read_bytes()
+            summary = json.loads((folder / "trained" / "summary.json").read_bytes())
             kept = {name: value for name, value in summary.items() if not any(each in name for each in _LOOSE)}
             found["train: summary.json"] = json.dumps(kept, sort_keys=True).encode()
     return {name: sha256(content).hexdigest() for name, content in found.items()}
@@ -73,11 +83,12 @@ def main() -> int:
     )
     parser.add_argument("--work", type=Path, default=Path("runs/hostile"), help="keeps whole files")
     parser.add_argument("--no-torch", action="store_true", help="leave out training")
+    parser.add_argument("--python", action="append", default=[], metavar="FILE", help="of another Python; repeatable")
     asked = parser.parse_args()
     corpus, failed = (asked.work / "corpus").resolve(), False
     make_corpus(corpus, with_torch=False)
     usual: dict[str, str] = {}
-    for given in surroundings():
+    for given in surroundings(asked.python):
         found = results(corpus, given, with_training=not asked.no_torch)
         usual = usual or found
         differing = [name for name in found if found[name] != usual[name]]

@@ -196,7 +196,7 @@ PLAIN = (
     Target("result of compare", "plain", "pair/result.json", "json", _words("report pair"), 5),
     Target("result of ablate", "plain", "ablation/ablation.json", "json", _words("report ablation"), 6),
     Target("command of a result", "plain", "run/command.txt", "text", _words("report run"), 1),
-    Target("exploration, study.json", "plain", "study/study.json", "json", _words("report study"), 1),
+    Target("command of an exploration", "plain", "study/explore-command.txt", "text", _words("report study"), 1),
     Target(
         "exploration, study.sqlite",
         "plain",

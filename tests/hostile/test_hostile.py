@@ -95,6 +95,11 @@ def test_the_oracle_sees(ended, verdict, tmp_path):
     assert judged(case(), ended, tmp_path)[0] == verdict
 
 
+def test_help_is_no_document(tmp_path):
+    asked = Case(number=0, kind="options of gemm", how="strange words", argv=["gemm", "8x8x8", "--json", "--help"])
+    assert judged(asked, outcome(code=0, out="Usage: bisparse gemm\n"), tmp_path)[0] == "accepted"
+
+
 def test_files_left_beside_are_seen(tmp_path):
     (tmp_path / ".result.json.12345678.part.json").write_text("{")
     assert judged(case(), outcome(code=0), tmp_path)[0] == "left behind"

@@ -20,7 +20,7 @@ from ...configs.needs import install_line
 from ...configs.strict_json import parse_json
 from .notes import listed
 from .weights_only import load_weights_only, unreadable
-from .zeros import zeros_note
+from .zeros import as_numbers, zeros_note
 
 _HOLDERS = ("state_dict", "model_state_dict", "model", "module")
 """Keys under which training scripts keep the weights, beside an optimizer's state and an epoch."""
@@ -121,7 +121,11 @@ def _fitted(found: Mapping[str, torch.Tensor], needed: Mapping[str, Any]) -> Ite
     for name, tensor in tensors.items():
         plain, mask = name.removesuffix("_orig"), tensors.get(f"{name.removesuffix('_orig')}_mask")
         if name.endswith("_orig") and mask is not None and name not in needed:
-            yield plain, tensor * mask if tensor.shape == mask.shape else tensor
+            numbers, kept = as_numbers(tensor), as_numbers(mask)
+            if numbers is None or kept is None or tensor.shape != mask.shape:
+                yield plain, tensor
+            else:
+                yield plain, numbers * kept
         elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in tensors and name not in needed):
             yield name, tensor
 

@@ -178,7 +178,7 @@ class GraphBuilder:
 
     def _is_bias_gradient(self, draft: Draft) -> bool:
         """A sum that makes the gradient of a parameter which the forward pass adds as a bias."""
-        if draft.kind != "reduce" or not self._only_weights.get(draft.outputs[0], False):
+        if draft.kind != "reduce" or not any(self._only_weights.get(value, False) for value in draft.outputs[:1]):
             return False
         parameter = self._reached(draft)
         uses = self._uses.get(self.parameters[parameter], ()) if parameter is not None else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -120,7 +121,9 @@ def _builder(file: Path, configuration: Any, model: type[torch.nn.Module]) -> Ca
     takes_cache = "use_cache" in inspect.signature(model.forward).parameters
 
     def build() -> torch.nn.Module:
-        with _offline():
+        with _offline(), warnings.catch_warnings():
+            # Of how its weights begin, which nobody looks at.
+            warnings.simplefilter("ignore")
             network = model(configuration)
         if takes_cache:
             network.register_forward_pre_hook(_without_cache, with_kwargs=True)

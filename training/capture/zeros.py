@@ -37,6 +37,9 @@ def zeros_note(module: torch.nn.Module, weights: Mapping[str, torch.Tensor] | No
         seen = parameter if mask is None else mask
         if seen.is_meta or seen.layout is not torch.strided or seen.dim() < 2:
             continue
+        if (counted := as_numbers(seen)) is None:
+            continue
+        seen = counted
         zeros = 1 - torch.count_nonzero(seen).item() / max(1, seen.numel())
         if _FEWEST <= zeros < 1:
             share[called] = zeros
@@ -49,6 +52,20 @@ def zeros_note(module: torch.nn.Module, weights: Mapping[str, torch.Tensor] | No
         yield f"{much} of {listed(list(share))} are zeros that the network brings along{along}: {after}"
     if unknown:
         yield f"{listed(unknown)} under masks of torch.nn.utils.prune have zeros that the network brings along: {after}"
+
+
+def as_numbers(tensor: torch.Tensor) -> torch.Tensor | None:
+    """What torch computes with of a tensor that is quantized or of a narrow type; None of what it can only keep.
+
+    >>> as_numbers(torch.tensor([0.0, 2.0]).to(torch.float8_e4m3fn))
+    tensor([0., 2.])
+    """
+    if tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex()) or tensor.dtype.itemsize == 1:
+        try:
+            return tensor.dequantize() if tensor.is_quantized else tensor.float()
+        except RuntimeError:
+            return None
+    return tensor
 
 
 def _told(patterns: Mapping[str, Pattern | None]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from ...configs.errors import ConfigError, TrainingError
 from ...configs.library import content_hash
 from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
+from ...configs.sums import sum_in_order
 from ...configs.whole_file import write_whole
 from ..data import Augmentation, DataSet, TrainingBatches, steps_per_epoch
 from ..densities import DENSITIES_FILE, LayerDensity, write_densities
@@ -286,10 +287,9 @@ class Run:
 
     def _end_epoch(self, epoch: int) -> None:
         measured = self._measured("validation")
-        sizes = {path: self.applied.master(path).numel() for path in self.applied.layers}
-        churned = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
-        weights = sum(sizes[row.module] for row in churned)
-        changed = sum(sizes[row.module] * (row.mask_churn or 0.0) for row in churned)
+        of_epoch = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
+        churned = [(self.applied.master(row.module).numel(), row.mask_churn or 0.0) for row in of_epoch]
+        weights, changed = sum(size for size, _ in churned), sum_in_order(size * share for size, share in churned)
         self.epochs.append(
             EpochResult(
                 epoch=epoch + 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from ...configs.errors import ConfigError
 from ...configs.file_reading import read_file
 from ...configs.library import content_hash
+from ...configs.run_directory import sole_owner
 from ...configs.strict_json import parse_json
 from ...configs.whole_file import write_whole
 from ..data import DataSet, load_data
@@ -22,7 +24,6 @@ from ..settings import TrainingSettings
 from ..trainable import build
 from .identity import check_identity
 from .own_graph import captured
-from .ownership import sole_owner
 from .run import EpochDone, Progress, Run
 
 
@@ -34,6 +35,7 @@ def train(
     progress: Progress | None = None,
     epoch_done: EpochDone | None = None,
     device: str = "cpu",
+    told: Callable[[str], None] | None = None,
 ) -> RunSummary:
     """Train, or go on with a run that was interrupted, or return a finished one.
 
@@ -44,6 +46,7 @@ def train(
         progress: given a task, steps done and steps in all.
         epoch_done: given the result of each epoch.
         device: of torch.
+        told: gets remarks, a sentence each.
 
     Raises:
         ConfigError: a setting is wrong, or the directory holds a run of other settings.
@@ -56,8 +59,7 @@ def train(
     if (directory / SUMMARY_FILE).exists():
         check_identity(directory, _known(directory), identity | _graph_of_code(settings, data))
         return read_summary(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    with sole_owner(directory), torch.random.fork_rng(devices=[]):
+    with sole_owner(directory, told=told or (lambda _: None)), torch.random.fork_rng(devices=[]):
         # A run that has not come to a checkpoint may be told otherwise.
         if (directory / CHECKPOINT_FILE).exists():
             check_identity(directory, _known(directory), identity)

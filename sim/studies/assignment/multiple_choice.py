@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....configs.arrays import FloatArray, IntArray
+from ....configs.sums import sum_in_order
 
 LARGEST_FRONT = 20_000
 """Partial choices kept at most."""
@@ -65,8 +66,8 @@ def solve(items: Sequence[Sequence[Alternative]], limit: float, *, runners_up: i
     """
     costs = [np.array([choice.cost for choice in item], dtype=np.float64) for item in items]
     losses = [np.array([choice.loss for choice in item], dtype=np.float64) for item in items]
-    limit += _ROUNDING * max(abs(limit), sum(float(abs(each).max()) for each in losses))
-    if sum(float(each.min()) for each in losses) > limit:
+    limit += _ROUNDING * max(abs(limit), sum_in_order(float(abs(each).max()) for each in losses))
+    if sum_in_order(float(each.min()) for each in losses) > limit:
         return None
     price, bound, chosen = _relaxed(costs, losses, limit)
     known = _sum(costs, chosen)
@@ -87,7 +88,7 @@ def solve(items: Sequence[Sequence[Alternative]], limit: float, *, runners_up: i
 
 
 def _sum(values: list[FloatArray], chosen: Sequence[int]) -> float:
-    return float(sum(float(each[at]) for each, at in zip(values, chosen, strict=True)))
+    return float(sum_in_order(float(each[at]) for each, at in zip(values, chosen, strict=True)))
 
 
 # The Lagrangian bound ------------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def _front(
         grown = state[:, :, None] + np.stack([cost, loss, excess])[:, None, :]
         size = len(cost)
         grown = grown.reshape(3, -1)
-        kept = np.flatnonzero((grown[1] + sum(rest[item + 1 :]) <= limit) & (grown[2] <= slack))
+        kept = np.flatnonzero((grown[1] + sum_in_order(rest[item + 1 :]) <= limit) & (grown[2] <= slack))
         # By loss, and of equal ones the cheapest first; then only what is cheaper than all before it.
         kept = kept[np.lexsort((grown[0, kept], grown[1, kept]))]
         cheapest = np.minimum.accumulate(grown[0, kept])

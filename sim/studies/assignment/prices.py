@@ -9,6 +9,7 @@ from typing import Literal
 
 from ....configs.errors import ConfigError
 from ....configs.pattern import DENSE, Pattern
+from ....configs.sums import sum_in_order
 from ....training.graph import Stage, TrainingGraph
 from ....training.layer_costs import LAYER_COSTS_FILE, LayerCost, LayerCosts
 from ...step.step_report import StepReport
@@ -78,12 +79,12 @@ class Prices:
 
     def total(self, ratios: Ratios) -> float:
         """Cycles of the step that the sums predict."""
-        return self.beside + sum(self.of(pair, pattern) for pair, pattern in ratios.items())
+        return self.beside + sum_in_order(self.of(pair, pattern) for pair, pattern in ratios.items())
 
     @property
     def beside(self) -> float:
         """Cycles of everything else, in the dense step."""
-        return self.steps[DENSE].numbers.total_cycles - sum(self._by_pair[DENSE].values())
+        return self.steps[DENSE].numbers.total_cycles - sum_in_order(self._by_pair[DENSE].values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +115,13 @@ class Purse:
 
     def lost(self, ratios: Ratios) -> float:
         """What all pairs lose."""
-        return sum(self.loss(pair, ratios[pair]) for pair in self.pairs)
+        return sum_in_order(self.loss(pair, ratios[pair]) for pair in self.pairs)
 
     @cached_property
     def whole(self) -> float:
         """The magnitude of all pairs."""
         by_pair = {(module, stage): row.magnitude for (module, stage, _), row in self.costs.items()}
-        return sum(by_pair[module, stage.value] for module, stage in self.pairs)
+        return sum_in_order(by_pair[module, stage.value] for module, stage in self.pairs)
 
     def measured(self, lost: float) -> float:
         """A loss as its measure tells it."""

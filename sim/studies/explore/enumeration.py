@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
+from random import Random
 
 from .axis_values import Axis, Settings, Value
 
@@ -67,22 +69,40 @@ class Enumeration:
             for values in product(*(axis.values for axis in self._axes)):
                 yield dict(zip(names, values, strict=True))
             return
-        position = {axis.name: at for at, axis in enumerate(self._axes)}
-        # Where the last axis that a verdict depends on has its value.
-        settled = {name: max(position[each] for each in (name, *self._needs[name])) for name in self._conditional}
-        yield from self._below(0, {}, settled)
+        yield from self._below(0, {}, ())
 
-    def _below(self, depth: int, chosen: Settings, settled: Mapping[str, int]) -> Iterator[Settings]:
+    def beginning_at(self, indices: Sequence[int]) -> Iterator[Settings]:
+        """The designs from a combination of values on, in their order, without a look at those before.
+
+        Args:
+            indices: into the values of each axis.
+        """
+        yield from self._below(0, {}, indices)
+
+    def drawn(self, draw: Random) -> Settings | None:
+        """A combination by chance, if it stands for its design: every design is as likely as any other."""
+        chosen = {axis.name: draw.choice(axis.values) for axis in self._axes}
+        return self._kept(chosen, self._conditional) if self._stands(chosen, self._conditional) else None
+
+    @cached_property
+    def _settled(self) -> Mapping[str, int]:
+        """Of each conditional axis, where the last axis that its verdict depends on has its value."""
+        position = {axis.name: at for at, axis in enumerate(self._axes)}
+        return {name: max(position[each] for each in (name, *self._needs[name])) for name in self._conditional}
+
+    def _below(self, depth: int, chosen: Settings, first: Sequence[int]) -> Iterator[Settings]:
+        """Designs that begin with what is chosen, from those indices on, or all where there are none."""
         if depth == len(self._axes):
             yield self._kept(dict(chosen), self._conditional)
             return
         axis = self._axes[depth]
-        known = [name for name, at in settled.items() if at <= depth]
-        deciding = any(settled[name] == depth for name in known)
-        for value in axis.values:
-            chosen[axis.name] = value
+        known = [name for name, at in self._settled.items() if at <= depth]
+        deciding = any(self._settled[name] == depth for name in known)
+        begin = first[depth] if first else 0
+        for at in range(begin, len(axis.values)):
+            chosen[axis.name] = axis.values[at]
             if not deciding or self._stands(chosen, known):
-                yield from self._below(depth + 1, chosen, settled)
+                yield from self._below(depth + 1, chosen, first if at == begin else ())
         del chosen[axis.name]
 
     def _stands(self, chosen: Settings, known: Sequence[str]) -> bool:

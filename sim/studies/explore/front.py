@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....configs.arrays import BoolArray, FloatArray
+from ....configs.sums import sum_in_order
 
 _BLOCK = 1024
 _STRONGEST = 64
@@ -158,7 +159,7 @@ def _volume(costs: FloatArray) -> float:
         heights = 1 - np.minimum.accumulate(costs[:, 1])
         return float((heights * np.diff(costs[:, 0], append=1.0)).sum())
     widths = np.diff(costs[:, 0], append=1.0)
-    return sum(float(width) * _volume(costs[: at + 1, 1:]) for at, width in enumerate(widths) if width > 0)
+    return sum_in_order(float(width) * _volume(costs[: at + 1, 1:]) for at, width in enumerate(widths) if width > 0)
 
 
 def share_found(found: npt.ArrayLike, whole: npt.ArrayLike) -> float:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from ....configs.errors import BisparseError, ConfigError
@@ -28,13 +26,22 @@ from .store import DesignRow, RunRow, Store
 from .strategies import Judged, strategy
 from .study import SCHEMA_VERSION, Study, Verdict, outcomes_in
 from .sweep import Exhaustive, Sobol, Sweep
-from .workers import Chunk, Dask, InProcess, Pool, Workers, evaluate_settings
+from .workers import Chunk, Dask, InProcess, Pool, Workers
 
 LARGEST_CHUNK = 1024
 """Runs evaluated together at most: the more, the more they share; and the more is lost when the process is killed."""
 
 SMALLEST_CHUNK = 256
 """Fewer share too little to be split further, if every worker has some."""
+
+FIRST_CHUNKS = (16, 128)
+"""Runs of each worker's first chunks at most: rows are kept within seconds, and how long runs take is known."""
+
+LONGEST_CHUNK_SECONDS = 30.0
+"""Of a chunk, at the pace so far: what a kill may cost a worker."""
+
+MOST_DESIGNS = 1_000_000
+"""Of a study: each takes memory until the tables are written."""
 
 Told = Callable[[str, int, int], None]
 """Called with what is done, runs computed, and runs to compute in all, as far as is known."""
@@ -44,84 +51,31 @@ def _silent(task: str, done: int, of: int) -> None:
     """Nobody is told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What a study will take.
-
-    Attributes:
-        designs: that the strategy may ask for.
-        runs: of those, a run a scenario.
-        seconds: for all of them on this machine; None when no sample could be evaluated.
-        sampled: runs that the estimate rests on.
-    """
-
-    designs: int
-    runs: int
-    seconds: float | None
-    sampled: int
-
-
-def estimate(space: Space, *, version: str, jobs: int | None = None) -> Estimate:
-    """Estimate a study's time from two samples of neighbouring runs, evaluated in this process.
-
-    A batch takes a time that does not depend on its size, and so much a run on top; both go with the products of a
-    workload, so that the smallest one is sampled for all. Of a study no larger than the first sample there is no other.
-
-    Args:
-        space: of the study.
-        version: of bisparse.
-        jobs: processes that will work on it; as many as cores when None.
-    """
-    asked, scenarios = _asks(space), space.scenarios()
-    runs = asked * len(scenarios)
-    count = jobs or cores()
-    start = random.Random(0).randrange(max(space.designs - _SAMPLES[1], 1))
-    some = [each for each in islice(space.choices(), start, start + _SAMPLES[1]) if not space.violated(each, None)]
-    weights = [_products(space, {**some[0], **scenario}) for scenario in scenarios] if some else []
-    if not any(weights):
-        return Estimate(designs=asked, runs=runs, seconds=None, sampled=0)
-    lightest = min(weights)
-    scenario = scenarios[weights.index(lightest)]
-    few, many = some[: _SAMPLES[0]], some
-    samples = [some[:1], few, *([many] if len(many) > len(few) else [])]
-    took = []
-    for sample in samples:
-        began = time.perf_counter()
-        evaluate_settings(space, [{**settings, **scenario} for settings in sample], version)
-        took.append(time.perf_counter() - began)
-    # The first loads what all share.
-    a_run = max(took[-1] - took[1], 0.0) / max(len(many) - len(few), 1)
-    a_batch = max(took[1] - a_run * len(few), 0.0)
-    size = _chunk_size(asked, count)
-    seconds = (math.ceil(asked / size) * a_batch + asked * a_run) * sum(weights) / lightest / count + took[0]
-    return Estimate(designs=asked, runs=runs, seconds=seconds, sampled=sum(map(len, samples)))
-
-
-_SAMPLES = (16, 192)
-"""Runs of the two samples."""
-
-
-def _products(space: Space, settings: Settings) -> int:
-    """Products of the workload that a run is on; 0 when it is no design."""
-    try:
-        graph = space.point(settings).graph
-    except BisparseError:
-        return 0
-    return sum(operator.is_product for operator in graph.operators)
-
-
-def _chunk_size(runs: int, workers: int) -> int:
+def chunk_size(runs: int, workers: int) -> int:
     """Runs evaluated together, so that every worker has some."""
     least = min(math.ceil(runs / workers), SMALLEST_CHUNK)
     return max(min(max(math.ceil(runs / (2 * workers)), least), LARGEST_CHUNK), 1)
 
 
-def _asks(space: Space) -> int:
+def asks(space: Space) -> int:
     """Designs that the strategy asks for at most."""
     chosen = space.sweep.strategy
     if isinstance(chosen, Exhaustive):
         return space.designs
     return min(chosen.points if isinstance(chosen, Sobol) else chosen.evaluations, space.designs)
+
+
+def check_size(space: Space) -> None:
+    """Refuse a study of more designs than one has room for.
+
+    Raises:
+        ConfigError: it is; the message gives its size.
+    """
+    if asks(space) > MOST_DESIGNS:
+        raise ConfigError(
+            f"{space.place_of('axes')}: got {space.designs:,} designs, need at most {MOST_DESIGNS:,} of a study that "
+            "takes them all; try fewer values, or strategy: {name: sobol, points: 1000}"
+        )
 
 
 def cores() -> int:
@@ -151,9 +105,11 @@ def run(
         told: is told how far it is.
 
     Raises:
-        ConfigError: the directory holds rows and ``resume`` is not set, a store or a cluster fails, a worker died.
+        ConfigError: the study is too large, the directory holds rows and ``resume`` is not set, a store or a cluster
+            fails, a worker died.
     """
     began = time.perf_counter()
+    check_size(space)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with Store(None if out is None else out / STORE_FILE, version=version) as store:
@@ -267,6 +223,8 @@ class _Progress:
         computed: runs evaluated now.
         reused: runs that the store had.
         made: keys of those evaluated now.
+        sent: chunks given to workers.
+        first: when the first came back, on the monotonic clock, and how many runs it was of.
         expected: runs to compute in all, as far as is known.
     """
 
@@ -279,10 +237,12 @@ class _Progress:
     computed: int = 0
     reused: int = 0
     made: set[str] = field(default_factory=set)
+    sent: int = 0
+    first: tuple[float, int] | None = None
     expected: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.expected = _asks(self.space) * len(self.space.scenarios())
+        self.expected = asks(self.space) * len(self.space.scenarios())
 
     def follow(self) -> None:
         """Give the strategy what it asks for, until it asks no more."""
@@ -305,6 +265,7 @@ class _Progress:
                 ]
             )
             self.computed += len(outcomes)
+            self.first = self.first or (time.monotonic(), self.computed)
             self.made.update(chunk.keys)
             self.told(self._task(), self.computed, max(self.expected, self.computed))
         self.asked.extend(rows)
@@ -337,6 +298,18 @@ class _Progress:
         remarks = (f"{self.reused:,} were there" if self.reused else "", self.workers.remark)
         return ", ".join([f"{self.space.sweep.name}: runs", *filter(None, remarks)])
 
+    def _chunk_size(self, size: int) -> int:
+        """Runs of the next chunk: few at first, so that rows are kept soon, then what takes no longer than it may."""
+        rounds = self.sent // self.workers.count
+        if rounds < len(FIRST_CHUNKS):
+            return min(size, FIRST_CHUNKS[rounds])
+        since, before = self.first or (0.0, self.computed)
+        if self.computed == before:
+            return min(size, FIRST_CHUNKS[-1])
+        # Since the first came: until then processes start, and load what all chunks share.
+        a_second = (self.computed - before) / (time.monotonic() - since) / self.workers.count
+        return min(size, max(int(LONGEST_CHUNK_SECONDS * a_second), FIRST_CHUNKS[0]))
+
     def _chunks(self, batch: Sequence[Settings], rows: list[DesignRow]) -> Iterator[Chunk]:
         """What the store lacks of a batch: runs of one scenario and neighbouring designs, which share most.
 
@@ -347,10 +320,14 @@ class _Progress:
             rows: gets a row a design.
         """
         scenarios = self.space.scenarios()
-        size = _chunk_size(len(batch), self.workers.count)
         waiting: list[dict[str, Settings]] = [{} for _ in scenarios]
         sent: set[str] = set()
-        for start in range(0, len(batch), size):
+        start = 0
+        while start < len(batch):
+            if not start or self.sent <= self.workers.count:
+                # Of what is left behind the first chunks, every worker has some.
+                share = chunk_size(len(batch) - start, self.workers.count)
+            size = self._chunk_size(share)
             block = [self._row(settings) for settings in batch[start : start + size]]
             rows.extend(block)
             there = self.store.has([key for row in block for key in row.runs])
@@ -364,8 +341,10 @@ class _Progress:
                         new += 1
             self.reused += len(there - self.made)
             self.expected -= len(block) * len(scenarios) - new
-            last = start + size >= len(batch)
+            start += size
+            last = start >= len(batch)
             for number, place in enumerate(waiting):
                 if place and (last or len(place) >= size):
                     waiting[number] = {}
+                    self.sent += 1
                     yield Chunk(keys=tuple(place), settings=tuple(place.values()))

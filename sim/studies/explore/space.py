@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from random import Random
 from typing import Any
 
 from ....accel.design_fields import Target, as_value
@@ -137,9 +139,14 @@ class Space:
         """The design that a combination of values gives: indices into the values of each design axis."""
         return self._enumeration.settings(indices)
 
-    def excluded(self) -> int:
-        """How many designs fail a constraint that is known without evaluating them. Goes through all designs."""
-        return sum(1 for settings in self.choices() if self.violated(settings, None))
+    def neighbours(self, draw: Random) -> Iterator[Settings]:
+        """Every design, in order, from one by chance on, and then those before it; nothing is gone through for it."""
+        indices = [draw.randrange(len(axis.values)) for axis in self._design_axes]
+        return chain(self._enumeration.beginning_at(indices), self.choices())
+
+    def drawn(self, draw: Random) -> Settings | None:
+        """A design by chance, each as likely as any other; None at times, where axes have conditions."""
+        return self._enumeration.drawn(draw)
 
     # What a point is -------------------------------------------------------------------------------------------------
 

@@ -163,6 +163,11 @@ class Dask:
         check_package("distributed", "--dask", extra="explore")
         self._distributed: Any = import_module("distributed")
         try:
+            if address.startswith("tls:") and not self._has_certificates():
+                raise ConfigError(
+                    f"dask: got {address} without certificates, need those that dask's configuration names under "
+                    "distributed.comm.tls; try DASK_DISTRIBUTED__COMM__TLS__CA_FILE and its like"
+                )
             self._client = self._distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ConfigError(
@@ -177,6 +182,9 @@ class Dask:
             raise
         # The space goes with every chunk, small as it is: what is scattered dies with the workers that hold it.
         self._space, self._version = pickle.dumps(space), version
+
+    def _has_certificates(self) -> bool:
+        return self._distributed.Security().get_connection_args("client").get("ssl_context") is not None
 
     def _look(self) -> None:
         """See which workers the cluster has now: clusters grow and shrink."""

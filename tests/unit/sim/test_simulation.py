@@ -11,11 +11,13 @@ from bisparse.reports import text_summary, write_run
 from bisparse.sim.options import Options
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.step.step_size import LARGEST_STEP
-from bisparse.training.graph import Operator, Stage
+from bisparse.training.graph import Operator, Size, Stage
 from bisparse.training.recipes.declaration import load_recipe
 
 import bisparse
 from bisparse.api import load_workload
+
+from ..dataflow.hand_made import MLP
 
 RESNET9 = load_workload("resnet9-cifar10")
 
@@ -61,6 +63,16 @@ def test_a_step_whose_counts_would_overflow_is_refused_with_the_largest_that_doe
     assert str(wrong.value).startswith(f"batch: got {batch}, need at most {most}: a larger step of resnet9-cifar10")
     with pytest.raises(ConfigError):
         simulator(batch=most + 1)
+
+
+def test_vector_operations_of_more_elements_than_are_counted_exactly_are_refused():
+    """Nothing else in a graph bounds what an operator says that it touches."""
+    operators = tuple(
+        replace(operator, elements=Size(LARGEST_STEP + 1)) if operator.kind == "relu" else operator
+        for operator in MLP.operators
+    )
+    with pytest.raises(ConfigError, match=r"need a step of at most 1e\+16 MACs, and elements, at batch 1"):
+        bisparse.simulate(replace(MLP, operators=operators))
 
 
 def test_the_largest_step_is_counted_exactly():

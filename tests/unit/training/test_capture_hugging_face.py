@@ -16,79 +16,7 @@ from bisparse.configs.errors import CaptureError
 from bisparse.training.capture import capture_path, find_source
 from bisparse.training.graph import Stage
 
-PACKAGE = """
-import os
-import torch
-from torch import nn
-
-__version__ = "0.1"
-
-
-class Config:
-    model_type = "small"
-
-    def __init__(self, hidden_size=8, vocab_size=16, max_position_embeddings=64, use_cache=True, **others):
-        self.hidden_size, self.vocab_size, self.use_cache = hidden_size, vocab_size, use_cache
-        self.max_position_embeddings = max_position_embeddings
-        self.__dict__.update(others)
-
-    @classmethod
-    def from_dict(cls, document):
-        if document.get("hidden_size", 8) % 8:
-            raise ValueError("`hidden_size` must be a multiple of 8\\nand more")
-        return cls(**document)
-
-
-class AutoConfig:
-    @staticmethod
-    def for_model(model_type):
-        if model_type != "small":
-            raise ValueError(f"Unrecognized model identifier: {model_type}.")
-        return Config()
-
-
-class SmallModel(nn.Module):
-    main_input_name = "input_ids"
-    built = []
-
-    def __init__(self, config):
-        super().__init__()
-        self.built.append((os.environ.get("HF_HUB_OFFLINE"), torch.get_default_device().type))
-        self.table = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layer, self.config = nn.Linear(config.hidden_size, config.hidden_size), config
-
-    def forward(self, input_ids=None, use_cache=None):
-        hidden = self.layer(self.table(input_ids))
-        kept = self.config.use_cache if use_cache is None else use_cache
-        return {"logits": hidden, "past_key_values": torch.cat([hidden, hidden]) if kept else None}
-
-
-class SmallForImages(nn.Module):
-    main_input_name = "pixel_values"
-
-    def __init__(self, config):
-        super().__init__()
-        self.head = nn.Conv2d(config.num_channels, 4, 4)
-
-    def forward(self, pixel_values):
-        return {"logits": self.head(pixel_values).mean((2, 3))}
-
-
-class SmallForBoth(SmallForImages):
-    def forward(self, input_ids, pixel_values):
-        return super().forward(pixel_values)
-
-
-class SmallForPairs(SmallModel):
-    def forward(self, input_ids=None, decoder_input_ids=None):
-        return {"logits": self.layer(self.table(input_ids) + self.table(decoder_input_ids))}
-
-
-class AutoModel:
-    @staticmethod
-    def from_config(config):
-        return SmallModel(config)
-"""
+from ...stand_ins import TRANSFORMERS
 
 
 @pytest.fixture
@@ -96,7 +24,7 @@ def package(tmp_path, monkeypatch):
     """The package that stands for ``transformers``, first on the path."""
     folder = tmp_path / "packages"
     folder.mkdir()
-    (folder / "transformers.py").write_text(PACKAGE)
+    (folder / "transformers.py").write_text(TRANSFORMERS)
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "transformers"}
     monkeypatch.syspath_prepend(folder)
     yield importlib.import_module("transformers")

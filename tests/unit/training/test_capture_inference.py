@@ -38,6 +38,15 @@ def test_torch_s_own_transformer_is_captured_by_its_products():
     assert not graph.unknown
 
 
+def test_sums_of_nothing_are_no_gradient_of_a_bias():
+    class Empty(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x[..., :0].mean(1, keepdim=True)
+
+    graph = captured(Empty(64, 10), (8, 64), inference=True)
+    assert "bias_gradient" not in {operator.kind for operator in graph.operators}
+
+
 def test_values_that_a_pass_reads_come_from_random_data():
     class Reads(nn.Linear):
         def forward(self, x):

@@ -65,6 +65,24 @@ def test_several_patterns_are_told_apart(notes):
     assert notes(pruned((1, 4), (1, 8))) == (f"75% to 88% of 0.weight, 2.weight {ZEROS}, {told}: {AFTER}",)
 
 
+@pytest.mark.parametrize("narrow", [
+    lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+    lambda weight: weight.to(torch.float8_e4m3fn),
+    lambda weight: weight.to(torch.uint16),
+], ids=["quantized", "float8", "uint16"])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_zeros_of_types_that_torch_does_not_count_in_are_counted(notes, narrow):
+    weights = network().state_dict()
+    weights["0.weight"] = narrow(kept(torch.ones(32, 16), 1, 4))
+    assert notes(weights) == (f"75% of 0.weight {ZEROS}, 1:4 along the input channels: {AFTER}",)
+
+
+def test_types_that_torch_only_keeps_are_read_and_say_nothing(notes):
+    weights = network().state_dict()
+    weights["0.weight"] = torch.zeros(32, 16, dtype=torch.uint8).view(torch.bits8)
+    assert notes(weights) == ()
+
+
 def test_zeros_anywhere_are_no_pattern(notes):
     weights = network().state_dict()
     generator = torch.Generator().manual_seed(0)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....configs.sums import sum_in_order
 from ..declaration import VarianceSwitch
 from ..phases import latest_switch
 
@@ -55,7 +56,7 @@ class VarianceWatch:
         # Before a whole window, early steps of a warm-up would pass for calm: their gradients are small.
         if len(self._changes) < (self._changes.maxlen or 1) or step <= self._earliest:
             return False
-        return sum(self._changes) / len(self._changes) < self._rule.change
+        return sum_in_order(self._changes) / len(self._changes) < self._rule.change
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to go on from here."""

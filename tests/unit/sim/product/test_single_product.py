@@ -1,8 +1,11 @@
+from random import Random
+
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError, MappingError
 from bisparse.configs.pattern import Pattern
-from bisparse.sim.product.product_list import read_products
+from bisparse.sim.product import product_list
+from bisparse.sim.product.product_list import read_products, timed
 from bisparse.sim.product.single_product import (
     array_figures,
     parse_dataflow,
@@ -88,10 +91,31 @@ def test_columns_may_stand_in_any_order_and_others_are_handed_through(tmp_path):
     assert (one.rows, one.cols, one.m, one.n, one.k, one.dataflow) == (4, 5, 1, 2, 3, "os")
     assert one.pattern == Pattern(1, 1)
     assert two.pattern == Pattern(2, 8)
-    row = two.with_figures(SAT.model)
+    _, row = timed([one, two], SAT.model)
     assert row["note"] == "a, b"
     assert list(row)[-3:] == ["useful_macs", "array_cycles", "array_utilisation"]
     assert row["useful_macs"] == 8 * 8 * 4
+
+
+@pytest.mark.parametrize("design", [SAT, load_hardware("systolic-textbook")], ids=["sat", "textbook"])
+def test_rows_timed_side_by_side_have_the_figures_of_each_alone(tmp_path, design, monkeypatch):
+    """Extents of one, of the array and to both sides of it, and as large as a list may have; several blocks."""
+    monkeypatch.setattr(product_list, "_BLOCK", 64)
+    draw, largest = Random(1), 2**31 - 1
+    extents = (1, 2, 7, 8, 9, 31, 32, 33, 100, 1000, 4095)
+    rows = [f"{draw.choice(extents)},{draw.choice(extents)},{draw.choice(extents)}" for _ in range(200)]
+    rows += [f"{largest},1,1", f"1,{largest},1", f"1,1,{largest}", f"{largest},400000,1", f"1,{largest},400000"]
+    sparsities = ("1:1", "2:8", "1:4") if design is SAT else ("1:1",)
+    text = "M,N,K,rows,cols,dataflow,sparsity\n" + "".join(
+        f"{row},{draw.choice((1, 8, 32))},{draw.choice((1, 4, 32))},{draw.choice(('os', 'ws', 'best'))},"
+        f"{draw.choice(sparsities)}\n"
+        for row in rows
+    )
+    products = listed(tmp_path, text)
+    for product, row in zip(products, timed(products, design.model), strict=True):
+        alone = product.on(design.model)
+        assert (row["array_cycles"], row["array_utilisation"]) == (alone.cycles, alone.utilisation), product.place
+        assert row["useful_macs"] == plain_product(product.m, product.n, product.k, product.pattern).issued_macs
 
 
 HEADER = "rows,cols,dataflow,M,N,K"
@@ -162,7 +186,7 @@ def test_topologies_of_scale_sim_are_read_as_it_reads_them(tmp_path, text, produ
 
 def test_a_layers_product_stands_beside_what_was_given(tmp_path):
     (layer,) = listed(tmp_path, f"{LAYERS} Sparsity,\nCONV_1, 5, 5, 3, 3, 8, 6, 1, 2:4,\n")
-    row = layer.with_figures(SAT.model)
+    (row,) = timed([layer], SAT.model)
     assert (row["M"], row["N"], row["K"], row["useful_macs"]) == ("9", "6", "72", 9 * 6 * 36)
     (dense,) = listed(tmp_path, "Layer Name, M, N, K, Sparsity,\nGEMM_1, 1, 5, 16, 1,\n")
     assert dense.pattern == Pattern(1, 1)

@@ -2,10 +2,12 @@
 
 import pytest
 from bisparse.configs.errors import ConfigError
-from bisparse.sim.studies.explore import STORE_FILE, running, workers
+from bisparse.sim.studies.explore import STORE_FILE, estimating, running, workers
+from bisparse.sim.studies.explore.estimating import estimate, ruled_out
 from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.one_by_one import simulate_point
-from bisparse.sim.studies.explore.running import estimate, load, run, stored_sweep
+from bisparse.sim.studies.explore.point import Outcome
+from bisparse.sim.studies.explore.running import check_size, load, run, stored_sweep
 from bisparse.sim.studies.explore.space import Space
 from bisparse.sim.studies.explore.store import Store
 
@@ -135,6 +137,68 @@ def test_a_study_that_was_cut_short_has_what_was_written_and_no_more(tmp_path, m
     whole = ran(tiny(), tmp_path, resume=True)
     assert (whole.meta["runs_computed"], whole.meta["runs_reused"]) == (8, 4)
     assert whole.table.equals(ran(tiny()).table)
+
+
+class Recorded:
+    """Workers that do nothing, and take so long over each run by the clock."""
+
+    count = 2
+    remark = ""
+
+    def __init__(self, monkeypatch, seconds_a_run):
+        self.sizes, self.now = [], 0.0
+        self._seconds = seconds_a_run
+        monkeypatch.setattr(running.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(running, "_workers", lambda *_: self)
+
+    def outcomes(self, chunks):
+        for chunk in chunks:
+            self.sizes.append(len(chunk.keys))
+            self.now += self._seconds * len(chunk.keys) / self.count
+            yield chunk, [Outcome(figures=None, reason="none")] * len(chunk.keys)
+
+    def close(self):
+        pass
+
+
+WIDE = {"axes": {"hardware.dram.channels": {"from": 1, "to": 5000, "step": 1}}, "constraints": []}
+
+
+@pytest.mark.parametrize(
+    ("seconds_a_run", "sizes"),
+    [(0.01, [16, 16, 128, 128, 1024, 1024, 1024, 1024, 616]), (0.125, [16, 16, 128, 128, *[240] * 19, 152])],
+    ids=["fast", "slow"],
+)
+def test_what_is_finished_is_kept_soon_and_then_every_half_minute(monkeypatch, seconds_a_run, sizes):
+    recorded = Recorded(monkeypatch, seconds_a_run)
+    monkeypatch.setattr(running._Progress, "_key", lambda self, settings: str(settings))
+    ran(tiny(**WIDE))
+    assert recorded.sizes == sizes
+
+
+def test_a_small_study_is_shared_evenly_behind_its_first_chunks(monkeypatch):
+    recorded = Recorded(monkeypatch, 0.01)
+    monkeypatch.setattr(running._Progress, "_key", lambda self, settings: str(settings))
+    ran(tiny(**WIDE | {"axes": {"hardware.dram.channels": {"from": 1, "to": 192, "step": 1}}}))
+    assert recorded.sizes == [16, 16, 80, 80]
+
+
+def test_a_study_too_large_to_be_held_is_refused_with_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(estimating, "_DRAWN", 500)
+    monkeypatch.setattr(estimating, "evaluate_settings", lambda *_: [])
+    count = {"from": 1, "to": 100, "step": 1}
+    axes = {f"hardware.{name}": count for name in ("dram.channels", "reduction_engine.lanes", "tensor_engine.rows",
+                                                   "tensor_engine.cols")}  # fmt: skip
+    space = tiny(axes=axes)
+    found = estimate(space, version="1")
+    assert (found.designs, found.seconds > 0) == (10**8, True)
+    constrained = ruled_out(space)
+    assert (constrained.of, constrained.sampled) == (500, True)
+    assert 0.4 < constrained.designs / constrained.of < 0.6, "rows >= cols"
+    with pytest.raises(ConfigError, match="axes: got 100,000,000 designs, need at most 1,000,000"):
+        ran(space, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+    check_size(tiny(axes=axes, strategy={"name": "sobol", "points": 2}))
 
 
 def test_the_estimate_counts_what_is_asked_for():

@@ -4,12 +4,16 @@ import json
 import pickle
 import shutil
 import time
+from collections import Counter
+from itertools import product
+from random import Random
 
 import pytest
 from bisparse.accel.specification import PARTS, Hardware, load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import content_hash, find
 from bisparse.configs.schema import Provenance, load
+from bisparse.sim.studies.explore.estimating import RuledOut, ruled_out
 from bisparse.sim.studies.explore.figures import FIGURES, KNOWN_BEFORE, hardware_figures
 from bisparse.sim.studies.explore.loading import load_space, space_of_data
 
@@ -70,6 +74,16 @@ def test_conditions_reach_through_other_conditions_and_derived_values():
         (("c", 2), ("b", 2), ("a", 2)),
     ]
     assert found.designs == 5
+    # From any combination on, and by chance.
+    designs = list(found.choices())
+    combinations = list(product(range(2), range(3), range(2)))
+    stand = {tuple(indices): list(found._enumeration.beginning_at(indices)) for indices in combinations}
+    assert all(some == designs[len(designs) - len(some) :] for some in stand.values())
+    assert [len(stand[indices]) for indices in combinations] == [5, 4, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0]
+    draw = Random(0)
+    drawn = Counter(str(each) for each in (found.drawn(draw) for _ in range(1200)) if each is not None)
+    assert drawn.keys() == {str(each) for each in designs}
+    assert max(drawn.values()) < 1.4 * min(drawn.values())
 
 
 def test_a_space_of_ten_million_is_counted_at_once():
@@ -256,7 +270,7 @@ def test_constraints_are_judged_as_soon_as_they_can_be():
     assert found.violated(square, figures).endswith("got step_seconds 2.5, pe_count 1024, need step_seconds < 1 and "
                                                     "pe_count < 2000")  # fmt: skip
     assert found.violated(square, figures | {"step_seconds": 0.5}) == ""
-    assert found.excluded() == 2
+    assert ruled_out(found) == RuledOut(designs=2, of=found.designs, sampled=False)
 
 
 def test_figures_known_before_evaluation_are_those_of_the_hardware():
