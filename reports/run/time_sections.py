@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 from ...accel.engines import ENGINES
 from ...dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.section import Part, Section
 from . import tables
-from .chrome_trace import chrome_trace, timeline_file
+from .chrome_trace import timeline_file
 from .figures import ladder_figure
 from .run_view import RunView
 from .timeline_figure import timeline_figure
 from .whole_training import phase_table, training_notes, training_sentence
-
-MOST_SPANS, MOST_TRACE_BYTES = 20_000, 300_000
-"""Timelines up to so many slices and bytes stand in the page too; a larger one is the file beside it alone."""
 
 _STAGE_NOTE = "{stages} include{s} waits for vector work that rides on {their} products."
 
@@ -109,13 +104,5 @@ def timeline_section(view: RunView) -> Section | None:
         heading="The step over time",
         figures={"timeline": timeline_figure(result, result.profile)},
         template="run/timeline.html.jinja",
-        values={"file": timeline_file(result, view.results), "trace": _small_trace(result)},
+        values={"file": timeline_file(result, view.results)},
     )
-
-
-def _small_trace(result: SimulationResult) -> str:
-    """The trace itself, to open it by one press; empty where it is large, or known to a file alone."""
-    if result.timeline is None or len(result.timeline.spans) > MOST_SPANS:
-        return ""
-    trace = chrome_trace(result)
-    return b64encode(trace).decode() if len(trace) <= MOST_TRACE_BYTES else ""

@@ -25,18 +25,9 @@
     addEventListener("message", heard);
   };
   for (const place of document.querySelectorAll(".perfetto")) {
-    const name = place.dataset.name, told = place.querySelector("[role=status]");
-    const button = place.querySelector("button"), file = place.querySelector("input");
-    if (button) {
-      button.addEventListener("click", () => {
-        const text = JSON.parse(place.querySelector("script").textContent);
-        hand(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)), name, told);
-      });
-    }
-    if (file) {
-      file.addEventListener("change", async () => {
-        if (file.files[0]) hand(new Uint8Array(await file.files[0].arrayBuffer()), file.files[0].name, told);
-      });
-    }
+    const told = place.querySelector("[role=status]"), file = place.querySelector("input");
+    file.addEventListener("change", async () => {
+      if (file.files[0]) hand(new Uint8Array(await file.files[0].arrayBuffer()), file.files[0].name, told);
+    });
   }
 })();

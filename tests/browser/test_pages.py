@@ -209,14 +209,19 @@ def test_dragging_along_an_axis_keeps_the_designs_that_pass_there(pages, browser
     assert browser.run(kept) == every
 
 
-def test_a_press_hands_the_timeline_to_perfetto_and_to_nobody_else(pages, browser):
+def test_a_choice_hands_the_timeline_to_perfetto_and_to_nobody_else(pages, browser):
     browser.load(pages["event"])
     # In place of the site's window one that notes what it is sent; the answer comes from the site's origin, or another.
     browser.run(
         "window.sent = []; window.open = (address) => { window.opened = address;"
         " return { postMessage: (what, to) => sent.push([what, to]) }; }; null"
     )
-    browser.run("document.querySelector('.perfetto button').click()")
+    trace = (pages["event"].parent / "timeline.json.gz").read_bytes()
+    browser.run(
+        f"(() => {{ const chosen = new DataTransfer(); chosen.items.add(new File([Uint8Array.from({list(trace)})],"
+        " 'timeline.json.gz')); const own = document.querySelector('.perfetto input'); own.files = chosen.files;"
+        " own.dispatchEvent(new Event('change')); })()"
+    )
     assert browser.until("sent.length > 0")
     answer = "dispatchEvent(new MessageEvent('message', { data: 'PONG', origin: '%s' }))"
     browser.run(answer % "https://evil.example")
@@ -225,7 +230,7 @@ def test_a_press_hands_the_timeline_to_perfetto_and_to_nobody_else(pages, browse
     given = browser.run("[sent[sent.length - 1][1], sent[sent.length - 1][0].perfetto.fileName,"
                         " [...new Uint8Array(sent[sent.length - 1][0].perfetto.buffer)]]")  # fmt: skip
     assert given[:2] == ["https://ui.perfetto.dev", "timeline.json.gz"]
-    assert bytes(given[2]) == (pages["event"].parent / "timeline.json.gz").read_bytes()
+    assert bytes(given[2]) == trace
     assert browser.run("document.querySelector('.perfetto [role=status]').textContent").endswith("open in Perfetto.")
 
 
