@@ -49,7 +49,7 @@ SECONDS = {"codesign": 90.0, "explore": 60.0, "train": 60.0, "validate": 60.0}
 """That a command may take which starts processes of its own, or trains."""
 
 LONG = frozenset(
-    {"--epochs", "--seeds", "--gemms", "--tilings", "--schedules", "--warmup-epochs", "--limit", "--torch"}
+    {"--epochs", "--seeds", "--gemms", "--tilings", "--schedules", "--warmup-epochs", "--limit", "--torch", "--range"}
 )
 """Options that ask for so much of a thing: who asks for a billion is not refused, and waits."""
 
