@@ -23,6 +23,8 @@ class Run:
 def run(capsys, monkeypatch, tmp_path):
     """Runs command lines in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    # Workers of pytest-xdist are told a width; a pipe has none.
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def command_line(*arguments):
         with pytest.raises(SystemExit) as left:
