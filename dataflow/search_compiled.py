@@ -2,11 +2,13 @@
 
 Compiled where numba is installed (see ``compiled``) and the dataflows are said in plain formulas. Loading what is
 compiled takes as long as a hundred searches, compiling it as long as some thousands: a process does either once it has
-searched that often.
+searched that often, and has the kernels find again what it found last before it relies on them.
 """
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from functools import cache
 from itertools import count
 
@@ -42,13 +44,38 @@ def fastest_mapping(
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
-    found, searches = None, next(_searches)
+    searches = next(_searches)
     if searches > PATIENCE and hardware.tensor_engine.supports(gemm.pattern):
         if searches > MORE_PATIENCE:
             build()
-        if numba_build.is_built():
+        if numba_build.is_built() and _finds_again():
             found = compiled_choice(gemm, hardware, dataflows=dataflows, interleave=interleave)
-    return found or best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
+            if found is not None:
+                return found
+    choice = best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
+    _found_before.append((gemm, hardware, dataflows, interleave, choice))
+    return choice
+
+
+_found_before: deque[tuple[Gemm, Hardware, tuple[str, ...] | None, bool, Choice]] = deque(maxlen=12)
+"""What was searched for last, and found, without the kernels."""
+
+
+@cache
+def _finds_again() -> bool:
+    """Whether the kernels find what was found without them: machine code of another process is not taken on trust."""
+    for gemm, hardware, dataflows, interleave, before in _found_before:
+        found = compiled_choice(gemm, hardware, dataflows=dataflows, interleave=interleave)
+        if found is not None and _told(found) != _told(before):
+            logging.getLogger("bisparse").warning(
+                "the compiled mapping search finds %s where %s is right: not used", _told(found), _told(before)
+            )
+            return False
+    return True
+
+
+def _told(choice: Choice) -> tuple[object, ...]:
+    return str(choice.mapping), choice.cycles, choice.moved_bytes, choice.candidates
 
 
 @cache
@@ -56,8 +83,8 @@ def build() -> None:
     """Have the compiler do its work now, where it has not on this machine: it takes half a minute or more."""
     if numba_build.is_installed() and not numba_build.is_built():
         sat = load_hardware("sat-vcu1525").model
-        compiled_choice(Gemm(name="any", operator="any", stage=Stage.FORWARD, m=8, n=8, k=8), sat)
-        numba_build.mark_built()
+        any_product = Gemm(name="any", operator="any", stage=Stage.FORWARD, m=8, n=8, k=8)
+        numba_build.build_once(lambda: compiled_choice(any_product, sat))
 
 
 def compiled_choice(

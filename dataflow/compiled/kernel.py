@@ -305,6 +305,11 @@ def parts_of(formulas: Formulas) -> Parts:
                 number, order = candidates[at] // 6, candidates[at] % 6
                 thrift(case, design, number, order, alike, case.legal[row], room, tile, own)
 
-    return Parts(
+    parts = Parts(
         kernel=Kernel(fastest=fastest, thriftiest=thriftiest), called=(lie, floor_tiles, raise_floor, lower, thrift)
     )
+    # A compiler tells functions apart by name and by how many it had met: of two dataflows that two processes compiled
+    # and a third one loads, functions of one name would be taken for each other.
+    for function in (*parts.kernel, *parts.called):
+        function.__qualname__ = f"{formulas.cycles.__module__}.{formulas.cycles.__qualname__}.{function.__name__}"
+    return parts

@@ -10,7 +10,8 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +26,11 @@ from ..dataflows import tile
 from ..dataflows.formulas import Formulas
 from . import case, kernel, steps
 from .kernel import Kernel
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
 
 _CALLED: tuple[Callable[..., Any], ...] = (
     tensor_engine.ceil_div,
@@ -89,11 +95,33 @@ def is_built() -> bool:
     return folder is not None and (folder / _BUILT).exists()
 
 
-def mark_built() -> None:
-    """Say that all kernels of the package have been compiled."""
+def build_once(compile_all: Callable[[], object]) -> None:
+    """Have all kernels compiled where they have not been on this machine: by one process, while others wait for it.
+
+    Args:
+        compile_all: calls each kernel once.
+    """
     folder = _folder()
-    if folder is not None and folder.is_dir():
-        write_whole(folder / _BUILT, "")
+    if folder is None or not _is_made(folder):
+        compile_all()
+        return
+    with _held(folder):
+        if not is_built():
+            compile_all()
+            write_whole(folder / _BUILT, "")
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder, when others let go of it; not where there are no locks."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @cache
@@ -148,21 +176,24 @@ def _folder() -> Path | None:
 
 
 def _choose_folder(numba: Any, formulas: Formulas) -> bool:
-    """Have the compiler keep its work there, each dataflow's apart; False where it cannot.
-
-    All kernels have the same name: in one folder, two processes that compile two of them at once would take one for the
-    other.
-    """
+    """Have the compiler keep its work there, each dataflow's apart; False where it cannot."""
     parent = _folder()
     if parent is None:
         return False
     folder = parent / formulas.cycles.__module__.rpartition(".")[2]
+    if not _is_made(folder):
+        return False
+    numba.config.CACHE_DIR = str(folder)
+    return os.access(folder, os.W_OK)
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a folder is there, made if need be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    numba.config.CACHE_DIR = str(folder)
-    return os.access(folder, os.W_OK)
+    return True
 
 
 def _digest(of_numba: str) -> str:

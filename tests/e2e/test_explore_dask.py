@@ -60,7 +60,9 @@ def test_a_scheduler_that_is_gone_is_told_and_what_was_finished_is_kept(tmp_path
     monkeypatch.setattr(running, "LARGEST_CHUNK", 4)
     monkeypatch.setattr(running, "SMALLEST_CHUNK", 4)
     space = space_of_data(EIGHT_DESIGNS, version=VERSION)
-    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as cluster:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+    ) as cluster:
 
         def told(task, done, of):
             if done:

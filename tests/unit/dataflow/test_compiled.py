@@ -1,8 +1,15 @@
 """What is compiled is kept where nobody takes one thing for another."""
 
+from dataclasses import replace
+
 import pytest
+from bisparse.accel.specification import load_hardware
+from bisparse.dataflow import search_compiled
 from bisparse.dataflow.compiled import numba_build
+from bisparse.dataflow.compiled.kernel import parts_of
 from bisparse.dataflow.dataflows import dataflow_named
+from bisparse.dataflow.gemm import Gemm
+from bisparse.training.graph import Stage
 
 pytest.importorskip("numba")
 
@@ -12,8 +19,17 @@ def kernel_of(name):
     return numba_build.compiled(plain.formulas)
 
 
+def test_functions_of_dataflows_have_names_of_their_own():
+    """Machine code that two processes made and a third one loads is told apart by name."""
+    names = []
+    for name in ("os", "ws"):
+        plain, _ = dataflow_named(name).in_formulas
+        parts = parts_of(plain.formulas)
+        names += [each.__qualname__ for each in (*parts.kernel, *parts.called)]
+    assert len(names) == len(set(names)) == 14
+
+
 def test_dataflows_are_kept_in_folders_of_their_own():
-    """All kernels have one name: side by side, two processes that compile would take one for the other."""
     folders = [part.stats.cache_path for name in ("os", "ws") for part in kernel_of(name)]
     assert folders[0] == folders[1] != folders[2] == folders[3]
 
@@ -30,4 +46,16 @@ def test_another_version_of_the_compiler_has_another_folder():
 def test_without_a_place_to_keep_it_nothing_counts_as_built(monkeypatch):
     monkeypatch.setattr(numba_build, "_folder", lambda: None)
     assert not numba_build.is_built()
-    numba_build.mark_built()
+    numba_build.build_once(lambda: None)
+
+
+def test_kernels_that_find_something_else_are_not_used(monkeypatch, caplog):
+    hardware = load_hardware("sat-vcu1525").model
+    gemm = Gemm(name="any", operator="any", stage=Stage.FORWARD, m=96, n=80, k=200)
+    right = search_compiled.best_mapping(gemm, hardware)
+    searched = [(gemm, hardware, None, True, right)]
+    monkeypatch.setattr(search_compiled, "_found_before", searched)
+    assert search_compiled._finds_again.__wrapped__()
+    monkeypatch.setattr(search_compiled, "_found_before", [(*searched[0][:4], replace(right, cycles=right.cycles - 1))])
+    assert not search_compiled._finds_again.__wrapped__()
+    assert "the compiled mapping search finds" in caplog.text
