@@ -133,6 +133,9 @@ def simulate(
         progress(f"simulating {inputs.workload}", 0, 1)
         hardware, recipe_name, sparsity = inputs.chosen(saved)
         recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
+        if decision.with_range and not recipe.model.prunes:
+            got = f"got it with {recipe.model.name}, which prunes nothing: its answer is 1.00x everywhere"
+            raise ConfigError(f"--range: {got}, need a recipe that prunes; try --recipe bdwp")
         said = step if saved is None else saved.content.options | step
         simulator = _simulator(inputs, hardware, said, pictured=_pictured(out, output), strict=strict)
         if saved is None:

@@ -46,13 +46,15 @@ def with_what_ifs(
 ) -> SimulationResult:
     """A step's result with what would help it, what helps most first; what changes nothing is among them.
 
+    A change that no machine could have, or with which the step cannot run, is not.
+
     Args:
         simulator: of the workload on the design.
         result: what it gave.
         recipe: the method.
         pattern: its ratio.
     """
-    family, options = Family(simulator.hardware), replace(simulator.options, timeline=False)
+    family = Family(simulator.hardware)
     told, points = [], []
     for words, fields in _changes(simulator):
         try:
@@ -61,16 +63,7 @@ def with_what_ifs(
             # Beyond what any machine has: no answer to what would help.
             continue
         told.append((words, fields))
-        points.append(
-            Point(
-                hardware=hardware,
-                workload=simulator.workload,
-                recipe=recipe,
-                pattern=pattern,
-                options=options,
-                prices=simulator.prices,
-            )
-        )
+        points.append(Point.of(simulator, recipe, pattern, hardware, simulator.prices))
     found = [
         WhatIf(
             change=words,

@@ -45,6 +45,12 @@ def test_a_mistake_in_a_list_is_a_line(run, words, message):
     assert done.err.count("\n") == 1
 
 
+def test_dense_has_no_answer_to_range(run):
+    done = run("simulate", SMALL, "--recipe", "dense", "--range")
+    assert (done.code, done.out) == (2, "")
+    assert "--range: got it with dense, which prunes nothing" in done.err
+
+
 @pytest.fixture
 def one_range(tmp_path):
     """A design that leaves open its vector lanes alone, for the sake of time; its prices are open too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ....accel.energy_table import EnergyTable
 from ....accel.specification import Hardware
@@ -11,7 +11,7 @@ from ....configs.schema import Loaded
 from ....training.graph import TrainingGraph
 from ....training.recipes.declaration import Recipe
 from ...options import Options
-from ...simulation import Workload
+from ...simulation import Simulator, Workload
 
 Figures = dict[str, int | float]
 """Figures of one point by name, see ``figures.FIGURES``."""
@@ -36,6 +36,25 @@ class Point:
     pattern: Pattern
     options: Options
     prices: Loaded[EnergyTable] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        simulator: Simulator,
+        recipe: Loaded[Recipe],
+        pattern: Pattern,
+        hardware: Loaded[Hardware],
+        prices: Loaded[EnergyTable] | None,
+    ) -> Point:
+        """What a simulator runs, on other hardware and at other prices."""
+        return cls(
+            hardware=hardware,
+            workload=simulator.workload,
+            recipe=recipe,
+            pattern=pattern,
+            options=replace(simulator.options, timeline=False),
+            prices=prices,
+        )
 
     @property
     def graph(self) -> TrainingGraph:

@@ -133,15 +133,7 @@ class _Study:
             hardware, prices = uncertain.varied(values)
         except ConfigError as error:
             return Outcome(figures=None, reason=str(error))
-        simulator = self.simulator
-        return Point(
-            hardware=hardware,
-            workload=simulator.workload,
-            recipe=self.recipe,
-            pattern=self.pattern,
-            options=replace(simulator.options, timeline=False),
-            prices=prices,
-        )
+        return Point.of(self.simulator, self.recipe, self.pattern, hardware, prices)
 
 
 def _drawn(uncertain: Uncertain, draws: int) -> Iterator[dict[str, Value]]:

@@ -3,11 +3,13 @@ import doctest
 import importlib
 
 import pytest
+from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
 from bisparse.reports import text_summary
 from bisparse.reports.run.answer import answer, labels
 from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.operator_list import cost_most, saved_most
 from bisparse.reports.run.roofline import points
+from bisparse.reports.run.verdict import BOUNDS
 from bisparse.reports.shared.quantities import byte_count, joules, seconds, times
 from bisparse.sim.results.simulation_result import Input
 
@@ -126,3 +128,8 @@ def test_no_point_stands_above_the_array_peak():
     result = sample_result("bdwp")
     assert points(result)
     assert max(point.macs_per_cycle for point in points(result)) <= result.peak_macs_per_cycle
+
+
+def test_what_bounds_a_step_is_every_cause_of_its_cycles_once():
+    causes = [cause for each in BOUNDS.values() for cause in each]
+    assert sorted(causes) == sorted(CYCLE_CAUSES)
