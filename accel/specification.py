@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from ..configs.pattern import LARGEST_GROUP, Pattern
+from ..configs.operand_format import OperandFormat
+from ..configs.pattern import LARGEST_GROUP
 from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
@@ -35,6 +36,30 @@ _LARGEST_SIDE = 1 << 16
 _LONGEST_LATENCY = 1 << 16
 _MOST_LANES = 1 << 24
 _LARGEST_MEMORY = 1 << 60
+
+
+class UnstructuredSkipping(Section):
+    """How PEs skip zeros that lie without a rule in the operand from the north (OS)."""
+
+    group: int = Field(ge=1, le=LARGEST_GROUP, description="M, elements along k that a PE selects among")
+    lockstep: PositiveInt = Field(
+        le=_LARGEST_SIDE, description="columns of PEs that wait for the one among them that keeps most"
+    )
+    queue: int = Field(
+        default=1, ge=1, le=1024, description="groups that a column works off before it waits for the others"
+    )
+
+    def takes(self, sparse: OperandFormat) -> bool:
+        """Whether zeros of a format can be skipped: N:M, or whole blocks, lie in groups of M, or groups in a block."""
+        return self.group % sparse.unit == 0 or (sparse.is_irregular and sparse.unit % self.group == 0)
+
+
+class Exploits(Section):
+    """What the PEs skip beyond N:M patterns."""
+
+    unstructured: UnstructuredSkipping | None = Field(
+        default=None, description="zeros without a rule in one operand; without it they take dense time"
+    )
 
 
 class TensorEngine(Section):
@@ -66,6 +91,7 @@ class TensorEngine(Section):
         default=False,
         description="whether the N kept values of a group that stays lie in N PEs of a column, or all in one (WS, IS)",
     )
+    exploits: Exploits = Field(default=Exploits(), description="what the PEs skip beyond N:M patterns")
     zero_gating: bool = Field(
         default=False, description="whether a PE that meets a zero operand holds its sum: no multiply, no add"
     )
@@ -93,9 +119,11 @@ class TensorEngine(Section):
             spread_groups=self.spread_groups,
         )
 
-    def supports(self, pattern: Pattern) -> bool:
-        """Whether the PEs can select this pattern; every array runs dense."""
-        return pattern.is_dense or str(pattern) in self.patterns
+    def supports(self, pattern: OperandFormat) -> bool:
+        """Whether the PEs can skip the zeros of this format; every array runs dense."""
+        if pattern.is_dense or str(pattern) in self.patterns:
+            return True
+        return self.exploits.unstructured is not None and self.exploits.unstructured.takes(pattern)
 
 
 Side = Literal["west", "north", "output"]

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..configs.arrays import Counts, choose
-from ..configs.pattern import Pattern
 
 Count = int | npt.NDArray[np.int64]
 """A count, or an array of counts."""
@@ -61,23 +60,6 @@ def ceil_div(count: Count, size: Count) -> Count:
     3
     """
     return -(-count // size)
-
-
-def slots_of(channels: Count, taps: Count, pattern: Pattern) -> Count:
-    """S: multiply-accumulates issued for one output of ``taps`` kernel positions by ``channels`` channels.
-
-    Groups of M run along the channels at a fixed kernel position; a short last group keeps ``min(N, rest)``.
-
-    >>> int(slots_of(20, 9, Pattern(2, 8)))
-    54
-    """
-    whole, rest = channels // pattern.group, channels % pattern.group
-    return taps * (whole * pattern.kept + np.minimum(pattern.kept, rest))
-
-
-def groups_of(channels: Count, taps: Count, pattern: Pattern) -> Count:
-    """G: groups of M that one output spans, short ones included."""
-    return taps * ceil_div(channels, pattern.group)
 
 
 def output_stationary_cycles(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import defaults
 from .configs.errors import ConfigError
+from .configs.formats import parse_format
 from .configs.needs import check_package, check_torch
+from .configs.operand_format import OperandFormat
 from .configs.option import check_keywords
 from .configs.pattern import Pattern
 from .configs.run_directory import sole_owner
@@ -61,7 +63,7 @@ def simulate(
     model_or_name: Model,
     hardware: Design = defaults.HARDWARE,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
-    sparsity: str | Pattern = defaults.SPARSITY,
+    sparsity: str | OperandFormat = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
@@ -102,7 +104,7 @@ def simulate(
     check_keywords(options, Options, signature(simulate).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
     simulator = make_simulator(workload, hardware, options, strict=strict)
-    column = Column(simulator=simulator, recipe=_recipe(recipe), pattern=_pattern(sparsity))
+    column = Column(simulator=simulator, recipe=_recipe(recipe), pattern=_format(sparsity))
     return run_column(column, training_steps=training_steps, with_range=with_range, what_if=what_if)
 
 
@@ -110,7 +112,7 @@ def compare(
     model_or_name: Model,
     hardware: Design | Sequence[Design] = defaults.HARDWARE,
     recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
-    sparsity: str | Pattern | Sequence[str | Pattern] = defaults.SPARSITY,
+    sparsity: str | OperandFormat | Sequence[str | OperandFormat] = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
@@ -133,7 +135,7 @@ def compare(
         workload,
         _several(hardware),
         [_recipe(each) for each in recipes],
-        [_pattern(each) for each in _several(sparsity)],
+        [_format(each) for each in _several(sparsity)],
         _several(batch),
         options,
         strict=strict,
@@ -145,7 +147,7 @@ def ablate(
     model_or_name: Model,
     hardware: Design = defaults.HARDWARE,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
-    sparsity: str | Pattern = defaults.SPARSITY,
+    sparsity: str | OperandFormat = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
@@ -165,13 +167,13 @@ def ablate(
     """
     check_keywords(options, Options, signature(ablate).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
-    return run_ablation(make_simulator(workload, hardware, options), _recipe(recipe), _pattern(sparsity))
+    return run_ablation(make_simulator(workload, hardware, options), _recipe(recipe), _format(sparsity))
 
 
 def apply(
     model: torch.nn.Module,
     recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
-    sparsity: str | Pattern = defaults.SPARSITY,
+    sparsity: str | OperandFormat = defaults.SPARSITY,
     *,
     steps: int | None = None,
     precision: Precision = "fp32",
@@ -198,7 +200,9 @@ def apply(
 
     loaded = _recipe(recipe)
     try:
-        return apply_recipe(model, loaded.model, _pattern(sparsity), steps=steps, precision=precision, seed=seed)
+        return apply_recipe(
+            model, loaded.model, Pattern.only(_format(sparsity)), steps=steps, precision=precision, seed=seed
+        )
     except ConfigError as error:
         raise loaded.placed(error) from None
 
@@ -242,9 +246,9 @@ def codesign(
     model: str,
     data: str | Path | Data | Mapping[str, Data],
     recipes: Sequence[str] = ("dense", "sr-ste", "sdgp", "sdwp", "bdwp"),
-    sparsities: Sequence[str | Pattern] | str | Pattern | None = None,
+    sparsities: Sequence[str | OperandFormat] | str | OperandFormat | None = None,
     *,
-    sparsity: str | Pattern | None = None,
+    sparsity: str | OperandFormat | None = None,
     out: str | Path,
     hardware: Design = defaults.HARDWARE,
     seeds: int = 3,
@@ -341,13 +345,15 @@ def explore(
     return study.table
 
 
-def _ratios(several: Sequence[str | Pattern] | str | Pattern | None, one: str | Pattern | None) -> Sequence[Any]:
+def _ratios(
+    several: Sequence[str | OperandFormat] | str | OperandFormat | None, one: str | OperandFormat | None
+) -> Sequence[Any]:
     if several is not None and one is not None:
         raise ConfigError("sparsity: got sparsity beside sparsities, need one of them; try sparsities=['2:4', '2:8']")
     given = (one if several is None else several) or defaults.SPARSITY
     # As the command line has them: 2:4,2:8.
     listed = given.split(",") if isinstance(given, str) else given
-    return (listed,) if isinstance(listed, Pattern) else listed
+    return (listed,) if isinstance(listed, OperandFormat) else listed
 
 
 def _several(given: Any) -> list[Any]:
@@ -359,5 +365,5 @@ def _recipe(given: str | Path | Loaded[Recipe]) -> Loaded[Recipe]:
     return given if isinstance(given, Loaded) else load_recipe(str(given))
 
 
-def _pattern(given: str | Pattern) -> Pattern:
-    return given if isinstance(given, Pattern) else Pattern.parse(str(given))
+def _format(given: str | OperandFormat) -> OperandFormat:
+    return given if isinstance(given, OperandFormat) else parse_format(str(given))

@@ -9,7 +9,7 @@ from typing import Any
 
 from .accel.specification import Hardware, load_hardware
 from .configs.errors import ConfigError
-from .configs.pattern import Pattern
+from .configs.operand_format import OperandFormat
 from .configs.schema import Loaded
 from .sim.options import Options
 from .sim.results.simulation_result import SimulationResult
@@ -72,14 +72,14 @@ class Column:
 
     simulator: Simulator
     recipe: Loaded[Recipe]
-    pattern: Pattern
+    pattern: OperandFormat
 
 
 def columns(
     workload: Workload | str | Path,
     designs: Sequence[Design],
     recipes: Sequence[Loaded[Recipe]],
-    patterns: Sequence[Pattern],
+    patterns: Sequence[OperandFormat],
     batches: Sequence[int | None],
     options: Mapping[str, Any],
     *,

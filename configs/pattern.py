@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
+from .arrays import Counts
 from .errors import ConfigError
+from .operand_format import OperandFormat
 
 LARGEST_GROUP = 32
 """The largest M accepted. Index width and group registers grow with M; nothing published goes past 32."""
@@ -18,7 +22,7 @@ _PATTERN = re.compile(r"\s*(\d+)\s*:\s*(\d+)\s*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Pattern:
+class Pattern(OperandFormat):
     """``kept`` of every ``group`` consecutive elements survive (N:M = kept:group), 1 <= kept <= group <= 32.
 
     >>> Pattern.parse("2:8").density
@@ -48,15 +52,21 @@ class Pattern:
             raise ConfigError(f"sparsity: got {text!r}, need N:M such as 2:8 (2 kept of every 8)")
         return cls(int(match[1]), int(match[2]))
 
-    @property
-    def density(self) -> float:
-        """Kept fraction, N/M."""
-        return self.kept / self.group
+    @classmethod
+    def only(cls, given: OperandFormat) -> Pattern:
+        """A format that must be N:M.
+
+        Raises:
+            ConfigError: it is another.
+        """
+        if not isinstance(given, cls):
+            raise ConfigError(f"sparsity: got {given}, need N:M such as 2:8: other formats are simulated, not trained")
+        return given
 
     @property
-    def is_dense(self) -> bool:
-        """Whether nothing is pruned (N = M)."""
-        return self.kept == self.group
+    def share(self) -> tuple[int, int]:
+        """N of M; all of them is dense."""
+        return self.kept, self.group
 
     @property
     def index_bits(self) -> int:
@@ -71,6 +81,48 @@ class Pattern:
     def groups_of(self, length: int) -> int:
         """Groups that a run of ``length`` elements makes, a short last one included."""
         return -(-length // self.group)
+
+    @property
+    def kept_scale(self) -> int:
+        """Kept elements are whole ones."""
+        return 1
+
+    def kept_elements(self, channels: Counts, taps: Counts = 1) -> Counts:
+        """Elements kept at all kernel positions: groups run along the channels of one.
+
+        >>> int(Pattern(2, 8).kept_elements(20, 9))
+        54
+        """
+        whole, rest = channels // self.group, channels % self.group
+        return taps * (whole * self.kept + np.minimum(self.kept, rest))
+
+    @property
+    def unit(self) -> int:
+        """M."""
+        return self.group
+
+    def slots(self, channels: Counts, taps: Counts = 1) -> Counts:
+        """One for each kept element: every lane keeps as many."""
+        return self.kept_elements(channels, taps)
+
+    def groups(self, channels: Counts, taps: Counts = 1) -> Counts:
+        """Groups of M, short ones included."""
+        return taps * -(-channels // self.group)
+
+    @property
+    def bitmap_span(self) -> int:
+        """No bitmap: each value has its index."""
+        return 0
+
+    @property
+    def sorted_group(self) -> int:
+        """M."""
+        return self.group
+
+    @property
+    def sorted_kept(self) -> int:
+        """N."""
+        return self.kept
 
     def __str__(self) -> str:
         return f"{self.kept}:{self.group}"

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .errors import ConfigError
+from .formats import parse_format
 from .pattern import Pattern
 
 _SI = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -155,3 +156,6 @@ Seconds = Annotated[float, BeforeValidator(as_field(parse_seconds)), _or_text("n
 
 PatternText = Annotated[str, AfterValidator(as_field(lambda text: str(Pattern.parse(text))))]
 """Field type: the text of a possible N:M pattern, in the form ``2:8``."""
+
+FormatText = Annotated[str, AfterValidator(as_field(lambda text: str(parse_format(text))))]
+"""Field type: the text of a format of sparse operands, such as ``2:8``, ``80%`` or ``75% block 16x16``."""

@@ -18,6 +18,7 @@ from ..configs.arrays import FloatArray, IntArray
 from .dataflows.dataflow import Dataflow
 from .dataflows.tile import Sparsity, TileSums
 from .design_table import DesignTable
+from .formats.stored import least_stored_bytes
 from .gemm import SUM_BYTES, Operand
 from .side_mappings import timing_of_each
 from .tile_pairs import Combinations
@@ -64,9 +65,12 @@ class ArrayFloor:
     def _operand_bytes(self) -> dict[Operand, Count]:
         """Bytes of each whole operand as the array takes it once: all tiles along k."""
         gemm = self.tiles.gemm
-        pairs, dense = self._sums.slots_along_k * self.tiles.pair_bits // 8, gemm.k * self.table.value_bytes
         sides: dict[Operand, int] = {"a": gemm.m, "b": gemm.n}
-        return {operand: side * (pairs if operand == gemm.compressed else dense) for operand, side in sides.items()}
+        kept, stored, dense = self.tiles.kept_along_k, self.tiles.stored, gemm.k * self.table.value_bytes
+        return {
+            operand: least_stored_bytes(side * kept, stored) if operand == gemm.compressed else side * dense
+            for operand, side in sides.items()
+        }
 
     def cycles(self, lying: Dataflow) -> FloatArray:
         """Floor of all tiles of one repetition."""

@@ -20,6 +20,7 @@ from ..accel.specification import Hardware
 from ..configs.arrays import BoolArray, Counts, IntArray
 from ..configs.errors import MappingError
 from .design_table import DesignTable
+from .formats.skipped import met_by
 from .gemm import PLAIN, Form, Gemm, Place
 from .objective import NEVER, TIME, Objective, slowest_alike
 from .product_cost import MappedProducts
@@ -32,9 +33,15 @@ def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
     """The forms worth trying on a design, the plain one first."""
     if not hardware.buffers.zero_insertion:
         return (PLAIN,)
-    packs = (1, *_packs(gemm, (hardware.tensor_engine.rows, hardware.tensor_engine.cols)))
-    dense = (False,) if gemm.compressed is None else (False, True)
-    return tuple(Form(packed=places, expanded=expanded) for expanded in dense for places in packs)
+    engine = hardware.tensor_engine
+    packs = (1, *_packs(gemm, (engine.rows, engine.cols)))
+    if gemm.compressed is None:
+        return tuple(Form(packed=places) for places in packs)
+    dense = tuple(Form(packed=places, expanded=True) for places in packs)
+    if gemm.pattern.is_irregular:
+        # Nobody says how lanes wait over the zeros between packed blocks.
+        return (PLAIN, *dense) if engine.supports(gemm.pattern) else dense
+    return (*(Form(packed=places) for places in packs), *dense)
 
 
 def _packs(gemm: Gemm, array: tuple[int, int]) -> list[int]:
@@ -49,7 +56,9 @@ def _packs(gemm: Gemm, array: tuple[int, int]) -> list[int]:
 
 def _would_share_groups(gemm: Gemm) -> bool:
     """Whether blocks beside each other would have values in one group of M."""
-    return gemm.compressed is not None and gemm.tap_axis == "k" and gemm.channels % gemm.pattern.group > 0
+    if gemm.compressed is None or gemm.pattern.is_irregular:
+        return False
+    return gemm.tap_axis == "k" and gemm.channels % gemm.pattern.unit > 0
 
 
 def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
@@ -64,7 +73,9 @@ def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
     elif form.packed > gemm.count:
         fault = f"need at most {gemm.count} packed, the times that it runs"
     elif form.packed > 1 and _would_share_groups(gemm):
-        fault = f"need channels in whole groups of {gemm.pattern.group} to pack them"
+        fault = f"need channels in whole groups of {gemm.pattern.unit} to pack them"
+    elif form.packed > 1 and gemm.pruned_operand and gemm.pattern.is_irregular and not form.expanded:
+        fault = f"need {gemm.pattern} multiplied densely to pack it"
     elif form.expanded and gemm.compressed is None:
         fault = "need a pruned operand to multiply it densely"
     elif form != PLAIN and not hardware.buffers.zero_insertion:
@@ -136,7 +147,7 @@ def _best_of(found: Sequence[tuple[int, Choice]], objective: Objective) -> Choic
 
 def least_cycles(gemm: Gemm, peak_macs_per_cycle: Counts) -> Counts:
     """Cycles that no mapping of a product beats; of many designs [S]."""
-    return -(-gemm.issued_macs // peak_macs_per_cycle)
+    return -(-gemm.count * gemm.m * gemm.n * gemm.slots // peak_macs_per_cycle)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +194,7 @@ def search_forms(
     interleave: bool = True,
 ) -> BestForms:
     """Find the fastest form and mapping of a product on designs of a table; arguments as for ``search_many``."""
+    gemm = met_by(gemm, table.designs[0])
     wanted: dict[Form, list[IntArray]] = {}
     first, which = table.alike(("rows", "cols"), designs)
     for number, design in enumerate(first.tolist()):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..configs.arrays import Counts
-from ..configs.pattern import DENSE, Pattern
+from ..configs.operand_format import OperandFormat
+from ..configs.pattern import DENSE
 from ..training.graph import Stage
 
 Axis = Literal["m", "n", "k"]
@@ -111,8 +112,8 @@ class Gemm:
         tap_axis: ``k`` in FF and BP, ``m`` in WU.
         window: where A's positions come from; they lie along m when ``tap_axis`` is k, along k when it is m. None
             when A is a plain matrix.
-        compressed: the operand pruned N:M along its channels on k, or None.
-        pattern: that operand's pattern.
+        compressed: the operand pruned along its channels on k, or None.
+        pattern: that operand's format.
         reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
@@ -122,7 +123,7 @@ class Gemm:
         on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
             stored. Partial sums that spill still are.
         packable: its repetitions are groups of one convolution: they share positions, and lie side by side in memory.
-        expanded: the operand pruned N:M that is multiplied densely: its zeros are put back on its way into the buffer.
+        expanded: the pruned operand that is multiplied densely: its zeros are put back on its way into the buffer.
         packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
         spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
         applied: lane cycles for what is done to an element of A, and of B, on its way into the buffer.
@@ -139,7 +140,7 @@ class Gemm:
     tap_axis: Literal["k", "m"] = "k"
     window: Window | None = None
     compressed: Operand | None = None
-    pattern: Pattern = DENSE
+    pattern: OperandFormat = DENSE
     reduced_on_load: bool = False
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
@@ -210,7 +211,7 @@ class Gemm:
 
     @property
     def pruned_operand(self) -> Operand | None:
-        """The operand that is pruned N:M, however it is multiplied."""
+        """The operand that is pruned, however it is multiplied."""
         return self.compressed or self.expanded
 
     @property
@@ -247,16 +248,32 @@ class Gemm:
 
     @property
     def slots(self) -> int:
-        """S: accumulations an output."""
+        """S: accumulations an output, those included in which a lane waits for others."""
         if self.compressed is None:
             return self.k
+        return int(self.pattern.slots(*self._channels_and_taps))
+
+    @property
+    def _channels_and_taps(self) -> tuple[int, int]:
         channels = self.channels if self.tap_axis == "k" else self.k
-        return self.k // channels * self.pattern.kept_of(channels)
+        return channels, self.k // channels
+
+    @property
+    def kept_share(self) -> float:
+        """Of the elements of the pruned operand those kept, on average; 1 when nothing is pruned."""
+        if self.pruned_operand is None:
+            return 1.0
+        kept = int(self.pattern.kept_elements(*self._channels_and_taps))
+        return kept / (self.k * self.pattern.kept_scale)
 
     @property
     def issued_macs(self) -> int:
-        """Multiply-accumulates issued over all repetitions."""
-        return self.count * self.m * self.n * self.slots
+        """Multiply-accumulates issued over all repetitions: of lanes that wait none."""
+        results = self.count * self.m * self.n
+        if self.compressed is None:
+            return results * self.k
+        kept = int(self.pattern.kept_elements(*self._channels_and_taps))
+        return -(-results * kept // self.pattern.kept_scale)
 
     def result_bytes(self, value_bytes: int) -> int:
         """Bytes of a finished element of C."""

@@ -52,7 +52,7 @@ def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Low
     else:
         gemms, zeros = _convolution(operator, geometry, batch)
     pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
-    kept = pruned[0].slots / pruned[0].k if pruned else 1.0
+    kept = pruned[0].kept_share if pruned else 1.0
     return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
 
 

@@ -162,9 +162,17 @@ def sides_of(engine: TensorEngine, gemm: Gemm, dataflows: tuple[str, ...] | None
             continue
         for swapped in (False, True) if dataflow_named(name).swaps(engine) else (False,):
             side = Side(dataflow=name, swapped=swapped)
-            if gemm.compressed is None or side.lying.selects(engine, gemm.compressed):
+            if gemm.compressed is None or _selects(side.lying, engine, gemm):
                 found.append(side)
     return tuple(found)
+
+
+def _selects(lying: Dataflow, engine: TensorEngine, gemm: Gemm) -> bool:
+    """Whether PEs select for the compressed operand of a product; where lanes wait, it lies north."""
+    assert gemm.compressed is not None, "it has one"
+    if gemm.pattern.is_irregular and not (lying.lanes_wait and lying.north == gemm.compressed):
+        return False
+    return lying.selects(engine, gemm.compressed)
 
 
 def array_mappings(
@@ -185,7 +193,7 @@ def array_mappings(
         MappingError: the engine lacks the pattern, or has no dataflow that can take the compressed operand.
         ConfigError: the engine names a dataflow that nobody knows.
     """
-    if not engine.supports(gemm.pattern):
+    if not engine.supports(gemm.pattern) and not (gemm.compressed is None and gemm.pattern.is_irregular):
         offered = ", ".join(engine.patterns) or "dense only"
         raise MappingError(
             f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}",

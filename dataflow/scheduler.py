@@ -15,10 +15,11 @@ import numpy as np
 from ..accel.engines import optimizer as optimizer_named
 from ..accel.specification import BYTES_OF, Hardware, Precision
 from ..configs.errors import MappingError
-from ..configs.pattern import Pattern
+from ..configs.operand_format import OperandFormat
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .design_products import DesignProducts
+from .formats.skipped import met_by
 from .forms import best_form, check_form
 from .gemm import Gemm
 from .lowering import lower
@@ -61,6 +62,7 @@ class Mapper:
             MappingError: no mapping is legal, or a replayed schedule does not name this product or gives it a form that
                 it cannot have.
         """
+        gemm = met_by(gemm, self.hardware)
         if self.decisions:
             if gemm.name not in self.decisions:
                 raise MappingError(
@@ -189,9 +191,9 @@ def _unmapped(gemm: Gemm) -> PlannedProduct:
 def _check_groups(pruned: PrunedGraph, hardware: Hardware) -> None:
     largest = hardware.reduction_engine.largest_group
     for name, pruning in pruned.prunings.items():
-        if pruning.pattern.group > largest:
+        if pruning.pattern.sorted_group > largest:
             raise MappingError(
-                f"{name}: got groups of {pruning.pattern.group}, need at most {largest} "
+                f"{name}: got groups of {pruning.pattern.sorted_group}, need at most {largest} "
                 f"(reduction_engine.largest_group of {hardware.name})",
                 field="reduction_engine.largest_group",
             )
@@ -297,9 +299,9 @@ def _operands(group: FusionGroup, pruning: Pruning | None) -> tuple[str, str, st
     return a, b, operator.outputs[0]
 
 
-def _reductions(weights: int, copies: WeightCopies, pattern: Pattern) -> tuple[tuple[int, int, int], ...]:
-    passes = [(weights, each.kept, each.group) for each in copies.compressed]
+def _reductions(weights: int, copies: WeightCopies, pattern: OperandFormat) -> tuple[tuple[int, int, int], ...]:
+    passes = [(weights, each.sorted_kept, each.sorted_group) for each in copies.compressed]
     if copies.search_passes:
         searched = copies.compressed[0] if copies.compressed else pattern
-        passes.append((round(weights * copies.search_passes), searched.kept, searched.group))
+        passes.append((round(weights * copies.search_passes), searched.sorted_kept, searched.sorted_group))
     return tuple(passes)

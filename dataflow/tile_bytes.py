@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..accel.dram import DramTiming
-from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
 from .design_view import DesignView
+from .formats.stored import Stored, stored_bytes
 from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
 from .paired import by_pair
 from .tiling import AxisTiles
@@ -96,13 +96,18 @@ class TileBytes:
     @property
     def slots(self) -> IntArray:
         """[J, 3] accumulations an output of a tile."""
-        return self.size_k if self.gemm.compressed is None else self.kept_k
+        if self.gemm.compressed is None:
+            return self.size_k
+        taps, channels = self._k_taps_and_channels
+        return np.asarray(self.gemm.pattern.slots(channels, taps))
 
     @cached_property
     def kept_k(self) -> IntArray:
-        """[J, 3] of the depth of a tile, what the pattern keeps."""
+        """[J, 3] of the depth of a tile, what the pattern keeps, times its ``kept_scale``; all of it when dense."""
+        if self.gemm.pruned_operand is None:
+            return self.size_k
         taps, channels = self._k_taps_and_channels
-        return np.asarray(slots_of(channels, taps, self.gemm.pattern))
+        return np.asarray(self.gemm.pattern.kept_elements(channels, taps))
 
     @cached_property
     def groups(self) -> IntArray:
@@ -110,7 +115,7 @@ class TileBytes:
         if self.gemm.compressed is None:
             return self.size_k
         taps, channels = self._k_taps_and_channels
-        return np.asarray(groups_of(channels, taps, self.gemm.pattern))
+        return np.asarray(self.gemm.pattern.groups(channels, taps))
 
     @property
     def _k_taps_and_channels(self) -> tuple[int, IntArray]:
@@ -130,13 +135,13 @@ class TileBytes:
         return self.gemm.result_bytes(self.value_bytes)
 
     @property
-    def pair_bits(self) -> int:
-        """Bits of a compressed value and its index."""
-        return 8 * self.value_bytes + self.gemm.pattern.index_bits
+    def stored(self) -> Stored:
+        """What the bytes of the pruned operand depend on."""
+        return Stored.of(self.gemm.pattern, self.value_bytes)
 
-    def _pairs(self, values: IntArray) -> IntArray:
-        """Bytes of that many compressed values in whole bursts."""
-        return self.memory.whole_bursts(-(-values * self.pair_bits // 8))
+    def _pairs(self, kept: IntArray, elements: IntArray) -> IntArray:
+        """Bytes of a compressed piece in whole bursts, of elements kept times ``kept_scale``."""
+        return self.memory.whole_bursts(stored_bytes(kept, elements, self.stored))
 
     @property
     def memory(self) -> DramTiming:
@@ -183,13 +188,15 @@ class TileBytes:
 
     def _kept_a_bytes(self) -> IntArray:
         """[J, 2, 3] bytes of an A tile as pairs: the window thins out with the pattern, S of every k elements stay."""
-        return self._pairs(-(-self._dense_a_elements() * self.kept_k[:, None, :] // self.size_k[:, None, :]))
+        elements = self._dense_a_elements()
+        return self._pairs(-(-elements * self.kept_k[:, None, :] // self.size_k[:, None, :]), elements)
 
     @by_pair("b")
     def b_held_bytes(self) -> IntArray:
         """[J, 3, 2] bytes of a B tile in its buffer."""
         if self.gemm.compressed == "b":
-            return self._pairs(self.kept_k[:, :, None] * self.size_n[:, None, :])
+            elements = self.size_k[:, :, None] * self.size_n[:, None, :]
+            return self._pairs(self.kept_k[:, :, None] * self.size_n[:, None, :], elements)
         return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
 
     @by_pair("a")
@@ -204,7 +211,7 @@ class TileBytes:
         """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
         if self._in_pairs("b"):
             kept = self._of_blocks("b", self.kept_k[:, :, None] * self.size_n[:, None, :])
-            return self._unless_resident("b", self._pairs(kept))
+            return self._unless_resident("b", self._pairs(kept, self._b_elements()))
         return self._unless_resident("b", self._b_elements() * self.value_bytes)
 
     @property

@@ -131,7 +131,9 @@ class TileGrid(TileBytes):
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
         if self.gemm.pruned_operand != operand or not self.gemm.reduced_on_load:
             return cycles
-        return np.maximum(cycles, reduction_cycles(self.design.reduction_lanes, elements, self.gemm.pattern.group))
+        return np.maximum(
+            cycles, reduction_cycles(self.design.reduction_lanes, elements, self.gemm.pattern.sorted_group)
+        )
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int, *, write: bool) -> IntArray:
         return self.memory.cycles(*self.c_transfers(tile_bytes, element_bytes), write=write)

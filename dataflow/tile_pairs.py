@@ -17,6 +17,7 @@ from ..accel.specification import Hardware
 from ..configs.arrays import BoolArray, IntArray
 from .block_totals import BlockTotals, totals_of
 from .design_view import DesignView
+from .formats.stored import Stored
 from .gemm import AXES, PLACES, Axis, Gemm, Place
 from .holding import AXES_OF, Held, HeldByPlace, Room, kept, least_bytes
 from .tile_grid import TileGrid
@@ -38,7 +39,8 @@ class Combinations:
         count_k: how many there are of each.
         held: what tiles of A, B and C take of their buffers.
         totals: every block of every operand, moved once.
-        pair_bits: of a compressed value and its index.
+        kept_along_k: elements kept of the pruned operand in all tiles along k, times ``kept_scale``, [E, 1, 1, K].
+        stored: what the bytes of the pruned operand depend on.
     """
 
     gemm: Gemm
@@ -51,7 +53,8 @@ class Combinations:
     count_k: IntArray
     held: HeldByPlace
     totals: BlockTotals
-    pair_bits: int
+    kept_along_k: IntArray
+    stored: Stored
 
     def take(self, ladder: IntArray) -> Combinations:
         """Of some ladders, in the given order; itself where there is one for all."""
@@ -68,7 +71,8 @@ class Combinations:
             count_k=self.count_k[ladder],
             held=self.held.take(ladder),
             totals=self.totals.take(ladder),
-            pair_bits=self.pair_bits,
+            kept_along_k=self.kept_along_k[ladder],
+            stored=self.stored,
         )
 
     @property
@@ -170,7 +174,8 @@ class TilePairs:
                     for name in totals_of(self.gemm, place)
                 }
             ),
-            pair_bits=by_k.pair_bits,
+            kept_along_k=(by_k.kept_k * by_k.count_k).sum(axis=1).reshape(self._sizes(("k",))),
+            stored=by_k.stored,
         )
 
     @cached_property

@@ -18,6 +18,7 @@ from ..configs.arrays import BoolArray, IntArray
 from .dataflows.dataflow import Dataflow, Sends
 from .dataflows.tile import ArrayTile, Sparsity
 from .design_view import per_candidate
+from .formats.stored import Stored, stored_bytes
 from .gemm import SUM_BYTES, Operand
 from .mapping import ArrayMapping
 from .tile_grid import TileGrid
@@ -150,13 +151,11 @@ class TileTime:
     def _operand_bytes(self) -> dict[Operand, IntArray]:
         """Bytes of each operand of a tile as the array takes it once: expanded patches, pairs where compressed."""
         tiles = self.tiles
-        m, n, k, slots = self._sizes
-        compressed = tiles.gemm.compressed
+        m, n, k, _ = self._sizes
+        kept, compressed = _kinds_apart(tiles.kept_k)[None, :, None, None, :], tiles.gemm.compressed
         sides: dict[Operand, IntArray] = {"a": m, "b": n}
         return {
-            operand: np.asarray(
-                operand_bytes(side, slots, k, tiles.pair_bits, tiles.value_bytes, operand == compressed)
-            )
+            operand: np.asarray(operand_bytes(side, kept, k, tiles.stored, tiles.value_bytes, operand == compressed))
             for operand, side in sides.items()
         }
 
@@ -189,18 +188,21 @@ class TileTime:
         return self._apart(issue), self._apart(bubble)
 
 
-def operand_bytes(side: Count, slots: Count, k: Count, pair_bits: int, value_bytes: int, compressed: bool) -> Count:
+def operand_bytes(side: Count, kept: Count, k: Count, stored: Stored, value_bytes: int, compressed: bool) -> Count:
     """Bytes of an operand of a tile as the array takes it once.
 
     Args:
         side: its m or n.
-        slots: accumulations an output.
+        kept: elements kept along k, times ``kept_scale``.
         k: depth.
-        pair_bits: of a compressed value and its index.
-        value_bytes: of another.
+        stored: how it is stored where it travels as pairs.
+        value_bytes: of a dense value.
         compressed: whether it travels as pairs.
     """
-    return ceil_div(side * slots * pair_bits, 8) if compressed else side * k * value_bytes
+    if compressed:
+        found: Count = stored_bytes(side * kept, side * k, stored)
+        return found
+    return side * k * value_bytes
 
 
 def output_bytes(m: Count, n: Count, sums: Count, later: Count) -> Count:

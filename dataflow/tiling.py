@@ -171,7 +171,7 @@ def _whole(gemm: Gemm, axis: Axis) -> bool:
 
 def _group(gemm: Gemm, axis: Axis) -> int:
     """What channels are cut in: groups of M along k."""
-    return gemm.pattern.group if axis == "k" else 1
+    return gemm.pattern.unit if axis == "k" else 1
 
 
 def _cut(extent: int, full: IntArray) -> tuple[IntArray, IntArray]:

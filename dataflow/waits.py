@@ -96,5 +96,5 @@ def sorting_limits(tiles: TileGrid, operand: Operand) -> BoolArray:
     gemm, cycles = tiles.gemm, tiles.a_load_cycles if operand == "a" else tiles.b_load_cycles
     if gemm.pruned_operand != operand or not gemm.reduced_on_load:
         return np.zeros(cycles.shape, dtype=bool)
-    needed = reduction_cycles(tiles.design.reduction_lanes, tiles.reduced_elements, gemm.pattern.group)
+    needed = reduction_cycles(tiles.design.reduction_lanes, tiles.reduced_elements, gemm.pattern.sorted_group)
     return np.asarray(needed == cycles)

@@ -18,7 +18,7 @@ from pydantic import Field, create_model
 from ..accel.specification import DataflowName, Hardware
 from ..configs.errors import ConfigError, MappingError
 from ..configs.library import find
-from ..configs.quantity import PatternText
+from ..configs.quantity import FormatText
 from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
@@ -89,7 +89,7 @@ class ScheduleInputs(Section):
     hardware: str
     workload: str
     recipe: str
-    sparsity: PatternText
+    sparsity: FormatText
     products: tuple[Decision, ...] = Field(min_length=1)
 
     @property

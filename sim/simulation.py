@@ -11,8 +11,10 @@ from ..accel.energy import EnergyModel
 from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.specification import Hardware
 from ..configs.errors import BisparseError, ConfigError, MappingError
+from ..configs.formats import parse_format
 from ..configs.library import content_hash
-from ..configs.pattern import DENSE, Pattern
+from ..configs.operand_format import OperandFormat
+from ..configs.pattern import DENSE
 from ..configs.schema import Loaded
 from ..dataflow.design_products import DesignProducts
 from ..dataflow.mapping import Mapping
@@ -191,7 +193,7 @@ class Simulator:
         return self.options.batch or self.graph.default_batch
 
     def schedule(
-        self, recipe: Recipe | Loaded[Recipe], pattern: Pattern, decisions: dict[str, Mapping] | None = None
+        self, recipe: Recipe | Loaded[Recipe], pattern: OperandFormat, decisions: dict[str, Mapping] | None = None
     ) -> Schedule:
         """Schedule a step; with ``decisions``, replay a saved schedule's mappings instead of searching.
 
@@ -230,17 +232,21 @@ class Simulator:
         except MappingError as error:
             raise self.hardware.placed(error) from None
 
-    def _check_patterns(self, recipe: Recipe, pattern: Pattern) -> None:
-        """Refuse a pattern that the design lacks, even where no operator could take it: it would look like no gain."""
+    def _check_patterns(self, recipe: Recipe, pattern: OperandFormat) -> None:
+        """Refuse an N:M that the design lacks, even where no operator could take it: it would look like no gain.
+
+        What is sparse without a rule runs densely there, and the answer says so.
+        """
         hardware = self.hardware.model
         engine = hardware.tensor_engine
         if not recipe.prunes:
             return
         need = f"need one that {hardware.name} has: {', '.join(engine.patterns) or 'dense only'}"
-        if not engine.supports(pattern):
+        if not engine.supports(pattern) and not pattern.is_irregular:
             raise self.hardware.placed(MappingError(f"sparsity: got {pattern}, {need}", field="tensor_engine.patterns"))
         for number, rule in enumerate(recipe.layers):
-            if not engine.supports(Pattern.parse(rule.sparsity)):
+            own = parse_format(rule.sparsity)
+            if not engine.supports(own) and not own.is_irregular:
                 field = f"layers.{number}.sparsity"
                 raise MappingError(f"{field}: got {rule.sparsity}, {need}", field=field)
 
@@ -274,11 +280,11 @@ class Simulator:
 
         return engine.time_step(schedule, recorder=recorder)
 
-    def step(self, recipe: Loaded[Recipe], pattern: Pattern) -> StepReport:
+    def step(self, recipe: Loaded[Recipe], pattern: OperandFormat) -> StepReport:
         """The figures of a step alone; arguments and errors as for ``run``."""
         return self._report(self.schedule(recipe, pattern))
 
-    def run(self, recipe: Loaded[Recipe], pattern: Pattern) -> SimulationResult:
+    def run(self, recipe: Loaded[Recipe], pattern: OperandFormat) -> SimulationResult:
         """Simulate one recipe at one ratio.
 
         Raises:
@@ -286,7 +292,7 @@ class Simulator:
         """
         return self.run_schedule(self.schedule(recipe, pattern), recipe)
 
-    def against_dense(self, recipe: Loaded[Recipe], pattern: Pattern) -> AgainstDense:
+    def against_dense(self, recipe: Loaded[Recipe], pattern: OperandFormat) -> AgainstDense:
         """The figures of a step beside the dense one, and no rows; arguments and errors as for ``run``."""
         report = self.step(recipe, pattern)
         return self._beside(report, step_memory(report.schedule))

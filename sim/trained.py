@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..accel.specification import Hardware
 from ..configs.errors import ConfigError
+from ..configs.formats import parse_format
 from ..configs.library import content_hash
-from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..training.graph_file import load_graph
 from ..training.recipes.declaration import Recipe, load_recipe
@@ -64,7 +64,7 @@ def simulate_trained(summary: RunSummary, directory: Path, hardware: Loaded[Hard
     return simulate_training(
         trained_simulator(summary, directory, hardware, version=version),
         recipe_of(summary),
-        Pattern.parse(summary.settings.sparsity),
+        parse_format(summary.settings.sparsity),
         summary.steps,
         switch_step=summary.switch_step,
     )

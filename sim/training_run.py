@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..configs.errors import ConfigError
+from ..configs.formats import parse_format
+from ..configs.operand_format import OperandFormat
 from ..configs.option_kinds import WholeNumber
 from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
@@ -30,7 +32,7 @@ _OF_A_SWITCH = {"dense": "adam-watched", "sparse": "adam-frozen"}
 
 
 def simulate_training(
-    simulator: Simulator, recipe: Loaded[Recipe], pattern: Pattern, steps: int, *, switch_step: int | None = None
+    simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat, steps: int, *, switch_step: int | None = None
 ) -> TrainingRun:
     """Simulate a training run.
 
@@ -70,7 +72,7 @@ def simulate_training(
 
 
 def with_training(
-    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: Pattern, steps: int | None
+    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: OperandFormat, steps: int | None
 ) -> SimulationResult:
     """A step's result with a whole training run of so many steps beside it; alone when None.
 
@@ -90,7 +92,7 @@ class _Costs:
 
     simulator: Simulator
     recipe: Loaded[Recipe]
-    pattern: Pattern
+    pattern: OperandFormat
     _known: dict[tuple[object, ...], StepReport] = field(default_factory=dict)
 
     def of(self, phase: Phase) -> TrainingPhase:
@@ -130,13 +132,15 @@ class _Costs:
             return given
         return _OF_A_SWITCH[phase.kind]
 
-    def _on_the_array(self, recipe: Recipe, pattern: Pattern) -> tuple[Recipe, Pattern, str]:
+    def _on_the_array(self, recipe: Recipe, pattern: OperandFormat) -> tuple[Recipe, OperandFormat, str]:
         """What the array runs of a frame: M:M, which is dense, for a ratio that it lacks; and what those are."""
         hardware = self.simulator.hardware.model
         lacking: dict[str, None] = {}
 
-        def run_as(each: Pattern) -> Pattern:
+        def run_as(each: OperandFormat) -> OperandFormat:
             sorted_by = hardware.reduction_engine.largest_group
+            if not isinstance(each, Pattern):
+                return each
             if hardware.tensor_engine.supports(each) and (each.is_dense or each.group <= sorted_by):
                 return each
             lacking[str(each)] = None
@@ -144,12 +148,12 @@ class _Costs:
 
         pattern = run_as(pattern)
         layers = tuple(
-            rule.model_copy(update={"sparsity": str(run_as(Pattern.parse(rule.sparsity)))}) for rule in recipe.layers
+            rule.model_copy(update={"sparsity": str(run_as(parse_format(rule.sparsity)))}) for rule in recipe.layers
         )
         reason = f"{hardware.name} has no {' nor '.join(lacking)}" if lacking else ""
         return recipe.model_copy(update={"layers": layers}), pattern, reason
 
-    def _step(self, recipe: Recipe, pattern: Pattern, optimizer: str) -> StepReport:
+    def _step(self, recipe: Recipe, pattern: OperandFormat, optimizer: str) -> StepReport:
         key = (pattern, recipe.layers, optimizer)
         if key not in self._known:
             self._known[key] = self._simulator(optimizer).step(replace(self.recipe, model=recipe), pattern)
@@ -160,5 +164,5 @@ class _Costs:
         return self.simulator.with_options(replace(options, optimizer=optimizer))
 
 
-def _prunes(recipe: Recipe, pattern: Pattern) -> bool:
-    return not all(each.is_dense for each in (pattern, *(Pattern.parse(rule.sparsity) for rule in recipe.layers)))
+def _prunes(recipe: Recipe, pattern: OperandFormat) -> bool:
+    return not all(each.is_dense for each in (pattern, *(parse_format(rule.sparsity) for rule in recipe.layers)))

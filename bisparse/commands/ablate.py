@@ -45,7 +45,7 @@ def ablate(
 
     Example: bisparse ablate resnet50-imagenet --sparsity 2:8 --out runs/ablation
     """
-    from ..configs.pattern import Pattern
+    from ..configs.formats import parse_format
     from ..runs import make_simulator
     from ..sim.studies.ablation.run_ablation import ablate as run_ablation
     from ..training.recipes.declaration import load_recipe
@@ -53,7 +53,7 @@ def ablate(
     output.hold(out)
     with Progress() as progress:
         simulator = make_simulator(workload, design.load(), step)
-        result = run_ablation(simulator, load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY), progress)
+        result = run_ablation(simulator, load_recipe(recipe), parse_format(sparsity or defaults.SPARSITY), progress)
 
     def write(directory: Path, command: str) -> Path:
         from ..reports.ablation.directory import ABLATION

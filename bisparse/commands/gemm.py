@@ -27,7 +27,12 @@ def gemm(
         typer.Option("--from", metavar="FILE.csv", help="Columns M, N, K, or a SCALE-Sim topology."),
     ] = None,
     sparsity: Annotated[
-        str | None, typer.Option("--sparsity", metavar="N:M", help="Of the weights, operand B, along K. [dense]")
+        str | None,
+        typer.Option(
+            "--sparsity",
+            metavar="FORMAT",
+            help="Of the weights, operand B, along K: 2:8, 80%, 75% block 16x16. [dense]",
+        ),
     ] = None,
     dataflow: Annotated[
         str | None,
@@ -75,11 +80,11 @@ def gemm(
 def _time_product(
     product: str, sparsity: str, dataflow: str, design: Loaded[Hardware], objective: str
 ) -> ProductResult:
-    from ..configs.pattern import Pattern
+    from ..configs.formats import parse_format
     from ..dataflow.objective import parse_objective
     from ..sim.product.single_product import parse_dataflow, parse_product, plain_product, simulate_product
 
-    gemm = plain_product(*parse_product(product), Pattern.parse(sparsity))
+    gemm = plain_product(*parse_product(product), parse_format(sparsity))
     return simulate_product(gemm, design, parse_dataflow(dataflow), parse_objective(objective))
 
 

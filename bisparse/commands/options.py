@@ -94,7 +94,12 @@ def load_design(name: str, changed: Sequence[str] | None) -> Loaded[Hardware]:
 
 Sparsity = Annotated[
     str | None,
-    typer.Option("--sparsity", metavar="N:M", help=f"N kept of every M, 1 <= N <= M <= 32. [{defaults.SPARSITY}]"),
+    typer.Option(
+        "--sparsity",
+        metavar="FORMAT",
+        help="N:M, N kept of every M, 1 <= N <= M <= 32; with masks that are given a share of zeros, 80% or "
+        f"75% block 16x16. [{defaults.SPARSITY}]",
+    ),
 ]
 Objective = Annotated[
     str | None,

@@ -20,7 +20,7 @@ from .terminal import Progress, note, print_table
 from .usage import whole_number
 
 if TYPE_CHECKING:
-    from ..configs.pattern import Pattern
+    from ..configs.operand_format import OperandFormat
     from ..configs.schema import Loaded
     from ..dataflow.schedule import Schedule
     from ..sim.results.simulation_result import SimulationResult
@@ -43,7 +43,14 @@ Designs = Annotated[
         autocompletion=listed("hardware"),
     ),
 ]
-Ratios = Annotated[str, typer.Option("--sparsity", metavar="N:M,...", help="N kept of every M, 1 <= N <= M <= 32.")]
+Ratios = Annotated[
+    str,
+    typer.Option(
+        "--sparsity",
+        metavar="FORMAT,...",
+        help="N:M, N kept of every M, 1 <= N <= M <= 32, or shares of zeros such as 80%.",
+    ),
+]
 Batches = Annotated[str | None, typer.Option("--batch", metavar="B,...", help="Samples. [the workload's own]")]
 RecipeOrSaved = Annotated[
     str | None,
@@ -123,7 +130,7 @@ def simulate(
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
     output.hold(out)
-    from ..configs.pattern import Pattern
+    from ..configs.formats import parse_format
     from ..runs import Column, beside_the_step
     from ..sim import schedule_file
     from ..training.recipes.declaration import load_recipe
@@ -132,7 +139,7 @@ def simulate(
     with Progress() as progress:
         progress(f"simulating {inputs.workload}", 0, 1)
         hardware, recipe_name, sparsity = inputs.chosen(saved)
-        recipe, pattern = load_recipe(recipe_name), Pattern.parse(sparsity)
+        recipe, pattern = load_recipe(recipe_name), parse_format(sparsity)
         if decision.with_range and not recipe.model.prunes:
             got = f"got it with {recipe.model.name}, which prunes nothing: its answer is 1.00x everywhere"
             raise ConfigError(f"--range: {got}, need a recipe that prunes; try --recipe bdwp")
@@ -188,12 +195,12 @@ def compare(
 
     Example: bisparse compare bert-base --hardware sat-vcu1525,datacenter-128x128 --recipes bdwp --batch 16,64
     """
-    from ..configs.pattern import Pattern
+    from ..configs.formats import parse_format
     from ..runs import columns, run_column
     from ..training.recipes.declaration import load_recipe
 
     output.hold(out)
-    patterns = [Pattern.parse(each) for each in _listed("--sparsity", sparsity, "2:4,2:8")]
+    patterns = [parse_format(each) for each in _listed("--sparsity", sparsity, "2:4,2:8")]
     batches = None if batch is None else [_count(each) for each in _listed("--batch", batch, "64,512")]
     names = _listed("--hardware", hardware, "sat-vcu1525,datacenter-128x128")
     designs = [options.load_design(each, set_fields) for each in names]
@@ -244,7 +251,7 @@ def _simulator(inputs: Inputs, hardware: str, said: dict[str, Any], *, pictured:
 
 
 def _replay(
-    simulator: Simulator, saved: SavedSchedule, recipe: Loaded[Recipe], pattern: Pattern
+    simulator: Simulator, saved: SavedSchedule, recipe: Loaded[Recipe], pattern: OperandFormat
 ) -> tuple[Schedule, SimulationResult]:
     """Simulate a saved schedule, if it was made for these inputs."""
     saved.check_made_for(

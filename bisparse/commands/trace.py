@@ -58,7 +58,7 @@ def trace(
 
     Example: bisparse trace resnet18-tinyimagenet layer1.0.conv1:FF --out conv.trace.gz --limit 1000000
     """
-    from ..configs.pattern import Pattern
+    from ..configs.formats import parse_format
     from ..runs import make_simulator
     from ..sim.bursts.burst_trace import BurstTrace, tensor_work
     from ..training.recipes.declaration import load_recipe
@@ -66,7 +66,7 @@ def trace(
     simulator = make_simulator(workload, design.load(), step)
     with Progress() as progress:
         progress(f"scheduling {workload}", 0, 1)
-        schedule = simulator.schedule(load_recipe(recipe), Pattern.parse(sparsity or defaults.SPARSITY))
+        schedule = simulator.schedule(load_recipe(recipe), parse_format(sparsity or defaults.SPARSITY))
         bursts = BurstTrace(schedule=schedule, work=tensor_work(schedule, operator))
         progress(f"tracing {operator}", 0, 1)
         beside = file.out.with_name(f"{file.out.name}.map.json")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..accel.specification import SIDES, Hardware, load_hardware
-from ..accel.tensor_engine import ArrayTiming, groups_of, slots_of
+from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import FloatArray, IntArray
 from ..configs.pattern import DENSE, Pattern
 from ..dataflow.dataflows.dataflow import Dataflow
@@ -66,8 +66,8 @@ class DataflowCase:
         return ArrayTile(
             m=gemm.m,
             n=gemm.n,
-            slots=int(slots_of(gemm.k, 1, gemm.pattern)),
-            groups=int(groups_of(gemm.k, 1, gemm.pattern)),
+            slots=int(gemm.pattern.slots(gemm.k)),
+            groups=int(gemm.pattern.groups(gemm.k)),
             sparsity=self.sparsity,
         )
 
@@ -85,11 +85,11 @@ class DataflowCase:
 
 def _kept(draw: np.random.Generator, vectors: int, gemm: Gemm) -> FloatArray:
     """[vectors, k] ones where a value is kept: N of every group of M, chosen at random."""
-    mask = np.zeros((vectors, gemm.k))
-    for start in range(0, gemm.k, gemm.pattern.group):
-        size = min(gemm.pattern.group, gemm.k - start)
+    pattern, mask = Pattern.only(gemm.pattern), np.zeros((vectors, gemm.k))
+    for start in range(0, gemm.k, pattern.group):
+        size = min(pattern.group, gemm.k - start)
         order = np.argsort(draw.random((vectors, size)), axis=1)
-        mask[:, start : start + size] = order < min(gemm.pattern.kept, size)
+        mask[:, start : start + size] = order < min(pattern.kept, size)
     return mask
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import FloatArray, IntArray
 from ..configs.errors import MappingError
+from ..configs.pattern import Pattern
 from ..dataflow.array_floor import ArrayFloor
 from ..dataflow.dataflows import dataflow_named
 from ..dataflow.dataflows.dataflow import Dataflow, Passed
@@ -285,7 +286,7 @@ def _tiles(case: DataflowCase, draw: np.random.Generator) -> list[ArrayTile]:
     for _ in range(5):
         groups = int(draw.integers(1, 9))
         m, n = (int(extent) for extent in draw.integers(1, 14, 2))
-        found.append(replace(tile, m=m, n=n, groups=groups, slots=groups * pattern.kept))
+        found.append(replace(tile, m=m, n=n, groups=groups, slots=groups * Pattern.only(pattern).kept))
     return found
 
 

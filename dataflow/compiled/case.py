@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...configs.arrays import BoolArray, IntArray
 from ..dataflows.formulas import Grouping
+from ..formats.stored import Stored
 
 Records = npt.NDArray[np.void]
 """An array of records."""
@@ -23,7 +24,7 @@ Record = Any
 AXIS = np.dtype(
     [
         *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8")),
-        *((name, "i8", 3) for name in ("extent", "count", "slots", "groups")),
+        *((name, "i8", 3) for name in ("extent", "count", "slots", "kept", "groups")),
     ]
 )
 """A tile size along an axis: tiles in all, full ones, last ones; by kind of tile its extent, how many there are,
@@ -95,8 +96,8 @@ class Product(NamedTuple):
         repetitions: times that it runs.
         compressed: the operand that the array takes as pairs: 0 for A, 1 for B, 2 for none.
         reduced: the operand that is reduced on its way in, likewise.
-        group: M of its pattern.
-        pair_bits: of a compressed value and its index.
+        group: elements that a lane of the reduction engine sorts together.
+        stored: what the bytes of pairs depend on.
         value_bytes: of another.
         requests: whether anything is asked of DRAM before the first tile.
         repeats: repetitions that stand for any number, in the loop nests.
@@ -112,7 +113,7 @@ class Product(NamedTuple):
     compressed: int
     reduced: int
     group: int
-    pair_bits: int
+    stored: Stored
     value_bytes: int
     requests: bool
     repeats: int

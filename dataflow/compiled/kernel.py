@@ -17,6 +17,7 @@ from ...accel.tensor_engine import ceil_div
 from ...configs.arrays import BoolArray
 from ..dataflows.formulas import Formulas
 from ..dataflows.tile import Folds
+from ..formats.stored import least_stored_bytes
 from ..memory_floor import least_dram_cycles, least_unhidden_cycles
 from ..objective import NEVER, slower_by_a_part
 from ..tile_floors import HARDLY_LESS
@@ -79,7 +80,7 @@ def parts_of(formulas: Formulas) -> Parts:
         tables, ladder, cycles, total = case.tables, design.ladder, room.cycles, room.total
         m, n, k = tables.m[ladder, x], tables.n[ladder, y], tables.k[ladder, z]
         array, exchanged, ports = array_of(design, kind), kind.exchanged, design.ports
-        bits, value, mappings = product.pair_bits, product.value_bytes, len(total)
+        stored, value, mappings = product.stored, product.value_bytes, len(total)
         cycles[mappings, :] = NEVER
         # Full tiles, each at least as long as the first along k, rule most mappings out.
         all_full = full_tiles(m, 2) * full_tiles(n, 2) * full_tiles(k, 3)
@@ -106,8 +107,9 @@ def parts_of(formulas: Formulas) -> Parts:
                     rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
                     held = slots if grouping.apart else k.groups[at_k]
                     sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
-                    of_a = operand_bytes(tile_m, slots, depth, bits, value, product.compressed == 0)
-                    of_b = operand_bytes(tile_n, slots, depth, bits, value, product.compressed == 1)
+                    kept = k.kept[at_k]
+                    of_a = operand_bytes(tile_m, kept, depth, stored, value, product.compressed == 0)
+                    of_b = operand_bytes(tile_n, kept, depth, stored, value, product.compressed == 1)
                     west, north = (of_b, of_a) if exchanged else (of_a, of_b)
                     by_west, by_north = ceil_div(west * sends.west, ports[0]), ceil_div(north * sends.north, ports[1])
                     by_output = ceil_div(output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0), ports[2])
@@ -138,14 +140,18 @@ def parts_of(formulas: Formulas) -> Parts:
         floors[:] = np.inf
         found = 0
         for z in range(tables.sizes[ladder, 2]):
-            k, slots, groups = tables.k[ladder, z], 0, 0
+            k, slots, kept, groups = tables.k[ladder, z], 0, 0, 0
             for number in range(3):
                 held = k.slots[number] if grouping.apart else k.groups[number]
                 slots += k.count[number] * k.slots[number]
+                kept += k.count[number] * k.kept[number]
                 groups += k.count[number] * ceil_div(held, array.rows)
-            pairs, dense, trips_k = slots * product.pair_bits // 8, product.k * product.value_bytes, k.trips
-            of_a = product.m * (pairs if product.compressed == 0 else dense)
-            of_b = product.n * (pairs if product.compressed == 1 else dense)
+            dense, trips_k, stored = product.k * product.value_bytes, k.trips, product.stored
+            of_a, of_b = product.m * dense, product.n * dense
+            if product.compressed == 0:
+                of_a = least_stored_bytes(product.m * kept, stored)
+            if product.compressed == 1:
+                of_b = least_stored_bytes(product.n * kept, stored)
             to_west, to_north = (of_b, of_a) if exchanged else (of_a, of_b)
             by_output = output_bytes(product.m, product.n, trips_k, 0) / output_port
             for x in range(sizes_m):

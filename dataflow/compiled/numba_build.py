@@ -24,6 +24,7 @@ from ...configs.whole_file import write_whole
 from .. import holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
+from ..formats import stored
 from . import case, kernel, steps
 from .kernel import Kernel
 
@@ -48,6 +49,8 @@ _CALLED: tuple[Callable[..., Any], ...] = (
     memory_floor.least_dram_cycles,
     memory_floor.least_unhidden_cycles,
     pipeline.dma_cycles,
+    stored.stored_bytes,
+    stored.least_stored_bytes,
     tile_time.operand_bytes,
     tile_time.output_bytes,
     traffic.fetches,

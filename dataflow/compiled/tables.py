@@ -30,8 +30,8 @@ def product_of(pairs: TilePairs) -> case.Product:
         repetitions=gemm.count,
         compressed=_WHICH[gemm.compressed],
         reduced=_WHICH[gemm.pruned_operand if gemm.reduced_on_load else None],
-        group=gemm.pattern.group,
-        pair_bits=pairs.along_k.pair_bits,
+        group=gemm.pattern.sorted_group,
+        stored=pairs.along_k.stored,
         value_bytes=pairs.design.value_bytes,
         requests=not {"a", "b"} <= set(gemm.on_chip),
         repeats=nest.repeats,
@@ -71,6 +71,7 @@ def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
             ("extent", grid.size_k),
             ("count", grid.count_k),
             ("slots", grid.slots),
+            ("kept", grid.kept_k),
             ("groups", grid.groups),
         ):
             found[name] = each

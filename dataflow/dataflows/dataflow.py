@@ -72,12 +72,15 @@ class Dataflow(ABC):
         parameters: names of the numbers that tell its array mappings apart, each at least 1. Of two mappings as good as
             each other the search takes the one with the smaller numbers, the first name first.
         west: the operand that enters from the west.
+        lanes_wait: whether lanes of the north operand can wait for each other: what is sparse without a rule can be
+            skipped there.
     """
 
     name: str
     title: str
     parameters: tuple[str, ...]
     west: Operand = "a"
+    lanes_wait: bool = False
 
     # Where it may lie ------------------------------------------------------------------------------------------------
 
@@ -209,6 +212,7 @@ class _Transposed(Dataflow):
     def __init__(self, base: Dataflow, *, name: str, title: str) -> None:
         self.name, self.title = name, title
         self.parameters, self.west = base.parameters, base.north
+        self.lanes_wait = base.lanes_wait
         self._base = base
 
     @property

@@ -64,6 +64,7 @@ class OutputStationary(FormulaDataflow):
 
     name, title = "os", "output stationary"
     parameters = ("interleave_m", "interleave_n")
+    lanes_wait = True
     formulas = Formulas(
         cycles=tile_cycles,
         sends=tile_sends,
@@ -81,9 +82,10 @@ class OutputStationary(FormulaDataflow):
         return compressed == "b" or engine.compressed_west
 
     def legal(self, array: ArrayTiming, sparsity: Sparsity, numbers: Numbers, *, interleave: bool) -> bool | BoolArray:
-        """A PE holds a sum of each output that it turns between."""
+        """A PE holds a sum of each output that it turns between; of columns that wait for each other it takes one."""
         held = numbers["interleave_m"] * numbers["interleave_n"]
-        return held <= (array.register_depth if interleave else 1)
+        fits = held <= (array.register_depth if interleave else 1)
+        return fits & (numbers["interleave_n"] == 1) if sparsity.waits else fits
 
     def describe(self, numbers: Mapping[str, int]) -> str:
         """Such as ``interleave 4x2``."""

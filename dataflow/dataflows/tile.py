@@ -13,7 +13,8 @@ import numpy as np
 
 from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
 from ...configs.arrays import IntArray
-from ...configs.pattern import DENSE, Pattern
+from ...configs.operand_format import OperandFormat
+from ...configs.pattern import DENSE
 from ..gemm import Axis, Gemm, Operand
 from ..tiling import AxisTiles
 
@@ -27,16 +28,21 @@ class Sparsity:
 
     Attributes:
         compressed: the operand that travels as (value, index) pairs; None of a dense product.
-        pattern: its N:M along k.
+        pattern: its format along k.
     """
 
     compressed: Operand | None
-    pattern: Pattern
+    pattern: OperandFormat
 
     @classmethod
     def of(cls, gemm: Gemm) -> Sparsity:
         """That of a product."""
         return cls(compressed=gemm.compressed, pattern=DENSE if gemm.compressed is None else gemm.pattern)
+
+    @property
+    def waits(self) -> bool:
+        """Whether lanes keep different numbers of elements, and wait for each other."""
+        return self.compressed is not None and self.pattern.is_irregular
 
     @property
     def exchanged(self) -> Sparsity:

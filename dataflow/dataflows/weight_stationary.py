@@ -16,6 +16,7 @@ from ...accel import tensor_engine
 from ...accel.specification import TensorEngine
 from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
 from ...configs.arrays import BoolArray, Counts
+from ...configs.pattern import Pattern
 from ..gemm import Operand
 from .dataflow import Numbers, Passed, Sends
 from .formulas import FormulaDataflow, Formulas, Grouping
@@ -81,6 +82,7 @@ class WeightStationary(FormulaDataflow):
         """In one PE N values of a group that stays, its M values where the stream is compressed; or spread over N."""
         if sparsity.compressed is None:
             return Grouping()
+        assert isinstance(sparsity.pattern, Pattern), "what stays is N:M: nothing waits here"
         kept, group = sparsity.pattern.kept, sparsity.pattern.group
         if sparsity.compressed == "b" and array.spread_groups:
             return Grouping(lanes=kept, apart=True)

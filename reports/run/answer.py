@@ -65,8 +65,20 @@ def answer(result: SimulationResult) -> str:
         f"{static_sentence(result)}"
         f"The matrix products alone run {speed_words(gemm.speedup_vs_dense)}, "
         f"at {energy_words(gemm.energy_ratio_vs_dense)}. "
-        f"{bound_sentence(result)} {bound_words(result)}"
+        f"{bound_sentence(result)} {_spaced(unskipped_sentence(result))}{bound_words(result)}"
     )
+
+
+def unskipped_sentence(result: SimulationResult) -> str:
+    """That zeros of pruned products take time on this hardware, and why; nothing where all are skipped."""
+    pruned = [row for row in result.rows if row.engine == "tensor" and row.sparsity != "dense"]
+    reasons = Counter(row.dense_reason for row in pruned if row.dense_reason)
+    if not reasons:
+        return ""
+    why = "; ".join(f"{reason} ({count})" if len(reasons) > 1 else reason for reason, count in reasons.most_common(3))
+    if reasons.total() == len(pruned):
+        return f"Its zeros save no time: {why}."
+    return f"In {reasons.total()} of {len(pruned)} pruned products zeros save no time: {why}."
 
 
 def _spaced(sentence: str) -> str:

@@ -89,7 +89,7 @@ class _Shape:
             m=self.m,
             n=self.n,
             slots=self._slots,
-            groups=walk.sizes_k[self.k_index] if dense else len(walk.groups(self.k_index)),
+            groups=walk.sizes_k[self.k_index] if dense else walk.groups(self.k_index),
             sparsity=Sparsity.of(walk.gemm),
         )
 
@@ -103,7 +103,7 @@ class _Shape:
         """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""
         side = self.m if operand == "a" else self.n
         if operand == self.walk.gemm.compressed:
-            return self.walk.pair_bytes(side * self._slots)
+            return self.walk.port_bytes(side, self.k_index)
         return side * self.walk.sizes_k[self.k_index] * self.walk.value_bytes
 
     def port_bytes(self, mapping: ArrayMapping) -> dict[str, int]:

@@ -22,6 +22,7 @@ from ..witness.machines.loop_nest import TileVisit, tile_extents, walk
 from .block import Block, Moved
 from .memory_requests import plain_cycles, timed_cycles
 from .pieces import Piece, pieces
+from .sparse_depth import SparseDepth
 
 SUM_BYTES = 4
 
@@ -83,19 +84,26 @@ class TileWalk:
             return self.pieces[tile].start(self.gemm.window)
         return tile * {"m": self.tile_m, "n": self.tile_n, "k": self.tile_k}[axis]
 
-    def groups(self, tile_k: int) -> list[int]:
-        """Lengths of the groups of M in a tile along k, at all kernel positions, of a product with a pruned operand."""
-        gemm = self.gemm
-        taps = gemm.taps if gemm.tap_axis == "k" else 1
-        return taps * tile_extents(self.sizes_k[tile_k] // taps, gemm.pattern.group)
+    def groups(self, tile_k: int) -> int:
+        """Groups in a tile along k, at all kernel positions, of a product with a pruned operand."""
+        return self._depth.groups(self.sizes_k[tile_k])
 
     def slots(self, tile_k: int) -> int:
         """Accumulations for an output in a tile along k."""
-        return self.sizes_k[tile_k] if self.gemm.compressed is None else self._kept_depth(tile_k)
+        return self.sizes_k[tile_k] if self.gemm.compressed is None else self._depth.slots(self.sizes_k[tile_k])
 
-    def _kept_depth(self, tile_k: int) -> int:
-        """Of the depth of a tile along k, what the pattern keeps."""
-        return sum(min(self.gemm.pattern.kept, length) for length in self.groups(tile_k))
+    def _kept_depth(self, tile_k: int) -> Fraction:
+        """Of the depth of a tile along k, what is kept."""
+        return self._depth.kept(self.sizes_k[tile_k])
+
+    @property
+    def _depth(self) -> SparseDepth:
+        return SparseDepth(sparse=self.gemm.pattern, taps=self.gemm.taps if self.gemm.tap_axis == "k" else 1)
+
+    def port_bytes(self, side: int, tile_k: int) -> int:
+        """Bytes of so many rows or columns of the compressed operand as they pass a port."""
+        depth = self.sizes_k[tile_k]
+        return self._depth.stored_bytes(math.ceil(side * self._kept_depth(tile_k)), side * depth, self.value_bytes)
 
     # Bytes -----------------------------------------------------------------------------------------------------------
 
@@ -103,11 +111,6 @@ class TileWalk:
     def value_bytes(self) -> int:
         """Bytes of an operand value."""
         return BYTES_OF[self.hardware.tensor_engine.precision]
-
-    def pair_bytes(self, values: int) -> int:
-        """Bytes of compressed values and their indices, before they are rounded up to bursts."""
-        bits = 8 * self.value_bytes + math.ceil(math.log2(self.gemm.pattern.group))
-        return math.ceil(Fraction(values * bits, 8))
 
     def _whole_bursts(self, transfer_bytes: int) -> int:
         burst = self.hardware.dram.burst_bytes
@@ -163,7 +166,7 @@ class TileWalk:
         """Of some elements of A, those that the pattern keeps."""
         if self.gemm.pruned_operand is None:
             return elements
-        return math.ceil(Fraction(elements * self._kept_depth(tile_k), self.sizes_k[tile_k]))
+        return math.ceil(elements * self._kept_depth(tile_k) / self.sizes_k[tile_k])
 
     @cached_property
     def b_block(self) -> Callable[[int, int], Block]:
@@ -181,25 +184,25 @@ class TileWalk:
         else:
             run = channels * wide if whole_k else channels
             stride = gemm.k // taps * (gemm.n if whole_k else 1)
-        kept = depth * wide if gemm.pruned_operand is None else self._kept_depth(tile_k) * wide
+        kept = depth * wide if gemm.pruned_operand is None else math.ceil(self._kept_depth(tile_k) * wide)
         in_bytes = run * self.value_bytes, stride * self.value_bytes
         if gemm.diagonal != "b":
             return self._operand("b", depth * wide, kept, *in_bytes)
         # Memory has the blocks of a pack alone, one behind the other; the buffer has the zeros around them too.
         own = depth * wide // gemm.packed * self.value_bytes
         block = self._operand("b", depth * wide // gemm.packed, kept // gemm.packed, own, own)
-        pairs = self._whole_bursts(self.pair_bytes(kept))
+        pairs = self._whole_bursts(self._depth.stored_bytes(kept, depth * wide, self.value_bytes))
         return replace(block, held_bytes=pairs if gemm.compressed == "b" else depth * wide * self.value_bytes)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
         if self.gemm.pruned_operand != operand:
             return self._block(dense_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
-        stream = self._whole_bursts(self.pair_bytes(kept))
+        stream = self._whole_bursts(self._depth.stored_bytes(kept, elements, self.value_bytes))
         held_bytes = dense_bytes if self.gemm.expanded == operand else stream
         if not self.gemm.reduced_on_load:
             return self._block(held_bytes, stream, stream, stream, on_chip=here)
-        lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.group
+        lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.sorted_group
         return replace(
             self._block(held_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here),
             reduced_elements=elements,

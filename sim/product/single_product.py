@@ -21,13 +21,14 @@ import numpy as np
 from ...accel.energy import EnergyModel
 from ...accel.energy_table import energy_table_of
 from ...accel.specification import Hardware, TensorEngine
-from ...accel.tensor_engine import groups_of, slots_of
 from ...configs.arrays import IntArray
 from ...configs.errors import ConfigError, MappingError
+from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE, Pattern
 from ...configs.schema import Loaded
 from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
+from ...dataflow.formats.skipped import met_by
 from ...dataflow.forms import best_form
 from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings
@@ -138,7 +139,7 @@ def parse_product(text: str) -> tuple[int, int, int]:
     return m, n, k
 
 
-def plain_product(m: int, n: int, k: int, pattern: Pattern = DENSE) -> Gemm:
+def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE) -> Gemm:
     """A product of two plain matrices; N = M prunes nothing."""
     dense = pattern.is_dense
     return Gemm(
@@ -216,8 +217,8 @@ def fewest_cycles(
     tile = ArrayTile(
         m=m,
         n=n,
-        slots=slots_of(k, 1, of_one.pattern),
-        groups=groups_of(k, 1, of_one.pattern),
+        slots=of_one.pattern.slots(k),
+        groups=of_one.pattern.groups(k),
         sparsity=Sparsity.of(of_one),
     )
     mappings = array_mappings(engine, of_one, None if dataflow is None else (dataflow,))
@@ -250,7 +251,11 @@ def simulate_product(
     energy = EnergyModel.of(hardware, energy_table_of(design).model)
     try:
         check_dataflow(hardware, dataflow)
-        array = array_figures(hardware.tensor_engine, gemm, dataflow)
+        gemm = met_by(gemm, hardware)
+        skips = (
+            gemm.compressed is None or not gemm.pattern.is_irregular or hardware.tensor_engine.supports(gemm.pattern)
+        )
+        array = array_figures(hardware.tensor_engine, gemm if skips else gemm.expand(), dataflow)
         mapped = _mapped(gemm, hardware, Objective(name=objective, energy=energy), dataflow)
     except MappingError as error:
         raise design.placed(error) from None
@@ -270,8 +275,8 @@ def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
     whole = ArrayTile(
         m=gemm.m,
         n=gemm.n,
-        slots=slots_of(gemm.k, 1, gemm.pattern),
-        groups=groups_of(gemm.k, 1, gemm.pattern),
+        slots=gemm.slots,
+        groups=gemm.k if gemm.compressed is None else gemm.pattern.groups(gemm.k),
         sparsity=Sparsity.of(gemm),
     )
     return int(mapping.lying.cycles(engine.timing, whole, mapping.numbers))

@@ -46,7 +46,7 @@ class Effectual:
     def share(self, work: Work, gemm: Gemm) -> float:
         """Share of a product's issued multiply-accumulates whose operands are both non-zero."""
         lowered = gemm.as_lowered
-        kept = lowered.slots / lowered.k if gemm.expanded else 1.0
+        kept = lowered.kept_share if gemm.expanded else 1.0
         return gemm.own_share * kept * self._of_kept(work, lowered)
 
     def _of_kept(self, work: Work, gemm: Gemm) -> float:
@@ -60,7 +60,7 @@ class Effectual:
             case Stage.FORWARD:
                 return moving * self._weight(density.forward_weight_density, gemm)
             case Stage.BACKWARD:
-                if gemm.compressed == "a":
+                if gemm.compressed == "a" and isinstance(gemm.pattern, Pattern):
                     gradient = kept_density(gradient, gemm.pattern, gemm.channels)
                 return gradient * self._weight(density.backward_weight_density, gemm)
             case _:
@@ -71,7 +71,7 @@ class Effectual:
         if not self.pruned.recipe.prunes or not measures_weights(self.pruned, self.densities):
             return 1.0
         share = _known(measured)
-        return min(1.0, share * gemm.k / gemm.slots) if gemm.compressed == "b" else share
+        return min(1.0, share / gemm.kept_share) if gemm.compressed == "b" else share
 
     def macs(self, work: Work) -> int:
         """Effectual multiply-accumulates of an operator."""

@@ -13,8 +13,9 @@ from ...accel.specification import SIDES
 from ...configs.sums import sum_in_order
 from ...dataflow.actions import merge
 from ...dataflow.cycle_causes import CYCLE_CAUSES
+from ...dataflow.formats.skipped import why_not_skipped
 from ...dataflow.schedule import Schedule
-from ...dataflow.works import VectorWork
+from ...dataflow.works import VectorWork, Work
 from ..results.simulation_result import Breakdown, Engine, OperatorResult
 from .effectual import Effectual
 from .planned_step import PlannedStep
@@ -83,7 +84,7 @@ class StepReport(StepFigures):
             engine="tensor",
             sparsity=str(pruning.pattern) if pruning else "dense",
             pruned_operand=pruning.operand if pruning else "",
-            dense_reason=pruned.dense_reasons.get(work.operator, ""),
+            dense_reason=pruned.dense_reasons.get(work.operator) or self._unskipped(work),
             cycles=time.cycles,
             causes=_booked(time),
             useful_macs=work.useful_macs,
@@ -100,6 +101,11 @@ class StepReport(StepFigures):
             limit=limit,
         )
         return self._priced(row, self.product_actions(time))
+
+    def _unskipped(self, work: Work) -> str:
+        """Why zeros of its products take time, where they do."""
+        reasons = (why_not_skipped(product.gemm, self.schedule.hardware) for product in work.products)
+        return "; ".join(filter(None, dict.fromkeys(reasons)))
 
     def _vector_row(self, time: WorkTime) -> OperatorResult:
         (head,) = time.work.own_vector_works
@@ -136,7 +142,7 @@ class StepReport(StepFigures):
             kind="parameter_update",
             stage="update",
             engine="update",
-            sparsity=", ".join(f"{kept}:{group}" for _, kept, group in work.reductions) or "dense",
+            sparsity=", ".join(_made(kept, group) for _, kept, group in work.reductions) or "dense",
             cycles=time.exposed_cycles,
             hidden_cycles=time.hidden_cycles,
             causes={
@@ -201,6 +207,11 @@ class StepReport(StepFigures):
         """Mappings considered: in all, and the fewest for one product."""
         counts = [product.candidates for product in self.schedule.products]
         return {"total": sum(counts), "fewest": min(counts, default=0)}
+
+
+def _made(kept: int, group: int) -> str:
+    """What the reduction engine makes of a weight: N:M, or a stream of what a given mask keeps."""
+    return f"{kept}:{group}" if group > 1 else "packed"
 
 
 def _booked(time: WorkTime) -> dict[str, int]:

@@ -14,7 +14,7 @@ from ...accel.design_fields import value_at
 from ...accel.specification import Hardware
 from ...accel.varied_design import Change, Family
 from ...configs.errors import ConfigError
-from ...configs.pattern import Pattern
+from ...configs.operand_format import OperandFormat
 from ...configs.schema import Loaded
 from ...configs.strict_yaml import Place
 from ...training.recipes.declaration import Recipe
@@ -42,7 +42,7 @@ _ALLOWED = (("vector work beside products", "overlap_vector"), ("updates beside 
 
 
 def with_what_ifs(
-    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: Pattern
+    simulator: Simulator, result: SimulationResult, recipe: Loaded[Recipe], pattern: OperandFormat
 ) -> SimulationResult:
     """A step's result with what would help it, what helps most first; what changes nothing is among them.
 

@@ -60,8 +60,8 @@ def closed_form_cycles(case: Case, *, spread_groups: bool = False) -> int:
     tile = ArrayTile(
         m=case.m,
         n=case.n,
-        slots=tensor_engine.slots_of(case.channels, case.taps, pattern),
-        groups=tensor_engine.groups_of(case.channels, case.taps, pattern),
+        slots=pattern.slots(case.channels, case.taps),
+        groups=pattern.groups(case.channels, case.taps),
         sparsity=Sparsity(compressed=None if pattern.is_dense else case.compressed, pattern=pattern),
     )
     dataflow = dataflow_named(mapping.dataflow)

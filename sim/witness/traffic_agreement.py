@@ -170,7 +170,7 @@ def _in_some_form(gemm: Gemm, draw: Draw) -> Gemm:
     """Plain in two of three; else repetitions packed, the pruned operand multiplied densely, or both."""
     if not draw.chance(1 / 3):
         return gemm
-    in_groups = gemm.compressed is None or gemm.tap_axis == "m" or gemm.channels % gemm.pattern.group == 0
+    in_groups = gemm.compressed is None or gemm.tap_axis == "m" or gemm.channels % gemm.pattern.unit == 0
     if in_groups and draw.chance(0.7):
         repetitions = draw.between(2, 9)
         gemm = replace(gemm, count=repetitions).pack(draw.between(2, repetitions))

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ...configs.pattern import Pattern
+from ...configs.errors import ConfigError
+from ...configs.operand_format import OperandFormat
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
 from .rules import Facts, check_rules, dense_reason, ratio
@@ -25,14 +26,14 @@ class Pruning:
 
     Attributes:
         operand: the weight, or the gradient that streams in.
-        pattern: N:M along the operand's channels on the contraction axis.
+        pattern: the format along the operand's channels on the contraction axis.
         reduced_on_load: the operand is dense in memory and is reduced on its way to the array.
         permuted: the dense operand must be gathered into the mask's channel order first.
         rescaled: what is kept of a gradient must be scaled up to the norm of all of it first.
     """
 
     operand: Literal["weight", "gradient"]
-    pattern: Pattern
+    pattern: OperandFormat
     reduced_on_load: bool
     permuted: bool = False
     rescaled: bool = False
@@ -54,12 +55,12 @@ class WeightCopies:
         dense: a dense copy in operand precision is needed.
         compressed: patterns of the compressed streams to be made, one a pruned stage.
         search_passes: passes over the weight that mask searches cost, averaged over steps.
-        reads_mask: the update reads a mask (SR-STE's decay).
+        reads_mask: the update reads a mask (SR-STE's decay, or one that is given and stays).
     """
 
     parameter: str
     dense: bool
-    compressed: tuple[Pattern, ...] = ()
+    compressed: tuple[OperandFormat, ...] = ()
     search_passes: float = 0.0
     reads_mask: bool = False
 
@@ -80,29 +81,31 @@ class PrunedGraph:
 
     graph: TrainingGraph
     recipe: Recipe
-    pattern: Pattern
+    pattern: OperandFormat
     pre_generation: bool
     prunings: dict[str, Pruning]
     dense_reasons: dict[str, str]
     copies: dict[str, WeightCopies]
 
 
-def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_generation: bool) -> PrunedGraph:
+def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pre_generation: bool) -> PrunedGraph:
     """Lay a recipe over a graph.
 
     Args:
         graph: one dense training step.
         recipe: the method.
-        pattern: N:M, for every operator that has no ratio of its own.
+        pattern: N:M, or another format where the recipe's masks are given, for every operator that has none of its own.
         pre_generation: whether N:M weights are made in the update stage.
 
     Raises:
-        ConfigError: a rule of the recipe names no product of this graph; ``field`` says which rule.
+        ConfigError: a rule of the recipe names no product of this graph, or its masks are N:M and a format is not;
+            ``field`` says which rule.
     """
     # Weights that nothing updates are made once, whatever the design does with those of a training step.
     pre_generation = pre_generation or graph.inference
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
+    given = recipe.mask_search.method == "given"
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}
     network = _Network(graph)
@@ -114,14 +117,23 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
             reasons[operator.name] = "product of two activations"
             continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
+        if own.is_irregular and not given:
+            raise ConfigError(
+                f"sparsity: got {own} with {recipe.name}, need N:M such as 2:8: its masks are the N largest of each "
+                "group; a share of zeros needs a recipe whose masks are given, try static-masks",
+                field="mask_search.method",
+            )
         reason = dense_reason(recipe, network.facts(operator), own)
         if reason is not None:
             reasons[operator.name] = reason
             continue
+        if operator.stage is Stage.BACKWARD and stage.operand == "weight":
+            own = own.turned
         prunings[operator.name] = Pruning(
             operand=stage.operand,
             pattern=own,
-            reduced_on_load=stage.online or (stage.operand == "weight" and not pre_generation),
+            # Masks that are given need no sorter: what they keep is packed when it changes, in the update.
+            reduced_on_load=stage.online or (stage.operand == "weight" and not pre_generation and not given),
             permuted=stage.permuted,
             rescaled=stage.rescale and _has_positions(operator),
         )
@@ -183,6 +195,7 @@ class _Network:
 def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) -> Iterable[WeightCopies]:
     """What each pruned weight leaves behind. Without pre-generation every stage reads the dense copy."""
     search = recipe.mask_search.passes / recipe.mask_search.every_steps
+    given = recipe.mask_search.method == "given"
     for parameter, readers in _readers(graph).items():
         pruned = [
             (operator.stage, prunings[operator.name])
@@ -197,7 +210,8 @@ def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) 
             dense=len(streams) < len(readers),
             compressed=tuple(pattern for _, pattern in dict.fromkeys(streams)),
             search_passes=search,
-            reads_mask=recipe.decay is not None and _MASK_STAGE[recipe.decay.mask] in (stage for stage, _ in pruned),
+            reads_mask=given
+            or (recipe.decay is not None and _MASK_STAGE[recipe.decay.mask] in (stage for stage, _ in pruned)),
         )
 
 

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from ...configs.quantity import PatternText
+from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
 
@@ -45,8 +45,10 @@ class PrunedStage(Section):
 class MaskSearch(Section):
     """How masks are found, and what that costs in passes over the weights beyond the compression of each stage."""
 
-    method: Literal["top-n", "transposable"] = Field(
-        default="top-n", description="the N largest of each group, or one mask that is N:M along both axes"
+    method: Literal["top-n", "transposable", "given"] = Field(
+        default="top-n",
+        description="the N largest of each group, one mask that is N:M along both axes, or masks that are given and "
+        "stay: N:M, or any share of zeros",
     )
     passes: float = Field(
         default=0.0, ge=0, description="passes over the weights, a search; of a permuted mask, a random order each"
@@ -76,7 +78,7 @@ class LayerRule(Section):
     """A ratio of their own for some operators."""
 
     names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
-    sparsity: PatternText
+    sparsity: FormatText
     stages: tuple[Literal["FF", "BP"], ...] = Field(
         default=("FF", "BP"), min_length=1, description="stages that the ratio holds in"
     )
@@ -167,6 +169,13 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _method_and_schedule_have_a_stage(self) -> Self:
         both = self.forward is not None and self.backward is not None and self.backward.operand == "weight"
+        if self.mask_search.method == "given":
+            if "gradient" in {stage.operand for stage in (self.forward, self.backward) if stage is not None}:
+                raise ValueError(
+                    "mask_search.method: got given, need pruned weights: a gradient has no mask that stays"
+                )
+            if self.mask_search.passes or self.decay is not None:
+                raise ValueError("mask_search.method: got given, need neither passes nor decay: nothing is searched")
         if self.mask_search.method == "transposable":
             if not both:
                 raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...configs.errors import ConfigError
+from ...configs.formats import parse_format
+from ...configs.operand_format import OperandFormat
 from ...configs.pattern import LARGEST_GROUP, Pattern
 from .declaration import Recipe, VarianceSwitch
 
@@ -41,7 +43,7 @@ class Phase:
         return self.first_step + self.steps
 
 
-def phases(recipe: Recipe, pattern: Pattern, steps: int, *, switch_step: int | None = None) -> tuple[Phase, ...]:
+def phases(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: int | None = None) -> tuple[Phase, ...]:
     """The phases of a training run, in order; together they are all its steps.
 
     Args:
@@ -96,7 +98,7 @@ def _joined(parts: list[tuple[PhaseKind, int, int]]) -> tuple[Phase, ...]:
     return tuple(found)
 
 
-def frame_patterns(recipe: Recipe, pattern: Pattern) -> tuple[Pattern, ...]:
+def frame_patterns(recipe: Recipe, pattern: OperandFormat) -> tuple[OperandFormat, ...]:
     """The ratios that a recipe's frames pass through, the full one last; only that one when it has no frames.
 
     Stepwise keeps M - 1, then M/2, M/4, ... of every M; geometric keeps the ratio and shrinks the group from 8M,
@@ -108,9 +110,9 @@ def frame_patterns(recipe: Recipe, pattern: Pattern) -> tuple[Pattern, ...]:
     >>> [str(each) for each in frame_patterns(load_recipe("sdgf-geometric").model, Pattern(2, 4))]
     ['16:32', '8:16', '4:8', '2:4']
     """
-    kept, group = pattern.kept, pattern.group
-    if pattern.is_dense or recipe.schedule.frames is None:
+    if pattern.is_dense or recipe.schedule.frames is None or not isinstance(pattern, Pattern):
         return (pattern,)
+    kept, group = pattern.kept, pattern.group
     if recipe.schedule.frames == "geometric":
         sizes = [size for size in (8, 4, 2, 1) if size * group <= LARGEST_GROUP]
         return tuple(Pattern(size * kept, size * group) for size in sizes)
@@ -118,7 +120,7 @@ def frame_patterns(recipe: Recipe, pattern: Pattern) -> tuple[Pattern, ...]:
     return tuple(Pattern(each, group) for each in dict.fromkeys((group - 1, *halves, kept)))
 
 
-def pattern_in(recipe: Recipe, pattern: Pattern, phase: Phase) -> Pattern:
+def pattern_in(recipe: Recipe, pattern: OperandFormat, phase: Phase) -> OperandFormat:
     """The ratio in force for a layer whose full ratio is ``pattern``: of a frame its own, else the full one.
 
     A layer with a ratio of its own may have fewer frames than the run: it starts with its first when the run's frames
@@ -142,7 +144,7 @@ def leak_at(recipe: Recipe, phase: Phase, step: int) -> float:
     return 1.0 - passed
 
 
-def recipe_in(recipe: Recipe, pattern: Pattern, phase: Phase) -> tuple[Recipe, Pattern] | None:
+def recipe_in(recipe: Recipe, pattern: OperandFormat, phase: Phase) -> tuple[Recipe, OperandFormat] | None:
     """What a step of a phase costs as: a recipe without a schedule at a ratio; None where it costs as dense training.
 
     A leak saves nothing: every product still multiplies by every weight.
@@ -150,7 +152,7 @@ def recipe_in(recipe: Recipe, pattern: Pattern, phase: Phase) -> tuple[Recipe, P
     if phase.kind in ("dense", "leak"):
         return None
     layers = tuple(
-        rule.model_copy(update={"sparsity": str(pattern_in(recipe, Pattern.parse(rule.sparsity), phase))})
+        rule.model_copy(update={"sparsity": str(pattern_in(recipe, parse_format(rule.sparsity), phase))})
         for rule in recipe.layers
     )
     plain = recipe.model_copy(update={"layers": layers, "schedule": type(recipe.schedule)()})

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ...configs.errors import ConfigError
+from ...configs.formats import parse_format
+from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
 from ..graph import Stage
 from .declaration import Recipe
@@ -33,28 +35,28 @@ class Facts:
     tied_embedding: bool
 
 
-def ratio(recipe: Recipe, module: str, stage: Stage, pattern: Pattern) -> Pattern:
+def ratio(recipe: Recipe, module: str, stage: Stage, pattern: OperandFormat) -> OperandFormat:
     """The ratio of a layer in a stage: of the first of the recipe's rules that names it, else ``pattern``."""
     for rule in recipe.layers:
         if stage.value in rule.stages and _matches(module, rule.names):
-            return Pattern.parse(rule.sparsity)
+            return parse_format(rule.sparsity)
     return pattern
 
 
-def dense_reason(recipe: Recipe, facts: Facts, pattern: Pattern) -> str | None:
+def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | None:
     """Why a layer stays dense in a stage that the recipe prunes; None when it is pruned."""
     rule, channels = recipe.dense, facts.contracted_channels
     if pattern.is_dense:
-        return "N = M keeps every element"
+        return "N = M keeps every element" if isinstance(pattern, Pattern) else f"{pattern} keeps every element"
     if rule.first_convolution and facts.first_convolution:
         return "first convolution"
     if rule.tied_embedding and facts.tied_embedding:
         return "weight tied to an embedding"
     if _matches(facts.module, rule.names):
         return "named dense by the recipe"
-    if rule.indivisible and channels % pattern.group:
+    if rule.indivisible and channels % pattern.unit:
         counted = "1 channel is" if channels == 1 else f"{channels} channels are"
-        return f"{counted} not divisible by {pattern.group}"
+        return f"{counted} not divisible by {pattern.unit}"
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 
 from ....accel.specification import TensorEngine
 from ....configs.errors import ConfigError, MappingError
-from ....configs.pattern import Pattern
+from ....configs.operand_format import OperandFormat
 from ....configs.schema import Loaded
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def ablate(
-    simulator: Simulator, recipe: Loaded[Recipe], pattern: Pattern, progress: Progress | None = None
+    simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat, progress: Progress | None = None
 ) -> Ablation:
     """Simulate a step with every optimisation off, each on alone, each off alone, and all on.
 
@@ -90,7 +90,7 @@ def _options(options: Options, setting: Setting) -> Options:
 # The rows ------------------------------------------------------------------------------------------------------------
 
 
-def _absent(simulator: Simulator, recipe: Loaded[Recipe], pattern: Pattern) -> dict[Switch, str]:
+def _absent(simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat) -> dict[Switch, str]:
     """Why a switch cannot be set, of those that cannot."""
     engine = simulator.hardware.model.tensor_engine
     pruned = annotate(simulator.workload.graph, recipe.model, pattern, pre_generation=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ....configs.errors import ConfigError
 from ....configs.file_reading import read_file
-from ....configs.pattern import Pattern
+from ....configs.operand_format import OperandFormat
 from ....configs.schema import Loaded
 from ....configs.strict_json import parse_json
 from ....training.recipes.declaration import Recipe
@@ -62,7 +62,7 @@ class Accuracy:
         }
         return cls(directory=str(directory), model=study.model, data=study.data, means=means, recipes=recipes)
 
-    def of_point(self, recipe: Loaded[Recipe], pattern: Pattern) -> float:
+    def of_point(self, recipe: Loaded[Recipe], pattern: OperandFormat) -> float:
         """The accuracy that training with a recipe at a ratio reached.
 
         Raises:

@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 from ....accel.design_fields import Target, design_names, design_target, leaf_target, unwrapped
 from ....configs.errors import ConfigError
 from ....configs.near import near
-from ....configs.quantity import PatternText
+from ....configs.quantity import FormatText
 from ...options import DECLARED, SWEPT
 from .axis_values import FREE, SINGLE, is_free
 
@@ -29,7 +29,7 @@ def target_of(name: str) -> Target:
         ConfigError: ``got X, need Y; try Z``: there is no such field, or it holds others.
     """
     if name in SINGLE:
-        kinds: dict[str, Any] = {"sparsity": PatternText, "batch": PositiveInt}
+        kinds: dict[str, Any] = {"sparsity": FormatText, "batch": PositiveInt}
         return Target(name=name, of_one=kinds.get(name, str), whole=name == "batch", number=name == "batch")
     if name.startswith(HARDWARE):
         return design_target(tuple(name.split("."))[1:], name=name, known=all_names())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ....accel.specification import Policy
-from ....configs.pattern import DENSE, Pattern
+from ....configs.formats import parse_format
+from ....configs.operand_format import OperandFormat
+from ....configs.pattern import DENSE
 from ....dataflow.design_table import vector_prices_of
 from ....dataflow.footprint import MemoryPlan
 from ....dataflow.scheduler import Outline, outline
@@ -40,7 +42,7 @@ class StepKey:
     policy: Policy
     vector: tuple[object, ...]
     recipe: str = ""
-    pattern: Pattern | None = None
+    pattern: OperandFormat | None = None
 
     @property
     def outline(self) -> tuple[object, ...]:
@@ -78,7 +80,7 @@ class Step:
 
     outline: Outline
     peak_bytes: int
-    patterns: frozenset[Pattern]
+    patterns: frozenset[OperandFormat]
     largest_group: int
 
     def products(self) -> list[PlannedProduct]:
@@ -108,12 +110,12 @@ def outlined(key: StepKey, point: Point) -> Step:
         outline=outline(pruned, hardware, batch=key.batch, optimizer=key.optimizer),
         peak_bytes=plan.footprint(key.batch).peak_bytes,
         patterns=frozenset(pruned_with | _asked(recipe, pattern)),
-        largest_group=max((each.group for each in pruned_with), default=1),
+        largest_group=max((each.sorted_group for each in pruned_with), default=1),
     )
 
 
-def _asked(recipe: Recipe, pattern: Pattern) -> set[Pattern]:
+def _asked(recipe: Recipe, pattern: OperandFormat) -> set[OperandFormat]:
     """Patterns that a recipe asks of a design, whether an operator takes them or not."""
     if not recipe.prunes:
         return set()
-    return {pattern, *(Pattern.parse(rule.sparsity) for rule in recipe.layers)}
+    return {pattern, *(parse_format(rule.sparsity) for rule in recipe.layers)}

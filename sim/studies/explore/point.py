@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ....accel.energy_table import EnergyTable
 from ....accel.specification import Hardware
-from ....configs.pattern import Pattern
+from ....configs.operand_format import OperandFormat
 from ....configs.schema import Loaded
 from ....training.graph import TrainingGraph
 from ....training.recipes.declaration import Recipe
@@ -33,7 +33,7 @@ class Point:
     hardware: Loaded[Hardware]
     workload: Workload
     recipe: Loaded[Recipe]
-    pattern: Pattern
+    pattern: OperandFormat
     options: Options
     prices: Loaded[EnergyTable] | None = None
 
@@ -42,7 +42,7 @@ class Point:
         cls,
         simulator: Simulator,
         recipe: Loaded[Recipe],
-        pattern: Pattern,
+        pattern: OperandFormat,
         hardware: Loaded[Hardware],
         prices: Loaded[EnergyTable] | None,
     ) -> Point:

@@ -10,6 +10,7 @@ from typing import Any
 from ....accel.design_fields import MISSING, Target, as_value, value_at
 from ....accel.specification import PARTS, Hardware
 from ....configs.errors import ConfigError
+from ....configs.formats import parse_format
 from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
 from ...options import Options
@@ -123,7 +124,9 @@ class PointNames:
         if name.startswith(OPTIONS):
             return self._option(name.removeprefix(OPTIONS))
         if name in OF_SPARSITY:
-            pattern = Pattern.parse(str(self["sparsity"]))
+            pattern = parse_format(str(self["sparsity"]))
+            if not isinstance(pattern, Pattern):
+                raise NoValueError(f"got {name} of {pattern}, which has no N and no M, need N:M")
             return pattern.kept if name == OF_SPARSITY[0] else pattern.group
         if name == "batch":
             own = self._all.inputs.workload(self._all.named("workload", self._settings)).graph.default_batch

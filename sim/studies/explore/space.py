@@ -12,8 +12,8 @@ from typing import Any
 from ....accel.design_fields import Target, as_value
 from ....accel.specification import Hardware
 from ....configs.errors import ConfigError
+from ....configs.formats import parse_format
 from ....configs.library import content_hash
-from ....configs.pattern import Pattern
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import KeyPath, dotted
 from ...options import SWEPT
@@ -168,7 +168,7 @@ class Space:
             hardware=self._maker.hardware(names, settings),
             workload=self._inputs.workload(self._vocabulary.named("workload", settings)),
             recipe=recipe,
-            pattern=Pattern.parse(ratio),
+            pattern=parse_format(ratio),
             options=self._maker.options(names, settings),
         )
         self.supplied(point)
@@ -183,7 +183,7 @@ class Space:
             hardware=self._inputs.hardware(named("hardware", {})),
             workload=self._inputs.workload(named("workload", scenario)),
             recipe=self._inputs.recipe(named("recipe", scenario)),
-            pattern=Pattern.parse(named("sparsity", scenario)),
+            pattern=parse_format(named("sparsity", scenario)),
             options=self._maker.made_options(batch, options),
         )
 

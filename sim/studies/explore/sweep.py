@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from ....configs.quantity import PatternText
+from ....configs.quantity import FormatText
 from ....configs.section import Section
 
 MOST_OBJECTIVES = 4
@@ -23,7 +23,7 @@ class Base(Section):
     hardware: str | None = Field(default=None, description="name or path of the design")
     workload: str | None = Field(default=None, description="name or path of the workload")
     recipe: str | None = Field(default=None, description="name or path of the recipe")
-    sparsity: PatternText | None = Field(default=None, description="N:M")
+    sparsity: FormatText | None = Field(default=None, description="N:M")
     batch: PositiveInt | None = Field(default=None, description="samples; the workload's own when not given")
     options: dict[str, Any] = Field(default_factory=dict, description="how steps are scheduled")
 

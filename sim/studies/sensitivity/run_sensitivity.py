@@ -15,7 +15,7 @@ import numpy as np
 
 from ....configs.arrays import FloatArray
 from ....configs.errors import ConfigError
-from ....configs.pattern import Pattern
+from ....configs.operand_format import OperandFormat
 from ....configs.schema import Loaded
 from ....training.recipes.declaration import Recipe
 from ...results.answer_range import AnswerRange, Interval, Swing
@@ -48,7 +48,7 @@ def with_range(
     simulator: Simulator,
     result: SimulationResult,
     recipe: Loaded[Recipe],
-    pattern: Pattern,
+    pattern: OperandFormat,
     *,
     progress: Progress | None = None,
     draws: int = DRAWS,
@@ -76,7 +76,7 @@ def with_range(
 class _Study:
     simulator: Simulator
     recipe: Loaded[Recipe]
-    pattern: Pattern
+    pattern: OperandFormat
     progress: Progress | None
 
     def range(self, draws: int, speedup: float) -> AnswerRange:

@@ -58,6 +58,11 @@ def apply(
         ConfigError: a recipe is at work on the model already, a rule names none of its layers, a layer cannot be
             pruned, there is none, ``precision`` is not for its weights, or the recipe needs ``steps``.
     """
+    if recipe.mask_search.method == "given":
+        raise ConfigError(
+            f"mask_search.method: got given of {recipe.name}, need a recipe that finds its masks to train; try sr-ste",
+            field="mask_search.method",
+        )
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
@@ -152,7 +157,7 @@ class _Network:
         for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
             if pruned is None:
                 continue
-            own = ratio(recipe, path, stage, pattern)
+            own = Pattern.only(ratio(recipe, path, stage, pattern))
             facts = Facts(
                 module=path,
                 contracted_channels=axes.channels(stage),

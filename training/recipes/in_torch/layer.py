@@ -132,7 +132,7 @@ class Layer:
     def _patterns_now(self) -> dict[Stage, Pattern]:
         """The ratio of each stage in this phase; a frame's larger groups may not divide the channels."""
         recipe, phase = self._recipe, self._clock.phase
-        now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
+        now = {stage: Pattern.only(pattern_in(recipe, pattern, phase)) for stage, pattern in self.patterns.items()}
         if not recipe.dense.indivisible:
             return now
         return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.group == 0}

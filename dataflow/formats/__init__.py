@@ -1,0 +1,1 @@
+"""How a design meets the formats of operands: what its PEs skip, how long lanes wait for each other, what is stored."""

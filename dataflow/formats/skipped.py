@@ -1,0 +1,163 @@
+"""Zeros without a rule on an array that skips them: how many slots they take, and what is cut along k.
+
+The sparse operand enters from the north, a lane a column of PEs. A PE selects among M elements of the other operand and
+multiplies by what its column keeps of them, one a slot; a column that keeps fewer waits for the fullest of its lockstep
+group, once a group of M, or once a queue of such groups. Rows of PEs share their column's zeros. Source:
+docs/hardware-model.md, "Zeros without a rule".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from ...accel.specification import Hardware, UnstructuredSkipping
+from ...configs.arrays import Counts
+from ...configs.operand_format import OperandFormat
+from ...configs.unstructured import Unstructured
+from ..gemm import Gemm
+from .waiting import Windows, expected_slots, windows_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped(OperandFormat):
+    """A format without a rule as the lanes of an array meet it.
+
+    Attributes:
+        declared: the format.
+        group: M, elements of k that a PE selects among.
+        queue: groups that a lane works off before it waits.
+        lockstep: R, lanes that wait for each other.
+        lanes: side by side in a fold: columns of PEs, or fewer where the operand has fewer.
+    """
+
+    declared: Unstructured
+    group: int
+    queue: int
+    lockstep: int
+    lanes: int
+
+    @classmethod
+    def by(cls, skipping: UnstructuredSkipping, declared: Unstructured, lanes: int) -> Skipped:
+        """As an engine skips it, so many lanes side by side."""
+        group, queue, lockstep = skipping.group, skipping.queue, min(skipping.lockstep, lanes)
+        return cls(declared=declared, group=group, queue=queue, lockstep=lockstep, lanes=lanes)
+
+    # As declared -----------------------------------------------------------------------------------------------------
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """As declared."""
+        return self.declared.share
+
+    @property
+    def kept_scale(self) -> int:
+        """As declared."""
+        return self.declared.kept_scale
+
+    def kept_elements(self, channels: Counts, taps: Counts = 1) -> Counts:
+        """As declared."""
+        return self.declared.kept_elements(channels, taps)
+
+    @property
+    def is_irregular(self) -> bool:
+        """As declared."""
+        return self.declared.is_irregular
+
+    @property
+    def index_bits(self) -> int:
+        """As declared."""
+        return self.declared.index_bits
+
+    @property
+    def bitmap_span(self) -> int:
+        """As declared."""
+        return self.declared.bitmap_span
+
+    @property
+    def sorted_group(self) -> int:
+        """As declared."""
+        return self.declared.sorted_group
+
+    @property
+    def sorted_kept(self) -> int:
+        """As declared."""
+        return self.declared.sorted_kept
+
+    def __str__(self) -> str:
+        return str(self.declared)
+
+    # On the array ----------------------------------------------------------------------------------------------------
+
+    @property
+    def unit(self) -> int:
+        """A group, or a block that is longer."""
+        return math.lcm(self.group, self.declared.cols)
+
+    def groups(self, channels: Counts, taps: Counts = 1) -> Counts:
+        """Groups of M, short ones included."""
+        return taps * -(-channels // self.group)
+
+    def slots(self, channels: Counts, taps: Counts = 1) -> Counts:
+        """Expected slots of the slowest lockstep group, rounded up; never above the dense count, at least 1."""
+        found = np.frompyfunc(lambda each, times: _slots(self, int(each), int(times)), 2, 1)(channels, taps)
+        return found.astype(np.int64) if isinstance(found, np.ndarray) else found
+
+    @property
+    def _independent(self) -> tuple[int, int]:
+        """Lanes of a lockstep group whose zeros differ, and lockstep groups that do; blocks span lanes."""
+        span, lanes = self.declared.rows, self.lockstep
+        straddled = 0 if lanes % span == 0 or span % lanes == 0 else 1
+        return min(lanes, -(-lanes // span) + straddled), -(-self.lanes // max(lanes, span))
+
+    def _windows(self, channels: int, taps: int) -> Windows:
+        """What a lane meets along k, in blocks."""
+        return windows_of(self._window_lengths(channels, taps))
+
+    def _window_lengths(self, channels: int, taps: int) -> Iterator[int]:
+        block = self.declared.cols
+        groups = [min(self.group, channels - start) for start in range(0, channels, self.group)] * taps
+        together = self.queue * max(1, block // self.group)
+        for start in range(0, len(groups), together):
+            yield -(-sum(groups[start : start + together]) // block)
+
+
+@lru_cache(maxsize=65536)
+def _slots(met: Skipped, channels: int, taps: int) -> int:
+    lanes, groups = met._independent
+    blocks = expected_slots(met._windows(channels, taps), met.density, lanes, groups)
+    # What is whole but for a rounding error is whole.
+    return min(max(1, math.ceil(met.declared.cols * blocks - 1e-9)), channels * taps)
+
+
+def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
+    """Why a product's zeros without a rule take time on a design; empty where they do not, or there are none."""
+    if gemm.expanded is None or not gemm.pattern.is_irregular:
+        return ""
+    skipping = hardware.tensor_engine.exploits.unstructured
+    if skipping is None:
+        return f"{hardware.name} skips no zeros that lie without a rule"
+    if not skipping.takes(gemm.pattern):
+        return f"blocks of {gemm.pattern.unit} along k do not fit the groups of {skipping.group} of {hardware.name}"
+    return "faster multiplied densely than skipped"
+
+
+def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
+    """A product as a design meets it: what is sparse without a rule with what the PEs skip of it.
+
+    Args:
+        gemm: as it is lowered.
+        hardware: the design.
+    """
+    engine, declared = hardware.tensor_engine, gemm.pattern
+    skipping = engine.exploits.unstructured
+    if gemm.compressed is None or not isinstance(declared, Unstructured) or skipping is None:
+        return gemm
+    if not skipping.takes(declared):
+        return gemm
+    lanes = min(engine.cols, gemm.n if gemm.compressed == "b" else gemm.m)
+    return replace(gemm, pattern=Skipped.by(skipping, declared, lanes))
