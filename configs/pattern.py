@@ -93,8 +93,7 @@ class Pattern(OperandFormat):
         >>> int(Pattern(2, 8).kept_elements(20, 9))
         54
         """
-        whole, rest = channels // self.group, channels % self.group
-        return taps * (whole * self.kept + np.minimum(self.kept, rest))
+        return kept_in_groups(channels, taps, self.kept, self.group)
 
     @property
     def unit(self) -> int:
@@ -107,7 +106,7 @@ class Pattern(OperandFormat):
 
     def groups(self, channels: Counts, taps: Counts = 1) -> Counts:
         """Groups of M, short ones included."""
-        return taps * -(-channels // self.group)
+        return groups_in(channels, taps, self.group)
 
     @property
     def bitmap_span(self) -> int:
@@ -126,6 +125,17 @@ class Pattern(OperandFormat):
 
     def __str__(self) -> str:
         return f"{self.kept}:{self.group}"
+
+
+def kept_in_groups(channels: Counts, taps: Counts, kept: int, group: int) -> Counts:
+    """Elements kept of ``taps`` kernel positions by ``channels``: a short last group keeps ``min(kept, rest)``."""
+    whole, rest = channels // group, channels % group
+    return taps * (whole * kept + np.minimum(kept, rest))
+
+
+def groups_in(channels: Counts, taps: Counts, group: int) -> Counts:
+    """Groups at ``taps`` kernel positions of ``channels``, short ones included."""
+    return taps * -(-channels // group)
 
 
 DENSE = Pattern(1, 1)

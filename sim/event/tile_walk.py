@@ -93,8 +93,9 @@ class TileWalk:
         return self.sizes_k[tile_k] if self.gemm.compressed is None else self._depth.slots(self.sizes_k[tile_k])
 
     def _kept_depth(self, tile_k: int) -> Fraction:
-        """Of the depth of a tile along k, what is kept."""
-        return self._depth.kept(self.sizes_k[tile_k])
+        """Of the depth of a tile along k, what is kept; all of it where nothing is pruned."""
+        depth = self.sizes_k[tile_k]
+        return Fraction(depth) if self.gemm.pruned_operand is None else self._depth.kept(depth)
 
     @property
     def _depth(self) -> SparseDepth:
@@ -164,8 +165,6 @@ class TileWalk:
 
     def _kept(self, elements: int, tile_k: int) -> int:
         """Of some elements of A, those that the pattern keeps."""
-        if self.gemm.pruned_operand is None:
-            return elements
         return math.ceil(elements * self._kept_depth(tile_k) / self.sizes_k[tile_k])
 
     @cached_property
@@ -184,13 +183,14 @@ class TileWalk:
         else:
             run = channels * wide if whole_k else channels
             stride = gemm.k // taps * (gemm.n if whole_k else 1)
-        kept = depth * wide if gemm.pruned_operand is None else math.ceil(self._kept_depth(tile_k) * wide)
+        kept = math.ceil(self._kept_depth(tile_k) * wide)
         in_bytes = run * self.value_bytes, stride * self.value_bytes
         if gemm.diagonal != "b":
             return self._operand("b", depth * wide, kept, *in_bytes)
         # Memory has the blocks of a pack alone, one behind the other; the buffer has the zeros around them too.
         own = depth * wide // gemm.packed * self.value_bytes
-        block = self._operand("b", depth * wide // gemm.packed, kept // gemm.packed, own, own)
+        in_blocks = math.ceil(self._kept_depth(tile_k) * wide / gemm.packed)
+        block = self._operand("b", depth * wide // gemm.packed, in_blocks, own, own)
         pairs = self._whole_bursts(self._depth.stored_bytes(kept, depth * wide, self.value_bytes))
         return replace(block, held_bytes=pairs if gemm.compressed == "b" else depth * wide * self.value_bytes)
 

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...accel.specification import BYTES_OF, SIDES, Hardware
+from ...accel.specification import BYTES_OF, SIDES, Exploits, Hardware, UnstructuredSkipping
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import BUILT_IN
+from ...dataflow.formats.skipped import met_by
 from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
@@ -114,6 +115,11 @@ def _random_design(draw: Draw) -> Hardware:
         update={
             "dataflows": BUILT_IN,
             "patterns": PATTERNS,
+            "exploits": Exploits(
+                unstructured=UnstructuredSkipping(
+                    group=1 << draw.between(2, 4), lockstep=draw.between(1, 8), queue=draw.between(1, 3)
+                )
+            ),
             "compressed_west": True,
             "compressed_moving": True,
             "overlapped": draw.chance(0.5),
@@ -163,7 +169,7 @@ def _random_work(draw: Draw, hardware: Hardware, number: int) -> Work:
 
 
 def _random_plan(draw: Draw, hardware: Hardware, name: str) -> PlannedProduct:
-    gemm = replace(random_product(draw), name=name, on_chip=some_on_chip(draw))
+    gemm = met_by(replace(random_product(draw), name=name, on_chip=some_on_chip(draw)), hardware)
     grid = TileGrid.ladder(gemm, hardware)
     tiles = np.prod([grid.trips[axis] for axis in ("m", "n", "k")], axis=0) * gemm.count
     few = np.flatnonzero(tiles <= max(LARGEST_PRODUCT, int(tiles.min())))

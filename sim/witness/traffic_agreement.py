@@ -15,8 +15,10 @@ import numpy as np
 
 from ...accel.dram_timings import DramTimings, load_dram_timings
 from ...accel.specification import Buffers, Dram, Hardware, load_hardware
+from ...configs.formats import parse_format
 from ...configs.library import names
-from ...configs.pattern import DENSE, Pattern
+from ...configs.operand_format import OperandFormat
+from ...configs.pattern import DENSE
 from ...dataflow.gemm import Gemm, Operand, Place, SpatialAxis, Window
 from ...dataflow.mapping import LOOP_ORDERS
 from ...dataflow.tile_grid import TileGrid
@@ -29,6 +31,7 @@ LARGEST_WALK = 3000
 """Tilings with more tiles are drawn again in larger tiles."""
 
 PATTERNS = ("1:2", "2:4", "1:8", "2:8", "3:8", "2:16")
+FORMATS = (*PATTERNS, "80%", "37.5%", "60% block 2x4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +134,10 @@ def random_product(draw: Draw) -> Gemm:
     """A product of any kind that lowering makes, in any form."""
     kind = draw.one_of("matrix", "patches", "weight gradient", "matrix weight gradient")
     compressed: Operand | None = None
-    pattern = DENSE
+    pattern: OperandFormat = DENSE
     if kind in ("matrix", "patches") and draw.chance(0.6):
         compressed = "b" if draw.chance(0.7) else "a"
-        pattern = Pattern.parse(draw.one_of(*PATTERNS))
+        pattern = parse_format(draw.one_of(*FORMATS))
     taps, window = 1, None
     if kind in ("patches", "weight gradient"):
         reach = draw.between(1, 5)
@@ -174,7 +177,9 @@ def _in_some_form(gemm: Gemm, draw: Draw) -> Gemm:
     if in_groups and draw.chance(0.7):
         repetitions = draw.between(2, 9)
         gemm = replace(gemm, count=repetitions).pack(draw.between(2, repetitions))
-    return gemm.expand() if gemm.compressed is not None and draw.chance(0.6) else gemm
+    # What is sparse without a rule is packed only to be multiplied densely.
+    densely = gemm.packed > 1 and gemm.pattern.is_irregular
+    return gemm.expand() if gemm.compressed is not None and (draw.chance(0.6) or densely) else gemm
 
 
 def _random_axis(draw: Draw, reach: int, *, inside: int) -> SpatialAxis:

@@ -8,12 +8,13 @@ import ast
 import inspect
 from collections import Counter
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from bisparse.accel import tensor_engine
 from bisparse.accel.specification import load_hardware
+from bisparse.configs import pattern as pattern_module
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow.dataflows import output_stationary as output_stationary_dataflow
@@ -208,6 +209,7 @@ class Mutant:
     """The source of the closed forms with one thing changed."""
 
     name: str
+    module: ModuleType
     source: str
 
 
@@ -274,8 +276,19 @@ def _terms(function: ast.FunctionDef) -> list[ast.expr]:
     return sorted(terms, key=lambda node: (node.lineno, node.col_offset))
 
 
+ROOTS = {
+    tensor_engine: {"output_stationary_cycles", "weight_stationary_cycles"},
+    pattern_module: {"kept_in_groups", "groups_in"},
+}
+"""Closed forms whose terms are changed, by the module that they stand in."""
+
+
 def _mutants() -> list[Mutant]:
-    source = inspect.getsource(tensor_engine)
+    return [mutant for module in ROOTS for mutant in _mutants_of(module)]
+
+
+def _mutants_of(changed: ModuleType) -> list[Mutant]:
+    source = inspect.getsource(changed)
     lines = source.splitlines(keepends=True)
     starts = np.cumsum([0, *(len(line.encode()) for line in lines)])
     encoded = source.encode()
@@ -289,11 +302,10 @@ def _mutants() -> list[Mutant]:
         names[name] += 1
         if names[name] > 1:
             name += f" #{names[name]}"
-        found.append(Mutant(name, (encoded[:begin] + replacement.encode() + encoded[end:]).decode()))
+        found.append(Mutant(name, changed, (encoded[:begin] + replacement.encode() + encoded[end:]).decode()))
 
     module = ast.parse(source)
-    roots = {"output_stationary_cycles", "weight_stationary_cycles", "slots_of", "groups_of"}
-    for function in _functions_behind(module, roots):
+    for function in _functions_behind(module, ROOTS[changed]):
         statements = {
             id(node): ast.unparse(statement).splitlines()[0]
             for statement in ast.walk(function)
@@ -319,10 +331,14 @@ def observed():
 
 @pytest.mark.parametrize("mutant", _mutants(), ids=lambda mutant: mutant.name)
 def test_a_closed_form_that_is_off_by_one_is_found_out(mutant, observed, monkeypatch):
-    namespace = {"__name__": tensor_engine.__name__, "__package__": tensor_engine.__package__}
+    namespace = {"__name__": mutant.module.__name__, "__package__": mutant.module.__package__}
     exec(compile(mutant.source, mutant.name, "exec"), namespace)
-    for user in (agreement, output_stationary_dataflow, weight_stationary_dataflow):
-        monkeypatch.setattr(user, "tensor_engine", SimpleNamespace(**namespace))
+    if mutant.module is pattern_module:
+        for name in ROOTS[pattern_module]:
+            monkeypatch.setattr(pattern_module, name, namespace[name])
+    else:
+        for user in (agreement, output_stationary_dataflow, weight_stationary_dataflow):
+            monkeypatch.setattr(user, "tensor_engine", SimpleNamespace(**namespace))
 
     def differs(case, cycles):
         try:

@@ -1,0 +1,66 @@
+"""Formats by their text: what is read, what is refused, what is said back."""
+
+import pytest
+from bisparse.configs.errors import ConfigError
+from bisparse.configs.formats import parse_format
+from bisparse.configs.pattern import DENSE, Pattern
+from bisparse.configs.unstructured import Unstructured
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "said"),
+    [
+        ("2:8", 0.25, "2:8"),
+        (" 4 : 4 ", 1.0, "4:4"),
+        ("80%", 0.2, "80%"),
+        ("87.5 %", 0.125, "87.5%"),
+        ("0%", 1.0, "0%"),
+        ("75% block 16x4", 0.25, "75% block 16x4"),
+        ("99.9999%", 0.000001, "99.9999%"),
+    ],
+)
+def test_a_format_is_read_and_said_back(text, kept, said):
+    found = parse_format(text)
+    assert (found.density, str(found)) == (kept, said)
+    assert parse_format(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0.8", "got '0.8', need N:M such as 2:8 .* or a share of zeros such as 80%"),
+        ("many", "got 'many', need N:M"),
+        ("100%", "got 100%, need 0% to below 100%"),
+        ("99.99999%", "need 0% to below 100%"),
+        ("-3%", "got '-3%', need a share of zeros"),
+        ("80% block 0x4", "got a block of 0x4, need sides of 1 to 256"),
+        ("80% block 4x300", "got a block of 4x300"),
+        ("80% of all", "got '80% of all', need a share of zeros such as 80%"),
+        ("9:8", "got 9:8, need N:M with 1 <= N <= M"),
+    ],
+)
+def test_what_is_no_format_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_format(text)
+
+
+def test_a_format_that_must_be_n_of_m_is_told_so():
+    assert Pattern.only(Pattern(2, 8)) == Pattern(2, 8)
+    with pytest.raises(ConfigError, match="got 80%, need N:M such as 2:8"):
+        Pattern.only(Unstructured(80.0))
+
+
+def test_the_backward_pass_sees_blocks_turned():
+    assert parse_format("75% block 16x4").turned == parse_format("75% block 4x16")
+    assert Pattern(2, 8).turned == Pattern(2, 8)
+
+
+def test_nothing_pruned_is_dense_in_every_format():
+    assert DENSE.is_dense and parse_format("0%").is_dense and not parse_format("0%").is_irregular
+    assert parse_format("1%").is_irregular and not Pattern(2, 8).is_irregular
+
+
+def test_kept_elements_of_n_of_m_count_short_groups_at_every_tap():
+    assert Pattern(2, 8).kept_elements(20, 9) == 9 * (2 + 2 + 2)
+    assert Pattern(3, 4).kept_elements(5, 2) == 2 * (3 + 1)
+    assert Unstructured(75.0).kept_elements(20, 9) == 45 * Unstructured(75.0).kept_scale
