@@ -31,7 +31,7 @@ def network() -> nn.Sequential:
 PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
-    **dict.fromkeys(("bdwp", "bi-mask", "transposable"), (FF, BP)),
+    **dict.fromkeys(("bdwp", "bi-mask", "static-masks", "transposable"), (FF, BP)),
 }
 """Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
 

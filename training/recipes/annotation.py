@@ -127,8 +127,6 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pr
         if reason is not None:
             reasons[operator.name] = reason
             continue
-        if operator.stage is Stage.BACKWARD and stage.operand == "weight":
-            own = own.turned
         prunings[operator.name] = Pruning(
             operand=stage.operand,
             pattern=own,
