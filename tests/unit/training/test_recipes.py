@@ -115,6 +115,7 @@ PRUNED = {
     "bi-mask": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "static-masks": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    "gradual-magnitude": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "mdgf-exponential": {"body:FF", "odd:FF"},
     "mdgf-linear": {"body:FF", "odd:FF"},
     "sdgf-geometric": {"body:FF", "odd:FF"},
@@ -142,7 +143,9 @@ def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", "sdgp", "sdgp-maxnorm", "static-masks"}))
+@pytest.mark.parametrize(
+    "recipe", sorted(set(PRUNED) - {"dense", "sdgp", "sdgp-maxnorm", "static-masks", "gradual-magnitude"})
+)
 def test_weights_made_ahead_are_compressed_in_memory(recipe):
     assert {(each.operand, each.reduced_on_load) for each in laid(recipe).prunings.values()} == {("weight", False)}
     on_the_way = laid(recipe, pre_generation=False).prunings
@@ -329,7 +332,7 @@ def test_mask_searches_are_spread_over_the_steps_between_them(recipe, passes, pr
 def test_only_methods_with_decay_or_given_masks_read_a_mask():
     reading = {recipe: laid(recipe).copies.get("body.weight") for recipe in PRUNED}
     assert {recipe for recipe, copy in reading.items() if copy is not None and copy.reads_mask} == {
-        "sr-ste", "bdwp", "bi-mask", "static-masks",
+        "sr-ste", "bdwp", "bi-mask", "static-masks", "gradual-magnitude",
     }  # fmt: skip
 
 

@@ -78,3 +78,26 @@ def test_zeros_of_a_network_that_is_pruned_already_are_the_mask():
         model[0].weight[zeros] = 0
     applied = apply(model, load_recipe("static-masks").model, parse_format(f"{100 * (1 - kept / 1600):.4f}%"))
     assert torch.equal(applied.layers["0"].mask(applied.master("0"), Stage.FORWARD), ~zeros)
+
+
+def test_zeros_grow_along_the_ramp_and_masks_are_found_anew_at_each_update():
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+    recipe = load_recipe("gradual-magnitude").model
+    applied = apply(model, recipe, parse_format("90%"), steps=40)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    applied.attach(optimizer)
+    zeros, masks = [], []
+    for _ in range(40):
+        mask = applied.layers["0"].mask(applied.master("0"), Stage.FORWARD)
+        masks.append(mask)
+        zeros.append(0.0 if mask is None else float((~mask).double().mean()))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.randn(16, 64)), torch.arange(16) % 8).backward()
+        optimizer.step()
+    assert zeros == sorted(zeros)
+    assert zeros[:4] == [0.0] * 4, "a tenth is dense"
+    ramp = recipe.schedule.ramp
+    wanted = {round(round((1 - ramp.zeros_percent(90.0, update) / 100) * 4096) / 4096, 4) for update in range(1, 11)}
+    assert {round(1 - share, 4) for share in zeros[4:]} == wanted
+    assert all(torch.equal(mask, masks[-1]) for mask in masks[30:]), "the last quarter has one mask"
