@@ -17,7 +17,7 @@ from .completion import listed, shipped
 from .groups import DeclaredIn, grouped
 from .pages import Output
 from .terminal import Progress, note, print_table
-from .usage import whole_number
+from .usage import between_commas, whole_number
 
 if TYPE_CHECKING:
     from ..configs.pattern import Pattern
@@ -193,11 +193,13 @@ def compare(
     from ..training.recipes.declaration import load_recipe
 
     output.hold(out)
-    patterns = [Pattern.parse(each) for each in _listed("--sparsity", sparsity, "2:4,2:8")]
-    batches = None if batch is None else [_count(each) for each in _listed("--batch", batch, "64,512")]
-    names = _listed("--hardware", hardware, "sat-vcu1525,datacenter-128x128")
+    patterns = [Pattern.parse(each) for each in between_commas("--sparsity", sparsity, example="2:4,2:8")]
+    batches = None
+    if batch is not None:
+        batches = [_count(each) for each in between_commas("--batch", batch, example="64,512")]
+    names = between_commas("--hardware", hardware, example="sat-vcu1525,datacenter-128x128")
     designs = [options.load_design(each, set_fields) for each in names]
-    loaded = [load_recipe(name) for name in _listed("--recipes", recipes, "dense,bdwp")]
+    loaded = [load_recipe(name) for name in between_commas("--recipes", recipes, example="dense,bdwp")]
     timeline = {"timeline": _pictured(out, output) and step["engine"] == "event"}
     several = list(columns(workload, designs, loaded, patterns, batches or [None], step | timeline, strict=strict))
     with Progress() as progress:
@@ -214,15 +216,6 @@ def compare(
                 )
             )
     _deliver(results, out, output, document=lambda: {"results": [result.document() for result in results]})
-
-
-def _listed(flag: str, words: str, example: str) -> list[str]:
-    """What stands between commas."""
-    found = [word.strip() for word in words.split(",")]
-    if not all(found):
-        good = ",".join(filter(None, found)) or example
-        raise ConfigError(f"{flag}: got {words!r}, need a name on both sides of a comma; try {good}")
-    return found
 
 
 def _count(word: str) -> int:
