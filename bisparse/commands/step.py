@@ -65,6 +65,14 @@ ReplaySchedule = Annotated[
         help="Replay a saved schedule instead of searching. Options not given are taken from it; inputs must agree.",
     ),
 ]
+SaveTimeline = Annotated[
+    Path | None,
+    typer.Option(
+        "--timeline",
+        metavar="FILE",
+        help="Play the step (--engine event) and save its timeline for https://ui.perfetto.dev: t.json.gz, or t.json.",
+    ),
+]
 ShowSchedule = Annotated[bool, typer.Option("--show-schedule", help="Print the mapping of every product.")]
 
 
@@ -95,11 +103,21 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedules:
-    """What becomes of the schedule, and where it comes from."""
+    """What becomes of the schedule and of its timeline, and where it comes from."""
 
     save_schedule: SaveSchedule = None
     schedule: ReplaySchedule = None
     show_schedule: ShowSchedule = False
+    timeline: SaveTimeline = None
+
+    def engine(self, step: dict[str, Any], *, given: bool) -> dict[str, Any]:
+        """The engine that a timeline needs; nothing without one."""
+        if self.timeline is None:
+            return {}
+        if given and step["engine"] != "event":
+            got = f"got it with --engine {step['engine']}, which plays no step"
+            raise ConfigError(f"--timeline: {got}, need the event engine; try --engine event")
+        return {"engine": "event"}
 
 
 @grouped
@@ -122,6 +140,7 @@ def simulate(
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
+    played = schedules.engine(step, given=output.is_given("engine"))
     output.hold(out)
     from ..configs.pattern import Pattern
     from ..runs import Column, beside_the_step
@@ -136,8 +155,9 @@ def simulate(
         if decision.with_range and not recipe.model.prunes:
             got = f"got it with {recipe.model.name}, which prunes nothing: its answer is 1.00x everywhere"
             raise ConfigError(f"--range: {got}, need a recipe that prunes; try --recipe bdwp")
-        said = step if saved is None else saved.content.options | step
-        simulator = _simulator(inputs, hardware, said, pictured=_pictured(out, output), strict=strict)
+        said = (step if saved is None else saved.content.options | step) | played
+        kept = _pictured(out, output) or schedules.timeline is not None
+        simulator = _simulator(inputs, hardware, said, pictured=kept, strict=strict)
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
@@ -160,6 +180,11 @@ def simulate(
     if schedules.save_schedule is not None:
         schedule_file.save_schedule(schedule, schedules.save_schedule)
         note(f"schedule: {schedules.save_schedule}")
+    if schedules.timeline is not None:
+        from ..reports.run.chrome_trace import write_trace
+
+        write_trace(result, schedules.timeline)
+        note(f"timeline: {schedules.timeline}; https://ui.perfetto.dev opens it")
     if schedules.show_schedule:
         print_table(schedule_file.schedule_table(schedule), right=(4,))
         print()
