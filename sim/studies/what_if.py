@@ -72,8 +72,15 @@ def with_what_ifs(
             refused.append(WhatIf(change=words, fields=fields, reason=outcome.reason))
             continue
         gain = result.step_seconds / outcome.figures["step_seconds"]
-        own = {name: outcome.figures[name] for name in ("step_seconds", "speedup_vs_dense", "energy_ratio_vs_dense")}
-        found.append((gain, WhatIf(change=words, fields=fields, gain=gain, **own)))
+        changed = WhatIf(
+            change=words,
+            fields=fields,
+            step_seconds=outcome.figures["step_seconds"],
+            gain=gain,
+            speedup_vs_dense=outcome.figures["speedup_vs_dense"],
+            energy_ratio_vs_dense=outcome.figures["energy_ratio_vs_dense"],
+        )
+        found.append((gain, changed))
     helping = [each for _, each in sorted(found, key=lambda pair: -pair[0])]
     return replace(result, what_if=(*helping, *refused))
 

@@ -196,11 +196,12 @@ class _Group:
             for product in step.products():
                 gemms.setdefault(product.gemm.shape_key, product.gemm)
                 wanted.setdefault(product.gemm.shape_key, set()).update(has_it)
-        options, found = self.points[0].options, {}
-        for number, (key, gemm) in enumerate(gemms.items()):
+        options = self.points[0].options
+        found: dict[tuple[object, ...], BestForms] = {}
+        for number, (shape, gemm) in enumerate(gemms.items()):
             self.told(number / len(gemms))
-            on = np.array(sorted(wanted[key]))
-            found[key] = search_forms(gemm, table, on, dataflows=options.dataflows, interleave=options.interleave)
+            on = np.array(sorted(wanted[shape]))
+            found[shape] = search_forms(gemm, table, on, dataflows=options.dataflows, interleave=options.interleave)
         return found
 
     def _by_step(self, keys: Sequence[tuple[StepKey, StepKey]], waiting: Sequence[int]) -> dict[StepKey, list[int]]:
