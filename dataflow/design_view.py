@@ -133,8 +133,10 @@ def gathered(parts: Sequence[tuple[npt.NDArray[Any], Figures]], designs: int) ->
     return cast(Figures, found)
 
 
-def of_design(figures: Figures, design: int) -> Figures:
-    """What figures of many designs are on one: numbers in place of arrays, at any depth of dataclasses and collections.
+def of_design(figures: Figures, design: int | slice) -> Figures:
+    """What figures of many designs are on one, or on some that follow each other, at any depth of dataclasses.
+
+    On one there are numbers in place of arrays.
 
     >>> of_design({"cycles": np.array([5, 7]), "shares": (np.array([0.5, 1.0]), 3)}, 1)
     {'cycles': 7, 'shares': (1.0, 3)}

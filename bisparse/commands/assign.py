@@ -17,6 +17,7 @@ from ..sim.options import Options
 from . import options
 from .groups import DeclaredIn, grouped
 from .terminal import Progress, note, print_json
+from .usage import between_commas
 
 if TYPE_CHECKING:
     from ..configs.schema import Loaded
@@ -139,7 +140,7 @@ def assign(
     design = on.load()
     wanted = None if budget.keep is not None else Pattern.parse(budget.like or defaults.SPARSITY)
     listed = budget.ratios or ",".join((*design.model.tensor_engine.patterns, "1:1"))
-    offered = [Pattern.parse(each) for each in listed.split(",")]
+    offered = [Pattern.parse(each) for each in between_commas("--ratios", listed, example="2:8,4:8")]
     loaded = load_recipe(recipe)
     if out is not None and out.resolve() in [file.resolve() for file in loaded.sources]:
         raise ConfigError(f"--out: got {out}, of which {loaded.model.name} is made, need another file")

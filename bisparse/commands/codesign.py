@@ -16,6 +16,7 @@ from . import options
 from .groups import DeclaredIn, grouped
 from .pages import Output
 from .terminal import Progress, note
+from .usage import between_commas
 
 if TYPE_CHECKING:
     from ..sim.studies.codesign.run_codesign import RunDone
@@ -94,7 +95,8 @@ def codesign(
     check_torch()
     design = on.load()
     model, data = trained["model"], trained["data"]
-    recipes, ratios = _listed(points.recipes), _listed(points.sparsity)
+    recipes = between_commas("--recipes", points.recipes, example="dense,bdwp")
+    ratios = between_commas("--sparsity", points.sparsity, example="2:4,2:8")
     planned = plan(model, data, recipes, ratios, seeds=points.seeds, hardware=design, **settings)
     directory = out or _default_directory(model, data)
     output.hold(directory)
@@ -121,10 +123,6 @@ def codesign(
         print(codesign_text(study))
 
     output.deliver(directory, write=write, document=study.document, show=show)
-
-
-def _listed(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _default_directory(model: str, data: str) -> Path:

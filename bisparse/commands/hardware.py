@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,16 +68,20 @@ def show(
                 "files": [str(file) for file in loaded.sources],
                 "values": design.model_dump(mode="json"),
                 "provenance": {
-                    path: {"value": value, "status": status, "source": source}
-                    for path, (value, status, source) in known.items()
+                    path: {"value": each.value, "status": each.status, "source": each.source} | _open(each)
+                    for path, each in known.items()
                 },
             }
         )
         return
     print(f"{design.name}: {design.title}\nfiles: {', '.join(map(str, loaded.sources))}\nsha256: {loaded.sha256}\n")
-    rows = [("parameter", "value", "status", "source")]
-    said = {path: each for path, each in known.items() if each[1] != DEFAULT}
-    rows += [(path, _shown(value), status, source) for path, (value, status, source) in said.items()]
+    said = {path: each for path, each in known.items() if each.status != DEFAULT}
+    rows = [("parameter", "value", "range", "status", "source")]
+    scaled_with = {name: path for path, each in said.items() for name in each.scales}
+    rows += [
+        (path, _shown(each.value), _range(each, scaled_with.get(path, "")), each.status, each.source)
+        for path, each in said.items()
+    ]
     print_table(rows)
     print(f"\nand {len(known) - len(said)} defaults, which --json shows")
 
@@ -107,27 +112,56 @@ def _key_figures(design: Hardware) -> dict[str, Any]:
     }
 
 
-def _parameters(loaded: Loaded[Hardware]) -> dict[str, tuple[Any, str, str]]:
-    """Value, status and source of every parameter, in the specification's order; what no file says is a default."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of a parameter; attributes as in ``Provenance``, and a status of what no file mentions."""
+
+    value: Any
+    status: str
+    source: str = ""
+    range: tuple[Any, ...] = ()
+    scales: tuple[str, ...] = ()
+
+
+def _parameters(loaded: Loaded[Hardware]) -> dict[str, _Known]:
+    """What is known of every parameter, in the specification's order; what no file says is a default."""
     from ..configs.provenance import LABELS
 
     said = loaded.provenance
-    parameters: dict[str, tuple[Any, str, str]] = {}
+    parameters: dict[str, _Known] = {}
 
     def walk(value: Any, path: str) -> None:
         if path in said:
-            parameters[path] = (said[path].value, said[path].status, said[path].source)
+            known = said[path]
+            parameters[path] = _Known(
+                value=known.value, status=known.status, source=known.source, range=known.range, scales=known.scales
+            )
         elif isinstance(value, dict):
             for key, each in value.items():
                 walk(each, f"{path}.{key}" if path else key)
         elif path not in LABELS:
-            parameters[path] = (value, DEFAULT, "")
+            parameters[path] = _Known(value=value, status=DEFAULT)
 
     walk(loaded.model.model_dump(mode="json"), "")
     return parameters
 
 
+def _open(known: _Known) -> dict[str, Any]:
+    """What a parameter leaves open, for a document: nothing where it leaves nothing."""
+    both = {"range": list(known.range), "scales": list(known.scales)}
+    return {name: value for name, value in both.items() if value}
+
+
+def _range(known: _Known, scaled_with: str) -> str:
+    """What ``--range`` varies a parameter within, and with which other it grows and shrinks."""
+    number = not isinstance(known.value, bool | list) and len(known.range) == 2
+    within = (" to " if number else " or ").join(map(_shown, known.range))
+    return "; ".join(filter(None, (within, scaled_with and f"as {scaled_with}")))
+
+
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

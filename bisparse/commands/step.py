@@ -17,7 +17,7 @@ from .completion import listed, shipped
 from .groups import DeclaredIn, grouped
 from .pages import Output
 from .terminal import Progress, note, print_table
-from .usage import whole_number
+from .usage import between_commas, whole_number
 
 if TYPE_CHECKING:
     from ..configs.operand_format import OperandFormat
@@ -72,6 +72,14 @@ ReplaySchedule = Annotated[
         help="Replay a saved schedule instead of searching. Options not given are taken from it; inputs must agree.",
     ),
 ]
+SaveTimeline = Annotated[
+    Path | None,
+    typer.Option(
+        "--timeline",
+        metavar="FILE",
+        help="Play the step (--engine event) and save its timeline for https://ui.perfetto.dev: t.json.gz, or t.json.",
+    ),
+]
 ShowSchedule = Annotated[bool, typer.Option("--show-schedule", help="Print the mapping of every product.")]
 
 
@@ -102,11 +110,21 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedules:
-    """What becomes of the schedule, and where it comes from."""
+    """What becomes of the schedule and of its timeline, and where it comes from."""
 
     save_schedule: SaveSchedule = None
     schedule: ReplaySchedule = None
     show_schedule: ShowSchedule = False
+    timeline: SaveTimeline = None
+
+    def engine(self, step: dict[str, Any], *, given: bool) -> dict[str, Any]:
+        """The engine that a timeline needs; nothing without one."""
+        if self.timeline is None:
+            return {}
+        if given and step["engine"] != "event":
+            got = f"got it with --engine {step['engine']}, which plays no step"
+            raise ConfigError(f"--timeline: {got}, need the event engine; try --engine event")
+        return {"engine": "event"}
 
 
 @grouped
@@ -129,6 +147,7 @@ def simulate(
         raise ConfigError("--show-schedule: got it with --json, need one of them; try --save-schedule FILE")
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
+    played = schedules.engine(step, given=output.is_given("engine"))
     output.hold(out)
     from ..configs.formats import parse_format
     from ..runs import Column, beside_the_step
@@ -143,8 +162,9 @@ def simulate(
         if decision.with_range and not recipe.model.prunes:
             got = f"got it with {recipe.model.name}, which prunes nothing: its answer is 1.00x everywhere"
             raise ConfigError(f"--range: {got}, need a recipe that prunes; try --recipe bdwp")
-        said = step if saved is None else saved.content.options | step
-        simulator = _simulator(inputs, hardware, said, pictured=_pictured(out, output), strict=strict)
+        said = (step if saved is None else saved.content.options | step) | played
+        kept = _pictured(out, output) or schedules.timeline is not None
+        simulator = _simulator(inputs, hardware, said, pictured=kept, strict=strict)
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
@@ -167,6 +187,11 @@ def simulate(
     if schedules.save_schedule is not None:
         schedule_file.save_schedule(schedule, schedules.save_schedule)
         note(f"schedule: {schedules.save_schedule}")
+    if schedules.timeline is not None:
+        from ..reports.run.chrome_trace import write_trace
+
+        write_trace(result, schedules.timeline)
+        note(f"timeline: {schedules.timeline}; https://ui.perfetto.dev opens it")
     if schedules.show_schedule:
         print_table(schedule_file.schedule_table(schedule), right=(4,))
         print()
@@ -200,11 +225,13 @@ def compare(
     from ..training.recipes.declaration import load_recipe
 
     output.hold(out)
-    patterns = [parse_format(each) for each in _listed("--sparsity", sparsity, "2:4,2:8")]
-    batches = None if batch is None else [_count(each) for each in _listed("--batch", batch, "64,512")]
-    names = _listed("--hardware", hardware, "sat-vcu1525,datacenter-128x128")
+    patterns = [parse_format(each) for each in between_commas("--sparsity", sparsity, example="2:4,2:8")]
+    batches = None
+    if batch is not None:
+        batches = [_count(each) for each in between_commas("--batch", batch, example="64,512")]
+    names = between_commas("--hardware", hardware, example="sat-vcu1525,datacenter-128x128")
     designs = [options.load_design(each, set_fields) for each in names]
-    loaded = [load_recipe(name) for name in _listed("--recipes", recipes, "dense,bdwp")]
+    loaded = [load_recipe(name) for name in between_commas("--recipes", recipes, example="dense,bdwp")]
     timeline = {"timeline": _pictured(out, output) and step["engine"] == "event"}
     several = list(columns(workload, designs, loaded, patterns, batches or [None], step | timeline, strict=strict))
     with Progress() as progress:
@@ -221,15 +248,6 @@ def compare(
                 )
             )
     _deliver(results, out, output, document=lambda: {"results": [result.document() for result in results]})
-
-
-def _listed(flag: str, words: str, example: str) -> list[str]:
-    """What stands between commas."""
-    found = [word.strip() for word in words.split(",")]
-    if not all(found):
-        good = ",".join(filter(None, found)) or example
-        raise ConfigError(f"{flag}: got {words!r}, need a name on both sides of a comma; try {good}")
-    return found
 
 
 def _count(word: str) -> int:

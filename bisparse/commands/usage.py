@@ -48,6 +48,26 @@ def whole_number(
     return parse
 
 
+def between_commas(option: str, text: str, *, example: str) -> list[str]:
+    """The values of an option that takes several, none of them empty.
+
+    Args:
+        option: its name, for the message.
+        text: what was given.
+        example: values that are good, for the message.
+
+    Raises:
+        ConfigError: nothing stands before, between or behind commas.
+    """
+    from ..configs.errors import ConfigError
+
+    found = [word.strip() for word in text.split(",")]
+    if not all(found):
+        good = ",".join(filter(None, found)) or example
+        raise ConfigError(f"{option}: got {text!r}, need a value on both sides of a comma; try {good}")
+    return found
+
+
 def wants_help(error: Exception) -> bool:
     """Whether it is no mistake but a bare command, which shows its help."""
     return type(error).__name__ == "NoArgsIsHelpError"

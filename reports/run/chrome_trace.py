@@ -14,9 +14,12 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...configs.errors import ConfigError
 from ...configs.file_names import file_name
+from ...configs.whole_file import write_whole
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.subject import workload_name
@@ -68,6 +71,20 @@ def chrome_trace(result: SimulationResult) -> bytes:
             compressed.write(json.dumps(event, separators=(",", ":")).encode())
         compressed.write(b"\n]}\n")
     return buffer.getvalue()
+
+
+def write_trace(result: SimulationResult, path: Path | str) -> None:
+    """Write the recorded timeline of a result; compressed where the name ends in ``.gz``. The folder is made.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    target, trace = Path(path), chrome_trace(result)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, trace if target.suffix == ".gz" else gzip.decompress(trace))
+    except OSError as error:
+        raise ConfigError(f"{target}: got {error.strerror}, need a file that can be written; try another") from error
 
 
 def timeline_file(result: SimulationResult, results: Sequence[SimulationResult]) -> str:

@@ -9,7 +9,7 @@ from ...sim.results.simulation_result import SimulationResult
 from ..shared.plotly_data import DENSE, SPARSE, Figure, plain, wrapped
 from ..shared.quantities import seconds, times
 from ..shared.section import Part, Section
-from ..shared.table import Cell, Table, figure
+from ..shared.table import Cell, Table
 from .answer_range import ends_words, range_note, range_sentence, swing_name, value_words
 from .run_view import RunView
 from .verdict import bound_words, help_words
@@ -127,12 +127,17 @@ def verdict_section(view: RunView) -> Section | None:
 def _help_table(result: SimulationResult) -> Table:
     rows = tuple(
         (
-            Cell(each.change),
+            Cell(f"{each.change}: {each.reason}" if each.reason else each.change),
             Cell(" ".join(_set(each.fields))),
-            figure(each.step_seconds, seconds),
-            Cell(times(each.gain), f"{each.gain:.6g}"),
-            Cell(times(each.speedup_vs_dense), f"{each.speedup_vs_dense:.6g}"),
-            Cell(times(each.energy_ratio_vs_dense), f"{each.energy_ratio_vs_dense:.6g}"),
+            *(
+                Cell("–") if value is None else Cell(words(value), f"{value:.10g}")
+                for words, value in (
+                    (seconds, each.step_seconds),
+                    (times, each.gain),
+                    (times, each.speedup_vs_dense),
+                    (times, each.energy_ratio_vs_dense),
+                )
+            ),
         )
         for each in result.what_if
     )

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.plotly_data import DENSE, GAIN, LOSS, SPARSE, Figure, axis_title, bar_layout, plain, stacked_bars, wrapped
+from ..shared.plotly_data import (
+    DENSE,
+    GAIN,
+    LOSS,
+    SPARSE,
+    Figure,
+    axis_title,
+    bar_layout,
+    lines_of,
+    plain,
+    stacked_bars,
+    wrapped,
+)
 from ..shared.quantities import axis_scale, count, times
 from .answer import are_alike
 from .ladder import Rung
@@ -93,7 +105,7 @@ def time_figure(names: Sequence[str], results: Sequence[SimulationResult]) -> Fi
     colours = dict(zip(BOUNDS, (SPARSE, DENSE, LOSS, GAIN, "@bound"), strict=True))
     what = "time of a step" if alike else "time of a sample"
     drawn = stacked_bars(seen, quantity=what, unit="s", colours=[colours[part] for part in seen])
-    drawn["layout"]["height"] = 150 + 38 * len(results)
+    drawn["layout"]["height"] = 150 + max(38, 8 + 15 * lines_of(names)) * len(results)
     # Room for a legend of several lines on a telephone.
     drawn["layout"]["margin"]["t"] = 80
     return drawn

@@ -31,9 +31,10 @@ def category_words(result: SimulationResult) -> dict[str, str]:
     return _CATEGORY_WORDS | _WORDS_OF_INFERENCE if result.inference else _CATEGORY_WORDS
 
 
-def memory_sentence(memory: Memory) -> str:
-    """The peak, beside what the card has."""
-    peak = f"Memory at its peak: {byte_count(memory.peak_bytes)} of {byte_count(memory.capacity_bytes)}"
+def memory_sentence(memory: Memory, name: str = "") -> str:
+    """The peak, beside what the card has; of a run by name where it is one of several that differ."""
+    of_run = f" ({name})" if name else ""
+    peak = f"Memory at its peak{of_run}: {byte_count(memory.peak_bytes)} of {byte_count(memory.capacity_bytes)}"
     at = f", at {memory.peak_operator}" if memory.peak_operator else ""
     # A warning says the rest of a step that does not fit.
     return f"{peak}{at}{largest_batch(memory)}." if memory.fits else f"{peak}{at}."
@@ -57,12 +58,13 @@ def memory_warning(memory: Memory) -> str | None:
 
 
 def memory_lines(results: Sequence[SimulationResult]) -> list[str]:
-    """A sentence for one run; of several, one for the largest. And a warning for each that does not fit."""
+    """A sentence for one run; of several, for that which fills its card most. A warning for each that does not fit."""
     known = [(name, result.memory) for name, result in zip(labels(results), results, strict=True) if result.memory]
     if not known:
         return []
-    _, largest = max(known, key=lambda item: item[1].peak_bytes)
-    lines = [memory_sentence(largest)]
+    fullest, memory = max(known, key=lambda item: item[1].peak_bytes / item[1].capacity_bytes)
+    differ = len({(each.peak_bytes, each.capacity_bytes) for _, each in known}) > 1
+    lines = [memory_sentence(memory, fullest if differ else "")]
     for name, memory in known:
         warning = memory_warning(memory)
         if warning:

@@ -18,15 +18,18 @@ FAR = 2.5
 """A capacity this many times the peak is named, not drawn: the step would lie flat on the ground."""
 
 
+_EDGES = {"x0": 0, "dx": 1}
+"""Where works begin, and the last one ends."""
+
+
 def memory_figure(memory: Memory) -> Figure:
     """Bytes over the works of a step, by category, stacked; the card's capacity as a line."""
     near = memory.capacity_bytes <= FAR * memory.peak_bytes
     divisor, prefix = axis_scale([memory.peak_bytes, memory.capacity_bytes if near else 0])
     top = max(memory.peak_bytes, memory.capacity_bytes if near else 0) / divisor
     works = len(memory.curve)
-    edges = list(range(works + 1))
     return {
-        "data": [*_areas(memory, divisor, edges), _pointer(memory, divisor), *_marks(memory, divisor, near, top)],
+        "data": [*_areas(memory, divisor), _pointer(memory, divisor), *_marks(memory, divisor, near, top)],
         "layout": {
             "height": 380,
             "margin": {"l": 10, "r": 10, "t": 34, "b": 10},
@@ -49,7 +52,7 @@ def memory_figure(memory: Memory) -> Figure:
     }
 
 
-def _areas(memory: Memory, divisor: float, edges: list[int]) -> list[Figure]:
+def _areas(memory: Memory, divisor: float) -> list[Figure]:
     areas = []
     for name, colour, categories in AREAS:
         heights = [
@@ -63,9 +66,9 @@ def _areas(memory: Memory, divisor: float, edges: list[int]) -> list[Figure]:
                 "type": "scatter",
                 "mode": "lines",
                 "name": name,
-                "x": edges,
+                **_EDGES,
                 # A work lasts from its own edge to the next one's.
-                "y": [round(height / divisor, 6) for height in (*heights, *heights[-1:])],
+                "y": [round(height / divisor, 5) for height in (*heights, *heights[-1:])],
                 "line": {"width": 0, "shape": "hv", "color": colour},
                 "fillcolor": colour,
                 "stackgroup": "memory",
@@ -81,8 +84,9 @@ def _pointer(memory: Memory, divisor: float) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": [position + 0.5 for position in range(len(totals))],
-        "y": [round(total / divisor, 6) for total in totals],
+        "x0": 0.5,
+        "dx": 1,
+        "y": [round(total / divisor, 5) for total in totals],
         "text": [
             f"<b>{plain(point.operator)}</b><br>{byte_count(total)}"
             + "".join(f"<br>{plain(_words(key))} {byte_count(size)}" for key, size in point.bytes_by_category.items())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
+from ..shared.html import rounded
 from ..shared.quantities import count, percent
 from ..shared.table import Cell, Table, change, figure
 from . import mapping_picture
@@ -84,7 +85,7 @@ def cost_most(result: SimulationResult, drawn: int = mapping_picture.MOST) -> Ta
 
 
 def all_operators(result: SimulationResult) -> list[list[Any]]:
-    """Every operator as a row of ``COLUMNS``, figures exact."""
+    """Every operator as a row of ``COLUMNS``, counts exact, energies to seven digits."""
     pruned = pruned_stages(result)
     return [
         [
@@ -104,8 +105,8 @@ def all_operators(result: SimulationResult) -> list[list[Any]]:
             row.useful_macs,
             row.dram_read_bytes,
             row.dram_write_bytes,
-            row.dense_energy_joules,
-            row.energy_joules,
+            None if row.dense_energy_joules is None else rounded(row.dense_energy_joules),
+            rounded(row.energy_joules),
             row.kind,
             row.module,
         ]

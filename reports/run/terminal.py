@@ -82,6 +82,8 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
         told = " ".join(filter(None, (range_sentence(result), help_words(result))))
         if told and not is_dense(result):
             yield from wrapped(f"{name}: {told}")
+            if result.range is not None:
+                yield from wrapped(range_note(result.range))
             yield ""
     yield from _footnotes(results)
 

@@ -37,11 +37,13 @@ def help_words(result: SimulationResult) -> str:
     """What would help most, as simulated; empty where nobody asked."""
     if not result.what_if:
         return ""
-    helping = [each for each in result.what_if if each.gain >= _HELPS]
-    if not helping:
-        return "Nothing that was tried makes it faster by a hundredth."
-    told = "; ".join(
+    helping = [
         f"{each.change}: {times(each.gain)} as fast, {times(each.speedup_vs_dense)} against dense"
-        for each in helping[:3]
-    )
-    return f"What would help, each alone and simulated: {told}."
+        for each in result.what_if
+        if each.gain is not None and each.speedup_vs_dense is not None and each.gain >= _HELPS
+    ]
+    refused = [f"{each.change} ({each.reason})" for each in result.what_if if each.reason]
+    cannot = f" What cannot be, or cannot run the step: {'; '.join(refused)}." if refused else ""
+    if not helping:
+        return f"Nothing that was tried makes it faster by a hundredth.{cannot}"
+    return f"What would help, each alone and simulated: {'; '.join(helping[:3])}.{cannot}"

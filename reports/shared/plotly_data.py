@@ -7,7 +7,8 @@ Figures are built by hand because importing plotly's own builders costs more tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...configs.sums import sum_in_order
@@ -150,14 +151,24 @@ def axis_title(quantity: str, prefix: str, unit: str) -> str:
 
 
 def wrapped(text: str, width: int = 18) -> str:
-    """Text broken for an axis label; plotly reads a little HTML there."""
+    """Text broken for an axis label, after commas where that will do; plotly reads a little HTML there.
+
+    >>> wrapped("bdwp 2:8, sat-vcu1525, batch 512")
+    'bdwp 2:8,<br>sat-vcu1525,<br>batch 512'
+    """
     lines: list[str] = []
-    for word in plain(text).split():
-        if lines and len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
+    for part in re.split(r"(?<=,)\s+", plain(text)):
+        for words in [part] if len(part) <= width else part.split():
+            if lines and len(lines[-1]) + 1 + len(words) <= width:
+                lines[-1] += f" {words}"
+            else:
+                lines.append(words)
     return "<br>".join(lines)
+
+
+def lines_of(labels: Iterable[str]) -> int:
+    """The lines that the longest of some labels takes."""
+    return max((wrapped(each).count("<br>") + 1 for each in labels), default=1)
 
 
 def plain(text: str) -> str:

@@ -3,6 +3,9 @@
   "use strict";
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const NARROW = 480;
+  // What A4 and Letter have room for within their margins, and half of it.
+  const PAPER = 670, BESIDE = 320;
+  let onPaper = false;
 
   // A name may begin with "@", too: only what is a colour is looked up.
   const coloured = (value, style, isColour = false) => {
@@ -49,7 +52,7 @@
       title: its && its.title ? { ...its.title, font: { size: 12 }, standoff: 8 } : undefined,
     });
     // Lower on paper: fewer pages end half empty.
-    if (matchMedia("print").matches) figure.layout.height = Math.round(0.8 * figure.layout.height);
+    if (onPaper || matchMedia("print").matches) figure.layout.height = Math.round(0.7 * figure.layout.height);
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
       // Dragging zooms where there is a mouse; on glass it must go on scrolling the page.
@@ -181,15 +184,25 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawShown);
   matchMedia(`(max-width: ${NARROW}px)`).addEventListener("change", drawShown);
-  // Paper has all that stands folded on the screen but the operators, which are a file beside the page.
+  // Paper has all that stands folded on the screen but the operators, which are a file beside the page. Figures are drawn
+  // as wide as it is, side by side where two stand so: a wider one would have the browser shrink all that is printed.
   const opened = [];
+  const fit = (printed) => {
+    onPaper = printed;
+    for (const place of shown().filter((each) => !each.classList.contains("drawing"))) place.style.width = printed ? `${place.closest(".two, .beside") ? BESIDE : PAPER}px` : "";
+    drawShown();
+  };
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details.plain:not([open])")) {
       details.open = true;
       opened.push(details);
     }
+    fit(true);
   });
-  addEventListener("afterprint", () => opened.splice(0).forEach((details) => (details.open = false)));
+  addEventListener("afterprint", () => {
+    opened.splice(0).forEach((details) => (details.open = false));
+    fit(false);
+  });
   matchMedia("print").addEventListener("change", () => {
     drawShown();
     shown().forEach((place) => place.layout && Plotly.Plots.resize(place));

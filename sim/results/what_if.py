@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """A step on the design with one thing changed.
+    """A step on the design with one thing changed. There are no figures where that cannot be, or cannot run it.
 
     Attributes:
         change: in words.
@@ -17,11 +17,13 @@ class WhatIf:
         gain: the step's time without the change over its time with it.
         speedup_vs_dense: of the step, over a dense step on the same changed design.
         energy_ratio_vs_dense: likewise.
+        reason: why there are no figures; empty where there are.
     """
 
     change: str
     fields: dict[str, Any]
-    step_seconds: float
-    gain: float
-    speedup_vs_dense: float
-    energy_ratio_vs_dense: float
+    step_seconds: float | None = None
+    gain: float | None = None
+    speedup_vs_dense: float | None = None
+    energy_ratio_vs_dense: float | None = None
+    reason: str = ""

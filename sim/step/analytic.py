@@ -20,9 +20,10 @@ from ...accel.engines import LARGEST_COUNT, TENSOR, longest, vector_cycles
 from ...accel.tensor_engine import Count
 from ...configs.arrays import FloatArray, IntArray
 from ...dataflow.actions import merge
+from ...dataflow.epilogue import NO_EPILOGUE
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import UpdateWork, Work
-from .costs import CostCache
+from .costs import Asked, CostCache
 from .flows import ROUNDING, Flow, FlowOutcome, play
 from .planned_step import PlannedStep
 from .step_time import StepTime, UpdateTime, WorkTime
@@ -38,10 +39,23 @@ def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
     return time_steps(PlannedStep.of(schedule, costs)).of_design(0)
 
 
+def time_all(steps: Sequence[PlannedStep]) -> list[StepTime]:
+    """Time steps that share their costs, each on many designs: products that several have are costed side by side."""
+    asked = [[_asked(step, work) for work in step.works] for step in steps]
+    if len(steps) > 1:
+        steps[0].costs.foresee(each for of_step in asked for each in of_step if each.products)
+    return [_timed(step, of_step) for step, of_step in zip(steps, asked, strict=True)]
+
+
 def time_steps(step: PlannedStep) -> StepTime:
     """Time a step on many designs: every count an array, [S]."""
+    return _timed(step, [_asked(step, work) for work in step.works])
+
+
+def _timed(step: PlannedStep, asked: Sequence[Asked]) -> StepTime:
+    """Time a step whose works ask for these costs."""
     designs = len(step.rows)
-    alone = [_alone(step, work) for work in step.works]
+    alone = [_alone(step, work, of_work) for work, of_work in zip(step.works, asked, strict=True)]
     jobs = [_Job.of(step, update) for update in step.order.updates]
     works = [_flow(step, time) for time in alone]
     played = play(step.order, works, [job.flow for job in jobs], designs)
@@ -51,16 +65,23 @@ def time_steps(step: PlannedStep) -> StepTime:
 # Works by themselves -------------------------------------------------------------------------------------------------
 
 
-def _alone(step: PlannedStep, work: Work) -> WorkTime:
+def _asked(step: PlannedStep, work: Work) -> Asked:
+    """What is asked of a work's products."""
+    stays = step.residence.places(work) if work.products else None
+    epilogue = work.epilogue(step.value_bytes, step.residence) if work.products else NO_EPILOGUE
+    return Asked(products=work.products, rows=step.rows, stays=stays, epilogue=epilogue)
+
+
+def _alone(step: PlannedStep, work: Work, asked: Asked) -> WorkTime:
     """What a work takes with nothing beside it."""
     if work.products:
-        return _products(step, work)
+        return _products(step, work, asked)
     return _zero_fill(step, work) if work.engine == TENSOR else _stream(step, work)
 
 
-def _products(step: PlannedStep, work: Work) -> WorkTime:
-    stays = step.residence.places(work)
-    epilogue = work.epilogue(step.value_bytes, step.residence)
+def _products(step: PlannedStep, work: Work, asked: Asked) -> WorkTime:
+    stays, epilogue = asked.stays, asked.epilogue
+    assert epilogue is not None, "costs are asked for"
     costs = tuple(step.costs.cost(product, step.rows, stays, epilogue) for product in work.products)
     if epilogue.nothing:
         bare = [cost.cycles for cost in costs]

@@ -1,9 +1,13 @@
-"""Costs of products: equal ones on the same designs are worked out once, for all steps that have them."""
+"""Costs of products: equal ones on the same designs are worked out once, for all steps that have them.
+
+What several steps will ask for can be foreseen: all that is asked of a product is then worked out side by side, for few
+long arrays are sooner done than many short ones, and each number is the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,7 @@ import numpy as np
 from ...accel.tensor_engine import Count
 from ...configs.arrays import BoolArray, IntArray
 from ...dataflow.design_products import DesignProducts
-from ...dataflow.design_view import gathered
+from ...dataflow.design_view import gathered, of_design
 from ...dataflow.epilogue import Epilogue
 from ...dataflow.gemm import Place
 from ...dataflow.product_cost import MappedProducts, ProductCost, mapped_cost
@@ -26,6 +30,29 @@ Parts = list[tuple[IntArray, MappedProducts]]
 
 MappedOn = Callable[[PlannedProduct, IntArray, Places | None], Parts]
 """A planned product on some designs, a mapping each; with nothing but itself to say what stays on chip when None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a step asks of products that lie on the same designs.
+
+    Attributes:
+        products: one after another.
+        rows: [S] the designs.
+        stays: what of each product stays on chip.
+        epilogue: what rides on their way out; None where only their demand of the buffers is asked for.
+    """
+
+    products: tuple[PlannedProduct, ...]
+    rows: IntArray
+    stays: Places | None
+    epilogue: Epilogue | None
+
+    def alike(self, product: PlannedProduct) -> tuple[object, ...]:
+        """What must agree for one of its products to be worked out side by side with that of another step."""
+        after = self.epilogue
+        rides = after and (after.lane_operations, after.result_elements, after.result_bytes)
+        return product.gemm.shape_key, product.mapping, self.stays is None, rides
 
 
 @dataclass(kw_only=True)
@@ -48,10 +75,37 @@ class CostCache:
 
         return cls(mapped_on=mapped_on)
 
+    def foresee(self, asked: Iterable[Asked]) -> None:
+        """Work out what steps will ask for, all that they ask of a product side by side."""
+        together: dict[tuple[object, ...], dict[tuple[object, ...], tuple[PlannedProduct, Asked]]] = {}
+        for each in asked:
+            for product in each.products:
+                key = (*_key(product, each.rows, each.stays), _after(each.epilogue))
+                together.setdefault(each.alike(product), {})[key] = product, each
+        for several in together.values():
+            (product, _), *others = several.values()
+            if others:
+                self._find_together(product, [each for _, each in several.values()])
+
+    def _find_together(self, product: PlannedProduct, several: Sequence[Asked]) -> None:
+        """Find a product's costs, or demands, on the designs of all, and keep what is each one's."""
+        both = _joined(several)
+        ends = np.cumsum([len(each.rows) for each in several]).tolist()
+        for each, end in zip(several, ends, strict=True):
+            own = slice(end - len(each.rows), end)
+            key = _key(product, each.rows, each.stays)
+            if both.epilogue is None or each.epilogue is None:
+                self._known["demand", *key] = of_design(self.demand(product, both.rows), own)
+                continue
+            cost = self.cost(product, both.rows, both.stays, both.epilogue)
+            self._known["cost", *key, _after(each.epilogue)] = of_design(cost, own)
+            if not both.epilogue.nothing:
+                bare = self.bare_cycles(product, both.rows, both.stays)
+                self._known["bare", *key] = of_design(bare, own)
+
     def cost(self, product: PlannedProduct, rows: IntArray, stays: Places | None, epilogue: Epilogue) -> ProductCost:
         """What a product costs with its epilogue, [S]."""
-        after = (epilogue.lane_operations, epilogue.result_elements, np.asarray(epilogue.moved_bytes).tobytes())
-        key = ("cost", *_key(product, rows, stays), after)
+        key = ("cost", *_key(product, rows, stays), _after(epilogue))
         if key not in self._known:
             parts = self._mapped(product, rows, stays)
             found = [(own, mapped_cost(mapped, epilogue.of_designs(own))) for own, mapped in parts]
@@ -88,3 +142,23 @@ class CostCache:
 def _key(product: PlannedProduct, rows: IntArray, stays: Places | None) -> tuple[object, ...]:
     staying = b"" if stays is None else b"".join(each.tobytes() for each in stays.values())
     return product.gemm.shape_key, product.mapping, rows.tobytes(), staying
+
+
+def _after(epilogue: Epilogue | None) -> tuple[object, ...]:
+    if epilogue is None:
+        return ()
+    return epilogue.lane_operations, epilogue.result_elements, np.asarray(epilogue.moved_bytes).tobytes()
+
+
+def _joined(several: Sequence[Asked]) -> Asked:
+    """All designs of several that are alike, one after another."""
+    first, epilogue = several[0], several[0].epilogue
+    if epilogue is not None and not epilogue.nothing:
+        moved = [
+            np.broadcast_to(each.epilogue.moved_bytes, (len(each.rows), 1, 1)) for each in several if each.epilogue
+        ]
+        epilogue = replace(epilogue, moved_bytes=np.concatenate(moved))
+    stays = first.stays
+    if stays is not None:
+        stays = {place: np.concatenate([each.stays[place] for each in several if each.stays]) for place in stays}
+    return replace(first, rows=np.concatenate([each.rows for each in several]), stays=stays, epilogue=epilogue)

@@ -37,6 +37,8 @@ _LARGER: tuple[tuple[str, tuple[str, ...], int], ...] = (
 )
 """A change in words, the fields that it makes larger, and how many times."""
 
+_ASKED = Place("what if", 1)
+
 _ALLOWED = (("vector work beside products", "overlap_vector"), ("updates beside the backward pass", "overlap_update"))
 """What a scheduler may be allowed, and the policy that does."""
 
@@ -46,7 +48,7 @@ def with_what_ifs(
 ) -> SimulationResult:
     """A step's result with what would help it, what helps most first; what changes nothing is among them.
 
-    A change that no machine could have, or with which the step cannot run, is not.
+    A change that no machine could have, or with which the step cannot run, comes last, with the reason.
 
     Args:
         simulator: of the workload on the design.
@@ -55,28 +57,32 @@ def with_what_ifs(
         pattern: its ratio.
     """
     family = Family(simulator.hardware)
-    told, points = [], []
+    refused, told, points = [], [], []
     for words, fields in _changes(simulator):
         try:
             hardware = family.varied([_change(name, value) for name, value in fields.items()])
-        except ConfigError:
-            # Beyond what any machine has: no answer to what would help.
+        except ConfigError as error:
+            refused.append(WhatIf(change=words, fields=fields, reason=str(error).removeprefix(f"{_ASKED}: ")))
             continue
         told.append((words, fields))
         points.append(Point.of(simulator, recipe, pattern, hardware, simulator.prices))
-    found = [
-        WhatIf(
+    found = []
+    for (words, fields), outcome in zip(told, evaluate(points, simulator.version), strict=True):
+        if outcome.figures is None:
+            refused.append(WhatIf(change=words, fields=fields, reason=outcome.reason))
+            continue
+        gain = result.step_seconds / outcome.figures["step_seconds"]
+        changed = WhatIf(
             change=words,
             fields=fields,
             step_seconds=outcome.figures["step_seconds"],
-            gain=result.step_seconds / outcome.figures["step_seconds"],
+            gain=gain,
             speedup_vs_dense=outcome.figures["speedup_vs_dense"],
             energy_ratio_vs_dense=outcome.figures["energy_ratio_vs_dense"],
         )
-        for (words, fields), outcome in zip(told, evaluate(points, simulator.version), strict=True)
-        if outcome.figures is not None
-    ]
-    return replace(result, what_if=tuple(sorted(found, key=lambda each: -each.gain)))
+        found.append((gain, changed))
+    helping = [each for _, each in sorted(found, key=lambda pair: -pair[0])]
+    return replace(result, what_if=(*helping, *refused))
 
 
 def _changes(simulator: Simulator) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -98,4 +104,4 @@ def _number(hardware: Hardware, name: str) -> int:
 
 
 def _change(name: str, value: Any) -> Change:
-    return Change(path=tuple(name.split(".")), value=value, status="given", source="what if", place=Place("what if", 1))
+    return Change(path=tuple(name.split(".")), value=value, status="given", source="what if", place=_ASKED)

@@ -5,6 +5,7 @@ import itertools
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
+import zlib
 
 import pytest
 
@@ -232,6 +233,29 @@ def test_a_choice_hands_the_timeline_to_perfetto_and_to_nobody_else(pages, brows
     assert given[:2] == ["https://ui.perfetto.dev", "timeline.json.gz"]
     assert bytes(given[2]) == trace
     assert browser.run("document.querySelector('.perfetto [role=status]').textContent").endswith("open in Perfetto.")
+
+
+def letters_by_page(pdf):
+    """How many pieces of text stand on each page, as Chromium writes them."""
+    objects = dict(re.findall(rb"\n(\d+) 0 obj\n(.*?)\nendobj", pdf, flags=re.DOTALL))
+    pages = [each for each in objects.values() if re.match(rb"<</Type /Page\b", each)]
+    streams = [objects[re.search(rb"/Contents (\d+) 0 R", page)[1]] for page in pages]
+    drawn = [zlib.decompress(each.split(b"stream\n", 1)[1].rsplit(b"\nendstream", 1)[0]) for each in streams]
+    return [len(re.findall(rb"\bT[jJ]\b", each)) for each in drawn]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_printed_page_is_empty_and_no_figure_is_wider_than_paper(pages, browser, kind):
+    browser.load(pages[kind])
+    browser.run(
+        "addEventListener('beforeprint', () => { window.widest = Math.max(...[...document.querySelectorAll("
+        "'.chart svg.main-svg')].map((each) => each.getBoundingClientRect().width)); })"
+    )
+    letters = letters_by_page(browser.pdf())
+    assert len(letters) >= 3
+    assert min(letters) > 0, letters
+    assert 0 < browser.run("window.widest") <= 670
+    assert browser.run("document.querySelector('.chart').style.width") == "", "the screen has its own again"
 
 
 @pytest.mark.parametrize("kind", ["run", "explore"])

@@ -115,7 +115,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         ),
         (
             ["compare", SMALL, "--recipes", ","],
-            "--recipes: got ',', need a name on both sides of a comma; try dense,bdwp",
+            "--recipes: got ',', need a value on both sides of a comma; try dense,bdwp",
         ),
         (["gemm", "12x12"], "product: got '12x12', need MxNxK, three positive integers"),
         (["gemm"], "gemm: got both or neither of MxNxK and --from, need one"),
@@ -151,7 +151,11 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["gemm", "--from", "."], ".: got a folder, need a CSV list of products\n"),
         (
             ["compare", SMALL, "--recipes", "dense,,bdwp"],
-            "--recipes: got 'dense,,bdwp', need a name on both sides of a comma; try dense,bdwp\n",
+            "--recipes: got 'dense,,bdwp', need a value on both sides of a comma; try dense,bdwp\n",
+        ),
+        (
+            ["codesign", "--model", "mlp", "--data", "digits", "--sparsity", "2:8,"],
+            "--sparsity: got '2:8,', need a value on both sides of a comma; try 2:8\n",
         ),
         (
             ["trace", SMALL, "0.0:FX", "--out", "t"],

@@ -286,6 +286,20 @@ def test_a_design_is_shown_with_the_source_of_its_numbers(run):
     assert document["provenance"]["tensor_engine.rows"]["status"] == "assumed"
 
 
+def test_a_design_is_shown_with_what_it_leaves_open(run):
+    lines = run("hardware", "show", "sat-vcu1525").out.splitlines()
+    cells = {line.split("  ")[0]: " ".join(line.split()) for line in lines}
+    assert cells["tensor_engine.rows"].startswith("tensor_engine.rows 32 16 to 64 assumed")
+    assert cells["tensor_engine.overlapped"].startswith("tensor_engine.overlapped true true or false assumed")
+    port = "buffers.west.port_bytes_per_cycle"
+    assert cells[port].startswith(f"{port} 256 128 to 512; as tensor_engine.rows assumed")
+    assert cells["buffers.west.banks"].startswith("buffers.west.banks 32 assumed")
+    known = run("hardware", "show", "sat-vcu1525", "--json").document["provenance"]
+    assert known["clock_hz"]["range"] == ["150 MHz", "300 MHz"]
+    assert known["tensor_engine.rows"]["scales"] == [port]
+    assert "range" not in known["buffers.west.banks"]
+
+
 def test_a_users_file_is_checked(run, tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\nextends: sat-vcu1525\n")
     assert run("hardware", "check", "mine.yaml").out == "ok: mine\n"

@@ -32,7 +32,7 @@ def test_compare_takes_several_of_everything(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--hardware", "sat-vcu1525,"), "--hardware: got 'sat-vcu1525,', need a name on both sides of a comma"),
+        (("--hardware", "sat-vcu1525,"), "--hardware: got 'sat-vcu1525,', need a value on both sides of a comma"),
         (("--batch", "4,x"), "--batch: got 'x'"),
         (("--batch", "0"), "--batch: got 0, need at least 1"),
         (("--sparsity", "2:8,9"), "got '9'"),

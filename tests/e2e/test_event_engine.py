@@ -78,3 +78,23 @@ def test_vector_work_beside_products_saves_time_in_both_engines(run):
 
     for engine in ("analytic", "event"):
         assert cycles("--engine", engine, "--overlap-vector") < cycles("--engine", engine, "--no-overlap-vector")
+
+
+def test_a_timeline_alone_is_one_option(run, tmp_path):
+    words = ("simulate", SMALL, "--batch", 8)
+    done = run(*words, "--timeline", "made/why.json.gz")
+    assert (done.code, done.err) == (0, "timeline: made/why.json.gz; https://ui.perfetto.dev opens it\n")
+    run(*words, "--engine", "event", "--out", "whole")
+    alone = (tmp_path / "made" / "why.json.gz").read_bytes()
+    assert alone == (tmp_path / "whole" / "timeline.json.gz").read_bytes()
+    assert [each.name for each in (tmp_path / "made").iterdir()] == ["why.json.gz"]
+    assert run(*words, "--timeline", "why.json", "--engine", "event").code == 0
+    assert (tmp_path / "why.json").read_bytes() == gzip.decompress(alone)
+
+
+def test_a_timeline_of_a_step_that_is_not_played_is_refused(run, tmp_path):
+    done = run("simulate", SMALL, "--timeline", "why.json", "--engine", "analytic")
+    assert done.code == 2
+    assert done.err.startswith("--timeline: got it with --engine analytic, which plays no step")
+    assert not (tmp_path / "why.json").exists()
+    assert run("simulate", SMALL, "--batch", 8, "--timeline", ".").err.startswith(".: got ")

@@ -99,8 +99,9 @@ def test_workers_of_another_version_are_told_before_anything_is_sent():
         running.run(space_of_data(SWEEP, version="0.0"), None, version="0.0", dask=cluster.scheduler_address)
 
 
-def test_an_address_where_nothing_answers_is_told(monkeypatch):
+def test_an_address_where_nothing_answers_is_told_and_leaves_no_store(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
     space = space_of_data(SWEEP, version=VERSION)
     with pytest.raises(ConfigError, match=r"dask: got nothing at tcp://127\.0\.0\.1:9"):
-        running.run(space, None, version=VERSION, dask="tcp://127.0.0.1:9")
+        running.run(space, tmp_path, version=VERSION, dask="tcp://127.0.0.1:9")
+    assert list(tmp_path.iterdir()) == []

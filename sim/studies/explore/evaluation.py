@@ -7,8 +7,9 @@ way in) are simulated one by one, and so are those that cannot run, for ``simula
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from ....dataflow.gemm import Gemm
 from ....dataflow.objective import TIME
 from ....dataflow.residency import Resident
 from ...step.against_dense import AgainstDense
-from ...step.analytic import time_steps
-from ...step.costs import CostCache
+from ...step.analytic import time_all
+from ...step.costs import Asked, CostCache
 from ...step.planned_step import PlannedStep
 from ...step.step_figures import StepFigures
 from ...step.step_numbers import StepNumbers
@@ -40,12 +41,17 @@ _FEWEST = 3
 """Fewer points of a kind than these are simulated sooner one by one."""
 
 
-def evaluate(points: Sequence[Point], version: str) -> list[Outcome]:
+Told = Callable[[int], None]
+"""Is told how many points are done."""
+
+
+def evaluate(points: Sequence[Point], version: str, told: Told = lambda done: None) -> list[Outcome]:
     """Simulate many points; neighbours that share most go fastest.
 
     Args:
         points: in any order.
         version: of bisparse.
+        told: how far it is, while products are searched, which takes most of the time.
 
     Returns:
         An outcome a point, in the same order: the figures that ``simulate`` gives, or why there are none.
@@ -61,7 +67,8 @@ def evaluate(points: Sequence[Point], version: str) -> list[Outcome]:
         if len(numbers) < _FEWEST:
             outcomes |= {number: simulate_point(points[number], version) for number in numbers}
             continue
-        group = _Group(points=[points[number] for number in numbers], version=version)
+        told_of_group = partial(_told_of_group, told, len(outcomes), len(numbers))
+        group = _Group(points=[points[number] for number in numbers], version=version, told=told_of_group)
         try:
             found = group.outcomes()
         except OverflowError:
@@ -69,6 +76,10 @@ def evaluate(points: Sequence[Point], version: str) -> list[Outcome]:
             found = [simulate_point(points[number], version) for number in numbers]
         outcomes |= dict(zip(numbers, found, strict=True))
     return [outcomes[number] for number in range(len(points))]
+
+
+def _told_of_group(told: Told, before: int, points: int, share: float) -> None:
+    told(before + int(share * points))
 
 
 _HONOURED = frozenset(
@@ -105,6 +116,7 @@ class _Group:
 
     points: Sequence[Point]
     version: str
+    told: Callable[[float], None]
     _steps: dict[tuple[object, ...], Step | None] = field(default_factory=dict)
 
     def outcomes(self) -> list[Outcome]:
@@ -124,10 +136,7 @@ class _Group:
             found[number] = self._impossible(points[number], int(rows[number]), keys[number], searches)
         waiting = [number for number in waiting if found[number] is None]
         costs = CostCache(mapped_on=lambda product, on, stays: searches[product.gemm.shape_key].mapped(on, stays))
-        steps = {
-            key: self._timed(key, members, table, rows, costs, prices)
-            for key, members in self._by_step(keys, waiting).items()
-        }
+        steps = self._timed(self._planned(self._by_step(keys, waiting), table, rows, costs), rows, prices)
         for number in waiting:
             found[number] = self._outcome(points[number], int(rows[number]), *(steps[key] for key in keys[number]))
         return [outcome for outcome in found if outcome is not None]
@@ -183,21 +192,17 @@ class _Group:
         for key, members in self._by_step(keys, waiting).items():
             step = self._step(key, self.points[members[0]])
             assert step is not None, "members run it"
-            on = {int(rows[number]) for number in members}
+            has_it = {int(rows[number]) for number in members}
             for product in step.products():
                 gemms.setdefault(product.gemm.shape_key, product.gemm)
-                wanted.setdefault(product.gemm.shape_key, set()).update(on)
+                wanted.setdefault(product.gemm.shape_key, set()).update(has_it)
         options = self.points[0].options
-        return {
-            key: search_forms(
-                gemm,
-                table,
-                np.array(sorted(wanted[key])),
-                dataflows=options.dataflows,
-                interleave=options.interleave,
-            )
-            for key, gemm in gemms.items()
-        }
+        found: dict[tuple[object, ...], BestForms] = {}
+        for number, (shape, gemm) in enumerate(gemms.items()):
+            self.told(number / len(gemms))
+            on = np.array(sorted(wanted[shape]))
+            found[shape] = search_forms(gemm, table, on, dataflows=options.dataflows, interleave=options.interleave)
+        return found
 
     def _by_step(self, keys: Sequence[tuple[StepKey, StepKey]], waiting: Sequence[int]) -> dict[StepKey, list[int]]:
         """Points by the steps that they run."""
@@ -250,32 +255,51 @@ class _Group:
             found.append(None if table is None else EnergyModel.of(model, table))
         return found
 
+    def _planned(
+        self, by_step: dict[StepKey, list[int]], table: DesignTable, rows: IntArray, costs: CostCache
+    ) -> dict[StepKey, PlannedStep]:
+        """The steps of points, each planned on all designs whose points run it."""
+        chosen = {key: np.unique(rows[members]) for key, members in by_step.items()}
+        steps = {key: self._steps[key.outline] for key in by_step}
+        costs.foresee(
+            Asked(products=tuple(step.products()), rows=chosen[key], stays=None, epilogue=None)
+            for key, step in steps.items()
+            if step is not None and key.policy.keeps_tensors
+        )
+        return {
+            key: PlannedStep.of_designs(step.outline, table, chosen[key], costs, policy=key.policy)
+            for key, step in steps.items()
+            if step is not None
+        }
+
     def _timed(
-        self,
-        key: StepKey,
-        members: Sequence[int],
-        table: DesignTable,
-        rows: IntArray,
-        costs: CostCache,
-        prices: Sequence[EnergyModel | None],
-    ) -> _TimedStep:
-        """A step on all designs whose points run it."""
-        step = self._step(key, self.points[members[0]])
-        assert step is not None, "members run it"
-        chosen = np.unique(rows[members])
-        plan = PlannedStep.of_designs(step.outline, table, chosen, costs, policy=key.policy)
-        energy = EnergyModel.beside([price for price in (prices[row] for row in chosen) if price is not None])
-        figures = StepFigures(plan=plan, step=time_steps(plan), energy=energy)
+        self, plans: dict[StepKey, PlannedStep], rows: IntArray, prices: Sequence[EnergyModel | None]
+    ) -> dict[StepKey, _TimedStep]:
+        """Steps on the designs that they are planned on."""
+        timed = time_all(list(plans.values()))
+        return {
+            key: self._told(key, StepFigures(plan=plan, step=step, energy=self._energy(plan.rows, prices)))
+            for (key, plan), step in zip(plans.items(), timed, strict=True)
+        }
+
+    @staticmethod
+    def _energy(rows: IntArray, prices: Sequence[EnergyModel | None]) -> EnergyModel:
+        return EnergyModel.beside([price for price in (prices[row] for row in rows) if price is not None])
+
+    def _told(self, key: StepKey, figures: StepFigures) -> _TimedStep:
+        """What points take of a step's figures."""
+        plan, step = figures.plan, self._steps[key.outline]
+        assert step is not None, "it is planned"
         residence = plan.residence
         assert isinstance(residence, Resident)
         tensors, saved = residence.tensors.tolist(), residence.saved_in_all_bytes.tolist()
-        numbers = StepNumbers.of_designs(figures, len(chosen))
+        numbers = StepNumbers.of_designs(figures, len(plan.rows))
         return _TimedStep(
             batch=key.batch,
             peak_bytes=step.peak_bytes,
             by_row={
                 int(row): (own, tensors[at], saved[at])
-                for at, (row, own) in enumerate(zip(chosen, numbers, strict=True))
+                for at, (row, own) in enumerate(zip(plan.rows, numbers, strict=True))
             },
         )
 

@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def run(
     check_size(space)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    with Store(None if out is None else out / STORE_FILE, version=version) as store:
+    with _store_in(out, version) as store:
         others = {made: count for made, count in store.versions().items() if made != version}
         if not resume and (len(store) or others):
             raise ConfigError(
@@ -147,6 +148,24 @@ def run(
         }
         store.finish(progress.asked, json.dumps(meta))
         return Study.of_store(store, space, meta)
+
+
+@contextmanager
+def _store_in(directory: Path | None, version: str) -> Iterator[Store]:
+    """The store of a directory; a study that is refused before its first run leaves none where there was none."""
+    file = None if directory is None else directory / STORE_FILE
+    was_there, empty = file is None or file.exists(), False
+    try:
+        with Store(file, version=version) as store:
+            try:
+                yield store
+            except ConfigError:
+                empty = not store.versions()
+                raise
+    finally:
+        if file is not None and empty and not was_there:
+            for each in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
+                each.unlink(missing_ok=True)
 
 
 def load(directory: Path, space: Space, *, version: str) -> Study:

@@ -90,11 +90,8 @@ class _Study:
                 "{value: 32, status: assumed, source: why, range: [16, 64]}"
             )
         alone = [(each.name, end) for each in assumptions for end in each.ends]
-        total = len(alone) + draws
-        self._tell("varying the assumptions, one by one", 0, total)
-        found = dict(zip(alone, self._simulated(uncertain, [dict([each]) for each in alone]), strict=True))
-        self._tell("varying them at once", len(alone), total)
-        outcomes = self._simulated(uncertain, list(_drawn(uncertain, draws)))
+        outcomes = self._simulated(uncertain, [*(dict([each]) for each in alone), *_drawn(uncertain, draws)])
+        found, outcomes = dict(zip(alone, outcomes, strict=False)), outcomes[len(alone) :]
         drawn = [each for each in outcomes if each.figures is not None]
         if not drawn:
             raise ConfigError(f"range: got no drawn design that runs the step ({outcomes[-1].reason}), need some")
@@ -121,12 +118,13 @@ class _Study:
     def _simulated(self, uncertain: Uncertain, designs: Sequence[dict[str, Value]]) -> list[Outcome]:
         """What becomes of each design."""
         made = [self._point(uncertain, each) for each in designs]
-        simulated = iter(evaluate([each for each in made if isinstance(each, Point)], self.simulator.version))
+        points = [each for each in made if isinstance(each, Point)]
+        simulated = iter(evaluate(points, self.simulator.version, lambda done: self._tell(done, len(points))))
         return [each if isinstance(each, Outcome) else next(simulated) for each in made]
 
-    def _tell(self, what: str, done: int, total: int) -> None:
+    def _tell(self, done: int, total: int) -> None:
         if self.progress is not None:
-            self.progress(what, done, total)
+            self.progress("varying the assumptions", done, total)
 
     def _point(self, uncertain: Uncertain, values: dict[str, Value]) -> Point | Outcome:
         try:

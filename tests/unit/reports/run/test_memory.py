@@ -34,6 +34,14 @@ def test_a_step_that_does_not_fit_is_said_not_to_with_the_batch_that_does():
     assert f"The step {said}." in page([tight()], command="x").decode()
 
 
+def test_of_several_runs_that_differ_the_one_that_fills_its_card_most_is_named():
+    several = [sample_result("dense"), tight()]
+    text = " ".join(text_summary(several).split())
+    assert "Memory at its peak (bdwp 2:8): 1.75 GB of 1.00 GB, at fc:BP." in text
+    text = " ".join(text_summary([sample_result("dense"), sample_result()]).split())
+    assert "Memory at its peak: 1.75 GB of 16.0 GB" in text, "all alike"
+
+
 def test_of_several_runs_only_those_that_do_not_fit_are_warned_of():
     text = " ".join(text_summary([sample_result("dense"), tight()]).split())
     assert "Warning: bdwp 2:8 does not fit" in text
