@@ -385,13 +385,18 @@ class TileWalk:
         ]
         return one * self.gemm.count
 
-    def operator_cycles(self, tile_cycles: Callable[[TileVisit], int]) -> int:
-        """Cycles of the product, all repetitions, with DMA fetching exactly one tile ahead."""
+    def operator_cycles(self, tile_cycles: Callable[[TileVisit, TileVisit | None], int]) -> int:
+        """Cycles of the product, all repetitions, with DMA fetching exactly one tile ahead.
+
+        Args:
+            tile_cycles: of a tile, and the one after it, if there is any.
+        """
         latency, steps = self.hardware.dram_latency_cycles, self.steps
         total = steps[0][1] + (latency if steps[0][1] else 0)
         for number, (visit, _, _) in enumerate(steps):
             load_next = steps[number + 1][1] if number + 1 < len(steps) else 0
             store_before = steps[number - 1][2] if number else 0
             waits = load_next + latency if load_next > 0 else 0
-            total += max(tile_cycles(visit), waits, load_next + store_before)
+            following = steps[number + 1][0] if number + 1 < len(steps) else None
+            total += max(tile_cycles(visit, following), waits, load_next + store_before)
         return total + steps[-1][2]
