@@ -219,20 +219,41 @@ _ONE_SLOT = (
     "with one slot every batch length gives the same: beats = (slots - 1) * ... + moving = moving and the row delay is "
     "(slots - 1) * spacing + L = L; that I = 1 then is a fact of the PE, not of the cycles"
 )
+_SETTING = "it only tells settings apart, and is off by one in every tile"
+_NO_HOLD = "nothing but the folds is in the way: 0, or 1, is below any interval"
+_WEIGHT = "return Handover(folds * period, 0, 0, resident, spacing)"
+_OUTPUT = (
+    "return Handover(folds * period, (folds - 1) * period + issue - interleave + drain, issue - interleave, "
+    "on_rows, on_cols)"
+)
+_TOLD_APART = (
+    ("output_stationary_handover", _OUTPUT, ("on_rows", "on_cols")),
+    ("weight_stationary_handover", _WEIGHT, ("resident", "spacing")),
+    ("weight_stationary_fold", "return (beats, (array.rows - 1) * row_delay, spacing)", ("spacing",)),
+)
 EQUIVALENT = {
     _WIRE.format("interleave -> (interleave + 1)"): _NO_DRAIN,
     _WIRE.format("interleave -> (interleave - 1)"): _NO_DRAIN,
-    _BATCH.format("slots -> (slots + 1)"): _ONE_SLOT,
-    _BATCH.format("1 -> (1 - 1)"): _ONE_SLOT,
     _BATCH.format("1 -> (1 + 1)") + " #2": _ONE_SLOT,
     _BATCH.format("1 -> (1 - 1)") + " #2": _ONE_SLOT,
+    **{
+        f"{place}: {name} -> ({name} {change}) in `{statement}`": _SETTING
+        for place, statement, names in _TOLD_APART
+        for name in names
+        for change in ("+ 1", "- 1")
+    },
+    **{
+        f"weight_stationary_handover: 0 -> (0 {change}) in `{_WEIGHT}`{number}": _NO_HOLD
+        for change in ("+ 1", "- 1")
+        for number in ("", " #2")
+    },
 }
 """Mutants that no case can tell apart, and why."""
 
 TILES_THAT_WAIT_FOR_REGISTERS = (12, 32, 52, 100, 160, 184, 300, 360, 464, 472, 660, 788, 852, 964, 1528)
 """Seeds of tiles of which one enters later than a fold would, because result registers are not free."""
 
-NOT_COUNTS = {"array", "np", "pattern", "Count", "Counts"}
+NOT_COUNTS = {"array", "np", "pattern", "own", "Count", "Counts"}
 
 
 def _functions_behind(module: ast.Module, names: set[str]) -> list[ast.FunctionDef]:
