@@ -27,7 +27,7 @@ def test_so_is_one_whose_operands_are_normalised_on_their_way_in(seed):
     assert check_schedule(seed, applications=True) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_so_is_one_whose_tiles_overlap(seed, applications):
     assert check_schedule(seed, applications=applications, tile_overlap=True) is None
