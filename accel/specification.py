@@ -92,6 +92,10 @@ class TensorEngine(Section):
         description="whether the N kept values of a group that stays lie in N PEs of a column, or all in one (WS, IS)",
     )
     exploits: Exploits = Field(default=Exploits(), description="what the PEs skip beyond N:M patterns")
+    tile_overlap: bool = Field(
+        default=False,
+        description="whether a tile enters while the one before it empties, as folds of a tile do; needs overlapped",
+    )
     zero_gating: bool = Field(
         default=False, description="whether a PE that meets a zero operand holds its sum: no multiply, no add"
     )
@@ -101,6 +105,14 @@ class TensorEngine(Section):
         if self.accumulate_latency > self.mac_latency:
             raise ValueError(
                 f"accumulate_latency: got {self.accumulate_latency}, need at most mac_latency ({self.mac_latency})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _folds_overlap_where_tiles_do(self) -> Self:
+        if self.tile_overlap and not self.overlapped:
+            raise ValueError(
+                "tile_overlap: got true, need overlapped: true beside it: tiles follow one another as folds do"
             )
         return self
 
@@ -117,6 +129,7 @@ class TensorEngine(Section):
             shifted_drain=self.drain == "shift",
             chained_load=self.stationary_load == "chain",
             spread_groups=self.spread_groups,
+            tile_overlap=self.tile_overlap,
         )
 
     def supports(self, pattern: OperandFormat) -> bool:

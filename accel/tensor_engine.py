@@ -40,6 +40,7 @@ class ArrayTiming(NamedTuple):
         shifted_drain: whether OS results leave down the column, one a cycle, or by a wire per PE.
         chained_load: whether WS weights are shifted down a chain, or go into row-addressed latches.
         spread_groups: whether the N kept values of a stationary group lie in N PEs of a column, or all in one.
+        tile_overlap: whether the next tile enters while this one empties; ``overlapped`` then.
     """
 
     rows: Count
@@ -51,6 +52,25 @@ class ArrayTiming(NamedTuple):
     shifted_drain: bool
     chained_load: bool
     spread_groups: bool = False
+    tile_overlap: bool = False
+
+
+class Handover(NamedTuple):
+    """When a tile lets the next one into the array, in cycles from its own begin; counts broadcast.
+
+    Attributes:
+        interval: until a tile like it may enter, as a fold may after the folds of one tile.
+        hold: until all that it left in result registers has shifted out (OS); 0 where nothing else is in the way.
+        lead: until its own results come there.
+        first: what PEs are set to: outputs along m that they turn between (OS), groups that they hold (WS).
+        second: outputs along n (OS), cycles from a slot to the next (WS). They are set anew when the array is empty.
+    """
+
+    interval: Count
+    hold: Count
+    lead: Count
+    first: Count
+    second: Count
 
 
 def ceil_div(count: Count, size: Count) -> Count:
@@ -86,8 +106,7 @@ def output_stationary_cycles(
     162
     """
     folds, interleave = output_stationary_folds(array, m, n, interleave_m, interleave_n)
-    issue = (slots - 1) * np.maximum(interleave, array.accumulate_latency) + interleave
-    drain = interleave * array.rows if array.shifted_drain else 0 * interleave
+    issue, drain = output_stationary_fold(array, slots, interleave)
     ends = (array.rows - 1) + (array.cols - 1) + (array.mac_latency - 1) + drain
     found: Count = folds * (issue + ends)
     if array.overlapped:
@@ -99,9 +118,39 @@ def output_stationary_folds(
     array: ArrayTiming, m: Count, n: Count, interleave_m: Count, interleave_n: Count
 ) -> tuple[Count, Count]:
     """Folds that cover an [m, n] tile, and the interleave I = Im * In that remains after cutting it to the tile."""
-    on_rows = np.minimum(interleave_m, ceil_div(m, array.rows))
-    on_cols = np.minimum(interleave_n, ceil_div(n, array.cols))
+    on_rows, on_cols = output_stationary_interleave(array, m, n, interleave_m, interleave_n)
     return ceil_div(m, array.rows * on_rows) * ceil_div(n, array.cols * on_cols), on_rows * on_cols
+
+
+def output_stationary_interleave(
+    array: ArrayTiming, m: Count, n: Count, interleave_m: Count, interleave_n: Count
+) -> tuple[Count, Count]:
+    """Im and In as cut to an [m, n] tile."""
+    return np.minimum(interleave_m, ceil_div(m, array.rows)), np.minimum(interleave_n, ceil_div(n, array.cols))
+
+
+def output_stationary_fold(array: ArrayTiming, slots: Count, interleave: Count) -> tuple[Counts, Counts]:
+    """Cycles for which a fold holds the issue port, and for which its results leave a column."""
+    issue = (slots - 1) * np.maximum(interleave, array.accumulate_latency) + interleave
+    drain = interleave * array.rows if array.shifted_drain else 0 * interleave
+    return issue, drain
+
+
+def output_stationary_handover(
+    array: ArrayTiming, m: Count, n: Count, slots: Count, interleave_m: Count = 1, interleave_n: Count = 1
+) -> Handover:
+    """When an [m, n] output tile lets the next one in; arguments as for ``output_stationary_cycles``.
+
+    The last fold holds a result register of the bottom row until it has shifted out; the next tile fills it once it
+    has issued all slots but the last.
+    """
+    folds, interleave = output_stationary_folds(array, m, n, interleave_m, interleave_n)
+    issue, drain = output_stationary_fold(array, slots, interleave)
+    on_rows, on_cols = output_stationary_interleave(array, m, n, interleave_m, interleave_n)
+    period = np.maximum(issue, drain)
+    return Handover(
+        folds * period, (folds - 1) * period + issue - interleave + drain, issue - interleave, on_rows, on_cols
+    )
 
 
 def weight_stationary_cycles(
@@ -138,20 +187,55 @@ def weight_stationary_cycles(
     194
     """
     folds, resident = weight_stationary_folds(array, columns, groups, resident_groups)
-    slots = resident * group_slots
+    load = array.rows * resident * group_load
+    beats, skew, _ = weight_stationary_fold(array, moving, resident * group_slots, interleave)
+    ends = beats + skew + (array.cols - 1) + (array.mac_latency - 1)
+    found: Counts = folds * (load + ends)
+    if array.overlapped:
+        found = load + (folds - 1) * weight_stationary_period(array, load, beats, skew) + ends
+    cycles: Count = found
+    return cycles
+
+
+def weight_stationary_fold(
+    array: ArrayTiming, moving: Count, slots: Count, interleave: Count
+) -> tuple[Counts, Counts, Counts]:
+    """Cycles for which vectors enter the first row, by which the last row is later, and from a PE's slot to the next.
+
+    Args:
+        array: the tensor engine.
+        moving: T, vectors streamed.
+        slots: multiply-accumulates of a PE for a vector.
+        interleave: I, vectors a PE turns between.
+    """
     batch = choose(slots == 1, 1, np.minimum(interleave, moving))
     spacing = np.maximum(batch, array.accumulate_latency)
     beats = ceil_div(moving, batch) * (slots - 1) * spacing + moving
     row_delay = (slots - 1) * spacing + array.accumulate_latency
+    return beats, (array.rows - 1) * row_delay, spacing
+
+
+def weight_stationary_period(array: ArrayTiming, load: Count, beats: Counts, skew: Counts) -> Counts:
+    """Cycles from one overlapped fold to the next; arguments as ``weight_stationary_fold`` gives them."""
+    return np.maximum(beats, load + skew if array.chained_load else load)
+
+
+def weight_stationary_handover(
+    array: ArrayTiming,
+    moving: Count,
+    columns: Count,
+    groups: Count,
+    group_slots: Count = 1,
+    group_load: Count = 1,
+    resident_groups: Count = 1,
+    interleave: Count = 1,
+) -> Handover:
+    """When such a tile lets the next one in; arguments as for ``weight_stationary_cycles``."""
+    folds, resident = weight_stationary_folds(array, columns, groups, resident_groups)
     load = array.rows * resident * group_load
-    skew = (array.rows - 1) * row_delay
-    ends = beats + skew + (array.cols - 1) + (array.mac_latency - 1)
-    found: Counts = folds * (load + ends)
-    if array.overlapped:
-        refill = load + skew if array.chained_load else load
-        found = load + (folds - 1) * np.maximum(beats, refill) + ends
-    cycles: Count = found
-    return cycles
+    beats, skew, spacing = weight_stationary_fold(array, moving, resident * group_slots, interleave)
+    period = weight_stationary_period(array, load, beats, skew)
+    return Handover(folds * period, 0, 0, resident, spacing)
 
 
 def weight_stationary_folds(
@@ -183,8 +267,28 @@ def weight_stationary_bubbles(
     """The same split under WS and IS."""
     folds, resident = weight_stationary_folds(array, columns, groups, resident_groups)
     slots = resident * group_slots
-    batch = choose(slots == 1, 1, np.minimum(interleave, moving))
-    spacing = np.maximum(batch, array.accumulate_latency)
+    beats, _, _ = weight_stationary_fold(array, moving, slots, interleave)
     issue: Counts = folds * slots * moving
-    waiting: Counts = folds * (slots - 1) * (ceil_div(moving, batch) * spacing - moving)
-    return issue, waiting
+    return issue, folds * beats - issue
+
+
+def cycles_to_next(
+    whole: Count, own: Handover, next_interval: Count, next_lead: Count, next_first: Count, next_second: Count
+) -> Count:
+    """Cycles from a tile's begin to the next one's, on an array that overlaps tiles, no port in the way.
+
+    The next one enters as a fold would, and not before what it claims is free; and so late that this tile has left when
+    yet another one may follow the next: there are never three on the array.
+
+    Args:
+        whole: cycles of the tile alone.
+        own: of the tile.
+        next_interval: of the next one, see ``Handover``; likewise below.
+        next_lead: of the next one.
+        next_first: of the next one.
+        next_second: of the next one.
+    """
+    alike = (own.first == next_first) & (own.second == next_second)
+    soonest = np.maximum(np.maximum(own.interval, own.hold - next_lead), whole - next_interval)
+    found: Count = choose(alike, soonest, whole)
+    return found

@@ -15,6 +15,7 @@ import numpy as np
 from ..configs.arrays import BoolArray, FloatArray, IntArray
 from .ground import Ground, exact_cycles
 from .objective import NEVER
+from .tile_overlap import least_of_kind
 
 _FIRST_GROUPS = 4
 """Groups of each design that are looked at in the first round."""
@@ -35,7 +36,7 @@ class Candidates:
         mapping: of its array mapping.
         order: of its loop order.
         floor: cycles that it does not beat.
-        of_kind: [K, 2, 2, 3] cycles of its kinds of tiles on the array.
+        of_kind: [K, 2, 2, 3] cycles of its kinds of tiles on the array; or their numbers, see ``Pipeline``.
     """
 
     row: IntArray
@@ -51,7 +52,9 @@ class Candidates:
     def joined(cls, parts: Sequence[Candidates]) -> Candidates:
         """All of several."""
         names = ("row", "design", "side", "tile", "mapping", "order", "floor", "of_kind")
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        # None of them says how many numbers a kind of tile has.
+        some = [part for part in parts if len(part)] or parts[:1]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in some]) for name in names})
 
     @classmethod
     def none(cls) -> Candidates:
@@ -131,7 +134,8 @@ class Groups:
     def _floor(self, groups: IntArray) -> IntArray:
         """The same of some groups, closer: of each kind of tile the time of the array mapping that is fastest there."""
         rows, starts = self._rows(groups, np.zeros_like(groups), self.sizes[groups])[1], self.sizes[groups]
-        fastest = np.minimum.reduceat(self.candidates.of_kind[rows], np.cumsum(starts) - starts, axis=0)
+        of_kind = least_of_kind(self.candidates.of_kind[rows])
+        fastest = np.minimum.reduceat(of_kind, np.cumsum(starts) - starts, axis=0)
         return exact_cycles(self.ground, self.leads.row[groups], self.leads.order[groups], fastest)
 
     def _timed(self, group: IntArray, row: IntArray) -> IntArray:

@@ -95,7 +95,7 @@ def exact_cycles(ground: Ground, rows: IntArray, orders: IntArray, of_kind: IntA
         ground: of rows.
         rows: of each candidate.
         orders: of each, numbers in ``LOOP_ORDERS``.
-        of_kind: cycles of kinds of tiles on the array, [K, 2, 2, 3].
+        of_kind: cycles of kinds of tiles on the array, [K, 2, 2, 3], or their numbers, see ``Pipeline``.
     """
     return Pipeline(
         tiles=ground.tiles.pick(rows),

@@ -40,6 +40,7 @@ class LoopNest:
     Attributes:
         present: [W, P] whether the walk has such a position.
         tile: [W, P] kind of the tile, over [2, 2, 3].
+        next_tile: [W, P] kind of the next one.
         load_a: [2, W, P] kind of the next tile's block of A, over [2, 3], if it is a new one.
         load_b: [2, W, P] the same of B, over [3, 2].
         load_sums: [2, W, P] the same of partial sums to be read back, over [2, 2].
@@ -48,6 +49,7 @@ class LoopNest:
 
     present: npt.NDArray[np.bool_]
     tile: Kinds
+    next_tile: Kinds
     load_a: Kinds
     load_b: Kinds
     load_sums: Kinds
@@ -172,9 +174,11 @@ def _walks(order: str, shape: Shape) -> dict[str, npt.NDArray[np.int8] | npt.NDA
     left = last_kind(before["m"]) * 2 + last_kind(before["n"])
     done = look("last", "k", before["k"])
     back = differ(after, "mn") & ~look("first", "k", after["k"])
+    next_tile = (last_kind(after["m"]) * 2 + last_kind(after["n"])) * 3 + depth(after["k"])
     tables = {
         "present": np.logical_and.reduce(np.broadcast_arrays(*(look("present", axis, here[axis]) for axis in AXES))),
         "tile": (last_kind(here["m"]) * 2 + last_kind(here["n"])) * 3 + depth(here["k"]),
+        "next_tile": np.where(goes_on, next_tile, 12),
     }
     both = {
         "load_a": [np.where(goes_on & new, next_a, 6) for new in (differ(after, "mk"), look("first", "n", after["n"]))],

@@ -4,10 +4,11 @@
     + sum over tiles of max(c(i), begun(d(i+1)), d(i+1) + o(i-1), v(i-1))
     + max(o(last), v(last)),                                   begun(d) = d and latency, or 0
 
-c: tile time; d: cycles to load what the next tile changes (operand blocks, partial sums); o: cycles to store what the
-tile before last left; v: cycles of the vector lanes on those results (see ``epilogue``). Repetitions of the product
-(groups, heads) form one more, outermost loop. The sum is exact: positions in the loop nest that look alike (same tile
-kinds, same neighbours, see ``loop_nest``) are counted, not walked.
+c: tile time, until the next one enters where tiles overlap; d: cycles to load what the next tile changes (operand
+blocks, partial sums); o: cycles to store what the tile before last left; v: cycles of the vector lanes on those results
+(see ``epilogue``). Repetitions of the product (groups, heads) form one more, outermost loop. The sum is exact:
+positions in the loop nest that look alike (same tile kinds, same neighbours, see ``loop_nest``) are counted, not
+walked.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .gemm import Axis
 from .loop_nest import Kinds, Shape, loop_nest
 from .mapping import LOOP_ORDERS
 from .tile_grid import TileGrid
+from .tile_overlap import at_pair, cycles_by_next, overlaps
 from .tiling import AxisTiles
 
 
@@ -36,7 +38,7 @@ class Pipeline:
     Attributes:
         tiles: [K] candidate tiles.
         orders: [K] block loop orders, outermost first: names, or their numbers in ``LOOP_ORDERS``.
-        tile_cycles: [K, 2, 2, 3] time of each kind of tile.
+        tile_cycles: [K, 2, 2, 3] time of each kind of tile; where tiles overlap, [..., ``tile_overlap.NUMBERS``].
         count: repetitions of the product.
         a_in_west: whether A lies in the west buffer, or B; [K] of each candidate.
         epilogue: what is done with results on their way out.
@@ -69,9 +71,12 @@ class Pipeline:
         next_a, next_b = nest.load_a[stays["a"], walk], nest.load_b[stays["b"], walk]
         store = nest.store[stays["c"], walk]
         stores = np.concatenate([_flat(self.result_store_cycles), _flat(tiles.sum_store_cycles)], axis=1)
+        here, following = nest.tile[walk], nest.next_tile[walk]
         return Terms(
             weight=weight,
-            tile=_at(self.tile_cycles, nest.tile[walk], spare=False),
+            here=here,
+            following=following,
+            tile=self._tile_at(here, following),
             next_a=next_a,
             next_b=next_b,
             load_a=_at(tiles.a_load_cycles, next_a),
@@ -81,6 +86,12 @@ class Pipeline:
             lanes=_at(self.result_lane_cycles, np.minimum(store, 4)) if self.epilogue.lane_operations else 0 * weight,
             latency_cycles=tiles.memory.latency_cycles,
         )
+
+    def _tile_at(self, here: Kinds, following: Kinds) -> IntArray:
+        """[K, P] time of the tiles at positions."""
+        if not overlaps(self.tile_cycles):
+            return _at(self.tile_cycles, here, spare=False)
+        return at_pair(cycles_by_next(self.tile_cycles)[1], here, following)
 
     @cached_property
     def result_store_cycles(self) -> IntArray:
@@ -147,6 +158,8 @@ class Terms:
 
     Attributes:
         weight: positions that each one stands for.
+        here: kind of the tile, flat over [2, 2, 3].
+        following: kind of the next one; 12 when there is none.
         tile: c, cycles of the tile itself.
         next_a: kind of the next tile's block of A, flat over [2, 3]; 6 when it is no new one.
         next_b: the same of B, flat over [3, 2].
@@ -159,6 +172,8 @@ class Terms:
     """
 
     weight: IntArray
+    here: Kinds
+    following: Kinds
     tile: IntArray
     next_a: Kinds
     next_b: Kinds

@@ -27,6 +27,7 @@ from .holding import taken_bytes
 from .mapping import LOOP_ORDERS, Mapping
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
+from .tile_overlap import NUMBERS, at_pair, cycles_by_next, overlaps
 from .tile_time import TileTime
 from .tiling import tiles_of_sizes
 from .traffic import Traffic
@@ -130,10 +131,15 @@ class MappedProducts:
 
     @cached_property
     def tile_cycles(self) -> IntArray:
-        """[K, 2, 2, 3] cycles of every kind of tile."""
-        found = np.empty((len(self.tiles), 2, 2, 3), dtype=np.int64)
-        for side in self.by_side:
-            found[side.rows] = side.times.cycles[0]
+        """[K, 2, 2, 3] cycles of every kind of tile, or their numbers, see ``Pipeline``."""
+        numbers = (len(NUMBERS),) if self.tiles.design.array.tile_overlap else ()
+        return self._of_kinds([side.times.of_kind for side in self.by_side], numbers)
+
+    def _of_kinds(self, by_side: Sequence[IntArray], beside: tuple[int, ...] = ()) -> IntArray:
+        """[K, 2, 2, 3, ...] figures of kinds of tiles that were found side by side, in their places."""
+        found = np.empty((len(self.tiles), 2, 2, 3, *beside), dtype=np.int64)
+        for side, own in zip(self.by_side, by_side, strict=True):
+            found[side.rows] = own[0]
         return found
 
     def pipeline(self, epilogue: Epilogue = NO_EPILOGUE) -> Pipeline:
@@ -150,7 +156,19 @@ class MappedProducts:
     @cached_property
     def on_array(self) -> dict[str, IntArray]:
         """[K] cycles and bytes by name that do not depend on the way out: see ``_on_array``. All repetitions."""
-        return _gathered([(side.rows, _on_array(self.gemm, side.times)) for side in self.by_side])
+        found = _gathered([(side.rows, _on_array(self.gemm, side.times)) for side in self.by_side])
+        return found | self._overlapped(found) if overlaps(self.tile_cycles) else found
+
+    def _overlapped(self, alone: dict[str, IntArray]) -> dict[str, IntArray]:
+        """What overlap leaves of fill and drain, and of waits for ports."""
+        terms = self.pipeline().terms
+        on_array = at_pair(cycles_by_next(self.tile_cycles)[0], terms.here, terms.following)
+        late = terms.weight * (terms.tile - on_array)
+        port = self._of_kinds([side.times.slowest_port for side in self.by_side]).reshape(len(late), -1)
+        at_port = np.take_along_axis(port, terms.here.astype(np.intp), axis=1)
+        whole = (terms.weight * on_array).sum(axis=1)
+        waits = {side: np.where(at_port == number, late, 0).sum(axis=1) for number, side in enumerate(SIDES)}
+        return waits | {"fill_drain": whole - alone["busy"] - alone["bubble"]}
 
     @cached_property
     def actions(self) -> dict[str, Any]:
@@ -260,16 +278,12 @@ def _epilogue_cycles(pipeline: Pipeline) -> IntArray:
 def _on_array(gemm: Gemm, times: TileTime) -> dict[str, IntArray]:
     """[A, K] cycles of the array and of ports that are slower, and bytes through ports, all repetitions."""
     issue, bubble = times.issue_and_bubble_cycles
-    late = times.cycles - times.array_cycles
-    at_west = np.broadcast_to(times.west_cycles == times.cycles, late.shape)
-    at_north = ~at_west & (times.north_cycles == times.cycles)
-    per_tile = {
+    late, port = times.cycles - times.array_cycles, times.slowest_port
+    waits: dict[str, IntArray] = {side: np.where(port == number, late, 0) for number, side in enumerate(SIDES)}
+    per_tile = waits | {
         "busy": issue,
         "bubble": bubble,
         "fill_drain": times.array_cycles - issue - bubble,
-        "west": np.where(at_west, late, 0),
-        "north": np.where(at_north, late, 0),
-        "output": np.where(at_west | at_north, 0, late),
         "west bytes": times.west_bytes,
         "north bytes": times.north_bytes,
         "output bytes": times.output_bytes,

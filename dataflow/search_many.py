@@ -268,7 +268,7 @@ class _Search:
             mappings.parameters[:, timed],
         )
         at = at.reshape(-1)
-        own = np.where(times.repeats[0], NEVER, self.gemm.count * times.total(times.cycles)[0])
+        own = np.where(times.repeats[0], NEVER, self.gemm.count * times.total(times.least_cycles)[0])
         computing = own[at] + unhidden[row]
         if best_only:
             order = in_memory.argmin(axis=1)
@@ -284,7 +284,7 @@ class _Search:
             mapping=mapping,
             order=order,
             floor=np.maximum(computing, in_memory[row, order]),
-            of_kind=np.broadcast_to(times.cycles[0], (len(timed), 2, 2, 3))[at],
+            of_kind=times.of_kind_at(np.zeros_like(timed), np.arange(len(timed)))[at],
         )
 
 

@@ -140,7 +140,7 @@ class Lot:
         ground, found = self.ground, []
         for (side, own), times, joules in zip(self._by_side, self._times, self._joules, strict=True):
             # What no schedule of these tiles can beat.
-            on_array = ground.gemm.count * times.total(times.cycles) + ground.unhidden_cycles[own]
+            on_array = ground.gemm.count * times.total(times.least_cycles) + ground.unhidden_cycles[own]
             cycles = np.maximum(on_array[:, :, None], ground.memory_cycles[own][None])
             value = side.objective.value(side.hardware, cycles, joules)
             value[:, ground.equal_order[own]] = np.inf
@@ -180,7 +180,7 @@ class Lot:
             start += math.prod(shape)
             mapping, tile, order = np.unravel_index(mine, shape)
             spent = np.zeros(len(mine)) if joules is None else joules[mapping, tile, order]
-            parts.append((mapping, own.start + tile, order, times.cycles_at(mapping, tile), spent))
+            parts.append((mapping, own.start + tile, order, times.of_kind_at(mapping, tile), spent))
         mapping, tile, order, of_kind, spent = (np.concatenate(each) for each in zip(*parts, strict=True))
         cycles = exact_cycles(self.ground, tile, order, of_kind)
         first = self.sides[0]

@@ -26,6 +26,7 @@ def timing_of_each(table: DesignTable, designs: IntArray, beside: int = 1) -> Ar
         shifted_drain=engine.timing.shifted_drain,
         chained_load=engine.timing.chained_load,
         spread_groups=engine.spread_groups,
+        tile_overlap=engine.tile_overlap,
     )
 
 
@@ -61,7 +62,7 @@ class SideMappings:
     def full_tile_cycles(
         self, table: DesignTable, designs: IntArray, *, m: IntArray, n: IntArray, slots: IntArray, groups: IntArray
     ) -> IntArray:
-        """[K, A] cycles of the array for a full tile under every mapping, legal or not.
+        """[K, A] cycles of the array for a full tile at least, under every mapping, legal or not.
 
         Args:
             table: of the designs.
@@ -79,6 +80,6 @@ class SideMappings:
             groups=groups[:, None],
             sparsity=Sparsity.of(self.gemm),
         )
-        cycles = lying.cycles(timing_of_each(table, designs), tile, lying.named(self.parameters))
+        cycles = lying.least_cycles(timing_of_each(table, designs), tile, lying.named(self.parameters))
         # Where nothing depends on the mapping or the design, all have the same.
         return np.array(np.broadcast_to(cycles, (len(designs), self.parameters.shape[1])))

@@ -1,8 +1,9 @@
 """How long the tensor engine is busy with one tile, and what passes its ports meanwhile.
 
 Tile time is the longest of the array's own cycles and each port's bytes over its width; fill and drain are paid by
-every tile. Arrays are [A, J, 2, 2, 3]: array mappings of one dataflow and side, candidate tiles, tile kinds along m,
-n and k (see ``tile_grid``). What the array does with a tile its dataflow says.
+every tile, unless tiles overlap (see ``tile_overlap``). Arrays are [A, J, 2, 2, 3]: array mappings of one dataflow and
+side, candidate tiles, tile kinds along m, n and k (see ``tile_grid``). What the array does with a tile its dataflow
+says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..accel.tensor_engine import ArrayTiming, Count, ceil_div
+from ..accel.tensor_engine import ArrayTiming, Count, Handover, ceil_div
 from ..configs.arrays import BoolArray, IntArray
 from .dataflows.dataflow import Dataflow, Sends
 from .dataflows.tile import ArrayTile, Sparsity
@@ -22,6 +23,7 @@ from .formats.stored import Stored, stored_bytes
 from .gemm import SUM_BYTES, Operand
 from .mapping import ArrayMapping
 from .tile_grid import TileGrid
+from .tile_overlap import least_of_kind, numbers_of_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +93,17 @@ class TileTime:
         counts = self.tiles.counts.sum(axis=alike, keepdims=True)
         return np.asarray((per_tile * counts).sum(axis=(2, 3, 4)))
 
-    def cycles_at(self, mapping: IntArray, tile: IntArray) -> IntArray:
-        """[K, 2, 2, 3] cycles of every tile kind of chosen candidates."""
-        return np.broadcast_to(self.cycles[mapping, tile], (len(mapping), 2, 2, 3))
+    @cached_property
+    def of_kind(self) -> IntArray:
+        """Cycles of every tile kind; where tiles overlap their ``tile_overlap.NUMBERS``, on one more axis."""
+        if not self.tiles.design.array.tile_overlap:
+            return self.cycles
+        return numbers_of_kind(self.array_cycles, self.handover, self.port_cycles)
+
+    def of_kind_at(self, mapping: IntArray, tile: IntArray) -> IntArray:
+        """The same of chosen candidates: [K, 2, 2, 3] or [K, 2, 2, 3, ``tile_overlap.NUMBERS``]."""
+        found = self.of_kind[mapping, tile]
+        return np.broadcast_to(found, (len(mapping), 2, 2, 3, *found.shape[4:]))
 
     @property
     def repeats(self) -> BoolArray:
@@ -118,6 +128,12 @@ class TileTime:
         """Cycles of the array alone."""
         return self._apart(self.lying.cycles(self.tiles.design.array, self._tile, self.numbers))
 
+    @cached_property
+    def handover(self) -> Handover:
+        """When tiles let the next one in."""
+        found = self.lying.handover(self.tiles.design.array, self._tile, self.numbers)
+        return Handover(*(self._apart(each) for each in found))
+
     @staticmethod
     def _apart(count: Count) -> IntArray:
         """A count with all five axes, however few of them it depends on."""
@@ -126,9 +142,24 @@ class TileTime:
 
     @cached_property
     def cycles(self) -> IntArray:
-        """Cycles of a tile: the array or the port that holds it up."""
-        ports = np.maximum(np.maximum(self.west_cycles, self.north_cycles), self.output_cycles)
-        return np.maximum(self.array_cycles, ports)
+        """Cycles of a tile alone: the array or the port that holds it up."""
+        return np.maximum(self.array_cycles, self.port_cycles)
+
+    @property
+    def least_cycles(self) -> IntArray:
+        """Cycles to the next tile that no neighbours make fewer."""
+        return least_of_kind(self.of_kind)
+
+    @property
+    def slowest_port(self) -> IntArray:
+        """Which of the ports is, its place in ``SIDES``; of equals the first."""
+        slowest = np.broadcast_to(self.port_cycles, self.cycles.shape)
+        return np.where(self.west_cycles == slowest, 0, np.where(self.north_cycles == slowest, 1, 2))
+
+    @cached_property
+    def port_cycles(self) -> IntArray:
+        """Cycles of the slowest port."""
+        return np.maximum(np.maximum(self.west_cycles, self.north_cycles), self.output_cycles)
 
     @cached_property
     def west_cycles(self) -> IntArray:

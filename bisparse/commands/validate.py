@@ -27,7 +27,11 @@ Seed = Annotated[
 Gemms = Annotated[
     int,
     options.whole(
-        "--gemms", metavar="COUNT", at_least=0, example=1000, help="Random products on the register-level machine."
+        "--gemms",
+        metavar="COUNT",
+        at_least=0,
+        example=1000,
+        help="Random products on the register-level machine; a tenth as many times tiles in a row there.",
     ),
 ]
 Tilings = Annotated[

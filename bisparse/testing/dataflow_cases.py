@@ -111,7 +111,7 @@ def small_hardware(draw: np.random.Generator, dataflow: Dataflow, kind: int = 0)
     def between(low: int, high: int) -> int:
         return int(draw.integers(low, high, endpoint=True))
 
-    latency = between(1, 5)
+    latency, overlapped = between(1, 5), bool(switch.random() < 0.6)
     engine = preset.tensor_engine.model_copy(
         update={
             "rows": between(1, 4),
@@ -119,7 +119,7 @@ def small_hardware(draw: np.random.Generator, dataflow: Dataflow, kind: int = 0)
             "accumulate_latency": latency,
             "mac_latency": latency + between(0, 4),
             "register_depth": between(1, 9),
-            "overlapped": bool(switch.random() < 0.6),
+            "overlapped": overlapped,
             "drain": str(switch.choice(["shift", "wire"])),
             "stationary_load": str(switch.choice(["chain", "latch"])),
             "dataflows": (dataflow.name,),
@@ -127,6 +127,7 @@ def small_hardware(draw: np.random.Generator, dataflow: Dataflow, kind: int = 0)
             "swap_operands": bool(switch.random() < 0.5),
             "compressed_west": bool(switch.random() < 0.5),
             "compressed_moving": bool(switch.random() < 0.5),
+            "tile_overlap": overlapped and bool(switch.random() < 0.5),
         }
     )
     sides: dict[str, Any] = {

@@ -52,11 +52,16 @@ RESULTS = np.dtype(
 its buffer as above; work of all finished blocks, of the last, of all sums stored and loaded once; their bytes."""
 
 POSITION = np.dtype(
-    [("at", "i2", 4), ("tile", "i2"), *((name, "i2", 2) for name in ("load_a", "load_b", "load_sums", "store"))]
+    [
+        ("at", "i2", 4),
+        ("tile", "i2"),
+        ("next", "i2"),
+        *((name, "i2", 2) for name in ("load_a", "load_b", "load_sums", "store")),
+    ]
 )
 """A position of a loop nest that differs from others, see ``loop_nest``: where it is in repetitions, along m, n and k;
-kinds of its tile, of the next blocks of A, B and partial sums, and of what the tile before left, of an operand that is
-not kept and of one that is."""
+kinds of its tile and of the next one, of the next blocks of A, B and partial sums, and of what the tile before left, of
+an operand that is not kept and of one that is."""
 
 DESIGN = np.dtype(
     [
@@ -130,6 +135,7 @@ class Kind(NamedTuple):
         shifted_drain: likewise.
         chained_load: likewise.
         spread_groups: likewise.
+        tile_overlap: likewise.
         timed: whether DRAM is the timed one.
         side: number of the side.
         exchanged: whether operands, and m and n, change places there.
@@ -140,6 +146,7 @@ class Kind(NamedTuple):
     shifted_drain: bool
     chained_load: bool
     spread_groups: bool
+    tile_overlap: bool
     timed: bool
     side: int
     exchanged: bool

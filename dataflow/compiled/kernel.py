@@ -39,8 +39,8 @@ from .steps import (
     price_blocks,
     take,
     turning,
-    walked,
 )
+from .walk import walked
 
 
 class Kernel(NamedTuple):
@@ -67,6 +67,7 @@ class Parts(NamedTuple):
 def parts_of(formulas: Formulas) -> Parts:
     """The searches of a dataflow, of its formulas: functions that run as they stand, and that a compiler takes."""
     tile_cycles, tile_sends, tile_repeats = formulas.cycles, formulas.sends, formulas.repeats
+    tile_handover = formulas.handover
     least_cycles, least_sends = formulas.least_cycles, formulas.least_sends
 
     def lie(
@@ -77,7 +78,7 @@ def parts_of(formulas: Formulas) -> Parts:
         ``unhidden`` cycles come on top of those of the array; ``legal`` [A] are mappings that registers hold.
         """
         product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
-        tables, ladder, cycles, total = case.tables, design.ladder, room.cycles, room.total
+        tables, ladder, cycles, total, handovers = case.tables, design.ladder, room.cycles, room.total, room.handovers
         m, n, k = tables.m[ladder, x], tables.n[ladder, y], tables.k[ladder, z]
         array, exchanged, ports = array_of(design, kind), kind.exchanged, design.ports
         stored, value, mappings = product.stored, product.value_bytes, len(total)
@@ -98,10 +99,13 @@ def parts_of(formulas: Formulas) -> Parts:
                 at_m, at_n, at_k = number // 6, number // 3 % 2, number % 3
                 if at_m == 1 and m.extent[1] == m.extent[0]:
                     cycles[mapping, number] = cycles[mapping, number - 6]
+                    handovers[mapping, number] = handovers[mapping, number - 6]
                 elif at_n == 1 and n.extent[1] == n.extent[0]:
                     cycles[mapping, number] = cycles[mapping, number - 3]
+                    handovers[mapping, number] = handovers[mapping, number - 3]
                 elif at_k == 2 and k.extent[2] == k.extent[1]:
                     cycles[mapping, number] = cycles[mapping, number - 1]
+                    handovers[mapping, number] = handovers[mapping, number - 1]
                 else:
                     tile_m, tile_n, depth, slots = m.extent[at_m], n.extent[at_n], k.extent[at_k], k.slots[at_k]
                     rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
@@ -114,7 +118,14 @@ def parts_of(formulas: Formulas) -> Parts:
                     by_west, by_north = ceil_div(west * sends.west, ports[0]), ceil_div(north * sends.north, ports[1])
                     by_output = ceil_div(output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0), ports[2])
                     on_array = tile_cycles(array, grouping, rows, cols, slots, held, first, second)
-                    cycles[mapping, number] = max(max(on_array, by_output), max(by_west, by_north))
+                    by_port = max(by_output, max(by_west, by_north))
+                    if kind.tile_overlap:
+                        own = tile_handover(array, grouping, rows, cols, slots, held, first, second)
+                        numbers = handovers[mapping, number]
+                        numbers[0], numbers[1], numbers[2], numbers[3] = by_port, on_array, own.interval, own.hold
+                        numbers[4], numbers[5], numbers[6] = own.lead, own.first, own.second
+                        on_array = own.interval
+                    cycles[mapping, number] = max(on_array, by_port)
                 if number == 0 and product.repetitions * all_full * cycles[mapping, 0] + unhidden > limit:
                     break
                 summed += cycles[mapping, number] * m.count[at_m] * n.count[at_n] * k.count[at_k]
@@ -202,7 +213,7 @@ def parts_of(formulas: Formulas) -> Parts:
             moved = tile.moved[order]
             if tile.memory[order] > best.cycles:
                 continue
-            least = walked(tables.starts, tables.positions, design.latency, tile, order, room.cycles[mappings])
+            least = walked(tables, design, tile, order, room, mappings, False)
             for mapping in range(mappings):
                 if room.total[mapping] >= NEVER:
                     continue
@@ -215,7 +226,7 @@ def parts_of(formulas: Formulas) -> Parts:
                 )
                 if bound == best.cycles and not first:
                     continue
-                cycles = walked(tables.starts, tables.positions, design.latency, tile, order, room.cycles[mapping])
+                cycles = walked(tables, design, tile, order, room, mapping, kind.tile_overlap)
                 if cycles < best.cycles or (cycles == best.cycles and first):
                     take(best, cycles, moved, kind.side, mapping, number, order)
 
@@ -235,17 +246,14 @@ def parts_of(formulas: Formulas) -> Parts:
         x, y, z = place_of(number, room)
         look(product, tables, kind, design, x, y, z, room, tile)
         lie(case, design, x, y, z, tile.unhidden, alike, legal, room)
-        moved, least = (
-            tile.moved[order],
-            walked(tables.starts, tables.positions, design.latency, tile, order, room.cycles[mappings]),
-        )
+        moved, least = tile.moved[order], walked(tables, design, tile, order, room, mappings, False)
         for mapping in range(mappings):
             if room.total[mapping] >= NEVER:
                 continue
             limit = min(best.cycles, alike) if moved == best.moved else alike
             if max(least, product.repetitions * room.total[mapping] + tile.unhidden) > limit:
                 continue
-            cycles = walked(tables.starts, tables.positions, design.latency, tile, order, room.cycles[mapping])
+            cycles = walked(tables, design, tile, order, room, mapping, kind.tile_overlap)
             first = moved < best.moved or cycles < limit or is_before(kind.side, mapping, number, order, best)
             if cycles <= limit and first:
                 take(best, cycles, moved, kind.side, mapping, number, order)

@@ -25,7 +25,7 @@ from .. import holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
 from ..formats import stored
-from . import case, kernel, steps
+from . import case, kernel, steps, walk
 from .kernel import Kernel
 
 try:
@@ -35,10 +35,17 @@ except ImportError:  # pragma: no cover - Windows
 
 _CALLED: tuple[Callable[..., Any], ...] = (
     tensor_engine.ceil_div,
+    tensor_engine.output_stationary_interleave,
     tensor_engine.output_stationary_folds,
+    tensor_engine.output_stationary_fold,
     tensor_engine.output_stationary_cycles,
+    tensor_engine.output_stationary_handover,
     tensor_engine.weight_stationary_folds,
+    tensor_engine.weight_stationary_fold,
+    tensor_engine.weight_stationary_period,
     tensor_engine.weight_stationary_cycles,
+    tensor_engine.weight_stationary_handover,
+    tensor_engine.cycles_to_next,
     dram.rounded_up,
     dram.paced_cycles,
     engines.reduction_cycles,
@@ -79,7 +86,8 @@ _STEPS: tuple[Callable[..., Any], ...] = (
     steps.look,
     steps.weigh,
     steps.weigh_axis,
-    steps.walked,
+    walk.until_next,
+    walk.walked,
     steps.is_before,
     steps.take,
 )
@@ -135,7 +143,8 @@ def compiled(formulas: Formulas) -> Kernel:
         ImportError: numba is not installed.
     """
     numba = _numba()
-    own = (formulas.cycles, formulas.sends, formulas.repeats, formulas.least_cycles, formulas.least_sends)
+    plain = (formulas.cycles, formulas.handover, formulas.sends, formulas.repeats)
+    own = (*plain, formulas.least_cycles, formulas.least_sends)
     parts = kernel.parts_of(formulas)
     for function in (*own, *parts.called):
         _register(function)

@@ -20,7 +20,6 @@ from ..holding import AXES_OF, bytes_to_keep, bytes_to_work, turning_inside
 from ..loop_nest import RUN
 from ..mapping import LOOP_ORDERS
 from ..objective import NEVER
-from ..pipeline import dma_cycles
 from ..traffic import distinct_orders, fetches, moved_in_all, repeated
 from .case import Kind, Product, Record, Records, Tables
 
@@ -68,6 +67,8 @@ class Room(NamedTuple):
         last_c: [M, N] of the last result.
         floors: [M, N, K] cycles that no mapping of a tile beats.
         cycles: [A + 1, 12] of a tile's kinds on the array under every mapping; the last is the fastest of each kind.
+        handovers: [A + 1, 12, 7] of a tile's kinds, where tiles overlap: cycles of the slowest port, of the array with
+            the tile alone, and what ``Handover`` says.
         total: [A] of all tiles; NEVER under a mapping that is not worth trying.
     """
 
@@ -84,6 +85,7 @@ class Room(NamedTuple):
     last_c: FloatArray
     floors: FloatArray
     cycles: IntArray
+    handovers: IntArray
     total: IntArray
 
 
@@ -104,6 +106,7 @@ def new_room(tables: Tables, mappings: int) -> Room:
         np.zeros((m, n)),
         np.zeros((m, n, k)),
         np.zeros((mappings + 1, 12), dtype=np.int64),
+        np.zeros((mappings + 1, 12, 7), dtype=np.int64),
         np.zeros(mappings, dtype=np.int64),
     )
 
@@ -121,6 +124,7 @@ def array_of(design: Record, kind: Kind) -> ArrayTiming:
         kind.shifted_drain,
         kind.chained_load,
         kind.spread_groups,
+        kind.tile_overlap,
     )
 
 
@@ -355,31 +359,6 @@ def weigh_axis(walk: int, runs: int, axis: Record, weights: IntArray) -> int:
     if runs == RUN:
         weights[RUN + 1] = max(axis.lasts - RUN + 1, 1)
     return int((walk * runs + min(axis.lasts, RUN) - 1) * (RUN + 1) + min(axis.fulls, RUN))
-
-
-def walked(starts: IntArray, positions: Records, latency: int, tile: Record, order: int, cycles: IntArray) -> int:
-    """Cycles of all tiles of a product, one after another, DMA one ahead; and of the first load and last store.
-
-    Args:
-        starts: of its loop nests, see ``Tables``.
-        positions: likewise.
-        latency: of a request to DRAM.
-        tile: the tile.
-        order: the loop order.
-        cycles: [12] of each kind of tile on the array.
-    """
-    walk = order * ((len(starts) - 1) // 6) + tile.walk
-    stays_a, stays_b, stays_c = tile.stays[order, 0], tile.stays[order, 1], tile.stays[order, 2]
-    load_a, load_b, load_sums, store, weights = tile.load_a, tile.load_b, tile.load_sums, tile.store, tile.weights
-    total = 0
-    for number in range(starts[walk], starts[walk + 1]):
-        here = positions[number]
-        load = load_a[here.load_a[stays_a]] + load_b[here.load_b[stays_b]] + load_sums[here.load_sums[stays_c]]
-        beside = dma_cycles(load, store[here.store[stays_c]], latency)
-        at = here.at
-        stands_for = weights[0, at[0]] * weights[1, at[1]] * weights[2, at[2]] * weights[3, at[3]]
-        total += stands_for * max(cycles[here.tile], beside)
-    return int(tile.unhidden + total)
 
 
 def is_before(side: int, mapping: int, tile: int, order: int, best: Record) -> bool:

@@ -144,6 +144,7 @@ def _walks(shape: Shape) -> tuple[IntArray, case.Records]:
     found = np.zeros(len(walk), dtype=case.POSITION)
     along = (shape.repeats, *(RUN + runs for runs in shape[1:]))
     found["at"], found["tile"] = np.stack(np.unravel_index(position, along), axis=1), nest.tile[walk, position]
+    found["next"] = nest.next_tile[walk, position]
     for name in ("load_a", "load_b", "load_sums", "store"):
         found[name] = getattr(nest, name)[:, walk, position].T
     return np.searchsorted(walk, np.arange(len(nest.present) + 1)).astype(np.int64), found
@@ -185,6 +186,7 @@ def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int) -> ca
         shifted_drain=timing.shifted_drain,
         chained_load=timing.chained_load,
         spread_groups=timing.spread_groups,
+        tile_overlap=timing.tile_overlap,
         timed=table.memories[0].timed is not None,
         side=side,
         exchanged=exchanged,

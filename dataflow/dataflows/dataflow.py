@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...accel.specification import TensorEngine
-from ...accel.tensor_engine import ArrayTiming, Count
+from ...accel.tensor_engine import ArrayTiming, Count, Handover
 from ...configs.arrays import BoolArray, FloatArray, IntArray
 from ..gemm import Operand
 from .tile import OTHER, ArrayTile, Sparsity, TileSums
@@ -134,6 +134,10 @@ class Dataflow(ABC):
     def cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Count:
         """Cycles of a tile on the array, from the first operand in to the last sum out, no port in the way."""
 
+    def handover(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Handover:
+        """When a tile lets the next one into an array that overlaps tiles: once it has left, unless said otherwise."""
+        return Handover(self.cycles(array, tile, numbers), 0, 0, 0, 0)
+
     @abstractmethod
     def issue_and_bubble_cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> tuple[Count, Count]:
         """Of a tile's cycles: those in which PEs issue, and those lost to the accumulate latency."""
@@ -162,6 +166,12 @@ class Dataflow(ABC):
         Sends of the west operand are summed over the tiles along n alone, of the north over those along m: times the
         bytes of the whole operand they are what passes the port.
         """
+
+    def least_cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Count:
+        """Cycles from a tile's begin to the next one's at least, no port in the way."""
+        return (
+            (self.handover(array, tile, numbers).interval) if array.tile_overlap else self.cycles(array, tile, numbers)
+        )
 
     # What follows ----------------------------------------------------------------------------------------------------
 
@@ -240,6 +250,9 @@ class _Transposed(Dataflow):
 
     def cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Count:
         return self._base.cycles(array, tile.exchanged, numbers)
+
+    def handover(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Handover:
+        return self._base.handover(array, tile.exchanged, numbers)
 
     def issue_and_bubble_cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> tuple[Count, Count]:
         return self._base.issue_and_bubble_cycles(array, tile.exchanged, numbers)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...accel.tensor_engine import ArrayTiming, Count
+from ...accel.tensor_engine import ArrayTiming, Count, Handover
 from ...configs.arrays import BoolArray, FloatArray
 from .dataflow import Dataflow, Numbers, Sends
 from .tile import ArrayTile, Sparsity, TileSums
@@ -48,6 +48,7 @@ class Formulas:
 
     Attributes:
         cycles: of a tile, see ``Dataflow.cycles``.
+        handover: when it lets the next one in, ``Handover``; asked for only where tiles overlap.
         sends: what passes its ports, ``Sends``.
         repeats: whether a mapping stands already with smaller numbers.
         least_cycles: of all tiles, which no mapping beats; takes (array, grouping, deepest, folds): ``Folds``, and
@@ -56,6 +57,7 @@ class Formulas:
     """
 
     cycles: Callable[..., Any]
+    handover: Callable[..., Any]
     sends: Callable[..., Any]
     repeats: Callable[..., Any]
     least_cycles: Callable[..., Any]
@@ -88,6 +90,11 @@ class FormulaDataflow(Dataflow):
     def cycles(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Count:
         """Cycles of a tile on the array."""
         found: Count = self.formulas.cycles(*self._numbers(array, tile, numbers))
+        return found
+
+    def handover(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Handover:
+        """When a tile lets the next one in, of an array that overlaps tiles."""
+        found: Handover = self.formulas.handover(*self._numbers(array, tile, numbers))
         return found
 
     def sends(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> Sends:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...accel import tensor_engine
 from ...accel.specification import TensorEngine
-from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
+from ...accel.tensor_engine import ArrayTiming, Count, Handover, ceil_div
 from ...configs.arrays import BoolArray, Counts
 from ..gemm import Operand
 from .dataflow import Numbers, Passed, Sends
@@ -25,6 +25,13 @@ def tile_cycles(
 ) -> Count:
     """See ``accel.tensor_engine.output_stationary_cycles``."""
     return tensor_engine.output_stationary_cycles(array, m, n, slots, on_m, on_n)
+
+
+def tile_handover(
+    array: ArrayTiming, grouping: Grouping, m: Count, n: Count, slots: Count, groups: Count, on_m: Count, on_n: Count
+) -> Handover:
+    """See ``accel.tensor_engine.output_stationary_handover``."""
+    return tensor_engine.output_stationary_handover(array, m, n, slots, on_m, on_n)
 
 
 def tile_sends(
@@ -42,13 +49,13 @@ def tile_repeats(
 
 
 def least_cycles(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> Counts:
-    """Every fold full of work, its latency hidden as far as registers go; skew and drain once a tile."""
+    """Every fold full of work, its latency hidden as far as registers go; skew and drain once a tile, or hidden."""
     # Where too few accumulations hide the latency, each waits its share of it.
     stretch = np.maximum(array.accumulate_latency / deepest, 1.0)
     issue = folds.rows * folds.cols * (folds.slots * stretch - folds.trips_k * (stretch - 1))
     drain = array.rows if array.shifted_drain else 0 * array.rows
     ends = array.rows + array.cols - 2 + array.mac_latency - 1 + drain
-    return issue + folds.trips_m * folds.trips_n * folds.trips_k * ends
+    return issue + (0 if array.tile_overlap else folds.trips_m * folds.trips_n * folds.trips_k) * ends
 
 
 def least_sends(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> tuple[Count, Count]:
@@ -67,6 +74,7 @@ class OutputStationary(FormulaDataflow):
     lanes_wait = True
     formulas = Formulas(
         cycles=tile_cycles,
+        handover=tile_handover,
         sends=tile_sends,
         repeats=tile_repeats,
         least_cycles=least_cycles,

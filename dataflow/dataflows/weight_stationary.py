@@ -14,7 +14,7 @@ import numpy as np
 
 from ...accel import tensor_engine
 from ...accel.specification import TensorEngine
-from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
+from ...accel.tensor_engine import ArrayTiming, Count, Handover, ceil_div
 from ...configs.arrays import BoolArray, Counts
 from ...configs.pattern import Pattern
 from ..gemm import Operand
@@ -28,6 +28,13 @@ def tile_cycles(
 ) -> Count:
     """See ``accel.tensor_engine.weight_stationary_cycles``."""
     return tensor_engine.weight_stationary_cycles(array, m, n, groups, grouping.slots, grouping.values, held, turns)
+
+
+def tile_handover(
+    array: ArrayTiming, grouping: Grouping, m: Count, n: Count, slots: Count, groups: Count, held: Count, turns: Count
+) -> Handover:
+    """See ``accel.tensor_engine.weight_stationary_handover``."""
+    return tensor_engine.weight_stationary_handover(array, m, n, groups, grouping.slots, grouping.values, held, turns)
 
 
 def tile_sends(
@@ -47,8 +54,9 @@ def tile_repeats(
 
 
 def least_cycles(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> Counts:
-    """Every fold full of work or of loading, whichever takes longer; the first load and the skew once a tile."""
-    tiles, stationary = folds.trips_m * folds.trips_n * folds.trips_k, folds.groups * folds.cols
+    """Every fold full of work or of loading, whichever takes longer; first load and skew once a tile, or hidden."""
+    stationary = folds.groups * folds.cols
+    tiles = 0 if array.tile_overlap else folds.trips_m * folds.trips_n * folds.trips_k
     load = array.rows * grouping.values
     ends = (array.rows - 1) * array.accumulate_latency + array.cols - 1 + array.mac_latency - 1
     streamed = stationary * grouping.slots * folds.extent_m + tiles * load
@@ -72,6 +80,7 @@ class WeightStationary(FormulaDataflow):
     parameters = ("resident_groups", "interleave")
     formulas = Formulas(
         cycles=tile_cycles,
+        handover=tile_handover,
         sends=tile_sends,
         repeats=tile_repeats,
         least_cycles=least_cycles,

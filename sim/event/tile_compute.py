@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...accel.specification import SIDES
+from ...accel.tensor_engine import Handover, cycles_to_next
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Operand
 from ...dataflow.mapping import ArrayMapping
 from .tile_walk import SUM_BYTES, TileWalk
+
+Indices = tuple[int, int, int]
+"""Of a tile along m, n and k."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +24,8 @@ class ArrayPass:
     """One tile on the array.
 
     Attributes:
-        array_cycles: of the array, nothing in its way.
+        array_cycles: of the array, nothing in its way: until the tile has left, or where tiles overlap until the next
+            one enters.
         issue_cycles: of those, PEs issue.
         bubble_cycles: of those, lost to the accumulate latency.
         port_bytes: through each port: ``west``, ``north``, ``output``.
@@ -34,10 +39,20 @@ class ArrayPass:
     port_cycles: dict[str, int]
 
     @classmethod
-    def of(cls, walk: TileWalk, mapping: ArrayMapping, *, m_index: int, n_index: int, k_index: int) -> ArrayPass:
-        """The tile at these indices of a walk, laid on the array as a mapping says."""
-        shape = _Shape(walk=walk, m=walk.sizes_m[m_index], n=walk.sizes_n[n_index], k_index=k_index)
+    def of(cls, walk: TileWalk, mapping: ArrayMapping, *, at: Indices, following: Indices | None) -> ArrayPass:
+        """The tile at these indices of a walk, laid on the array as a mapping says.
+
+        Args:
+            walk: of the product.
+            mapping: how tiles lie.
+            at: of the tile along m, n and k.
+            following: of the next tile, if there is one.
+        """
+        shape = _Shape.of(walk, at)
         on_array, issue, bubble = shape.array_cycles(mapping)
+        if following is not None and walk.hardware.tensor_engine.tile_overlap:
+            own, after = shape.handover(mapping), _Shape.of(walk, following).handover(mapping)
+            on_array = int(cycles_to_next(on_array, own, after.interval, after.lead, after.first, after.second))
         moved = shape.port_bytes(mapping)
         buffers = walk.hardware.buffers
         width = {side: getattr(buffers, side).port_bytes_per_cycle for side in moved}
@@ -77,6 +92,11 @@ class _Shape:
     n: int
     k_index: int
 
+    @classmethod
+    def of(cls, walk: TileWalk, at: Indices) -> _Shape:
+        """Those of a tile of a walk."""
+        return cls(walk=walk, m=walk.sizes_m[at[0]], n=walk.sizes_n[at[1]], k_index=at[2])
+
     @property
     def _slots(self) -> int:
         return self.walk.slots(self.k_index)
@@ -89,7 +109,7 @@ class _Shape:
             m=self.m,
             n=self.n,
             slots=self._slots,
-            groups=walk.sizes_k[self.k_index] if dense else walk.groups(self.k_index),
+            groups=walk.sizes_k[self.k_index] if dense else walk.depth.groups(walk.sizes_k[self.k_index]),
             sparsity=Sparsity.of(walk.gemm),
         )
 
@@ -98,6 +118,10 @@ class _Shape:
         laid = self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers
         issue, bubble = mapping.lying.issue_and_bubble_cycles(*laid)
         return int(mapping.lying.cycles(*laid)), int(issue), int(bubble)
+
+    def handover(self, mapping: ArrayMapping) -> Handover:
+        """When the tile lets the next one in."""
+        return mapping.lying.handover(self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers)
 
     def _operand_bytes(self, operand: Operand) -> int:
         """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""

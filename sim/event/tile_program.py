@@ -67,7 +67,8 @@ class Tile:
     """What a tile asks of the machine. Tiles that ask the same are the same object.
 
     Attributes:
-        cycles: from its first operand entering the array to its last sum out of it, ports included.
+        cycles: from its first operand entering the array to its last sum out of it, ports included; or to the next
+            tile's first operand, where tiles overlap.
         on_array: where they go, and what passes the ports.
         loads: in the order in which DMA fetches them.
         store: of the block of C that the next tile leaves behind, or None.
@@ -202,17 +203,36 @@ class TileProgram:
         leaves = last_k if "c" in kept else moves_on
         reads_sums = new_c and here.k > 0 and "c" not in kept
         sizes = walk.sizes_m[here.m], walk.sizes_n[here.n], walk.sizes_k[here.k]
-        key = (*sizes, last_k, here.k > 0, loads_a, loads_b, reads_sums, leaves)
+        following = (after.m, after.n, after.k) if after and self.hardware.tensor_engine.tile_overlap else None
+        next_sizes = (
+            (walk.sizes_m[following[0]], walk.sizes_n[following[1]], walk.sizes_k[following[2]]) if following else ()
+        )
+        key = (*sizes, last_k, here.k > 0, loads_a, loads_b, reads_sums, leaves, *next_sizes)
         if key not in self._known:
+            array = self.mapping.array
             self._known[key] = self._tile(
-                here, loads_a=loads_a, loads_b=loads_b, reads_sums=reads_sums, leaves=leaves, finished=last_k
+                here,
+                ArrayPass.of(walk, array, at=(here.m, here.n, here.k), following=following),
+                loads_a=loads_a,
+                loads_b=loads_b,
+                reads_sums=reads_sums,
+                leaves=leaves,
+                finished=last_k,
             )
         return self._known[key]
 
     # Tiles -----------------------------------------------------------------------------------------------------------
 
     def _tile(
-        self, here: _Place, *, loads_a: bool, loads_b: bool, reads_sums: bool, leaves: bool, finished: bool
+        self,
+        here: _Place,
+        on_array: ArrayPass,
+        *,
+        loads_a: bool,
+        loads_b: bool,
+        reads_sums: bool,
+        leaves: bool,
+        finished: bool,
     ) -> Tile:
         walk = self.walk
         a, b = walk.a_block(here.m, here.k), walk.b_block(here.k, here.n)
@@ -233,7 +253,6 @@ class TileProgram:
         )
         here_stays = finished and "c" in self.gemm.on_chip
         store = self._store(here, result, finished=finished) if leaves else None
-        on_array = ArrayPass.of(walk, self.mapping.array, m_index=here.m, n_index=here.n, k_index=here.k)
         return Tile(
             cycles=on_array.cycles,
             on_array=on_array,

@@ -84,27 +84,24 @@ class TileWalk:
             return self.pieces[tile].start(self.gemm.window)
         return tile * {"m": self.tile_m, "n": self.tile_n, "k": self.tile_k}[axis]
 
-    def groups(self, tile_k: int) -> int:
-        """Groups in a tile along k, at all kernel positions, of a product with a pruned operand."""
-        return self._depth.groups(self.sizes_k[tile_k])
-
     def slots(self, tile_k: int) -> int:
         """Accumulations for an output in a tile along k."""
-        return self.sizes_k[tile_k] if self.gemm.compressed is None else self._depth.slots(self.sizes_k[tile_k])
+        return self.sizes_k[tile_k] if self.gemm.compressed is None else self.depth.slots(self.sizes_k[tile_k])
 
     def _kept_depth(self, tile_k: int) -> Fraction:
         """Of the depth of a tile along k, what is kept; all of it where nothing is pruned."""
         depth = self.sizes_k[tile_k]
-        return Fraction(depth) if self.gemm.pruned_operand is None else self._depth.kept(depth)
+        return Fraction(depth) if self.gemm.pruned_operand is None else self.depth.kept(depth)
 
     @property
-    def _depth(self) -> SparseDepth:
+    def depth(self) -> SparseDepth:
+        """What a sparse operand keeps along k."""
         return SparseDepth(sparse=self.gemm.pattern, taps=self.gemm.taps if self.gemm.tap_axis == "k" else 1)
 
     def port_bytes(self, side: int, tile_k: int) -> int:
         """Bytes of so many rows or columns of the compressed operand as they pass a port."""
         depth = self.sizes_k[tile_k]
-        return self._depth.stored_bytes(math.ceil(side * self._kept_depth(tile_k)), side * depth, self.value_bytes)
+        return self.depth.stored_bytes(math.ceil(side * self._kept_depth(tile_k)), side * depth, self.value_bytes)
 
     # Bytes -----------------------------------------------------------------------------------------------------------
 
@@ -191,14 +188,14 @@ class TileWalk:
         own = depth * wide // gemm.packed * self.value_bytes
         in_blocks = math.ceil(self._kept_depth(tile_k) * wide / gemm.packed)
         block = self._operand("b", depth * wide // gemm.packed, in_blocks, own, own)
-        pairs = self._whole_bursts(self._depth.stored_bytes(kept, depth * wide, self.value_bytes))
+        pairs = self._whole_bursts(self.depth.stored_bytes(kept, depth * wide, self.value_bytes))
         return replace(block, held_bytes=pairs if gemm.compressed == "b" else depth * wide * self.value_bytes)
 
     def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
         if self.gemm.pruned_operand != operand:
             return self._block(dense_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
-        stream = self._whole_bursts(self._depth.stored_bytes(kept, elements, self.value_bytes))
+        stream = self._whole_bursts(self.depth.stored_bytes(kept, elements, self.value_bytes))
         held_bytes = dense_bytes if self.gemm.expanded == operand else stream
         if not self.gemm.reduced_on_load:
             return self._block(held_bytes, stream, stream, stream, on_chip=here)
@@ -388,13 +385,14 @@ class TileWalk:
         ]
         return one * self.gemm.count
 
-    def operator_cycles(self, tile_cycles: Callable[[TileVisit], int]) -> int:
-        """Cycles of the product, all repetitions, with DMA fetching exactly one tile ahead."""
+    def operator_cycles(self, tile_cycles: Callable[[TileVisit, TileVisit | None], int]) -> int:
+        """Cycles of the product, all repetitions, DMA one tile ahead; ``tile_cycles`` of a tile and the one after it."""
         latency, steps = self.hardware.dram_latency_cycles, self.steps
         total = steps[0][1] + (latency if steps[0][1] else 0)
         for number, (visit, _, _) in enumerate(steps):
             load_next = steps[number + 1][1] if number + 1 < len(steps) else 0
             store_before = steps[number - 1][2] if number else 0
             waits = load_next + latency if load_next > 0 else 0
-            total += max(tile_cycles(visit), waits, load_next + store_before)
+            following = steps[number + 1][0] if number + 1 < len(steps) else None
+            total += max(tile_cycles(visit, following), waits, load_next + store_before)
         return total + steps[-1][2]

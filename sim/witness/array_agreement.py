@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ...configs.pattern import DENSE
 from ...dataflow.dataflows import dataflow_named
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from .machines.random_cases import Case
+from .machines.random_tiles import TilesCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,27 @@ class Disagreement:
 
 def closed_form_cycles(case: Case, *, spread_groups: bool = False) -> int:
     """Cycles that its dataflow gives for a case, its array spreading stationary groups over PEs or not."""
+    laid = _laid(case, case.m, case.n, case.channels, spread_groups=spread_groups)
+    return int(dataflow_named(case.mapping.dataflow).cycles(*laid))
+
+
+def closed_form_begins(tiles: TilesCase) -> tuple[list[int], int]:
+    """Cycles in which the dataflow lets each of several tiles begin, and cycles in all."""
+    case, dataflow = tiles.case, dataflow_named(tiles.case.mapping.dataflow)
+    laid = [_laid(case, m, n, k, tile_overlap=True) for m, n, k in tiles.extents]
+    handed = [dataflow.handover(*each) for each in laid]
+    whole = [int(dataflow.cycles(*each)) for each in laid]
+    begins = [tiles.late[0]]
+    for cycles, (own, after), late in zip(whole, pairwise(handed), tiles.late[1:], strict=False):
+        until = tensor_engine.cycles_to_next(cycles, own, after.interval, after.lead, after.first, after.second)
+        begins.append(begins[-1] + int(until) + late)
+    return begins, begins[-1] + whole[-1]
+
+
+def _laid(
+    case: Case, m: int, n: int, channels: int, *, spread_groups: bool = False, tile_overlap: bool = False
+) -> tuple[tensor_engine.ArrayTiming, ArrayTile, dict[str, int]]:
+    """The array, a tile of a case and the numbers of its mapping, as a dataflow is told of them."""
     machine, mapping = case.machine, case.mapping
     array = tensor_engine.ArrayTiming(
         rows=machine.rows,
@@ -54,18 +77,19 @@ def closed_form_cycles(case: Case, *, spread_groups: bool = False) -> int:
         shifted_drain=machine.drain == "shift",
         chained_load=machine.stationary_load == "chain",
         spread_groups=spread_groups,
+        tile_overlap=tile_overlap,
     )
     # N = M lowers as dense: groups of one element.
     pattern = DENSE if case.compressed is None or case.pattern.is_dense else case.pattern
     tile = ArrayTile(
-        m=case.m,
-        n=case.n,
-        slots=pattern.slots(case.channels, case.taps),
-        groups=pattern.groups(case.channels, case.taps),
+        m=m,
+        n=n,
+        slots=pattern.slots(channels, case.taps),
+        groups=pattern.groups(channels, case.taps),
         sparsity=Sparsity(compressed=None if pattern.is_dense else case.compressed, pattern=pattern),
     )
     dataflow = dataflow_named(mapping.dataflow)
-    return int(dataflow.cycles(array, tile, {name: getattr(mapping, name) for name in dataflow.parameters}))
+    return array, tile, {name: getattr(mapping, name) for name in dataflow.parameters}
 
 
 def check_case(case: Case) -> Disagreement | None:
@@ -78,6 +102,21 @@ def check_case(case: Case) -> Disagreement | None:
         return None
     return Disagreement(
         case=case, closed_form_cycles=expected, machine_cycles=outcome.cycles, largest_error=largest_error
+    )
+
+
+def check_tiles(tiles: TilesCase) -> str | None:
+    """Run several tiles in a row on the machine; None if closed form and numpy agree with it, else what differs."""
+    run, (begins, cycles) = tiles.run(), closed_form_begins(tiles)
+    a, b = tiles.case.operands()
+    right = [
+        np.array_equal(found, a[m, k] @ b[k, n]) for found, (m, n, k) in zip(run.products, tiles.tiles, strict=True)
+    ]
+    if begins == list(run.begins) and cycles == run.cycles and all(right):
+        return None
+    wrong = "" if all(right) else f", products of tiles {[at for at, one in enumerate(right) if not one]} are wrong"
+    return (
+        f"closed form begins {begins} and {cycles} cycles, machine {list(run.begins)} and {run.cycles}{wrong}: {tiles}"
     )
 
 

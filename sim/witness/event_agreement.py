@@ -250,14 +250,24 @@ def with_applications(schedule: Schedule, seed: int) -> Schedule:
     return replace(schedule, hardware=hardware, works=tuple(works))
 
 
-def check_schedule(seed: int, *, applications: bool = False) -> str | None:
+def with_tile_overlap(schedule: Schedule) -> Schedule:
+    """The same schedule on a design whose folds overlap, and its tiles."""
+    hardware = schedule.hardware
+    engine = hardware.tensor_engine.model_copy(update={"overlapped": True, "tile_overlap": True})
+    return replace(schedule, hardware=hardware.model_copy(update={"tensor_engine": engine}))
+
+
+def check_schedule(seed: int, *, applications: bool = False, tile_overlap: bool = False) -> str | None:
     """Play a random schedule in every way; None if all agree, else what differs.
 
     Args:
         seed: of the schedule.
         applications: whether operands are normalised on their way in.
+        tile_overlap: whether tiles overlap on the array.
     """
     schedule = with_applications(random_schedule(seed), seed) if applications else random_schedule(seed)
+    if tile_overlap:
+        schedule = with_tile_overlap(schedule)
     fast = time_step(schedule, play=FAST)
     for name, play in (("without fast-forward", SLOW), ("channels apart", APART)):
         other = time_step(schedule, play=play)

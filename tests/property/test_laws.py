@@ -39,7 +39,7 @@ def with_port(hardware, side, width):
 def mapped_products(draw):
     """A product, a design and any legal mapping of it."""
     case = random_tiling(draw(st.integers(0, 2**32 - 1)))
-    hardware = changed(case.hardware, "buffers", **ROOMY, **OUTPUT)
+    hardware, overlapped = changed(case.hardware, "buffers", **ROOMY, **OUTPUT), draw(st.booleans())
     hardware = changed(
         hardware,
         "tensor_engine",
@@ -47,7 +47,8 @@ def mapped_products(draw):
         dataflows=("os", "ws", "is"),
         compressed_west=True,
         compressed_moving=True,
-        overlapped=draw(st.booleans()),
+        overlapped=overlapped,
+        tile_overlap=overlapped and draw(st.booleans()),
         drain=draw(st.sampled_from(["shift", "wire"])),
     )
     hardware = changed(hardware, "dram", channels=draw(st.integers(1, 4)))

@@ -11,6 +11,7 @@ from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.pipeline import Pipeline
 from bisparse.dataflow.tile_grid import TileGrid
+from bisparse.dataflow.tile_overlap import NUMBERS
 from bisparse.dataflow.traffic import Traffic
 from bisparse.sim.event.tile_walk import TileWalk
 from bisparse.sim.witness.traffic_agreement import random_tiling
@@ -78,10 +79,20 @@ def stepped(gemm, hardware, sizes, order, tile_cycles, west="a"):
     def is_last(along, index):
         return along[index] != along[0] or index + 1 == len(along)
 
-    def cycles_of(visit):
+    def kind_of(visit):
         place = 0 if visit.k_index == 0 else 2 if is_last(walk.sizes_k, visit.k_index) else 1
         m, n = is_last(walk.sizes_m, visit.m_index), is_last(walk.sizes_n, visit.n_index)
-        return int(tile_cycles[int(m), int(n), place])
+        return tile_cycles[int(m), int(n), place].tolist()
+
+    def cycles_of(visit, following):
+        if tile_cycles.ndim == 3:
+            return kind_of(visit)
+        _, ports, whole, interval, hold, _, *setting = kind_of(visit)
+        if following is not None:
+            _, _, _, next_interval, _, next_lead, *next_setting = kind_of(following)
+            if setting == next_setting:
+                whole = max(interval, hold - next_lead, whole - next_interval)
+        return max(whole, ports)
 
     return walk.operator_cycles(cycles_of)
 
@@ -103,6 +114,18 @@ def test_closed_form_equals_every_tile_stepped(case):
         tiles=grid.pick(index), orders=(order,), tile_cycles=tile_cycles, count=gemm.count, a_in_west=True
     )
     assert int(pipeline.cycles[0]) == stepped(gemm, hardware, sizes, order, tile_cycles[0])
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases())
+def test_so_it_does_where_the_next_tile_says_how_long_a_tile_takes(case):
+    """Whatever its numbers: ``tile_overlap.NUMBERS``, an empty tile least."""
+    gemm, hardware, sizes, order, random = case
+    index, grid = candidate(gemm, hardware, sizes)
+    numbers = random.integers(1, 60, (1, 2, 2, 3, len(NUMBERS)))
+    numbers[..., -2:] = random.integers(1, 3, numbers[..., -2:].shape)
+    pipeline = Pipeline(tiles=grid.pick(index), orders=(order,), tile_cycles=numbers, count=gemm.count, a_in_west=True)
+    assert int(pipeline.cycles[0]) == stepped(gemm, hardware, sizes, order, numbers[0])
 
 
 @settings(max_examples=60, deadline=None)

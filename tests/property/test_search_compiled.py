@@ -10,17 +10,21 @@ from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_compiled import compiled_choice
 
 from .test_search_many import any_gemm
-from .wild_designs import Draw, wild_kind, wild_numbers
+from .wild_designs import Draw, wild_kind, wild_numbers, with_tile_overlap
 
 pytest.importorskip("numba")
 
 DESIGNS = 12
+OVERLAPPING = 200
+"""Seeds from here on draw designs whose tiles overlap."""
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20)])
 def test_it_finds_the_mapping_that_numpy_finds(seed):
     draw = Draw(seed)
     kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
+    if seed >= OVERLAPPING:
+        kind = with_tile_overlap(kind)
     for hardware in [wild_numbers(draw, kind).model for _ in range(DESIGNS)]:
         if not hardware.tensor_engine.supports(gemm.pattern):
             continue
@@ -33,7 +37,7 @@ def test_it_finds_the_mapping_that_numpy_finds(seed):
             assert found == replace(by_numpy, timed_exactly=found.timed_exactly)
 
 
-@pytest.mark.parametrize("seed", range(100, 110))
+@pytest.mark.parametrize("seed", [*range(100, 110), *range(300, 305)])
 def test_it_takes_the_same_for_nearly_as_fast(seed, monkeypatch):
     """With mappings that are 3% slower counted as fast, so that many are."""
     monkeypatch.setattr(objective, "ALIKE", 33)

@@ -12,9 +12,11 @@ from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_many import search_many
 from bisparse.training.graph import Stage
 
-from .wild_designs import Draw, wild_kind, wild_numbers
+from .wild_designs import Draw, wild_kind, wild_numbers, with_tile_overlap
 
 DESIGNS = 12
+OVERLAPPING = 200
+"""Seeds from here on draw designs whose tiles overlap."""
 
 
 def any_gemm(draw):
@@ -54,10 +56,12 @@ def mapping_of(found, row):
     return Mapping(array=found.array_mapping(row), tile_m=m, tile_n=n, tile_k=k, order=LOOP_ORDERS[found.orders[row]])
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20)])
 def test_each_design_gets_the_mapping_that_it_gets_alone(seed):
     draw = Draw(seed)
     kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
+    if seed >= OVERLAPPING:
+        kind = with_tile_overlap(kind)
     table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(DESIGNS)])
     found = search_many(gemm, table, interleave=interleave)
     for row, hardware in enumerate(table.designs):
@@ -71,7 +75,7 @@ def test_each_design_gets_the_mapping_that_it_gets_alone(seed):
         assert mapping_of(found, row) == alone
 
 
-@pytest.mark.parametrize("seed", range(100, 110))
+@pytest.mark.parametrize("seed", [*range(100, 110), *range(300, 305)])
 def test_they_take_the_same_for_nearly_as_fast(seed, monkeypatch):
     """With mappings that are 3% slower counted as fast, so that many are."""
     monkeypatch.setattr(objective, "ALIKE", 33)

@@ -110,5 +110,11 @@ def wild_kind(draw):
     return _loaded(loaded, preset.model_copy(update={"tensor_engine": engine, "policy": policy, "buffers": buffers}))
 
 
+def with_tile_overlap(loaded):
+    """A design whose folds overlap, and its tiles."""
+    engine = loaded.model.tensor_engine.model_copy(update={"overlapped": True, "tile_overlap": True})
+    return _loaded(loaded, loaded.model.model_copy(update={"tensor_engine": engine}))
+
+
 def _loaded(loaded, model):
     return dataclasses.replace(loaded, model=model, sha256=content_hash(model.model_dump_json()))

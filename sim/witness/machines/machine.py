@@ -11,7 +11,7 @@ Small sizes only: time goes with cycles, and some microseconds each.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,6 +57,41 @@ def run(
     >>> outcome.product.item(), outcome.cycles
     (11.0, 2)
     """
+    laid = lay_operands(mapping, a, b, taps=taps, pattern=pattern, compressed=compressed)
+    groups, rows, columns = laid.groups, laid.rows, laid.columns
+    if mapping.dataflow == "os":
+        return run_output_stationary(machine, mapping, rows, columns, groups, laid.compressed)
+    if mapping.dataflow == "ws":
+        return run_weight_stationary(
+            machine, mapping, rows, columns, groups, moving_is_compressed=laid.compressed == "a"
+        )
+    transposed = run_weight_stationary(
+        machine, mapping, columns, rows, groups, moving_is_compressed=laid.compressed == "b"
+    )
+    return replace(transposed, product=transposed.product.T)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """Operands as an array meets them.
+
+    Attributes:
+        rows: A, [m, k].
+        columns: the transpose of B, [n, k].
+        groups: groups along k.
+        compressed: the operand that travels as pairs; dense ones travel as pairs of groups of one.
+    """
+
+    rows: FloatArray
+    columns: FloatArray
+    groups: Groups
+    compressed: Operand
+
+
+def lay_operands(
+    mapping: Mapping, a: FloatArray, b: FloatArray, *, taps: int, pattern: Pattern, compressed: Operand | None
+) -> Laid:
+    """Operands for an array; arguments and errors as for ``run``."""
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or 0 in (*a.shape, *b.shape):
         raise ValueError(f"operands: got shapes {a.shape} and {b.shape}, need [m, k] and [k, n], none of them 0")
     if taps < 1 or a.shape[1] % taps:
@@ -70,9 +105,4 @@ def run(
     rows, columns = a.astype(np.float64), b.T.astype(np.float64)
     # Here, where vectors still have the numbers that the caller knows; the array sees them cut into folds.
     require_pruned(rows if compressed == "a" else columns, groups)
-    if mapping.dataflow == "os":
-        return run_output_stationary(machine, mapping, rows, columns, groups, compressed)
-    if mapping.dataflow == "ws":
-        return run_weight_stationary(machine, mapping, rows, columns, groups, moving_is_compressed=compressed == "a")
-    transposed = run_weight_stationary(machine, mapping, columns, rows, groups, moving_is_compressed=compressed == "b")
-    return replace(transposed, product=transposed.product.T)
+    return Laid(rows=rows, columns=columns, groups=groups, compressed=compressed)

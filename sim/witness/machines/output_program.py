@@ -7,13 +7,14 @@ all turns of a slot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ....configs.arrays import BoolArray, FloatArray, IntArray
 from .operands import Groups, compress
-from .sequencer import NONE, Steps, issue_times, with_idle
+from .sequencer import NONE, Steps, issue_times, joined, steps_after_another, with_idle
 from .specification import Machine, Operand
 
 
@@ -40,7 +41,7 @@ class Program:
 
     Attributes:
         steps: registers, predecessors and results of every step.
-        times: issue time of each step of a fold.
+        times: of each fold, the issue time of each of its steps.
         west: A, as the west edge sends it and a PE keeps it.
         north: B, as the north edge sends it and a PE keeps it.
         west_holds_vectors: whether group vectors come from the west and pairs from the north, or the other way about.
@@ -49,7 +50,7 @@ class Program:
     """
 
     steps: Steps
-    times: IntArray
+    times: tuple[IntArray, ...]
     west: Side
     north: Side
     west_holds_vectors: bool
@@ -115,12 +116,35 @@ def lay_out(
             completes=np.append(last, False),
             fold=with_idle(row_fold * column_folds + column_fold, NONE),
         ),
-        times=issue_times(slots, turns, machine.accumulate_latency).reshape(-1),
+        times=(issue_times(slots, turns, machine.accumulate_latency).reshape(-1),) * folds,
         west=west(rows_tiled, row_fold, row_turn, rows_first, row_turns),
         north=north(columns_tiled, column_fold, column_turn, columns_first, column_turns),
         west_holds_vectors=compressed == "b",
         interleave=turns,
         folds=folds,
+    )
+
+
+def one_after_another(programs: Sequence[Program]) -> Program:
+    """Products whose PEs turn between the same outputs, fold after fold."""
+    first = programs[0]
+    return Program(
+        steps=steps_after_another([program.steps for program in programs], idle_register=first.interleave),
+        times=tuple(times for program in programs for times in program.times),
+        west=_sides_after_another([program.west for program in programs]),
+        north=_sides_after_another([program.north for program in programs]),
+        west_holds_vectors=first.west_holds_vectors,
+        interleave=first.interleave,
+        folds=sum(program.folds for program in programs),
+    )
+
+
+def _sides_after_another(sides: Sequence[Side]) -> Side:
+    return Side(
+        feed=joined([side.feed for side in sides]),
+        writes=joined([side.writes for side in sides]),
+        reads=joined([side.reads for side in sides]),
+        registers=sides[0].registers,
     )
 
 

@@ -13,6 +13,8 @@ one fold alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ....configs.arrays import FloatArray, IntArray
@@ -58,18 +60,29 @@ def run_output_stationary(
         interval = longest_hold(machine, rows_tiled, columns_tiled, groups, compressed)
     array = OutputStationaryArray(machine, program)
     array.run(interval)
-    by_fold = array.results.reshape(
-        len(rows_tiled), len(columns_tiled), row_turns, column_turns, machine.rows, machine.cols
-    )
-    product = by_fold.transpose(0, 2, 4, 1, 3, 5).reshape(rows_tiled[..., 0].size, -1)[:m, :n]
     return Outcome(
-        product=product,
+        product=product_of(array.results, (row_turns, column_turns), m, n),
         cycles=array.last_leaving + 1,
         fold_starts=tuple(array.stream.starts),
         west_words=values_in(program.west.feed, pairs=not program.west_holds_vectors),
         north_words=values_in(program.north.feed, pairs=program.west_holds_vectors),
         sums=int(np.count_nonzero(array.results)),
     )
+
+
+def product_of(results: FloatArray, turns: tuple[int, int], m: int, n: int) -> FloatArray:
+    """The product [m, n] of which these are the results, [folds, Im * In, rows, columns of the array].
+
+    Args:
+        results: fold after fold.
+        turns: Im and In.
+        m: rows of the product.
+        n: columns.
+    """
+    folds, _, rows, cols = results.shape
+    row_folds = -(-m // (turns[0] * rows))
+    by_fold = results.reshape(row_folds, folds // row_folds, *turns, rows, cols)
+    return by_fold.transpose(0, 2, 4, 1, 3, 5).reshape(row_folds * turns[0] * rows, -1)[:m, :n]
 
 
 def longest_hold(
@@ -109,7 +122,9 @@ class OutputStationaryArray:
         self.drain = DrainColumns(rows=rows, cols=cols, registers=program.interleave)
         self.stream = FoldStream(program.times, program.steps.idle)
         self.results = np.zeros((program.folds, program.interleave, rows, cols))
+        self.left_at = np.full(program.folds, -1)
         self.last_leaving = -1
+        self._timetable: Sequence[int] | None = None
         self._left = 0
         self._clock = 0
 
@@ -122,6 +137,15 @@ class OutputStationaryArray:
         """Run every fold; overlapped ones begin ``interval`` cycles apart, or later when the issue port is taken."""
         while not self.ended:
             self.cycle(interval)
+
+    def run_by(self, timetable: Sequence[int]) -> None:
+        """Run every fold in the cycle that a timetable has for it.
+
+        Raises:
+            HazardError: as for ``cycle``; or the issue port is not free in that cycle.
+        """
+        self._timetable = timetable
+        self.run(0)
 
     def cycle(self, interval: int) -> None:
         """One cycle of everything.
@@ -149,7 +173,11 @@ class OutputStationaryArray:
 
     def _may_begin(self, interval: int) -> bool:
         starts = self.stream.starts
-        if len(starts) == self._program.folds or not self.stream.ended:
+        if len(starts) == self._program.folds:
+            return False
+        if self._timetable is not None:
+            return self.stream.is_due(self._clock, self._timetable)
+        if not self.stream.ended:
             return False
         if not starts:
             return True
@@ -178,5 +206,6 @@ class OutputStationaryArray:
 
     def _leave(self, fold: IntArray, register: IntArray, row: IntArray, column: IntArray, value: FloatArray) -> None:
         self.results[fold, register, row, column] = value
+        self.left_at[fold] = self._clock
         self._left += len(value)
         self.last_leaving = self._clock

@@ -7,11 +7,15 @@ skew registers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ....configs.arrays import BoolArray, FloatArray, IntArray
+from .specification import HazardError
 
 NONE = -1
 """No step: the mark of a zero that enters at the edge, and of an operation that accumulates on nothing."""
@@ -43,6 +47,40 @@ class Steps:
         return len(self.register) - 1
 
 
+def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Tables over steps, one after another, each but the last without the entry of its idle step."""
+    return np.concatenate([*(table[:-1] for table in tables), tables[-1][-1:]])
+
+
+def counted_on(tables: Sequence[IntArray], before: Sequence[int]) -> IntArray:
+    """The same of tables whose entries name something that counts on from table to table.
+
+    Args:
+        tables: whose last entry is that of the idle step.
+        before: how many there were before each.
+    """
+    return joined([np.where(table == NONE, NONE, table + count) for table, count in zip(tables, before, strict=True)])
+
+
+def steps_after_another(steps: Sequence[Steps], *, idle_register: int) -> Steps:
+    """The steps of several products, one product after another.
+
+    Args:
+        steps: of each.
+        idle_register: partial sum beyond those that any of them uses.
+    """
+    before = np.cumsum([0, *(each.idle for each in steps)])[:-1].tolist()
+    folds = np.cumsum([0, *(int(each.fold.max()) + 1 for each in steps)])[:-1].tolist()
+    return Steps(
+        register=with_idle(joined([each.register for each in steps])[:-1], idle_register),
+        predecessor=counted_on([each.predecessor for each in steps], before),
+        accumulates=joined([each.accumulates for each in steps]),
+        from_neighbour=joined([each.from_neighbour for each in steps]),
+        completes=joined([each.completes for each in steps]),
+        fold=counted_on([each.fold for each in steps], folds),
+    )
+
+
 def issue_times(slots: int, interleave: int, accumulate_latency: int) -> IntArray:
     """Cycle in which each accumulation of one round issues, [slots, interleave].
 
@@ -66,19 +104,25 @@ class FoldStream:
     """The corner's issue port: the steps of one fold after another, with the bubbles between them.
 
     Args:
-        times: cycle in which each step of a fold issues, from the start of the fold, [steps a fold].
+        times: of each fold, the cycle in which each of its steps issues, from the start of the fold.
         idle: the step number of a bubble.
 
     Attributes:
-        length: cycles for which a fold holds the port.
+        length: cycles for which the fold begun last holds the port.
         starts: the cycle in which each fold begun so far began.
     """
 
-    def __init__(self, times: IntArray, idle: int) -> None:
+    def __init__(self, times: Sequence[IntArray], idle: int) -> None:
         self._idle = idle
-        self._steps_a_fold = len(times)
-        self._step_at = {int(time): step for step, time in enumerate(times)}
-        self.length = int(times[-1]) + 1
+        first_steps = np.cumsum([0, *(len(each) for each in times)]).tolist()
+        # Folds of a tile share their times, and so what is known of them.
+        known: dict[int, dict[int, int]] = {}
+        self._step_at = [
+            known.setdefault(id(each), {int(time): step for step, time in enumerate(each)}) for each in times
+        ]
+        self._first_steps: list[int] = first_steps
+        self._lengths = [int(each[-1]) + 1 for each in times]
+        self.length = self._lengths[0]
         self._clock = self.length
         self.starts: list[int] = []
 
@@ -87,8 +131,20 @@ class FoldStream:
         """Whether every step of the folds begun so far has issued."""
         return self._clock == self.length
 
+    def is_due(self, cycle: int, timetable: Sequence[int]) -> bool:
+        """Whether the next fold begins in this cycle.
+
+        Raises:
+            HazardError: it does, and the fold before still holds the port.
+        """
+        due = cycle == timetable[len(self.starts)]
+        if due and not self.ended:
+            raise HazardError("a fold began while the one before held the issue port")
+        return due
+
     def begin(self, cycle: int) -> None:
         """Begin the next fold in this cycle."""
+        self.length = self._lengths[len(self.starts)]
         self.starts.append(cycle)
         self._clock = 0
 
@@ -96,9 +152,10 @@ class FoldStream:
         """The step that issues in this cycle."""
         if self.ended:
             return self._idle
-        step = self._step_at.get(self._clock)
+        fold = len(self.starts) - 1
+        step = self._step_at[fold].get(self._clock)
         self._clock += 1
-        return self._idle if step is None else (len(self.starts) - 1) * self._steps_a_fold + step
+        return self._idle if step is None else self._first_steps[fold] + step
 
 
 def with_idle(entries: IntArray, idle_entry: int) -> IntArray:

@@ -12,6 +12,8 @@ one to its west did a cycle before. Without overlap the shadow bank is the activ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ....configs.arrays import FloatArray, IntArray
@@ -83,6 +85,10 @@ class StationaryLatches:
     Args:
         words: what each fold keeps in the array, [folds, rows, words a PE, cols, 2]: value and index.
         row_delay: cycles by which a row opens its folds later than the row above.
+
+    Attributes:
+        opens: the cycle in which each fold opens in the first row, where that is known ahead.
+        words_sent: on the bus of the first column.
     """
 
     def __init__(self, words: FloatArray, row_delay: int) -> None:
@@ -93,6 +99,7 @@ class StationaryLatches:
         self._waits_for = np.full((self._rows, self._words_a_row, cols), NONE)
         self._commands = SkewLine(cols, 1, NONE)
         self._sent_to_row = [0] * self._rows
+        self.opens: Sequence[int] | None = None
         self.words_sent: int = 0
 
     def loaded_folds(self) -> int:
@@ -145,5 +152,6 @@ class StationaryLatches:
             fold, word = divmod(sent, self._words_a_row)
             taken = word > 0 or self._waits_for[row, 0, 0] == NONE
             if fold < allowed_folds and taken:
-                waiting.append((fold * interval + row * self._row_delay, row))
+                opens = fold * interval if self.opens is None else self.opens[fold]
+                waiting.append((opens + row * self._row_delay, row))
         return min(waiting)[1] if waiting else None

@@ -6,13 +6,14 @@ zeros. Every group takes N slots, a short last one too, so that all rows keep st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ....configs.arrays import BoolArray, FloatArray, IntArray
 from .operands import Groups, compress
-from .sequencer import NONE, Steps, issue_times, with_idle
+from .sequencer import NONE, Steps, counted_on, issue_times, joined, steps_after_another, with_idle
 from .specification import Machine, Mapping, require_registers
 
 
@@ -22,7 +23,7 @@ class Program:
 
     Attributes:
         steps: registers, predecessors and results of every step.
-        times: issue time of each step of a fold.
+        times: of each fold, the issue time of each of its steps.
         vector: moving vector of each step, [steps + 1].
         slot: slot of each step inside its PE, [steps + 1].
         opens_fold: whether a PE changes to its next stationary values with this step, [steps + 1].
@@ -37,7 +38,7 @@ class Program:
     """
 
     steps: Steps
-    times: IntArray
+    times: tuple[IntArray, ...]
     vector: IntArray
     slot: IntArray
     opens_fold: BoolArray
@@ -106,7 +107,7 @@ def lay_out(
             completes=np.append(every_slot == slots - 1, False),
             fold=with_idle(fold, NONE),
         ),
-        times=times,
+        times=(times,) * folds,
         vector=with_idle(every_vector, NONE),
         slot=with_idle(every_slot, 0),
         opens_fold=np.append((every_slot == 0) & (every_vector == 0), False),
@@ -120,6 +121,27 @@ def lay_out(
         group_slots=kept,
         group_words=group_words,
         moving_is_compressed=moving_is_compressed,
+    )
+
+
+def one_after_another(programs: Sequence[Program]) -> Program:
+    """Products whose PEs hold as much, with slots as far apart, fold after fold; vectors count on."""
+    first, interleave = programs[0], max(program.interleave for program in programs)
+    vectors = np.cumsum([0, *(int(program.vector.max()) + 1 for program in programs)])[:-1].tolist()
+    return Program(
+        steps=steps_after_another([program.steps for program in programs], idle_register=interleave),
+        times=tuple(times for program in programs for times in program.times),
+        vector=counted_on([program.vector for program in programs], vectors),
+        slot=joined([program.slot for program in programs]),
+        opens_fold=joined([program.opens_fold for program in programs]),
+        brings_vectors=joined([program.brings_vectors for program in programs]),
+        feed=joined([program.feed for program in programs]),
+        stationary=np.concatenate([program.stationary for program in programs]),
+        column_fold=np.concatenate([program.column_fold for program in programs]),
+        interleave=interleave,
+        group_slots=first.group_slots,
+        group_words=first.group_words,
+        moving_is_compressed=first.moving_is_compressed,
     )
 
 

@@ -17,6 +17,8 @@ which can be filled row by row, at the constant interval at which the bus of a c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ....configs.arrays import FloatArray, IntArray
@@ -121,9 +123,12 @@ class WeightStationaryArray:
         column_folds = int(program.column_fold.max()) + 1
         self.output_buffer = np.zeros((vectors, column_folds * machine.cols))
         self._results_a_fold = vectors * machine.cols
-        self._results = len(program.stationary) * self._results_a_fold
+        self._results = int(np.count_nonzero(program.steps.completes)) * machine.cols
+        self._timetable: Sequence[int] | None = None
+        self._comes: IntArray = np.zeros(0, dtype=np.int64)
         self._left = 0
         self._clock = 0
+        self.left_at = np.full(len(program.stationary), -1)
         self.last_leaving = -1
         self.sums_left = 0
 
@@ -133,6 +138,21 @@ class WeightStationaryArray:
             if self.stream.starts and latch_interval is not None:
                 self._bus_cycles = latch_interval
             self.cycle()
+
+    def run_by(self, timetable: Sequence[int], comes: Sequence[int]) -> None:
+        """Run every fold in the cycle that a timetable has for it.
+
+        Args:
+            timetable: begin of each fold.
+            comes: cycle from which the stationary values of each fold are there to be loaded.
+
+        Raises:
+            HazardError: as for ``cycle``; or the issue port is not free in that cycle.
+        """
+        self._timetable, self._comes = timetable, np.asarray(comes)
+        if isinstance(self._port, StationaryLatches):
+            self._port.opens = timetable
+        self.run()
 
     def cycle(self) -> None:
         """One cycle of everything.
@@ -157,7 +177,11 @@ class WeightStationaryArray:
 
     def _may_begin(self) -> bool:
         begun = len(self.stream.starts)
-        if begun == len(self._program.stationary) or not self.stream.ended:
+        if begun == len(self._program.stationary):
+            return False
+        if self._timetable is not None:
+            return self.stream.is_due(self._clock, self._timetable)
+        if not self.stream.ended:
             return False
         if begun and self._machine.overlapped and self._machine.stationary_load == "latch":
             # The bus must keep up fold after fold: no sooner than it was held to load one.
@@ -170,6 +194,8 @@ class WeightStationaryArray:
 
     def _folds_allowed(self) -> int:
         """Folds that may be loaded by now: one more than have left, or any if there are shadow banks."""
+        if self._timetable is not None:
+            return int(np.count_nonzero(self._comes <= self._clock))
         if self._machine.overlapped:
             return len(self._program.stationary)
         return self._left // self._results_a_fold + 1
@@ -199,6 +225,7 @@ class WeightStationaryArray:
         if leaves.any():
             column = np.nonzero(leaves)[0]
             step = finished[-cols:][leaves]
+            self.left_at[self._program.steps.fold[step]] = self._clock
             at = self._program.column_fold[self._program.steps.fold[step]] * cols + column
             self.output_buffer[self._program.vector[step], at] += total[-cols:][leaves]
             self._left += len(column)

@@ -14,6 +14,7 @@ from bisparse.dataflow.works import PlannedProduct
 from bisparse.sim.event.engine import time_step
 from bisparse.sim.witness.machines.loop_nest import tile_extents
 from bisparse.sim.witness.machines.random_cases import random_case
+from bisparse.sim.witness.machines.random_tiles import random_tiles
 from bisparse.training.graph import Stage
 
 from .design import schedule, small_design, tensor
@@ -21,7 +22,7 @@ from .design import schedule, small_design, tensor
 ORDERS = ("mnk", "mkn", "nmk", "nkm", "kmn", "knm")
 
 
-def without_limit(machine):
+def without_limit(machine, **more):
     return small_design(
         bytes_per_cycle=1 << 30,
         rows=machine.rows,
@@ -32,6 +33,7 @@ def without_limit(machine):
         overlapped=machine.overlapped,
         drain=machine.drain,
         stationary_load=machine.stationary_load,
+        **more,
     )
 
 
@@ -85,3 +87,24 @@ def test_every_tile_takes_the_cycles_of_the_machine_and_nothing_is_added(seed):
             assert found.cycles == first_loads + sum(tiles) + last_store
         in_array = sum(found.causes.get(cause, 0) for cause in ("busy", "bubble", "fill_drain"))
         assert in_array == sum(tiles)
+
+
+@pytest.mark.parametrize("seed", [*range(1, 40), 52, 100, 300, 472])
+def test_tiles_that_overlap_are_in_the_array_as_long_as_on_the_machine(seed):
+    """A product of a row of tiles along n, or along k: the machine runs them together."""
+    drawn = random_tiles(seed)
+    case = drawn.case
+    (m, _, k), axis = drawn.extents[0], seed % 2
+    tile = (m, 1 + case.n // 3, k) if axis else (m, case.n, k)
+    starts = range(0, case.n, tile[1]) if axis else range(0, case.k, k)
+    pieces = [
+        (slice(0, m), slice(at, min(at + tile[1], case.n)), slice(0, k))
+        if axis
+        else (slice(0, m), slice(0, case.n), slice(at, min(at + k, case.k)))
+        for at in starts
+    ]
+    case = replace(case, m=m, channels=k) if axis else replace(case, m=m)
+    run = replace(drawn, case=case, tiles=tuple(pieces), late=(0,) * len(pieces)).run()
+    plan = schedule(without_limit(case.machine, tile_overlap=True), tensor(planned(case, tile, "mnk")))
+    (found,) = time_step(plan).works
+    assert sum(found.causes.get(cause, 0) for cause in ("busy", "bubble", "fill_drain")) == run.cycles

@@ -204,7 +204,7 @@ def output_array(machine, rows_operand, columns_operand, groups, times=None):
     ]
     program = output_program.lay_out(machine, *tiled, groups, "b")
     if times is not None:
-        program = replace(program, times=times(program.times))
+        program = replace(program, times=tuple(map(times, program.times)))
     interval = output_stationary.longest_hold(machine, *tiled, groups, "b")
     return output_stationary.OutputStationaryArray(machine, program), interval
 
