@@ -386,7 +386,7 @@ class TileWalk:
         return one * self.gemm.count
 
     def operator_cycles(self, tile_cycles: Callable[[TileVisit, TileVisit | None], int]) -> int:
-        """Cycles of the product, all repetitions, DMA one tile ahead; ``tile_cycles`` of a tile and the one after it."""
+        """Cycles of the product, all repetitions, DMA a tile ahead; ``tile_cycles`` of a tile and the one after it."""
         latency, steps = self.hardware.dram_latency_cycles, self.steps
         total = steps[0][1] + (latency if steps[0][1] else 0)
         for number, (visit, _, _) in enumerate(steps):
