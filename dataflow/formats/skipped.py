@@ -140,10 +140,15 @@ def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
         return ""
     skipping = hardware.tensor_engine.exploits.unstructured
     if skipping is None:
-        return f"{hardware.name} skips no zeros that lie without a rule"
+        return skips_none(hardware)
     if not skipping.takes(gemm.pattern):
         return f"blocks of {gemm.pattern.unit} along k do not fit the groups of {skipping.group} of {hardware.name}"
     return "faster multiplied densely than skipped"
+
+
+def skips_none(hardware: Hardware) -> str:
+    """That a design multiplies by zeros without a rule."""
+    return f"{hardware.name} skips no zeros that lie without a rule"
 
 
 def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
