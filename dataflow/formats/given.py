@@ -18,6 +18,11 @@ from .skipped import Skipped, skips_none
 STAGES = (Stage.FORWARD, Stage.BACKWARD)
 """That multiply by weights."""
 
+_OTHER = {Stage.FORWARD: Stage.BACKWARD, Stage.BACKWARD: Stage.FORWARD}
+
+_AXES = {Stage.FORWARD: "inputs", Stage.BACKWARD: "outputs"}
+"""Channels that a stage sums over."""
+
 
 def given_formats(
     fitted: FittedWeights, graph: TrainingGraph, hardware: Hardware
@@ -54,9 +59,7 @@ def given_format(found: FoundZeros, stage: Stage, hardware: Hardware) -> GivenFo
     if irregular is not None:
         return GivenFormat(format=irregular.declared.turned if stage is Stage.BACKWARD else irregular.declared)
     if not hardware.buffers.zero_insertion:
-        return GivenFormat(
-            format=DENSE, unskipped=f"{_why_unskipped(found, stage, hardware)}; they are stored like other values"
-        )
+        return GivenFormat(format=DENSE, unskipped=_why_unskipped(found, stage, hardware))
     return GivenFormat(format=found.anywhere, unskipped=_why_unskipped(found, stage, hardware))
 
 
@@ -69,10 +72,14 @@ def _why_dense(found: FoundZeros) -> str:
 
 
 def _regular(found: FoundZeros, stage: Stage, hardware: Hardware) -> Pattern | None:
-    """The tightest N:M that holds and that the array has by name."""
+    """The tightest N:M that the array has by name and that holds: so do all that keep more of the same groups."""
+    held = {each.group: each.kept for each in found.along(stage)}
+    named = map(Pattern.parse, hardware.tensor_engine.patterns)
+    fit = [each for each in named if held.get(each.group, each.group) <= each.kept < each.group]
     largest = hardware.reduction_engine.largest_group
-    named = hardware.tensor_engine.patterns
-    return next((each for each in found.along(stage) if str(each) in named and each.group <= largest), None)
+    return min(
+        (each for each in fit if each.group <= largest), key=lambda each: (each.density, each.group), default=None
+    )
 
 
 def _irregular(found: FoundZeros, stage: Stage, hardware: Hardware) -> Skipped | None:
@@ -92,12 +99,14 @@ def _share(met: Pattern | Skipped) -> float:
 
 
 def _why_unskipped(found: FoundZeros, stage: Stage, hardware: Hardware) -> str:
-    meant = found.meant(stage)
+    meant, other = found.meant(stage), found.meant(_OTHER[stage])
     if meant is not None:
         offered = ", ".join(hardware.tensor_engine.patterns) or "dense only"
         return f"{hardware.name} has no {meant} ({offered})"
     if found.zero_channels:
         return "channels of zeros are multiplied like any others, until the network is captured without them"
+    if other is not None:
+        return f"{other} along {_AXES[_OTHER[stage]]} is no rule along {_AXES[stage]}, over which {stage.value} sums"
     if not _is_single(found.in_blocks):
         return f"{hardware.name} skips no blocks of zeros"
     return skips_none(hardware)

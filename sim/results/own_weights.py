@@ -21,8 +21,8 @@ class WeightZeros:
         module: that multiplies by it.
         elements: of it.
         zeros: of them.
-        found: what the zeros are: ``dense`` where there are none, or too few; ``zero throughout``; N:M along inputs or
-            outputs, ``channels``, ``blocks``, or ``unstructured``.
+        found: what the zeros are: ``dense`` where there are none, or too few; ``zero throughout``; whole output or
+            input channels, N:M along inputs or outputs, blocks, or ``unstructured``.
         along_inputs: the tightest format in groups of input channels; empty of a dense weight.
         along_outputs: the same of output channels.
         zero_outputs: output channels that are zero throughout.
@@ -126,12 +126,12 @@ def kind_of(found: FoundZeros) -> str:
         return "zero throughout"
     if not found.is_sparse:
         return "dense"
+    if found.zero_channels:
+        return f"whole {found.zero_channels.removesuffix('s')} channels"
     along = {"inputs": found.meant(Stage.FORWARD), "outputs": found.meant(Stage.BACKWARD)}
     meant = {axis: pattern for axis, pattern in along.items() if pattern is not None}
     if len(meant) == 2 and len(set(meant.values())) == 1:
         return f"{meant['inputs']} along inputs and outputs"
     if meant:
         return " and ".join(f"{pattern} along {axis}" for axis, pattern in meant.items())
-    if found.zero_channels:
-        return "channels"
     return "unstructured" if found.block == (1, 1) else f"blocks of {found.block[0]}x{found.block[1]}"

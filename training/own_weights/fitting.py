@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...configs.arrays import BoolArray
@@ -59,7 +59,10 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
         CaptureError: none of the tensors is one of the graph's weights, one has another shape, or holds what is no
             number; the message names the file and the tensor.
     """
-    readers = {operator.parameter: operator for operator in reversed(list(_multiplying(graph)))}
+    readers: dict[str, Operator] = {}
+    for operator in graph.products:
+        if operator.stage is Stage.FORWARD and operator.parameter is not None:
+            readers.setdefault(operator.parameter, operator)
     # Of a graph all parameters are known, of which others may have two axes.
     parameters = {name for name, tensor in graph.tensors.items() if tensor.role == "parameter"}
     held = dict(fitted(weights.tensors, parameters, under_mask))
@@ -67,7 +70,7 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
     if not common:
         raise CaptureError(
             f"{weights.file}: got {_listed(list(held))}, need the weights of {graph.name} "
-            f"({_listed(sorted(map(str, readers)))}); try the checkpoint of the network that was captured"
+            f"({_listed(list(readers))}); try the checkpoint of the network that was captured"
         )
     found = {}
     for name in common:
@@ -84,11 +87,6 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
         missing=tuple(name for name in readers if name not in held),
         others=tuple(name for name, each in held.items() if name not in parameters and len(each.shape) > 1),
     )
-
-
-def _multiplying(graph: TrainingGraph) -> Iterator[Operator]:
-    """Forward products that multiply by a weight."""
-    return (each for each in graph.products if each.stage is Stage.FORWARD and each.parameter is not None)
 
 
 def _zeros_of(weights: OwnWeights, held: Held, reader: Operator) -> FoundZeros:
