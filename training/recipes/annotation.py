@@ -129,12 +129,11 @@ def annotate(
             continue
         if given_formats is not None:
             taken = given_formats[operator.parameter, operator.stage]
-            own, reason = taken.format, named_dense(recipe, operator.module) or taken.unskipped
-            if reason:
-                reasons[operator.name] = reason
-            if own.is_dense or named_dense(recipe, operator.module):
-                continue
-            prunings[operator.name] = _pruning(operator, stage, own, reduced_on_load=False)
+            named = named_dense(recipe, operator.module)
+            if why := named or taken.unskipped:
+                reasons[operator.name] = why
+            if not named and not taken.format.is_dense:
+                prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
             continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
         if own.is_irregular and not given:
