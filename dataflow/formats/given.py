@@ -12,6 +12,7 @@ from ...configs.unstructured import Unstructured
 from ...training.graph import Stage, TrainingGraph
 from ...training.own_weights.fitting import FittedWeights
 from ...training.own_weights.found_zeros import FoundZeros
+from ...training.own_weights.measured import Measured, OwnMask
 from ...training.recipes.given import GivenFormat
 from .skipped import Skipped, skips_none
 
@@ -37,23 +38,26 @@ def given_formats(
     parameters = dict.fromkeys(each.parameter for each in graph.products if each.parameter is not None)
     absent = GivenFormat(format=DENSE, unskipped=f"{fitted.weights.name} has no such weight")
     return {
-        (name, stage): given_format(fitted.found[name], stage, hardware) if name in fitted.found else absent
+        (name, stage): given_format(fitted.found[name], stage, hardware, fitted.masks.get(name))
+        if name in fitted.found
+        else absent
         for name in parameters
         for stage in STAGES
     }
 
 
-def given_format(found: FoundZeros, stage: Stage, hardware: Hardware) -> GivenFormat:
+def given_format(found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnMask | None = None) -> GivenFormat:
     """The format of a weight in a stage.
 
     Args:
         found: its zeros.
         stage: FF or BP.
         hardware: the design.
+        mask: where they lie; at random places when None.
     """
     if not found.is_sparse:
         return GivenFormat(format=DENSE, unskipped=_why_dense(found))
-    regular, irregular = _regular(found, stage, hardware), _irregular(found, stage, hardware)
+    regular, irregular = _regular(found, stage, hardware), _irregular(found, stage, hardware, mask)
     if regular is not None and (irregular is None or _share(regular) <= _share(irregular)):
         return GivenFormat(format=regular)
     if irregular is not None:
@@ -82,14 +86,18 @@ def _regular(found: FoundZeros, stage: Stage, hardware: Hardware) -> Pattern | N
     )
 
 
-def _irregular(found: FoundZeros, stage: Stage, hardware: Hardware) -> Skipped | None:
+def _irregular(found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnMask | None) -> Skipped | None:
     """Zeros without a rule as the array skips them, in whole blocks where it can; None where it skips none."""
     skipping = hardware.tensor_engine.exploits.unstructured
     if skipping is None:
         return None
-    blocks, columns = found.in_blocks, hardware.tensor_engine.cols
-    turned = blocks.turned if stage is Stage.BACKWARD else blocks
-    return Skipped.by(skipping, turned if skipping.takes(turned) else found.anywhere, columns)
+    seen = [each.turned if stage is Stage.BACKWARD else each for each in (found.in_blocks, found.anywhere)]
+    own = next(each for each in seen if skipping.takes(each))
+    if mask is not None:
+        # As the forward pass has it, then as this stage does.
+        forward = Measured.of(own.turned if stage is Stage.BACKWARD else own, mask)
+        own = forward.turned if stage is Stage.BACKWARD else forward
+    return Skipped.by(skipping, own, hardware.tensor_engine.cols)
 
 
 def _share(met: Pattern | Skipped) -> float:

@@ -126,6 +126,39 @@ def test_an_array_that_skips_them_gains(run, saved):
     assert "zeros save no time" not in " ".join(found.out.split()).partition("sat-unstructured")[2]
 
 
+def test_where_zeros_lie_is_counted_not_assumed(run, saved, small):
+    def left_half(layer):
+        mask = torch.ones_like(layer.weight)
+        mask[:, layer.weight.shape[1] // 2 :] = 0
+        prune.custom_from_mask(layer, "weight", mask)
+
+    def anywhere(layer):
+        prune.random_unstructured(layer, "weight", 0.5)
+
+    asked = (
+        "simulate",
+        "net.json",
+        "--batch",
+        512,
+        "--hardware",
+        "sat-unstructured",
+        "--weights",
+        "pruned.pt",
+        "--json",
+    )
+    cycles = {}
+    for pruned in (left_half, anywhere):
+        for engine in ("analytic", "event"):
+            saved(pruned, small())
+            document = run(*asked, "--engine", engine).document
+            rows = {row["name"]: row["cycles"] for row in document["operators"]}
+            cycles[pruned, engine] = rows["2:FF"] + rows["4:FF"]
+    # Half of the inputs of every output: nobody waits for anybody.
+    assert cycles[left_half, "analytic"] < 0.85 * cycles[anywhere, "analytic"]
+    for pruned in (left_half, anywhere):
+        assert cycles[pruned, "event"] == pytest.approx(cycles[pruned, "analytic"], rel=0.05)
+
+
 def test_whole_channels_are_named(run, saved):
     saved(channels)
     document = run(*ASKED, "--weights", "pruned.pt", "--json").document

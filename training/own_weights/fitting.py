@@ -14,7 +14,8 @@ from ..graph import Convolution, MatrixProduct, Operator, Stage, Tensor, Trainin
 from ..weight_names import fitted
 from .found_zeros import FoundZeros
 from .held import Held, under_mask
-from .reading import OwnWeights
+from .measured import OwnMask
+from .reading import Known, OwnWeights
 
 _MOST_PERCENT = 99.9
 """Zeros of a whole checkpoint, as it is called; a format without any values is none."""
@@ -30,12 +31,14 @@ class FittedWeights:
     Attributes:
         weights: the checkpoint.
         found: the zeros of each weight that it has, by the parameter's name.
+        masks: where they lie, of those whose axes are known.
         missing: weights that products multiply by and the checkpoint has not: they are taken as dense.
         others: tensors of the checkpoint, with two axes or more, that the graph has not.
     """
 
     weights: OwnWeights
     found: Mapping[str, FoundZeros]
+    masks: Mapping[str, OwnMask]
     missing: tuple[str, ...]
     others: tuple[str, ...]
 
@@ -72,7 +75,7 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
             f"{weights.file}: got {_listed(list(held))}, need the weights of {graph.name} "
             f"({_listed(list(readers))}); try the checkpoint of the network that was captured"
         )
-    found = {}
+    known = {}
     for name in common:
         shape = _shape(graph.tensors[name])
         if held[name].shape != shape:
@@ -80,32 +83,42 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
                 f"{weights.file}: {held[name].name}: got {_extents(held[name].shape)}, need {_extents(shape)} of "
                 f"{name} of {graph.name}"
             )
-        found[name] = _zeros_of(weights, held[name], readers[name])
+        known[name] = _zeros_of(weights, held[name], readers[name])
     return FittedWeights(
         weights=weights,
-        found=found,
+        found={name: found for name, (found, _) in known.items()},
+        masks={name: mask for name, (_, mask) in known.items() if mask is not None},
         missing=tuple(name for name in readers if name not in held),
         others=tuple(name for name, each in held.items() if name not in parameters and len(each.shape) > 1),
     )
 
 
-def _zeros_of(weights: OwnWeights, held: Held, reader: Operator) -> FoundZeros:
+def _zeros_of(weights: OwnWeights, held: Held, reader: Operator) -> Known:
     key = (held.name, reader.geometry)
     if key not in weights.known:
-        weights.known[key] = _found(held.nonzero(), reader)
+        weights.known[key] = _known(held, reader)
     return weights.known[key]
 
 
-def _found(kept: BoolArray, reader: Operator) -> FoundZeros:
-    geometry = reader.geometry
-    seen = (
-        _of_convolution(kept, geometry)
-        if isinstance(geometry, Convolution)
-        else _of_matrix(kept, geometry)
-        if isinstance(geometry, MatrixProduct)
-        else None
-    )
-    return FoundZeros.without_axes(kept) if seen is None else FoundZeros.of(seen)
+def _known(held: Held, reader: Operator) -> Known:
+    kept = held.nonzero()
+    seen = _by_axes(kept, reader)
+    if seen is None:
+        return FoundZeros.without_axes(kept), None
+
+    def read() -> BoolArray:
+        again = _by_axes(held.nonzero(), reader)
+        assert again is not None, "its axes are known"
+        return again
+
+    return FoundZeros.of(seen), OwnMask(name=held.name, read=read)
+
+
+def _by_axes(kept: BoolArray, reader: Operator) -> BoolArray | None:
+    """A weight as [groups, outputs, inputs, taps]; None where a product does not say which axis is which."""
+    if isinstance(reader.geometry, Convolution):
+        return _of_convolution(kept, reader.geometry)
+    return _of_matrix(kept, reader.geometry) if isinstance(reader.geometry, MatrixProduct) else None
 
 
 def _of_convolution(kept: BoolArray, convolution: Convolution) -> BoolArray:

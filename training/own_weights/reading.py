@@ -20,7 +20,11 @@ from ...configs.needs import check_package
 from ..weight_names import INDEX, shard_files
 from .found_zeros import FoundZeros
 from .held import Held
+from .measured import OwnMask
 from .safetensors_file import check_numbers, read_safetensors
+
+Known = tuple[FoundZeros, OwnMask | None]
+"""What was found of a tensor, and how its mask is read again; not where nobody knows which axis is which."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,13 +35,13 @@ class OwnWeights:
         file: that they lie in, or the index of several.
         sha256: of all that was read.
         tensors: by the checkpoint's names.
-        known: zeros that were counted, by what a reader asked for.
+        known: what was found of a tensor and how its mask is read again, by what a reader asked for.
     """
 
     file: Path
     sha256: str
     tensors: dict[str, Held]
-    known: dict[object, FoundZeros] = field(default_factory=dict, repr=False)
+    known: dict[object, Known] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
