@@ -34,7 +34,7 @@ def counted_slots(
     """
     kept = _kept_of_groups(measured, group)
     of_tile = _mean_slots(kept, -(-channels // group), taps, queue, lockstep, lanes, from_end=channels % group > 0)
-    share = taps * -(-channels // group) / (kept.shape[2] * kept.shape[3])
+    share = float(taps * -(-channels // group) / (kept.shape[2] * kept.shape[3]))
     whole = _whole_slots(measured, group, queue, lockstep, lanes)
     return max(of_tile, whole * min(share, 1.0))
 

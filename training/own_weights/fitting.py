@@ -17,8 +17,8 @@ from .held import Held, under_mask
 from .measured import OwnMask
 from .reading import Known, OwnWeights
 
-_MOST_PERCENT = 99.9
-"""Zeros of a whole checkpoint, as it is called; a format without any values is none."""
+_LEAST_PERCENT, _MOST_PERCENT = 0.1, 99.9
+"""Zeros of a whole checkpoint, as it is called, where some weight has a format; none is without any values."""
 
 _NAMED = 3
 """Tensors that a message names before it counts the others."""
@@ -52,7 +52,8 @@ class FittedWeights:
         elements, zeros = (
             sum(numbers) for numbers in zip(*((f.elements, f.zeros) for f in self.found.values()), strict=True)
         )
-        return Unstructured(min(round(100 * zeros / max(elements, 1), 1), _MOST_PERCENT))
+        percent = round(100 * zeros / max(elements, 1), 1)
+        return Unstructured(min(max(percent, _LEAST_PERCENT if sparse else 0.0), _MOST_PERCENT))
 
 
 def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:

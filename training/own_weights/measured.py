@@ -29,17 +29,17 @@ class Measured(Unstructured):
     """The zeros of a weight as they lie; else as its base, at its share of zeros.
 
     Attributes:
-        mask: where they lie.
+        own: where they lie.
         backward: whether the weight is seen along its outputs, as the backward pass multiplies by it.
     """
 
-    mask: OwnMask
+    own: OwnMask
     backward: bool = False
 
     @classmethod
     def of(cls, declared: Unstructured, mask: OwnMask) -> Measured:
         """Zeros that are called what a format is, as a mask has them; in the forward pass."""
-        return cls(zeros_percent=declared.zeros_percent, rows=declared.rows, cols=declared.cols, mask=mask)
+        return cls(zeros_percent=declared.zeros_percent, rows=declared.rows, cols=declared.cols, own=mask)
 
     @property
     def turned(self) -> Measured:
@@ -48,7 +48,7 @@ class Measured(Unstructured):
 
     def kept(self) -> BoolArray:
         """[groups, lanes, channels, taps]: channels are those that a product sums over, lanes its results."""
-        kept = self.mask.read()
+        kept = self.own.read()
         return np.swapaxes(kept, 1, 2) if self.backward else kept
 
     def __str__(self) -> str:

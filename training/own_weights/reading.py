@@ -85,7 +85,7 @@ def _torchs(file: Path) -> dict[str, Held]:
 def _held(file: Path, name: str, tensor: Any) -> Held:
     def nonzero() -> BoolArray:
         numbers = import_module("...capture.zeros", __name__).as_numbers(tensor)
-        if numbers is None or str(numbers.layout) != "torch.strided":
+        if numbers is None or numbers.is_meta or str(numbers.layout) != "torch.strided":
             raise CaptureError(f"{file}: {name}: got values of type {tensor.dtype}, need numbers, one an element")
         check_numbers(file, name, int((~numbers.isfinite()).sum()), numbers.numel())
         return np.asarray((numbers != 0).numpy())

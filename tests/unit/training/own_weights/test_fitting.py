@@ -107,6 +107,10 @@ def test_a_whole_checkpoint_is_called_by_its_one_pattern_or_its_share(tmp_path):
         ({"a.weight": torch.ones(4, 4)}, r"weights\.pt: got a\.weight, need the weights of net \(0\.weight\)"),
         ({"0.weight": torch.ones(4, 16)}, r"weights\.pt: 0\.weight: got 4x16, need 32x16 of 0\.weight of net"),
         ({"0.weight": torch.full((32, 16), torch.nan)}, r"0\.weight: got 512 of 512 values that are not finite"),
+        (
+            {"0.weight": torch.empty(32, 16, device="meta")},
+            r"0\.weight: got values of type torch\.float32, need numbers",
+        ),
         ({"0.weight": torch.eye(32, 16).to_sparse()}, r"0\.weight: got values of type torch\.float32, need numbers"),
         ({}, r"weights\.pt: got dict without tensors"),
         ({"0.weight": "no tensor"}, r"weights\.pt: got dict without tensors"),
