@@ -13,7 +13,7 @@ from ...configs.unstructured import Unstructured
 from ..graph import Convolution, MatrixProduct, Operator, Stage, Tensor, TrainingGraph
 from ..weight_names import fitted
 from .found_zeros import FoundZeros
-from .held import Held, under_mask
+from .held import Held, told, under_mask
 from .measured import OwnMask
 from .reading import Known, OwnWeights
 
@@ -81,7 +81,7 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
         shape = _shape(graph.tensors[name])
         if held[name].shape != shape:
             raise CaptureError(
-                f"{weights.file}: {held[name].name}: got {_extents(held[name].shape)}, need {_extents(shape)} of "
+                f"{weights.file}: {told(held[name].name)}: got {_extents(held[name].shape)}, need {_extents(shape)} of "
                 f"{name} of {graph.name}"
             )
         known[name] = _zeros_of(weights, held[name], readers[name])
@@ -90,7 +90,7 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
         found={name: found for name, (found, _) in known.items()},
         masks={name: mask for name, (_, mask) in known.items() if mask is not None},
         missing=tuple(name for name in readers if name not in held),
-        others=tuple(name for name, each in held.items() if name not in parameters and len(each.shape) > 1),
+        others=tuple(told(name) for name, each in held.items() if name not in parameters and len(each.shape) > 1),
     )
 
 
@@ -156,4 +156,4 @@ def _extents(shape: tuple[int, ...]) -> str:
 
 def _listed(names: list[str]) -> str:
     more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(told, names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

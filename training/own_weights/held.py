@@ -9,6 +9,9 @@ import numpy as np
 
 from ...configs.arrays import BoolArray
 
+_LONGEST_NAME = 100
+"""Characters of a name that a message shows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
@@ -23,6 +26,16 @@ class Held:
     name: str
     shape: tuple[int, ...]
     nonzero: Callable[[], BoolArray]
+
+
+def told(name: str) -> str:
+    r"""A name of a file's making, short and on one line.
+
+    >>> told("0.weight"), told("two\nlines")
+    ('0.weight', "'two\\nlines'")
+    """
+    text = name if name.isprintable() else repr(name)
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."
 
 
 def under_mask(weight: Held, mask: Held) -> Held | None:

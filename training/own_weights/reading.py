@@ -19,7 +19,7 @@ from ...configs.file_reading import check_not_special, is_file
 from ...configs.needs import check_package
 from ..weight_names import INDEX, shard_files
 from .found_zeros import FoundZeros
-from .held import Held
+from .held import Held, told
 from .measured import OwnMask
 from .safetensors_file import check_numbers, read_safetensors
 
@@ -86,7 +86,7 @@ def _held(file: Path, name: str, tensor: Any) -> Held:
     def nonzero() -> BoolArray:
         numbers = import_module("...capture.zeros", __name__).as_numbers(tensor)
         if numbers is None or numbers.is_meta or str(numbers.layout) != "torch.strided":
-            raise CaptureError(f"{file}: {name}: got values of type {tensor.dtype}, need numbers, one an element")
+            raise CaptureError(f"{file}: {told(name)}: got values of type {tensor.dtype}, need numbers, one an element")
         check_numbers(file, name, int((~numbers.isfinite()).sum()), numbers.numel())
         return np.asarray((numbers != 0).numpy())
 

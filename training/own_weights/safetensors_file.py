@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from ...configs.arrays import BoolArray
+from ...configs.complaints import shown
 from ...configs.errors import CaptureError, ConfigError
 from ...configs.strict_json import parse_json
-from .held import Held
+from .held import Held, told
 
 _LENGTH_BYTES = 8
 _LARGEST_HEADER = 100_000_000
@@ -67,9 +68,11 @@ def read_safetensors(file: Path) -> dict[str, Held]:
         kind, shape, begin, stop = _record(file, name, record)
         width = _TYPES[kind].width if kind in _TYPES else None
         if stop > end - start:
-            _refuse(file, f"{name} to end at byte {start + stop}, need it within the file's {end}")
+            _refuse(file, f"{told(name)} to end at byte {start + stop}, need it within the file's {end}")
         if width is not None and stop - begin != width * math.prod(shape):
-            _refuse(file, f"{name} in {stop - begin} bytes, need {width * math.prod(shape)} of {kind} {list(shape)}")
+            _refuse(
+                file, f"{told(name)} in {stop - begin} bytes, need {width * math.prod(shape)} of {kind} {list(shape)}"
+            )
         found[name] = _held(file, name, kind, shape, start + begin)
     if not found:
         _refuse(file, "no tensors, need some")
@@ -102,18 +105,20 @@ def _record(file: Path, name: str, record: Any) -> tuple[str, tuple[int, ...], i
         kind, shape, offsets = record["dtype"], record["shape"], record["data_offsets"]
         begin, stop = offsets
     except (TypeError, KeyError, ValueError):
-        _refuse(file, f"{name} without dtype, shape or data_offsets, need all three")
+        _refuse(file, f"{told(name)} without dtype, shape or data_offsets, need all three")
     if not isinstance(kind, str) or not isinstance(shape, list):
-        _refuse(file, f"{name} with a dtype or shape of the wrong type, need a text and a list")
+        _refuse(file, f"{told(name)} with a dtype or shape of the wrong type, need a text and a list")
     if not all(type(number) is int and number >= 0 for number in (*shape, begin, stop)) or begin > stop:
-        _refuse(file, f"{name} of shape {shape} at {offsets}, need whole numbers that rise")
+        _refuse(file, f"{told(name)} of shape {shown(shape)} at {shown(offsets)}, need whole numbers that rise")
     return kind, tuple(shape), begin, stop
 
 
 def _held(file: Path, name: str, kind: str, shape: tuple[int, ...], at: int) -> Held:
     def nonzero() -> BoolArray:
         if kind not in _TYPES:
-            raise CaptureError(f"{file}: {name}: got values of type {kind}, need one of {', '.join(_TYPES)}")
+            raise CaptureError(
+                f"{file}: {told(name)}: got values of type {told(kind)}, need one of {', '.join(_TYPES)}"
+            )
         width, sign, no_number = _TYPES[kind]
         # NumPy maps no empty piece of a file.
         values = np.zeros(shape, dtype=f"<u{width}")
@@ -134,7 +139,7 @@ def check_numbers(file: Path, name: str, broken: int, elements: int) -> None:
     """
     if broken:
         raise CaptureError(
-            f"{file}: {name}: got {broken} of {elements} values that are not finite (NaN or infinite), need numbers; "
+            f"{file}: {told(name)}: got {broken} of {elements} values that are not finite (NaN, infinite), need numbers; "
             "try a checkpoint from before the training diverged"
         )
 
