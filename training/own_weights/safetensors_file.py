@@ -139,7 +139,7 @@ def check_numbers(file: Path, name: str, broken: int, elements: int) -> None:
     """
     if broken:
         raise CaptureError(
-            f"{file}: {told(name)}: got {broken} of {elements} values that are not finite (NaN, infinite), need numbers; "
+            f"{file}: {told(name)}: got {broken} of {elements} values that are not finite, need numbers; "
             "try a checkpoint from before the training diverged"
         )
 
