@@ -61,8 +61,8 @@ write_reports_with(_report)
 def simulate(
     model_or_name: Model,
     hardware: Design = defaults.HARDWARE,
-    recipe: str | Path | Loaded[Recipe] = defaults.RECIPE,
-    sparsity: str | OperandFormat = defaults.SPARSITY,
+    recipe: str | Path | Loaded[Recipe] | None = None,
+    sparsity: str | OperandFormat | None = None,
     *,
     input_shape: InputShapes | None = None,
     integer_inputs: bool | Collection[int] = False,
@@ -78,8 +78,8 @@ def simulate(
     Args:
         model_or_name: a shipped workload's name, a captured graph or its path, or a torch module (or what makes one).
         hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
-        recipe: a shipped recipe's name, or a YAML file.
-        sparsity: N:M, N kept of every M.
+        recipe: a shipped recipe's name, or a YAML file; ``bdwp`` when None, ``static-masks`` with ``weights``.
+        sparsity: N:M, N kept of every M; ``2:8`` when None, the weights' own with ``weights``.
         input_shape: of a torch module, which needs it: extents of one sample, such as ``(3, 224, 224)``; the command
             line's text, such as ``"512:int"``; an ``InputShape``; an example tensor; or a list of such, one for each
             place, or a mapping, one for each keyword.
@@ -92,7 +92,7 @@ def simulate(
         what_if: also simulate what would help; in ``.what_if``.
         **options: see ``sim.options.Options``: ``batch`` (32 for a torch module), ``pass_`` (``"inference"`` for the
             forward pass alone), ``objective``, ``optimizer``, ...; ``densities`` may be the directory of a training
-            run.
+            run, ``weights`` a checkpoint whose zeros are pruned.
 
     Returns:
         The result; ``.operators`` is a DataFrame with a row an operator and stage.
@@ -103,14 +103,15 @@ def simulate(
     check_keywords(options, Options, signature(simulate).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
     simulator = make_simulator(workload, hardware, options, strict=strict)
-    column = Column(simulator=simulator, recipe=_recipe(recipe), pattern=_format(sparsity))
+    method = recipe or (defaults.RECIPE if simulator.options.weights is None else defaults.OWN_RECIPE)
+    column = Column.of(simulator, _recipe(method), None if sparsity is None else _format(sparsity))
     return run_column(column, training_steps=training_steps, with_range=with_range, what_if=what_if)
 
 
 def compare(
     model_or_name: Model,
     hardware: Design | Sequence[Design] = defaults.HARDWARE,
-    recipes: Sequence[str | Path | Loaded[Recipe]] = ("dense", "sr-ste", "sdgp", "bdwp"),
+    recipes: Sequence[str | Path | Loaded[Recipe]] | None = None,
     sparsity: str | OperandFormat | Sequence[str | OperandFormat] = defaults.SPARSITY,
     *,
     input_shape: InputShapes | None = None,
@@ -126,14 +127,15 @@ def compare(
     """Simulate several recipes, designs, ratios and batches on one workload, a result each combination.
 
     Arguments as for ``simulate``; ``hardware``, ``sparsity`` and ``batch`` may be several. A recipe that prunes nothing
-    is simulated once, whatever the ratios.
+    is simulated once, whatever the ratios, and so is one that prunes the zeros of ``weights``. Recipes are ``dense``,
+    ``sr-ste``, ``sdgp`` and ``bdwp`` when None, with ``weights`` ``dense`` and ``static-masks``.
     """
     check_keywords(options, Options, signature(compare).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
     several = columns(
         workload,
         _several(hardware),
-        [_recipe(each) for each in recipes],
+        [_recipe(each) for each in recipes or defaults.compared(own=options.get("weights") is not None)],
         [_format(each) for each in _several(sparsity)],
         _several(batch),
         options,

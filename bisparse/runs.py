@@ -9,13 +9,16 @@ from typing import Any
 
 from .accel.specification import Hardware, load_hardware
 from .configs.errors import ConfigError
+from .configs.formats import parse_format
 from .configs.operand_format import OperandFormat
 from .configs.schema import Loaded
+from .defaults import OWN_RECIPE, SPARSITY
 from .sim.options import Options
 from .sim.results.simulation_result import SimulationResult
 from .sim.simulation import Simulator, Workload
 from .sim.training_run import with_training
 from .training.densities import load_densities
+from .training.own_weights import load_weights
 from .training.recipes.declaration import Recipe
 from .training.uncounted import refuse_uncounted
 from .version import __version__
@@ -38,7 +41,8 @@ def make_simulator(
     Args:
         workload: loaded, or its name or path.
         hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
-        options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run.
+        options: fields of ``sim.options.Options``; ``densities`` may be the directory of a training run, ``weights``
+            a file.
         strict: refuse a workload with operators that may multiply and are not counted.
         named: what a loaded workload was called, for messages.
 
@@ -74,6 +78,34 @@ class Column:
     recipe: Loaded[Recipe]
     pattern: OperandFormat
 
+    @classmethod
+    def of(cls, simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat | None) -> Column:
+        """A run at a ratio, or where a checkpoint says what is zero at what that is.
+
+        Raises:
+            ConfigError: a ratio and a checkpoint both say it, or the recipe finds masks of its own, or has ratios.
+        """
+        own = simulator.own_weights(recipe.model)
+        if own is None:
+            if simulator.options.weights is not None and recipe.model.prunes:
+                raise ConfigError(
+                    f"weights: got {simulator.options.weights.name} with {recipe.model.name}, which finds its own "
+                    f"masks, need a recipe whose masks are given; try {OWN_RECIPE}"
+                )
+            return cls(
+                simulator=simulator, recipe=recipe, pattern=parse_format(SPARSITY) if pattern is None else pattern
+            )
+        if pattern is not None:
+            raise ConfigError(
+                f"sparsity: got {pattern} with {own.weights.name}, which says itself what is zero, need one of them"
+            )
+        if recipe.model.layers:
+            raise ConfigError(
+                f"layers: got ratios in {recipe.model.name} with {own.weights.name}, which says itself what is zero, "
+                "need a recipe without"
+            )
+        return cls(simulator=simulator, recipe=recipe, pattern=own.pattern)
+
 
 def columns(
     workload: Workload | str | Path,
@@ -87,6 +119,8 @@ def columns(
 ) -> Iterator[Column]:
     """Every combination, design by design; a recipe that prunes nothing once, whatever the ratios.
 
+    So is one that prunes a checkpoint's own zeros; beside it others keep their ratios.
+
     Args:
         workload: as for ``make_simulator``, and so are ``options`` and ``strict``.
         designs: as for ``make_simulator``.
@@ -97,11 +131,18 @@ def columns(
         strict: refuse a workload with operators that may multiply and are not counted.
     """
     loaded = workload if isinstance(workload, Workload) else load_workload(workload)
+    options = opened(options)
+    if options.get("weights") is not None and not any(is_given(recipe) for recipe in recipes):
+        named = ", ".join(recipe.model.name for recipe in recipes)
+        raise ConfigError(f"weights: got them with {named}, need a recipe whose masks are given; try {OWN_RECIPE}")
     for design in designs:
         for batch in batches:
             said = options if batch is None else {**options, "batch": batch}
             simulator = make_simulator(loaded, design, said, strict=strict, named=workload)
             for recipe in recipes:
+                if simulator.options.weights is not None and is_given(recipe):
+                    yield Column.of(simulator, recipe, None)
+                    continue
                 for pattern in patterns if recipe.model.prunes else patterns[:1]:
                     yield Column(simulator=simulator, recipe=recipe, pattern=pattern)
 
@@ -153,12 +194,23 @@ def beside_the_step(
     return result
 
 
+def is_given(recipe: Loaded[Recipe]) -> bool:
+    """Whether a recipe's masks are given: a checkpoint may bring them."""
+    return recipe.model.mask_search.method == "given"
+
+
 def options_said(given: Mapping[str, Any]) -> Options:
-    """Options as keywords say them; densities may be the directory of a training run."""
+    """Options as keywords say them; densities may be the directory of a training run, weights a file."""
+    return Options(**opened(given))
+
+
+def opened(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with what files hold in the place of their paths."""
     said = dict(given)
-    if isinstance(said.get("densities"), str | Path):
-        said["densities"] = load_densities(said["densities"])
-    return Options(**said)
+    for name, load in (("densities", load_densities), ("weights", load_weights)):
+        if isinstance(said.get(name), str | Path):
+            said[name] = load(said[name])
+    return said
 
 
 def design_of(given: Design) -> Loaded[Hardware]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..accel.specification import DataflowName, Hardware, Policy
     from ..dataflow.objective import Name
     from ..training.densities import LayerDensities
+    from ..training.own_weights import OwnWeights
 
 PassName = Literal["training", "inference"]
 """What of a network is run: a whole training step, or its forward pass alone."""
@@ -53,6 +54,12 @@ def _densities() -> type:
     return LayerDensities
 
 
+def _weights() -> type:
+    from ..training.own_weights import OwnWeights
+
+    return OwnWeights
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How a step is scheduled.
@@ -74,6 +81,8 @@ class Options:
         dataflows: only these; all that the design offers when None.
         densities: measured in a training run of this workload: effectual products, and energy where the design gates
             zeros. Mappings are chosen as without. None: nothing is known of zeros.
+        weights: a checkpoint of this workload, whose zeros a recipe with given masks prunes, each weight in the format
+            that its own keep to. None: the ratio says what is zero.
         timeline: whether the event engine keeps what happened when.
     """
 
@@ -195,6 +204,16 @@ class Options:
             Measured(kind=_densities, loader="load_densities(run directory)"),
             help="Directory of a training run: its densities.csv says how many products have two non-zero operands.",
             metavar="DIR",
+        ),
+    )
+    # As densities, of one workload.
+    weights: OwnWeights | None = field(
+        default=None,
+        metadata=option(
+            Measured(kind=_weights, loader="load_weights(file)"),
+            help="Checkpoint of the workload (.pt, .safetensors, .index.json): its zeros, as they lie, are what is "
+            "pruned. Needs a recipe whose masks are given.",
+            metavar="FILE",
         ),
     )
     # Kept where a report shows it: nobody asks for it by name.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,30 +10,30 @@ from ..accel.energy_table import EnergyTable, energy_table_of
 from ..accel.specification import Hardware
 from ..configs.errors import BisparseError, ConfigError, MappingError
 from ..configs.formats import parse_format
-from ..configs.library import content_hash
 from ..configs.operand_format import OperandFormat
 from ..configs.pattern import DENSE
 from ..configs.schema import Loaded
-from ..dataflow.design_products import DesignProducts
+from ..dataflow.formats.given import given_formats
 from ..dataflow.mapping import Mapping
-from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
-from ..dataflow.scheduler import Mapper, build_schedule
+from ..dataflow.scheduler import build_schedule
 from ..training.causal_blocks import in_causal_blocks
 from ..training.forward_only import forward_only
 from ..training.graph import TrainingGraph
+from ..training.own_weights.fitting import FittedWeights, fit_weights
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from ..training.uncounted import uncounted
 from .event.profile import profile
 from .event.recorder import Recorder
+from .on_design import OnDesign, on_design
 from .options import Options, PassName
+from .results.assumptions import assumptions_of
 from .results.memory_results import Memory, OnChip
-from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
-from .results.training_parameters import serves_training
+from .results.own_weights import own_zeros
+from .results.simulation_result import DensityMatch, Input, SimulationResult
 from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
-from .step.costs import CostCache
 from .step.effectual import Effectual, matched_modules, measures_weights
 from .step.step_memory import step_memory
 from .step.step_report import StepReport
@@ -67,57 +65,6 @@ class Workload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OnDesign:
-    """What all steps on one design share, whatever they are of: what was searched, and what products cost.
-
-    Attributes:
-        products: mapped on the design.
-        energy: prices of its actions.
-        costs: of products.
-        mappers: by what a search depends on.
-    """
-
-    products: DesignProducts
-    energy: EnergyModel
-    costs: CostCache
-    mappers: dict[tuple[object, ...], Mapper] = field(default_factory=dict)
-
-    def mapper(self, options: Options) -> Mapper:
-        """What maps products under some options."""
-        key = (options.objective, options.dataflows, options.interleave)
-        if key not in self.mappers:
-            self.mappers[key] = Mapper(
-                hardware=self.products.hardware,
-                objective=Objective(name=options.objective, energy=self.energy),
-                dataflows=options.dataflows,
-                interleave=options.interleave,
-                products=self.products,
-            )
-        return self.mappers[key]
-
-
-_KEPT_DESIGNS, _KEPT_PRODUCTS = 4, 1024
-"""Designs whose searches and costs are kept in this process for the next step on them; products of a design beyond
-which the next step on it begins anew: each takes some tens of kilobytes."""
-
-_designs: OrderedDict[str, _OnDesign] = OrderedDict()
-
-
-def _on_design(hardware: Hardware, table: EnergyTable) -> _OnDesign:
-    """What steps on a design share: that of an equal one that was simulated lately, if any was."""
-    key = content_hash(hardware.model_dump_json() + table.model_dump_json())
-    if key not in _designs or len(_designs[key].products) > _KEPT_PRODUCTS:
-        products = DesignProducts(hardware=hardware)
-        _designs[key] = _OnDesign(
-            products=products, energy=EnergyModel.of(hardware, table), costs=CostCache.of_design(products)
-        )
-    _designs.move_to_end(key)
-    while len(_designs) > _KEPT_DESIGNS:
-        _designs.popitem(last=False)
-    return _designs[key]
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Shared:
     """What steps of one workload on one design share whatever their options.
 
@@ -136,8 +83,8 @@ class _Shared:
         return self.prices or energy_table_of(self.hardware)
 
     @cached_property
-    def on_design(self) -> _OnDesign:
-        return _on_design(self.hardware.model, self.table.model)
+    def on_design(self) -> OnDesign:
+        return on_design(self.hardware.model, self.table.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +111,8 @@ class Simulator:
         self.graph.check_batch(self.options.batch)
         if self.options.densities is not None:
             matched_modules(self.graph, self.options.densities)
+        if self.options.weights is not None:
+            fit_weights(self.options.weights, self.graph)
         check_step_size(self.graph, self.batch)
 
     def with_options(self, options: Options) -> Simulator:
@@ -192,6 +141,11 @@ class Simulator:
         """Samples in the step."""
         return self.options.batch or self.graph.default_batch
 
+    def own_weights(self, recipe: Recipe) -> FittedWeights | None:
+        """The weights of a checkpoint that a recipe prunes by: one whose masks are given; None without."""
+        weights, given = self.options.weights, recipe.mask_search.method == "given"
+        return fit_weights(weights, self.graph) if weights is not None and given else None
+
     def schedule(
         self, recipe: Recipe | Loaded[Recipe], pattern: OperandFormat, decisions: dict[str, Mapping] | None = None
     ) -> Schedule:
@@ -206,7 +160,9 @@ class Simulator:
                 return self.schedule(recipe.model, pattern, decisions)
             except BisparseError as error:
                 raise recipe.placed(error) from None
-        self._check_patterns(recipe, pattern)
+        own = self.own_weights(recipe)
+        if own is None:
+            self._check_patterns(recipe, pattern)
         options = self.options
         policy = options.policy(self.hardware.model)
         if policy.overlap_vector and options.keep_on_chip:
@@ -214,7 +170,13 @@ class Simulator:
                 "keep_on_chip: got True with overlap_vector, need one of them: nothing stays on chip where works run "
                 "side by side; try keep_on_chip=False"
             )
-        pruned = annotate(self.graph, recipe, pattern, pre_generation=policy.pre_generation)
+        pruned = annotate(
+            self.graph,
+            recipe,
+            pattern,
+            pre_generation=policy.pre_generation,
+            given_formats=None if own is None else given_formats(own, self.graph, self.hardware.model),
+        )
         mapper = self._shared.on_design.mapper(options)
         if decisions:
             mapper = replace(mapper, decisions=decisions)
@@ -310,6 +272,7 @@ class Simulator:
         sparse, dense = self._report(schedule, recorder), self.dense
         hardware, memory = self.hardware.model, step_memory(schedule)
         both, rows = self._beside(sparse, memory), sparse.rows_beside(dense)
+        own = self.own_weights(recipe.model)
         return SimulationResult(
             bisparse_version=self.version,
             inputs=self._inputs(recipe),
@@ -347,7 +310,9 @@ class Simulator:
             notes=self.graph.notes,
             trained_apart=trained_apart(schedule, rows, self.batch),
             rows=rows,
-            assumptions=self._assumptions(recipe.model),
+            assumptions=assumptions_of(
+                recipe.model, self.hardware, self.table, self.energy.notes, inference=self.graph.inference
+            ),
             dense=dense_step(both.dense, dense.effectual_macs),
             memory=memory,
             on_chip=OnChip(tensors=both.resident_tensors, saved_bytes=both.saved_bytes),
@@ -358,6 +323,7 @@ class Simulator:
             against_dense=both,
             changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not self.graph.inference,
             inference=self.graph.inference,
+            own_zeros=None if own is None else own_zeros(own, schedule, {row.name: row.dense_reason for row in rows}),
         )
 
     def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:
@@ -370,6 +336,9 @@ class Simulator:
         densities = self.options.densities
         if densities is not None:
             inputs["densities"] = Input(name=densities.name, sha256=densities.sha256)
+        own = self.own_weights(recipe.model)
+        if own is not None:
+            inputs["weights"] = Input(name=own.weights.name, sha256=own.weights.sha256)
         return inputs
 
     def _density_match(self, pruned: PrunedGraph) -> DensityMatch | None:
@@ -382,19 +351,3 @@ class Simulator:
             zero_gating=self.hardware.model.tensor_engine.zero_gating,
             weights_measured=not pruned.recipe.prunes or measures_weights(pruned, self.options.densities),
         )
-
-    def _assumptions(self, recipe: Recipe) -> tuple[Assumption, ...]:
-        def of(prefix: str, loaded: Loaded[Hardware] | Loaded[EnergyTable]) -> Iterable[Assumption]:
-            for path, known in loaded.provenance.items():
-                if self.graph.inference and serves_training(path):
-                    continue
-                yield Assumption(
-                    parameter=f"{prefix}.{path}", value=known.value, status=known.status, source=known.source
-                )
-
-        method = Assumption(parameter="recipe", value=recipe.name, status=recipe.definition, source=recipe.source)
-        notes = (
-            Assumption(parameter="energy.note", value=note, status="derived", source="energy table")
-            for note in self.energy.notes
-        )
-        return (method, *of("hardware", self.hardware), *of("energy", self.table), *notes)

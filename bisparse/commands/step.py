@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from ..training.recipes.declaration import Recipe
 
 Recipes = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--recipes", metavar="A,B,...", help="Shipped recipes or YAML files.", autocompletion=listed("recipes")
+        "--recipes",
+        metavar="A,B,...",
+        help=f"Shipped recipes or YAML files. [{','.join(defaults.RECIPES)}; with --weights "
+        f"{','.join(defaults.compared(own=True))}]",
+        autocompletion=listed("recipes"),
     ),
 ]
 Designs = Annotated[
@@ -57,7 +61,7 @@ RecipeOrSaved = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME|FILE",
-        help=f"Shipped recipe or YAML file. [{defaults.RECIPE}]",
+        help=f"Shipped recipe or YAML file. [{defaults.RECIPE}; with --weights {defaults.OWN_RECIPE}]",
         autocompletion=shipped("recipes"),
     ),
 ]
@@ -93,10 +97,11 @@ class Inputs:
     recipe: RecipeOrSaved = None
     sparsity: options.Sparsity = None
 
-    def chosen(self, saved: SavedSchedule | None) -> tuple[str, str, str]:
-        """Hardware, recipe and sparsity: as given, else as saved, else the defaults."""
+    def chosen(self, saved: SavedSchedule | None, *, own: bool) -> tuple[str, str, str]:
+        """Hardware, recipe and sparsity: as given, else as saved, else the defaults; with weights of one's own."""
         given = (self.hardware, self.recipe, self.sparsity)
-        usual = (defaults.HARDWARE, defaults.RECIPE, defaults.SPARSITY)
+        # What a checkpoint says is no ratio.
+        usual = (defaults.HARDWARE, defaults.OWN_RECIPE if own else defaults.RECIPE, "" if own else defaults.SPARSITY)
         if saved is not None:
             usual = (saved.content.hardware, saved.content.recipe, saved.content.sparsity)
             for field, kind, said in (("hardware", "hardware", self.hardware), ("recipe", "recipes", self.recipe)):
@@ -148,6 +153,9 @@ def simulate(
     if schedules.schedule is not None and training_steps is not None:
         raise ConfigError("--training-steps: got it with --schedule, which is of one step; need one of them")
     played = schedules.engine(step, given=output.is_given("engine"))
+    own = step.get("weights") is not None
+    if own and (schedules.schedule or schedules.save_schedule) is not None:
+        raise ConfigError("--weights: got it with a saved schedule, which holds for a ratio, need one of them")
     output.hold(out)
     from ..configs.formats import parse_format
     from ..runs import Column, beside_the_step
@@ -157,14 +165,16 @@ def simulate(
     saved = None if schedules.schedule is None else schedule_file.load_schedule(schedules.schedule)
     with Progress() as progress:
         progress(f"simulating {inputs.workload}", 0, 1)
-        hardware, recipe_name, sparsity = inputs.chosen(saved)
-        recipe, pattern = load_recipe(recipe_name), parse_format(sparsity)
+        hardware, recipe_name, sparsity = inputs.chosen(saved, own=own)
+        recipe, asked = load_recipe(recipe_name), parse_format(sparsity) if sparsity else None
         if decision.with_range and not recipe.model.prunes:
             got = f"got it with {recipe.model.name}, which prunes nothing: its answer is 1.00x everywhere"
             raise ConfigError(f"--range: {got}, need a recipe that prunes; try --recipe bdwp")
         said = (step if saved is None else saved.content.options | step) | played
         kept = _pictured(out, output) or schedules.timeline is not None
         simulator = _simulator(inputs, hardware, said, pictured=kept, strict=strict)
+        column = Column.of(simulator, recipe, asked)
+        pattern = column.pattern
         if saved is None:
             schedule = simulator.schedule(recipe, pattern)
             result = simulator.run_schedule(schedule, recipe)
@@ -177,7 +187,7 @@ def simulate(
                     raise
                 raise ConfigError(f"{saved.document.place_of((field,))}: {error}") from None
         result = beside_the_step(
-            Column(simulator=simulator, recipe=recipe, pattern=pattern),
+            column,
             result,
             training_steps=training_steps,
             with_range=decision.with_range,
@@ -201,7 +211,7 @@ def simulate(
 @grouped
 def compare(
     workload: options.Workload,
-    recipes: Recipes = "dense,sr-ste,sdgp,bdwp",
+    recipes: Recipes = None,
     hardware: Designs = defaults.HARDWARE,
     set_fields: options.SetFields = None,
     sparsity: Ratios = defaults.SPARSITY,
@@ -231,7 +241,11 @@ def compare(
         batches = [_count(each) for each in between_commas("--batch", batch, example="64,512")]
     names = between_commas("--hardware", hardware, example="sat-vcu1525,datacenter-128x128")
     designs = [options.load_design(each, set_fields) for each in names]
-    loaded = [load_recipe(name) for name in between_commas("--recipes", recipes, example="dense,bdwp")]
+    if recipes is None:
+        methods = defaults.compared(own="weights" in step)
+    else:
+        methods = tuple(between_commas("--recipes", recipes, example="dense,bdwp"))
+    loaded = [load_recipe(name) for name in methods]
     timeline = {"timeline": _pictured(out, output) and step["engine"] == "event"}
     several = list(columns(workload, designs, loaded, patterns, batches or [None], step | timeline, strict=strict))
     with Progress() as progress:

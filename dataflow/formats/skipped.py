@@ -19,7 +19,9 @@ from ...accel.specification import Hardware, UnstructuredSkipping
 from ...configs.arrays import Counts
 from ...configs.operand_format import OperandFormat
 from ...configs.unstructured import Unstructured
+from ...training.own_weights.measured import Measured
 from ..gemm import Gemm
+from .counted import counted_slots
 from .waiting import Windows, expected_slots, windows_of
 
 
@@ -103,7 +105,10 @@ class Skipped(OperandFormat):
         return taps * -(-channels // self.group)
 
     def slots(self, channels: Counts, taps: Counts = 1) -> Counts:
-        """Expected slots of the slowest lockstep group, rounded up; never above the dense count, at least 1."""
+        """Slots of the slowest lockstep group, expected or of a very tensor counted, rounded up.
+
+        Never above the dense count, at least 1.
+        """
         found = np.frompyfunc(lambda each, times: _slots(self, int(each), int(times)), 2, 1)(channels, taps)
         return found.astype(np.int64) if isinstance(found, np.ndarray) else found
 
@@ -128,10 +133,21 @@ class Skipped(OperandFormat):
 
 @lru_cache(maxsize=65536)
 def _slots(met: Skipped, channels: int, taps: int) -> int:
-    lanes, groups = met._independent
-    blocks = expected_slots(met._windows(channels, taps), met.density, lanes, groups)
+    if isinstance(met.declared, Measured):
+        slots = counted_slots(
+            met.declared,
+            group=met.group,
+            queue=met.queue,
+            lockstep=met.lockstep,
+            lanes=met.lanes,
+            channels=channels,
+            taps=taps,
+        )
+    else:
+        lanes, groups = met._independent
+        slots = met.declared.cols * expected_slots(met._windows(channels, taps), met.density, lanes, groups)
     # What is whole but for a rounding error is whole.
-    return min(max(1, math.ceil(met.declared.cols * blocks - 1e-9)), channels * taps)
+    return min(max(1, math.ceil(slots - 1e-9)), channels * taps)
 
 
 def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
@@ -140,10 +156,15 @@ def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
         return ""
     skipping = hardware.tensor_engine.exploits.unstructured
     if skipping is None:
-        return f"{hardware.name} skips no zeros that lie without a rule"
+        return skips_none(hardware)
     if not skipping.takes(gemm.pattern):
         return f"blocks of {gemm.pattern.unit} along k do not fit the groups of {skipping.group} of {hardware.name}"
     return "faster multiplied densely than skipped"
+
+
+def skips_none(hardware: Hardware) -> str:
+    """That a design multiplies by zeros without a rule."""
+    return f"{hardware.name} skips no zeros that lie without a rule"
 
 
 def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:

@@ -10,6 +10,7 @@ from ..shared.against_dense import EVEN, energy_words, speed_words
 from ..shared.quantities import joules, percent, seconds, times
 from ..shared.subject import hardware_name, label, subject, workload_name
 from .answer_range import range_sentence
+from .own_weights import weights_sentence
 from .shares import dynamic_energy_ratio, static_share, static_status
 from .verdict import bound_words
 
@@ -44,7 +45,14 @@ def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -
 
 
 def answer(result: SimulationResult) -> str:
-    """The answer in two or three sentences: both scopes, time and energy, and the bound that the arithmetic sets."""
+    """The answer in two or three sentences: both scopes, time and energy, and the bound that the arithmetic sets.
+
+    Of a checkpoint before all what it is.
+    """
+    return f"{_spaced(weights_sentence(result))}{_answer(result)}"
+
+
+def _answer(result: SimulationResult) -> str:
     step, gemm = result.by_scope["step"], result.by_scope["gemm"]
     what, does = ("forward pass", "runs inference of") if result.inference else ("training step", "trains")
     if is_dense(result) and result.sparsity != "dense":

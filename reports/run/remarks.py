@@ -8,12 +8,18 @@ from collections.abc import Iterator, Sequence
 from ...sim.results.simulation_result import SimulationResult
 from ..shared.quantities import percent, times
 from .answer import is_dense, nothing_pruned
+from .own_weights import weights_remarks, weights_sentence
 
 
 def remarks(results: Sequence[SimulationResult]) -> list[str]:
     """A sentence each; those that several runs share stand once."""
     idle = (result for result in results if len(results) > 1 and result.sparsity != "dense" and is_dense(result))
-    sentences = (*map(nothing_pruned, idle), *(sentence for result in results for sentence in _of_one(result)))
+    checkpoints = map(weights_sentence, results) if len(results) > 1 else ()
+    sentences = (
+        *filter(None, checkpoints),
+        *map(nothing_pruned, idle),
+        *(sentence for result in results for sentence in _of_one(result)),
+    )
     return list(dict.fromkeys(sentences))
 
 
@@ -27,6 +33,8 @@ def _of_one(result: SimulationResult) -> Iterator[str]:
             f"Training by bisparse.apply leaves some of these weights dense ({few}): pruned where it prunes, the FLOP "
             f"bound is {times(apart.flop_bound_speedup)}."
         )
+    if result.own_zeros is not None:
+        yield from weights_remarks(result.own_zeros)
     yield from result.notes
 
 

@@ -9,10 +9,12 @@ from . import time_sections as time
 from . import work_sections as work
 from .decision_sections import range_section, verdict_section
 from .run_view import RunView
+from .weights_section import weights_section
 
 SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     range_section,
     verdict_section,
+    weights_section,
     time.training_section,
     time.stage_section,
     time.engine_section,

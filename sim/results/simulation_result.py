@@ -21,6 +21,8 @@ from .answer_range import AnswerRange
 from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
+from .own_weights import OwnZeros
+from .plain_data import plain_data
 from .step_profile import Profile
 from .training_figures import TrainingRun
 from .what_if import WhatIf
@@ -36,7 +38,7 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "range", "what_if")
+_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "range", "what_if", "own_zeros")
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -236,6 +238,7 @@ class SimulationResult:
         inference: it is the forward pass alone, not a training step.
         what_if: what would help, each change simulated; empty unless it was asked for.
         range: how far the answer moves within what assumptions leave open; None unless it was asked for.
+        own_zeros: the zeros of a checkpoint, which the step prunes; None where there is none.
     """
 
     bisparse_version: str
@@ -286,6 +289,7 @@ class SimulationResult:
     inference: bool = False
     range: AnswerRange | None = None
     what_if: tuple[WhatIf, ...] = ()
+    own_zeros: OwnZeros | None = None
 
     def __repr__(self) -> str:
         """The headline, a line: a step has thousands of figures, and ``document`` has them all."""
@@ -383,16 +387,7 @@ class SimulationResult:
             fields["training"] = TrainingRun.from_document(fields["training"])
         if fields.get("range") is not None:
             fields["range"] = AnswerRange.from_document(fields["range"])
+        if fields.get("own_zeros") is not None:
+            fields["own_zeros"] = OwnZeros.from_document(fields["own_zeros"])
         fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
-
-
-def plain_data(value: Any) -> Any:
-    """Dataclasses as dictionaries and tuples as lists, all the way down: what JSON gives back as it was."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: plain_data(getattr(value, each.name)) for each in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {name: plain_data(each) for name, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain_data(each) for each in value]
-    return value

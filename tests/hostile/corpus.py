@@ -122,6 +122,7 @@ def _plain(*, explored: bool) -> None:
     rows = ["epoch,module,input_density,gradient_density,forward_weight_density,backward_weight_density,mask_churn"]
     rows += [f"{epoch},{module},0.5,0.25,0.25,0.25,0.01" for epoch in (1, 2) for module in ("l1", "l2")]
     Path("dens", "densities.csv").write_text("\n".join(rows) + "\n")
+    _safetensors()
     bisparse("simulate", "mlp.json", "--batch", 8, "--save-schedule", "schedule.json", "--out", "run")
     bisparse("compare", "mlp.json", "--recipes", "dense,bdwp", "--batch", 8, "--engine", "event", "--out", "pair")
     bisparse("ablate", "mlp.json", "--batch", 8, "--out", "ablation")
@@ -130,6 +131,19 @@ def _plain(*, explored: bool) -> None:
     bisparse("explore", "sweep.yaml", "--out", "study", "--jobs", 1)
     for left in ("designs", "best"):
         shutil.rmtree(Path("study", left), ignore_errors=True)
+
+
+def _safetensors() -> None:
+    """The weights of the MLP, every other value zero."""
+    from ..unit.dataflow.hand_made import HIDDEN, INPUTS, OUTPUTS
+
+    header, data = {}, b""
+    for name, shape in (("w1", [INPUTS, HIDDEN]), ("w2", [HIDDEN, OUTPUTS])):
+        content = b"\0\0\x80\x3f\0\0\0\0" * (shape[0] * shape[1] // 2)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data + content)]}
+        data += content
+    text = json.dumps(header).encode()
+    Path("own.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
 def _torch() -> None:

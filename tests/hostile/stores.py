@@ -1,4 +1,4 @@
-"""Files of other programs' making, damaged by their own means: SQLite stores, ONNX models, torch's pickles."""
+"""Files of other programs' making, damaged by their own means: SQLite, ONNX, torch's pickles, safetensors."""
 
 from __future__ import annotations
 
@@ -131,6 +131,15 @@ def damaged_torch(draw: Random, content: bytes) -> tuple[str, bytes]:
     made = io.BytesIO()
     torch.save(_plain(document), made)
     return how, made.getvalue()
+
+
+def damaged_safetensors(draw: Random, content: bytes) -> tuple[str, bytes]:
+    """A file of safetensors whose header says something wrong, or is as long as it does not say."""
+    length = int.from_bytes(content[:8], "little")
+    found = damaged(draw, json.loads(content[8 : 8 + length]))
+    header = as_json(found.document)
+    told = len(header) if draw.random() < 0.8 else draw.choice((0, 1, len(header) - 1, len(header) + 1, 2**63))
+    return found.how, told.to_bytes(8, "little") + header + content[8 + length :]
 
 
 def _another_tensor(draw: Random, tensor: Any) -> Any:

@@ -13,7 +13,7 @@ import yaml
 from . import forms
 from .documents import Damaged, damaged
 from .raw_bytes import damaged_bytes, damaged_zip
-from .stores import damaged_onnx, damaged_sqlite, damaged_torch
+from .stores import damaged_onnx, damaged_safetensors, damaged_sqlite, damaged_torch
 
 Command = tuple[str, ...]
 
@@ -192,6 +192,16 @@ PLAIN = (
         _words("simulate mlp.json --densities dens --json", "compare mlp.json --densities dens --json"),
         6,
     ),
+    Target(
+        "checkpoint, safetensors",
+        "plain",
+        "own.safetensors",
+        "safetensors",
+        _words(
+            "simulate mlp.json --weights own.safetensors --json", "compare mlp.json --weights own.safetensors --json"
+        ),
+        6,
+    ),
     Target("result of simulate", "plain", "run/result.json", "json", _words("report run"), 8),
     Target("result of compare", "plain", "pair/result.json", "json", _words("report pair"), 5),
     Target("result of ablate", "plain", "ablation/ablation.json", "json", _words("report ablation"), 6),
@@ -219,7 +229,12 @@ TORCH = (
     Target("training run, log.csv", "torch", "cut/log.csv", "csv", _words(f"{_TRAIN} --out cut"), 1),
     Target("training run, graph.json", "torch", "dense/graph.json", "json", _OF_RUN, 2),
     Target(
-        "training run, weights.pt", "torch", "dense/weights.pt", "torch", _words("assign dense --ratios 1:8 --json"), 2
+        "training run, weights.pt",
+        "torch",
+        "dense/weights.pt",
+        "torch",
+        _words("assign dense --ratios 1:8 --json", "simulate dense/graph.json --weights dense/weights.pt --json"),
+        4,
     ),
     Target("training run, checksums", "torch", "dense/checksums.sha256", "text", _OF_RUN, 2),
     Target("layers.csv", "torch", "dense/layers.csv", "csv", _OF_RUN, 6),
@@ -282,7 +297,13 @@ _READERS: dict[str, Callable[[bytes], object]] = {
     "csv": forms.read_csv,
 }
 _WRITERS = {"yaml": forms.as_yaml, "json": forms.as_json, "csv": forms.as_csv}
-_OWN_MEANS = {"sqlite": damaged_sqlite, "onnx": damaged_onnx, "torch": damaged_torch, "zip": damaged_zip}
+_OWN_MEANS = {
+    "sqlite": damaged_sqlite,
+    "onnx": damaged_onnx,
+    "torch": damaged_torch,
+    "zip": damaged_zip,
+    "safetensors": damaged_safetensors,
+}
 
 
 @functools.cache

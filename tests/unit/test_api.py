@@ -3,7 +3,7 @@
 import pytest
 import torch
 from bisparse.reports import read_run
-from bisparse.sim import simulation
+from bisparse.sim import on_design
 from bisparse.training.graph import Stage, TrainingGraph
 from torch import nn
 
@@ -161,11 +161,11 @@ def test_inference_rests_on_weights_made_once_whatever_a_design_does_in_training
 
 
 def test_a_process_keeps_searches_of_a_few_designs_and_not_without_end(monkeypatch):
-    monkeypatch.setattr(simulation, "_designs", type(simulation._designs)())
-    monkeypatch.setattr(simulation, "_KEPT_PRODUCTS", 10)
+    monkeypatch.setattr(on_design, "_designs", type(on_design._designs)())
+    monkeypatch.setattr(on_design, "_KEPT_PRODUCTS", 10)
     for clock in range(6):
         bisparse.simulate("resnet9-cifar10", {"extends": "sat-vcu1525", "clock_hz": f"{200 + clock} MHz"}, batch=8)
-    assert len(simulation._designs) == simulation._KEPT_DESIGNS
-    (last,) = list(simulation._designs.values())[-1:]
+    assert len(on_design._designs) == on_design._KEPT_DESIGNS
+    (last,) = list(on_design._designs.values())[-1:]
     bisparse.simulate("resnet9-cifar10", {"extends": "sat-vcu1525", "clock_hz": "205 MHz"}, batch=8)
-    assert list(simulation._designs.values())[-1] is not last
+    assert list(on_design._designs.values())[-1] is not last

@@ -14,22 +14,15 @@ from typing import Any
 
 import torch
 
-from ...configs.errors import CaptureError, ConfigError
-from ...configs.file_reading import read_file
+from ...configs.errors import CaptureError
 from ...configs.needs import install_line
-from ...configs.strict_json import parse_json
+from ..weight_names import INDEX, fitted, shard_files, unreadable
 from .notes import listed
-from .weights_only import load_weights_only, unreadable
+from .weights_only import load_weights_only
 from .zeros import as_numbers, zeros_note
 
 _HOLDERS = ("state_dict", "model_state_dict", "model", "module")
 """Keys under which training scripts keep the weights, beside an optimizer's state and an epoch."""
-
-_INDEX = ".index.json"
-"""How the name of a file ends that says which others hold the weights."""
-
-_PREFIXES = ("module.", "_orig_mod.")
-"""What ``DataParallel`` and ``torch.compile`` put before names."""
 
 
 def checkpoint_notes(file: Path, network: torch.nn.Module) -> Iterator[str]:
@@ -43,7 +36,7 @@ def checkpoint_notes(file: Path, network: torch.nn.Module) -> Iterator[str]:
         CaptureError: the file cannot be read without running code of it, or is of another network.
     """
     needed = {name: value for name, value in network.state_dict(keep_vars=True).items() if _is_tensor(value)}
-    found = dict(_fitted(read_checkpoint(file), needed))
+    found = dict(fitted(read_checkpoint(file), needed, masked))
     common = needed.keys() & found.keys()
     if not common:
         raise CaptureError(
@@ -75,8 +68,8 @@ def read_checkpoint(file: Path) -> dict[str, torch.Tensor]:
     """
     if not file.is_file():
         raise CaptureError(f"{file}: got no such file, need a checkpoint")
-    if file.name.endswith(_INDEX):
-        return _shards(file)
+    if file.name.endswith(INDEX):
+        return {name: tensor for shard in shard_files(file) for name, tensor in read_checkpoint(shard).items()}
     held: Any = _safetensors(file) if file.suffix.lower() == ".safetensors" else load_weights_only(file, file)
     while isinstance(held, Mapping):
         inner = next((held[key] for key in _HOLDERS if isinstance(held.get(key), Mapping)), None)
@@ -92,19 +85,6 @@ def read_checkpoint(file: Path) -> dict[str, torch.Tensor]:
     )
 
 
-def _shards(index: Path) -> dict[str, torch.Tensor]:
-    """The tensors of the files beside an index, as Hugging Face splits large checkpoints."""
-    try:
-        shards = parse_json(read_file(index, need="an index of a checkpoint"), file=index)["weight_map"].values()
-        names = {Path(name).name for name in shards}
-    except (ConfigError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise unreadable(index, error) from error
-    found: dict[str, torch.Tensor] = {}
-    for name in sorted(names):
-        found |= read_checkpoint(index.parent / name)
-    return found
-
-
 def _safetensors(file: Path) -> Mapping[str, torch.Tensor]:
     if find_spec("safetensors") is None:
         raise CaptureError(f"{file}: got no package 'safetensors', need it; try {install_line('weights')}")
@@ -115,28 +95,12 @@ def _safetensors(file: Path) -> Mapping[str, torch.Tensor]:
     return loaded
 
 
-def _fitted(found: Mapping[str, torch.Tensor], needed: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Tensors under the network's names: without prefixes, and masks of ``torch.nn.utils.prune`` applied."""
-    tensors = {_without_prefixes(name, needed): tensor for name, tensor in found.items()}
-    for name, tensor in tensors.items():
-        plain, mask = name.removesuffix("_orig"), tensors.get(f"{name.removesuffix('_orig')}_mask")
-        if name.endswith("_orig") and mask is not None and name not in needed:
-            numbers, kept = as_numbers(tensor), as_numbers(mask)
-            if numbers is None or kept is None or tensor.shape != mask.shape:
-                yield plain, tensor
-            else:
-                yield plain, numbers * kept
-        elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in tensors and name not in needed):
-            yield name, tensor
-
-
-def _without_prefixes(name: str, needed: Mapping[str, Any]) -> str:
-    while name not in needed:
-        short = next((name.removeprefix(each) for each in _PREFIXES if name.startswith(each)), None)
-        if short is None:
-            return name
-        name = short
-    return name
+def masked(tensor: torch.Tensor, mask: torch.Tensor) -> torch.Tensor | None:
+    """A weight under a mask of ``torch.nn.utils.prune``; None where they are not of one shape, or no numbers."""
+    numbers, kept = as_numbers(tensor), as_numbers(mask)
+    if numbers is None or kept is None or tensor.shape != mask.shape:
+        return None
+    return numbers * kept
 
 
 def _is_tensor(value: object) -> bool:

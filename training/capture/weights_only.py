@@ -12,6 +12,7 @@ from typing import IO, Any
 import torch
 
 from ...configs.errors import CaptureError
+from ..weight_names import unreadable
 
 _GLOBAL = re.compile(r"GLOBAL (\S+)")
 
@@ -47,9 +48,3 @@ def _load(source: Path | IO[bytes]) -> Any:
         with suppress(RuntimeError):
             return torch.load(source, map_location="cpu", weights_only=True, mmap=True)
     return torch.load(source, map_location="cpu", weights_only=True)
-
-
-def unreadable(file: Path, error: Exception) -> CaptureError:
-    """The one line that says that weights cannot be read."""
-    first_line = str(error).strip().partition("\n")[0].rstrip(".")
-    return CaptureError(f"{file}: got {type(error).__name__}: {first_line}, need whole weights; try saving them again")

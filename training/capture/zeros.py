@@ -44,7 +44,7 @@ def zeros_note(module: torch.nn.Module, weights: Mapping[str, torch.Tensor] | No
         if _FEWEST <= zeros < 1:
             share[called] = zeros
             patterns[called] = input_pattern(module.get_submodule(name.rpartition(".")[0]), seen)
-    after = "they are simulated as if they were not; what a recipe prunes is all that is skipped."
+    after = "they are simulated as if they were not, unless bisparse simulate is given their checkpoint (--weights)."
     if share:
         least, most = (f"{100 * each:.0f}%" for each in (min(share.values()), max(share.values())))
         much = least if least == most else f"{least} to {most}"

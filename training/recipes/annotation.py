@@ -14,7 +14,8 @@ from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
-from .rules import Facts, check_rules, dense_reason, ratio
+from .given import GivenFormats
+from .rules import Facts, check_rules, dense_reason, named_dense, ratio
 
 Preparation = Literal["gather", "rescale"]
 """How a copy of a product's moving operand is made: in another order, or scaled."""
@@ -75,7 +76,8 @@ class PrunedGraph:
         pattern: the ratio asked for; operators may have their own.
         pre_generation: N:M weights are made after the update, not on the way in.
         prunings: by operator name.
-        dense_reasons: why a product that the recipe would prune stays dense, by operator name.
+        dense_reasons: why a product that the recipe would prune stays dense, or why zeros that are given take time, by
+            operator name.
         copies: by weight name; a parameter that is not here needs a dense copy.
     """
 
@@ -88,7 +90,14 @@ class PrunedGraph:
     copies: dict[str, WeightCopies]
 
 
-def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pre_generation: bool) -> PrunedGraph:
+def annotate(
+    graph: TrainingGraph,
+    recipe: Recipe,
+    pattern: OperandFormat,
+    *,
+    pre_generation: bool,
+    given_formats: GivenFormats | None = None,
+) -> PrunedGraph:
     """Lay a recipe over a graph.
 
     Args:
@@ -96,6 +105,8 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pr
         recipe: the method.
         pattern: N:M, or another format where the recipe's masks are given, for every operator that has none of its own.
         pre_generation: whether N:M weights are made in the update stage.
+        given_formats: of the weights of a checkpoint, for a recipe whose masks are given; they are facts, and of the
+            recipe's rules only the names of what stays dense are asked.
 
     Raises:
         ConfigError: a rule of the recipe names no product of this graph, or its masks are N:M and a format is not;
@@ -116,6 +127,14 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pr
         if operator.parameter is None:
             reasons[operator.name] = "product of two activations"
             continue
+        if given_formats is not None:
+            taken = given_formats[operator.parameter, operator.stage]
+            named = named_dense(recipe, operator.module)
+            if why := named or taken.unskipped:
+                reasons[operator.name] = why
+            if not named and not taken.format.is_dense:
+                prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
+            continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
         if own.is_irregular and not given:
             raise ConfigError(
@@ -127,14 +146,9 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pr
         if reason is not None:
             reasons[operator.name] = reason
             continue
-        prunings[operator.name] = Pruning(
-            operand=stage.operand,
-            pattern=own,
-            # Masks that are given need no sorter: what they keep is packed when it changes, in the update.
-            reduced_on_load=stage.online or (stage.operand == "weight" and not pre_generation and not given),
-            permuted=stage.permuted,
-            rescaled=stage.rescale and _has_positions(operator),
-        )
+        # Masks that are given need no sorter: what they keep is packed when it changes, in the update.
+        sorted_now = stage.online or (stage.operand == "weight" and not pre_generation and not given)
+        prunings[operator.name] = _pruning(operator, stage, own, reduced_on_load=sorted_now)
     return PrunedGraph(
         graph=graph,
         recipe=recipe,
@@ -143,6 +157,18 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, *, pr
         prunings=prunings,
         dense_reasons=reasons,
         copies={copy.parameter: copy for copy in _copies(graph, recipe, prunings)},
+    )
+
+
+def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:
+    """What a stage prunes of a product, in the product's own axes."""
+    backward = operator.stage is Stage.BACKWARD and stage.operand == "weight"
+    return Pruning(
+        operand=stage.operand,
+        pattern=own.turned if backward else own,
+        reduced_on_load=reduced_on_load,
+        permuted=stage.permuted,
+        rescaled=stage.rescale and _has_positions(operator),
     )
 
 

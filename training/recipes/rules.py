@@ -60,12 +60,17 @@ def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | 
         return "first convolution"
     if rule.tied_embedding and facts.tied_embedding:
         return "weight tied to an embedding"
-    if _matches(facts.module, rule.names):
-        return "named dense by the recipe"
+    if named := named_dense(recipe, facts.module):
+        return named
     if rule.indivisible and channels % pattern.unit:
         counted = "1 channel is" if channels == 1 else f"{channels} channels are"
         return f"{counted} not divisible by {pattern.unit}"
     return None
+
+
+def named_dense(recipe: Recipe, module: str) -> str:
+    """Why a layer stays dense that the recipe names so; empty where it does not."""
+    return "named dense by the recipe" if _matches(module, recipe.dense.names) else ""
 
 
 def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ....configs.errors import ConfigError
 from ....configs.plain_fields import check_fields
 from ...results.checks import check_step
-from ...results.simulation_result import Assumption, Input, plain_data
+from ...results.plain_data import plain_data
+from ...results.simulation_result import Assumption, Input
 
 if TYPE_CHECKING:
     import pandas

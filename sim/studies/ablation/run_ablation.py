@@ -71,6 +71,8 @@ def ablate(
 def _check_options(options: Options) -> None:
     if options.timeline:
         raise ConfigError("timeline: got True, need it left out: an ablation keeps none")
+    if options.weights is not None:
+        raise ConfigError("weights: got a checkpoint, need it left out: an ablation is of a ratio; try simulate")
     defaults = {each.name: each.default for each in fields(options)}
     for name in SWITCHED:
         if getattr(options, name) != defaults[name]:

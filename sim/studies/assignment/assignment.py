@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ...results.simulation_result import Assumption, Input, plain_data
+from ...results.plain_data import plain_data
+from ...results.simulation_result import Assumption, Input
 
 SCHEMA_VERSION = 1
 

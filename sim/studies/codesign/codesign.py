@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ....configs.complaints import shown
 from ....configs.errors import ConfigError
 from ....configs.plain_fields import check_fields
-from ...results.simulation_result import Assumption, Input, plain_data
+from ...results.plain_data import plain_data
+from ...results.simulation_result import Assumption, Input
 from ..statistics import Estimate
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import bisparse.configs
 from bisparse.configs.errors import BisparseError
 from bisparse.sim.product.single_product import parse_dataflow, parse_product, plain_product, simulate_product
-from bisparse.sim.results.simulation_result import plain_data
+from bisparse.sim.results.plain_data import plain_data
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.run_ablation import ablate
 from bisparse.sim.studies.explore.figures import figures_of

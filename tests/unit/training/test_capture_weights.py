@@ -12,7 +12,7 @@ from bisparse.training.capture_request import CaptureRequest
 from torch import nn
 from torch.nn.utils import prune
 
-AFTER = "they are simulated as if they were not; what a recipe prunes is all that is skipped."
+AFTER = "they are simulated as if they were not, unless bisparse simulate is given their checkpoint (--weights)."
 ZEROS = "are zeros that the network brings along"
 
 

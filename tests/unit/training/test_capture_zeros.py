@@ -8,7 +8,7 @@ from bisparse.training.capture import capture
 from torch import nn
 from torch.nn.utils import prune
 
-AFTER = "they are simulated as if they were not; what a recipe prunes is all that is skipped."
+AFTER = "they are simulated as if they were not, unless bisparse simulate is given their checkpoint (--weights)."
 
 
 def notes(source):
