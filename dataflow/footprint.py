@@ -35,6 +35,7 @@ Category = Literal[
     "weight_copies",
     "masks",
     "buffers",
+    "kv_cache",
     "inputs",
     "activations",
     "gradients",
@@ -42,7 +43,7 @@ Category = Literal[
 ]
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
-"""What memory goes to: five that last across steps, four that come and go within one."""
+"""What memory goes to: five that last across steps, five that are of one, a cache among them as it grows with the batch."""
 
 Curve = dict[int, tuple[int | Fraction, ...]]
 """Bytes at each work as a polynomial in the batch: by degree, then by work."""
@@ -119,7 +120,7 @@ class MemoryPlan:
     @cached_property
     def _within_step(self) -> dict[Category, Curve]:
         """Bytes at each work by category, as polynomials in the batch: by degree, then by work."""
-        change: dict[Category, dict[int, list[int | Fraction]]] = {name: {} for name in CATEGORIES[-4:]}
+        change: dict[Category, dict[int, list[int | Fraction]]] = {name: {} for name in CATEGORIES[5:]}
         for life in self.lives:
             tensor = self.order.tensor(life.tensor)
             element = element_bytes(self.pruned.graph, tensor, self._precision)
@@ -175,8 +176,9 @@ class MemoryPlan:
                 continue
             copies = copies_of(self.pruned, tensor.name)
             total["weight_copies"] += copied_bytes(elements, copies, value_bytes)
-            total["masks"] += mask_bytes(elements, copies)
             if tensor.name in updated:
+                # Only an update reads masks.
+                total["masks"] += mask_bytes(elements, copies)
                 total["master_weights"] += MASTER_BYTES * elements
                 total["optimizer_state"] += rule.state_bytes * elements
         return total
@@ -198,7 +200,9 @@ class MemoryPlan:
         while beyond <= LARGEST_BATCH and self.fits(beyond):
             beyond *= 2
         # Memory never shrinks with the batch: the number of batches that fit is the largest of them.
-        return min(bisect_right(range(1, beyond), False, key=lambda batch: not self.fits(batch)), LARGEST_BATCH)
+        most = min(bisect_right(range(1, beyond), False, key=lambda batch: not self.fits(batch)), LARGEST_BATCH)
+        micro_batches = self.pruned.graph.micro_batches
+        return most // micro_batches * micro_batches
 
 
 def _elements_by_degree(tensor: Tensor) -> list[int | Fraction]:
@@ -225,6 +229,8 @@ def _at(curve: Curve, batch: int, works: int) -> tuple[int, ...]:
 
 def category(order: WorkOrder, tensor: Tensor) -> Category:
     """What a tensor that lives within the step counts as. What the forward pass makes are activations."""
+    if tensor.role == "cache":
+        return "kv_cache"
     if tensor.role == "input":
         return "inputs"
     if is_weight_gradient(order.graph, tensor):

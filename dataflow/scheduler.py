@@ -17,6 +17,7 @@ from ..accel.specification import BYTES_OF, Hardware, Precision
 from ..configs.errors import MappingError
 from ..configs.pattern import Pattern
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
+from ..training.passes.choice import PLAIN, Passes
 from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .design_products import DesignProducts
 from .forms import best_form, check_form
@@ -93,6 +94,7 @@ def build_schedule(
     overlap_vector: bool = False,
     keep_on_chip: bool = False,
     causal_blocks: int = 0,
+    passes: Passes = PLAIN,
 ) -> Schedule:
     """Schedule one training step.
 
@@ -106,6 +108,7 @@ def build_schedule(
         keep_on_chip: whether tensors that fit may stay on chip until their last use; not where works run beside each
             other, since their buffers' spare room is then not known.
         causal_blocks: of the graph, to be saved with the schedule.
+        passes: that made the graph, to be saved with the schedule.
 
     Raises:
         MappingError: a product has no legal mapping, or the reduction engine cannot sort the recipe's groups.
@@ -133,6 +136,7 @@ def build_schedule(
         keep_on_chip=keep_on_chip,
         resident=() if resident is None else resident.of_design(0),
         causal_blocks=causal_blocks,
+        passes=passes,
     )
 
 

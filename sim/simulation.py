@@ -20,14 +20,14 @@ from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
 from ..training.causal_blocks import in_causal_blocks
-from ..training.forward_only import forward_only
+from ..training.passes.choice import Passes
 from ..training.graph import TrainingGraph
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from ..training.uncounted import uncounted
 from .event.profile import profile
 from .event.recorder import Recorder
-from .options import Options, PassName
+from .options import Options
 from .results.memory_results import Memory, OnChip
 from .results.simulation_result import Assumption, DensityMatch, Input, SimulationResult
 from .results.training_parameters import serves_training
@@ -51,16 +51,18 @@ class Workload:
 
     graph: TrainingGraph
     sha256: str
-    _rewritten: dict[tuple[PassName, int], TrainingGraph] = field(
+    _rewritten: dict[tuple[Passes, int], TrainingGraph] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def graph_of(self, options: Options) -> TrainingGraph:
         """What of the network is run, and how its attention is."""
-        key = (options.pass_, options.causal_blocks)
+        passes = options.passes
+        key = (passes, options.causal_blocks)
         if key not in self._rewritten:
-            graph = forward_only(self.graph) if options.pass_ == "inference" else self.graph
-            self._rewritten[key] = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
+            graph = passes.of(self.graph)
+            graph = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
+            self._rewritten[key] = passes.cut(graph)
         return self._rewritten[key]
 
 
@@ -226,6 +228,7 @@ class Simulator:
                 overlap_vector=policy.overlap_vector,
                 keep_on_chip=policy.keep_on_chip,
                 causal_blocks=options.causal_blocks,
+                passes=options.passes.on(self.graph),
             )
         except MappingError as error:
             raise self.hardware.placed(error) from None

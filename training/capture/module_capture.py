@@ -12,7 +12,7 @@ import torch
 
 from ...configs.errors import CaptureError
 from ..capture_request import CaptureRequest
-from ..forward_only import forward_only
+from ..passes.inference import forward_only
 from ..graph import Stage, TrainingGraph
 from ..graph_consistency import check_counts, check_tensors
 from ..graph_fault import GraphFormatError

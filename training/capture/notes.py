@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from ..forward_only import UNTRAINED, UNUSED_OUTPUTS
+from ..passes.inference import UNTRAINED, UNUSED_OUTPUTS
 from ..graph import MatrixProduct, TrainingGraph
 
 

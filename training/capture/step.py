@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...configs.errors import CaptureError
-from ..forward_only import LOSS_MODULE
+from ..passes.inference import LOSS_MODULE
 from ..input_shape import InputShape
 from .attention import plain_attention
 from .causal import causal_attention

@@ -7,7 +7,7 @@ count.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...configs.pattern import Pattern
@@ -99,8 +99,9 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
     Raises:
         ConfigError: a rule of the recipe names no product of this graph; ``field`` says which rule.
     """
-    # Weights that nothing updates are made once, whatever the design does with those of a training step.
+    # Weights that nothing updates are made once, whatever the design does with those that learn.
     pre_generation = pre_generation or graph.inference
+    updated = {operator.parameter for operator in graph.operators if operator.stage is Stage.UPDATE}
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
     prunings: dict[str, Pruning] = {}
@@ -121,7 +122,8 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
         prunings[operator.name] = Pruning(
             operand=stage.operand,
             pattern=own,
-            reduced_on_load=stage.online or (stage.operand == "weight" and not pre_generation),
+            reduced_on_load=stage.online
+            or (stage.operand == "weight" and not pre_generation and operator.parameter in updated),
             permuted=stage.permuted,
             rescaled=stage.rescale and _has_positions(operator),
         )
@@ -149,7 +151,7 @@ def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
 def _has_positions(operator: Operator) -> bool:
     """Whether a sample has more than one value of a channel: the norm of one is its magnitude, and nothing to keep."""
     geometry = operator.geometry
-    return not isinstance(geometry, MatrixProduct) or geometry.m != Size(per_sample=1)
+    return not isinstance(geometry, MatrixProduct) or replace(geometry.m, samples=1) != Size(per_sample=1)
 
 
 def _contracted_channels(operator: Operator) -> int:

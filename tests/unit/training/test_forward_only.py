@@ -3,7 +3,7 @@
 import pytest
 from bisparse.configs.library import find
 from bisparse.training.capture import capture
-from bisparse.training.forward_only import forward_only
+from bisparse.training.passes.inference import forward_only
 from bisparse.training.graph import Stage
 from bisparse.training.graph_file import graph_text, load_graph
 from bisparse.training.workloads import WORKLOADS

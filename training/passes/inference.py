@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .graph import Operator, Size, Stage, TrainingGraph
+from ..graph import Operator, Size, Stage, TrainingGraph
 
 UNUSED_OUTPUTS, UNTRAINED = "The loss leaves out ", "No gradient reaches "
 """How notes begin that are of training alone."""
