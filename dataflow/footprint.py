@@ -46,7 +46,7 @@ CATEGORIES: tuple[Category, ...] = get_args(Category)
 """What memory goes to: five that last across steps, five that are of one, a cache among them as it grows with the batch."""
 
 Curve = dict[int, tuple[int | Fraction, ...]]
-"""Bytes at each work as a polynomial in the batch: by degree, then by work."""
+"""Bytes at each work as a polynomial in the samples of a micro-batch: by degree, then by work."""
 
 MASTER_BYTES = 4
 """Bytes of an FP32 master weight."""
@@ -119,13 +119,13 @@ class MemoryPlan:
 
     @cached_property
     def _within_step(self) -> dict[Category, Curve]:
-        """Bytes at each work by category, as polynomials in the batch: by degree, then by work."""
+        """Bytes at each work by category, as polynomials in a micro-batch: by degree, then by work."""
         change: dict[Category, dict[int, list[int | Fraction]]] = {name: {} for name in CATEGORIES[5:]}
         for life in self.lives:
             tensor = self.order.tensor(life.tensor)
             element = element_bytes(self.pruned.graph, tensor, self._precision)
             by_degree = change[category(self.order, tensor)]
-            for degree, factor in enumerate(_elements_by_degree(tensor)):
+            for degree, factor in enumerate(_elements_by_degree(tensor, self._micro_batches)):
                 steps = by_degree.setdefault(degree, [0] * (len(self.order.groups) + 1))
                 steps[life.first] += factor * element
                 steps[life.last + 1] -= factor * element
@@ -149,13 +149,17 @@ class MemoryPlan:
         return Footprint(
             works=tuple((group.operator.name, group.operator.stage.value) for group in groups),
             across_steps=self.across_steps,
-            within_step={name: _at(curve, batch, len(groups)) for name, curve in self._within_step.items()},
+            within_step={name: _at(curve, batch // self._micro_batches, len(groups)) for name, curve in self._within_step.items()},
         )
 
     def peak_bytes(self, batch: int) -> int:
         """The most memory that a step of this batch size takes."""
-        within = _at(self._total_within_step, batch, len(self.order.groups))
+        within = _at(self._total_within_step, batch // self._micro_batches, len(self.order.groups))
         return sum(self.across_steps.values()) + max(within, default=0)
+
+    @property
+    def _micro_batches(self) -> int:
+        return self.pruned.graph.micro_batches
 
     @property
     def _precision(self) -> Precision:
@@ -193,24 +197,25 @@ class MemoryPlan:
         return self.peak_bytes(batch) <= self.capacity_bytes
 
     def largest_batch(self) -> int:
-        """The largest batch whose step fits; 0 when not even one sample does, at most ``LARGEST_BATCH``."""
-        if not self.fits(1):
+        """The largest batch whose step fits; 0 when not even one sample a micro-batch does, at most ``LARGEST_BATCH``."""
+        share = self._micro_batches
+        if not self.fits(share):
             return 0
         beyond = 2
-        while beyond <= LARGEST_BATCH and self.fits(beyond):
+        while beyond * share <= LARGEST_BATCH and self.fits(beyond * share):
             beyond *= 2
         # Memory never shrinks with the batch: the number of batches that fit is the largest of them.
-        most = min(bisect_right(range(1, beyond), False, key=lambda batch: not self.fits(batch)), LARGEST_BATCH)
-        micro_batches = self.pruned.graph.micro_batches
-        return most // micro_batches * micro_batches
+        samples = bisect_right(range(1, beyond), False, key=lambda each: not self.fits(each * share))
+        return min(samples, LARGEST_BATCH // share) * share
 
 
-def _elements_by_degree(tensor: Tensor) -> list[int | Fraction]:
-    """Elements of a tensor as a polynomial in the batch: the constant first."""
+def _elements_by_degree(tensor: Tensor, micro_batches: int) -> list[int | Fraction]:
+    """Elements of a tensor as a polynomial in the samples of a micro-batch: the constant first."""
     found: list[int | Fraction] = [1]
     for size in tensor.shape:
         # Fractions are slow, and few networks share data out.
-        per_sample = size.per_sample if size.samples == 1 else Fraction(size.per_sample, size.samples)
+        whole, rest = divmod(size.per_sample * micro_batches, size.samples)
+        per_sample = whole + Fraction(rest, size.samples) if rest else whole
         shifted = [0, *(factor * per_sample for factor in found)]
         found = [here + size.fixed * factor for here, factor in zip(shifted, [*found, 0], strict=True)]
         while len(found) > 1 and not found[-1]:
@@ -218,11 +223,11 @@ def _elements_by_degree(tensor: Tensor) -> list[int | Fraction]:
     return found
 
 
-def _at(curve: Curve, batch: int, works: int) -> tuple[int, ...]:
-    """A curve at this batch size."""
+def _at(curve: Curve, samples: int, works: int) -> tuple[int, ...]:
+    """A curve at so many samples of a micro-batch."""
     total: list[int | Fraction] = [0] * works
     for degree, factors in curve.items():
-        power = batch**degree
+        power = samples**degree
         total = [so_far + factor * power for so_far, factor in zip(total, factors, strict=True)]
     return tuple(map(math.ceil, total))
 

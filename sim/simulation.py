@@ -35,6 +35,7 @@ from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
 from .step.costs import CostCache
 from .step.effectual import Effectual, matched_modules, measures_weights
+from .step.pass_taken import pass_taken
 from .step.step_memory import step_memory
 from .step.step_report import StepReport
 from .step.step_size import check_step_size
@@ -360,6 +361,7 @@ class Simulator:
             against_dense=both,
             changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not self.graph.inference,
             inference=self.graph.inference,
+            passes=pass_taken(schedule, self.workload.graph, memory),
         )
 
     def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:

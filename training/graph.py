@@ -234,6 +234,7 @@ class TrainingGraph:
         default_batch: batch size used unless told otherwise.
         fixed_batch: whether it is of that batch size alone: no extent is known at another.
         micro_batches: that a step is cut into, each of an equal share of the batch. Never in a file: see ``passes``.
+        cached_tokens: in the cache that a decoding step finds; 0 of any other. Never in a file: see ``passes``.
         tensors: every tensor by name.
         operators: in an order that respects every dependence.
         unknown: operators met that have no vector-engine formula of their own.
@@ -255,6 +256,7 @@ class TrainingGraph:
     notes: tuple[str, ...] = ()
     fixed_batch: bool = False
     micro_batches: int = 1
+    cached_tokens: int = 0
 
     @cached_property
     def inference(self) -> bool:

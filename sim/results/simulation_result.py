@@ -21,6 +21,7 @@ from .answer_range import AnswerRange
 from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
+from .pass_result import PassResult
 from .step_profile import Profile
 from .training_figures import TrainingRun
 from .what_if import WhatIf
@@ -36,7 +37,7 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "range", "what_if")
+_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "passes", "range", "what_if")
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -233,7 +234,8 @@ class SimulationResult:
         uncounted: torch's name of each operator that may multiply and is in no count, by its name in ``operators``.
         trained_apart: what this step prunes and training by ``bisparse.apply`` would not; None where they agree.
         notes: what the workload's capture assumed or found that a reader must know, a sentence each.
-        inference: it is the forward pass alone, not a training step.
+        inference: it is a forward pass alone, of all tokens or of one on a cache, not a training step.
+        passes: what of the network was run; None of its plain training step or forward pass.
         what_if: what would help, each change simulated; empty unless it was asked for.
         range: how far the answer moves within what assumptions leave open; None unless it was asked for.
     """
@@ -284,6 +286,7 @@ class SimulationResult:
     trained_apart: TrainedApart | None = None
     notes: tuple[str, ...] = ()
     inference: bool = False
+    passes: PassResult | None = None
     range: AnswerRange | None = None
     what_if: tuple[WhatIf, ...] = ()
 
@@ -309,7 +312,9 @@ class SimulationResult:
     def _subject(self) -> str:
         """What was simulated, by name."""
         recipe, workload, hardware = (self.inputs[kind].name for kind in ("recipe", "workload", "hardware"))
-        return f"{recipe} on {workload}, {hardware}"
+        if self.passes is not None:
+            return f"{recipe} on {workload}, {hardware}: {self.passes.step} ({self.passes.details})"
+        return f"{recipe} on {workload}, {hardware}{': forward pass' if self.inference else ''}"
 
     @property
     def _headline(self) -> list[tuple[str, str]]:
@@ -381,6 +386,8 @@ class SimulationResult:
             fields["profile"] = Profile.from_document(fields["profile"])
         if fields.get("training") is not None:
             fields["training"] = TrainingRun.from_document(fields["training"])
+        if fields.get("passes") is not None:
+            fields["passes"] = PassResult(**fields["passes"])
         if fields.get("range") is not None:
             fields["range"] = AnswerRange.from_document(fields["range"])
         fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))

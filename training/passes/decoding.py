@@ -121,6 +121,7 @@ class _Decoding:
             graph,
             tensors={name: tensor for name, tensor in tensors.items() if name in names},
             operators=operators,
+            cached_tokens=self.cached,
             unknown=tuple(told for name, told in zip(unknown, graph.unknown, strict=False) if name in kept),
             # Torch's counter counted the whole sequence.
             counted_macs={},
