@@ -43,7 +43,7 @@ Category = Literal[
 ]
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
-"""What memory goes to: five that last across steps, five that are of one, a cache among them as it grows with the batch."""
+"""What memory goes to: five that last across steps, then those that grow with the batch, all but a cache within one."""
 
 Curve = dict[int, tuple[int | Fraction, ...]]
 """Bytes at each work as a polynomial in the samples of a micro-batch: by degree, then by work."""
@@ -145,11 +145,11 @@ class MemoryPlan:
 
     def footprint(self, batch: int) -> Footprint:
         """Bytes over the step at this batch size."""
-        groups = self.order.groups
+        groups, samples = self.order.groups, batch // self._micro_batches
         return Footprint(
             works=tuple((group.operator.name, group.operator.stage.value) for group in groups),
             across_steps=self.across_steps,
-            within_step={name: _at(curve, batch // self._micro_batches, len(groups)) for name, curve in self._within_step.items()},
+            within_step={name: _at(curve, samples, len(groups)) for name, curve in self._within_step.items()},
         )
 
     def peak_bytes(self, batch: int) -> int:
@@ -197,7 +197,7 @@ class MemoryPlan:
         return self.peak_bytes(batch) <= self.capacity_bytes
 
     def largest_batch(self) -> int:
-        """The largest batch whose step fits; 0 when not even one sample a micro-batch does, at most ``LARGEST_BATCH``."""
+        """The largest batch whose step fits; 0 when not even one sample does, at most ``LARGEST_BATCH``."""
         share = self._micro_batches
         if not self.fits(share):
             return 0

@@ -20,8 +20,8 @@ from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
 from ..training.causal_blocks import in_causal_blocks
-from ..training.passes.choice import Passes
 from ..training.graph import TrainingGraph
+from ..training.passes.choice import Passes
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from ..training.uncounted import uncounted

@@ -55,10 +55,7 @@ def answer(result: SimulationResult) -> str:
             f"{result.batch}{details(result)}."
         )
     if is_dense(result):
-        return (
-            f"A dense {what} of {of} takes {seconds(result.step_seconds)}. "
-            "This is the baseline: nothing is pruned."
-        )
+        return f"A dense {what} of {of} takes {seconds(result.step_seconds)}. This is the baseline: nothing is pruned."
     last_phase = "In its last phase " if result.changes_over_time else ""
     return (
         f"{last_phase}{label(result)} {does} {of} {speed_words(step.speedup_vs_dense)}, "

@@ -167,7 +167,7 @@ class _Decoding:
                 return
             (name,) = made
 
-    # What becomes of operators -----------------------------------------------------------------------------------------
+    # What becomes of operators ---------------------------------------------------------------------------------------
 
     def _operators(self) -> Iterator[Operator]:
         stands_for: dict[str, str] = {}
@@ -230,12 +230,12 @@ class _Decoding:
         operand = self._keys_or_values(operator)
         if operand is not None:
             own, all_tokens = self._axes(operator, operand)
-            return replace(product, **{own: _ONE, all_tokens: Size(fixed=self.keys)}, causal=None)
+            return _with(replace(product, causal=None), {own: _ONE, all_tokens: Size(fixed=self.keys)})
         axes: tuple[MatrixAxis, ...] = ("m",) if operator.parameter is not None else ("m", "n")
         for axis in axes:
             size: Size = getattr(product, axis)
             if self._counts_tokens(size):
-                return replace(product, **{axis: self._one_of(size)})
+                return _with(product, {axis: self._one_of(size)})
         if self._counts_tokens(product.k) and operator.parameter is None:
             raise _refused(self.graph, f"tokens that only attention mixes: {operator.name} sums over them")
         return product
@@ -255,7 +255,7 @@ class _Decoding:
                     return made
         return self._one_of(operator.elements)
 
-    # Sizes -------------------------------------------------------------------------------------------------------------
+    # Sizes -----------------------------------------------------------------------------------------------------------
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         if tensor.role not in ("input", "activation"):
@@ -290,6 +290,10 @@ class _Decoding:
             f"It decodes one token of each sequence on a cache of {self.cached}: the cache, {len(self.caches)} tensors "
             f"of keys and values, is read whole, and is what a forward pass over {self.cached} tokens has left."
         )
+
+
+def _with(product: MatrixProduct, extents: dict[MatrixAxis, Size]) -> MatrixProduct:
+    return replace(product, m=extents.get("m", product.m), n=extents.get("n", product.n), k=extents.get("k", product.k))
 
 
 def _cache_of(name: str) -> str:

@@ -124,7 +124,11 @@ def _segment(graph: TrainingGraph, inside: list[Operator], module: str) -> Segme
 
 def _of_one_node(operator: Operator, following: Operator) -> bool:
     """Whether two neighbours are the backward pass of one operator: what one of them needs is unpacked for both."""
-    same = (operator.kind, operator.module, operator.parameter) == (following.kind, following.module, following.parameter)
+    same = (operator.kind, operator.module, operator.parameter) == (
+        following.kind,
+        following.module,
+        following.parameter,
+    )
     return same and operator.stage is not Stage.FORWARD
 
 
