@@ -59,8 +59,20 @@ class PassResult:
         if self.name == "decode":
             yield f"{self.kv_length:,} tokens in the cache"
         if self.freeze:
-            yield f"{self.frozen_weights / self.weights:.1%} of the weights frozen"
+            yield f"{_share(self.frozen_weights, self.weights)} of the weights frozen"
         if self.accumulate > 1:
             yield f"{self.accumulate} micro-batches"
         if self.recompute:
-            yield f"{self.recomputed_macs / self.forward_macs:.1%} of the forward pass computed again"
+            yield f"{_share(self.recomputed_macs, self.forward_macs)} of the forward pass computed again"
+
+
+def _share(part: int, whole: int) -> str:
+    """A share in words; one that rounds to nothing is not said to be nothing.
+
+    >>> _share(1, 8), _share(1, 8000), _share(7999, 8000)
+    ('12.5%', 'under 0.1%', 'over 99.9%')
+    """
+    share = part / whole
+    if 0 < share < 0.0005:
+        return "under 0.1%"
+    return "over 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"

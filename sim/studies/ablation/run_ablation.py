@@ -71,6 +71,8 @@ def ablate(
 def _check_options(options: Options) -> None:
     if options.timeline:
         raise ConfigError("timeline: got True, need it left out: an ablation keeps none")
+    if options.pass_ != "training":
+        raise ConfigError(f"pass_: got {options.pass_!r}, need it left out: an ablation is of a training step")
     defaults = {each.name: each.default for each in fields(options)}
     for name in SWITCHED:
         if getattr(options, name) != defaults[name]:
@@ -164,6 +166,7 @@ def _ablation(result: SimulationResult, base: str, rows: list[AblationRow]) -> A
         base_dataflow=base,
         rows=tuple(rows),
         assumptions=result.assumptions,
+        passes=result.passes,
     )
     return replace(made, rows=tuple(_compared(row, made) for row in rows))
 
