@@ -19,9 +19,7 @@ from ..dataflow.mapping import Mapping
 from ..dataflow.objective import Objective
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import Mapper, build_schedule
-from ..training.causal_blocks import in_causal_blocks
 from ..training.graph import TrainingGraph
-from ..training.passes.choice import Passes
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from ..training.uncounted import uncounted
@@ -41,30 +39,12 @@ from .step.step_report import StepReport
 from .step.step_size import check_step_size
 from .step.step_time import StepTime
 from .step.trained_apart import trained_apart
+from .workload import Workload
+
+__all__ = ["DENSE_RECIPE", "Simulator", "Workload"]
 
 DENSE_RECIPE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workload:
-    """A training graph with the hash of the file that it came from."""
-
-    graph: TrainingGraph
-    sha256: str
-    _rewritten: dict[tuple[Passes, int], TrainingGraph] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def graph_of(self, options: Options) -> TrainingGraph:
-        """What of the network is run, and how its attention is."""
-        passes = options.passes
-        key = (passes, options.causal_blocks)
-        if key not in self._rewritten:
-            graph = passes.of(self.graph)
-            graph = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
-            self._rewritten[key] = passes.cut(graph)
-        return self._rewritten[key]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
 from .pass_result import PassResult
 from .step_profile import Profile
+from .trained_apart import TrainedApart
 from .training_figures import TrainingRun
 from .what_if import WhatIf
 
@@ -151,19 +152,6 @@ class Input:
 
     name: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedApart:
-    """Weights that a simulated step prunes and that ``bisparse.apply`` leaves dense.
-
-    Attributes:
-        parameters: their names.
-        flop_bound_speedup: of a step that prunes what ``bisparse.apply`` prunes.
-    """
-
-    parameters: tuple[str, ...]
-    flop_bound_speedup: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

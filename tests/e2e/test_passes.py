@@ -90,7 +90,7 @@ def test_a_sweep_over_passes_is_what_each_is_alone(run, tmp_path):
         "name": "passes",
         "base": base | {"options": {"recompute": "blocks"}},
         "axes": {"options.freeze": ["", "0,1"], "options.accumulate": [1, 4]},
-        "objectives": [{"minimise": "total_cycles"}, {"minimise": "peak_bytes"}],
+        "objectives": [{"minimise": "total_cycles"}, {"minimise": "memory.peak_bytes"}],
     }
     (tmp_path / "passes.yaml").write_text(yaml.safe_dump(sweep, sort_keys=False))
     explored = run("explore", "passes.yaml", "--out", "study", "--jobs", 1)
