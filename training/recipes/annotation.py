@@ -123,7 +123,7 @@ def annotate(graph: TrainingGraph, recipe: Recipe, pattern: Pattern, *, pre_gene
             operand=stage.operand,
             pattern=own,
             reduced_on_load=stage.online
-            or (stage.operand == "weight" and not pre_generation and operator.parameter in updated),
+            or (stage.operand == "weight" and not pre_generation and (not updated or operator.parameter in updated)),
             permuted=stage.permuted,
             rescaled=stage.rescale and _has_positions(operator),
         )
