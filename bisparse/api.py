@@ -91,8 +91,9 @@ def simulate(
         with_range: also find how far the answer moves within the ranges that the design's files give; in ``.range``.
         what_if: also simulate what would help; in ``.what_if``.
         **options: see ``sim.options.Options``: ``batch`` (32 for a torch module), ``pass_`` (``"inference"`` for the
-            forward pass alone), ``objective``, ``optimizer``, ...; ``densities`` may be the directory of a training
-            run, ``weights`` a checkpoint whose zeros are pruned.
+            forward pass alone, ``"decode"`` for one token on a cache), ``freeze``, ``accumulate``, ``recompute``,
+            ``objective``, ``optimizer``, ...; ``densities`` may be the directory of a training run, ``weights`` a
+            checkpoint whose zeros are pruned.
 
     Returns:
         The result; ``.operators`` is a DataFrame with a row an operator and stage.

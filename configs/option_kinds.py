@@ -78,6 +78,29 @@ class Text(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class NamePatterns(Kind):
+    """Names with ``*`` and ``?``, commas between; empty for none. What they are names of is known to who reads them.
+
+    >>> NamePatterns().checked("freeze", ["encoder.*", "head"])
+    'encoder.*,head'
+    """
+
+    def _takes(self, value: object) -> bool:
+        if isinstance(value, list | tuple):
+            return all(isinstance(each, str) and each for each in value)
+        return isinstance(value, str)
+
+    def _held(self, value: Any) -> str:
+        return value if isinstance(value, str) else ",".join(value)
+
+    def _need(self, *, or_none: bool) -> str:
+        return "names with commas between, such as 'encoder.*,head'"
+
+    def _annotation(self) -> Any:
+        return str
+
+
+@dataclass(frozen=True, slots=True)
 class WholeNumber(Kind):
     """A whole number of at least so much; those of NumPy count.
 

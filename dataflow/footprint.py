@@ -35,6 +35,7 @@ Category = Literal[
     "weight_copies",
     "masks",
     "buffers",
+    "kv_cache",
     "inputs",
     "activations",
     "gradients",
@@ -42,10 +43,10 @@ Category = Literal[
 ]
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
-"""What memory goes to: five that last across steps, four that come and go within one."""
+"""What memory goes to: five that last across steps, then those that grow with the batch, all but a cache within one."""
 
 Curve = dict[int, tuple[int | Fraction, ...]]
-"""Bytes at each work as a polynomial in the batch: by degree, then by work."""
+"""Bytes at each work as a polynomial in the samples of a micro-batch: by degree, then by work."""
 
 MASTER_BYTES = 4
 """Bytes of an FP32 master weight."""
@@ -118,13 +119,13 @@ class MemoryPlan:
 
     @cached_property
     def _within_step(self) -> dict[Category, Curve]:
-        """Bytes at each work by category, as polynomials in the batch: by degree, then by work."""
-        change: dict[Category, dict[int, list[int | Fraction]]] = {name: {} for name in CATEGORIES[-4:]}
+        """Bytes at each work by category, as polynomials in a micro-batch: by degree, then by work."""
+        change: dict[Category, dict[int, list[int | Fraction]]] = {name: {} for name in CATEGORIES[5:]}
         for life in self.lives:
             tensor = self.order.tensor(life.tensor)
             element = element_bytes(self.pruned.graph, tensor, self._precision)
             by_degree = change[category(self.order, tensor)]
-            for degree, factor in enumerate(_elements_by_degree(tensor)):
+            for degree, factor in enumerate(_elements_by_degree(tensor, self._micro_batches)):
                 steps = by_degree.setdefault(degree, [0] * (len(self.order.groups) + 1))
                 steps[life.first] += factor * element
                 steps[life.last + 1] -= factor * element
@@ -144,17 +145,21 @@ class MemoryPlan:
 
     def footprint(self, batch: int) -> Footprint:
         """Bytes over the step at this batch size."""
-        groups = self.order.groups
+        groups, samples = self.order.groups, batch // self._micro_batches
         return Footprint(
             works=tuple((group.operator.name, group.operator.stage.value) for group in groups),
             across_steps=self.across_steps,
-            within_step={name: _at(curve, batch, len(groups)) for name, curve in self._within_step.items()},
+            within_step={name: _at(curve, samples, len(groups)) for name, curve in self._within_step.items()},
         )
 
     def peak_bytes(self, batch: int) -> int:
         """The most memory that a step of this batch size takes."""
-        within = _at(self._total_within_step, batch, len(self.order.groups))
+        within = _at(self._total_within_step, batch // self._micro_batches, len(self.order.groups))
         return sum(self.across_steps.values()) + max(within, default=0)
+
+    @property
+    def _micro_batches(self) -> int:
+        return self.pruned.graph.micro_batches
 
     @property
     def _precision(self) -> Precision:
@@ -175,8 +180,9 @@ class MemoryPlan:
                 continue
             copies = copies_of(self.pruned, tensor.name)
             total["weight_copies"] += copied_bytes(elements, copies, value_bytes)
-            total["masks"] += mask_bytes(elements, copies)
             if tensor.name in updated:
+                # Only an update reads masks.
+                total["masks"] += mask_bytes(elements, copies)
                 total["master_weights"] += MASTER_BYTES * elements
                 total["optimizer_state"] += rule.state_bytes * elements
         return total
@@ -192,21 +198,24 @@ class MemoryPlan:
 
     def largest_batch(self) -> int:
         """The largest batch whose step fits; 0 when not even one sample does, at most ``LARGEST_BATCH``."""
-        if not self.fits(1):
+        share = self._micro_batches
+        if not self.fits(share):
             return 0
         beyond = 2
-        while beyond <= LARGEST_BATCH and self.fits(beyond):
+        while beyond * share <= LARGEST_BATCH and self.fits(beyond * share):
             beyond *= 2
         # Memory never shrinks with the batch: the number of batches that fit is the largest of them.
-        return min(bisect_right(range(1, beyond), False, key=lambda batch: not self.fits(batch)), LARGEST_BATCH)
+        samples = bisect_right(range(1, beyond), False, key=lambda each: not self.fits(each * share))
+        return min(samples, LARGEST_BATCH // share) * share
 
 
-def _elements_by_degree(tensor: Tensor) -> list[int | Fraction]:
-    """Elements of a tensor as a polynomial in the batch: the constant first."""
+def _elements_by_degree(tensor: Tensor, micro_batches: int) -> list[int | Fraction]:
+    """Elements of a tensor as a polynomial in the samples of a micro-batch: the constant first."""
     found: list[int | Fraction] = [1]
     for size in tensor.shape:
         # Fractions are slow, and few networks share data out.
-        per_sample = size.per_sample if size.samples == 1 else Fraction(size.per_sample, size.samples)
+        whole, rest = divmod(size.per_sample * micro_batches, size.samples)
+        per_sample = whole + Fraction(rest, size.samples) if rest else whole
         shifted = [0, *(factor * per_sample for factor in found)]
         found = [here + size.fixed * factor for here, factor in zip(shifted, [*found, 0], strict=True)]
         while len(found) > 1 and not found[-1]:
@@ -214,17 +223,19 @@ def _elements_by_degree(tensor: Tensor) -> list[int | Fraction]:
     return found
 
 
-def _at(curve: Curve, batch: int, works: int) -> tuple[int, ...]:
-    """A curve at this batch size."""
+def _at(curve: Curve, samples: int, works: int) -> tuple[int, ...]:
+    """A curve at so many samples of a micro-batch."""
     total: list[int | Fraction] = [0] * works
     for degree, factors in curve.items():
-        power = batch**degree
+        power = samples**degree
         total = [so_far + factor * power for so_far, factor in zip(total, factors, strict=True)]
     return tuple(map(math.ceil, total))
 
 
 def category(order: WorkOrder, tensor: Tensor) -> Category:
     """What a tensor that lives within the step counts as. What the forward pass makes are activations."""
+    if tensor.role == "cache":
+        return "kv_cache"
     if tensor.role == "input":
         return "inputs"
     if is_weight_gradient(order.graph, tensor):

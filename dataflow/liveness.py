@@ -3,8 +3,8 @@
 Positions are those of the work order. A fused operator reads and writes with the work that it rides on, so what is
 carried to it never lies in memory and has no life here. Parameters and buffers live across steps and have none either.
 What a step is given (data, labels, the loss's seed) lives from the first work. A parameter's gradient lives to the end
-of the
-step: the order does not say when its update has run, and an update may be the last thing that happens.
+of the step: the order does not say when its update has run, and an update may be the last thing that happens. A cache
+is there for the next step, and lives through this one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def lives(order: WorkOrder) -> tuple[Life, ...]:
         if role in _ACROSS_STEPS:
             continue
         first = made.get(name, 0)
-        updates = role == "parameter_gradient" or name in for_update
-        last = end if updates else max(last_read.get(name, first), first)
+        # A gradient that something else of the step reads is added up there, and the sum is what is updated with.
+        updates = name in for_update or (role == "parameter_gradient" and name not in last_read)
+        last = end if updates or role == "cache" else max(last_read.get(name, first), first)
         found.append(Life(tensor=name, first=first, last=last, made=name in made, updates=updates))
     return tuple(sorted(found, key=lambda life: (life.first, life.last, life.tensor)))

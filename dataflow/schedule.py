@@ -9,9 +9,9 @@ follows from those.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ..accel.specification import Hardware
+from ..training.passes.choice import PLAIN, Passes
 from ..training.recipes.annotation import PrunedGraph
 from .works import PlannedProduct, UpdateWork, Work
 
@@ -68,6 +68,7 @@ class Schedule:
         keep_on_chip: whether tensors may stay on chip between works.
         resident: those that do.
         causal_blocks: queries and keys of a block of causal attention; 0 where every score is computed.
+        passes: what of the network is run.
     """
 
     hardware: Hardware
@@ -84,11 +85,7 @@ class Schedule:
     keep_on_chip: bool = False
     resident: tuple[ResidentTensor, ...] = ()
     causal_blocks: int = 0
-
-    @property
-    def pass_(self) -> Literal["training", "inference"]:
-        """What of the network is run."""
-        return "inference" if self.pruned.graph.inference else "training"
+    passes: Passes = PLAIN
 
     @property
     def waits_for(self) -> tuple[tuple[int, ...], ...]:

@@ -17,6 +17,7 @@ from ..accel.specification import BYTES_OF, Hardware, Precision
 from ..configs.errors import MappingError
 from ..configs.operand_format import OperandFormat
 from ..training.graph import Convolution, Operator, Stage, TrainingGraph
+from ..training.passes.choice import PLAIN, Passes
 from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .design_products import DesignProducts
 from .formats.skipped import met_by
@@ -95,6 +96,7 @@ def build_schedule(
     overlap_vector: bool = False,
     keep_on_chip: bool = False,
     causal_blocks: int = 0,
+    passes: Passes = PLAIN,
 ) -> Schedule:
     """Schedule one training step.
 
@@ -108,6 +110,7 @@ def build_schedule(
         keep_on_chip: whether tensors that fit may stay on chip until their last use; not where works run beside each
             other, since their buffers' spare room is then not known.
         causal_blocks: of the graph, to be saved with the schedule.
+        passes: that made the graph, to be saved with the schedule.
 
     Raises:
         MappingError: a product has no legal mapping, or the reduction engine cannot sort the recipe's groups.
@@ -135,6 +138,7 @@ def build_schedule(
         keep_on_chip=keep_on_chip,
         resident=() if resident is None else resident.of_design(0),
         causal_blocks=causal_blocks,
+        passes=passes,
     )
 
 

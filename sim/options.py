@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..configs.errors import ConfigError
 from ..configs.option import Saved, check_options, option, options_of
-from ..configs.option_kinds import Measured, OneOf, SomeOf, Switch, WholeNumber
+from ..configs.option_kinds import Measured, NamePatterns, OneOf, SomeOf, Switch, WholeNumber
+from ..training.passes.choice import Passes, PassName
 
 if TYPE_CHECKING:
     from ..accel.specification import DataflowName, Hardware, Policy
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from ..training.densities import LayerDensities
     from ..training.own_weights import OwnWeights
 
-PassName = Literal["training", "inference"]
-"""What of a network is run: a whole training step, or its forward pass alone."""
-
 EngineName = Literal["analytic", "event"]
 """What finds the time of a step."""
+
+OF_PASSES = {"pass_": "name"} | {name: name for name in ("freeze", "recompute", "accumulate", "kv_length")}
+"""Options that say what of a network is run, and their names in ``Passes``."""
 
 _OF_THE_DESIGN = "the design's policy"
 
@@ -66,7 +67,13 @@ class Options:
 
     Attributes:
         batch: samples; the workload's own when None.
-        pass_: ``training``, the whole step, or ``inference``, the forward pass alone.
+        pass_: ``training``, the whole step, ``inference``, the forward pass alone, or ``decode``, that of one token
+            more on a cache.
+        kv_length: tokens in the cache that a decoding step finds; as many as the workload's sequence has when 0.
+        freeze: patterns of parameters, or of modules that hold them, that do not learn; commas between.
+        accumulate: micro-batches of equal size that a training step is cut into, one update after all.
+        recompute: modules whose activations are not kept but computed again for the backward pass: patterns with commas
+            between, ``blocks`` or ``all``.
         engine: ``analytic``, closed forms in milliseconds, or ``event``, the step played.
         objective: what the mapping search minimises.
         optimizer: of the update, see ``accel.engines.OPTIMIZERS``.
@@ -102,9 +109,55 @@ class Options:
         default="training",
         metadata=option(
             OneOf(lambda: get_args(PassName)),
-            help="training: forward, backward, updates; inference: the forward pass alone, as it is deployed.",
+            help="training: forward, backward, updates; inference: the forward pass alone, as it is deployed; decode: "
+            "one token more of every sequence, on a cache.",
             metavar="NAME",
             saved=Saved(unsaid="training", binding=True),
+            swept=True,
+        ),
+    )
+    kv_length: int = field(
+        default=0,
+        metadata=option(
+            WholeNumber(0),
+            help="Tokens in the cache of keys and values that --pass decode finds.",
+            metavar="N",
+            example=1024,
+            usual="0, as many as the workload's sequence has",
+            saved=Saved(unsaid=0, binding=True),
+            swept=True,
+        ),
+    )
+    freeze: str = field(
+        default="",
+        metadata=option(
+            NamePatterns(),
+            help="Parameters that do not learn, by name or by what holds them, with * and ?: no weight gradient, no "
+            "update, no backward pass below the first learner.",
+            metavar="A,B,...",
+            saved=Saved(unsaid="", binding=True),
+            swept=True,
+        ),
+    )
+    accumulate: int = field(
+        default=1,
+        metadata=option(
+            WholeNumber(1),
+            help="Cut the step into N micro-batches of equal size, one after another, with one update.",
+            metavar="N",
+            example=8,
+            saved=Saved(unsaid=1, binding=True),
+            swept=True,
+        ),
+    )
+    recompute: str = field(
+        default="",
+        metadata=option(
+            NamePatterns(),
+            help="Modules whose activations are computed again for the backward pass instead of kept, with * and ?; "
+            "blocks: every numbered module that holds others; all: every outermost one.",
+            metavar="A,B,...",
+            saved=Saved(unsaid="", binding=True),
             swept=True,
         ),
     )
@@ -221,8 +274,14 @@ class Options:
 
     def __post_init__(self) -> None:
         check_options(self)
+        self.passes.check()
         if self.timeline and self.engine != "event":
             raise ConfigError(f"timeline: got {self.timeline!r}, need True or False, and engine='event' for True")
+
+    @property
+    def passes(self) -> Passes:
+        """What of the network is run."""
+        return Passes(**{field: getattr(self, name) for name, field in OF_PASSES.items()})
 
     def policy(self, hardware: Hardware) -> Policy:
         """What the scheduler may do: the design's policy where nothing is said here."""

@@ -27,7 +27,7 @@ from ..dataflow.gemm import Form
 from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, array_mappings
 from ..dataflow.schedule import Schedule
 from ..dataflow.works import PlannedProduct
-from .options import DECLARED, SAVED
+from .options import DECLARED, OF_PASSES, SAVED
 from .step.step_size import LARGEST_STEP
 
 SCHEMA_VERSION = 1
@@ -208,10 +208,17 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "workload": pruned.graph.name,
         "recipe": pruned.recipe.name,
         "sparsity": str(pruned.pattern),
-        # When weights are made is a property of the pruned graph, all else of the schedule.
-        **{name: getattr(pruned if name == "pre_generation" else schedule, name) for name in SAVED},
+        **{name: _option(schedule, name) for name in SAVED},
         "products": [_decision(product) for product in schedule.products],
     }
+
+
+def _option(schedule: Schedule, name: str) -> Any:
+    """An option as a schedule was made with it."""
+    if name in OF_PASSES:
+        return getattr(schedule.passes, OF_PASSES[name])
+    # When weights are made is a property of the pruned graph, all else of the schedule.
+    return getattr(schedule.pruned if name == "pre_generation" else schedule, name)
 
 
 def save_schedule(schedule: Schedule, path: Path | str) -> None:

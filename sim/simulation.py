@@ -17,8 +17,6 @@ from ..dataflow.formats.given import given_formats
 from ..dataflow.mapping import Mapping
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import build_schedule
-from ..training.causal_blocks import in_causal_blocks
-from ..training.forward_only import forward_only
 from ..training.graph import TrainingGraph
 from ..training.own_weights.fitting import FittedWeights, fit_weights
 from ..training.recipes.annotation import PrunedGraph, annotate
@@ -27,7 +25,7 @@ from ..training.uncounted import uncounted
 from .event.profile import profile
 from .event.recorder import Recorder
 from .on_design import OnDesign, on_design
-from .options import Options, PassName
+from .options import Options
 from .results.assumptions import assumptions_of
 from .results.memory_results import Memory, OnChip
 from .results.own_weights import own_zeros
@@ -35,33 +33,18 @@ from .results.simulation_result import DensityMatch, Input, SimulationResult
 from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
 from .step.effectual import Effectual, matched_modules, measures_weights
+from .step.pass_taken import pass_taken
 from .step.step_memory import step_memory
 from .step.step_report import StepReport
 from .step.step_size import check_step_size
 from .step.step_time import StepTime
 from .step.trained_apart import trained_apart
+from .workload import Workload
+
+__all__ = ["DENSE_RECIPE", "Simulator", "Workload"]
 
 DENSE_RECIPE = Recipe(name="dense", title="Dense training", source="the baseline that every ratio is against")
 """The recipe that prunes nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workload:
-    """A training graph with the hash of the file that it came from."""
-
-    graph: TrainingGraph
-    sha256: str
-    _rewritten: dict[tuple[PassName, int], TrainingGraph] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def graph_of(self, options: Options) -> TrainingGraph:
-        """What of the network is run, and how its attention is."""
-        key = (options.pass_, options.causal_blocks)
-        if key not in self._rewritten:
-            graph = forward_only(self.graph) if options.pass_ == "inference" else self.graph
-            self._rewritten[key] = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
-        return self._rewritten[key]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +173,7 @@ class Simulator:
                 overlap_vector=policy.overlap_vector,
                 keep_on_chip=policy.keep_on_chip,
                 causal_blocks=options.causal_blocks,
+                passes=options.passes.on(self.graph),
             )
         except MappingError as error:
             raise self.hardware.placed(error) from None
@@ -324,6 +308,7 @@ class Simulator:
             changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not self.graph.inference,
             inference=self.graph.inference,
             own_zeros=None if own is None else own_zeros(own, schedule, {row.name: row.dense_reason for row in rows}),
+            passes=pass_taken(schedule, self.workload.graph, memory),
         )
 
     def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:

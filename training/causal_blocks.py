@@ -9,7 +9,7 @@ keys. Parameters, data and constants of the network keep their sizes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..configs.errors import ConfigError
@@ -19,7 +19,7 @@ from .graph import MatrixProduct, Operator, Size, Tensor, TrainingGraph
 MOST_BLOCKS = 1024
 """Rows of blocks of a sequence: each is a product to be mapped."""
 
-_Square = tuple[int, int]
+Square = tuple[int, int]
 """Queries and keys."""
 
 
@@ -76,7 +76,7 @@ def _note(graph: TrainingGraph, products: list[Operator], block: int) -> str:
     )
 
 
-def _square(operator: Operator) -> _Square | None:
+def _square(operator: Operator) -> Square | None:
     geometry = operator.geometry
     if not isinstance(geometry, MatrixProduct) or geometry.causal is None:
         return None
@@ -91,18 +91,27 @@ def _blocked(operator: Operator, block: int) -> MatrixProduct | None:
     return replace(geometry, causal_block=block)
 
 
-def _scores(graph: TrainingGraph) -> dict[str, _Square]:
-    """Queries and keys of every tensor that is one of scores."""
-    found: dict[str, _Square] = {}
-    for product in graph.products:
-        square = _square(product)
-        if square is not None and _cut(graph.tensors[_place(product)], square) is not None:
-            found[_place(product)] = square
+def _scores(graph: TrainingGraph) -> dict[str, Square]:
+    """Queries and keys of every tensor that is one of scores of causal attention."""
+    squares = ((product, _square(product)) for product in graph.products)
+    return scores_of(graph, {_place(product): square for product, square in squares if square is not None})
+
+
+def scores_of(graph: TrainingGraph, places: Mapping[str, Square]) -> dict[str, Square]:
+    """Queries and keys of every tensor that is one of scores.
+
+    Args:
+        graph: with all scores.
+        places: those that products of attention read or make as such.
+    """
+    found = {name: square for name, square in places.items() if before_scores(graph.tensors[name], square) is not None}
     pending = list(found)
     while pending:
         name = pending.pop()
         for tied in _tied(graph, name):
-            if tied not in found and _is_made(graph, tied) and _cut(graph.tensors[tied], found[name]) is not None:
+            if tied in found or not _is_made(graph, tied):
+                continue
+            if before_scores(graph.tensors[tied], found[name]) is not None:
                 found[tied] = found[name]
                 pending.append(tied)
     return found
@@ -130,7 +139,7 @@ def _is_made(graph: TrainingGraph, name: str) -> bool:
     return graph.tensors[name].role in ("activation", "gradient") and name in graph.producer
 
 
-def _cut(tensor: Tensor, square: _Square) -> tuple[Size, ...] | None:
+def before_scores(tensor: Tensor, square: Square) -> tuple[Size, ...] | None:
     """The axes before those of queries and keys, which come last, each as one axis or more; None when they do not."""
     for first in range(len(tensor.shape)):
         last = tensor.shape[first:]
@@ -139,20 +148,20 @@ def _cut(tensor: Tensor, square: _Square) -> tuple[Size, ...] | None:
     return None
 
 
-def _tensor(tensor: Tensor, square: _Square, block: int) -> Tensor:
-    before = _cut(tensor, square)
+def _tensor(tensor: Tensor, square: Square, block: int) -> Tensor:
+    before = before_scores(tensor, square)
     assert before is not None, "it is one of scores"
     return replace(tensor, shape=(*before, Size(fixed=kept_scores(*square, block))))
 
 
-def _operator(operator: Operator, graph: TrainingGraph, scores: dict[str, _Square], block: int) -> Operator:
+def _operator(operator: Operator, graph: TrainingGraph, scores: dict[str, Square], block: int) -> Operator:
     if operator.is_product:
         blocked = _blocked(operator, block)
         return operator if blocked is None else replace(operator, geometry=blocked)
     elements = operator.elements
     for name in (*operator.outputs, *operator.inputs):
         # Vector work is as large as its largest operand; what is larger than its scores stays as large.
-        if name in scores and _elements(graph.tensors[name]) == elements:
+        if name in scores and elements_of(graph.tensors[name]) == elements:
             square = scores[name]
             whole, kept = math.prod(square), kept_scores(*square, block)
             fixed, per_sample = (part // whole * kept for part in (elements.fixed, elements.per_sample))
@@ -160,7 +169,7 @@ def _operator(operator: Operator, graph: TrainingGraph, scores: dict[str, _Squar
     return operator
 
 
-def _elements(tensor: Tensor) -> Size | None:
+def elements_of(tensor: Tensor) -> Size | None:
     """Elements of a tensor; None where they grow with a power of the batch."""
     found = Size(fixed=1)
     for size in tensor.shape:

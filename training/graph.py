@@ -59,12 +59,15 @@ class Size:
         return Size(self.fixed + other.fixed, sum(per_sample), samples)
 
 
-TensorRole = Literal["input", "parameter", "activation", "gradient", "parameter_gradient", "buffer"]
+TensorRole = Literal["input", "parameter", "activation", "gradient", "parameter_gradient", "buffer", "cache"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """A value that lives in memory. ``shape`` has the batch symbolic; ``integer`` marks indices and labels."""
+    """A value that lives in memory. ``shape`` has the batch symbolic; ``integer`` marks indices and labels.
+
+    A ``cache`` is what a decoding step reads of the tokens before: it lies in memory through the step.
+    """
 
     name: str
     shape: tuple[Size, ...]
@@ -230,6 +233,8 @@ class TrainingGraph:
         source: what it was captured from, and the command that makes it again.
         default_batch: batch size used unless told otherwise.
         fixed_batch: whether it is of that batch size alone: no extent is known at another.
+        micro_batches: that a step is cut into, each of an equal share of the batch. Never in a file: see ``passes``.
+        cached_tokens: in the cache that a decoding step finds; 0 of any other. Never in a file: see ``passes``.
         tensors: every tensor by name.
         operators: in an order that respects every dependence.
         unknown: operators met that have no vector-engine formula of their own.
@@ -250,6 +255,8 @@ class TrainingGraph:
     dense_in_training: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     fixed_batch: bool = False
+    micro_batches: int = 1
+    cached_tokens: int = 0
 
     @cached_property
     def inference(self) -> bool:
@@ -275,6 +282,12 @@ class TrainingGraph:
             raise ConfigError(
                 f"batch: got {batch}, need {self.default_batch}: {self.name} was captured at that batch alone; try "
                 f"bisparse capture again with --batch {batch}"
+            )
+        samples = self.default_batch if batch is None else batch
+        if samples % self.micro_batches:
+            raise ConfigError(
+                f"batch: got {samples}, need a multiple of {self.micro_batches}, the micro-batches that a step is cut "
+                f"into (accumulate); try {-(-samples // self.micro_batches) * self.micro_batches}"
             )
 
     @cached_property

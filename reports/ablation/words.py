@@ -130,7 +130,8 @@ def fine(ratio: float | None) -> str:
 def ablation_answer(ablation: Ablation) -> str:
     """The answer in a few sentences: what all of them buy together, which of them matter, which do not."""
     base, on = ablation.base, ablation.all_on
-    what = f"{label(ablation)}, {subject(ablation)}"
+    particular = f" ({ablation.passes.details})" if ablation.passes is not None else ""
+    what = f"{label(ablation)}, {subject(ablation)}{particular}"
     if base.figures is None or on.figures is None:
         missing = base if base.figures is None else on
         return f"{what}: no figure for {row_name(missing)}, so no speedup: {missing.reason}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...sim.options import OF_PASSES
 from ...sim.studies.explore.choices import ENERGY_DELAY
 from ...sim.studies.explore.dense_or_sparse import Pair, fronts_shared, is_hardware
 from ...sim.studies.explore.dense_or_sparse import pair as pair_of
@@ -31,7 +32,15 @@ def count_sentence(findings: Findings) -> str:
     scenarios = findings.space.scenarios()
     judged = f", each judged on {many(len(scenarios), 'scenario')}" if len(scenarios) > 1 else ""
     front = len(chosen.front)
-    return f"{tried}{judged}; {front:,} {'is' if front == 1 else 'are'} on the Pareto front of {goals}."
+    found = f"{tried}{judged}; {front:,} {'is' if front == 1 else 'are'} on the Pareto front of {goals}."
+    return f"{found}{_passes(findings)}"
+
+
+def _passes(findings: Findings) -> str:
+    """What of the network every design runs, where the base says so; what axes say stands in the tables."""
+    own = findings.space.sweep.base.options
+    said = [f"{name.rstrip('_')} {own[name]}" for name in OF_PASSES if name in own]
+    return f" Every step is one of {listed(said)}." if said else ""
 
 
 def best_sentence(findings: Findings) -> str:

@@ -11,6 +11,7 @@ from ..shared.quantities import joules, percent, seconds, times
 from ..shared.subject import hardware_name, label, subject, workload_name
 from .answer_range import range_sentence
 from .own_weights import weights_sentence
+from .pass_words import details, done_to, step_name, step_words
 from .shares import dynamic_energy_ratio, static_share, static_status
 from .verdict import bound_words
 
@@ -23,7 +24,7 @@ def is_dense(result: SimulationResult) -> bool:
 def labels(results: Sequence[SimulationResult]) -> list[str]:
     """A short name for each run, all different: what the runs do not share is added."""
     found = [label(result) for result in results]
-    for extra in (hardware_name, workload_name, lambda result: f"batch {result.batch}"):
+    for extra in (hardware_name, workload_name, lambda result: f"batch {result.batch}", step_words):
         if len({extra(result) for result in results}) > 1:
             found = [f"{name}, {extra(result)}" for name, result in zip(found, results, strict=True)]
     counts = Counter(found)
@@ -36,10 +37,11 @@ def fastest(results: Sequence[SimulationResult]) -> int:
 
 
 def dense_among(result: SimulationResult, results: Sequence[SimulationResult]) -> SimulationResult | None:
-    """The run among ``results`` that is the dense baseline of ``result``: same hardware, network, batch and engine."""
+    """The run among ``results`` that is the dense baseline of ``result``: the same step on the same hardware."""
     for other in results:
         same_inputs = all(other.inputs[name].sha256 == result.inputs[name].sha256 for name in ("hardware", "workload"))
-        if is_dense(other) and same_inputs and other.batch == result.batch and other.engine == result.engine:
+        same_step = step_words(other) == step_words(result) and other.batch == result.batch
+        if is_dense(other) and same_inputs and same_step and other.engine == result.engine:
             return other
     return None
 
@@ -54,20 +56,17 @@ def answer(result: SimulationResult) -> str:
 
 def _answer(result: SimulationResult) -> str:
     step, gemm = result.by_scope["step"], result.by_scope["gemm"]
-    what, does = ("forward pass", "runs inference of") if result.inference else ("training step", "trains")
+    what, does, of = step_name(result), done_to(result), f"{subject(result)}{details(result)}"
     if is_dense(result) and result.sparsity != "dense":
         return (
             f"{nothing_pruned(result)} Its step is the dense one, and takes {seconds(result.step_seconds)} at batch "
-            f"{result.batch}."
+            f"{result.batch}{details(result)}."
         )
     if is_dense(result):
-        return (
-            f"A dense {what} of {subject(result)} takes {seconds(result.step_seconds)}. "
-            "This is the baseline: nothing is pruned."
-        )
+        return f"A dense {what} of {of} takes {seconds(result.step_seconds)}. This is the baseline: nothing is pruned."
     last_phase = "In its last phase " if result.changes_over_time else ""
     return (
-        f"{last_phase}{label(result)} {does} {subject(result)} {speed_words(step.speedup_vs_dense)}, "
+        f"{last_phase}{label(result)} {does} {of} {speed_words(step.speedup_vs_dense)}, "
         f"at {energy_words(step.energy_ratio_vs_dense)}, counting the whole step. "
         f"{_spaced(range_sentence(result))}"
         f"{static_sentence(result)}"
@@ -144,10 +143,10 @@ def comparison(results: Sequence[SimulationResult]) -> str:
         return _across(names, results)
     best = fastest(results)
     thrifty = min(range(len(results)), key=lambda position: results[position].energy_ratio_vs_dense)
-    shared = len({subject(result) for result in results}) == 1
-    place = f" for {subject(results[0])}" if shared else ""
+    shared = len({(subject(result), step_words(result)) for result in results}) == 1
+    place = f" for {subject(results[0])}{details(results[0])}" if shared else ""
     if results[best].speedup_vs_dense <= 1 + EVEN:
-        what = "inference" if all(result.inference for result in results) else "training"
+        what = _kind(results)
         return f"None of the {len(results)} runs is faster than dense {what}{place}."
     first = (
         f"{names[best]} is the fastest of {len(results)} runs{place}: {speed_words(results[best].speedup_vs_dense)} "
@@ -157,6 +156,13 @@ def comparison(results: Sequence[SimulationResult]) -> str:
     if times(results[thrifty].energy_ratio_vs_dense) == times(results[best].energy_ratio_vs_dense):
         return f"{first} No other run saves more energy."
     return f"{first} {names[thrifty]} saves the most energy: {energy_words(results[thrifty].energy_ratio_vs_dense)}."
+
+
+def _kind(results: Sequence[SimulationResult]) -> str:
+    """What the runs are of, in a word."""
+    if not all(result.inference for result in results):
+        return "training"
+    return "decoding" if all(result.passes is not None for result in results) else "inference"
 
 
 def _across(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
@@ -174,4 +180,5 @@ def _across(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
         if results[best].speedup_vs_dense > 1 + EVEN
         else ""
     )
-    return f"Of {len(results)} runs {quick}; and {also}.{gains}"
+    of = details(results[0]) if len({step_words(result) for result in results}) == 1 else ""
+    return f"Of {len(results)} runs{of} {quick}; and {also}.{gains}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...configs.errors import ConfigError
-from ...sim.options import DECLARED
+from ...sim.options import DECLARED, OF_PASSES
 from ...sim.results.simulation_result import SCHEMA_VERSION, SimulationResult, write_reports_with
 from ..shared.directory_files import document_lines
 from ..shared.report_kind import JsonReport, result_in
@@ -75,6 +75,8 @@ def write_result(result: SimulationResult, directory: Path) -> Path:
         inputs.append(repr(result.sparsity))
     said: dict[str, object] = {name: getattr(result, name) for name in ("batch", "engine", "objective", "optimizer")}
     said["pass_"] = "inference" if result.inference else "training"
+    if result.passes is not None:
+        said |= {option: getattr(result.passes, name) for option, name in OF_PASSES.items()}
     options = [f"{name}={value!r}" for name, value in said.items() if value != DECLARED[name].default]
     return write_run([result], directory, command=f"bisparse.simulate({', '.join([*inputs, *options])})")
 

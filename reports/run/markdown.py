@@ -11,6 +11,7 @@ from ..shared.subject import workload_name
 from . import tables
 from .answer import answer, comparison, fastest, labels
 from .memory import memory_warning
+from .pass_words import details
 from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
@@ -32,7 +33,7 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
     best = fastest(results)
     if len(results) == 1:
         yield from (
-            f"# {escaped(names[0])}: {escaped(workload_name(results[0]))}",
+            f"# {escaped(names[0])}: {escaped(workload_name(results[0]))}{escaped(details(results[0]))}",
             "",
             escaped(answer(results[0])),
             "",

@@ -16,6 +16,7 @@ _CATEGORY_WORDS = {
     "weight_copies": "weights for FF and BP",
     "masks": "masks",
     "buffers": "running statistics",
+    "kv_cache": "keys and values in the cache",
     "inputs": "data and labels",
     "activations": "activations",
     "gradients": "gradients",

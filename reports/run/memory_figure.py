@@ -8,6 +8,7 @@ from ..shared.quantities import axis_scale, byte_count, significant
 
 AREAS = (
     ("weights and state", DENSE, ()),
+    ("keys and values", "@bound", ("kv_cache",)),
     ("activations and data", SPARSE, ("inputs", "activations")),
     ("gradients", "@pale", ("gradients",)),
     ("weight gradients", "@bound", ("weight_gradients",)),

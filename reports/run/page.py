@@ -17,6 +17,7 @@ from . import figures, operator_list, tables
 from .answer import answer, comparison, fastest, is_dense, labels
 from .answer_range import interval_words
 from .memory import memory_warning
+from .pass_words import details, step_name, step_words
 from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
@@ -58,6 +59,7 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         schema_version=SCHEMA_VERSION,
         timelines=any(result.profile is not None for result in results),
         inference=all(result.inference for result in results),
+        steps=" or ".join(dict.fromkeys(map(step_name, results))),
         bisparse_version=results[0].bisparse_version,
         figures_json=figures_json(drawings),
         columns_json=script_json(operator_list.COLUMNS),
@@ -65,7 +67,8 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
 
 
 def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
-    network = workload_name(results[0])
+    alike = len({*map(step_words, results)}) == 1
+    network = f"{workload_name(results[0])}{details(results[0]) if alike else ''}"
     return f"{names[0]}: {network}" if len(results) == 1 else f"{network}: {len(results)} runs compared"
 
 

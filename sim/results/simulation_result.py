@@ -22,8 +22,10 @@ from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
 from .memory_results import Memory, MemoryPoint, OnChip
 from .own_weights import OwnZeros
+from .pass_result import PassResult
 from .plain_data import plain_data
 from .step_profile import Profile
+from .trained_apart import TrainedApart
 from .training_figures import TrainingRun
 from .what_if import WhatIf
 
@@ -38,7 +40,7 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "range", "what_if", "own_zeros")
+_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "passes", "range", "what_if", "own_zeros")
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -155,19 +157,6 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedApart:
-    """Weights that a simulated step prunes and that ``bisparse.apply`` leaves dense.
-
-    Attributes:
-        parameters: their names.
-        flop_bound_speedup: of a step that prunes what ``bisparse.apply`` prunes.
-    """
-
-    parameters: tuple[str, ...]
-    flop_bound_speedup: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DensityMatch:
     """How the measured densities of a training run met this step.
 
@@ -235,7 +224,8 @@ class SimulationResult:
         uncounted: torch's name of each operator that may multiply and is in no count, by its name in ``operators``.
         trained_apart: what this step prunes and training by ``bisparse.apply`` would not; None where they agree.
         notes: what the workload's capture assumed or found that a reader must know, a sentence each.
-        inference: it is the forward pass alone, not a training step.
+        inference: it is a forward pass alone, of all tokens or of one on a cache, not a training step.
+        passes: what of the network was run; None of its plain training step or forward pass.
         what_if: what would help, each change simulated; empty unless it was asked for.
         range: how far the answer moves within what assumptions leave open; None unless it was asked for.
         own_zeros: the zeros of a checkpoint, which the step prunes; None where there is none.
@@ -287,6 +277,7 @@ class SimulationResult:
     trained_apart: TrainedApart | None = None
     notes: tuple[str, ...] = ()
     inference: bool = False
+    passes: PassResult | None = None
     range: AnswerRange | None = None
     what_if: tuple[WhatIf, ...] = ()
     own_zeros: OwnZeros | None = None
@@ -313,7 +304,9 @@ class SimulationResult:
     def _subject(self) -> str:
         """What was simulated, by name."""
         recipe, workload, hardware = (self.inputs[kind].name for kind in ("recipe", "workload", "hardware"))
-        return f"{recipe} on {workload}, {hardware}"
+        if self.passes is not None:
+            return f"{recipe} on {workload}, {hardware}: {self.passes.step} ({self.passes.details})"
+        return f"{recipe} on {workload}, {hardware}{': forward pass' if self.inference else ''}"
 
     @property
     def _headline(self) -> list[tuple[str, str]]:
@@ -385,6 +378,8 @@ class SimulationResult:
             fields["profile"] = Profile.from_document(fields["profile"])
         if fields.get("training") is not None:
             fields["training"] = TrainingRun.from_document(fields["training"])
+        if fields.get("passes") is not None:
+            fields["passes"] = PassResult(**fields["passes"])
         if fields.get("range") is not None:
             fields["range"] = AnswerRange.from_document(fields["range"])
         if fields.get("own_zeros") is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...dataflow.schedule import Schedule
-from ..results.simulation_result import OperatorResult, TrainedApart
+from ..results.simulation_result import OperatorResult
+from ..results.trained_apart import TrainedApart
 from .against_dense import ratio
 
 

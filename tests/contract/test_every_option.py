@@ -7,7 +7,7 @@ import typer
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.option import options_of
-from bisparse.configs.option_kinds import Measured, OneOf, SomeOf, Switch, WholeNumber
+from bisparse.configs.option_kinds import Measured, NamePatterns, OneOf, SomeOf, Switch, WholeNumber
 from bisparse.configs.pattern import Pattern
 from bisparse.sim.options import DECLARED, SAVED, SWEPT, Options
 from bisparse.sim.schedule_file import ScheduleFile
@@ -20,6 +20,7 @@ from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.settings import TrainingSettings
 
 import bisparse
+from bisparse.api import load_workload
 from bisparse.command_line import app
 
 from ..unit.dataflow.hand_made import MLP
@@ -42,11 +43,17 @@ def other_value(declared):
             return not declared.default
         case WholeNumber(at_least):
             return at_least + 6
+        case NamePatterns():
+            return "one"
         case SomeOf():
             return declared.kind.names[:1]
         case OneOf():
             return next(name for name in declared.kind.names if name != declared.default)
     raise AssertionError(declared)
+
+
+NEEDS = {"timeline": {"engine": "event"}, "kv_length": {"pass_": "decode"}}
+"""What goes with an option that is nothing by itself."""
 
 
 def test_options_without_a_flag_are_those_that_another_face_sets():
@@ -67,11 +74,12 @@ def test_it_is_on_the_command_line_with_its_help(command, name):
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_it_is_checked_and_named_where_it_is_wrong(name):
-    needs_events = {"engine": "event"} if name == "timeline" else {}
     value = other_value(DECLARED[name])
-    assert getattr(Options(**{name: value, **needs_events}), name) == value
-    with pytest.raises(ConfigError, match=f"^{name}: got 'wrong', need "):
-        Options(**{name: "wrong"})
+    assert getattr(Options(**{name: value, **NEEDS.get(name, {})}), name) == value
+    # What takes any text takes no number.
+    wrong = 7.5 if isinstance(DECLARED[name].kind, NamePatterns) else "wrong"
+    with pytest.raises(ConfigError, match=f"^{name}: got {wrong!r}, need "):
+        Options(**{name: wrong})
 
 
 @pytest.mark.parametrize("name", SAVED)
@@ -93,7 +101,7 @@ def test_a_sweep_may_set_it_if_it_is_an_axis(name):
     "name", [name for name, each in ON_A_COMMAND_LINE.items() if not isinstance(each.kind, Measured)]
 )
 def test_the_words_that_ask_for_it_are_read_back(name):
-    asked = replace(Options(), **{name: other_value(DECLARED[name])})
+    asked = replace(Options(), **{name: other_value(DECLARED[name])}, **NEEDS.get(name, {}))
     context = COMMANDS["simulate"].make_context("simulate", ["resnet9-cifar10", *asked.words()])
     said = {each: context.params[each] for each in ON_A_COMMAND_LINE if context.params[each] is not None}
     assert Options(**said) == asked
@@ -136,7 +144,7 @@ def point(name):
         workload=Workload(graph=MLP, sha256="two layers"),
         recipe=load_recipe("bdwp"),
         pattern=Pattern(2, 8),
-        options=Options(**{"batch": 2, name: other_value(DECLARED[name])}),
+        options=Options(**{"batch": 14, name: other_value(DECLARED[name]), **NEEDS.get(name, {})}),
     )
 
 
@@ -145,5 +153,22 @@ def test_it_counts_alike_for_one_point_and_for_many(name, monkeypatch):
     """No option that a sweep may set is passed over where points are evaluated side by side."""
     monkeypatch.setattr(evaluation, "_FEWEST", 1)
     (other,) = evaluation.evaluate([point(name)], "test")
-    assert other.figures is not None
+    # Two linear layers decode no text, and have no module to be named: both say so.
+    assert (other.figures is None) == (name in ("kv_length", "freeze", "recompute"))
     assert other == simulate_point(point(name), "test")
+
+
+@pytest.mark.parametrize(
+    ("workload", "asked"),
+    [
+        ("resnet9-cifar10", {"freeze": "0,1"}),
+        ("resnet9-cifar10", {"recompute": "blocks", "accumulate": 2}),
+        ("gpt2-small", {"pass_": "decode", "kv_length": 64}),
+    ],
+)
+def test_passes_of_a_network_count_alike_for_one_point_and_for_many(workload, asked, monkeypatch):
+    monkeypatch.setattr(evaluation, "_FEWEST", 1)
+    of_network = replace(point("objective"), workload=load_workload(workload), options=Options(batch=2, **asked))
+    (other,) = evaluation.evaluate([of_network], "test")
+    assert other.figures is not None
+    assert other == simulate_point(of_network, "test")

@@ -10,7 +10,7 @@ from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from bisparse.dataflow.objective import NAMES
-from bisparse.sim.options import Options
+from bisparse.sim.options import OF_PASSES, Options
 from bisparse.sim.results.simulation_result import SimulationResult
 from bisparse.sim.simulation import Simulator
 from bisparse.training.graph import TrainingGraph
@@ -35,6 +35,15 @@ def simulator(design) -> Simulator:
     return Simulator(
         workload=load_workload(WORKLOAD), hardware=hardware(design), options=Options(batch=64), version="test"
     )
+
+
+PASSES = [
+    {"pass_": "inference"},
+    {"freeze": "0,1"},
+    {"accumulate": 4},
+    {"recompute": "blocks"},
+    {"freeze": "0", "recompute": "all", "accumulate": 2},
+]
 
 
 def run(recipe="bdwp", design="sat-vcu1525", sparsity="2:8", **options) -> SimulationResult:
@@ -78,6 +87,12 @@ CASES = [
         for recipe in ("bdwp", "sdgp", "bi-mask")
     ],
     *[{"recipe": recipe, "keep_on_chip": False} for recipe in RECIPES],
+    *[
+        {"recipe": recipe, "engine": engine, **passes}
+        for recipe in ("dense", "bdwp", "sdgp")
+        for engine in ("analytic", "event")
+        for passes in PASSES
+    ],
 ]
 
 
@@ -117,9 +132,16 @@ def test_no_step_is_faster_than_its_roofline(result):
 
 
 def test_pruning_keeps_the_share_of_the_arithmetic_that_it_says(result):
-    graph = load_workload(WORKLOAD).graph
+    graph = load_workload(WORKLOAD).graph_of(_options_of(result))
     assert result.flop_bound_speedup == pytest.approx(graph.macs(result.batch) / result.useful_macs)
     assert result.flop_bound_speedup >= 1
+
+
+def _options_of(result):
+    """Those that say what of the network was run."""
+    if result.passes is None:
+        return Options(pass_="inference" if result.inference else "training")
+    return Options(**{name: getattr(result.passes, field) for name, field in OF_PASSES.items()})
 
 
 def test_a_result_survives_json(result):

@@ -29,7 +29,7 @@ def completed(*words):
         (("simulate", "resnet9-cifar10", "--hardware", "sat"), ["sat-vcu1525", "sat-vcu1525-timed"]),
         (("simulate", "resnet9-cifar10", "--recipe", "bd"), ["bdwp"]),
         (("compare", "resnet9-cifar10", "--recipes", "dense,bd"), ["dense,bdwp"]),
-        (("simulate", "resnet9-cifar10", "--pass", ""), ["training", "inference"]),
+        (("simulate", "resnet9-cifar10", "--pass", ""), ["training", "inference", "decode"]),
         (("simulate", "resnet9-cifar10", "--objective", "energy-"), ["energy-delay"]),
     ],
 )

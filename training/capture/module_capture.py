@@ -12,11 +12,11 @@ import torch
 
 from ...configs.errors import CaptureError
 from ..capture_request import CaptureRequest
-from ..forward_only import forward_only
 from ..graph import Stage, TrainingGraph
 from ..graph_consistency import check_counts, check_tensors
 from ..graph_fault import GraphFormatError
 from ..input_shape import InputShape, InputShapes, input_shapes
+from ..passes.inference import forward_only
 from ..recipes.in_torch.reach import Reach
 from ..uncounted import refuse_uncounted
 from .batch_fit import BatchFit, batch_sizes_avoiding

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from ..forward_only import UNTRAINED, UNUSED_OUTPUTS
 from ..graph import MatrixProduct, TrainingGraph
+from ..passes.inference import UNTRAINED, UNUSED_OUTPUTS
 
 
 def notes_of_step(*, unused_outputs: Sequence[str], untrained: Sequence[str], trainable: int) -> Iterator[str]:

@@ -12,8 +12,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...configs.errors import CaptureError
-from ..forward_only import LOSS_MODULE
 from ..input_shape import InputShape
+from ..passes.inference import LOSS_MODULE
 from .attention import plain_attention
 from .causal import causal_attention
 from .drafts import Category, Value

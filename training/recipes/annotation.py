@@ -7,7 +7,7 @@ count.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...configs.errors import ConfigError
@@ -112,8 +112,9 @@ def annotate(
         ConfigError: a rule of the recipe names no product of this graph, or its masks are N:M and a format is not;
             ``field`` says which rule.
     """
-    # Weights that nothing updates are made once, whatever the design does with those of a training step.
+    # Weights that nothing updates are made once, whatever the design does with those that learn.
     pre_generation = pre_generation or graph.inference
+    updated = {operator.parameter for operator in graph.operators if operator.stage is Stage.UPDATE}
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
     given = recipe.mask_search.method == "given"
@@ -147,7 +148,8 @@ def annotate(
             reasons[operator.name] = reason
             continue
         # Masks that are given need no sorter: what they keep is packed when it changes, in the update.
-        sorted_now = stage.online or (stage.operand == "weight" and not pre_generation and not given)
+        learns = not updated or operator.parameter in updated
+        sorted_now = stage.online or (stage.operand == "weight" and not pre_generation and not given and learns)
         prunings[operator.name] = _pruning(operator, stage, own, reduced_on_load=sorted_now)
     return PrunedGraph(
         graph=graph,
@@ -185,7 +187,7 @@ def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
 def _has_positions(operator: Operator) -> bool:
     """Whether a sample has more than one value of a channel: the norm of one is its magnitude, and nothing to keep."""
     geometry = operator.geometry
-    return not isinstance(geometry, MatrixProduct) or geometry.m != Size(per_sample=1)
+    return not isinstance(geometry, MatrixProduct) or replace(geometry.m, samples=1) != Size(per_sample=1)
 
 
 def _contracted_channels(operator: Operator) -> int:

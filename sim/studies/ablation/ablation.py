@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ....configs.errors import ConfigError
 from ....configs.plain_fields import check_fields
 from ...results.checks import check_step
+from ...results.pass_result import PassResult
 from ...results.plain_data import plain_data
 from ...results.simulation_result import Assumption, Input
 
@@ -127,6 +128,7 @@ class Ablation:
         base_dataflow: the only one of the base, and of the rows that have one switch on alone.
         rows: in the order all off, alone, all but, all on.
         assumptions: every parameter with its status.
+        passes: what of the training step was run; None of all of it at once.
     """
 
     bisparse_version: str
@@ -141,6 +143,7 @@ class Ablation:
     base_dataflow: str
     rows: tuple[AblationRow, ...]
     assumptions: tuple[Assumption, ...]
+    passes: PassResult | None = None
 
     @property
     def base(self) -> AblationRow:
@@ -167,6 +170,8 @@ class Ablation:
     def document(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         own = {each.name: plain_data(getattr(self, each.name)) for each in fields(self)}
+        if self.passes is None:
+            del own["passes"]
         return {"schema_version": SCHEMA_VERSION, "kind": "ablation", **own}
 
     @classmethod
@@ -192,6 +197,8 @@ class Ablation:
         own = {name: value for name, value in document.items() if name not in ("schema_version", "kind")}
         own["inputs"] = {name: Input(**value) for name, value in own["inputs"].items()}
         own["assumptions"] = tuple(Assumption(**value) for value in own["assumptions"])
+        if own.get("passes") is not None:
+            own["passes"] = PassResult(**own["passes"])
         own["rows"] = tuple(_row(value) for value in own["rows"])
         return cls(**own)
 

@@ -73,6 +73,8 @@ def _check_options(options: Options) -> None:
         raise ConfigError("timeline: got True, need it left out: an ablation keeps none")
     if options.weights is not None:
         raise ConfigError("weights: got a checkpoint, need it left out: an ablation is of a ratio; try simulate")
+    if options.pass_ != "training":
+        raise ConfigError(f"pass_: got {options.pass_!r}, need it left out: an ablation is of a training step")
     defaults = {each.name: each.default for each in fields(options)}
     for name in SWITCHED:
         if getattr(options, name) != defaults[name]:
@@ -95,7 +97,7 @@ def _options(options: Options, setting: Setting) -> Options:
 def _absent(simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat) -> dict[Switch, str]:
     """Why a switch cannot be set, of those that cannot."""
     engine = simulator.hardware.model.tensor_engine
-    pruned = annotate(simulator.workload.graph, recipe.model, pattern, pre_generation=True)
+    pruned = annotate(simulator.graph, recipe.model, pattern, pre_generation=True)
     found: dict[Switch, str] = {}
     if engine.register_depth == 1:
         found["interleave"] = "not on this design: register_depth 1 holds one accumulation"
@@ -166,6 +168,7 @@ def _ablation(result: SimulationResult, base: str, rows: list[AblationRow]) -> A
         base_dataflow=base,
         rows=tuple(rows),
         assumptions=result.assumptions,
+        passes=result.passes,
     )
     return replace(made, rows=tuple(_compared(row, made) for row in rows))
 

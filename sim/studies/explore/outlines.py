@@ -12,9 +12,9 @@ from ....dataflow.design_table import vector_prices_of
 from ....dataflow.footprint import MemoryPlan
 from ....dataflow.scheduler import Outline, outline
 from ....dataflow.works import PlannedProduct
+from ....training.passes.choice import Passes
 from ....training.recipes.annotation import annotate
 from ....training.recipes.declaration import Recipe
-from ...options import PassName
 from ...simulation import DENSE_RECIPE
 from ...step.step_size import check_step_size
 from .point import Point
@@ -26,7 +26,7 @@ class StepKey:
 
     Attributes:
         workload: hash of the graph.
-        pass_: what of it is run.
+        passes: what of it is run.
         batch: samples.
         optimizer: of the update.
         policy: what the scheduler may do.
@@ -36,7 +36,7 @@ class StepKey:
     """
 
     workload: str
-    pass_: PassName
+    passes: Passes
     batch: int
     optimizer: str
     policy: Policy
@@ -48,7 +48,7 @@ class StepKey:
     def outline(self) -> tuple[object, ...]:
         """What the outline of the step depends on."""
         sparse = (self.recipe, self.pattern, self.policy.pre_generation) if self.recipe else ()
-        return self.workload, self.pass_, self.batch, self.optimizer, self.vector, *sparse
+        return self.workload, self.passes, self.batch, self.optimizer, self.vector, *sparse
 
     @classmethod
     def of(cls, point: Point) -> tuple[StepKey, StepKey]:
@@ -58,7 +58,7 @@ class StepKey:
         policy = options.policy(point.hardware.model)
         dense = cls(
             workload=point.workload.sha256,
-            pass_=options.pass_,
+            passes=options.passes,
             batch=options.batch or point.graph.default_batch,
             optimizer=options.optimizer,
             policy=policy.model_copy(update={"pre_generation": False}),

@@ -16,7 +16,7 @@ from ....configs.formats import parse_format
 from ....configs.library import content_hash
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import KeyPath, dotted
-from ...options import SWEPT
+from ...options import DECLARED, OF_PASSES, SWEPT
 from .accuracy import Accuracy
 from .axis_values import Axis, Settings, Value
 from .checking import axis_forms, folder_of
@@ -223,9 +223,10 @@ class Space:
             # The reason is the result.
             table = str(error)
         options = {name: getattr(point.options, name) for name in SWEPT}
-        if options["pass_"] == "training":
-            # Runs that were stored before there was another keep their keys.
-            del options["pass_"]
+        for name in OF_PASSES:
+            # Runs that were stored before there were other passes keep their keys.
+            if options[name] == DECLARED[name].default:
+                del options[name]
         options["batch"] = point.options.batch or point.workload.graph.default_batch
         return content_hash(
             {

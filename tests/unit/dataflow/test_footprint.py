@@ -119,5 +119,6 @@ def test_no_mapping_is_searched_to_find_the_largest_batch(monkeypatch):
 
 def test_shares_of_a_batch_take_whole_elements():
     tensor = Tensor(name="x", shape=(Size(per_sample=1, samples=4), Size(fixed=3)), role="activation")
-    assert footprint._elements_by_degree(tensor) == [0, Fraction(3, 4)]
+    assert footprint._elements_by_degree(tensor, 1) == [0, Fraction(3, 4)]
+    assert footprint._elements_by_degree(tensor, 8) == [0, 6]
     assert footprint._at({1: (Fraction(3, 4),)}, 6, 1) == (5,)

@@ -11,9 +11,9 @@ from bisparse.configs.errors import ConfigError
 from bisparse.dataflow.lowering import lower
 from bisparse.training.capture import capture
 from bisparse.training.causal_blocks import MOST_BLOCKS, in_causal_blocks
-from bisparse.training.forward_only import forward_only
 from bisparse.training.graph import Stage
 from bisparse.training.graph_file import graph_text, load_graph
+from bisparse.training.passes.inference import forward_only
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint

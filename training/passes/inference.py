@@ -1,9 +1,9 @@
 """The forward pass of a graph alone, as inference runs it. Free of torch.
 
-What trains goes: gradients, updates, the loss, dropout, results that only a backward pass would read, and what
-checkpointing computes a second time for it. A batch normalisation knows its statistics by then: its scale is multiplied
-into the weights of the product before it, once and offline, and its shift is a bias; where no product of a weight
-stands before it, both are one pass over its elements.
+What trains goes: gradients, updates, the loss, dropout, results that only a backward pass would read, copies made for
+it, and what checkpointing computes a second time for it. A batch normalisation knows its statistics by then: its scale
+is multiplied into the weights of the product before it, once and offline, and its shift is a bias; where no product of
+a weight stands before it, both are one pass over its elements.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .graph import Operator, Size, Stage, TrainingGraph
+from ..graph import Operator, Size, Stage, TrainingGraph
 
 UNUSED_OUTPUTS, UNTRAINED = "The loss leaves out ", "No gradient reaches "
 """How notes begin that are of training alone."""
@@ -50,8 +50,18 @@ def forward_only(graph: TrainingGraph) -> TrainingGraph:
 
 def _body(graph: TrainingGraph) -> list[Operator]:
     """Those that inference runs: what is computed once the backward pass has begun is computed for it."""
-    before = itertools.takewhile(lambda operator: operator.stage is Stage.FORWARD, graph.operators)
-    return [operator for operator in before if operator.module != LOSS_MODULE]
+    before = list(itertools.takewhile(lambda operator: operator.stage is Stage.FORWARD, graph.operators))
+    read_later = {name for operator in graph.operators[len(before) :] for name in operator.inputs}
+    read: set[str] = set()
+    body = []
+    for operator in reversed(before):
+        # A copy that an activation in place has left is kept for its backward pass alone.
+        if read.isdisjoint(operator.outputs) and not read_later.isdisjoint(operator.outputs):
+            continue
+        read.update(operator.inputs)
+        if operator.module != LOSS_MODULE:
+            body.append(operator)
+    return body[::-1]
 
 
 def _rewritten(graph: TrainingGraph, body: Sequence[Operator]) -> Iterator[Operator]:

@@ -3,9 +3,12 @@
 import pytest
 from bisparse.configs.library import find
 from bisparse.training.capture import capture
-from bisparse.training.forward_only import forward_only
 from bisparse.training.graph import Stage
 from bisparse.training.graph_file import graph_text, load_graph
+from bisparse.training.models.gpt2 import Gpt2
+from bisparse.training.models.mobilenet_v2 import mobilenet_v2
+from bisparse.training.models.resnet import resnet9
+from bisparse.training.passes.inference import forward_only
 from bisparse.training.workloads import WORKLOADS
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -91,3 +94,18 @@ def test_of_every_shipped_workload_it_is_whole(name):
     assert roles <= {"input", "parameter", "buffer"}
     assert not {"labels", "loss.seed"} & set(forward.tensors)
     assert {tensor.role for tensor in forward.tensors.values()} <= {"input", "parameter", "buffer", "activation"}
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (resnet9, (3, 32, 32)),
+        (mobilenet_v2, (3, 32, 32)),
+        (lambda: Gpt2(vocabulary=64, longest=16, width=32, depth=2, heads=4), "16:int"),
+    ],
+    ids=["a CNN", "one with activations in place", "a transformer"],
+)
+def test_it_equals_the_capture_in_evaluation_mode_in_every_operator(network, shape):
+    trained, inferred = forward_only(captured(network(), shape)), captured(network(), shape, inference=True)
+    assert trained.operators == inferred.operators
+    assert trained.tensors == inferred.tensors
