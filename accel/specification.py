@@ -125,6 +125,10 @@ class TensorEngine(Section):
             return True
         return self.exploits.unstructured is not None and self.exploits.unstructured.takes(pattern)
 
+    def takes(self, pattern: OperandFormat) -> bool:
+        """Whether an operand may have this format: N:M that the PEs can select, zeros without a rule always."""
+        return pattern.is_irregular or self.supports(pattern)
+
 
 Side = Literal["west", "north", "output"]
 

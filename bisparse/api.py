@@ -14,7 +14,6 @@ from .configs.formats import parse_format
 from .configs.needs import check_package, check_torch
 from .configs.operand_format import OperandFormat
 from .configs.option import check_keywords
-from .configs.pattern import Pattern
 from .configs.run_directory import sole_owner
 from .configs.schema import Loaded
 from .own_data import data_name
@@ -202,9 +201,7 @@ def apply(
 
     loaded = _recipe(recipe)
     try:
-        return apply_recipe(
-            model, loaded.model, Pattern.only(_format(sparsity)), steps=steps, precision=precision, seed=seed
-        )
+        return apply_recipe(model, loaded.model, _format(sparsity), steps=steps, precision=precision, seed=seed)
     except ConfigError as error:
         raise loaded.placed(error) from None
 

@@ -60,7 +60,9 @@ class Pattern(OperandFormat):
             ConfigError: it is another.
         """
         if not isinstance(given, cls):
-            raise ConfigError(f"sparsity: got {given}, need N:M such as 2:8: other formats are simulated, not trained")
+            raise ConfigError(
+                f"sparsity: got {given}, need N:M such as 2:8; try --recipe static-masks for a share of zeros"
+            )
         return given
 
     @property

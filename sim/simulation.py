@@ -195,20 +195,15 @@ class Simulator:
             raise self.hardware.placed(error) from None
 
     def _check_patterns(self, recipe: Recipe, pattern: OperandFormat) -> None:
-        """Refuse an N:M that the design lacks, even where no operator could take it: it would look like no gain.
-
-        What is sparse without a rule runs densely there, and the answer says so.
-        """
-        hardware = self.hardware.model
-        engine = hardware.tensor_engine
+        """Refuse an N:M that the design lacks, even where no operator could take it: it would look like no gain."""
+        engine, name = self.hardware.model.tensor_engine, self.hardware.model.name
         if not recipe.prunes:
             return
-        need = f"need one that {hardware.name} has: {', '.join(engine.patterns) or 'dense only'}"
-        if not engine.supports(pattern) and not pattern.is_irregular:
+        need = f"need one that {name} has: {', '.join(engine.patterns) or 'dense only'}"
+        if not engine.takes(pattern):
             raise self.hardware.placed(MappingError(f"sparsity: got {pattern}, {need}", field="tensor_engine.patterns"))
         for number, rule in enumerate(recipe.layers):
-            own = parse_format(rule.sparsity)
-            if not engine.supports(own) and not own.is_irregular:
+            if not engine.takes(parse_format(rule.sparsity)):
                 field = f"layers.{number}.sparsity"
                 raise MappingError(f"{field}: got {rule.sparsity}, {need}", field=field)
 

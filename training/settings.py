@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..configs.errors import ConfigError
+from ..configs.formats import parse_format
 from ..configs.option import check_keywords, check_options, option
 from ..configs.option_kinds import Number, OneOf, Switch, Text, WholeNumber
-from ..configs.pattern import Pattern
 
 if TYPE_CHECKING:
     from .trainable import Optimizer
@@ -141,7 +141,7 @@ class TrainingSettings:
     )
 
     def __post_init__(self) -> None:
-        Pattern.parse(self.sparsity)
+        parse_format(self.sparsity)
         check_options(self)
         if self.warmup_epochs > self.epochs:
             raise ConfigError(f"warmup_epochs: got {self.warmup_epochs}, need at most the {self.epochs} epochs")

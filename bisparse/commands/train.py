@@ -129,13 +129,13 @@ def _note_epoch(result: EpochResult) -> None:
 
 
 def _design(hardware: str, changed: list[str] | None, settings: TrainingSettings) -> Loaded[Hardware]:
-    from ..configs.pattern import Pattern
+    from ..configs.formats import parse_format
     from ..sim.studies.codesign.plan import check_ratio
     from ..training.recipes.declaration import load_recipe
 
     design = options.load_design(hardware, changed)
     if load_recipe(settings.recipe).model.prunes:
-        check_ratio(Pattern.parse(settings.sparsity), design)
+        check_ratio(parse_format(settings.sparsity), design)
     return design
 
 

@@ -56,7 +56,7 @@ def _cumulated(length: int, density: float) -> FloatArray:
         return np.append(np.zeros(length), 1.0)
     kept = np.arange(length + 1)
     orders = np.array([math.lgamma(length + 1) - math.lgamma(n + 1) - math.lgamma(length - n + 1) for n in kept])
-    each = np.exp(orders + kept * math.log(density) + (length - kept) * math.log1p(-density))
+    each: FloatArray = np.exp(orders + kept * math.log(density) + (length - kept) * math.log1p(-density))
     return np.minimum(np.cumsum(each), 1.0)
 
 

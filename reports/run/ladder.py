@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ...configs.formats import parse_format
+from ...configs.pattern import Pattern
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...sim.results.simulation_result import OperatorResult, SimulationResult
 from ..shared.quantities import percent
@@ -57,13 +59,14 @@ def _to_the_bound(result: SimulationResult, dense: float, bound: float) -> Itera
         yield Rung(name="MACs pruned away", cycles=bound - dense, kind="change", note="several patterns in one step")
         return
     pattern = patterns.pop()
-    kept, group = (int(part) for part in pattern.split(":"))
-    density = kept / group
+    sparse = parse_format(pattern)
+    density, (kept, of) = sparse.density, sparse.share
+    all_kept = f"{kept} of {of}" if isinstance(sparse, Pattern) else percent(density)
     yield Rung(
         name=f"all products {pattern}",
         cycles=-dense * (1 - density),
         kind="change",
-        note=f"if every product kept {kept} of {group}: {group / kept:.2f}x",
+        note=f"if every product kept {all_kept}: {1 / density:.2f}x",
     )
     dense_macs = result.useful_macs * result.flop_bound_speedup
     left = dense * density

@@ -31,7 +31,7 @@ def network() -> nn.Sequential:
 PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
-    **dict.fromkeys(("bdwp", "bi-mask", "transposable"), (FF, BP)),
+    **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "static-masks", "transposable"), (FF, BP)),
 }
 """Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
 
@@ -121,6 +121,6 @@ def expected_phases(name):
             return {"dense", "leak", "sparse"}
         case "sdgf":
             return {"dense", "frame", "sparse"}
-        case "step":
+        case "step" | "gradual":
             return {"dense", "sparse"}
     return {"sparse"}

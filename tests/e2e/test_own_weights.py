@@ -276,6 +276,10 @@ def test_files_that_are_no_checkpoint_of_the_network_are_one_line(run, small, we
         ),
         (("--sparsity", "2:4"), "sparsity: got 2:4 with pruned.pt, which says itself what is zero, need one of them"),
         (("--save-schedule", "s.json"), "--weights: got it with a saved schedule, which holds for a ratio"),
+        (
+            ("--recipe", "gradual-magnitude"),
+            "schedule: got a change over time in gradual-magnitude with pruned.pt, whose",
+        ),
         (("--recipe", "own.yaml"), "layers: got ratios in own with pruned.pt, which says itself what is zero"),
     ],
 )

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.errors import ConfigError, TrainingError
+from ...configs.formats import parse_format
 from ...configs.library import content_hash
-from ...configs.pattern import Pattern
 from ...configs.schema import Loaded
 from ...configs.sums import sum_in_order
 from ...configs.whole_file import write_whole
@@ -108,7 +108,7 @@ class Run:
         torch.manual_seed(settings.seed)
         model = build(settings.model, data).to(device).train()
         graph = captured(model, settings, data)
-        pattern = Pattern.parse(settings.sparsity)
+        pattern = parse_format(settings.sparsity)
         try:
             applied = apply(
                 model,

@@ -8,6 +8,7 @@ module to be trained.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
@@ -99,6 +100,33 @@ class VarianceSwitch(Section):
         return self
 
 
+class Ramp(Section):
+    """A share of zeros that grows, update by update, from an initial one to the full."""
+
+    shape: Literal["cubic", "linear", "cosine"] = Field(
+        default="cubic",
+        description="zeros left to come fall with the cube of the time left, evenly, or by a half cosine",
+    )
+    initial_percent: float = Field(default=0.0, ge=0, lt=100, description="zeros before the first update")
+    updates: int = Field(default=10, ge=1, le=1000, description="of the masks, evenly spread; the last one is full")
+
+    def zeros_percent(self, full: float, update: int) -> float:
+        """Zeros after an update, the first is 1, on the way to a full share.
+
+        >>> [round(Ramp(updates=4).zeros_percent(80.0, update), 2) for update in (1, 2, 3, 4)]
+        [46.25, 70.0, 78.75, 80.0]
+        """
+        left = 1 - update / self.updates
+        match self.shape:
+            case "cubic":
+                share = left**3
+            case "linear":
+                share = left
+            case "cosine":
+                share = (1 - math.cos(math.pi * left)) / 2
+        return full + (min(self.initial_percent, full) - full) * share
+
+
 class RecipeSchedule(Section):
     """What changes over a training run. Shares are of all its steps; nothing changes unless something here says so."""
 
@@ -113,11 +141,15 @@ class RecipeSchedule(Section):
     frames: Literal["stepwise", "geometric"] | None = Field(
         default=None, description="between them the ratio tightens in equal frames (SDGF)"
     )
+    ramp: Ramp | None = Field(
+        default=None,
+        description="between them a share of zeros grows update by update; N:M is at its full ratio at once",
+    )
     switch: VarianceSwitch | None = Field(default=None, description="dense until Adam's variance settles (STEP)")
 
     @model_validator(mode="after")
     def _one_change_at_a_time(self) -> Self:
-        said = [name for name in ("leak", "frames", "switch") if getattr(self, name) is not None]
+        said = [name for name in ("leak", "frames", "ramp", "switch") if getattr(self, name) is not None]
         if len(said) > 1:
             raise ValueError(f"got {' and '.join(said)}, need one of them")
         if self.switch is not None and (self.dense_share or self.final_share):

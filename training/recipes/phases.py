@@ -8,13 +8,14 @@ of the whole run weights the step of each phase by its steps.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import LARGEST_GROUP, Pattern
+from ...configs.unstructured import Unstructured
 from .declaration import Recipe, VarianceSwitch
 
 PhaseKind = Literal["dense", "leak", "frame", "sparse"]
@@ -71,7 +72,7 @@ def phases(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: i
     middle: list[tuple[PhaseKind, int, int]]
     if schedule.leak is not None:
         middle = [("leak", between, 0)]
-    elif schedule.frames is not None:
+    elif schedule.frames is not None or (schedule.ramp is not None and isinstance(pattern, Unstructured)):
         count = len(frame_patterns(recipe, pattern))
         edges = [between * number // count for number in range(count + 1)]
         middle = [("frame", edges[i + 1] - edges[i], count - 1 - i) for i in range(count)]
@@ -102,7 +103,7 @@ def frame_patterns(recipe: Recipe, pattern: OperandFormat) -> tuple[OperandForma
     """The ratios that a recipe's frames pass through, the full one last; only that one when it has no frames.
 
     Stepwise keeps M - 1, then M/2, M/4, ... of every M; geometric keeps the ratio and shrinks the group from 8M,
-    leaving out groups above ``configs.pattern.LARGEST_GROUP``.
+    leaving out groups above ``configs.pattern.LARGEST_GROUP``. A share of zeros grows along the recipe's ramp.
 
     >>> from .declaration import load_recipe
     >>> [str(each) for each in frame_patterns(load_recipe("sdgf-stepwise").model, Pattern(2, 8))]
@@ -110,6 +111,10 @@ def frame_patterns(recipe: Recipe, pattern: OperandFormat) -> tuple[OperandForma
     >>> [str(each) for each in frame_patterns(load_recipe("sdgf-geometric").model, Pattern(2, 4))]
     ['16:32', '8:16', '4:8', '2:4']
     """
+    ramp = recipe.schedule.ramp
+    if ramp is not None and isinstance(pattern, Unstructured):
+        shares = (ramp.zeros_percent(pattern.zeros_percent, update) for update in range(1, ramp.updates + 1))
+        return tuple(replace(pattern, zeros_percent=round(share, 4)) for share in shares)
     if pattern.is_dense or recipe.schedule.frames is None or not isinstance(pattern, Pattern):
         return (pattern,)
     kept, group = pattern.kept, pattern.group

@@ -36,11 +36,19 @@ class Facts:
 
 
 def ratio(recipe: Recipe, module: str, stage: Stage, pattern: OperandFormat) -> OperandFormat:
-    """The ratio of a layer in a stage: of the first of the recipe's rules that names it, else ``pattern``."""
-    for rule in recipe.layers:
-        if stage.value in rule.stages and _matches(module, rule.names):
-            return parse_format(rule.sparsity)
-    return pattern
+    """The format of a layer in a stage: of the first of the recipe's rules that names it, else ``pattern``.
+
+    Along the stage's own axis: the backward pass sees blocks of a weight turned.
+    """
+    own = next(
+        (
+            parse_format(rule.sparsity)
+            for rule in recipe.layers
+            if stage.value in rule.stages and _matches(module, rule.names)
+        ),
+        pattern,
+    )
+    return own.turned if stage is Stage.BACKWARD else own
 
 
 def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 from ....accel.specification import Hardware
 from ....configs.errors import ConfigError, MappingError
 from ....configs.file_names import file_name
+from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
 from ....configs.schema import Loaded
 from ....training.recipes.declaration import Recipe, load_recipe
@@ -115,13 +116,13 @@ def _patterns(sparsities: Sequence[str | Pattern], hardware: Loaded[Hardware]) -
     return tuple(patterns)
 
 
-def check_ratio(pattern: Pattern, hardware: Loaded[Hardware]) -> None:
+def check_ratio(pattern: OperandFormat, hardware: Loaded[Hardware]) -> None:
     """Refuse a ratio that the design lacks, before anything is trained: the time of such a run cannot be simulated.
 
     Raises:
         MappingError: it does.
     """
-    if not hardware.model.tensor_engine.supports(pattern):
+    if not hardware.model.tensor_engine.takes(pattern):
         offered = ", ".join(hardware.model.tensor_engine.patterns) or "dense only"
         raise hardware.placed(
             MappingError(

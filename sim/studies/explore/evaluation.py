@@ -165,7 +165,7 @@ class _Group:
         engine, buffers = hardware.tensor_engine, hardware.buffers
         return all(
             step is not None
-            and all(pattern.is_irregular or engine.supports(pattern) for pattern in step.patterns)
+            and all(engine.takes(pattern) for pattern in step.patterns)
             and step.largest_group <= hardware.reduction_engine.largest_group
             for step in steps
         ) and all(each.capacity_bytes >= each.banks for each in (buffers.west, buffers.north, buffers.output))

@@ -124,6 +124,9 @@ CHANGES = (
 )
 """Other switches of the reference design."""
 
+SHARES = ("80%", "37.5%", "75% block 4x16")
+"""Zeros without a rule, alone and in blocks, under a recipe whose masks are given."""
+
 _EVERYWHERE = ("resnet9-cifar10",)
 _ON_SAT = ("resnet18-tinyimagenet", "vit-cifar10")
 _LARGE = "mobilenet-v2-imagenet"
@@ -139,6 +142,8 @@ def steps_with_options():
                 yield _option_case(engine, workload, recipe, hardware, options=options)
             for sparsity, recipe in product(PATTERNS, recipes):
                 yield _option_case(engine, workload, recipe, hardware, sparsity=sparsity)
+            for sparsity in SHARES:
+                yield _option_case(engine, workload, "static-masks", hardware, sparsity=sparsity)
         for options in _OF_THE_LARGE:
             yield _option_case(engine, _LARGE, "bdwp", SAT, options=options)
         for sparsity in ("2:4", "1:8"):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ....configs.errors import ConfigError
-from ....configs.pattern import Pattern
+from ....configs.operand_format import OperandFormat
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import Phase
@@ -37,7 +37,7 @@ class AppliedRecipe:
         self,
         *,
         recipe: Recipe,
-        pattern: Pattern,
+        pattern: OperandFormat,
         clock: StepClock,
         modules: dict[str, nn.Module],
         layers: dict[str, Layer],

@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from ....configs.errors import ConfigError
+from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ...graph import Stage
 from ..declaration import Recipe
@@ -30,7 +31,7 @@ _BEYOND_REACH = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
 def apply(
     model: nn.Module,
     recipe: Recipe,
-    pattern: Pattern,
+    pattern: OperandFormat,
     *,
     steps: int | None = None,
     precision: Precision = "fp32",
@@ -46,7 +47,7 @@ def apply(
     Args:
         model: any module; its Linear and Conv layers are found wherever they are.
         recipe: the method.
-        pattern: N:M, for every layer without a ratio of its own.
+        pattern: N:M, for every layer without a format of its own; any format where the recipe's masks are given.
         steps: updates of the whole run, for a recipe that changes over time.
         precision: of operands and activations of every Linear and Conv; sums and master weights are FP32.
         seed: of whatever the recipe draws.
@@ -58,11 +59,6 @@ def apply(
         ConfigError: a recipe is at work on the model already, a rule names none of its layers, a layer cannot be
             pruned, there is none, ``precision`` is not for its weights, or the recipe needs ``steps``.
     """
-    if recipe.mask_search.method == "given":
-        raise ConfigError(
-            f"mask_search.method: got given of {recipe.name}, need a recipe that finds its masks to train; try sr-ste",
-            field="mask_search.method",
-        )
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
@@ -150,14 +146,18 @@ class _Network:
         self._embeddings = {id(module.weight) for module in model.modules() if isinstance(module, tables)}
         self._reach = Reach(model)
 
-    def patterns(self, path: str, recipe: Recipe, pattern: Pattern, reasons: dict[str, str]) -> dict[Stage, Pattern]:
+    def patterns(
+        self, path: str, recipe: Recipe, pattern: OperandFormat, reasons: dict[str, str]
+    ) -> dict[Stage, OperandFormat]:
         """The ratio of each stage of a layer that is pruned; why another stays dense goes into ``reasons``."""
         module, found = self._modules[path], {}
         axes = WeightAxes.of(module)
         for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
             if pruned is None:
                 continue
-            own = Pattern.only(ratio(recipe, path, stage, pattern))
+            own = ratio(recipe, path, stage, pattern)
+            if recipe.mask_search.method != "given":
+                own = Pattern.only(own)
             facts = Facts(
                 module=path,
                 contracted_channels=axes.channels(stage),

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
+from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
@@ -19,7 +21,7 @@ from .step_clock import StepClock
 from .tally import Tally
 from .top_n import top_n_mask
 from .weight_axes import WeightAxes
-from .weight_masks import best_order, permuted_backward_mask, stage_mask, transposable_mask
+from .weight_masks import best_order, largest_mask, permuted_backward_mask, stage_mask, transposable_mask
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
 
@@ -29,7 +31,7 @@ class Layer:
 
     Attributes:
         path: dotted, in the model.
-        patterns: the full ratio of each stage that is pruned.
+        patterns: the full format of each stage that is pruned.
         axes: of its weight.
         tally: where it counts what it sees; None when nobody watches.
         churn: how much its mask changes a step.
@@ -41,7 +43,7 @@ class Layer:
         *,
         path: str,
         recipe: Recipe,
-        patterns: dict[Stage, Pattern],
+        patterns: dict[Stage, OperandFormat],
         axes: WeightAxes,
         clock: StepClock,
         precision: Precision,
@@ -129,23 +131,24 @@ class Layer:
             self.churn.see(watched, self._clock.step)
         self._seen, self._known = master, key
 
-    def _patterns_now(self) -> dict[Stage, Pattern]:
+    def _patterns_now(self) -> dict[Stage, OperandFormat]:
         """The ratio of each stage in this phase; a frame's larger groups may not divide the channels."""
         recipe, phase = self._recipe, self._clock.phase
-        now = {stage: Pattern.only(pattern_in(recipe, pattern, phase)) for stage, pattern in self.patterns.items()}
+        now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
         if not recipe.dense.indivisible:
             return now
-        return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.group == 0}
+        return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.unit == 0}
 
     def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
         now = self._patterns_now()
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
-            shared = self._transposable(weight, now.get(FF, now.get(BP, DENSE)))
+            shared = self._transposable(weight, Pattern.only(now.get(FF, now.get(BP, DENSE))))
             return dict.fromkeys(now, shared)
         backward = self._recipe.backward
-        if self._recipe.mask_search.every_steps == 1 or (backward is not None and backward.permuted):
+        stays = self._recipe.mask_search.method == "given" or self._recipe.mask_search.every_steps > 1
+        if not stays or (backward is not None and backward.permuted):
             # What is searched for now and then is a permuted mask's order; its masks follow the weights.
             return self._top_n_masks(weight, now)
         if self._kept_masks is None or self._search_is_due():
@@ -153,20 +156,29 @@ class Layer:
             self._searched = self._clock.step
         return self._kept_masks
 
-    def _top_n_masks(self, weight: Tensor, now: dict[Stage, Pattern]) -> dict[Stage, Tensor]:
+    def _top_n_masks(self, weight: Tensor, now: dict[Stage, OperandFormat]) -> dict[Stage, Tensor]:
         masks = {}
         if FF in now:
-            masks[FF] = stage_mask(weight, self.axes, now[FF], FF)
+            masks[FF] = self._mask(weight, now[FF], FF)
         backward = self._recipe.backward
         if BP in now and backward is not None and backward.operand == "weight":
             forward = masks.get(FF)
             if backward.permuted:
                 masks[BP] = self._permuted(
-                    weight, now[BP], torch.ones_like(weight, dtype=torch.bool) if forward is None else forward
+                    weight,
+                    Pattern.only(now[BP]),
+                    torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                masks[BP] = stage_mask(weight, self.axes, now[BP], BP)
+                shared = isinstance(now[BP], Unstructured) and now[BP].turned == now.get(FF)
+                masks[BP] = masks[FF] if shared else self._mask(weight, now[BP], BP)
         return masks
+
+    def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
+        """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
+        if isinstance(sparse, Unstructured):
+            return largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
+        return stage_mask(weight, self.axes, Pattern.only(sparse), stage)
 
     def _transposable(self, weight: Tensor, pattern: Pattern) -> Tensor:
         if self._tile_mask is None or self._search_is_due():
@@ -183,6 +195,8 @@ class Layer:
 
     def _search_is_due(self) -> bool:
         last, every = self._searched or 0, self._recipe.mask_search.every_steps
+        if self._recipe.mask_search.method == "given":
+            return last < self._clock.phase.first_step
         # A phase with another ratio needs another mask. A layer may sit out the very step in which a search falls due.
         return last < self._clock.phase.first_step or last // every < self._clock.step // every
 
@@ -212,7 +226,7 @@ class Layer:
         magnitudes = grouped.abs()
         if backward.selection == "random":
             magnitudes = torch.rand(grouped.shape, generator=self._generator).to(gradient.device)
-        mask = top_n_mask(magnitudes, self._patterns_now()[BP], axis)
+        mask = top_n_mask(magnitudes, Pattern.only(self._patterns_now()[BP]), axis)
         kept = (grouped * mask).reshape(gradient.shape)
         return _rescaled(kept, gradient, linear) if backward.rescale else kept
 
@@ -258,7 +272,8 @@ class Layer:
             "order": self._order,
             "tile_mask": self._tile_mask,
             "searched": self._searched,
-            "kept_masks": self._kept_masks,
+            # By words: torch loads no others safely.
+            "kept_masks": self._kept_masks and {stage.value: mask for stage, mask in self._kept_masks.items()},
             "churn": self.churn.state_dict(),
         }
 
@@ -266,7 +281,8 @@ class Layer:
         """Go on from there."""
         self._order, self._tile_mask, self._searched = state["order"], state["tile_mask"], state["searched"]
         # States from before a mask could be kept have none.
-        self._kept_masks = state.get("kept_masks")
+        kept = state.get("kept_masks")
+        self._kept_masks = kept and {Stage(stage): mask for stage, mask in kept.items()}
         self.churn.load_state_dict(state["churn"])
         self._known = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....configs.errors import ConfigError
-from ....configs.pattern import Pattern
+from ....configs.operand_format import OperandFormat
 from ..declaration import Recipe
 from ..phases import Phase, leak_at, phases
 
@@ -19,7 +19,7 @@ class StepClock:
         switch_step: when STEP's variance had settled; None before that, and for other recipes.
     """
 
-    def __init__(self, recipe: Recipe, pattern: Pattern, steps: int | None) -> None:
+    def __init__(self, recipe: Recipe, pattern: OperandFormat, steps: int | None) -> None:
         timed = recipe.schedule != type(recipe.schedule)()
         if timed and steps is None:
             raise ConfigError(f"steps: got nothing, need the steps of the whole run: {recipe.name} changes over time")

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....configs.pattern import Pattern
+from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from .top_n import top_n_mask
 from .weight_axes import WeightAxes
@@ -20,6 +21,36 @@ from .weight_axes import WeightAxes
 def stage_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern, stage: Stage) -> Tensor:
     """The N largest of each group along a stage's axis, as a mask of the weight's shape."""
     return top_n_mask(axes.by_group(weight).abs(), pattern, axes.axis(stage)).flatten(0, 1)
+
+
+def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tensor:
+    """The largest elements of a weight, or blocks of the largest norm, as a mask of the weight's shape.
+
+    As many are kept as the format's density says, rounded to whole blocks. Of equal ones the first along the output
+    channels is kept, then along the input channels. Blocks lie at one kernel position; those at an edge are short.
+
+    Args:
+        weight: the master weight.
+        axes: where its channels lie.
+        sparse: the format, blocks as outputs by inputs.
+    """
+    # [groups, kernel, out, in], whatever torch stores first.
+    by_group = axes.by_group(weight)
+    channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
+    if axes.transposed:
+        channels = channels.transpose(-1, -2)
+    rows, columns = channels.shape[-2:]
+    squares = functional.pad(channels.square(), (0, -columns % sparse.cols, 0, -rows % sparse.rows))
+    across, down = squares.shape[-1] // sparse.cols, squares.shape[-2] // sparse.rows
+    norms = squares.reshape(*squares.shape[:-2], down, sparse.rows, across, sparse.cols).sum((-3, -1))
+    order = norms.flatten().sort(descending=True, stable=True).indices
+    kept = torch.zeros(norms.numel(), dtype=torch.bool, device=weight.device)
+    kept[order[: max(1, round(sparse.density * norms.numel()))]] = True
+    blocks = kept.reshape(norms.shape).repeat_interleave(sparse.rows, -2).repeat_interleave(sparse.cols, -1)
+    mask = blocks[..., :rows, :columns]
+    if axes.transposed:
+        mask = mask.transpose(-1, -2)
+    return mask.movedim(1, 3).reshape(weight.shape)
 
 
 def transposable_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern) -> Tensor:

@@ -7,12 +7,14 @@ import math
 
 import pytest
 from bisparse.configs.errors import ConfigError
+from bisparse.configs.formats import parse_format
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.training.recipes.declaration import (
     LayerRule,
     MaskSearch,
     PrunedStage,
+    Ramp,
     Recipe,
     RecipeSchedule,
     VarianceSwitch,
@@ -227,3 +229,35 @@ def test_a_declaration_that_contradicts_itself_is_refused(make, message):
 
 def declared(**fields) -> Recipe:
     return Recipe(name="mine", title="Mine", source="here", **fields)
+
+
+@pytest.mark.parametrize(
+    ("shape", "zeros"), [("cubic", [46.25, 70.0, 78.75, 80.0]), ("linear", [20, 40, 60, 80]), ("cosine", None)]
+)
+def test_a_ramp_reaches_the_full_share_update_by_update(shape, zeros):
+    ramp = Ramp(shape=shape, updates=4)
+    found = [ramp.zeros_percent(80.0, update) for update in (1, 2, 3, 4)]
+    if zeros is None:
+        # Symmetric about the middle.
+        assert found[1] == pytest.approx(40)
+        assert found[0] + found[2] == pytest.approx(80)
+        zeros = found
+    assert found == pytest.approx(zeros)
+    assert found == sorted(found)
+    started = Ramp(shape=shape, updates=4, initial_percent=50)
+    assert all(50 < started.zeros_percent(80.0, update) <= 80 for update in (1, 2, 3, 4))
+    assert started.zeros_percent(30.0, 1) == pytest.approx(30), "a layer that keeps more never goes above its own"
+
+
+def test_a_share_of_zeros_grows_in_frames_and_n_of_m_is_whole_at_once():
+    recipe = load_recipe("gradual-magnitude").model
+    found = phases(recipe, parse_format("90%"), 1000)
+    assert [phase.kind for phase in found] == ["dense", *["frame"] * 10, "sparse"]
+    assert [str(pattern_in(recipe, parse_format("90%"), phase)) for phase in found[1:3]] == ["24.39%", "43.92%"]
+    assert str(pattern_in(recipe, parse_format("75% block 4x2"), found[5])).endswith("block 4x2")
+    assert {str(pattern_in(recipe, Pattern(2, 8), phase)) for phase in phases(recipe, Pattern(2, 8), 1000)} == {"2:8"}
+
+
+def test_a_ramp_goes_with_no_other_change():
+    with pytest.raises(ValueError, match="got frames and ramp, need one of them"):
+        RecipeSchedule(frames="stepwise", ramp=Ramp())
