@@ -104,6 +104,11 @@ class Column:
                 f"layers: got ratios in {recipe.model.name} with {own.weights.name}, which says itself what is zero, "
                 "need a recipe without"
             )
+        if recipe.model.schedule != type(recipe.model.schedule)():
+            raise ConfigError(
+                f"schedule: got a change over time in {recipe.model.name} with {own.weights.name}, whose zeros stay, "
+                f"need a recipe without; try {OWN_RECIPE}"
+            )
         return cls(simulator=simulator, recipe=recipe, pattern=own.pattern)
 
 

@@ -61,7 +61,7 @@ def given_format(found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnM
     if regular is not None and (irregular is None or _share(regular) <= _share(irregular)):
         return GivenFormat(format=regular)
     if irregular is not None:
-        return GivenFormat(format=irregular.declared.turned if stage is Stage.BACKWARD else irregular.declared)
+        return GivenFormat(format=irregular.declared)
     if not hardware.buffers.zero_insertion:
         return GivenFormat(format=DENSE, unskipped=_why_unskipped(found, stage, hardware))
     return GivenFormat(format=found.anywhere, unskipped=_why_unskipped(found, stage, hardware))

@@ -17,7 +17,7 @@ def test_zeros_that_hardware_cannot_skip_save_nothing_and_the_answer_says_why(ru
     done = run(*ASKED, "--sparsity", "80%", "--out", "out")
     said = " ".join(done.out.split())
     assert "as fast as dense" in said
-    assert "Its zeros save no time: sat-vcu1525 skips no zeros that lie without a rule." in said
+    assert "Its zeros save no time on the array: sat-vcu1525 skips no zeros that lie without a rule." in said
     rows = {row["name"]: row for row in csv.DictReader((tmp_path / "out" / "operators.csv").open())}
     assert "multiplied densely" in rows["1.0:FF"]["mapping"]
     assert rows["1.0:FF"]["sparsity"] == "80%"

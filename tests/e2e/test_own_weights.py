@@ -91,7 +91,7 @@ def test_unstructured_zeros_are_named_and_save_nothing_on_sat(run, saved, tmp_pa
     assert said.startswith(
         "pruned.pt has zeros in 9 of 9 weights, 80% of their elements: unstructured. static-masks 80%"
     )
-    assert "Its zeros save no time: sat-vcu1525 skips no zeros that lie without a rule." in said
+    assert "Its zeros save no time on the array: sat-vcu1525 skips no zeros that lie without a rule." in said
     assert "as fast as dense" in said
     document = json.loads((tmp_path / "out" / "result.json").read_text())
     assert document["speedup_vs_dense"] == pytest.approx(1.0, abs=0.01)
@@ -179,7 +179,9 @@ def test_two_of_four_along_inputs_is_what_the_recipe_of_that_ratio_is_in_inferen
     assert own["speedup_vs_dense"] > 1.5
     said = " ".join(run(*ASKED, "--weights", "pruned.pt").out.split())
     assert "zeros in 8 of 9 weights, 50% of their elements: 2:4 along inputs." in said
-    assert "In 8 of 16 pruned products zeros save no time: 2:4 along inputs is no rule along outputs" in said
+    assert (
+        "In 8 of 16 pruned products zeros save no time on the array: 2:4 along inputs is no rule along outputs" in said
+    )
 
 
 @pytest.mark.parametrize("engine", ["analytic", "event"])
@@ -274,6 +276,10 @@ def test_files_that_are_no_checkpoint_of_the_network_are_one_line(run, small, we
         ),
         (("--sparsity", "2:4"), "sparsity: got 2:4 with pruned.pt, which says itself what is zero, need one of them"),
         (("--save-schedule", "s.json"), "--weights: got it with a saved schedule, which holds for a ratio"),
+        (
+            ("--recipe", "gradual-magnitude"),
+            "schedule: got a change over time in gradual-magnitude with pruned.pt, whose",
+        ),
         (("--recipe", "own.yaml"), "layers: got ratios in own with pruned.pt, which says itself what is zero"),
     ],
 )

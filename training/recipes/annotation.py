@@ -163,11 +163,10 @@ def annotate(
 
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:
-    """What a stage prunes of a product, in the product's own axes."""
-    backward = operator.stage is Stage.BACKWARD and stage.operand == "weight"
+    """What a stage prunes of a product."""
     return Pruning(
         operand=stage.operand,
-        pattern=own.turned if backward else own,
+        pattern=own,
         reduced_on_load=reduced_on_load,
         permuted=stage.permuted,
         rescaled=stage.rescale and _has_positions(operator),

@@ -14,7 +14,7 @@ class GivenFormat:
     """How a weight with zeros of its own is stored, and met by the array.
 
     Attributes:
-        format: of the weight as the forward pass sees it; dense where its zeros are stored like other values.
+        format: along the stage's own axis; dense where zeros are stored like other values.
         unskipped: why zeros take time; empty where they are skipped, or the search finds out.
     """
 

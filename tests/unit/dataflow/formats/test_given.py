@@ -76,9 +76,8 @@ def test_an_array_that_skips_zeros_without_a_rule_takes_them_as_they_lie():
     assert given_format(random(), FORWARD, skips).format == random().anywhere
     blocks = random(0.5, 16, 4)
     assert blocks.block == (16, 4)
-    for stage in (FORWARD, BACKWARD):
-        # As the forward pass sees it: whoever multiplies backwards turns it.
-        assert given_format(blocks, stage, skips).format == blocks.in_blocks
+    assert given_format(blocks, FORWARD, skips).format == blocks.in_blocks
+    assert given_format(blocks, BACKWARD, skips).format == blocks.in_blocks.turned
     # Skipped by name, without waiting.
     assert given_format(regular(2, 8), FORWARD, skips).format == Pattern(2, 8)
     # Few happen to lie 7:8 by chance: less is gained by it than by skipping them one by one.
