@@ -126,7 +126,9 @@ class Skipped(OperandFormat):
     def _window_lengths(self, channels: int, taps: int) -> Iterator[int]:
         block = self.declared.cols
         groups = [min(self.group, channels - start) for start in range(0, channels, self.group)] * taps
-        together = self.queue * max(1, block // self.group)
+        # As many groups as a queue holds, in whole blocks; under one block all of its groups take equally long.
+        of_block = max(1, block // self.group)
+        together = max(of_block, self.queue // of_block * of_block)
         for start in range(0, len(groups), together):
             yield -(-sum(groups[start : start + together]) // block)
 

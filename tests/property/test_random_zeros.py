@@ -75,11 +75,19 @@ def test_the_mean_of_many_masks_is_the_expectation(text, lockstep, queue, lanes)
 
 
 @pytest.mark.parametrize(
-    ("text", "lockstep", "lanes"),
-    [("75% block 4x8", 8, 8), ("75% block 8x2", 8, 32), ("50% block 16x4", 8, 32), ("75% block 1x16", 8, 8)],
+    ("text", "lockstep", "lanes", "queue"),
+    [
+        ("75% block 4x8", 8, 8, 1),
+        ("75% block 8x2", 8, 32, 1),
+        ("50% block 16x4", 8, 32, 1),
+        ("75% block 1x16", 8, 8, 1),
+        ("80% block 4x16", 32, 32, 4),
+        ("50% block 1x64", 8, 8, 4),
+    ],
 )
-def test_the_mean_of_many_masks_of_blocks(text, lockstep, lanes):
-    met = skipped(text, lockstep=lockstep, lanes=lanes)
+def test_the_mean_of_many_masks_of_blocks(text, lockstep, lanes, queue):
+    """Blocks longer along k than a group, too: a queue of groups is no queue of blocks."""
+    met = skipped(text, lockstep=lockstep, lanes=lanes, queue=queue)
     slots = counted(12, met, 768, 1500)
     error = slots.std() / np.sqrt(len(slots))
     expected = met.declared.cols * expected_slots(met._windows(768, 1), met.density, *met._independent)
