@@ -5,7 +5,7 @@ from functools import cache
 
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import content_hash
-from bisparse.configs.pattern import Pattern
+from bisparse.configs.formats import parse_format
 from bisparse.sim.options import Options
 from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.recipes.declaration import load_recipe
@@ -44,7 +44,7 @@ def _changed(model, changes):
 
 def pattern(text):
     """An N:M, perhaps one that no design has."""
-    return Pattern.parse(text)
+    return parse_format(text)
 
 
 def options(given, network, engine="analytic"):
