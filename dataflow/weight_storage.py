@@ -20,7 +20,8 @@ def copies_of(pruned: PrunedGraph, parameter: str) -> WeightCopies:
 def compressed_bytes(weights: int, kept: OperandFormat, value_bytes: int) -> int:
     """Bytes of one compressed stream of a weight.
 
-    >>> compressed_bytes(65536, Pattern(2, 8), 2)  # a quarter of the weights, 19 bits each
+    >>> from ..configs.formats import parse_format
+    >>> compressed_bytes(65536, parse_format("2:8"), 2)  # a quarter of the weights, 19 bits each
     38912
     """
     share, of = kept.share
