@@ -16,6 +16,7 @@ import numpy as np
 from ..accel.dram import DramTiming
 from ..accel.tensor_engine import groups_of, slots_of
 from ..configs.arrays import BoolArray, IntArray
+from .block_formulas import kept_of_window, on_diagonal, pair_bytes, window_elements
 from .design_view import DesignView
 from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
 from .paired import by_pair
@@ -136,7 +137,7 @@ class TileBytes:
 
     def _pairs(self, values: IntArray) -> IntArray:
         """Bytes of that many compressed values in whole bursts."""
-        return self.memory.whole_bursts(-(-values * self.pair_bits // 8))
+        return self.memory.whole_bursts(np.asarray(pair_bytes(values, self.pair_bits)))
 
     @property
     def memory(self) -> DramTiming:
@@ -151,7 +152,7 @@ class TileBytes:
 
     def _of_blocks(self, place: Place, count: IntArray) -> IntArray:
         """Of the elements of a tile those that memory knows: the blocks on the diagonal, where that is all there is."""
-        return count // self.gemm.packed if place == self.gemm.diagonal else count
+        return np.asarray(on_diagonal(count, self.gemm.packed)) if place == self.gemm.diagonal else count
 
     def _in_pairs(self, operand: Operand) -> bool:
         """Whether an operand lies in memory as pairs of value and index."""
@@ -170,8 +171,10 @@ class TileBytes:
         """[J, 2, 3] elements of A fetched from memory for a tile: under a window, the image rows below it."""
         on_m, on_k = self.m, self.k
         if self.gemm.position_axis == "m":
-            return on_m.rows[:, :, None] * on_k.channels[:, None, FIRST_MIDDLE_LAST]
-        return on_m.channels[:, :, None] * on_k.rows[:, None, FIRST_MIDDLE_LAST]
+            found = window_elements(on_m.rows[:, :, None], on_k.channels[:, None, FIRST_MIDDLE_LAST])
+        else:
+            found = window_elements(on_k.rows[:, None, FIRST_MIDDLE_LAST], on_m.channels[:, :, None])
+        return np.asarray(found)
 
     @by_pair("a")
     def a_held_bytes(self) -> IntArray:
@@ -182,8 +185,10 @@ class TileBytes:
         return self._kept_a_bytes()
 
     def _kept_a_bytes(self) -> IntArray:
-        """[J, 2, 3] bytes of an A tile as pairs: the window thins out with the pattern, S of every k elements stay."""
-        return self._pairs(-(-self._dense_a_elements() * self.kept_k[:, None, :] // self.size_k[:, None, :]))
+        """[J, 2, 3] bytes of an A tile as pairs."""
+        return self._pairs(
+            np.asarray(kept_of_window(self._dense_a_elements(), self.kept_k[:, None, :], self.size_k[:, None, :]))
+        )
 
     @by_pair("b")
     def b_held_bytes(self) -> IntArray:

@@ -22,16 +22,17 @@ Record = Any
 
 AXIS = np.dtype(
     [
-        *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8")),
-        *((name, "i8", 3) for name in ("extent", "count", "slots", "groups")),
+        *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8"), ("pitch", "i8")),
+        *((name, "i8", 3) for name in ("extent", "count", "slots", "groups", "kept", "channels", "rows", "run_rows")),
     ]
 )
-"""A tile size along an axis: tiles in all, full ones, last ones; by kind of tile its extent, how many there are,
-accumulations of an output and groups along k. Kinds: full and last; along k the first, one in the middle, the last."""
+"""A tile size along an axis: tiles in all, full ones, last ones, and ``AxisTiles.pitch``; by kind of tile its extent,
+how many there are, accumulations of an output, groups and kept values along k, and what ``AxisTiles`` says. Kinds: full
+and last; along k the first, one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [
-        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("held", "i8", 4)),
+        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("held", "i8", 4), ("loaded", "i8", 6)),
         *(("all_work", "f8"), ("first_work", "f8"), ("all_elements", "i8"), ("all_bytes", "i8")),
     ]
 )
