@@ -86,9 +86,7 @@ class TileGrid(TileBytes):
         # Along k the first tile, those in the middle and the last: shaped to meet.
         of_k, of_m = (slice(None), None, FIRST_MIDDLE_LAST), (slice(None), slice(None), None)
         here, there = (of_k, of_m) if on_m else (of_m, of_k)
-        run = a_run(
-            whole, tapped.channels[here], tapped.size[here], self.gemm.taps, positions.run_rows[there], value
-        )
+        run = a_run(whole, tapped.channels[here], tapped.size[here], self.gemm.taps, positions.run_rows[there], value)
         stride = a_stride(whole, positions.pitch[:, None, None], self.gemm.channels, value)
         if self._in_pairs("a"):
             run = self.a_load_bytes

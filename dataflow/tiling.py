@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -118,24 +119,26 @@ def ladders_along(gemm: Gemm, axis: Axis, units: Sequence[int], *, patch_expansi
         patch_expansion: as for ``axis_tiles``.
     """
     wanted = [_sizes_to_try(gemm, axis, unit) for unit in units]
-    tiles = tiles_of_sizes(gemm, axis, sorted(set().union(*wanted)), patch_expansion=patch_expansion)
+    # Many arrays try the same.
+    once = {sizes: number for number, sizes in enumerate(dict.fromkeys(wanted))}
+    tiles = tiles_of_sizes(gemm, axis, sorted(set().union(*once)), patch_expansion=patch_expansion)
     number = {size: at for at, size in enumerate(tiles.size[:, 0].tolist())}
-    ladders = [[number[size] for size in sizes if size in number] for sizes in wanted]
+    ladders = [[number[size] for size in sizes if size in number] for sizes in once]
     lengths = np.array([len(each) for each in ladders])
-    longest = int(lengths.max())
+    longest, which = int(lengths.max()), [once[sizes] for sizes in wanted]
     at = np.array([each + each[-1:] * (longest - len(each)) for each in ladders])
-    return AxisLadders(tiles=tiles, at=at, present=np.arange(longest) < lengths[:, None])
+    return AxisLadders(tiles=tiles, at=at[which], present=np.arange(longest) < lengths[which][:, None])
 
 
-def _sizes_to_try(gemm: Gemm, axis: Axis, unit: int) -> list[int]:
+def _sizes_to_try(gemm: Gemm, axis: Axis, unit: int) -> tuple[int, ...]:
     """Along one axis, rising; some may be no legal ones."""
     group = _group(gemm, axis)
     if _whole(gemm, axis):
-        return [_extent(gemm, axis)]
+        return (_extent(gemm, axis),)
     if axis == gemm.position_axis and gemm.window is not None:
         return _position_ladder(gemm.window, unit)
     if axis == gemm.tap_axis and gemm.taps > 1:
-        return [gemm.taps * size for size in _ladder(gemm.channels, group, coarse=max(group, unit // 4))]
+        return tuple(gemm.taps * size for size in _ladder(gemm.channels, group, coarse=max(group, unit // 4)))
     return _ladder(_extent(gemm, axis), group, coarse=math.lcm(group, unit))
 
 
@@ -192,7 +195,8 @@ def _parts(most: int) -> Iterable[int]:
         octave *= 2
 
 
-def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
+@lru_cache(maxsize=1 << 14)
+def _ladder(extent: int, group: int, *, coarse: int) -> tuple[int, ...]:
     """Sizes to try.
 
     Args:
@@ -201,7 +205,7 @@ def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
         coarse: what large tiles are multiples of; itself a multiple of the group.
     """
     if extent <= EXHAUSTIVE:
-        return [*range(group, extent, group), extent]
+        return (*range(group, extent, group), extent)
     sizes = {min(extent, -(-extent // parts // coarse) * coarse) for parts in _parts(max(extent // coarse, 1))}
     sizes.add(min(extent, coarse))
     below = coarse // 4
@@ -209,10 +213,11 @@ def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
         # Too few for the array: worth it where nothing else fits.
         sizes.add(min(extent, -(-below // group) * group))
         below //= 8
-    return sorted({*sizes, min(extent, group), extent})
+    return tuple(sorted({*sizes, min(extent, group), extent}))
 
 
-def _position_ladder(window: Window, unit: int) -> list[int]:
+@lru_cache(maxsize=1 << 14)
+def _position_ladder(window: Window, unit: int) -> tuple[int, ...]:
     """Whole images; parts of an image along its first axis that is longer than one; of those, along the next."""
     sizes = {count * window.image_positions for count in _ladder(window.images, 1, coarse=1)}
     inside = window.image_positions
@@ -220,7 +225,7 @@ def _position_ladder(window: Window, unit: int) -> list[int]:
         inside //= axis.positions
         coarse = max(1, unit // inside)
         sizes |= {count * inside for count in _ladder(axis.positions, 1, coarse=min(coarse, axis.positions))}
-    return sorted(sizes)
+    return tuple(sorted(sizes))
 
 
 class _Piece(NamedTuple):
@@ -259,6 +264,7 @@ def _position_tiles(window: Window, sizes: Iterable[int], *, patch_expansion: bo
     return AxisTiles(size=size, trips=trips, lasts=each("lasts"), channels=size, rows=rows, run_rows=runs, pitch=pitch)
 
 
+@lru_cache(maxsize=1 << 16)
 def _piece(window: Window, size: int) -> _Piece | None:
     """The piece of an image, or of the batch, of so many positions; None where there is none."""
     if size % window.image_positions == 0:

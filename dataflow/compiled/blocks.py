@@ -83,9 +83,14 @@ class Block(NamedTuple):
     reduced: int
 
 
-class Lines(NamedTuple):
-    """Of each ladder, [L]: bytes of a burst, and of time lost a run."""
+class Ladders(NamedTuple):
+    """The sizes of ladders, as in ``Tables``; and of each memory bytes of a burst and of time lost a run."""
 
+    sizes: IntArray
+    line: IntArray
+    at_m: IntArray
+    at_n: IntArray
+    at_k: IntArray
     burst_bytes: IntArray
     overhead_bytes: IntArray
 
@@ -166,73 +171,88 @@ def count_block(found: Record, block: Block, i: int, j: int, of_first: int, of_s
     found.all_elements += block.reduced * of_first * of_second
 
 
-def lay_a(
-    layout: Layout, sizes: IntArray, lines: Lines, of_m: Records, of_k: Records, found: Records, strides: IntArray
-) -> None:
-    """Put into ``found`` [L, M, K] what blocks of A are, and into ``strides`` [L, M, K, 6] if DRAM is the timed one.
+def lay_a(layout: Layout, ladders: Ladders, of_m: Records, of_k: Records, found: Records, strides: IntArray) -> None:
+    """Put into ``found`` what blocks of A are, and into ``strides`` if DRAM is the timed one, [memories, X, Z, 6].
 
     Args:
         layout: of the product.
-        sizes: [L, 3] along m, n and k of each ladder.
-        lines: of memory.
-        of_m: [L, M] ``AXIS``.
-        of_k: [L, K].
-        found: the result, ``BLOCKS``.
+        ladders: which sizes meet.
+        of_m: [X] ``AXIS``.
+        of_k: [Z].
+        found: [memories, X, Z] the result, ``BLOCKS``.
         strides: the result, bytes.
     """
+    sizes, at_m, at_k = ladders.sizes, ladders.at_m, ladders.at_k
     for ladder in range(len(sizes)):
-        burst, overhead = lines.burst_bytes[ladder], lines.overhead_bytes[ladder]
+        line = ladders.line[ladder]
+        burst, overhead = ladders.burst_bytes[line], ladders.overhead_bytes[line]
         for x in range(sizes[ladder, 0]):
-            m = of_m[ladder, x]
+            row = at_m[ladder, x]
+            m = of_m[row]
             for z in range(sizes[ladder, 2]):
-                k, record = of_k[ladder, z], found[ladder, x, z]
+                column = at_k[ladder, z]
+                k, record = of_k[column], found[line, row, column]
+                if record.there:
+                    continue
+                record.there = 1
                 for at in range(6):
                     i, j = at // 3, at % 3
                     block = block_of_a(layout, burst, m, k, i, j)
                     put(layout, overhead, block, at, record)
                     count_block(record, block, i, j, m.count[i], k.count[j])
                     if layout.timed:
-                        strides[ladder, x, z, at] = block.stride
+                        strides[line, row, column, at] = block.stride
 
 
-def lay_b(
-    layout: Layout, sizes: IntArray, lines: Lines, of_n: Records, of_k: Records, found: Records, strides: IntArray
-) -> None:
-    """The same of B, [L, N, K]; arguments as for ``lay_a``, ``of_n`` [L, N]."""
+def lay_b(layout: Layout, ladders: Ladders, of_n: Records, of_k: Records, found: Records, strides: IntArray) -> None:
+    """The same of B, [memories, Y, Z]; arguments as for ``lay_a``, ``of_n`` [Y]."""
+    sizes, at_n, at_k = ladders.sizes, ladders.at_n, ladders.at_k
     for ladder in range(len(sizes)):
-        burst, overhead = lines.burst_bytes[ladder], lines.overhead_bytes[ladder]
+        line = ladders.line[ladder]
+        burst, overhead = ladders.burst_bytes[line], ladders.overhead_bytes[line]
         for y in range(sizes[ladder, 1]):
-            n = of_n[ladder, y]
+            row = at_n[ladder, y]
+            n = of_n[row]
             for z in range(sizes[ladder, 2]):
-                k, record = of_k[ladder, z], found[ladder, y, z]
+                column = at_k[ladder, z]
+                k, record = of_k[column], found[line, row, column]
+                if record.there:
+                    continue
+                record.there = 1
                 for at in range(6):
                     i, j = at // 2, at % 2
                     block = block_of_b(layout, burst, k, n, i, j)
                     put(layout, overhead, block, at, record)
                     count_block(record, block, i, j, k.count[i], n.count[j])
                     if layout.timed:
-                        strides[ladder, y, z, at] = block.stride
+                        strides[line, row, column, at] = block.stride
 
 
 def lay_c(
     layout: Layout,
-    sizes: IntArray,
-    lines: Lines,
+    ladders: Ladders,
     of_m: Records,
     of_n: Records,
     found: Records,
     moved: IntArray,
     strides: IntArray,
 ) -> None:
-    """The same of C, [L, M, N]: results, and partial sums, of which ``moved`` and ``strides`` are [L, M, N, 2, 4]."""
+    """The same of C, [memories, X, Y]: results, and sums, of which ``moved`` and ``strides`` are [.., 2, 4]."""
     diagonal, taps, on_m = layout.diagonal == 2, layout.taps, layout.positions_on_m
     packed, apart = layout.packed if diagonal else 1, 0 if on_m else layout.channels
+    sizes, at_m, at_n = ladders.sizes, ladders.at_m, ladders.at_n
     for ladder in range(len(sizes)):
-        overhead = lines.overhead_bytes[ladder]
+        line = ladders.line[ladder]
+        overhead = ladders.overhead_bytes[line]
         for x in range(sizes[ladder, 0]):
-            m = of_m[ladder, x]
+            row = at_m[ladder, x]
+            m = of_m[row]
             for y in range(sizes[ladder, 1]):
-                n, record = of_n[ladder, y], found[ladder, x, y]
+                column = at_n[ladder, y]
+                n, record = of_n[column], found[line, row, column]
+                if record.there:
+                    continue
+                record.there = 1
                 whole = n.trips == 1 and not layout.scattered
                 stride = c_stride(whole, apart, layout.spacing, layout.n)
                 for at in range(4):
@@ -246,60 +266,59 @@ def lay_c(
                     if diagonal:
                         of_sums, of_results = sums, stored
                     if layout.timed:
-                        here, there = moved[ladder, x, y], strides[ladder, x, y]
-                        here[0, at], here[1, at] = stored, sums
-                        there[0, at] = stored if diagonal else max(stride * layout.result_bytes, of_results)
-                        there[1, at] = sums if diagonal else max(stride * SUM_BYTES, of_sums)
+                        moved[line, row, column, 0, at], moved[line, row, column, 1, at] = stored, sums
+                        between = max(stride * layout.result_bytes, of_results)
+                        strides[line, row, column, 0, at] = stored if diagonal else between
+                        between = max(stride * SUM_BYTES, of_sums)
+                        strides[line, row, column, 1, at] = sums if diagonal else between
                     else:
                         of_sums, of_results = max(of_sums, 1), max(of_results, 1)
                         record.work[at] = work_of_runs(stored, of_results, overhead)
                         record.load_work[at] = record.store_work[at] = work_of_runs(sums, of_sums, overhead)
                     record.each[at], record.load_each[at], record.store_each[at] = of_results, of_sums, of_sums
-                    if at == 0:
-                        record.held[0] = sums
-                    if j == 0:
-                        record.held[1] += sums * m.count[i]
-                    if i == 0:
-                        record.held[2] += sums * n.count[j]
-                    record.held[3] += sums * m.count[i] * n.count[j]
-                    record.all_bytes += stored * m.count[i] * n.count[j]
-                    record.sums_bytes += sums * m.count[i] * n.count[j]
+                    count_result(record, sums, stored, i, j, m.count[i], n.count[j])
 
 
-def add_up(
-    sizes: IntArray,
-    of_m: Records,
-    of_n: Records,
-    of_k: Records,
-    of_a: Records,
-    of_b: Records,
-    of_c: Records,
-) -> None:
+def count_result(record: Record, sums: int, stored: int, i: int, j: int, of_first: int, of_second: int) -> None:
+    """As ``count_block`` of C: bytes of partial sums and of results that are stored."""
+    if i == 0 and j == 0:
+        record.held[0] = sums
+    if j == 0:
+        record.held[1] += sums * of_first
+    if i == 0:
+        record.held[2] += sums * of_second
+    record.held[3] += sums * of_first * of_second
+    record.all_bytes += stored * of_first * of_second
+    record.sums_bytes += sums * of_first * of_second
+
+
+def add_up(of_m: Records, of_n: Records, of_k: Records, of_a: Records, of_b: Records, of_c: Records) -> None:
     """Put into records of blocks what memory is asked for all of them; arguments as in ``Tables``."""
-    for ladder in range(len(sizes)):
-        for x in range(sizes[ladder, 0]):
-            m = of_m[ladder, x]
-            for z in range(sizes[ladder, 2]):
-                k, a = of_k[ladder, z], of_a[ladder, x, z]
-                for at in range(6):
-                    a.all_work += a.work[at] / a.each[at] * m.count[at // 3] * k.count[at % 3]
-                first = 0 if m.trips > 1 else 3
-                a.first_work = a.work[first] / a.each[first]
-            for y in range(sizes[ladder, 1]):
-                n, c = of_n[ladder, y], of_c[ladder, x, y]
-                for at in range(4):
-                    many = m.count[at // 2] * n.count[at % 2]
-                    c.all_work += c.work[at] / c.each[at] * many
-                    sums = c.load_work[at] / c.load_each[at] + c.store_work[at] / c.store_each[at]
-                    c.sums_work += sums * many
-                c.last_work = c.work[3] / c.each[3]
-        for z in range(sizes[ladder, 2]):
-            k = of_k[ladder, z]
-            for y in range(sizes[ladder, 1]):
-                n, b = of_n[ladder, y], of_b[ladder, y, z]
-                for at in range(6):
-                    b.all_work += b.work[at] / b.each[at] * k.count[at // 2] * n.count[at % 2]
-                first = 0 if n.trips > 1 else 1
-                b.first_work = b.work[first] / b.each[first]
-
-
+    for line in range(len(of_a)):
+        for x in range(len(of_m)):
+            m = of_m[x]
+            for z in range(len(of_k)):
+                k, a = of_k[z], of_a[line, x, z]
+                if a.there:
+                    for at in range(6):
+                        a.all_work += a.work[at] / a.each[at] * m.count[at // 3] * k.count[at % 3]
+                    first = 0 if m.trips > 1 else 3
+                    a.first_work = a.work[first] / a.each[first]
+            for y in range(len(of_n)):
+                n, c = of_n[y], of_c[line, x, y]
+                if c.there:
+                    for at in range(4):
+                        many = m.count[at // 2] * n.count[at % 2]
+                        c.all_work += c.work[at] / c.each[at] * many
+                        sums = c.load_work[at] / c.load_each[at] + c.store_work[at] / c.store_each[at]
+                        c.sums_work += sums * many
+                    c.last_work = c.work[3] / c.each[3]
+        for y in range(len(of_n)):
+            n = of_n[y]
+            for z in range(len(of_k)):
+                k, b = of_k[z], of_b[line, y, z]
+                if b.there:
+                    for at in range(6):
+                        b.all_work += b.work[at] / b.each[at] * k.count[at // 2] * n.count[at % 2]
+                    first = 0 if n.trips > 1 else 1
+                    b.first_work = b.work[first] / b.each[first]

@@ -24,7 +24,7 @@ from ...configs.whole_file import write_whole
 from .. import block_formulas, holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
-from . import blocks, case, kernel, steps
+from . import blocks, case, kernel, room, steps
 from .kernel import Kernel
 
 try:
@@ -75,27 +75,36 @@ _STEPS: tuple[Callable[..., Any], ...] = (
     blocks.block_of_b,
     blocks.put,
     blocks.count_block,
-    steps.new_room,
+    blocks.count_result,
     steps.array_of,
-    steps.keep,
-    steps.keep_all,
-    steps.fold_all,
     steps.place_of,
+    steps.sizes_of,
+    steps.turning,
     steps.loop_orders,
     steps.full_tiles,
-    steps.turning,
-    steps.once,
     steps.first_request,
-    steps.price_blocks,
     steps.moved_again,
     steps.time_transfers,
-    steps.look,
-    steps.weigh,
+    steps.move,
     steps.weigh_axis,
+    steps.weigh,
+    steps.look,
     steps.walked,
     steps.is_before,
     steps.take,
+    room.new_room,
+    room.kept_of,
+    room.keep_all,
+    room.fold_all,
+    room.pass_ports,
+    room.once,
+    room.price_blocks,
+    room.find_least_of,
+    room.find_least,
+    room.count_tiles,
+    room.is_there,
 )
+"""What kernels are put together from."""
 
 
 def is_installed() -> bool:

@@ -14,7 +14,7 @@ from ..loop_nest import RUN, Shape, loop_nest
 from ..tile_bytes import FIRST_MIDDLE_LAST, TileBytes
 from ..tile_pairs import TilePairs
 from . import case, numba_build
-from .blocks import Layout, Lines
+from .blocks import Ladders, Layout
 
 _WHICH: dict[object, int] = {"a": 0, "b": 1, None: 2}
 """Numbers of operands."""
@@ -31,7 +31,7 @@ def product_of(pairs: TilePairs) -> case.Product:
         compressed=_WHICH[gemm.compressed],
         reduced=_WHICH[gemm.pruned_operand if gemm.reduced_on_load else None],
         group=gemm.pattern.group,
-        pair_bits=pairs.along_k.pair_bits,
+        pair_bits=_along_k(pairs).pair_bits,
         value_bytes=pairs.design.value_bytes,
         requests=not {"a", "b"} <= set(gemm.on_chip),
         repeats=nest.repeats,
@@ -44,26 +44,25 @@ def product_of(pairs: TilePairs) -> case.Product:
 def tables_of(pairs: TilePairs) -> case.Tables:
     """All that depends on sizes of tiles, of the ladders of a product."""
     starts, positions = _walks(_shape(pairs))
-    laying, layout = numba_build.laying(), layout_of(pairs)
-    sizes = np.stack([each.present.sum(axis=1) for each in pairs.axes], axis=1).astype(np.int64)
+    laying, layout, ladders = numba_build.laying(), layout_of(pairs), _ladders(pairs)
     m, n, k = (_axis(pairs, axis) for axis in AXES)
+    lines, memory, timed = len(ladders.burst_bytes), pairs.design.memory, layout.timed
     a, b, c = (
-        np.zeros((*one.shape, other.shape[1]), dtype=kind)
+        np.zeros((lines, len(one), len(other)), dtype=kind)
         for one, other, kind in ((m, k, case.BLOCKS), (n, k, case.BLOCKS), (m, n, case.RESULTS))
     )
-    memory, lines, timed = pairs.design.memory, _lines(pairs, len(sizes)), layout.timed
     for lay, one, found in ((laying.lay_a, m, a), (laying.lay_b, n, b)):
         strides = np.zeros((*found.shape, 6) if timed else (0,) * 4, dtype=np.int64)
-        lay(layout, sizes, lines, one, k, found, strides)
+        lay(layout, ladders, one, k, found, strides)
         if timed:
             found["work"], found["each"] = memory.work(found["loaded"], found["each"], strides)
     moved, strides = np.zeros((2, *c.shape, 2, 4) if timed else (2, *(0,) * 5), dtype=np.int64)
-    laying.lay_c(layout, sizes, lines, m, n, c, moved, strides)
+    laying.lay_c(layout, ladders, m, n, c, moved, strides)
     for name, what, write in (("", 0, True), ("load_", 1, False), ("store_", 1, True)) if timed else ():
         asked = moved[..., what, :], c[f"{name}each"], strides[..., what, :]
         c[f"{name}work"], c[f"{name}each"] = memory.work(*asked, write=write)
-    laying.add_up(sizes, m, n, k, a, b, c)
-    return case.Tables(sizes=sizes, m=m, n=n, k=k, a=a, b=b, c=c, starts=starts, positions=positions)
+    laying.add_up(m, n, k, a, b, c)
+    return case.Tables(*ladders[:5], m=m, n=n, k=k, a=a, b=b, c=c, starts=starts, positions=positions)
 
 
 def layout_of(pairs: TilePairs) -> Layout:
@@ -86,32 +85,49 @@ def layout_of(pairs: TilePairs) -> Layout:
         scattered=gemm.scattered_result,
         spacing=gemm.result_spacing,
         piece=gemm.result_piece,
-        pair_bits=pairs.along_k.pair_bits,
+        pair_bits=_along_k(pairs).pair_bits,
         value_bytes=value_bytes,
         result_bytes=gemm.result_bytes(value_bytes),
         timed=pairs.design.memory.timed is not None,
     )
 
 
-def _lines(pairs: TilePairs, ladders: int) -> Lines:
-    """Of the memory of each ladder."""
+def _ladders(pairs: TilePairs) -> Ladders:
+    """Which sizes meet, and where memory differs."""
+    sizes = np.stack([each.present.sum(axis=1) for each in pairs.axes], axis=1).astype(np.int64)
     memory = pairs.design.memory
-    burst, overhead = (
-        np.broadcast_to(np.asarray(each).reshape(-1), ladders).astype(np.int64)
+    numbers = [
+        np.broadcast_to(np.asarray(each).reshape(-1), len(sizes))
         for each in (memory.burst_bytes, memory.run_overhead_bytes)
+    ]
+    lines, line = np.unique(np.stack(numbers, axis=1).astype(np.int64), axis=0, return_inverse=True)
+    at_m, at_n, at_k = (each.at.astype(np.int64) for each in pairs.axes)
+    bursts, overheads = np.ascontiguousarray(lines.T)
+    return Ladders(
+        sizes=sizes,
+        line=line.reshape(-1).astype(np.int64),
+        at_m=at_m,
+        at_n=at_n,
+        at_k=at_k,
+        burst_bytes=bursts,
+        overhead_bytes=overheads,
     )
-    return Lines(burst_bytes=burst, overhead_bytes=overhead)
+
+
+def _along_k(pairs: TilePairs) -> TileBytes:
+    """All tile sizes along k."""
+    tiles = pairs.axes[2].tiles
+    return TileBytes(gemm=pairs.gemm, design=pairs.design, m=tiles, n=tiles, k=tiles)
 
 
 def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
-    """[L, T] the tile sizes along an axis."""
-    ladders = pairs.axes[AXES.index(axis)]
-    tiles = ladders.tiles
+    """[T] all tile sizes along an axis."""
+    tiles = pairs.axes[AXES.index(axis)].tiles
     found = np.zeros(len(tiles), dtype=case.AXIS)
     found["trips"], found["fulls"], found["lasts"], found["pitch"] = tiles.trips, tiles.fulls, tiles.lasts, tiles.pitch
     own = {"extent": tiles.size, "channels": tiles.channels, "rows": tiles.rows, "run_rows": tiles.run_rows}
     if axis == "k":
-        grid = TileBytes(gemm=pairs.gemm, design=pairs.design, m=tiles, n=tiles, k=tiles)
+        grid = _along_k(pairs)
         for name, each in own.items():
             found[name] = each[:, FIRST_MIDDLE_LAST]
         found["count"], found["slots"], found["groups"] = grid.count_k, grid.slots, grid.groups
@@ -120,7 +136,7 @@ def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
         for name, each in own.items():
             found[name][:, :2] = each
         found["count"][:, 0], found["count"][:, 1] = tiles.fulls, tiles.lasts
-    return found[ladders.at]
+    return found
 
 
 # Loop nests ----------------------------------------------------------------------------------------------------------
@@ -172,7 +188,7 @@ def designs_of(table: DesignTable, index: IntArray, ladder: IntArray, *, interle
     return found
 
 
-def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int) -> case.Kind:
+def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int, counted: bool) -> case.Kind:
     """What designs of a table, and mappings of one side, share; arguments as in ``case.Kind``."""
     timing = table.first.tensor_engine.timing
     return case.Kind(
@@ -184,4 +200,5 @@ def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int) -> ca
         side=side,
         exchanged=exchanged,
         alike=alike,
+        counted=counted,
     )
