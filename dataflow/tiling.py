@@ -91,7 +91,7 @@ def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> A
         unit: the array's own extent along it; tiles of large axes are multiples.
         patch_expansion: whether patches are expanded on chip (fetch the image's rows) or lie expanded in DRAM.
     """
-    return tiles_of_sizes(gemm, axis, _sizes_to_try(gemm, axis, unit), patch_expansion=patch_expansion)
+    return tiles_of_sizes(gemm, axis, _sizes_to_try(_Cut.of(gemm, axis), unit), patch_expansion=patch_expansion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +118,44 @@ def ladders_along(gemm: Gemm, axis: Axis, units: Sequence[int], *, patch_expansi
         units: the arrays' own extents along it.
         patch_expansion: as for ``axis_tiles``.
     """
-    wanted = [_sizes_to_try(gemm, axis, unit) for unit in units]
+    return _ladders(_Cut.of(gemm, axis), tuple(units), patch_expansion)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What the tile sizes along an axis depend on, of a product.
+
+    Attributes:
+        extent: of the axis.
+        group: what it is cut in.
+        whole: whether it is not cut.
+        taps: folded into it; 1 where it is not the tap axis.
+        window: over the output positions along it, if any.
+    """
+
+    extent: int
+    group: int
+    whole: bool
+    taps: int
+    window: Window | None
+
+    @classmethod
+    def of(cls, gemm: Gemm, axis: Axis) -> _Cut:
+        return cls(
+            extent=_extent(gemm, axis),
+            group=_group(gemm, axis),
+            whole=_whole(gemm, axis),
+            taps=gemm.taps if axis == gemm.tap_axis else 1,
+            window=gemm.window if axis == gemm.position_axis else None,
+        )
+
+
+@lru_cache(maxsize=512)
+def _ladders(cut: _Cut, units: tuple[int, ...], patch_expansion: bool) -> AxisLadders:
+    wanted = [_sizes_to_try(cut, unit) for unit in units]
     # Many arrays try the same.
     once = {sizes: number for number, sizes in enumerate(dict.fromkeys(wanted))}
-    tiles = tiles_of_sizes(gemm, axis, sorted(set().union(*once)), patch_expansion=patch_expansion)
+    tiles = _tiles(cut, sorted(set().union(*once)), patch_expansion=patch_expansion)
     number = {size: at for at, size in enumerate(tiles.size[:, 0].tolist())}
     ladders = [[number[size] for size in sizes if size in number] for sizes in once]
     lengths = np.array([len(each) for each in ladders])
@@ -130,16 +164,16 @@ def ladders_along(gemm: Gemm, axis: Axis, units: Sequence[int], *, patch_expansi
     return AxisLadders(tiles=tiles, at=at[which], present=np.arange(longest) < lengths[which][:, None])
 
 
-def _sizes_to_try(gemm: Gemm, axis: Axis, unit: int) -> tuple[int, ...]:
+def _sizes_to_try(cut: _Cut, unit: int) -> tuple[int, ...]:
     """Along one axis, rising; some may be no legal ones."""
-    group = _group(gemm, axis)
-    if _whole(gemm, axis):
-        return (_extent(gemm, axis),)
-    if axis == gemm.position_axis and gemm.window is not None:
-        return _position_ladder(gemm.window, unit)
-    if axis == gemm.tap_axis and gemm.taps > 1:
-        return tuple(gemm.taps * size for size in _ladder(gemm.channels, group, coarse=max(group, unit // 4)))
-    return _ladder(_extent(gemm, axis), group, coarse=math.lcm(group, unit))
+    if cut.whole:
+        return (cut.extent,)
+    if cut.window is not None:
+        return _position_ladder(cut.window, unit)
+    if cut.taps > 1:
+        channels = cut.extent // cut.taps
+        return tuple(cut.taps * size for size in _ladder(channels, cut.group, coarse=max(cut.group, unit // 4)))
+    return _ladder(cut.extent, cut.group, coarse=math.lcm(cut.group, unit))
 
 
 def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:
@@ -151,11 +185,14 @@ def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expans
         sizes: extents of full tiles on the GEMM axis.
         patch_expansion: as for ``axis_tiles``.
     """
-    extent, group = _extent(gemm, axis), _group(gemm, axis)
-    if axis == gemm.position_axis and gemm.window is not None:
-        return _position_tiles(gemm.window, sizes, patch_expansion=patch_expansion)
-    taps = gemm.taps if axis == gemm.tap_axis else 1
-    step = extent if _whole(gemm, axis) else taps * group
+    return _tiles(_Cut.of(gemm, axis), sizes, patch_expansion=patch_expansion)
+
+
+def _tiles(cut: _Cut, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:
+    extent, taps = cut.extent, cut.taps
+    if cut.window is not None:
+        return _position_tiles(cut.window, sizes, patch_expansion=patch_expansion)
+    step = extent if cut.whole else taps * cut.group
     legal = [size for size in sizes if 0 < size <= extent and (size % step == 0 or size == extent)]
     size, trips = _cut(extent, np.array(legal, dtype=np.int64))
     channels = size // taps if patch_expansion else size
