@@ -1,8 +1,8 @@
 """The mapping search compiled, on one design or many: what ``search.best_mapping`` finds, for time.
 
 Compiled where numba is installed (see ``compiled``) and the dataflows are said in plain formulas. Loading what is
-compiled takes as long as a hundred searches, compiling it as long as some thousands: a process does either once it has
-searched that often, and has the kernels find again what it found last before it relies on them.
+compiled takes as long as a hundred searches or more, compiling it as long as some thousands: a process does either once
+it has searched that often, and has the kernels find again what it found last before it relies on them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_pairs import TilePairs
 from .tiling import AxisTiles, ladders_along
 
-PATIENCE, MORE_PATIENCE = 100, 4000
+PATIENCE, MORE_PATIENCE = 150, 4000
 """Searches after which a process loads what is compiled, and after which it has it compiled."""
 
 

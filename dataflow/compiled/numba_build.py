@@ -24,7 +24,7 @@ from ...configs.whole_file import write_whole
 from .. import block_formulas, holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
-from . import blocks, case, kernel, room, steps
+from . import blocks, case, floors, kernel, room, steps
 from .kernel import Kernel
 
 try:
@@ -247,7 +247,13 @@ def _is_made(folder: Path) -> bool:
 def _digest(of_numba: str) -> str:
     """A name for the sources of everything that is compiled, for where they lie and who compiles them."""
     found = hashlib.sha256(f"{of_numba} {sys.version} {__file__}".encode())
-    modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {blocks, kernel, case, arrays}
+    modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {
+        blocks,
+        case,
+        floors,
+        kernel,
+        arrays,
+    }
     files = {Path(__file__), *(Path(str(module.__file__)) for module in modules)}
     for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):
         found.update(file.read_bytes())

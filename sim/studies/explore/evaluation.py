@@ -103,6 +103,7 @@ _outlined: dict[tuple[object, ...], Step | None] = {}
 """Outlines of steps, by what designs share and the steps depend on, for groups to come."""
 
 _OUTLINES_KEPT = 64
+"""More than a study has steps, mostly."""
 
 
 @dataclass(kw_only=True)
