@@ -94,7 +94,7 @@ class DramTiming:
         if self.timed is not None:
             stride = run if stride_bytes is None else stride_bytes
             return self.timed.request_clocks(transfer_bytes, run, stride, write=write), np.ones_like(run)
-        return transfer_bytes.astype(np.float64) * (run + self.run_overhead_bytes), run
+        return np.asarray(work_of_runs(transfer_bytes, run, self.run_overhead_bytes)), run
 
     def stream_cycles(self, read_bytes: Counts, write_bytes: Counts) -> Counts:
         """Whole cycles of one long contiguous transfer each way; of many pairs, [S], where anything is an array."""
@@ -107,7 +107,17 @@ class DramTiming:
 
     def whole_bursts(self, transfer_bytes: IntArray) -> IntArray:
         """Bytes rounded up to bursts."""
-        return -(-transfer_bytes // self.burst_bytes) * self.burst_bytes
+        return np.asarray(in_bursts(transfer_bytes, self.burst_bytes))
+
+
+def work_of_runs(transfer_bytes: Counts, run_bytes: Counts, overhead_bytes: Counts) -> Counts:
+    """What transfers ask of a memory of the simple model, see ``DramTiming.work``."""
+    return transfer_bytes * 1.0 * (run_bytes + overhead_bytes)
+
+
+def in_bursts(transfer_bytes: Counts, burst_bytes: Counts) -> Counts:
+    """Bytes rounded up to bursts of so many."""
+    return -(-transfer_bytes // burst_bytes) * burst_bytes
 
 
 def _stream_clocks(timed: TimedDram, transfer_bytes: Counts, *, write: bool) -> float | FloatArray:

@@ -227,10 +227,7 @@ def _times(best: BestMappings, rows: IntArray, several: bool) -> tuple[IntArray,
     if not several:
         cycles[rows] = moved[rows] = 0
     elif len(rows):
-        mapped = best.mapped(rows)
-        cycles[rows] = mapped.pipeline().cycles
-        traffic, gemm = mapped.traffic, best.gemm
-        moved[rows] = gemm.own_part(gemm.count * (traffic.read_bytes + traffic.write_bytes))
+        cycles[rows], moved[rows] = best.cycles[rows], best.moved_bytes[rows]
     return cycles, moved
 
 

@@ -172,15 +172,16 @@ def taken_bytes(
 def _needed_bytes(tiles: Held, gemm: Gemm, room: Room, place: Place) -> IntArray:
     """[6, J] bytes of its buffer with which an operand is kept across its free loop, by loop order."""
     # Loop orders with the same loops inside ask for the same.
-    needed = {
-        inside: bytes_to_keep(
-            tiles.inside(order, place), tiles.tile_bytes, tiles.all_bytes, room.tiles_held, gemm.count
-        )
-        for order, inside in _inside_of(place)
-    }
-    return np.stack([needed[inside] for _, inside in _inside_of(place)])
+    orders, which = _inside_of(place)
+    inside = np.stack(np.broadcast_arrays(*(tiles.inside(order, place) for order in orders)))
+    needed = bytes_to_keep(inside, tiles.tile_bytes, tiles.all_bytes, room.tiles_held, gemm.count)
+    return np.asarray(needed[which])
 
 
 @cache
-def _inside_of(place: Place) -> tuple[tuple[str, tuple[Axis, ...]], ...]:
-    return tuple((order, turning_inside(order, place)) for order in LOOP_ORDERS)
+def _inside_of(place: Place) -> tuple[tuple[str, ...], IntArray]:
+    """A loop order of each set with the same loops inside an operand's free one, and the set of every order."""
+    inside = [turning_inside(order, place) for order in LOOP_ORDERS]
+    sets = list(dict.fromkeys(inside))
+    first = tuple(LOOP_ORDERS[inside.index(each)] for each in sets)
+    return first, np.array([sets.index(each) for each in inside])

@@ -25,6 +25,10 @@ _FLOORS_AT_ONCE = 1 << 17
 """Floors of a side that are worked out together: as many as a cache holds."""
 
 
+OF_LADDER = ("run_overhead_bytes", "burst_bytes")
+"""The numbers of a design that its ladder depends on, beside the smaller side of its array."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promising:
     """Tiles that may hold the best mapping of a design, on a side each: rows [K].
@@ -79,7 +83,7 @@ class Ladders:
         """
         numbers = table.numbers
         unit = np.minimum(numbers["rows"], numbers["cols"])
-        first, ladder = table.alike(("run_overhead_bytes", "burst_bytes"), index, unit[index])
+        first, ladder = table.alike(OF_LADDER, index, unit[index])
         view = table.view(first)
         m, n, k = (
             ladders_along(gemm, axis, unit[first].tolist(), patch_expansion=view.patch_expansion) for axis in AXES

@@ -1,14 +1,15 @@
-"""The mapping search on one design, compiled where that is quicker: what ``search.best_mapping`` finds, for time.
+"""The mapping search compiled, on one design or many: what ``search.best_mapping`` finds, for time.
 
 Compiled where numba is installed (see ``compiled``) and the dataflows are said in plain formulas. Loading what is
-compiled takes as long as a hundred searches, compiling it as long as some thousands: a process does either once it has
-searched that often, and has the kernels find again what it found last before it relies on them.
+compiled takes as long as a hundred searches or more, compiling it as long as some thousands: a process does either once
+it has searched that often, and has the kernels find again what it found last before it relies on them.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
@@ -23,17 +24,17 @@ from .compiled.kernel import Kernel
 from .dataflows.formulas import Grouping
 from .dataflows.tile import Sparsity
 from .design_table import DesignTable
-from .gemm import Gemm
+from .gemm import AXES, Gemm
+from .ladders import OF_LADDER
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, Side, sides_of
 from .objective import NEVER
 from .search import Choice, best_mapping
-from .side_mappings import SideMappings, timing_of_each
+from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_pairs import TilePairs
+from .tiling import AxisTiles, ladders_along
 
-PATIENCE, MORE_PATIENCE = 100, 4000
+PATIENCE, MORE_PATIENCE = 150, 4000
 """Searches after which a process loads what is compiled, and after which it has it compiled."""
-
-_searches = count(1)
 
 
 def fastest_mapping(
@@ -44,9 +45,8 @@ def fastest_mapping(
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
-    searches = next(_searches)
-    if searches > PATIENCE and hardware.tensor_engine.supports(gemm.pattern):
-        if searches > MORE_PATIENCE:
+    if is_ready(1) and hardware.tensor_engine.supports(gemm.pattern):
+        if next(_alone) > MORE_PATIENCE:
             build()
         if numba_build.is_built() and _finds_again():
             found = compiled_choice(gemm, hardware, dataflows=dataflows, interleave=interleave)
@@ -56,6 +56,18 @@ def fastest_mapping(
     _found_before.append((gemm, hardware, dataflows, interleave, choice))
     return choice
 
+
+def is_ready(searches: int) -> bool:
+    """Whether a process has searched so often, with so many searches more, that what is compiled is worth loading."""
+    _searched.append(_searched[-1] + searches)
+    return _searched[-1] > PATIENCE
+
+
+_searched: deque[int] = deque([0], maxlen=1)
+"""How often this process was asked to search, so far."""
+
+_alone = count(1)
+"""Searches on single designs since then."""
 
 _found_before: deque[tuple[Gemm, Hardware, tuple[str, ...] | None, bool, Choice]] = deque(maxlen=12)
 """What was searched for last, and found, without the kernels."""
@@ -78,10 +90,15 @@ def _told(choice: Choice) -> tuple[object, ...]:
     return str(choice.mapping), choice.cycles, choice.moved_bytes, choice.candidates
 
 
+def is_lacking() -> bool:
+    """Whether there is a compiler that has not done its work on this machine."""
+    return numba_build.is_installed() and not numba_build.is_built()
+
+
 @cache
 def build() -> None:
     """Have the compiler do its work now, where it has not on this machine: it takes half a minute or more."""
-    if numba_build.is_installed() and not numba_build.is_built():
+    if is_lacking():
         sat = load_hardware("sat-vcu1525").model
         any_product = Gemm(name="any", operator="any", stage=Stage.FORWARD, m=8, n=8, k=8)
         numba_build.build_once(lambda: compiled_choice(any_product, sat))
@@ -92,39 +109,98 @@ def compiled_choice(
 ) -> Choice | None:
     """What the kernels find; None where they find nothing, or where a dataflow is not said in plain formulas."""
     sides = sides_of(hardware.tensor_engine, gemm, dataflows)
+    one = np.zeros(1, dtype=np.int64)
+    found = search(gemm, DesignTable(designs=[hardware]), one, sides, interleave=interleave, counted=True)
+    return None if found is None or found.best[0]["cycles"] >= NEVER else _choice(gemm, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the kernels found on some designs, [S].
+
+    Attributes:
+        pairs: all combinations of tile sizes.
+        ladder: of these that each design has.
+        sides: that they offer.
+        parameters: [P, A] of the array mappings of each side.
+        best: ``BEST``.
+    """
+
+    pairs: TilePairs
+    ladder: IntArray
+    sides: tuple[Side, ...]
+    parameters: list[IntArray]
+    best: case.Records
+
+    def axes(self, rows: IntArray) -> tuple[AxisTiles, AxisTiles, AxisTiles]:
+        """The tiles along m, n and k on some of the designs."""
+        combinations = int(np.prod(self.pairs.shape[1:]))
+        return self.pairs.sizes(self.ladder[rows] * combinations + self.best["tile"][rows])
+
+    def numbers(self, rows: IntArray) -> IntArray:
+        """[P, K] of the array mappings on some of the designs; 1 beyond those that a dataflow has."""
+        found = np.ones((max((len(each) for each in self.parameters), default=0), len(rows)), dtype=np.int64)
+        for number, parameters in enumerate(self.parameters):
+            own = np.flatnonzero(self.best["side"][rows] == number)
+            found[: len(parameters), own] = parameters[:, self.best["mapping"][rows[own]]]
+        return found
+
+
+def search(
+    gemm: Gemm, table: DesignTable, index: IntArray, sides: tuple[Side, ...], *, interleave: bool, counted: bool
+) -> Found | None:
+    """What the kernels find on designs of a table; None where a dataflow is not said in plain formulas.
+
+    Args:
+        gemm: the product.
+        table: the designs.
+        index: which of them.
+        sides: that they offer.
+        interleave: whether a PE may turn between accumulations.
+        counted: whether candidates are counted.
+    """
     if any(side.lying.in_formulas is None for side in sides):
         return None
-    table, index = DesignTable(designs=[hardware]), np.zeros(1, dtype=np.int64)
-    pairs = TilePairs.of_design(gemm, hardware)
+    pairs, ladder = _ladders(gemm, table, index)
     told, product = tables.tables_of(pairs), tables.product_of(pairs)
-    designs = tables.designs_of(table, index, index, interleave=interleave)
-    best = np.zeros(1, dtype=case.BEST)
+    designs = tables.designs_of(table, index, ladder, interleave=interleave)
+    best = np.zeros(len(index), dtype=case.BEST)
     best["cycles"] = best["moved"] = NEVER
-    asked, parameters = [], {}
+    first, _ = table.alike(OF_TIMING, index)
+    arrays = timing_of_each(table, first)
+    asked, parameters = [], []
     for number, side in enumerate(sides):
-        mappings = SideMappings.of(gemm, side, timing_of_each(table, index), interleave=interleave)
-        parameters[number] = mappings.parameters
+        mappings = SideMappings.of(gemm, side, arrays, interleave=interleave)
+        parameters.append(mappings.parameters)
         if not mappings.parameters.shape[1]:
             continue
-        kernel, grouping, exchanged = _kernel(gemm, hardware, side)
+        kernel, grouping, exchanged = _kernel(gemm, table.first, side)
         one = case.Case(
             product=product,
             tables=told,
-            kind=tables.kind_of(table, number, exchanged=exchanged, alike=objective.ALIKE),
+            kind=tables.kind_of(table, number, exchanged=exchanged, alike=objective.ALIKE, counted=counted),
             grouping=grouping,
             designs=designs,
             parameters=np.array(mappings.parameters, order="C"),
-            legal=np.array(mappings.legal(table, index), order="C"),
+            legal=np.array(np.broadcast_to(mappings.legal(table, index), (len(index), mappings.parameters.shape[1]))),
             tile=np.zeros(1, dtype=case.TILE),
         )
-        possible = np.zeros((1, int(np.prod(pairs.shape[1:]))), dtype=bool)
+        possible = np.empty((len(index), int(np.prod(pairs.shape[1:])), 2), dtype=np.int64)
         kernel.fastest(one, best, possible, best)
         asked.append((kernel, one, possible))
     fastest = best.copy()
     for kernel, one, possible in asked:
         kernel.thriftiest(one, best, possible, fastest)
-    found = best[0]
-    return None if found["cycles"] >= NEVER else _choice(gemm, pairs, sides, parameters, found)
+    return Found(pairs=pairs, ladder=ladder, sides=sides, parameters=parameters, best=best)
+
+
+def _ladders(gemm: Gemm, table: DesignTable, index: IntArray) -> tuple[TilePairs, IntArray]:
+    """All combinations of tile sizes that designs try, and which ladder of them each has."""
+    unit = np.minimum(table.numbers["rows"], table.numbers["cols"])
+    first, ladder = table.alike(OF_LADDER, index, unit[index])
+    view = table.view(first)
+    m, n, k = (ladders_along(gemm, axis, unit[first].tolist(), patch_expansion=view.patch_expansion) for axis in AXES)
+    return TilePairs(gemm=gemm, design=view, axes=(m, n, k)), ladder
 
 
 def _kernel(gemm: Gemm, hardware: Hardware, side: Side) -> tuple[Kernel, Grouping, bool]:
@@ -137,25 +213,24 @@ def _kernel(gemm: Gemm, hardware: Hardware, side: Side) -> tuple[Kernel, Groupin
     return numba_build.compiled(plain.formulas), grouping, exchanged
 
 
-def _choice(
-    gemm: Gemm, pairs: TilePairs, sides: tuple[Side, ...], parameters: dict[int, IntArray], found: case.Record
-) -> Choice:
-    number, mapping = int(found["side"]), int(found["mapping"])
-    numbers = {name: int(each) for name, each in sides[number].lying.named(parameters[number][:, mapping]).items()}
-    m, n, k = (int(axis.size[0, 0]) for axis in pairs.sizes(np.array([found["tile"]])))
-    cycles, legal = int(found["cycles"]), int(found["candidates"])
+def _choice(gemm: Gemm, found: Found) -> Choice:
+    row, best = np.zeros(1, dtype=np.int64), found.best[0]
+    side = found.sides[int(best["side"])]
+    numbers = {name: int(each[0]) for name, each in side.lying.named(found.numbers(row)).items()}
+    m, n, k = (int(axis.size[0, 0]) for axis in found.axes(row))
+    cycles, legal = int(best["cycles"]), int(best["candidates"])
     return Choice(
         mapping=Mapping(
-            array=ArrayMapping.on(sides[number], numbers),
+            array=ArrayMapping.on(side, numbers),
             tile_m=m,
             tile_n=n,
             tile_k=k,
-            order=LOOP_ORDERS[int(found["order"])],
+            order=LOOP_ORDERS[int(best["order"])],
             form=gemm.form,
         ),
         value=float(cycles),
         cycles=cycles,
-        moved_bytes=int(gemm.own_part(gemm.count * int(found["moved"]))),
+        moved_bytes=int(gemm.own_part(gemm.count * int(best["moved"]))),
         candidates=legal,
         timed_exactly=legal,
     )

@@ -9,11 +9,13 @@ Sieves, each exact about what it throws away:
 
 5. of what is as fast as the fastest, or nearly, what moves the fewest bytes (see ``objective``).
 
-Ties go as in ``search``: the fastest, then the first.
+Ties go as in ``search``: the fastest, then the first. Where numba is installed kernels find the same, a design after
+another (``search_compiled``).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +23,9 @@ from functools import cached_property
 import numpy as np
 
 from ..configs.arrays import BoolArray, IntArray
+from . import search_compiled
 from .candidate_groups import Candidates, Chosen, Groups, place_in
+from .compiled import numba_build
 from .design_table import DesignTable
 from .gemm import Gemm, Place
 from .ground import Ground, exact_cycles
@@ -52,6 +56,8 @@ class BestMappings:
         side: which of them.
         parameters: [P, S] of the array mapping, in the order of its dataflow's; 1 beyond these.
         orders: loop order, a number in ``LOOP_ORDERS``.
+        cycles: of all repetitions.
+        moved_bytes: between DRAM and chip, all repetitions.
     """
 
     gemm: Gemm
@@ -62,6 +68,8 @@ class BestMappings:
     side: IntArray
     parameters: IntArray
     orders: IntArray
+    cycles: IntArray
+    moved_bytes: IntArray
 
     def array_mapping(self, design: int) -> ArrayMapping:
         """How tiles lie on the array of one design."""
@@ -108,21 +116,119 @@ def search_many(
     sides = sides_of(table.first.tensor_engine, gemm, dataflows)
     wanted = np.arange(len(table)) if designs is None else designs
     index, which = table.distinct(reducing=gemm.reduced_on_load, designs=wanted)
-    search = _Search(gemm=gemm, table=table, index=index, sides=sides, interleave=interleave)
-    winners = search.winners() if sides else Candidates.none()
+    winners = _winners(gemm, table, index, sides, interleave=interleave) if sides else _Winners.none()
     place = np.full(len(table), -1)
     place[winners.design] = np.arange(len(winners.design))
     place[wanted] = place[index][which]
     at = np.maximum(place, 0) if len(winners.design) else place[:0]
+    m, n, k = (axis.take(at) for axis in winners.axes)
     return BestMappings(
         gemm=gemm,
         table=table,
         feasible=place >= 0,
-        axes=search.ladders.axes(winners.tile[at]),
+        axes=(m, n, k),
         sides=sides,
         side=winners.side[at],
-        parameters=search.parameters(winners)[:, at],
-        orders=winners.order[at],
+        parameters=winners.parameters[:, at],
+        orders=winners.orders[at],
+        cycles=winners.cycles[at],
+        moved_bytes=np.asarray(gemm.own_part(gemm.count * winners.moved_bytes[at])),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Winners:
+    """What was found, [W], a design each: as in ``BestMappings``, but bytes are of one repetition."""
+
+    design: IntArray
+    axes: tuple[AxisTiles, AxisTiles, AxisTiles]
+    side: IntArray
+    parameters: IntArray
+    orders: IntArray
+    cycles: IntArray
+    moved_bytes: IntArray
+
+    @classmethod
+    def none(cls) -> _Winners:
+        none = np.zeros(0, dtype=np.int64)
+        two = none.reshape(0, 2)
+        axis = AxisTiles(size=two, trips=none, lasts=none, channels=two, rows=two, run_rows=two, pitch=none)
+        return cls(
+            design=none,
+            axes=(axis, axis, axis),
+            side=none,
+            parameters=two.T,
+            orders=none,
+            cycles=none,
+            moved_bytes=none,
+        )
+
+    def tells(self) -> list[list[int]]:
+        """All of it, to be compared."""
+        sizes = [axis.size[:, 0].tolist() for axis in self.axes]
+        rest = (self.design, self.side, self.orders, self.cycles, self.moved_bytes, *self.parameters)
+        return [*sizes, *(each.tolist() for each in rest)]
+
+
+def _winners(gemm: Gemm, table: DesignTable, index: IntArray, sides: tuple[Side, ...], *, interleave: bool) -> _Winners:
+    """By the kernels where they are there and find what the sieves find; else by the sieves."""
+    if search_compiled.is_ready(len(index)) and numba_build.is_built() and _agreed[-1:] != [False]:
+        found = _by_kernels(gemm, table, index, sides, interleave=interleave)
+        if found is not None and not _agreed:
+            # Machine code of another process is not taken on trust.
+            some = np.sort(index[:_COMPARED])
+            sieved = _by_sieves(gemm, table, some, sides, interleave=interleave)
+            again = _by_kernels(gemm, table, some, sides, interleave=interleave)
+            _agreed.append(again is not None and again.tells() == sieved.tells())
+            if not _agreed[-1]:
+                logging.getLogger("bisparse").warning("the compiled mapping search of %s is wrong: not used", gemm.name)
+                found = None
+        if found is not None:
+            return found
+    return _by_sieves(gemm, table, index, sides, interleave=interleave)
+
+
+_agreed: list[bool] = []
+"""Whether in this process the kernels found what the sieves found; empty before they were asked."""
+
+_COMPARED = 4
+"""Designs on which they are."""
+
+
+def _by_kernels(
+    gemm: Gemm, table: DesignTable, index: IntArray, sides: tuple[Side, ...], *, interleave: bool
+) -> _Winners | None:
+    found = search_compiled.search(gemm, table, index, sides, interleave=interleave, counted=False)
+    if found is None:
+        return None
+    rows = np.flatnonzero(found.best["cycles"] < NEVER)
+    return _Winners(
+        design=index[rows],
+        axes=found.axes(rows),
+        side=found.best["side"][rows],
+        parameters=found.numbers(rows),
+        orders=found.best["order"][rows],
+        cycles=found.best["cycles"][rows],
+        moved_bytes=found.best["moved"][rows],
+    )
+
+
+def _by_sieves(
+    gemm: Gemm, table: DesignTable, index: IntArray, sides: tuple[Side, ...], *, interleave: bool
+) -> _Winners:
+    search = _Search(gemm=gemm, table=table, index=index, sides=sides, interleave=interleave)
+    chosen = search.winners()
+    winners = chosen.candidates
+    rank = np.argsort(winners.design)
+    winners = winners.take(rank)
+    return _Winners(
+        design=winners.design,
+        axes=search.ladders.axes(winners.tile),
+        side=winners.side,
+        parameters=search.parameters(winners),
+        orders=winners.order,
+        cycles=chosen.cycles[rank],
+        moved_bytes=chosen.moved_bytes[rank],
     )
 
 
@@ -169,11 +275,11 @@ class _Search:
 
     # The sieves ------------------------------------------------------------------------------------------------------
 
-    def winners(self) -> Candidates:
+    def winners(self) -> Chosen:
         """The best candidate of every design that has any."""
         start = self.ladders.lowest()
         if not len(start):
-            return Candidates.none()
+            return Chosen.fastest_of([])
         limit = np.full(len(self.table), -1)
         limit[start.design] = NEVER
         self._lower_to_first(limit, start)
@@ -182,7 +288,7 @@ class _Search:
         cycles[fastest.candidates.design], moved[fastest.candidates.design] = fastest.cycles, fastest.moved_bytes
         least = self._least_traffic(slowest_alike(cycles), moved)
         beaten = np.isin(fastest.candidates.design, least.candidates.design)
-        return Candidates.joined([fastest.candidates.take(~beaten), least.candidates])
+        return Chosen.fastest_of([fastest.take(np.flatnonzero(~beaten)), least])
 
     def _lower_to_first(self, limit: IntArray, start: Promising) -> None:
         """Lower the limits of designs to the exact time of a candidate of some tiles, the one of the lowest floor."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..accel.dram import DramTiming
 from ..configs.arrays import BoolArray, IntArray
+from .block_formulas import kept_of_window, on_diagonal, window_elements
 from .design_view import DesignView
 from .formats.stored import Stored, stored_bytes
 from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
@@ -156,7 +157,7 @@ class TileBytes:
 
     def _of_blocks(self, place: Place, count: IntArray) -> IntArray:
         """Of the elements of a tile those that memory knows: the blocks on the diagonal, where that is all there is."""
-        return count // self.gemm.packed if place == self.gemm.diagonal else count
+        return np.asarray(on_diagonal(count, self.gemm.packed)) if place == self.gemm.diagonal else count
 
     def _in_pairs(self, operand: Operand) -> bool:
         """Whether an operand lies in memory as pairs of value and index."""
@@ -175,8 +176,10 @@ class TileBytes:
         """[J, 2, 3] elements of A fetched from memory for a tile: under a window, the image rows below it."""
         on_m, on_k = self.m, self.k
         if self.gemm.position_axis == "m":
-            return on_m.rows[:, :, None] * on_k.channels[:, None, FIRST_MIDDLE_LAST]
-        return on_m.channels[:, :, None] * on_k.rows[:, None, FIRST_MIDDLE_LAST]
+            found = window_elements(on_m.rows[:, :, None], on_k.channels[:, None, FIRST_MIDDLE_LAST])
+        else:
+            found = window_elements(on_k.rows[:, None, FIRST_MIDDLE_LAST], on_m.channels[:, :, None])
+        return np.asarray(found)
 
     @by_pair("a")
     def a_held_bytes(self) -> IntArray:
@@ -187,9 +190,10 @@ class TileBytes:
         return self._kept_a_bytes()
 
     def _kept_a_bytes(self) -> IntArray:
-        """[J, 2, 3] bytes of an A tile as pairs: the window thins out with the pattern, S of every k elements stay."""
+        """[J, 2, 3] bytes of an A tile as pairs."""
         elements = self._dense_a_elements()
-        return self._pairs(-(-elements * self.kept_k[:, None, :] // self.size_k[:, None, :]), elements)
+        kept = kept_of_window(elements, self.kept_k[:, None, :], self.size_k[:, None, :])
+        return self._pairs(np.asarray(kept), elements)
 
     @by_pair("b")
     def b_held_bytes(self) -> IntArray:

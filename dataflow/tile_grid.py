@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..accel.engines import reduction_cycles
 from ..accel.specification import Hardware
 from ..configs.arrays import BoolArray, IntArray
+from .block_formulas import a_run, a_stride, b_run, b_stride, c_run, c_stride
 from .block_totals import BlockTotals, totals_of
 from .design_view import DesignView
 from .gemm import PLACES, SUM_BYTES, Axis, Gemm, Operand, Place
@@ -81,21 +82,15 @@ class TileGrid(TileBytes):
         """[J, 2, 3] what crosses from DRAM for an A tile."""
         on_m = self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
-        together = self._channels_together(tapped)
-        together = together[:, None, FIRST_MIDDLE_LAST] if on_m else together[:, :, None]
-        whole = (tapped.trips == 1)[:, None, None]
-        rows = positions.run_rows[:, :, None] if on_m else positions.run_rows[:, None, FIRST_MIDDLE_LAST]
-        run = together * np.where(whole, rows, 1) * self.value_bytes
-        # Some channels of every position (or tap, where patches lie expanded), or all of some rows of an image.
-        pitch = np.where(whole, positions.pitch[:, None, None], 1)
-        stride = pitch * self.gemm.channels * self.value_bytes
+        whole, value = (tapped.trips == 1)[:, None, None], self.value_bytes
+        # Along k the first tile, those in the middle and the last: shaped to meet.
+        of_k, of_m = (slice(None), None, FIRST_MIDDLE_LAST), (slice(None), slice(None), None)
+        here, there = (of_k, of_m) if on_m else (of_m, of_k)
+        run = a_run(whole, tapped.channels[here], tapped.size[here], self.gemm.taps, positions.run_rows[there], value)
+        stride = a_stride(whole, positions.pitch[:, None, None], self.gemm.channels, value)
         if self._in_pairs("a"):
             run = self.a_load_bytes
         return self.a_load_bytes, run, np.maximum(stride, run)
-
-    def _channels_together(self, tapped: AxisTiles) -> IntArray:
-        """[J, 2] neighbours in memory at one position: some channels, or all taps' where patches lie expanded."""
-        return np.where((tapped.trips == 1)[:, None], tapped.channels, tapped.size // self.gemm.taps)
 
     @by_pair("b")
     def b_load_cycles(self) -> IntArray:
@@ -113,19 +108,13 @@ class TileGrid(TileBytes):
         if self._in_pairs("b") or gemm.diagonal == "b":
             # A stream, or the blocks of a pack, one behind the other.
             return self.b_load_bytes, self.b_load_bytes, self.b_load_bytes
-        depth = self.size_k[:, :, None]
+        depth, wide = self.size_k[:, :, None], self.size_n[:, None, :]
         whole_k, whole_n = (self.k.trips == 1)[:, None, None], (self.n.trips == 1)[:, None, None]
-        channels = depth // (gemm.taps if gemm.tap_axis == "k" else 1)
-        wide = self.size_n[:, None, :]
-        all_channels = gemm.channels if gemm.tap_axis == "k" else gemm.k
-        if gemm.b_contiguous == "n":
-            run = np.where(whole_n, np.where(whole_k, depth, channels) * wide, wide)
-            stride = np.where(whole_n, all_channels, 1) * gemm.n
-        else:
-            run = np.where(whole_k, channels * wide, channels)
-            stride = np.where(whole_k, gemm.n, 1) * all_channels
-        run_bytes, stride_bytes = run * self.value_bytes, np.maximum(stride, run) * self.value_bytes
-        return self.b_load_bytes, run_bytes, stride_bytes
+        on_k, along_n = gemm.tap_axis == "k", gemm.b_contiguous == "n"
+        channels, all_channels = depth // (gemm.taps if on_k else 1), gemm.channels if on_k else gemm.k
+        run = b_run(along_n, whole_k, whole_n, depth, channels, wide)
+        stride = b_stride(along_n, whole_k, whole_n, all_channels, gemm.n)
+        return self.b_load_bytes, run * self.value_bytes, np.maximum(stride, run) * self.value_bytes
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
@@ -151,11 +140,11 @@ class TileGrid(TileBytes):
         rows = self.m.size
         if self.gemm.tap_axis == "m":
             rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.taps)
-        wide = np.minimum(self.size_n, self.gemm.result_piece) if self.gemm.result_piece else self.size_n
-        run = wide[:, None, :] * np.where(whole, rows[:, :, None], 1) * element_bytes
+        run = c_run(whole, rows[:, :, None], self.size_n[:, None, :], self.gemm.result_piece) * element_bytes
         # From a row of C to the next, or from a tap's channels to the next tap's.
-        apart = np.where(whole, self.gemm.channels if self.gemm.tap_axis == "m" else 0, self.gemm.result_spacing)
-        return tile_bytes, run, np.maximum(apart * self.gemm.n * element_bytes, run)
+        apart = self.gemm.channels if self.gemm.tap_axis == "m" else 0
+        stride = c_stride(whole, apart, self.gemm.result_spacing, self.gemm.n) * element_bytes
+        return tile_bytes, run, np.maximum(stride, run)
 
     @by_pair("c")
     def sum_load_cycles(self) -> IntArray:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -90,7 +91,7 @@ def axis_tiles(gemm: Gemm, axis: Axis, *, unit: int, patch_expansion: bool) -> A
         unit: the array's own extent along it; tiles of large axes are multiples.
         patch_expansion: whether patches are expanded on chip (fetch the image's rows) or lie expanded in DRAM.
     """
-    return tiles_of_sizes(gemm, axis, _sizes_to_try(gemm, axis, unit), patch_expansion=patch_expansion)
+    return tiles_of_sizes(gemm, axis, _sizes_to_try(_Cut.of(gemm, axis), unit), patch_expansion=patch_expansion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,26 +118,62 @@ def ladders_along(gemm: Gemm, axis: Axis, units: Sequence[int], *, patch_expansi
         units: the arrays' own extents along it.
         patch_expansion: as for ``axis_tiles``.
     """
-    wanted = [_sizes_to_try(gemm, axis, unit) for unit in units]
-    tiles = tiles_of_sizes(gemm, axis, sorted(set().union(*wanted)), patch_expansion=patch_expansion)
+    return _ladders(_Cut.of(gemm, axis), tuple(units), patch_expansion)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What the tile sizes along an axis depend on, of a product.
+
+    Attributes:
+        extent: of the axis.
+        group: what it is cut in.
+        whole: whether it is not cut.
+        taps: folded into it; 1 where it is not the tap axis.
+        window: over the output positions along it, if any.
+    """
+
+    extent: int
+    group: int
+    whole: bool
+    taps: int
+    window: Window | None
+
+    @classmethod
+    def of(cls, gemm: Gemm, axis: Axis) -> _Cut:
+        return cls(
+            extent=_extent(gemm, axis),
+            group=_group(gemm, axis),
+            whole=_whole(gemm, axis),
+            taps=gemm.taps if axis == gemm.tap_axis else 1,
+            window=gemm.window if axis == gemm.position_axis else None,
+        )
+
+
+@lru_cache(maxsize=512)
+def _ladders(cut: _Cut, units: tuple[int, ...], patch_expansion: bool) -> AxisLadders:
+    wanted = [_sizes_to_try(cut, unit) for unit in units]
+    # Many arrays try the same.
+    once = {sizes: number for number, sizes in enumerate(dict.fromkeys(wanted))}
+    tiles = _tiles(cut, sorted(set().union(*once)), patch_expansion=patch_expansion)
     number = {size: at for at, size in enumerate(tiles.size[:, 0].tolist())}
-    ladders = [[number[size] for size in sizes if size in number] for sizes in wanted]
+    ladders = [[number[size] for size in sizes if size in number] for sizes in once]
     lengths = np.array([len(each) for each in ladders])
-    longest = int(lengths.max())
+    longest, which = int(lengths.max()), [once[sizes] for sizes in wanted]
     at = np.array([each + each[-1:] * (longest - len(each)) for each in ladders])
-    return AxisLadders(tiles=tiles, at=at, present=np.arange(longest) < lengths[:, None])
+    return AxisLadders(tiles=tiles, at=at[which], present=np.arange(longest) < lengths[which][:, None])
 
 
-def _sizes_to_try(gemm: Gemm, axis: Axis, unit: int) -> list[int]:
+def _sizes_to_try(cut: _Cut, unit: int) -> tuple[int, ...]:
     """Along one axis, rising; some may be no legal ones."""
-    group = _group(gemm, axis)
-    if _whole(gemm, axis):
-        return [_extent(gemm, axis)]
-    if axis == gemm.position_axis and gemm.window is not None:
-        return _position_ladder(gemm.window, unit)
-    if axis == gemm.tap_axis and gemm.taps > 1:
-        return [gemm.taps * size for size in _ladder(gemm.channels, group, coarse=max(group, unit // 4))]
-    return _ladder(_extent(gemm, axis), group, coarse=math.lcm(group, unit))
+    if cut.whole:
+        return (cut.extent,)
+    if cut.window is not None:
+        return _position_ladder(cut.window, unit)
+    if cut.taps > 1:
+        channels = cut.extent // cut.taps
+        return tuple(cut.taps * size for size in _ladder(channels, cut.group, coarse=max(cut.group, unit // 4)))
+    return _ladder(cut.extent, cut.group, coarse=math.lcm(cut.group, unit))
 
 
 def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:
@@ -148,11 +185,14 @@ def tiles_of_sizes(gemm: Gemm, axis: Axis, sizes: Iterable[int], *, patch_expans
         sizes: extents of full tiles on the GEMM axis.
         patch_expansion: as for ``axis_tiles``.
     """
-    extent, group = _extent(gemm, axis), _group(gemm, axis)
-    if axis == gemm.position_axis and gemm.window is not None:
-        return _position_tiles(gemm.window, sizes, patch_expansion=patch_expansion)
-    taps = gemm.taps if axis == gemm.tap_axis else 1
-    step = extent if _whole(gemm, axis) else taps * group
+    return _tiles(_Cut.of(gemm, axis), sizes, patch_expansion=patch_expansion)
+
+
+def _tiles(cut: _Cut, sizes: Iterable[int], *, patch_expansion: bool) -> AxisTiles:
+    extent, taps = cut.extent, cut.taps
+    if cut.window is not None:
+        return _position_tiles(cut.window, sizes, patch_expansion=patch_expansion)
+    step = extent if cut.whole else taps * cut.group
     legal = [size for size in sizes if 0 < size <= extent and (size % step == 0 or size == extent)]
     size, trips = _cut(extent, np.array(legal, dtype=np.int64))
     channels = size // taps if patch_expansion else size
@@ -192,7 +232,8 @@ def _parts(most: int) -> Iterable[int]:
         octave *= 2
 
 
-def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
+@lru_cache(maxsize=1 << 14)
+def _ladder(extent: int, group: int, *, coarse: int) -> tuple[int, ...]:
     """Sizes to try.
 
     Args:
@@ -201,7 +242,7 @@ def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
         coarse: what large tiles are multiples of; itself a multiple of the group.
     """
     if extent <= EXHAUSTIVE:
-        return [*range(group, extent, group), extent]
+        return (*range(group, extent, group), extent)
     sizes = {min(extent, -(-extent // parts // coarse) * coarse) for parts in _parts(max(extent // coarse, 1))}
     sizes.add(min(extent, coarse))
     below = coarse // 4
@@ -209,10 +250,11 @@ def _ladder(extent: int, group: int, *, coarse: int) -> list[int]:
         # Too few for the array: worth it where nothing else fits.
         sizes.add(min(extent, -(-below // group) * group))
         below //= 8
-    return sorted({*sizes, min(extent, group), extent})
+    return tuple(sorted({*sizes, min(extent, group), extent}))
 
 
-def _position_ladder(window: Window, unit: int) -> list[int]:
+@lru_cache(maxsize=1 << 14)
+def _position_ladder(window: Window, unit: int) -> tuple[int, ...]:
     """Whole images; parts of an image along its first axis that is longer than one; of those, along the next."""
     sizes = {count * window.image_positions for count in _ladder(window.images, 1, coarse=1)}
     inside = window.image_positions
@@ -220,7 +262,7 @@ def _position_ladder(window: Window, unit: int) -> list[int]:
         inside //= axis.positions
         coarse = max(1, unit // inside)
         sizes |= {count * inside for count in _ladder(axis.positions, 1, coarse=min(coarse, axis.positions))}
-    return sorted(sizes)
+    return tuple(sorted(sizes))
 
 
 class _Piece(NamedTuple):
@@ -259,6 +301,7 @@ def _position_tiles(window: Window, sizes: Iterable[int], *, patch_expansion: bo
     return AxisTiles(size=size, trips=trips, lasts=each("lasts"), channels=size, rows=rows, run_rows=runs, pitch=pitch)
 
 
+@lru_cache(maxsize=1 << 16)
 def _piece(window: Window, size: int) -> _Piece | None:
     """The piece of an image, or of the batch, of so many positions; None where there is none."""
     if size % window.image_positions == 0:

@@ -98,6 +98,13 @@ def _distinct_by_code(orders: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     return keep
 
 
+@cache
+def _repeated_by_code(place: Place) -> npt.NDArray[np.bool_]:
+    """[6, 8] what ``repeated`` says in each loop order, by which of m, n, k turn."""
+    turning = {axis: 1 + (np.arange(8) >> bit & 1) for bit, axis in enumerate(AXES)}
+    return np.stack([np.broadcast_to(repeated(turning, order, place), 8) for order in LOOP_ORDERS])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
     """Bytes and cycles of DRAM for candidate tiles, one repetition of the product; of every loop order, [6, J] each.
@@ -122,7 +129,7 @@ class Traffic:
         if isinstance(self.order, str):
             turns = repeated(trips, self.order, place)
             return np.asarray(fetches(stays[LOOP_ORDERS.index(self.order)], turns, trips[FREE_AXIS[place]]))
-        turns = np.stack([np.broadcast_to(repeated(trips, order, place), len(self.tiles)) for order in LOOP_ORDERS])
+        turns = _repeated_by_code(place)[:, _turning_code(trips)]
         again = fetches(stays, turns, trips[FREE_AXIS[place]])
         return again if self.order is None else np.choose(self.order, again)
 

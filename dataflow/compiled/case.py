@@ -23,33 +23,36 @@ Record = Any
 
 AXIS = np.dtype(
     [
-        *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8")),
-        *((name, "i8", 3) for name in ("extent", "count", "slots", "kept", "groups")),
+        *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8"), ("pitch", "i8")),
+        *((name, "i8", 3) for name in ("extent", "count", "slots", "groups", "kept", "channels", "rows", "run_rows")),
     ]
 )
-"""A tile size along an axis: tiles in all, full ones, last ones; by kind of tile its extent, how many there are,
-accumulations of an output and groups along k. Kinds: full and last; along k the first, one in the middle, the last."""
+"""A tile size along an axis: tiles in all, full ones, last ones, and ``AxisTiles.pitch``; by kind of tile its extent,
+how many there are, accumulations of an output, groups and what is kept along k (``kept_scale``), and what ``AxisTiles``
+says. Kinds: full and last; along k the first, one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [
-        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("held", "i8", 4)),
-        *(("all_work", "f8"), ("first_work", "f8"), ("all_elements", "i8"), ("all_bytes", "i8")),
+        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("held", "i8", 4), ("loaded", "i8", 6)),
+        *(("all_work", "f8"), ("first_work", "f8"), ("all_elements", "i8"), ("all_bytes", "i8"), ("there", "i8")),
     ]
 )
 """Tiles of A (m, k) or B (k, n), of a size along both axes: by kind what DRAM is asked to load one (two figures) and
 elements that pass the reduction engine; bytes of its buffer that a tile takes, with those beside it along the first
-axis, along the second, all of them; work of all blocks, of the first; elements reduced and bytes of all, each once."""
+axis, along the second, all of them; work of all blocks, of the first; elements reduced and bytes of all, each
+once; whether there are any."""
 
 RESULTS = np.dtype(
     [
         *((name, "f8", 4) for name in ("work", "load_work", "store_work")),
         *((name, "i8", 4) for name in ("each", "load_each", "store_each", "held")),
         *((name, "f8") for name in ("all_work", "last_work", "sums_work")),
-        *((name, "i8") for name in ("all_bytes", "sums_bytes")),
+        *((name, "i8") for name in ("all_bytes", "sums_bytes", "there")),
     ]
 )
 """Tiles of C: by kind what DRAM is asked to store a finished one, to load and to store one of partial sums; bytes of
-its buffer as above; work of all finished blocks, of the last, of all sums stored and loaded once; their bytes."""
+its buffer as above; work of all finished blocks, of the last, of all sums stored and loaded once; their
+bytes; whether there are any."""
 
 POSITION = np.dtype(
     [
@@ -140,6 +143,7 @@ class Kind(NamedTuple):
         side: number of the side.
         exchanged: whether operands, and m and n, change places there.
         alike: a mapping is as fast as one that is at most one part of so many faster.
+        counted: whether candidates are counted.
     """
 
     overlapped: bool
@@ -151,24 +155,35 @@ class Kind(NamedTuple):
     side: int
     exchanged: bool
     alike: int
+    counted: bool
 
 
 class Tables(NamedTuple):
     """Tiles and loop nests of a product.
 
+    Sizes of all ladders, each once, and what they are in pairs, of each memory; and which of them every ladder has.
+
     Attributes:
         sizes: [L, 3] sizes along m, n and k of each ladder.
-        m: [L, M] ``AXIS``.
-        n: [L, N].
-        k: [L, K].
-        a: [L, M, K] ``BLOCKS``.
-        b: [L, N, K].
-        c: [L, M, N] ``RESULTS``.
+        line: [L] the memory of each.
+        at_m: [L, M] its sizes along m, among all.
+        at_n: [L, N].
+        at_k: [L, K].
+        m: [X] ``AXIS`` of all sizes along m.
+        n: [Y].
+        k: [Z].
+        a: [memories, X, Z] ``BLOCKS``, where a ladder has both sizes.
+        b: [memories, Y, Z].
+        c: [memories, X, Y] ``RESULTS``.
         starts: [W + 1] where each walk of a loop nest begins.
         positions: [P] ``POSITION``, walk after walk.
     """
 
     sizes: IntArray
+    line: IntArray
+    at_m: IntArray
+    at_n: IntArray
+    at_k: IntArray
     m: Records
     n: Records
     k: Records

@@ -14,41 +14,43 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...accel.tensor_engine import ceil_div
-from ...configs.arrays import BoolArray
+from ...configs.arrays import BoolArray, IntArray
 from ..dataflows.formulas import Formulas
-from ..dataflows.tile import Folds
-from ..formats.stored import least_stored_bytes
-from ..memory_floor import least_dram_cycles, least_unhidden_cycles
 from ..objective import NEVER, slower_by_a_part
-from ..tile_floors import HARDLY_LESS
 from ..tile_time import operand_bytes, output_bytes
 from .case import Case, Record, Records
-from .steps import (
+from .floors import floors_of
+from .room import (
     Room,
-    array_of,
-    first_request,
+    count_tiles,
+    find_least,
     fold_all,
+    is_there,
+    keep_all,
+    new_room,
+    pass_ports,
+    price_blocks,
+)
+from .steps import (
+    array_of,
     full_tiles,
     is_before,
-    keep_all,
     look,
-    loop_orders,
-    moved_again,
-    new_room,
+    move,
     place_of,
-    price_blocks,
+    sizes_of,
     take,
-    turning,
 )
-from .walk import walked
+from .walk import hand_over, walked
 
 
 class Kernel(NamedTuple):
     """The two searches of a dataflow: functions of (case, best, possible, fastest), all [S], see ``case``.
 
     Attributes:
-        fastest: lower ``best`` to the fastest mapping of each design, and put into ``possible`` [S, tiles] which tiles
-            may have one that is nearly as fast; does not look at ``fastest``.
+        fastest: lower ``best`` to the fastest mapping of each design, and put into ``possible`` [S, tiles, 2] the
+            numbers of tiles that may have one that is nearly as fast, and the fewest bytes that each moves; -1 behind
+            the last. Does not look at ``fastest``.
         thriftiest: of what takes hardly longer than the ``fastest`` lower ``best`` to what moves the fewest bytes,
             fewer than those of the fastest.
     """
@@ -68,18 +70,26 @@ def parts_of(formulas: Formulas) -> Parts:
     """The searches of a dataflow, of its formulas: functions that run as they stand, and that a compiler takes."""
     tile_cycles, tile_sends, tile_repeats = formulas.cycles, formulas.sends, formulas.repeats
     tile_handover = formulas.handover
-    least_cycles, least_sends = formulas.least_cycles, formulas.least_sends
+    floor_of, search_floors = floors_of(formulas)
 
     def lie(
-        case: Case, design: Record, x: int, y: int, z: int, unhidden: int, limit: int, legal: BoolArray, room: Room
+        case: Case,
+        design: Record,
+        m: Record,
+        n: Record,
+        k: Record,
+        unhidden: int,
+        limit: int,
+        legal: BoolArray,
+        cycles: IntArray,
+        handovers: IntArray,
+        total: IntArray,
     ) -> None:
-        """Put into the room the cycles of a tile's kinds on the array, under every mapping that may keep a limit.
+        """Put into the last three what ``Room`` says of a tile, under every mapping that may keep a limit.
 
         ``unhidden`` cycles come on top of those of the array; ``legal`` [A] are mappings that registers hold.
         """
         product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
-        tables, ladder, cycles, total, handovers = case.tables, design.ladder, room.cycles, room.total, room.handovers
-        m, n, k = tables.m[ladder, x], tables.n[ladder, y], tables.k[ladder, z]
         array, exchanged, ports = array_of(design, kind), kind.exchanged, design.ports
         stored, value, mappings = product.stored, product.value_bytes, len(total)
         cycles[mappings, :] = NEVER
@@ -94,130 +104,84 @@ def parts_of(formulas: Formulas) -> Parts:
             held = k.slots[0] if grouping.apart else k.groups[0]
             if tile_repeats(array, grouping, rows, cols, k.slots[0], held, first, second):
                 continue
-            summed = 0
-            for number in range(12):
-                at_m, at_n, at_k = number // 6, number // 3 % 2, number % 3
+            summed, worth = 0, True
+            for at in range(4):
+                number, at_m, at_n = 3 * at, at // 2, at % 2
                 if at_m == 1 and m.extent[1] == m.extent[0]:
-                    cycles[mapping, number] = cycles[mapping, number - 6]
-                    handovers[mapping, number] = handovers[mapping, number - 6]
+                    for at_k in range(number, number + 3):
+                        cycles[mapping, at_k] = cycles[mapping, at_k - 6]
+                        handovers[mapping, at_k] = handovers[mapping, at_k - 6]
                 elif at_n == 1 and n.extent[1] == n.extent[0]:
-                    cycles[mapping, number] = cycles[mapping, number - 3]
-                    handovers[mapping, number] = handovers[mapping, number - 3]
-                elif at_k == 2 and k.extent[2] == k.extent[1]:
-                    cycles[mapping, number] = cycles[mapping, number - 1]
-                    handovers[mapping, number] = handovers[mapping, number - 1]
+                    for at_k in range(number, number + 3):
+                        cycles[mapping, at_k] = cycles[mapping, at_k - 3]
+                        handovers[mapping, at_k] = handovers[mapping, at_k - 3]
                 else:
-                    tile_m, tile_n, depth, slots = m.extent[at_m], n.extent[at_n], k.extent[at_k], k.slots[at_k]
+                    tile_m, tile_n = m.extent[at_m], n.extent[at_n]
                     rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
-                    held = slots if grouping.apart else k.groups[at_k]
-                    sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
-                    kept = k.kept[at_k]
-                    of_a = operand_bytes(tile_m, kept, depth, stored, value, product.compressed == 0)
-                    of_b = operand_bytes(tile_n, kept, depth, stored, value, product.compressed == 1)
-                    west, north = (of_b, of_a) if exchanged else (of_a, of_b)
-                    by_west, by_north = ceil_div(west * sends.west, ports[0]), ceil_div(north * sends.north, ports[1])
-                    by_output = ceil_div(output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0), ports[2])
-                    on_array = tile_cycles(array, grouping, rows, cols, slots, held, first, second)
-                    by_port = max(by_output, max(by_west, by_north))
-                    if kind.tile_overlap:
-                        own = tile_handover(array, grouping, rows, cols, slots, held, first, second)
-                        numbers = handovers[mapping, number]
-                        numbers[0], numbers[1], numbers[2], numbers[3] = by_port, on_array, own.interval, own.hold
-                        numbers[4], numbers[5], numbers[6] = own.lead, own.first, own.second
-                        on_array = own.interval
-                    cycles[mapping, number] = max(on_array, by_port)
-                if number == 0 and product.repetitions * all_full * cycles[mapping, 0] + unhidden > limit:
-                    break
-                summed += cycles[mapping, number] * m.count[at_m] * n.count[at_n] * k.count[at_k]
-            else:
+                    # The first along k and those in the middle differ in nothing but sums that come back.
+                    for at_k in range(0, 3, 2):
+                        depth, slots = k.extent[at_k], k.slots[at_k]
+                        if at_k == 2 and depth == k.extent[0]:
+                            cycles[mapping, number + 2] = cycles[mapping, number + 1]
+                            handovers[mapping, number + 2] = handovers[mapping, number + 1]
+                            continue
+                        held = slots if grouping.apart else k.groups[at_k]
+                        on_array = least = tile_cycles(array, grouping, rows, cols, slots, held, first, second)
+                        if kind.tile_overlap:
+                            own = tile_handover(array, grouping, rows, cols, slots, held, first, second)
+                            least = own.interval
+                            for each in range(at_k, max(at_k, 1) + 1):
+                                hand_over(handovers[mapping, number + each], on_array, own)
+                        if at + at_k == 0 and product.repetitions * all_full * least + unhidden > limit:
+                            worth = False
+                            break
+                        sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
+                        of_a = operand_bytes(tile_m, k.kept[at_k], depth, stored, value, product.compressed == 0)
+                        of_b = operand_bytes(tile_n, k.kept[at_k], depth, stored, value, product.compressed == 1)
+                        west, north = (of_b, of_a) if exchanged else (of_a, of_b)
+                        by_west, by_north = (
+                            ceil_div(west * sends.west, ports[0]),
+                            ceil_div(north * sends.north, ports[1]),
+                        )
+                        for each in range(at_k, max(at_k, 1) + 1):
+                            of_c = output_bytes(tile_m, tile_n, sends.sums, 1 if each > 0 else 0)
+                            by_port = max(ceil_div(of_c, ports[2]), max(by_west, by_north))
+                            handovers[mapping, number + each, 0] = by_port
+                            cycles[mapping, number + each] = max(least, by_port)
+                    if not worth:
+                        break
+                    if at == 0 and product.repetitions * all_full * cycles[mapping, 0] + unhidden > limit:
+                        worth = False
+                        break
+                for at_k in range(3):
+                    summed += cycles[mapping, number + at_k] * m.count[at_m] * n.count[at_n] * k.count[at_k]
+            if worth:
                 total[mapping] = summed
                 for number in range(12):
                     cycles[mappings, number] = min(cycles[mappings, number], cycles[mapping, number])
 
-    def floor_tiles(case: Case, design: Record, room: Room) -> int:
-        """Put into the room cycles that no mapping of a tile beats; infinite where it does not fit.
-
-        Tiles that fit, in all loop orders that differ.
-        """
-        product, tables, kind, grouping = case.product, case.tables, case.kind, case.grouping
-        array, exchanged, deepest, ladder = array_of(design, kind), kind.exchanged, design.deepest, design.ladder
-        kept_a, kept_b, kept_c, folds, floors = room.kept_a, room.kept_b, room.kept_c, room.folds, room.floors
-        once_a, once_b, results = room.once_a, room.once_b, room.results
-        first_a, first_b, last_c, of_m, of_n = room.first_a, room.first_b, room.last_c, tables.m, tables.n
-        request, count = first_request(product, design), product.repetitions
-        west_port, north_port, output_port = design.ports[0], design.ports[1], design.ports[2]
-        extent = product.n if exchanged else product.m
-        sizes_m, sizes_n = tables.sizes[ladder, 0], tables.sizes[ladder, 1]
-        floors[:] = np.inf
-        found = 0
-        for z in range(tables.sizes[ladder, 2]):
-            k, slots, kept, groups = tables.k[ladder, z], 0, 0, 0
-            for number in range(3):
-                held = k.slots[number] if grouping.apart else k.groups[number]
-                slots += k.count[number] * k.slots[number]
-                kept += k.count[number] * k.kept[number]
-                groups += k.count[number] * ceil_div(held, array.rows)
-            dense, trips_k, stored = product.k * product.value_bytes, k.trips, product.stored
-            of_a, of_b = product.m * dense, product.n * dense
-            if product.compressed == 0:
-                of_a = least_stored_bytes(product.m * kept, stored)
-            if product.compressed == 1:
-                of_b = least_stored_bytes(product.n * kept, stored)
-            to_west, to_north = (of_b, of_a) if exchanged else (of_a, of_b)
-            by_output = output_bytes(product.m, product.n, trips_k, 0) / output_port
-            for x in range(sizes_m):
-                if kept_a[x, z] < 0:
-                    continue
-                trips_m = of_m[ladder, x].trips
-                for y in range(sizes_n):
-                    if kept_b[y, z] < 0 or kept_c[x, y] < 0:
-                        continue
-                    trips_n = of_n[ladder, y].trips
-                    on_m, on_n = (folds[0, x], folds[1, x], trips_m), (folds[2, y], folds[3, y], trips_n)
-                    rows, cols = (on_n, on_m) if exchanged else (on_m, on_n)
-                    sums = Folds(rows[0], cols[0], rows[1], cols[1], groups, slots, rows[2], cols[2], trips_k, extent)
-                    west, north = least_sends(array, grouping, deepest, sums)
-                    by_port = max(max(to_west * west / west_port, to_north * north / north_port), by_output)
-                    on_array = max(float(least_cycles(array, grouping, deepest, sums)), by_port)
-                    unhidden = least_unhidden_cycles(first_a[x, z], first_b[y, z], last_c[x, y], request)
-                    memory = least_dram_cycles(once_a[x, z], once_b[y, z], 0.0, results[x, y], count, request)
-                    floors[x, y, z] = max(count * HARDLY_LESS * on_array + unhidden, memory)
-                    found += loop_orders(of_m[ladder, x], of_n[ladder, y], k)
-        return found
-
-    def raise_floor(case: Case, design: Record, number: int, room: Room) -> float:
-        """Raise the floor of a tile to what DRAM alone takes in its best loop order."""
-        product, tables, ladder = case.product, case.tables, design.ladder
-        x, y, z = place_of(number, room)
-        m, n, k = tables.m[ladder, x], tables.n[ladder, y], tables.k[ladder, z]
-        once_a, once_b, again = room.once_a[x, z], room.once_b[y, z], room.sums[x, y] * (k.trips - 1)
-        more_a, more_b = once_a * (n.trips - 1), once_b * (m.trips - 1)
-        kept_a, kept_b, kept_c = room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y]
-        least = moved_again(turning(m, n, k), more_a, more_b, again, kept_a, kept_b, kept_c)
-        request, results = first_request(product, design), room.results[x, y]
-        memory = least_dram_cycles(once_a, once_b, least, results, product.repetitions, request)
-        room.floors[x, y, z] = max(room.floors[x, y, z], memory)
-        return float(room.floors[x, y, z])
-
-    def lower(
-        case: Case, design: Record, number: int, legal: BoolArray, room: Room, tile: Record, best: Record
-    ) -> None:
+    def lower(case: Case, design: Record, number: int, legal: BoolArray, room: Room, best: Record) -> None:
         """Lower the best of a design to what a tile has that is better: faster, or as fast and moves fewer bytes."""
-        product, tables, kind, mappings = case.product, case.tables, case.kind, len(room.total)
-        x, y, z = place_of(number, room)
-        look(product, tables, kind, design, x, y, z, room, tile)
-        if tile.memory.min() > best.cycles:
+        product, kind, mappings = case.product, case.kind, len(room.total)
+        starts, positions = case.tables.starts, case.tables.positions
+        cycles, handovers, total = room.cycles, room.handovers, room.total
+        tables, found, latency, line = case.tables, case.tile[0], design.latency, case.tables.line[design.ladder]
+        x, y, z, row, column, depth = sizes_of(number, design.ladder, tables.at_m, tables.at_n, tables.at_k)
+        m, n, k = tables.m[row], tables.n[column], tables.k[depth]
+        a, b, c = tables.a[line, row, depth], tables.b[line, column, depth], tables.c[line, row, column]
+        move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], found)
+        if look(product, kind.timed, design, m, n, k, a, b, c, found) > best.cycles:
             return
-        lie(case, design, x, y, z, tile.unhidden, best.cycles, legal, room)
+        lie(case, design, m, n, k, found.unhidden, best.cycles, legal, cycles, handovers, total)
         for order in range(6):
-            moved = tile.moved[order]
-            if tile.memory[order] > best.cycles:
+            moved = found.moved[order]
+            if found.memory[order] > best.cycles:
                 continue
-            least = walked(tables, design, tile, order, room, mappings, False)
+            least = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
             for mapping in range(mappings):
-                if room.total[mapping] >= NEVER:
+                if total[mapping] >= NEVER:
                     continue
-                bound = max(least, product.repetitions * room.total[mapping] + tile.unhidden)
+                bound = max(least, product.repetitions * total[mapping] + found.unhidden)
                 if bound > best.cycles:
                     continue
                 # Where it is as fast, its bytes decide, then its place.
@@ -226,101 +190,143 @@ def parts_of(formulas: Formulas) -> Parts:
                 )
                 if bound == best.cycles and not first:
                     continue
-                cycles = walked(tables, design, tile, order, room, mapping, kind.tile_overlap)
-                if cycles < best.cycles or (cycles == best.cycles and first):
-                    take(best, cycles, moved, kind.side, mapping, number, order)
+                taken = walked(
+                    starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
+                )
+                if taken < best.cycles or (taken == best.cycles and first):
+                    take(best, taken, moved, kind.side, mapping, number, order)
 
     def thrift(
-        case: Case,
-        design: Record,
-        number: int,
-        order: int,
-        alike: int,
-        legal: BoolArray,
-        room: Room,
-        tile: Record,
-        best: Record,
+        case: Case, design: Record, number: int, order: int, alike: int, legal: BoolArray, room: Room, best: Record
     ) -> None:
         """Lower the best of a design to what a tile has in a loop order within ``alike`` cycles: fewer bytes."""
-        product, tables, kind, mappings = case.product, case.tables, case.kind, len(room.total)
-        x, y, z = place_of(number, room)
-        look(product, tables, kind, design, x, y, z, room, tile)
-        lie(case, design, x, y, z, tile.unhidden, alike, legal, room)
-        moved, least = tile.moved[order], walked(tables, design, tile, order, room, mappings, False)
+        product, kind, mappings = case.product, case.kind, len(room.total)
+        starts, positions = case.tables.starts, case.tables.positions
+        cycles, handovers, total = room.cycles, room.handovers, room.total
+        tables, found, latency, line = case.tables, case.tile[0], design.latency, case.tables.line[design.ladder]
+        x, y, z, row, column, depth = sizes_of(number, design.ladder, tables.at_m, tables.at_n, tables.at_k)
+        m, n, k = tables.m[row], tables.n[column], tables.k[depth]
+        a, b, c = tables.a[line, row, depth], tables.b[line, column, depth], tables.c[line, row, column]
+        move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], found)
+        look(product, kind.timed, design, m, n, k, a, b, c, found)
+        lie(case, design, m, n, k, found.unhidden, alike, legal, cycles, handovers, total)
+        moved = found.moved[order]
+        least = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
         for mapping in range(mappings):
-            if room.total[mapping] >= NEVER:
+            if total[mapping] >= NEVER:
                 continue
             limit = min(best.cycles, alike) if moved == best.moved else alike
-            if max(least, product.repetitions * room.total[mapping] + tile.unhidden) > limit:
+            if max(least, product.repetitions * total[mapping] + found.unhidden) > limit:
                 continue
-            cycles = walked(tables, design, tile, order, room, mapping, kind.tile_overlap)
-            first = moved < best.moved or cycles < limit or is_before(kind.side, mapping, number, order, best)
-            if cycles <= limit and first:
-                take(best, cycles, moved, kind.side, mapping, number, order)
+            taken = walked(
+                starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
+            )
+            first = moved < best.moved or taken < limit or is_before(kind.side, mapping, number, order, best)
+            if taken <= limit and first:
+                take(best, taken, moved, kind.side, mapping, number, order)
 
-    def fastest(case: Case, best: Records, possible: BoolArray, fastest: Records) -> None:
+    def fastest(case: Case, best: Records, possible: IntArray, fastest: Records) -> None:
         """See ``Kernel``."""
-        product, tables, kind = case.product, case.tables, case.kind
-        room, tile = new_room(tables, case.parameters.shape[1]), case.tile[0]
-        floors = room.floors.reshape(-1)
+        product, tables, kind, apart = case.product, case.tables, case.kind, case.grouping.apart
+        columns, depths, tile = tables.at_n.shape[1], tables.at_k.shape[1], case.tile[0]
+        at_m, at_n, at_k, of_m, of_n, of_k = tables.at_m, tables.at_n, tables.at_k, tables.m, tables.n, tables.k
+        of_a, of_b, of_c = tables.a, tables.b, tables.c
+        room, hint = new_room(tables.at_m.shape[1], columns, depths, case.parameters.shape[1]), -1
         for row in range(len(case.designs)):
+            possible[row, 0, 0] = -1
             if not case.legal[row].any():
                 continue
             design, own, legal = case.designs[row], best[row], case.legal[row]
+            sizes, line = tables.sizes[design.ladder], tables.line[design.ladder]
             keep_all(product, tables, kind, design, room)
-            fold_all(tables, kind, design, room)
+            fold_all(tables, kind, design, apart, room)
+            pass_ports(product, sizes[2], kind.exchanged, room)
             price_blocks(product, tables, design, room)
-            own.candidates += legal.sum() * floor_tiles(case, design, room)
-            # First the most promising tile, whose time rules out most others.
-            lowest, chosen = float(own.cycles), -1
-            for number in range(len(floors)):
-                if floors[number] < lowest:
-                    floor = raise_floor(case, design, number, room)
-                    if floor < lowest:
-                        lowest, chosen = floor, number
-            if chosen >= 0:
-                lower(case, design, chosen, legal, room, tile, own)
+            find_least(sizes[0], sizes[1], sizes[2], room)
+            if kind.counted:
+                own.candidates += legal.sum() * count_tiles(tables, design, room)
+            # First the most promising tile, whose time rules out most others; that of the design before is near it.
+            x, y, z = place_of(max(hint, 0), columns, depths)
+            hint = hint if hint >= 0 and is_there(x, y, z, sizes, room) else -1
+            chosen = -1
+            if search_floors(case, design, True, float(own.cycles), hint, room) > 0:
+                chosen = hint = room.within[0]
+                lower(case, design, chosen, legal, room, own)
             if own.cycles >= NEVER:
                 continue
-            alike = slower_by_a_part(own.cycles, kind.alike)
-            for number in range(len(floors)):
-                if floors[number] > alike or number == chosen:
-                    continue
-                if raise_floor(case, design, number, room) <= own.cycles:
-                    lower(case, design, number, legal, room, tile, own)
-                    alike = slower_by_a_part(own.cycles, kind.alike)
-            for number in range(len(floors)):
-                possible[row, number] = floors[number] <= alike
+            found = search_floors(case, design, False, float(slower_by_a_part(own.cycles, kind.alike)), -1, room)
+            for at in np.argsort(room.floors[:found]):
+                if room.floors[at] > own.cycles:
+                    break
+                if room.within[at] != chosen:
+                    lower(case, design, room.within[at], legal, room, own)
+            alike, count = slower_by_a_part(own.cycles, kind.alike), 0
+            for at in range(found):
+                if room.floors[at] <= alike:
+                    number = room.within[at]
+                    x, y, z, i, j, depth = sizes_of(number, design.ladder, at_m, at_n, at_k)
+                    m, n, k, a, b, c = (
+                        of_m[i],
+                        of_n[j],
+                        of_k[depth],
+                        of_a[line, i, depth],
+                        of_b[line, j, depth],
+                        of_c[line, i, j],
+                    )
+                    fewest = move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], tile)
+                    possible[row, count, 0], possible[row, count, 1] = number, fewest
+                    count += 1
+            if count < possible.shape[1]:
+                possible[row, count, 0] = -1
 
-    def thriftiest(case: Case, best: Records, possible: BoolArray, fastest: Records) -> None:
+    def thriftiest(case: Case, best: Records, possible: IntArray, fastest: Records) -> None:
         """See ``Kernel``."""
         product, tables, kind = case.product, case.tables, case.kind
-        room, tile = new_room(tables, case.parameters.shape[1]), case.tile[0]
+        columns, depths, tile = tables.at_n.shape[1], tables.at_k.shape[1], case.tile[0]
+        at_m, at_n, at_k, of_m, of_n, of_k = tables.at_m, tables.at_n, tables.at_k, tables.m, tables.n, tables.k
+        of_a, of_b, of_c = tables.a, tables.b, tables.c
+        room = new_room(tables.at_m.shape[1], columns, depths, case.parameters.shape[1])
         candidates, moved = np.empty((2, 6 * possible.shape[1]), dtype=np.int64)
         for row in range(len(case.designs)):
-            if fastest[row].cycles >= NEVER or not possible[row].any():
+            if fastest[row].cycles >= NEVER:
                 continue
             design, own, alike = case.designs[row], best[row], slower_by_a_part(fastest[row].cycles, kind.alike)
-            keep_all(product, tables, kind, design, room)
-            found = 0
-            for number in range(possible.shape[1]):
-                if possible[row, number]:
-                    x, y, z = place_of(number, room)
-                    look(product, tables, kind, design, x, y, z, room, tile)
-                    for order in range(6):
-                        fewer = tile.moved[order] < fastest[row].moved and tile.moved[order] <= own.moved
-                        if fewer and tile.memory[order] <= alike:
-                            candidates[found], moved[found] = 6 * number + order, tile.moved[order]
-                            found += 1
+            found, kept, line = 0, False, tables.line[design.ladder]
+            for place in range(possible.shape[1]):
+                number, fewest = possible[row, place, 0], possible[row, place, 1]
+                if number < 0:
+                    break
+                if fewest >= fastest[row].moved or fewest > own.moved:
+                    continue
+                if not kept:
+                    keep_all(product, tables, kind, design, room)
+                    kept = True
+                x, y, z, i, j, depth = sizes_of(number, design.ladder, at_m, at_n, at_k)
+                m, n, k, a, b, c = (
+                    of_m[i],
+                    of_n[j],
+                    of_k[depth],
+                    of_a[line, i, depth],
+                    of_b[line, j, depth],
+                    of_c[line, i, j],
+                )
+                move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], tile)
+                look(product, kind.timed, design, m, n, k, a, b, c, tile)
+                for order in range(6):
+                    fewer = tile.moved[order] < fastest[row].moved and tile.moved[order] <= own.moved
+                    if fewer and tile.memory[order] <= alike:
+                        candidates[found], moved[found] = 6 * number + order, tile.moved[order]
+                        found += 1
             # What moves least first; what moves more than the best is no better.
             for at in np.argsort(moved[:found]):
                 if moved[at] > own.moved:
                     break
                 number, order = candidates[at] // 6, candidates[at] % 6
-                thrift(case, design, number, order, alike, case.legal[row], room, tile, own)
+                thrift(case, design, number, order, alike, case.legal[row], room, own)
 
     parts = Parts(
-        kernel=Kernel(fastest=fastest, thriftiest=thriftiest), called=(lie, floor_tiles, raise_floor, lower, thrift)
+        kernel=Kernel(fastest=fastest, thriftiest=thriftiest),
+        called=(lie, floor_of, search_floors, lower, thrift),
     )
     # A compiler tells functions apart by name and by how many it had met: of two dataflows that two processes compiled
     # and a third one loads, functions of one name would be taken for each other.

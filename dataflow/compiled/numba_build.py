@@ -15,17 +15,17 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...accel import dram, engines, tensor_engine
 from ...configs import arrays
 from ...configs.cache_folder import cache_folder
 from ...configs.whole_file import write_whole
-from .. import holding, memory_floor, objective, pipeline, tile_time, traffic
+from .. import block_formulas, holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
 from ..formats import stored
-from . import case, kernel, steps, walk
+from . import blocks, case, floors, kernel, room, steps, walk
 from .kernel import Kernel
 
 try:
@@ -47,10 +47,21 @@ _CALLED: tuple[Callable[..., Any], ...] = (
     tensor_engine.weight_stationary_handover,
     tensor_engine.cycles_to_next,
     dram.rounded_up,
+    dram.in_bursts,
+    dram.work_of_runs,
     dram.paced_cycles,
     engines.reduction_cycles,
     objective.slower_by_a_part,
     tile.folds_along,
+    block_formulas.window_elements,
+    block_formulas.kept_of_window,
+    block_formulas.on_diagonal,
+    block_formulas.a_run,
+    block_formulas.a_stride,
+    block_formulas.b_run,
+    block_formulas.b_stride,
+    block_formulas.c_run,
+    block_formulas.c_stride,
     holding.bytes_to_work,
     holding.bytes_to_keep,
     memory_floor.least_dram_cycles,
@@ -69,28 +80,42 @@ _BUILT = "built"
 """A file beside what is compiled that says that all of it is there."""
 
 _STEPS: tuple[Callable[..., Any], ...] = (
-    steps.new_room,
+    blocks.block_of_a,
+    blocks.block_of_b,
+    blocks.put,
+    blocks.count_block,
+    blocks.count_result,
     steps.array_of,
-    steps.keep,
-    steps.keep_all,
-    steps.fold_all,
     steps.place_of,
+    steps.sizes_of,
+    steps.turning,
     steps.loop_orders,
     steps.full_tiles,
-    steps.turning,
-    steps.once,
     steps.first_request,
-    steps.price_blocks,
     steps.moved_again,
     steps.time_transfers,
-    steps.look,
-    steps.weigh,
+    steps.move,
     steps.weigh_axis,
+    steps.weigh,
+    steps.look,
+    walk.hand_over,
     walk.until_next,
     walk.walked,
     steps.is_before,
     steps.take,
+    room.new_room,
+    room.kept_of,
+    room.keep_all,
+    room.fold_all,
+    room.pass_ports,
+    room.once,
+    room.price_blocks,
+    room.find_least_of,
+    room.find_least,
+    room.count_tiles,
+    room.is_there,
 )
+"""What kernels are put together from."""
 
 
 def is_installed() -> bool:
@@ -150,8 +175,31 @@ def compiled(formulas: Formulas) -> Kernel:
         _register(function)
     # Of a dataflow from elsewhere nobody knows when its source changes.
     package = __package__.partition(".compiled")[0]
-    keep = all(function.__module__.startswith(package) for function in own) and _choose_folder(numba, formulas)
+    keep = all(function.__module__.startswith(package) for function in own) and _choose_folder(
+        numba, formulas.cycles.__module__.rpartition(".")[2]
+    )
     return Kernel(*(numba.njit(function, cache=keep, error_model="numpy") for function in parts.kernel))
+
+
+class Laying(NamedTuple):
+    """The functions of ``blocks`` of these names, compiled."""
+
+    lay_a: Callable[..., None]
+    lay_b: Callable[..., None]
+    lay_c: Callable[..., None]
+    add_up: Callable[..., None]
+
+
+@cache
+def laying() -> Laying:
+    """What works out blocks, compiled when it is called first.
+
+    Raises:
+        ImportError: numba is not installed.
+    """
+    numba = _numba()
+    keep = _choose_folder(numba, "blocks")
+    return Laying(*(numba.njit(getattr(blocks, name), cache=keep, error_model="numpy") for name in Laying._fields))
 
 
 @cache
@@ -187,12 +235,12 @@ def _folder() -> Path | None:
     return None if parent is None else parent / _digest(version("numba"))
 
 
-def _choose_folder(numba: Any, formulas: Formulas) -> bool:
-    """Have the compiler keep its work there, each dataflow's apart; False where it cannot."""
+def _choose_folder(numba: Any, name: str) -> bool:
+    """Have the compiler keep its work there, each dataflow's apart, in a folder of a name; False where it cannot."""
     parent = _folder()
     if parent is None:
         return False
-    folder = parent / formulas.cycles.__module__.rpartition(".")[2]
+    folder = parent / name
     if not _is_made(folder):
         return False
     numba.config.CACHE_DIR = str(folder)
@@ -211,7 +259,13 @@ def _is_made(folder: Path) -> bool:
 def _digest(of_numba: str) -> str:
     """A name for the sources of everything that is compiled, for where they lie and who compiles them."""
     found = hashlib.sha256(f"{of_numba} {sys.version} {__file__}".encode())
-    modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {kernel, case, arrays}
+    modules = {sys.modules[function.__module__] for function in (*_CALLED, *_STEPS)} | {
+        blocks,
+        case,
+        floors,
+        kernel,
+        arrays,
+    }
     files = {Path(__file__), *(Path(str(module.__file__)) for module in modules)}
     for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):
         found.update(file.read_bytes())

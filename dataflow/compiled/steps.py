@@ -1,4 +1,4 @@
-"""The steps of a compiled search that ask no dataflow: what fits, what is kept, what moves, what a loop nest takes.
+"""The steps of a compiled search that look at one tile and ask no dataflow: what moves, what its loop nest takes.
 
 Formulas are not written here: they are those that numpy broadcasts elsewhere, called with one number at a time. Records
 are those of ``case``; m, n, k, a, b and c are of one tile.
@@ -6,22 +6,19 @@ are those of ``case``; m, n, k, a, b and c are of one tile.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ...accel.dram import paced_cycles
 from ...accel.engines import reduction_cycles
 from ...accel.tensor_engine import ArrayTiming
-from ...configs.arrays import FloatArray, IntArray
-from ..dataflows.tile import folds_along
+from ...configs.arrays import IntArray
 from ..gemm import AXES, PLACES, Axis
-from ..holding import AXES_OF, bytes_to_keep, bytes_to_work, turning_inside
+from ..holding import AXES_OF, turning_inside
 from ..loop_nest import RUN
 from ..mapping import LOOP_ORDERS
 from ..objective import NEVER
 from ..traffic import distinct_orders, fetches, moved_in_all, repeated
-from .case import Kind, Product, Record, Records, Tables
+from .case import Kind, Product, Record
 
 _TURNING: dict[Axis, IntArray] = {axis: 1 + (np.arange(8) >> bit & 1) for bit, axis in enumerate(AXES)}
 """Two tiles along each axis that turns, by which of m, n, k turn (bits)."""
@@ -50,67 +47,6 @@ _ORDERS = _DISTINCT.sum(axis=1)
 """[8] how many."""
 
 
-class Room(NamedTuple):
-    """Where a kernel puts what it finds of a design.
-
-    Attributes:
-        kept_a: [M, K] of A: -1 where a tile does not fit, else a bit a set of loops across which it is kept.
-        kept_b: [N, K] of B.
-        kept_c: [M, N] of C.
-        folds: [4, T] folds along m, as deep as registers allow along m; the same along n.
-        once_a: [M, K] cycles on all blocks of A, each loaded once.
-        once_b: [N, K] of B.
-        results: [M, N] of finished blocks.
-        sums: [M, N] of partial sums, each stored and loaded once.
-        first_a: [M, K] of the first block of A.
-        first_b: [N, K] of B.
-        last_c: [M, N] of the last result.
-        floors: [M, N, K] cycles that no mapping of a tile beats.
-        cycles: [A + 1, 12] of a tile's kinds on the array under every mapping; the last is the fastest of each kind.
-        handovers: [A + 1, 12, 7] of a tile's kinds, where tiles overlap: cycles of the slowest port, of the array with
-            the tile alone, and what ``Handover`` says.
-        total: [A] of all tiles; NEVER under a mapping that is not worth trying.
-    """
-
-    kept_a: IntArray
-    kept_b: IntArray
-    kept_c: IntArray
-    folds: IntArray
-    once_a: FloatArray
-    once_b: FloatArray
-    results: FloatArray
-    sums: FloatArray
-    first_a: FloatArray
-    first_b: FloatArray
-    last_c: FloatArray
-    floors: FloatArray
-    cycles: IntArray
-    handovers: IntArray
-    total: IntArray
-
-
-def new_room(tables: Tables, mappings: int) -> Room:
-    """Room for any design of a search."""
-    m, n, k = tables.m.shape[1], tables.n.shape[1], tables.k.shape[1]
-    return Room(
-        np.zeros((m, k), dtype=np.int64),
-        np.zeros((n, k), dtype=np.int64),
-        np.zeros((m, n), dtype=np.int64),
-        np.zeros((4, max(m, n)), dtype=np.int64),
-        np.zeros((m, k)),
-        np.zeros((n, k)),
-        np.zeros((m, n)),
-        np.zeros((m, n)),
-        np.zeros((m, k)),
-        np.zeros((n, k)),
-        np.zeros((m, n)),
-        np.zeros((m, n, k)),
-        np.zeros((mappings + 1, 12), dtype=np.int64),
-        np.zeros((mappings + 1, 12, 7), dtype=np.int64),
-        np.zeros(mappings, dtype=np.int64),
-    )
-
-
 def array_of(design: Record, kind: Kind) -> ArrayTiming:
     """The array of a design."""
     numbers = design.array
@@ -128,59 +64,17 @@ def array_of(design: Record, kind: Kind) -> ArrayTiming:
     )
 
 
-def keep(blocks: Records, first: int, second: int, capacity: int, tiles_held: int, count: int, kept: IntArray) -> None:
-    """Put into ``kept`` [X, Y] of an operand what ``Room`` says.
-
-    Args:
-        blocks: [X, Y] tiles of it.
-        first: sizes along X.
-        second: along Y.
-        capacity: bytes of its buffer.
-        tiles_held: tiles that the buffer holds of what is replaced.
-        count: repetitions.
-        kept: the result.
-    """
-    for x in range(first):
-        for y in range(second):
-            held, found = blocks[x, y].held, -1
-            if bytes_to_work(held[0], held[3], tiles_held, count) <= capacity:
-                found = 0
-                for inside in range(4):
-                    if bytes_to_keep(held[inside], held[0], held[3], tiles_held, count) <= capacity:
-                        found += 1 << inside
-            kept[x, y] = found
-
-
-def keep_all(product: Product, tables: Tables, kind: Kind, design: Record, room: Room) -> None:
-    """Put into the room what each buffer holds."""
-    ladder, held, count = design.ladder, design.tiles_held, product.repetitions
-    m, n, k = tables.sizes[ladder, 0], tables.sizes[ladder, 1], tables.sizes[ladder, 2]
-    of_a = design.buffers[1 if kind.exchanged else 0]
-    of_b = design.buffers[0 if kind.exchanged else 1]
-    keep(tables.a[ladder], m, k, of_a, held, count, room.kept_a)
-    keep(tables.b[ladder], n, k, of_b, held, count, room.kept_b)
-    keep(tables.c[ladder], m, n, design.buffers[2], held, count, room.kept_c)
-
-
-def fold_all(tables: Tables, kind: Kind, design: Record, room: Room) -> None:
-    """Put into the room the folds along m and n: the dataflow's rows lie along m, or along n where operands change."""
-    ladder, deepest, folds = design.ladder, design.deepest, room.folds
-    rows, cols = design.array[0], design.array[1]
-    on_m, on_n = (cols, rows) if kind.exchanged else (rows, cols)
-    for at in range(tables.sizes[ladder, 0]):
-        m = tables.m[ladder, at]
-        folds[0, at] = folds_along(m.fulls, m.extent[0], m.lasts, m.extent[1], on_m)
-        folds[1, at] = folds_along(m.fulls, m.extent[0], m.lasts, m.extent[1], on_m * deepest)
-    for at in range(tables.sizes[ladder, 1]):
-        n = tables.n[ladder, at]
-        folds[2, at] = folds_along(n.fulls, n.extent[0], n.lasts, n.extent[1], on_n)
-        folds[3, at] = folds_along(n.fulls, n.extent[0], n.lasts, n.extent[1], on_n * deepest)
-
-
-def place_of(number: int, room: Room) -> tuple[int, int, int]:
-    """Sizes along m, n and k of a tile, by its number."""
-    columns, depths = room.floors.shape[1], room.floors.shape[2]
+def place_of(number: int, columns: int, depths: int) -> tuple[int, int, int]:
+    """Sizes along m, n and k of a tile, by its number and how many sizes there are along n and k."""
     return number // depths // columns, number // depths % columns, number % depths
+
+
+def sizes_of(
+    number: int, ladder: int, at_m: IntArray, at_n: IntArray, at_k: IntArray
+) -> tuple[int, int, int, int, int, int]:
+    """Sizes along m, n and k of a tile, by its number: which of the ladder, and which of all; see ``Tables``."""
+    x, y, z = place_of(number, at_n.shape[1], at_k.shape[1])
+    return x, y, z, at_m[ladder, x], at_n[ladder, y], at_k[ladder, z]
 
 
 def loop_orders(m: Record, n: Record, k: Record) -> int:
@@ -202,33 +96,9 @@ def turning(m: Record, n: Record, k: Record) -> int:
     return (1 if m.trips > 1 else 0) + (2 if n.trips > 1 else 0) + (4 if k.trips > 1 else 0)
 
 
-def once(product: Product, design: Record, operand: int, blocks: Record) -> float:
-    """Cycles of DRAM, or of the reduction engine, on all blocks of A (0) or B (1), each loaded once."""
-    cycles = design.cycles_a_work * blocks.all_work
-    return float(max(cycles, blocks.all_elements / design.lanes) if product.reduced == operand else cycles)
-
-
 def first_request(product: Product, design: Record) -> float:
     """Cycles before the first byte arrives."""
     return float(design.latency) if product.requests else 0.0
-
-
-def price_blocks(product: Product, tables: Tables, design: Record, room: Room) -> None:
-    """Put into the room what floors of DRAM are made of: cycles of all blocks each moved once, and of single ones."""
-    ladder, pace = design.ladder, design.cycles_a_work
-    m, n, k = tables.sizes[ladder, 0], tables.sizes[ladder, 1], tables.sizes[ladder, 2]
-    for x in range(m):
-        for z in range(k):
-            a = tables.a[ladder, x, z]
-            room.once_a[x, z], room.first_a[x, z] = once(product, design, 0, a), pace * a.first_work
-        for y in range(n):
-            c = tables.c[ladder, x, y]
-            room.results[x, y], room.last_c[x, y] = pace * c.all_work, pace * c.last_work
-            room.sums[x, y] = pace * c.sums_work
-    for z in range(k):
-        for y in range(n):
-            b = tables.b[ladder, y, z]
-            room.once_b[y, z], room.first_b[y, z] = once(product, design, 1, b), pace * b.first_work
 
 
 def moved_again(
@@ -265,72 +135,115 @@ def moved_again(
 
 
 def time_transfers(
-    product: Product, tables: Tables, timed: bool, design: Record, x: int, y: int, z: int, tile: Record
+    product: Product,
+    timed: bool,
+    design: Record,
+    m: Record,
+    n: Record,
+    k: Record,
+    a: Record,
+    b: Record,
+    c: Record,
+    found: Record,
 ) -> tuple[int, int, int, int]:
-    """Put into a tile the cycles of its transfers; those of all blocks of A, B, partial sums and results, each once.
+    """Find the cycles of a tile's transfers; those of all blocks of A, B, partial sums and results, each once.
 
     Args:
         product: the product.
-        tables: its tiles.
         timed: whether DRAM is the timed one.
         design: the design.
-        x: size along m.
-        y: along n.
-        z: along k.
-        tile: the result.
+        m: the tile's size along m.
+        n: along n.
+        k: along k.
+        a: its blocks of A.
+        b: of B.
+        c: of C.
+        found: the result, ``TILE``.
     """
-    ladder = design.ladder
-    m, n, k = tables.m[ladder, x], tables.n[ladder, y], tables.k[ladder, z]
-    a, b, c = tables.a[ladder, x, z], tables.b[ladder, y, z], tables.c[ladder, x, y]
     pace, clocks = design.bytes_per_cycle, design.clocks_to_cycles
     all_a = all_b = all_sums = all_results = 0
     for at in range(6):
         cycles = int(paced_cycles(a.work[at], a.each[at], pace, clocks, timed))
         if product.reduced == 0:
             cycles = max(cycles, int(reduction_cycles(design.lanes, a.elements[at], product.group)))
-        tile.load_a[at] = cycles
+        found.load_a[at] = cycles
         all_a += cycles * m.count[at // 3] * k.count[at % 3]
         cycles = int(paced_cycles(b.work[at], b.each[at], pace, clocks, timed))
         if product.reduced == 1:
             cycles = max(cycles, int(reduction_cycles(design.lanes, b.elements[at], product.group)))
-        tile.load_b[at] = cycles
+        found.load_b[at] = cycles
         all_b += cycles * k.count[at // 2] * n.count[at % 2]
     for at in range(4):
         load = int(paced_cycles(c.load_work[at], c.load_each[at], pace, clocks, timed))
         store = int(paced_cycles(c.store_work[at], c.store_each[at], pace, clocks, timed))
         result = int(paced_cycles(c.work[at], c.each[at], pace, clocks, timed))
-        tile.load_sums[at], tile.store[at], tile.store[4 + at] = load, result, store
+        found.load_sums[at], found.store[at], found.store[4 + at] = load, result, store
         blocks = m.count[at // 2] * n.count[at % 2]
         all_sums += (load + store) * blocks
         all_results += result * blocks
     return all_a, all_b, all_sums, all_results
 
 
-def look(
-    product: Product, tables: Tables, kind: Kind, design: Record, x: int, y: int, z: int, room: Room, tile: Record
-) -> None:
-    """Put into a tile what moves and what its loop nest stands for; arguments as for ``time_transfers``."""
-    all_a, all_b, all_sums, all_results = time_transfers(product, tables, kind.timed, design, x, y, z, tile)
-    ladder = design.ladder
-    m, n, k = tables.m[ladder, x], tables.n[ladder, y], tables.k[ladder, z]
-    a, b, c = tables.a[ladder, x, z], tables.b[ladder, y, z], tables.c[ladder, x, y]
-    first = tile.load_a[0 if m.trips > 1 else 3] + tile.load_b[0 if n.trips > 1 else 1]
-    latency = design.latency if first > 0 else 0
-    tile.unhidden = latency + first + tile.store[3]
-    code = turning(m, n, k)
+def move(
+    m: Record,
+    n: Record,
+    k: Record,
+    a: Record,
+    b: Record,
+    c: Record,
+    kept_a: int,
+    kept_b: int,
+    kept_c: int,
+    found: Record,
+) -> int:
+    """Find what of a tile is kept and moved in each loop order; the fewest bytes moved.
+
+    Arguments as for ``time_transfers``; ``kept_a`` and so on are what ``Room`` says is kept.
+    """
+    code, sums, fewest = turning(m, n, k), 2 * c.sums_bytes, NEVER
     for order in range(6):
-        stays_a = (room.kept_a[x, z] >> _INSIDE[order, 0]) & 1
-        stays_b = (room.kept_b[y, z] >> _INSIDE[order, 1]) & 1
-        stays_c = (room.kept_c[x, y] >> _INSIDE[order, 2]) & 1
-        tile.stays[order, 0], tile.stays[order, 1], tile.stays[order, 2] = stays_a, stays_b, stays_c
+        stays_a, stays_b = (kept_a >> _INSIDE[order, 0]) & 1, (kept_b >> _INSIDE[order, 1]) & 1
+        stays_c = (kept_c >> _INSIDE[order, 2]) & 1
+        found.stays[order, 0], found.stays[order, 1], found.stays[order, 2] = stays_a, stays_b, stays_c
         of_a = fetches(stays_a > 0, _TURNS[code, order, 0], n.trips)
         of_b = fetches(stays_b > 0, _TURNS[code, order, 1], m.trips)
         of_c = fetches(stays_c > 0, _TURNS[code, order, 2], k.trips)
+        moved = moved_in_all(of_a, of_b, of_c, a.all_bytes, b.all_bytes, sums, c.all_bytes)
+        found.moved[order] = moved
+        fewest = min(fewest, moved)
+    return int(fewest)
+
+
+def look(
+    product: Product,
+    timed: bool,
+    design: Record,
+    m: Record,
+    n: Record,
+    k: Record,
+    a: Record,
+    b: Record,
+    c: Record,
+    found: Record,
+) -> int:
+    """Find of a tile that ``move`` knows what moving takes, and what its loop nest stands for; the fewest cycles.
+
+    Arguments as for ``time_transfers``.
+    """
+    all_a, all_b, all_sums, all_results = time_transfers(product, timed, design, m, n, k, a, b, c, found)
+    first = found.load_a[0 if m.trips > 1 else 3] + found.load_b[0 if n.trips > 1 else 1]
+    latency = design.latency if first > 0 else 0
+    found.unhidden = latency + first + found.store[3]
+    code, fewest = turning(m, n, k), NEVER
+    for order in range(6):
+        of_a = fetches(found.stays[order, 0] > 0, _TURNS[code, order, 0], n.trips)
+        of_b = fetches(found.stays[order, 1] > 0, _TURNS[code, order, 1], m.trips)
+        of_c = fetches(found.stays[order, 2] > 0, _TURNS[code, order, 2], k.trips)
         cycles = moved_in_all(of_a, of_b, of_c, all_a, all_b, all_sums, all_results)
-        tile.memory[order] = latency + product.repetitions * cycles if _DISTINCT[code, order] else NEVER
-        sums = 2 * c.sums_bytes
-        tile.moved[order] = moved_in_all(of_a, of_b, of_c, a.all_bytes, b.all_bytes, sums, c.all_bytes)
-    weigh(product, m, n, k, tile)
+        found.memory[order] = latency + product.repetitions * cycles if _DISTINCT[code, order] else NEVER
+        fewest = min(fewest, found.memory[order])
+    weigh(product, m, n, k, found)
+    return int(fewest)
 
 
 def weigh(product: Product, m: Record, n: Record, k: Record, tile: Record) -> None:

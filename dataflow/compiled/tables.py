@@ -9,12 +9,12 @@ import numpy as np
 from ...accel.specification import SIDES
 from ...configs.arrays import IntArray
 from ..design_table import DesignTable
-from ..gemm import AXES, SUM_BYTES, Axis, Operand, Place
-from ..holding import AXES_OF
+from ..gemm import AXES, PLACES, Axis
 from ..loop_nest import RUN, Shape, loop_nest
-from ..tile_grid import at_first
+from ..tile_bytes import FIRST_MIDDLE_LAST, TileBytes
 from ..tile_pairs import TilePairs
-from . import case
+from . import case, numba_build
+from .blocks import Ladders, Layout
 
 _WHICH: dict[object, int] = {"a": 0, "b": 1, None: 2}
 """Numbers of operands."""
@@ -31,7 +31,7 @@ def product_of(pairs: TilePairs) -> case.Product:
         compressed=_WHICH[gemm.compressed],
         reduced=_WHICH[gemm.pruned_operand if gemm.reduced_on_load else None],
         group=gemm.pattern.sorted_group,
-        stored=pairs.along_k.stored,
+        stored=_along_k(pairs).stored,
         value_bytes=pairs.design.value_bytes,
         requests=not {"a", "b"} <= set(gemm.on_chip),
         repeats=nest.repeats,
@@ -44,88 +44,99 @@ def product_of(pairs: TilePairs) -> case.Product:
 def tables_of(pairs: TilePairs) -> case.Tables:
     """All that depends on sizes of tiles, of the ladders of a product."""
     starts, positions = _walks(_shape(pairs))
-    sizes = np.stack([each.present.sum(axis=1) for each in pairs.axes], axis=1)
+    laying, layout, ladders = numba_build.laying(), layout_of(pairs), _ladders(pairs)
     m, n, k = (_axis(pairs, axis) for axis in AXES)
-    return case.Tables(
-        sizes=sizes.astype(np.int64),
-        m=m,
-        n=n,
-        k=k,
-        a=_loads(pairs, "a"),
-        b=_loads(pairs, "b"),
-        c=_results(pairs),
-        starts=starts,
-        positions=positions,
+    lines, memory, timed = len(ladders.burst_bytes), pairs.design.memory, layout.timed
+    a, b, c = (
+        np.zeros((lines, len(one), len(other)), dtype=kind)
+        for one, other, kind in ((m, k, case.BLOCKS), (n, k, case.BLOCKS), (m, n, case.RESULTS))
+    )
+    for lay, one, found in ((laying.lay_a, m, a), (laying.lay_b, n, b)):
+        strides = np.zeros((*found.shape, 6) if timed else (0,) * 4, dtype=np.int64)
+        lay(layout, ladders, one, k, found, strides)
+        if timed:
+            found["work"], found["each"] = memory.work(found["loaded"], found["each"], strides)
+    moved, strides = np.zeros((2, *c.shape, 2, 4) if timed else (2, *(0,) * 5), dtype=np.int64)
+    laying.lay_c(layout, ladders, m, n, c, moved, strides)
+    for name, what, write in (("", 0, True), ("load_", 1, False), ("store_", 1, True)) if timed else ():
+        asked = moved[..., what, :], c[f"{name}each"], strides[..., what, :]
+        c[f"{name}work"], c[f"{name}each"] = memory.work(*asked, write=write)
+    laying.add_up(m, n, k, a, b, c)
+    return case.Tables(*ladders[:5], m=m, n=n, k=k, a=a, b=b, c=c, starts=starts, positions=positions)
+
+
+def layout_of(pairs: TilePairs) -> Layout:
+    """How a product lies in memory, for a compiler."""
+    gemm, value_bytes = pairs.gemm, pairs.design.value_bytes
+    on_k = gemm.tap_axis == "k"
+    return Layout(
+        compressed=_WHICH[gemm.compressed],
+        in_pairs=_WHICH[None if gemm.reduced_on_load else gemm.pruned_operand],
+        reduced=_WHICH[gemm.pruned_operand if gemm.reduced_on_load else None],
+        on_chip=sum(1 << at for at, place in enumerate(PLACES) if place in gemm.on_chip),
+        positions_on_m=on_k,
+        taps=gemm.taps,
+        channels=gemm.channels,
+        b_along_n=gemm.b_contiguous == "n",
+        b_channels=gemm.channels if on_k else gemm.k,
+        n=gemm.n,
+        diagonal={None: 0, "a": 0, "b": 1, "c": 2}[gemm.diagonal],
+        packed=gemm.packed,
+        scattered=gemm.scattered_result,
+        spacing=gemm.result_spacing,
+        piece=gemm.result_piece,
+        stored=_along_k(pairs).stored,
+        value_bytes=value_bytes,
+        result_bytes=gemm.result_bytes(value_bytes),
+        timed=pairs.design.memory.timed is not None,
     )
 
 
+def _ladders(pairs: TilePairs) -> Ladders:
+    """Which sizes meet, and where memory differs."""
+    sizes = np.stack([each.present.sum(axis=1) for each in pairs.axes], axis=1).astype(np.int64)
+    memory = pairs.design.memory
+    numbers = [
+        np.broadcast_to(np.asarray(each).reshape(-1), len(sizes))
+        for each in (memory.burst_bytes, memory.run_overhead_bytes)
+    ]
+    lines, line = np.unique(np.stack(numbers, axis=1).astype(np.int64), axis=0, return_inverse=True)
+    at_m, at_n, at_k = (each.at.astype(np.int64) for each in pairs.axes)
+    bursts, overheads = np.ascontiguousarray(lines.T)
+    return Ladders(
+        sizes=sizes,
+        line=line.reshape(-1).astype(np.int64),
+        at_m=at_m,
+        at_n=at_n,
+        at_k=at_k,
+        burst_bytes=bursts,
+        overhead_bytes=overheads,
+    )
+
+
+def _along_k(pairs: TilePairs) -> TileBytes:
+    """All tile sizes along k."""
+    tiles = pairs.axes[2].tiles
+    return TileBytes(gemm=pairs.gemm, design=pairs.design, m=tiles, n=tiles, k=tiles)
+
+
 def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
-    """[L, T] the tile sizes along an axis."""
-    ladders = pairs.axes[AXES.index(axis)]
-    tiles = ladders.tiles.take(ladders.at.reshape(-1))
+    """[T] all tile sizes along an axis."""
+    tiles = pairs.axes[AXES.index(axis)].tiles
     found = np.zeros(len(tiles), dtype=case.AXIS)
-    found["trips"], found["fulls"], found["lasts"] = tiles.trips, tiles.fulls, tiles.lasts
+    found["trips"], found["fulls"], found["lasts"], found["pitch"] = tiles.trips, tiles.fulls, tiles.lasts, tiles.pitch
+    own = {"extent": tiles.size, "channels": tiles.channels, "rows": tiles.rows, "run_rows": tiles.run_rows}
     if axis == "k":
-        grid = pairs.along_k
-        for name, each in (
-            ("extent", grid.size_k),
-            ("count", grid.count_k),
-            ("slots", grid.slots),
-            ("kept", grid.kept_k),
-            ("groups", grid.groups),
-        ):
-            found[name] = each
+        grid = _along_k(pairs)
+        for name, each in own.items():
+            found[name] = each[:, FIRST_MIDDLE_LAST]
+        found["count"], found["slots"], found["groups"] = grid.count_k, grid.slots, grid.groups
+        found["kept"] = grid.kept_k
     else:
-        found["extent"][:, :2], found["count"][:, 0], found["count"][:, 1] = tiles.size, tiles.fulls, tiles.lasts
-    return found.reshape(ladders.at.shape)
-
-
-def _loads(pairs: TilePairs, operand: Operand) -> case.Records:
-    """[L, X, Y] tiles of A or B."""
-    grid, blocks = pairs.pairs[operand], "mk" if operand == "a" else "kn"
-    loaded = grid.a_load_bytes if operand == "a" else grid.b_load_bytes
-    found = np.zeros(len(grid), dtype=case.BLOCKS)
-    work, each = grid.memory.work(*(grid.a_transfers() if operand == "a" else grid.b_transfers()))
-    pace = work / each
-    first = at_first(pace[:, :, 0], grid.m) if operand == "a" else at_first(pace[:, 0, :], grid.n)
-    found["work"], found["each"] = work.reshape(-1, 6), np.broadcast_to(each, work.shape).reshape(-1, 6)
-    found["all_work"], found["first_work"] = grid.sum_over_blocks(pace, blocks), first
-    found["all_bytes"] = grid.sum_over_blocks(loaded, blocks)
-    if grid.gemm.reduced_on_load and grid.gemm.pruned_operand == operand:
-        found["elements"] = grid.reduced_elements.reshape(-1, 6)
-        found["all_elements"] = grid.sum_over_blocks(grid.reduced_elements, blocks)
-    return _placed(pairs, operand, found)
-
-
-def _results(pairs: TilePairs) -> case.Records:
-    """[L, M, N] tiles of C."""
-    grid = pairs.pairs["c"]
-    found = np.zeros(len(grid), dtype=case.RESULTS)
-    sums = grid.c_transfers(grid.sum_bytes, SUM_BYTES)
-    results = grid.c_transfers(grid.result_bytes, grid.result_element_bytes)
-    paces = {}
-    for name, transfers, write in (("", results, True), ("load_", sums, False), ("store_", sums, True)):
-        work, each = grid.memory.work(*transfers, write=write)
-        paces[name] = work / each
-        found[f"{name}work"], found[f"{name}each"] = (
-            work.reshape(-1, 4),
-            np.broadcast_to(each, work.shape).reshape(-1, 4),
-        )
-    found["all_work"], found["last_work"] = grid.sum_over_blocks(paces[""], "mn"), paces[""][:, 1, 1]
-    found["sums_work"] = grid.sum_over_blocks(paces["load_"] + paces["store_"], "mn")
-    found["all_bytes"] = grid.sum_over_blocks(grid.result_bytes, "mn")
-    found["sums_bytes"] = grid.sum_over_blocks(grid.sum_bytes, "mn")
-    return _placed(pairs, "c", found)
-
-
-def _placed(pairs: TilePairs, place: Place, found: case.Records) -> case.Records:
-    """Tiles of A, B or C with what they take of their buffer, a record a pair of sizes, in the order of m, n and k."""
-    held, (first, second) = pairs.pairs[place].held_of(place), AXES_OF[place]
-    kept = (held.tile_bytes, held.row_bytes[first], held.row_bytes[second], held.all_bytes)
-    found["held"] = np.stack(kept, axis=1)
-    ladders, *sizes = pairs.shape
-    own = [size for axis, size in zip(AXES, sizes, strict=True) if axis in AXES_OF[place]]
-    return found.reshape(ladders, *own)
+        for name, each in own.items():
+            found[name][:, :2] = each
+        found["count"][:, 0], found["count"][:, 1] = tiles.fulls, tiles.lasts
+    return found
 
 
 # Loop nests ----------------------------------------------------------------------------------------------------------
@@ -178,7 +189,7 @@ def designs_of(table: DesignTable, index: IntArray, ladder: IntArray, *, interle
     return found
 
 
-def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int) -> case.Kind:
+def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int, counted: bool) -> case.Kind:
     """What designs of a table, and mappings of one side, share; arguments as in ``case.Kind``."""
     timing = table.first.tensor_engine.timing
     return case.Kind(
@@ -191,4 +202,5 @@ def kind_of(table: DesignTable, side: int, *, exchanged: bool, alike: int) -> ca
         side=side,
         exchanged=exchanged,
         alike=alike,
+        counted=counted,
     )

@@ -5,8 +5,25 @@ from __future__ import annotations
 from ...accel.tensor_engine import Handover, cycles_to_next
 from ...configs.arrays import IntArray
 from ..pipeline import dma_cycles
-from .case import Record, Tables
-from .steps import Room
+from .case import Record, Records
+
+
+def hand_over(found: IntArray, whole: int, own: Handover) -> None:
+    """Put into a row of ``Room.handovers`` all but what ports take.
+
+    Args:
+        found: [7] the row.
+        whole: cycles of the array, the tile alone.
+        own: when the tile lets the next one in.
+    """
+    found[1], found[2], found[3], found[4], found[5], found[6] = (
+        whole,
+        own.interval,
+        own.hold,
+        own.lead,
+        own.first,
+        own.second,
+    )
 
 
 def until_next(handovers: IntArray, here: int, following: int) -> int:
@@ -26,21 +43,27 @@ def until_next(handovers: IntArray, here: int, following: int) -> int:
 
 
 def walked(
-    tables: Tables, design: Record, tile: Record, order: int, room: Room, mapping: int, tile_overlap: bool
+    starts: IntArray,
+    positions: Records,
+    latency: int,
+    tile: Record,
+    order: int,
+    cycles: IntArray,
+    handovers: IntArray,
+    tile_overlap: bool,
 ) -> int:
     """Cycles of all tiles of a product, one after another, DMA one ahead; and of the first load and last store.
 
     Args:
-        tables: its loop nests.
-        design: the design.
+        starts: of its loop nests, see ``Tables``.
+        positions: likewise.
+        latency: of a request to DRAM.
         tile: the tile.
         order: the loop order.
-        room: cycles of its kinds on the array.
-        mapping: under which array mapping.
+        cycles: [12] of each kind of tile on the array.
+        handovers: [12, 7] see ``Room``; asked for only where tiles overlap.
         tile_overlap: whether it matters which tile comes next.
     """
-    starts, positions, latency = tables.starts, tables.positions, design.latency
-    cycles, handovers = room.cycles[mapping], room.handovers[mapping]
     walk = order * ((len(starts) - 1) // 6) + tile.walk
     stays_a, stays_b, stays_c = tile.stays[order, 0], tile.stays[order, 1], tile.stays[order, 2]
     load_a, load_b, load_sums, store, weights = tile.load_a, tile.load_b, tile.load_sums, tile.store, tile.weights

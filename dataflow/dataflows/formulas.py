@@ -53,7 +53,8 @@ class Formulas:
         repeats: whether a mapping stands already with smaller numbers.
         least_cycles: of all tiles, which no mapping beats; takes (array, grouping, deepest, folds): ``Folds``, and
             accumulations that a PE may turn between at most.
-        least_sends: the fewest sends of the west and of the north operand; takes the same.
+        least_sends: the fewest sends of the west and of the north operand; takes the same. Neither of these two falls
+            where any of the folds grows.
     """
 
     cycles: Callable[..., Any]

@@ -1,15 +1,22 @@
 """The search on many designs finds, on each, the very mapping that the search on that design alone finds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
+from bisparse.configs.formats import parse_format
 from bisparse.configs.pattern import DENSE, Pattern
-from bisparse.dataflow import objective
+from bisparse.dataflow import objective, search_compiled
+from bisparse.dataflow import search_many as searching
 from bisparse.dataflow.design_table import DesignTable
+from bisparse.dataflow.formats.skipped import met_by
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_many import search_many
+from bisparse.sim.product.single_product import plain_product
 from bisparse.training.graph import Stage
 
 from .wild_designs import Draw, wild_kind, wild_numbers, with_tile_overlap
@@ -56,33 +63,64 @@ def mapping_of(found, row):
     return Mapping(array=found.array_mapping(row), tile_m=m, tile_n=n, tile_k=k, order=LOOP_ORDERS[found.orders[row]])
 
 
+@pytest.fixture(params=["by sieves", "by kernels"])
+def way(request, monkeypatch):
+    """How designs are searched."""
+    if request.param == "by kernels":
+        pytest.importorskip("numba")
+    monkeypatch.setattr(search_compiled, "is_ready", lambda searches: request.param == "by kernels")
+    monkeypatch.setattr(searching, "_agreed", [True])
+
+
 @pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20)])
-def test_each_design_gets_the_mapping_that_it_gets_alone(seed):
+def test_each_design_gets_the_mapping_that_it_gets_alone(seed, way):
+    check(seed)
+
+
+def check(seed):
     draw = Draw(seed)
     kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
     if seed >= OVERLAPPING:
         kind = with_tile_overlap(kind)
-    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(DESIGNS)])
+    compare(gemm, DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(DESIGNS)]), interleave)
+
+
+def compare(gemm, table, interleave):
     found = search_many(gemm, table, interleave=interleave)
     for row, hardware in enumerate(table.designs):
         try:
-            alone = best_mapping(gemm, hardware, interleave=interleave).mapping
+            alone = best_mapping(gemm, hardware, interleave=interleave)
         except MappingError:
             # A pattern that the design lacks is refused before any search.
             assert not found.feasible[row] or not hardware.tensor_engine.supports(gemm.pattern)
             continue
         assert found.feasible[row]
-        assert mapping_of(found, row) == alone
+        assert mapping_of(found, row) == alone.mapping
+        assert (found.cycles[row], found.moved_bytes[row]) == (alone.cycles, alone.moved_bytes)
+
+
+@pytest.mark.parametrize("seed", range(400, 412))
+def test_zeros_without_a_rule_are_searched_alike(seed, way):
+    """Kept values that lie beside a bitmap, and those that make columns wait for each other."""
+    draw = Draw(seed)
+    kind = load_hardware("sat-unstructured")
+    if seed % 2:
+        kind = with_tile_overlap(kind)
+    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(4)])
+    sparse = parse_format(draw.one("80%", "75% block 4x8", "90% block 16x1"))
+    plain = plain_product(draw.one(33, 512), draw.one(16, 100, 512), draw.one(64, 100, 576), sparse)
+    gemm = met_by(replace(plain, compressed=draw.one("a", "b", "b")), table.designs[0])
+    compare(replace(gemm, compressed=draw.one(gemm.compressed, gemm.compressed, None)), table, True)
 
 
 @pytest.mark.parametrize("seed", [*range(100, 110), *range(300, 305)])
-def test_they_take_the_same_for_nearly_as_fast(seed, monkeypatch):
+def test_they_take_the_same_for_nearly_as_fast(seed, way, monkeypatch):
     """With mappings that are 3% slower counted as fast, so that many are."""
     monkeypatch.setattr(objective, "ALIKE", 33)
-    test_each_design_gets_the_mapping_that_it_gets_alone(seed)
+    check(seed)
 
 
-def test_only_the_designs_asked_for_are_searched():
+def test_only_the_designs_asked_for_are_searched(way):
     draw = Draw(0)
     kind = wild_kind(draw)
     table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(6)])
@@ -93,7 +131,7 @@ def test_only_the_designs_asked_for_are_searched():
         assert mapping_of(some, row) == mapping_of(whole, row)
 
 
-def test_designs_too_small_for_any_tile_have_no_mapping():
+def test_designs_too_small_for_any_tile_have_no_mapping(way):
     draw = Draw(1)
     kind = wild_kind(draw)
     small = [wild_numbers(draw, kind).model for _ in range(3)]
@@ -108,3 +146,39 @@ def test_designs_too_small_for_any_tile_have_no_mapping():
         Gemm(name="large", operator="large", stage=Stage.FORWARD, m=4096, n=4096, k=4096), DesignTable(designs=small)
     )
     assert not found.feasible.any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kernels_are_compared_before_they_are_used(seed, monkeypatch):
+    """In whatever order designs are told apart."""
+    pytest.importorskip("numba")
+    draw = Draw(seed)
+    kind = wild_kind(draw)
+    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(6)])
+    gemm = Gemm(name="plain", operator="plain", stage=Stage.FORWARD, m=64, n=64, k=64)
+    monkeypatch.setattr(search_compiled, "is_ready", lambda searches: True)
+    monkeypatch.setattr(searching, "_agreed", [])
+    search_many(gemm, table)
+    assert searching._agreed == [True]
+
+
+def test_kernels_that_find_something_else_are_not_used(monkeypatch, caplog):
+    pytest.importorskip("numba")
+    draw = Draw(0)
+    table = DesignTable(designs=[wild_numbers(draw, wild_kind(draw)).model])
+    gemm = Gemm(name="plain", operator="plain", stage=Stage.FORWARD, m=64, n=64, k=64)
+    monkeypatch.setattr(search_compiled, "is_ready", lambda searches: False)
+    right = search_many(gemm, table)
+    search = search_compiled.search
+
+    def wrong(*given, **named):
+        found = search(*given, **named)
+        found.best["cycles"] += 1
+        return found
+
+    monkeypatch.setattr(search_compiled, "is_ready", lambda searches: True)
+    monkeypatch.setattr(search_compiled, "search", wrong)
+    monkeypatch.setattr(searching, "_agreed", [])
+    assert search_many(gemm, table).cycles.tolist() == right.cycles.tolist()
+    assert searching._agreed == [False]
+    assert "the compiled mapping search of plain is wrong: not used" in caplog.text

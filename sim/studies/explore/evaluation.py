@@ -18,7 +18,7 @@ import numpy as np
 from ....accel.energy import EnergyModel
 from ....accel.energy_table import EnergyTable, energy_table_of
 from ....accel.specification import Policy
-from ....configs.arrays import IntArray
+from ....configs.arrays import BoolArray, IntArray
 from ....configs.errors import BisparseError, MappingError
 from ....configs.library import is_path
 from ....dataflow.design_table import DesignTable, kind_of
@@ -110,6 +110,13 @@ def _kind(point: Point) -> tuple[Any, ...]:
     return (*kind_of(point.hardware.model), options.dataflows, options.interleave)
 
 
+_outlined: dict[tuple[object, ...], Step | None] = {}
+"""Outlines of steps, by what designs share and the steps depend on, for groups to come."""
+
+_OUTLINES_KEPT = 64
+"""More than a study has steps, mostly."""
+
+
 @dataclass(kw_only=True)
 class _Group:
     """Points that differ in numbers only, whatever they run."""
@@ -132,8 +139,10 @@ class _Group:
                 found[number] = simulate_point(point, self.version)
         waiting = [number for number, outcome in enumerate(found) if outcome is None]
         searches = self._search(table, rows, keys, waiting)
+        everywhere = self._mapped_everywhere(keys, waiting, searches)
         for number in waiting:
-            found[number] = self._impossible(points[number], int(rows[number]), keys[number], searches)
+            if not all(everywhere[key][rows[number]] for key in keys[number]):
+                found[number] = self._impossible(points[number], int(rows[number]), keys[number], searches)
         waiting = [number for number in waiting if found[number] is None]
         costs = CostCache(mapped_on=lambda product, on, stays: searches[product.gemm.shape_key].mapped(on, stays))
         steps = self._timed(self._planned(self._by_step(keys, waiting), table, rows, costs), rows, prices)
@@ -161,10 +170,15 @@ class _Group:
         """The step of a key, for a point that has it; None when there is none."""
         known = key.outline
         if known not in self._steps:
+            kind = kind_of(point.hardware.model), known
             try:
-                self._steps[known] = outlined(key, point)
+                # Chunks of one study outline the same steps.
+                self._steps[known] = _outlined[kind] if kind in _outlined else outlined(key, point)
             except BisparseError:
                 self._steps[known] = None
+            while len(_outlined) >= _OUTLINES_KEPT:
+                _outlined.popitem()
+            _outlined[kind] = self._steps[known]
         return self._steps[known]
 
     def _runs(self, point: Point, keys: tuple[StepKey, StepKey]) -> bool:
@@ -211,6 +225,21 @@ class _Group:
             for key in keys[number]:
                 members.setdefault(key, []).append(number)
         return members
+
+    def _mapped_everywhere(
+        self,
+        keys: Sequence[tuple[StepKey, StepKey]],
+        waiting: Sequence[int],
+        searches: dict[tuple[object, ...], BestForms],
+    ) -> dict[StepKey, BoolArray]:
+        """Of each step on which designs of the table all of its products have a mapping."""
+        found = {}
+        for key, members in self._by_step(keys, waiting).items():
+            step = self._step(key, self.points[members[0]])
+            assert step is not None, "members run it"
+            shapes = {product.gemm.shape_key for product in step.products()}
+            found[key] = np.logical_and.reduce([searches[shape].feasible for shape in shapes])
+        return found
 
     def _impossible(
         self,

@@ -19,6 +19,7 @@ from ....configs.errors import BisparseError, ConfigError
 from ....configs.library import content_hash
 from ....configs.schema import Loaded, validate
 from ....configs.strict_yaml import Document
+from ....dataflow import search_compiled
 from . import STORE_FILE
 from .axis_values import Settings
 from .loading import DATA
@@ -40,6 +41,9 @@ FIRST_CHUNKS = (16, 128)
 
 LONGEST_CHUNK_SECONDS = 30.0
 """Of a chunk, at the pace so far: what a kill may cost a worker."""
+
+WORTH_COMPILING = 400
+"""Runs that take longer without a compiled mapping search than compiling it does, once on a machine."""
 
 MOST_DESIGNS = 1_000_000
 """Of a study: each takes memory until the tables are written."""
@@ -120,6 +124,9 @@ def run(
                 f"{out}: got a store with {sum(store.versions().values())} runs, need an empty directory; try --resume "
                 "to use them, or another --out"
             )
+        if dask is None and asks(space) * len(space.scenarios()) >= WORTH_COMPILING and search_compiled.is_lacking():
+            told("compiling the mapping search, once on this machine", 0, 1)
+            search_compiled.build()
         workers = _workers(space, version, jobs, dask)
         try:
             progress = _Progress(space=space, store=store, workers=workers, version=version, told=told)
