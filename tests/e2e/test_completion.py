@@ -26,7 +26,10 @@ def completed(*words):
     ("words", "offered"),
     [
         (("simulate", "resnet9"), ["resnet9-cifar10"]),
-        (("simulate", "resnet9-cifar10", "--hardware", "sat"), ["sat-unstructured", "sat-vcu1525", "sat-vcu1525-timed"]),
+        (
+            ("simulate", "resnet9-cifar10", "--hardware", "sat"),
+            ["sat-unstructured", "sat-vcu1525", "sat-vcu1525-timed"],
+        ),
         (("simulate", "resnet9-cifar10", "--recipe", "bd"), ["bdwp"]),
         (("compare", "resnet9-cifar10", "--recipes", "dense,bd"), ["dense,bdwp"]),
         (("simulate", "resnet9-cifar10", "--pass", ""), ["training", "inference", "decode"]),

@@ -4,8 +4,8 @@ import dataclasses
 from functools import cache
 
 from bisparse.accel.specification import load_hardware
-from bisparse.configs.library import content_hash
 from bisparse.configs.formats import parse_format
+from bisparse.configs.library import content_hash
 from bisparse.sim.options import Options
 from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.recipes.declaration import load_recipe
