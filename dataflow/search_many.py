@@ -176,7 +176,7 @@ def _winners(gemm: Gemm, table: DesignTable, index: IntArray, sides: tuple[Side,
         found = _by_kernels(gemm, table, index, sides, interleave=interleave)
         if found is not None and not _agreed:
             # Machine code of another process is not taken on trust.
-            some = index[:_COMPARED]
+            some = np.sort(index[:_COMPARED])
             sieved = _by_sieves(gemm, table, some, sides, interleave=interleave)
             again = _by_kernels(gemm, table, some, sides, interleave=interleave)
             _agreed.append(again is not None and again.tells() == sieved.tells())

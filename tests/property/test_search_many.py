@@ -148,6 +148,20 @@ def test_designs_too_small_for_any_tile_have_no_mapping(way):
     assert not found.feasible.any()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_kernels_are_compared_before_they_are_used(seed, monkeypatch):
+    """In whatever order designs are told apart."""
+    pytest.importorskip("numba")
+    draw = Draw(seed)
+    kind = wild_kind(draw)
+    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(6)])
+    gemm = Gemm(name="plain", operator="plain", stage=Stage.FORWARD, m=64, n=64, k=64)
+    monkeypatch.setattr(search_compiled, "is_ready", lambda searches: True)
+    monkeypatch.setattr(searching, "_agreed", [])
+    search_many(gemm, table)
+    assert searching._agreed == [True]
+
+
 def test_kernels_that_find_something_else_are_not_used(monkeypatch, caplog):
     pytest.importorskip("numba")
     draw = Draw(0)
