@@ -145,7 +145,7 @@ def on_array(hardware, gemm, walk, mapping, tile):
     }
     if gemm.compressed:
         side = tile.m if gemm.compressed == "a" else tile.n
-        operand[gemm.compressed] = walk.pair_bytes(side * tile.slots)
+        operand[gemm.compressed] = walk.depth.stored_bytes(side * tile.slots, side * tile.k, walk.value_bytes)
     sums = 4 * tile.m * tile.n
     if mapping.dataflow == "os":
         west, north = ("b", "a") if mapping.swapped else ("a", "b")
@@ -243,7 +243,7 @@ class Walked:
                 n=walk.sizes_n[n],
                 k=walk.sizes_k[k],
                 slots=walk.slots(k),
-                groups=len(walk.groups(k)),
+                groups=walk.depth.groups(walk.sizes_k[k]),
                 adds=k > 0,
             )
 
