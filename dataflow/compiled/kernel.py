@@ -110,11 +110,13 @@ def parts_of(formulas: Formulas) -> Parts:
                 if at_m == 1 and m.extent[1] == m.extent[0]:
                     for at_k in range(number, number + 3):
                         cycles[mapping, at_k] = cycles[mapping, at_k - 6]
-                        handovers[mapping, at_k] = handovers[mapping, at_k - 6]
+                        if kind.tile_overlap:
+                            handovers[mapping, at_k] = handovers[mapping, at_k - 6]
                 elif at_n == 1 and n.extent[1] == n.extent[0]:
                     for at_k in range(number, number + 3):
                         cycles[mapping, at_k] = cycles[mapping, at_k - 3]
-                        handovers[mapping, at_k] = handovers[mapping, at_k - 3]
+                        if kind.tile_overlap:
+                            handovers[mapping, at_k] = handovers[mapping, at_k - 3]
                 else:
                     tile_m, tile_n = m.extent[at_m], n.extent[at_n]
                     rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
@@ -123,7 +125,8 @@ def parts_of(formulas: Formulas) -> Parts:
                         depth, slots = k.extent[at_k], k.slots[at_k]
                         if at_k == 2 and depth == k.extent[0]:
                             cycles[mapping, number + 2] = cycles[mapping, number + 1]
-                            handovers[mapping, number + 2] = handovers[mapping, number + 1]
+                            if kind.tile_overlap:
+                                handovers[mapping, number + 2] = handovers[mapping, number + 1]
                             continue
                         held = slots if grouping.apart else k.groups[at_k]
                         on_array = least = tile_cycles(array, grouping, rows, cols, slots, held, first, second)
