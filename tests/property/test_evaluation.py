@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 from bisparse.accel.specification import load_hardware
-from bisparse.configs.library import find
 from bisparse.configs.pattern import Pattern
 from bisparse.sim.options import Options
 from bisparse.sim.studies.explore import evaluation
@@ -74,12 +73,12 @@ def test_what_is_not_done_side_by_side_is_simulated_alone():
 
 def designs_beside_tables(tmp_path, rows):
     """The same words in two folders, beside tables of other prices."""
-    table = find("energy", "16nm-fpga").read_text(encoding="utf-8")
     found = []
     for folder, price in (("cheap", "0.001"), ("dear", "1000")):
         (tmp_path / folder).mkdir()
-        lines = [f"static_watts: {price}" if line.startswith("static_watts:") else line for line in table.splitlines()]
-        (tmp_path / folder / "table.yaml").write_text("\n".join(lines), encoding="utf-8")
+        (tmp_path / folder / "table.yaml").write_text(
+            f"name: table\nextends: 16nm-fpga\nstatic_watts: {price}\n", encoding="utf-8"
+        )
         for number in rows:
             file = tmp_path / folder / f"{number}.yaml"
             file.write_text(
