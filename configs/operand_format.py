@@ -8,8 +8,10 @@ exactly, random ones for the mean of their masks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
-from .arrays import Counts
+if TYPE_CHECKING:
+    from .arrays import Counts
 
 
 class OperandFormat(ABC):

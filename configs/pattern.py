@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .arrays import Counts
 from .errors import ConfigError
 from .operand_format import OperandFormat
+
+if TYPE_CHECKING:
+    from .arrays import Counts
 
 LARGEST_GROUP = 32
 """The largest M accepted. Index width and group registers grow with M; nothing published goes past 32."""
@@ -131,6 +132,9 @@ class Pattern(OperandFormat):
 
 def kept_in_groups(channels: Counts, taps: Counts, kept: int, group: int) -> Counts:
     """Elements kept of ``taps`` kernel positions by ``channels``: a short last group keeps ``min(kept, rest)``."""
+    # Here: who asks for help on a command does not wait for numpy.
+    import numpy as np
+
     whole, rest = channels // group, channels % group
     return taps * (whole * kept + np.minimum(kept, rest))
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .arrays import Counts
 from .errors import ConfigError
 from .operand_format import OperandFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .arrays import BoolArray, Counts
 
 LARGEST_BLOCK = 256
 """The largest side of a block accepted."""
@@ -136,9 +139,7 @@ class Unstructured(OperandFormat):
         """One comparison an element."""
         return 1
 
-    def mask(
-        self, draw: np.random.Generator, outputs: int, inputs: int
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def mask(self, draw: np.random.Generator, outputs: int, inputs: int) -> BoolArray:
         """A mask [outputs, inputs] of this format: what is True is kept.
 
         Args:
@@ -148,7 +149,8 @@ class Unstructured(OperandFormat):
         """
         blocks = math.ceil(outputs / self.rows), math.ceil(inputs / self.cols)
         kept = draw.random(blocks) < self.density
-        return np.repeat(np.repeat(kept, self.rows, axis=0), self.cols, axis=1)[:outputs, :inputs]
+        mask: BoolArray = kept.repeat(self.rows, axis=0).repeat(self.cols, axis=1)[:outputs, :inputs]
+        return mask
 
     def __str__(self) -> str:
         block = f" block {self.rows}x{self.cols}" if self.rows * self.cols > 1 else ""
