@@ -68,7 +68,7 @@ def _corners(case):
         "all three loops turn": min(trips) > 1,
         "partial sums travel": walk.moved.partial_sum_writes > 0,
         "compressed in whole bursts": gemm.compressed is not None and not gemm.reduced_on_load,
-        "short last group": gemm.compressed is not None and gemm.channels % gemm.pattern.group > 0,
+        "short last group": gemm.compressed is not None and gemm.channels % gemm.pattern.unit > 0,
         "reduced on the way in": gemm.reduced_on_load,
         "window along m": window is not None and gemm.position_axis == "m",
         "window along k": window is not None and gemm.position_axis == "k",
