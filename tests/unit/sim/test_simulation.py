@@ -157,7 +157,7 @@ def test_a_step_that_passes_64_bits_is_added_up_whole(price, kinds):
 
 
 def test_counts_that_64_bits_do_not_hold_are_refused(monkeypatch):
-    # Kernels leave out the mapping whose counts overflow, and find one that this design, which no file may say, can run.
+    # Kernels leave out the mapping whose counts overflow, and find one that this design, of no file, can run.
     monkeypatch.setattr(search_compiled, "is_ready", lambda searches: False)
     own = load_hardware("sat-vcu1525").model.buffers
     buffers = {
