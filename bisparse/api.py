@@ -79,7 +79,8 @@ def simulate(
         model_or_name: a shipped workload's name, a captured graph or its path, or a torch module (or what makes one).
         hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
         recipe: a shipped recipe's name, or a YAML file; ``bdwp`` when None, ``static-masks`` with ``weights``.
-        sparsity: N:M, N kept of every M; ``2:8`` when None, the weights' own with ``weights``.
+        sparsity: N:M, N kept of every M, or a share of zeros such as ``80%``; ``2:8`` when None, the weights' own with
+            ``weights``.
         input_shape: of a torch module, which needs it: extents of one sample, such as ``(3, 224, 224)``; the command
             line's text, such as ``"512:int"``; an ``InputShape``; an example tensor; or a list of such, one for each
             place, or a mapping, one for each keyword.
@@ -186,7 +187,7 @@ def apply(
     Args:
         model: any module; its Linear and Conv layers are found wherever they are.
         recipe: a shipped recipe's name, or a YAML file.
-        sparsity: N:M, N kept of every M.
+        sparsity: N:M, N kept of every M; a share of zeros such as ``80%`` where masks are given.
         steps: updates of the whole run, for a recipe that changes over time.
         precision: ``fp32``; or ``fp16`` or ``bf16`` operands and activations with FP32 sums and master weights.
         seed: of whatever the recipe draws.

@@ -78,12 +78,11 @@ class Pattern(OperandFormat):
 
     def kept_of(self, length: int) -> int:
         """Elements kept of a run of ``length`` consecutive elements; the last group may be short."""
-        groups, rest = divmod(length, self.group)
-        return groups * self.kept + min(self.kept, rest)
+        return int(self.kept_elements(length))
 
     def groups_of(self, length: int) -> int:
         """Groups that a run of ``length`` elements makes, a short last one included."""
-        return -(-length // self.group)
+        return int(self.groups(length))
 
     @property
     def kept_scale(self) -> int:

@@ -9,11 +9,12 @@ as the mean of machines. A machine's fill and drain are taken off; its product i
 
 import numpy as np
 from bisparse.accel.tensor_engine import ArrayTiming, output_stationary_cycles
+from bisparse.configs.unstructured import Unstructured
 from bisparse.dataflow.formats.waiting import expected_slots, windows_of
 from bisparse.sim.witness.machines.machine import Machine, Mapping
 from bisparse.sim.witness.machines.random_zeros import fullest_of_windows, run_skipping
 
-GROUP, DEPTH, MASKS, MACHINES = 8, 512, 2000, 12
+GROUP, DEPTH, MASKS, MACHINES = 8, 512, 2000, 60
 
 
 def main() -> None:
@@ -21,11 +22,12 @@ def main() -> None:
     draw = np.random.default_rng(0)
     print("| density | lanes in lockstep | closed form | mean of masks | mean of machines |\n|--:|--:|--:|--:|--:|")
     for density in (0.1, 0.25, 0.5):
+        sparse = Unstructured(100 * (1 - density))
         for lanes in (1, 8, 32):
             share = expected_slots(windows_of([GROUP] * (DEPTH // GROUP)), density, lanes, 1) / DEPTH
-            counts = np.array([counted(draw, density, lanes) for _ in range(MASKS)]) / DEPTH
+            counts = np.array([counted(draw, sparse, lanes) for _ in range(MASKS)]) / DEPTH
             interval = 2 * counts.std() / np.sqrt(MASKS)
-            machines = np.array([played(draw, density, lanes) for _ in range(MACHINES)]) / DEPTH
+            machines = np.array([played(draw, sparse, lanes) for _ in range(MACHINES)]) / DEPTH
             spread = 2 * machines.std() / np.sqrt(MACHINES)
             print(
                 f"| {density} | {lanes} | {share:.4f} | {counts.mean():.4f} ± {interval:.4f} | "
@@ -33,16 +35,16 @@ def main() -> None:
             )
 
 
-def counted(draw: np.random.Generator, density: float, lanes: int) -> int:
+def counted(draw: np.random.Generator, sparse: Unstructured, lanes: int) -> int:
     """Slots of one mask."""
-    return int(fullest_of_windows(draw.random((lanes, DEPTH)) < density, GROUP).sum())
+    return int(fullest_of_windows(sparse.mask(draw, lanes, DEPTH), GROUP).sum())
 
 
-def played(draw: np.random.Generator, density: float, lanes: int) -> int:
+def played(draw: np.random.Generator, sparse: Unstructured, lanes: int) -> int:
     """Slots of one mask that the machine took, from its cycles."""
     machine = Machine(rows=1, cols=lanes)
     a = draw.integers(1, 9, (1, DEPTH)).astype(float)
-    b = draw.integers(1, 9, (DEPTH, lanes)) * (draw.random((DEPTH, lanes)) < density)
+    b = draw.integers(1, 9, (DEPTH, lanes)) * sparse.mask(draw, lanes, DEPTH).T
     outcome = run_skipping(machine, Mapping(dataflow="os"), a, b, window=GROUP)
     if not np.array_equal(outcome.product, a @ b):
         raise AssertionError("the machine's product is not numpy's")

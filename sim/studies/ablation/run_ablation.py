@@ -39,7 +39,7 @@ def ablate(
     Args:
         simulator: of the workload on the design; its options say all but the four switches.
         recipe: the method.
-        pattern: N:M.
+        pattern: its format.
         progress: told before each row: what it is, how many are done, of how many.
 
     Raises:

@@ -25,7 +25,7 @@ class Point:
         hardware: the design, with the provenance of its values.
         workload: what is trained.
         recipe: how it is pruned.
-        pattern: N:M.
+        pattern: its format.
         options: how steps are scheduled, the batch among them.
         prices: of its actions; the design's own energy table when None.
     """

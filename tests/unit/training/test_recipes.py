@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from bisparse.configs.errors import ConfigError
-from bisparse.configs.formats import parse_format
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
@@ -395,44 +394,3 @@ def test_a_wrong_recipe_is_told_where_and_what_is_needed(tmp_path, text, message
 
 def test_only_dense_prunes_nothing():
     assert [name for name in names("recipes") if not load_recipe(name).model.prunes] == ["dense"]
-
-
-def test_given_masks_of_any_format_are_packed_in_the_update_whatever_the_design_does_with_n_of_m():
-    for pre_generation in (True, False):
-        pruned = annotate(
-            NETWORK, load_recipe("static-masks").model, parse_format("80%"), pre_generation=pre_generation
-        )
-        assert not any(each.reduced_on_load for each in pruned.prunings.values())
-        assert pruned.copies["body.weight"].reads_mask
-        assert pruned.copies["body.weight"].compressed == (parse_format("80%"), parse_format("80%"))
-
-
-def test_the_backward_pass_has_blocks_turned():
-    pruned = annotate(NETWORK, load_recipe("static-masks").model, parse_format("75% block 2x4"), pre_generation=True)
-    found = {name: str(each.pattern) for name, each in pruned.prunings.items()}
-    assert (found["body:FF"], found["body:BP"]) == ("75% block 2x4", "75% block 4x2")
-
-
-def test_a_share_of_zeros_needs_masks_that_are_given():
-    with pytest.raises(ConfigError, match=r"got 80% with bdwp, need N:M such as 2:8: .* try static-masks"):
-        annotate(NETWORK, load_recipe("bdwp").model, parse_format("80%"), pre_generation=True)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"backward": {"operand": "gradient"}}, "got given, need pruned weights"),
-        ({"decay": {"strength": 1e-4}}, "got given, need neither passes nor decay"),
-        ({"mask_search": {"method": "given", "passes": 1.0}}, "got given, need neither passes nor decay"),
-    ],
-)
-def test_masks_that_are_given_are_of_weights_and_cost_no_search(changes, message):
-    declared = {
-        "name": "x",
-        "title": "",
-        "source": "",
-        "forward": {"operand": "weight"},
-        "mask_search": {"method": "given"},
-    }
-    with pytest.raises(ValueError, match=message):
-        Recipe(**(declared | changes))
