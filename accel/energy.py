@@ -56,6 +56,18 @@ def gated(actions: Actions, effectual_share: float) -> Actions:
     return {name: count * effectual_share if name in GATED else count for name, count in actions.items()}
 
 
+def joules_of(counts: Any, joules_each: Any) -> Any:
+    """Joules of some actions, by how often each happens and what it takes; summed in their order.
+
+    >>> joules_of((2, 3), (0.5, 0.25))
+    1.75
+    """
+    total: Any = 0
+    for at in range(len(counts)):
+        total = total + counts[at] * joules_each[at]
+    return total
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyModel:
     """Prices of every action on one design, or on many: an array, [S], for each then.
@@ -113,7 +125,11 @@ class EnergyModel:
 
     def dynamic_joules(self, actions: Actions) -> Any:
         """Joules of some actions: a float, or an array when the counts are arrays."""
-        return sum_in_order(count * (self.prices_pj[name] * 1e-12) for name, count in actions.items())
+        return joules_of(tuple(actions.values()), tuple(self.joules_each(name) for name in actions))
+
+    def joules_each(self, action: str) -> Price:
+        """Joules of one action."""
+        return self.prices_pj[action] * 1e-12
 
     def spent_joules(self, actions: Actions, seconds: Any = None) -> dict[str, Any]:
         """Joules by component of some actions, and of static power for a time; only what is spent is named."""

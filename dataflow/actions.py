@@ -35,6 +35,56 @@ def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
     )
 
 
+ON_ARRAY = (
+    *("multiplies", "accumulates", "register_bits", "link_bits"),
+    *("west_read_bits", "north_read_bits", "output_read_bits", "output_write_bits"),
+)
+"""Actions of the array, in the order of ``counts_on_array``."""
+
+IN_MEMORY = ("west_write_bits", "north_write_bits", "output_write_bits", "output_read_bits", "dram_bits", "compares")
+"""Actions of buffers, DRAM and the reduction engine, in the order of ``counts_in_memory``."""
+
+
+def counts_on_array(macs: Any, hops: Any, results: Any, west: Any, north: Any, output: Any) -> tuple[Any, ...]:
+    """How often the array does each of ``ON_ARRAY``.
+
+    Args:
+        macs: multiply-accumulates issued.
+        hops: bytes times the PEs that they hop to.
+        results: bytes of finished sums.
+        west: bytes through the west port.
+        north: through the north port.
+        output: through the output port.
+    """
+    # Every fold writes its sums; all but the first of an output read them: writes exceed reads by one result.
+    return (
+        macs,
+        macs,
+        macs * 8 * SUM_BYTES + 8 * hops,
+        8 * hops,
+        8 * west,
+        8 * north,
+        8 * (output - results) // 2,
+        8 * (output + results) // 2,
+    )
+
+
+def counts_in_memory(
+    west: Any, north: Any, partial_sums: Any, finished_sums: Any, dram: Any, compares: Any
+) -> tuple[Any, ...]:
+    """How often each of ``IN_MEMORY`` happens.
+
+    Args:
+        west: bytes written into the west buffer.
+        north: into the north buffer.
+        partial_sums: bytes written to DRAM unfinished, and as many read back.
+        finished_sums: bytes of sums that leave the output buffer for good.
+        dram: bytes read and written.
+        compares: of the reduction engine.
+    """
+    return 8 * west, 8 * north, 8 * partial_sums, 8 * (partial_sums + finished_sums), 8 * dram, compares
+
+
 def actions_on_array(
     gemm: Gemm,
     array: ArrayTiming,
@@ -59,7 +109,7 @@ def actions_on_array(
         north_bytes: through the north port.
         output_bytes: through the output port.
     """
-    results = gemm.count * gemm.m * gemm.n * SUM_BYTES
+    results = passed_sum_bytes(gemm)
     passed = Passed(
         west_bytes=west_bytes,
         north_bytes=north_bytes,
@@ -68,18 +118,8 @@ def actions_on_array(
         tiles_along_k=trips_k,
     )
     hops = lying.hop_bytes(array, passed)
-    macs = gemm.issued_macs
-    # Every fold writes its sums; all but the first of an output read them: writes exceed reads by one result.
-    return {
-        "multiplies": macs,
-        "accumulates": macs,
-        "register_bits": macs * 8 * SUM_BYTES + 8 * hops,
-        "link_bits": 8 * hops,
-        "west_read_bits": 8 * west_bytes,
-        "north_read_bits": 8 * north_bytes,
-        "output_read_bits": 8 * (output_bytes - results) // 2,
-        "output_write_bits": 8 * (output_bytes + results) // 2,
-    }
+    counts = counts_on_array(gemm.issued_macs, hops, results, west_bytes, north_bytes, output_bytes)
+    return dict(zip(ON_ARRAY, counts, strict=True))
 
 
 def memory_actions(gemm: Gemm, traffic: Traffic, a_in_west: bool | BoolArray) -> dict[str, Any]:
@@ -118,16 +158,26 @@ def actions_in_memory(
         dram_bytes: read and written.
         reduced: elements of the operand reduced on its way in; each meets the N kept so far.
     """
+    counts = counts_in_memory(
+        _where(a_in_west, filled_bytes["a"], filled_bytes["b"]),
+        _where(a_in_west, filled_bytes["b"], filled_bytes["a"]),
+        partial_sum_bytes,
+        finished_sum_bytes(gemm),
+        dram_bytes,
+        reduced * gemm.pattern.sorted_kept,
+    )
+    return dict(zip(IN_MEMORY, counts, strict=True))
+
+
+def passed_sum_bytes(gemm: Gemm) -> int:
+    """Bytes of finished sums that pass the output port, all repetitions."""
+    return gemm.count * gemm.m * gemm.n * SUM_BYTES
+
+
+def finished_sum_bytes(gemm: Gemm) -> int:
+    """Bytes of sums that leave the output buffer for good, all repetitions."""
     blocks = gemm.packed if gemm.diagonal == "c" else 1
-    finished_sums = gemm.count * gemm.m * gemm.n // blocks * SUM_BYTES
-    return {
-        "west_write_bits": 8 * _where(a_in_west, filled_bytes["a"], filled_bytes["b"]),
-        "north_write_bits": 8 * _where(a_in_west, filled_bytes["b"], filled_bytes["a"]),
-        "output_write_bits": 8 * partial_sum_bytes,
-        "output_read_bits": 8 * (partial_sum_bytes + finished_sums),
-        "dram_bits": 8 * dram_bytes,
-        "compares": reduced * gemm.pattern.sorted_kept,
-    }
+    return gemm.count * gemm.m * gemm.n // blocks * SUM_BYTES
 
 
 def applied_actions(gemm: Gemm, elements: tuple[Any, Any]) -> dict[str, Any]:

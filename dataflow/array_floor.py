@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..accel.specification import SIDES
 from ..accel.tensor_engine import Count
 from ..configs.arrays import FloatArray, IntArray
+from .actions import actions_on_array
 from .dataflows.dataflow import Dataflow
 from .dataflows.tile import Sparsity, TileSums
 from .design_table import DesignTable
@@ -78,6 +80,12 @@ class ArrayFloor:
         west, north, output = (passed[f"{side}_bytes"] / self._number(f"{side}_port") for side in SIDES)
         # Each port depends on two axes: the small arrays first.
         return np.maximum(np.maximum(lying.floor(self._sums), np.maximum(west, output)), north)
+
+    def least_actions(self, lying: Dataflow) -> dict[str, Any]:
+        """Actions of the array that no mapping makes fewer, all repetitions; as ``actions.actions_on_array``."""
+        gemm = self.tiles.gemm
+        passed = {name: gemm.count * each for name, each in self.least_port_bytes(lying).items()}
+        return actions_on_array(gemm, self._sums.array, lying, trips_k=self.tiles.k.trips, **passed)
 
     def least_port_bytes(self, lying: Dataflow) -> dict[str, IntArray]:
         """Bytes that pass each port at the fewest sends: ``west_bytes``, ``north_bytes``, ``output_bytes``."""

@@ -20,9 +20,6 @@ from .tile_overlap import least_of_kind
 _FIRST_GROUPS = 4
 """Groups of each design that are looked at in the first round."""
 
-_TIMED_AT_ONCE = 4096
-"""Candidates that are timed exactly at once."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
@@ -36,6 +33,7 @@ class Candidates:
         mapping: of its array mapping.
         order: of its loop order.
         floor: cycles that it does not beat.
+        joules: that it spends on the array; 0 where nobody asked.
         of_kind: [K, 2, 2, 3] cycles of its kinds of tiles on the array; or their numbers, see ``Pipeline``.
     """
 
@@ -46,12 +44,13 @@ class Candidates:
     mapping: IntArray
     order: IntArray
     floor: FloatArray
+    joules: FloatArray
     of_kind: IntArray
 
     @classmethod
     def joined(cls, parts: Sequence[Candidates]) -> Candidates:
         """All of several."""
-        names = ("row", "design", "side", "tile", "mapping", "order", "floor", "of_kind")
+        names = ("row", "design", "side", "tile", "mapping", "order", "floor", "joules", "of_kind")
         # None of them says how many numbers a kind of tile has.
         some = [part for part in parts if len(part)] or parts[:1]
         return cls(**{name: np.concatenate([getattr(part, name) for part in some]) for name in names})
@@ -61,7 +60,7 @@ class Candidates:
         """None."""
         numbers = ("row", "design", "side", "tile", "mapping", "order")
         empty = dict.fromkeys(numbers, np.zeros(0, dtype=np.int64))
-        return cls(floor=np.zeros(0), of_kind=np.zeros((0, 2, 2, 3), dtype=np.int64), **empty)
+        return cls(floor=np.zeros(0), joules=np.zeros(0), of_kind=np.zeros((0, 2, 2, 3), dtype=np.int64), **empty)
 
     def take(self, rows: IntArray | BoolArray) -> Candidates:
         """Some, in the given order."""
@@ -73,6 +72,7 @@ class Candidates:
             mapping=self.mapping[rows],
             order=self.order[rows],
             floor=self.floor[rows],
+            joules=self.joules[rows],
             of_kind=self.of_kind[rows],
         )
 
@@ -187,39 +187,7 @@ class Groups:
             ]
             step *= 2
 
-    # The fewest bytes ------------------------------------------------------------------------------------------------
-
-    def least_traffic(self, alike: IntArray, fewer_bytes: IntArray) -> Chosen:
-        """Of some designs what moves the fewest bytes of all that keep a limit; of equals the fastest, then the first.
-
-        Args:
-            alike: [designs] the limits, cycles.
-            fewer_bytes: [designs] only what moves less.
-        """
-        times, winners, design = self._no_times, self.starts.copy(), self.leads.design
-        saving = np.flatnonzero(self.moved_bytes < fewer_bytes[design])
-        ranked = saving[np.lexsort((self.moved_bytes[saving], design[saving]))]
-        least = np.full(len(alike), NEVER)
-        step = _FIRST_GROUPS
-        while len(ranked):
-            some = ranked[place_in(design[ranked]) < step]
-            self._time_all(np.sort(some), times, winners)
-            within = some[times[some] <= alike[design[some]]]
-            np.minimum.at(least, design[within], self.moved_bytes[within])
-            ranked = ranked[place_in(design[ranked]) >= step]
-            ranked = ranked[self.moved_bytes[ranked] <= least[design[ranked]]]
-            step *= 2
-        found = np.flatnonzero((times <= alike[design]) & (self.moved_bytes <= least[design]))
-        return Chosen.least_of([self._chosen(times, winners, found)])
-
-    def _time_all(self, groups: IntArray, times: IntArray, winners: IntArray) -> None:
-        """Put the fastest of each group in its place."""
-        most = max(1, _TIMED_AT_ONCE // int(self.sizes[groups].max(initial=1)))
-        for some in np.split(groups, range(most, len(groups), most)):
-            if len(some):
-                self._lower(times, winners, *self._rows(some, np.zeros_like(some), self.sizes[some]))
-
-    # Both ------------------------------------------------------------------------------------------------------------
+    # What it takes ----------------------------------------------------------------------------------------------------
 
     @property
     def _no_times(self) -> IntArray:
@@ -242,21 +210,30 @@ class Groups:
     def _chosen(self, times: IntArray, winners: IntArray, groups: IntArray) -> Chosen:
         """Some groups, each by its fastest candidate."""
         candidates = self.candidates.take(winners[groups])
-        return Chosen(candidates=candidates, cycles=times[groups], moved_bytes=self.moved_bytes[groups])
+        return Chosen(
+            candidates=candidates,
+            cycles=times[groups],
+            joules=np.zeros(len(groups)),
+            moved_bytes=self.moved_bytes[groups],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Candidates, [K], with their cycles and the bytes that they move."""
+    """Candidates, [K], with their cycles, their energy, 0 where nobody asked, and the bytes that they move."""
 
     candidates: Candidates
     cycles: IntArray
+    joules: FloatArray
     moved_bytes: IntArray
 
     def take(self, rows: IntArray) -> Chosen:
         """Some of them."""
         return Chosen(
-            candidates=self.candidates.take(rows), cycles=self.cycles[rows], moved_bytes=self.moved_bytes[rows]
+            candidates=self.candidates.take(rows),
+            cycles=self.cycles[rows],
+            joules=self.joules[rows],
+            moved_bytes=self.moved_bytes[rows],
         )
 
     @classmethod
@@ -264,6 +241,7 @@ class Chosen:
         return cls(
             candidates=Candidates.joined([part.candidates for part in parts] or [Candidates.none()]),
             cycles=np.concatenate([part.cycles for part in parts] or [np.zeros(0, dtype=np.int64)]),
+            joules=np.concatenate([part.joules for part in parts] or [np.zeros(0)]),
             moved_bytes=np.concatenate([part.moved_bytes for part in parts] or [np.zeros(0, dtype=np.int64)]),
         )
 
@@ -275,13 +253,13 @@ class Chosen:
 
     @classmethod
     def least_of(cls, parts: Sequence[Chosen]) -> Chosen:
-        """Of every design the one that moves the fewest bytes; of equals the fastest, then the first."""
+        """Of every design the one of the least energy; of equals the fewest bytes, then the fastest, then the first."""
         every = cls._joined(parts)
-        return every._first_by(every.moved_bytes, every.cycles)
+        return every._first_by(every.joules, every.moved_bytes, every.cycles)
 
-    def _first_by(self, figure: IntArray, then: IntArray) -> Chosen:
+    def _first_by(self, *figures: IntArray | FloatArray) -> Chosen:
         design = self.candidates.design
-        final = np.lexsort((_rank(self.candidates), then, figure, design))
+        final = np.lexsort((_rank(self.candidates), *reversed(figures), design))
         return self.take(final[np.flatnonzero(np.diff(design[final], prepend=-1))])
 
 

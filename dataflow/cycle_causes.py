@@ -6,11 +6,13 @@ from ..accel.specification import SIDES
 
 ON_ARRAY: dict[str, str] = {
     "busy": "array busy",
+    "imbalance": "lanes wait for each other",
     "bubble": "accumulate latency not hidden",
     "fill_drain": "array fill and drain",
 }
-"""The array's own. ``busy``: PEs issue (edge folds counted whole). ``bubble``: the accumulate latency is not hidden.
-``fill_drain``: skew, stationary loads, results on their way out."""
+"""The array's own. ``busy``: PEs issue (edge folds counted whole). ``imbalance``: so they do, but for the fullest lane
+alone: zeros lie without a rule. ``bubble``: the accumulate latency is not hidden. ``fill_drain``: skew, stationary
+loads, results on their way out."""
 
 AT_SIDES: dict[str, str] = {side: f"waits for the {side} side" for side in SIDES}
 """It waits for a port, or for DRAM on that side."""

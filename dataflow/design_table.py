@@ -15,17 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.dram import DramTiming
+from ..accel.energy import EnergyModel
 from ..accel.engines import Engines
 from ..accel.specification import BYTES_OF, SIDES, Hardware
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import FloatArray, IntArray
+from .actions import IN_MEMORY, ON_ARRAY
 from .design_view import DesignView
 from .holding import Room
+from .objective import BYTES_ALONE
 
 _ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
 _BESIDE = ("west_port", "north_port", "output_port", "west_bytes", "north_bytes", "output_bytes", "tiles_held")
 _MEMORY = ("latency_cycles", "run_overhead_bytes", "burst_bytes", "bytes_per_cycle", "clocks_to_cycles")
 _ENGINES = ("reduction_lanes", "update_lanes", "vector_lanes")
+OF_ENERGY = (*dict.fromkeys((*ON_ARRAY, *IN_MEMORY)), "static_watts", "clock_hz")
+"""The numbers of a design that the energy of a product depends on: prices of its actions, and power while it runs."""
 
 
 def kind_of(hardware: Hardware) -> tuple[Any, ...]:
@@ -66,9 +71,11 @@ class DesignTable:
 
     Attributes:
         designs: the designs, [S].
+        energy: prices of their actions, [S]; those of ``BYTES_ALONE`` when None.
     """
 
     designs: Sequence[Hardware]
+    energy: EnergyModel | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -116,9 +123,20 @@ class DesignTable:
             columns["update_lanes"].append(hardware.update_engine.lanes)
             columns["vector_lanes"].append(hardware.vector_engine.lanes)
         real = ("bytes_per_cycle", "clocks_to_cycles")
-        return {
+        counted = {
             name: np.array(values, dtype=np.float64 if name in real else np.int64) for name, values in columns.items()
         }
+        prices = self.energy or BYTES_ALONE
+        priced = prices.prices_pj | {"static_watts": prices.static_watts, "clock_hz": self.clock_hz}
+        whole = np.zeros(len(self))
+        return counted | {name: whole + priced[name] for name in OF_ENERGY}
+
+    def prices(self, index: IntArray) -> EnergyModel:
+        """Prices of the actions of a product on designs, a design each."""
+        return EnergyModel(
+            prices_pj={name: self.numbers[name][index] for name in (*ON_ARRAY, *IN_MEMORY)},
+            static_watts=self.numbers["static_watts"][index],
+        )
 
     def room(self, index: IntArray) -> Room:
         """In the buffers of designs, [S]."""
@@ -175,7 +193,7 @@ class DesignTable:
             reducing: whether the product passes the reduction engine on its way in.
             designs: only these; all when None.
         """
-        names = (*_ON_ARRAY, *_BESIDE, *_MEMORY, *(("reduction_lanes",) if reducing else ()))
+        names = (*_ON_ARRAY, *_BESIDE, *_MEMORY, *OF_ENERGY, *(("reduction_lanes",) if reducing else ()))
         return self.alike(names, designs)
 
     def alike(

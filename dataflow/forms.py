@@ -5,8 +5,8 @@ the price of multiplications by the zeros between them. Only groups of a convolu
 the same positions; heads of attention multiply rows of their own. A pruned operand may not lie where a dense one does,
 or selecting for it may be slower than multiplying its zeros: then it gets them back on its way into the buffer. Both
 need hardware that sets values among zeros (``buffers.zero_insertion``). Every form is mapped at its best; of those that
-are as fast as the fastest, or nearly, the one is taken that moves the fewest bytes, of these the one that multiplies
-least.
+are as fast as the fastest, or nearly, the one is taken that takes the least energy; of equals the one that moves the
+fewest bytes, of these the one that multiplies least.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..accel.specification import Hardware
-from ..configs.arrays import BoolArray, Counts, IntArray
+from ..configs.arrays import BoolArray, Counts, FloatArray, IntArray
 from ..configs.errors import MappingError
 from .design_table import DesignTable
 from .formats.skipped import met_by
@@ -116,10 +116,8 @@ def best_form(
             if least_cycles(formed, hardware.peak_macs_per_cycle) > slowest_alike(fastest):
                 continue
         try:
-            if objective.needs_energy:
-                choice = best_mapping(formed, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
-            else:
-                choice = fastest_mapping(formed, hardware, dataflows=dataflows, interleave=interleave)
+            find = best_mapping if objective.needs_energy else fastest_mapping
+            choice = find(formed, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
         except MappingError as error:
             refused = refused or error
         else:
@@ -139,10 +137,11 @@ def _best_of(found: Sequence[tuple[int, Choice]], objective: Objective) -> Choic
     """Of forms with their multiply-accumulates and best mappings the best."""
     if objective.needs_energy:
         return min((choice for _, choice in found), key=lambda choice: choice.value)
-    cycles, moved = (
-        np.array([[getattr(choice, name)] for _, choice in found], dtype=object) for name in ("cycles", "moved_bytes")
-    )
-    return found[int(_best_form(cycles, moved, [macs for macs, _ in found])[0])][1]
+    told = {
+        name: np.array([[getattr(choice, name)] for _, choice in found], dtype=object)
+        for name in ("cycles", "joules", "moved_bytes")
+    }
+    return found[int(_best_form(**told, macs=[macs for macs, _ in found])[0])][1]
 
 
 def least_cycles(gemm: Gemm, peak_macs_per_cycle: Counts) -> Counts:
@@ -203,7 +202,7 @@ def search_forms(
     peak = table.numbers["rows"] * table.numbers["cols"]
     found: list[BestMappings] = []
     # [F, S] of each form, and the fastest so far [S].
-    cycles, moved, macs = [], [], []
+    cycles, joules, moved, macs = [], [], [], []
     fastest = np.full(len(table), NEVER)
     for form, on in wanted.items():
         formed, rows = gemm.formed(form), np.sort(np.concatenate(on))
@@ -211,30 +210,33 @@ def search_forms(
         if not len(rows):
             continue
         best = search_many(formed, table, rows, dataflows=dataflows, interleave=interleave)
-        own_cycles, own_moved = _times(best, rows[best.feasible[rows]], len(wanted) > 1)
+        own_cycles, own_joules, own_moved = _told(best, rows[best.feasible[rows]], len(wanted) > 1)
         found.append(best)
         cycles.append(own_cycles)
+        joules.append(own_joules)
         moved.append(own_moved)
         macs.append(formed.issued_macs)
         fastest = np.minimum(fastest, own_cycles)
-    which = _best_form(np.stack(cycles), np.stack(moved), macs)
+    which = _best_form(np.stack(cycles), np.stack(joules), np.stack(moved), macs)
     return BestForms(forms=found, which=np.where(fastest < NEVER, which, -1))
 
 
-def _times(best: BestMappings, rows: IntArray, several: bool) -> tuple[IntArray, IntArray]:
-    """[S] cycles of mappings and the bytes that they move, all repetitions, where they were found."""
+def _told(best: BestMappings, rows: IntArray, several: bool) -> tuple[IntArray, FloatArray, IntArray]:
+    """[S] cycles of mappings, their energy and the bytes that they move, all repetitions, where they were found."""
     cycles, moved = np.full(len(best.table), NEVER), np.full(len(best.table), NEVER)
+    joules = np.full(len(best.table), np.inf)
     if not several:
-        cycles[rows] = moved[rows] = 0
+        cycles[rows] = joules[rows] = moved[rows] = 0
     elif len(rows):
-        cycles[rows], moved[rows] = best.cycles[rows], best.moved_bytes[rows]
-    return cycles, moved
+        cycles[rows], joules[rows], moved[rows] = best.cycles[rows], best.joules[rows], best.moved_bytes[rows]
+    return cycles, joules, moved
 
 
-def _best_form(cycles: IntArray, moved: IntArray, macs: Sequence[int]) -> IntArray:
-    """[S] which form is best, of [F, S] cycles and bytes: of the fastest, or nearly, by bytes, then by products."""
+def _best_form(cycles: IntArray, joules: FloatArray, moved_bytes: IntArray, macs: Sequence[int]) -> IntArray:
+    """[S] which form is best, of [F, S] figures: of the fastest, or nearly, by energy, bytes and products."""
     fastest = cycles.min(axis=0)
     # Counts that 64 bits do not hold are below zero, and refused by whoever adds them up.
-    least = np.where(cycles <= np.maximum(fastest, slowest_alike(fastest)), moved, NEVER)
+    least = np.where(cycles <= np.maximum(fastest, slowest_alike(fastest)), joules, np.inf)
+    fewest = np.where(least <= least.min(axis=0), moved_bytes, NEVER)
     ranked = np.argsort(np.array(macs, dtype=object), kind="stable")
-    return np.asarray(ranked[least[ranked].argmin(axis=0)])
+    return np.asarray(ranked[fewest[ranked].argmin(axis=0)])

@@ -221,7 +221,7 @@ class Gemm:
 
     def own_part(self, moved: Counts) -> Counts:
         """Of what packs would move in DRAM, all places taken, the part of the repetitions that there are."""
-        return moved * self.repetitions // (self.count * self.packed) if self.spare else moved
+        return part_of(moved, self.repetitions, self.count * self.packed)
 
     @property
     def results(self) -> int:
@@ -305,3 +305,12 @@ class Gemm:
             self.spare,
             self.applied,
         )
+
+
+def part_of(moved: Counts, wanted: int, places: int) -> Counts:
+    """Of what so many places move the part of those that are wanted.
+
+    >>> part_of(100, 3, 4)
+    75
+    """
+    return moved * wanted // places if wanted < places else moved

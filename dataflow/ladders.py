@@ -6,13 +6,14 @@ Designs share a ladder that have the same smaller side of the array, and the byt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from ..configs.arrays import FloatArray, IntArray
+from .array_floor import ArrayFloor
 from .design_table import DesignTable
 from .gemm import AXES, Gemm
 from .memory_floor import cycles_a_fine_unit, in_fine_units
@@ -130,6 +131,27 @@ class Ladders:
             tile=self.ladder[design] * self._floors.shape[2] + tile,
             floor=self._floors[design, side, tile],
         )
+
+    def least_joules(self, rows: Promising) -> FloatArray:
+        """[K] dynamic energy on the array that no array mapping beats, but for rounding, of tiles on one side."""
+        ladder, *_, at_k = np.unravel_index(rows.tile, self.pairs.shape)
+        whole = self.pairs.combinations
+        m, n, k = (axis.reshape(len(rows), 1, 1, 1) for axis in self.axes(rows.tile))
+        tiles = replace(
+            whole,
+            m=m,
+            n=n,
+            k=k,
+            slots=whole.slots[ladder, :, :, at_k, None],
+            groups=whole.groups[ladder, :, :, at_k, None],
+            count_k=whole.count_k[ladder, :, :, at_k, None],
+            kept_along_k=whole.kept_along_k[ladder, :, :, at_k, None],
+        )
+        mappings = self.mappings[rows.side[0]]
+        floor = ArrayFloor(tiles=tiles, table=self.table, index=rows.design, interleave=mappings.interleave)
+        actions = floor.least_actions(mappings.side.lying)
+        flat = {name: np.reshape(count, -1) for name, count in actions.items()}
+        return np.asarray(self.table.prices(rows.design).dynamic_joules(flat))
 
     # Tiles by number -------------------------------------------------------------------------------------------------
 

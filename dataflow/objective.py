@@ -1,17 +1,17 @@
 """What the mapping search minimises: time, energy, or their product.
 
 Each grows with time, so a bound on time bounds it. Mappings whose times differ by less than ``ALIKE`` are equally fast:
-then the one that moves the fewest bytes between DRAM and chip is better, since that is where the energy goes.
+of these the one that takes the least energy is better.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..accel.energy import EnergyModel
+from ..accel.energy import COMPONENT_OF, EnergyModel
 from ..accel.specification import Hardware
 from ..configs.arrays import Counts, FloatArray
 from ..configs.errors import ConfigError
@@ -47,7 +47,7 @@ class Objective:
 
     Attributes:
         name: what is minimised.
-        energy: prices of the design's actions; ``time`` does not look at them.
+        energy: prices of the design's actions; None only for ``time``, which then asks for the fewest bytes in DRAM.
     """
 
     name: Name
@@ -59,19 +59,37 @@ class Objective:
 
     @property
     def needs_energy(self) -> bool:
-        """Whether candidates must be priced."""
+        """Whether energy is part of what is minimised, and not only what decides between the fastest."""
         return self.name != "time"
+
+    @property
+    def prices(self) -> EnergyModel:
+        """By which mappings that are equally fast are told apart."""
+        return self.energy or BYTES_ALONE
+
+    def joules(self, hardware: Hardware, cycles: Counts, dynamic_joules: FloatArray) -> FloatArray:
+        """Energy of candidates that take ``cycles`` and spend ``dynamic_joules`` otherwise; arrays broadcast."""
+        return joules_in_all(dynamic_joules, self.prices.static_watts, cycles, hardware.clock_hz)
 
     def value(self, hardware: Hardware, cycles: Counts, dynamic_joules: FloatArray | None) -> FloatArray:
         """The value of candidates that take ``cycles`` and spend ``dynamic_joules``; arrays broadcast."""
         time: FloatArray = cycles.astype(np.float64)
         if self.energy is None or dynamic_joules is None or not self.needs_energy:
             return time
-        joules: FloatArray = dynamic_joules + self.energy.static_watts * time / hardware.clock_hz
+        joules = self.joules(hardware, cycles, dynamic_joules)
         return joules * time if self.name == "energy-delay" else joules
 
 
+BYTES_ALONE = EnergyModel(prices_pj=dict.fromkeys(COMPONENT_OF, 0.0) | {"dram_bits": 1.0}, static_watts=0.0)
+"""Prices where nothing is known of a design's energy but that most of it goes into DRAM."""
+
 TIME = Objective(name="time")
+"""Time, and of what is equally fast the fewest bytes between DRAM and chip."""
+
+
+def joules_in_all(dynamic_joules: Any, static_watts: Any, cycles: Any, clock_hz: Any) -> Any:
+    """Joules of actions, and of power that flows meanwhile."""
+    return dynamic_joules + static_watts * cycles / clock_hz
 
 
 def slowest_alike(cycles: Counts) -> Counts:

@@ -1,7 +1,7 @@
 """What mapped products cost: time by cause, traffic, ports, energy actions. The search's own formulas.
 
 Causes follow a fixed precedence when several hold: dependence, reduction, west, north, output (see ``waits``), then
-the array's own (bubble, fill and drain).
+the array's own (imbalance, bubble, fill and drain).
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class MappedProducts:
         at_port = np.take_along_axis(port, terms.here.astype(np.intp), axis=1)
         whole = (terms.weight * on_array).sum(axis=1)
         waits = {side: np.where(at_port == number, late, 0).sum(axis=1) for number, side in enumerate(SIDES)}
-        return waits | {"fill_drain": whole - alone["busy"] - alone["bubble"]}
+        return waits | {"fill_drain": whole - alone["busy"] - alone["imbalance"] - alone["bubble"]}
 
     @cached_property
     def actions(self) -> dict[str, Any]:
@@ -261,7 +261,7 @@ def _busy(mapped: MappedProducts, added: IntArray) -> dict[str, Counts]:
     if gemm.pruned_operand is not None:
         sorting = sorting_limits(mapped.tiles, gemm.pruned_operand)[:, 0, 0]
     return {
-        "array": on_array["busy"] + on_array["bubble"] + on_array["fill_drain"],
+        "array": sum(on_array[cause] for cause in ON_ARRAY),
         **{f"{side} port": on_array[f"{side} cycles"] for side in SIDES},
         "reduction": np.where(sorting, on_dram, 0),
         "dram": np.where(sorting, 0, on_dram),
@@ -281,7 +281,8 @@ def _on_array(gemm: Gemm, times: TileTime) -> dict[str, IntArray]:
     late, port = times.cycles - times.array_cycles, times.slowest_port
     waits: dict[str, IntArray] = {side: np.where(port == number, late, 0) for number, side in enumerate(SIDES)}
     per_tile = waits | {
-        "busy": issue,
+        "busy": issue - times.imbalance_cycles,
+        "imbalance": times.imbalance_cycles,
         "bubble": bubble,
         "fill_drain": times.array_cycles - issue - bubble,
         "west bytes": times.west_bytes,

@@ -5,7 +5,8 @@ beats, from a few numbers a GEMM axis on the array and a few a pair of axes in m
 of their floors: under every array mapping and distinct loop order each gets a bound (compute on one side, DRAM on the
 other; what neither can hide added), and those whose bound is not above the best value found are timed exactly. When no
 floor is at or below that value, the answer equals that of timing all of them. For time, what is hardly slower than the
-fastest is as good (see ``objective``), and the one of these that moves the fewest bytes is taken.
+fastest is as good (see ``objective``), and the one of these that takes the least energy is chosen: again the lowest
+bounds first.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..accel.specification import Hardware
-from ..configs.arrays import BoolArray, IntArray
 from ..configs.errors import MappingError
 from .design_view import DesignView
 from .gemm import Gemm, Operand
 from .holding import least_bytes
 from .mapping import LOOP_ORDERS, Mapping, array_mappings
 from .objective import TIME, Objective, slowest_alike
-from .search_sides import Lot, Side, sides_of_product
+from .search_sides import Lot, Side, Timed, sides_of_product
 from .tile_grid import TileGrid
 
 _FIRST_TILES, _MORE_TILES = 8, 64
@@ -41,6 +41,7 @@ class Choice:
         mapping: the best mapping.
         value: of the objective.
         cycles: its time, all repetitions of the product.
+        joules: its energy, all repetitions, whether that is minimised or only decides between the fastest.
         moved_bytes: between DRAM and chip, all repetitions.
         candidates: legal mappings considered.
         timed_exactly: of those, the ones whose bound did not rule them out.
@@ -49,6 +50,7 @@ class Choice:
     mapping: Mapping
     value: float
     cycles: int
+    joules: float
     moved_bytes: int
     candidates: int
     timed_exactly: int
@@ -80,14 +82,15 @@ def best_mapping(
         raise _no_tile_fits(gemm, hardware, mappings[0].west)
     best, timed = _least_value(sides)
     if not objective.needs_energy:
-        best, more = _least_traffic(sides, best)
+        best, more = _least_energy(sides, best)
         timed += more
     legal = sum(side.candidates for side in sides)
-    # What is looked at for its time, and again for its bytes, was timed twice.
+    # What is looked at for its time, and again for its energy, was timed twice.
     return Choice(
         mapping=best.mapping,
         value=best.value,
         cycles=best.cycles,
+        joules=best.joules,
         moved_bytes=int(gemm.own_part(gemm.count * best.moved_bytes)),
         candidates=legal,
         timed_exactly=min(timed, legal),
@@ -96,10 +99,11 @@ def best_mapping(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Best:
-    """The best candidate so far; ties go to the one that moves fewer bytes, then to the first.
+    """The best candidate so far; ties go to the one that moves fewer bytes, then to the faster, then to the first.
 
     Attributes:
         value: of the objective.
+        joules: its energy.
         moved_bytes: between DRAM and chip, one repetition.
         number: where it stands among all: side, array mapping, tile of the side, loop order.
         cycles: its time.
@@ -107,23 +111,24 @@ class _Best:
     """
 
     value: float
+    joules: float
     moved_bytes: int
     number: tuple[int, int, int, int]
     cycles: int
     mapping: Mapping
 
-    def rank(self) -> tuple[float, int, tuple[int, int, int, int]]:
-        return self.value, self.moved_bytes, self.number
+    def rank(self) -> tuple[float, int, int, tuple[int, int, int, int]]:
+        return self.value, self.moved_bytes, self.cycles, self.number
 
-    def by_traffic(self) -> tuple[int, float, tuple[int, int, int, int]]:
-        return self.moved_bytes, self.value, self.number
+    def by_energy(self) -> tuple[float, int, int, tuple[int, int, int, int]]:
+        return self.joules, self.moved_bytes, self.cycles, self.number
 
 
 def _least_value(sides: Sequence[Side]) -> tuple[_Best, int]:
     """The candidate of the least value, and how many were timed exactly."""
     floors = np.concatenate([side.floors for side in sides])
     first = np.sort(np.argpartition(floors, min(_FIRST_TILES, len(floors)) - 1)[:_FIRST_TILES])
-    best, timed = _best_of(Lot.of(sides, first), None, None)
+    best, timed = _best_of(Lot.of(sides, first), None)
     assert best is not None, "a side has a tile, and a mapping that no other repeats"
     ranked = np.setdiff1d(np.flatnonzero(floors <= best.value), first)
     ranked = ranked[np.argsort(floors[ranked], kind="stable")]
@@ -131,14 +136,14 @@ def _least_value(sides: Sequence[Side]) -> tuple[_Best, int]:
     while done < len(ranked) and floors[ranked[done]] <= best.value:
         chosen = ranked[done : done + _MORE_TILES]
         lot = Lot.of(sides, np.sort(chosen[floors[chosen] <= best.value]))
-        found, looked_at = _best_of(lot, None, best.value)
+        found, looked_at = _best_of(lot, best.value)
         best = best if found is None else min(best, found, key=_Best.rank)
         done, timed = done + _MORE_TILES, timed + looked_at
     return best, timed
 
 
-def _least_traffic(sides: Sequence[Side], fastest: _Best) -> tuple[_Best, int]:
-    """Of the candidates that are as fast as the fastest, or nearly, the one that moves the fewest bytes.
+def _least_energy(sides: Sequence[Side], fastest: _Best) -> tuple[_Best, int]:
+    """Of the candidates that are as fast as the fastest, or nearly, the one of the least energy.
 
     Args:
         sides: all of them.
@@ -150,54 +155,60 @@ def _least_traffic(sides: Sequence[Side], fastest: _Best) -> tuple[_Best, int]:
         # Its own floor is above it: counts that 64 bits do not hold, which whoever adds them up refuses.
         return fastest, 0
     possible = Lot.of(sides, within)
-    least = possible.ground.least_bytes(limit)
-    # Whoever moves as much as the fastest does is no better.
-    tiles = np.flatnonzero(least < fastest.moved_bytes)
+    least = possible.least_joules(limit)
+    tiles = np.flatnonzero(least <= fastest.joules)
     ranked = tiles[np.argsort(least[tiles], kind="stable")]
     best, done, timed, step = fastest, 0, 0, _FIRST_TILES
-    while done < len(ranked) and least[ranked[done]] <= best.moved_bytes:
+    while done < len(ranked) and least[ranked[done]] <= best.joules:
         chosen = ranked[done : done + step]
-        lot = possible.pick(np.sort(chosen[least[chosen] <= best.moved_bytes]))
-        by_bytes, alike = lot.moved_bytes, lot.values <= limit
-        for each in np.unique(by_bytes[alike & (by_bytes <= best.moved_bytes)]):
-            found, looked_at = _best_of(lot, alike & (by_bytes == each), None)
-            timed += looked_at
-            if found is not None and found.cycles <= limit:
-                best = min(best, found, key=_Best.by_traffic)
-                break
-        done, step = done + step, min(2 * step, _MORE_TILES)
+        lot = possible.pick(np.sort(chosen[least[chosen] <= best.joules]))
+        best, looked_at = _thriftier(lot, limit, best)
+        done, step, timed = done + step, min(2 * step, _MORE_TILES), timed + looked_at
     return best, timed
 
 
-def _best_of(lot: Lot, within: BoolArray | None, limit: float | None) -> tuple[_Best | None, int]:
-    """The least value among some candidates, if any keeps a limit; and how many were timed exactly.
+def _thriftier(lot: Lot, limit: int, best: _Best) -> tuple[_Best, int]:
+    """The least energy among candidates that take no more than some cycles, or the best so far; how many were timed."""
+    bounds = lot.joules
+    ranked = np.flatnonzero((lot.values <= limit) & (bounds <= best.joules))
+    ranked = ranked[np.argsort(bounds[ranked], kind="stable")]
+    done, step = 0, _FIRST_BATCH
+    while done < len(ranked) and bounds[ranked[done]] <= best.joules:
+        timed = lot.timed(np.sort(ranked[done : done + step]))
+        alike = np.flatnonzero(timed.cycles <= limit)
+        if len(alike):
+            best = min(best, _candidate(lot, timed, timed.first(timed.joules, alike)), key=_Best.by_energy)
+        done, step = done + step, _BATCH
+    return best, min(done, len(ranked))
+
+
+def _best_of(lot: Lot, limit: float | None) -> tuple[_Best | None, int]:
+    """The least value among candidates, if any keeps a limit; and how many were timed exactly.
 
     Args:
-        lot: the tiles.
-        within: which of their candidates; all when None.
+        lot: their tiles.
         limit: the value; none when None.
     """
     values = lot.values
-    possible = np.isfinite(values) if limit is None else values <= limit
-    ranked = np.flatnonzero(possible if within is None else possible & within)
+    ranked = np.flatnonzero(np.isfinite(values) if limit is None else values <= limit)
     ranked = ranked[np.argsort(values[ranked], kind="stable")]
     best, done, step = None, 0, _FIRST_BATCH
     while done < len(ranked) and (best is None or values[ranked[done]] <= best.value):
-        found = _best_among(lot, np.sort(ranked[done : done + step]))
+        timed = lot.timed(np.sort(ranked[done : done + step]))
+        found = _candidate(lot, timed, timed.first(timed.value, np.arange(len(timed.value))))
         best = found if best is None else min(best, found, key=_Best.rank)
         done, step = done + step, _BATCH
     return best, min(done, len(ranked))
 
 
-def _best_among(lot: Lot, chosen: IntArray) -> _Best:
-    """Time chosen candidates exactly and keep the best."""
-    timed = lot.timed(chosen)
-    at = timed.first()
+def _candidate(lot: Lot, timed: Timed, at: int) -> _Best:
+    """One of the candidates that were timed."""
     number = int(timed.side[at]), int(timed.mapping[at]), int(timed.row[at]), int(timed.order[at])
     side = lot.sides[number[0]]
     m, n, k = (int(axis.size[0, 0]) for axis in side.pairs.sizes(side.numbers[[number[2]]]))
     return _Best(
         value=float(timed.value[at]),
+        joules=float(timed.joules[at]),
         moved_bytes=int(timed.moved_bytes[at]),
         number=number,
         cycles=int(timed.cycles[at]),

@@ -18,7 +18,7 @@ import numpy as np
 from ..accel.specification import Hardware, load_hardware
 from ..configs.arrays import IntArray
 from ..training.graph import Stage
-from . import objective
+from . import objective as objectives
 from .compiled import case, numba_build, tables
 from .compiled.kernel import Kernel
 from .dataflows.formulas import Grouping
@@ -27,7 +27,7 @@ from .design_table import DesignTable
 from .gemm import AXES, Gemm
 from .ladders import OF_LADDER
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, Side, sides_of
-from .objective import NEVER
+from .objective import NEVER, TIME, Objective
 from .search import Choice, best_mapping
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_pairs import TilePairs
@@ -37,10 +37,19 @@ PATIENCE, MORE_PATIENCE = 150, 4000
 """Searches after which a process loads what is compiled, and after which it has it compiled."""
 
 
+_MOST_MACS = 1 << 56
+"""Products of more multiply-accumulates are left to numpy: bits of their registers are no number of 64 bits."""
+
+
 def fastest_mapping(
-    gemm: Gemm, hardware: Hardware, *, dataflows: tuple[str, ...] | None = None, interleave: bool = True
+    gemm: Gemm,
+    hardware: Hardware,
+    *,
+    objective: Objective = TIME,
+    dataflows: tuple[str, ...] | None = None,
+    interleave: bool = True,
 ) -> Choice:
-    """Find the fastest mapping of a product on one design; as ``search.best_mapping``.
+    """Find the best mapping of a product on one design for time; as ``search.best_mapping``.
 
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
@@ -49,11 +58,11 @@ def fastest_mapping(
         if next(_alone) > MORE_PATIENCE:
             build()
         if numba_build.is_built() and _finds_again():
-            found = compiled_choice(gemm, hardware, dataflows=dataflows, interleave=interleave)
+            found = compiled_choice(gemm, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
             if found is not None:
                 return found
-    choice = best_mapping(gemm, hardware, dataflows=dataflows, interleave=interleave)
-    _found_before.append((gemm, hardware, dataflows, interleave, choice))
+    choice = best_mapping(gemm, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+    _found_before.append((gemm, hardware, objective, dataflows, interleave, choice))
     return choice
 
 
@@ -69,15 +78,15 @@ _searched: deque[int] = deque([0], maxlen=1)
 _alone = count(1)
 """Searches on single designs since then."""
 
-_found_before: deque[tuple[Gemm, Hardware, tuple[str, ...] | None, bool, Choice]] = deque(maxlen=12)
+_found_before: deque[tuple[Gemm, Hardware, Objective, tuple[str, ...] | None, bool, Choice]] = deque(maxlen=12)
 """What was searched for last, and found, without the kernels."""
 
 
 @cache
 def _finds_again() -> bool:
     """Whether the kernels find what was found without them: machine code of another process is not taken on trust."""
-    for gemm, hardware, dataflows, interleave, before in _found_before:
-        found = compiled_choice(gemm, hardware, dataflows=dataflows, interleave=interleave)
+    for gemm, hardware, objective, dataflows, interleave, before in _found_before:
+        found = compiled_choice(gemm, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
         if found is not None and _told(found) != _told(before):
             logging.getLogger("bisparse").warning(
                 "the compiled mapping search finds %s where %s is right: not used", _told(found), _told(before)
@@ -87,7 +96,7 @@ def _finds_again() -> bool:
 
 
 def _told(choice: Choice) -> tuple[object, ...]:
-    return str(choice.mapping), choice.cycles, choice.moved_bytes, choice.candidates
+    return str(choice.mapping), choice.cycles, choice.joules, choice.moved_bytes, choice.candidates
 
 
 def is_lacking() -> bool:
@@ -105,12 +114,18 @@ def build() -> None:
 
 
 def compiled_choice(
-    gemm: Gemm, hardware: Hardware, *, dataflows: tuple[str, ...] | None = None, interleave: bool = True
+    gemm: Gemm,
+    hardware: Hardware,
+    *,
+    objective: Objective = TIME,
+    dataflows: tuple[str, ...] | None = None,
+    interleave: bool = True,
 ) -> Choice | None:
     """What the kernels find; None where they find nothing, or where a dataflow is not said in plain formulas."""
     sides = sides_of(hardware.tensor_engine, gemm, dataflows)
     one = np.zeros(1, dtype=np.int64)
-    found = search(gemm, DesignTable(designs=[hardware]), one, sides, interleave=interleave, counted=True)
+    table = DesignTable(designs=[hardware], energy=objective.prices)
+    found = search(gemm, table, one, sides, interleave=interleave, counted=True)
     return None if found is None or found.best[0]["cycles"] >= NEVER else _choice(gemm, found)
 
 
@@ -149,7 +164,7 @@ class Found:
 def search(
     gemm: Gemm, table: DesignTable, index: IntArray, sides: tuple[Side, ...], *, interleave: bool, counted: bool
 ) -> Found | None:
-    """What the kernels find on designs of a table; None where a dataflow is not said in plain formulas.
+    """What the kernels find on designs of a table; None where they cannot be asked: see ``compiled``, or too large.
 
     Args:
         gemm: the product.
@@ -159,13 +174,13 @@ def search(
         interleave: whether a PE may turn between accumulations.
         counted: whether candidates are counted.
     """
-    if any(side.lying.in_formulas is None for side in sides):
+    if any(side.lying.in_formulas is None for side in sides) or gemm.issued_macs > _MOST_MACS:
         return None
     pairs, ladder = _ladders(gemm, table, index)
     told, product = tables.tables_of(pairs), tables.product_of(pairs)
     designs = tables.designs_of(table, index, ladder, interleave=interleave)
     best = np.zeros(len(index), dtype=case.BEST)
-    best["cycles"] = best["moved"] = NEVER
+    best["cycles"], best["moved"], best["joules"] = NEVER, NEVER, np.inf
     first, _ = table.alike(OF_TIMING, index)
     arrays = timing_of_each(table, first)
     asked, parameters = [], []
@@ -178,19 +193,20 @@ def search(
         one = case.Case(
             product=product,
             tables=told,
-            kind=tables.kind_of(table, number, exchanged=exchanged, alike=objective.ALIKE, counted=counted),
+            kind=tables.kind_of(table, number, exchanged=exchanged, alike=objectives.ALIKE, counted=counted),
             grouping=grouping,
             designs=designs,
             parameters=np.array(mappings.parameters, order="C"),
             legal=np.array(np.broadcast_to(mappings.legal(table, index), (len(index), mappings.parameters.shape[1]))),
             tile=np.zeros(1, dtype=case.TILE),
         )
-        possible = np.empty((len(index), int(np.prod(pairs.shape[1:])), 2), dtype=np.int64)
-        kernel.fastest(one, best, possible, best)
-        asked.append((kernel, one, possible))
+        possible = np.empty((len(index), int(np.prod(pairs.shape[1:]))), dtype=np.int64)
+        least = np.empty(possible.shape)
+        kernel.fastest(one, best, possible, least, best)
+        asked.append((kernel, one, possible, least))
     fastest = best.copy()
-    for kernel, one, possible in asked:
-        kernel.thriftiest(one, best, possible, fastest)
+    for kernel, one, possible, least in asked:
+        kernel.thriftiest(one, best, possible, least, fastest)
     return Found(pairs=pairs, ladder=ladder, sides=sides, parameters=parameters, best=best)
 
 
@@ -230,6 +246,7 @@ def _choice(gemm: Gemm, found: Found) -> Choice:
         ),
         value=float(cycles),
         cycles=cycles,
+        joules=float(best["joules"]),
         moved_bytes=int(gemm.own_part(gemm.count * int(best["moved"]))),
         candidates=legal,
         timed_exactly=legal,

@@ -16,13 +16,13 @@ import numpy as np
 
 from ..accel.specification import Hardware
 from ..configs.arrays import FloatArray, IntArray
-from .actions import actions_on_array, array_actions
+from .actions import array_actions
 from .design_table import DesignTable
 from .gemm import Gemm
 from .ground import Ground, exact_cycles
 from .mapping import LOOP_ORDERS, ArrayMapping
 from .objective import Objective
-from .tile_floors import TileFloors
+from .tile_floors import HARDLY_LESS, TileFloors
 from .tile_grid import TileGrid
 from .tile_pairs import TilePairs
 from .tile_time import TileTime
@@ -68,24 +68,18 @@ class Side:
     @cached_property
     def floors(self) -> FloatArray:
         """[J] what no array mapping and loop order of a tile beats."""
-        energy = self.objective.energy
-        if energy is None or not self.objective.needs_energy:
+        if not self.objective.needs_energy:
             return self.objective.value(self.hardware, self.cycles, None)
-        lying, gemm = self.mappings[0].lying, self.pairs.gemm
-        passed = self.floors_of.array.least_port_bytes(lying)
-        on_array = energy.dynamic_joules(
-            actions_on_array(
-                gemm,
-                self.hardware.tensor_engine.timing,
-                lying,
-                trips_k=self.floors_of.tiles.trips["k"],
-                **{name: gemm.count * moved for name, moved in passed.items()},
-            )
-        )
-        joules = np.broadcast_to(on_array, self.pairs.shape).reshape(-1)[self.numbers]
         ground = Ground(tiles=self.pairs.tiles(self.numbers), a_in_west=self.a_in_west)
-        joules = joules + ground.memory_joules(energy).min(axis=1)
-        return self.objective.value(self.hardware, self.cycles, joules * (1 - 1e-9))
+        joules = self.array_joules + ground.memory_joules(self.objective.prices).min(axis=1)
+        return self.objective.value(self.hardware, self.cycles, joules * HARDLY_LESS)
+
+    @cached_property
+    def array_joules(self) -> FloatArray:
+        """[J] dynamic energy on the array that no array mapping of a tile beats, but for rounding."""
+        actions = self.floors_of.array.least_actions(self.mappings[0].lying)
+        on_array = self.objective.prices.dynamic_joules(actions)
+        return np.asarray(np.broadcast_to(on_array, self.pairs.shape).reshape(-1)[self.numbers])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,27 +129,49 @@ class Lot:
         return [TileTime.of(_sizes(self.ground.tiles, own), side.mappings) for side, own in self._by_side]
 
     @cached_property
+    def _cycles(self) -> list[IntArray]:
+        """[A, J, O] of each side: cycles that no schedule of a candidate's tiles beats."""
+        ground, found = self.ground, []
+        for (_, own), times in zip(self._by_side, self._times, strict=True):
+            on_array = ground.gemm.count * times.total(times.least_cycles) + ground.unhidden_cycles[own]
+            found.append(np.maximum(on_array[:, :, None], ground.memory_cycles[own][None]))
+        return found
+
+    @cached_property
     def values(self) -> FloatArray:
         """Lower bounds on the objective of every candidate; infinite where an equal candidate stands already."""
         ground, found = self.ground, []
-        for (side, own), times, joules in zip(self._by_side, self._times, self._joules, strict=True):
-            # What no schedule of these tiles can beat.
-            on_array = ground.gemm.count * times.total(times.least_cycles) + ground.unhidden_cycles[own]
-            cycles = np.maximum(on_array[:, :, None], ground.memory_cycles[own][None])
+        spent = self._joules if self.sides[0].objective.needs_energy else [None] * len(self._by_side)
+        for (side, own), times, cycles, joules in zip(self._by_side, self._times, self._cycles, spent, strict=True):
             value = side.objective.value(side.hardware, cycles, joules)
             value[:, ground.equal_order[own]] = np.inf
             value[times.repeats] = np.inf
             found.append(value.ravel())
         return np.concatenate(found)
 
+    @property
+    def joules(self) -> FloatArray:
+        """Lower bounds on the energy of every candidate."""
+        bounds = zip(self._by_side, self._cycles, self._joules, strict=True)
+        return np.concatenate(
+            [side.objective.joules(side.hardware, cycles, spent).ravel() for (side, _), cycles, spent in bounds]
+        )
+
+    def least_joules(self, limit: int) -> FloatArray:
+        """[J] energy that no candidate of a tile beats that DRAM alone does within some cycles; infinite of none."""
+        on_array = np.concatenate([side.array_joules[self.row[own]] for side, own in self._by_side])
+        cycles = np.concatenate([side.cycles[self.row[own]] for side, own in self._by_side])
+        first, ground = self.sides[0], self.ground
+        in_memory = ground.memory_joules(first.objective.prices)
+        least = np.where(ground.in_memory <= limit, in_memory, np.inf).min(axis=1, initial=np.inf)
+        return first.objective.joules(first.hardware, cycles, on_array + least) * HARDLY_LESS
+
     @cached_property
-    def _joules(self) -> list[FloatArray | None]:
-        """[A, J, O] of each side: dynamic energy of every candidate, exact; None when the objective does not ask."""
-        objective = self.sides[0].objective
-        if objective.energy is None or not objective.needs_energy:
-            return [None] * len(self._by_side)
-        in_memory = self.ground.memory_joules(objective.energy)
-        on_array = [objective.energy.dynamic_joules(array_actions(self.ground.gemm, times)) for times in self._times]
+    def _joules(self) -> list[FloatArray]:
+        """[A, J, O] of each side: dynamic energy of every candidate, exact."""
+        prices = self.sides[0].objective.prices
+        in_memory = self.ground.memory_joules(prices)
+        on_array = [prices.dynamic_joules(array_actions(self.ground.gemm, times)) for times in self._times]
         return [
             np.asarray(each[:, :, None] + in_memory[own][None])
             for each, (_, own) in zip(on_array, self._by_side, strict=True)
@@ -179,7 +195,7 @@ class Lot:
             mine = chosen[(chosen >= start) & (chosen < start + math.prod(shape))] - start
             start += math.prod(shape)
             mapping, tile, order = np.unravel_index(mine, shape)
-            spent = np.zeros(len(mine)) if joules is None else joules[mapping, tile, order]
+            spent = joules[mapping, tile, order]
             parts.append((mapping, own.start + tile, order, times.of_kind_at(mapping, tile), spent))
         mapping, tile, order, of_kind, spent = (np.concatenate(each) for each in zip(*parts, strict=True))
         cycles = exact_cycles(self.ground, tile, order, of_kind)
@@ -190,7 +206,8 @@ class Lot:
             row=self.row[tile],
             order=order,
             cycles=cycles,
-            value=first.objective.value(first.hardware, cycles, spent if first.objective.needs_energy else None),
+            value=first.objective.value(first.hardware, cycles, spent),
+            joules=first.objective.joules(first.hardware, cycles, spent),
             moved_bytes=self.ground.moved_bytes[tile, order],
         )
 
@@ -206,6 +223,7 @@ class Timed:
         order: of its loop order.
         cycles: its time.
         value: of the objective.
+        joules: its energy.
         moved_bytes: between DRAM and chip, one repetition.
     """
 
@@ -215,11 +233,13 @@ class Timed:
     order: IntArray
     cycles: IntArray
     value: FloatArray
+    joules: FloatArray
     moved_bytes: IntArray
 
-    def first(self) -> int:
-        """The best: of equal values the one that moves fewer bytes, then the first."""
-        return int(np.lexsort((self.order, self.row, self.mapping, self.side, self.moved_bytes, self.value))[0])
+    def first(self, figure: FloatArray, among: IntArray) -> int:
+        """Of some the best by a figure: of equals the one that moves fewer bytes, then the faster, then the first."""
+        keys = (self.order, self.row, self.mapping, self.side, self.cycles, self.moved_bytes, figure)
+        return int(among[np.lexsort([key[among] for key in keys])[0]])
 
 
 def _sizes(tiles: TileGrid, own: slice) -> TileGrid:

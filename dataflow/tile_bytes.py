@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..accel.dram import DramTiming
-from ..configs.arrays import BoolArray, IntArray
+from ..configs.arrays import BoolArray, Counts, IntArray
 from .block_formulas import kept_of_window, on_diagonal, window_elements
 from .design_view import DesignView
 from .formats.stored import Stored, stored_bytes
@@ -101,6 +101,13 @@ class TileBytes:
             return self.size_k
         taps, channels = self._k_taps_and_channels
         return np.asarray(self.gemm.pattern.slots(channels, taps))
+
+    @property
+    def balanced_slots(self) -> IntArray:
+        """[J, 3] the same if all lanes kept equally many."""
+        if self.gemm.compressed is None:
+            return self.size_k
+        return np.asarray(slots_of_balanced(self.slots, self.kept_k, self.gemm.pattern.kept_scale))
 
     @cached_property
     def kept_k(self) -> IntArray:
@@ -234,3 +241,17 @@ class TileBytes:
     def result_bytes(self) -> IntArray:
         """[J, 2, 2] bytes stored of a finished C tile: none when C stays on chip."""
         return self._unless_resident("c", self.result_elements * self.result_element_bytes)
+
+
+def slots_of_balanced(slots: Counts, kept: Counts, scale: int) -> Counts:
+    """Slots of a tile if all lanes kept equally many: at least 1, and no more than they take.
+
+    Args:
+        slots: that it takes.
+        kept: elements of a lane along its depth, times ``scale``.
+        scale: ``OperandFormat.kept_scale``.
+
+    >>> slots_of_balanced(12, 30, 4)
+    8
+    """
+    return np.minimum(slots, np.maximum(-(-kept // scale), 1))

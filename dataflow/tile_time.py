@@ -9,7 +9,7 @@ says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -217,6 +217,16 @@ class TileTime:
         """Of the array's cycles: those in which PEs issue, and those lost to the accumulate latency."""
         issue, bubble = self.lying.issue_and_bubble_cycles(self.tiles.design.array, self._tile, self.numbers)
         return self._apart(issue), self._apart(bubble)
+
+    @property
+    def imbalance_cycles(self) -> IntArray:
+        """Of the cycles in which PEs issue those in which lanes wait for the fullest; none where zeros have a rule."""
+        issue, _ = self.issue_and_bubble_cycles
+        if not self._sparsity.waits:
+            return np.zeros_like(issue)
+        balanced = replace(self._tile, slots=_kinds_apart(self.tiles.balanced_slots)[None, :, None, None, :])
+        alone, _ = self.lying.issue_and_bubble_cycles(self.tiles.design.array, balanced, self.numbers)
+        return issue - self._apart(alone)
 
 
 def operand_bytes(side: Count, kept: Count, k: Count, stored: Stored, value_bytes: int, compressed: bool) -> Count:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...configs.arrays import BoolArray, IntArray
+from ..actions import IN_MEMORY, ON_ARRAY
 from ..dataflows.formulas import Grouping
 from ..formats.stored import Stored
 
@@ -71,27 +72,35 @@ DESIGN = np.dtype(
         *(("ladder", "i8"), ("array", "i8", 5), ("ports", "i8", 3), ("buffers", "i8", 3)),
         *((name, "i8") for name in ("tiles_held", "latency", "lanes", "deepest")),
         *((name, "f8") for name in ("bytes_per_cycle", "clocks_to_cycles", "cycles_a_work")),
+        *(("on_array", "f8", len(ON_ARRAY)), ("in_memory", "f8", len(IN_MEMORY)), ("watts", "f8"), ("clock", "f8")),
     ]
 )
 """A design: its ladder of tile sizes; rows, columns, latencies and register depth; bytes a cycle of the west, north and
 output port; bytes of these buffers, tiles that each holds of what is replaced; cycles of a request; lanes of the
-reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and of a unit of work."""
+reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and of a unit of work; joules
+of actions on the array and in memory, in the order of ``actions``; static power; cycles a second."""
 
 TILE = np.dtype(
     [
         *(("load_a", "i8", 7), ("load_b", "i8", 7), ("load_sums", "i8", 5), ("store", "i8", 9)),
         *(("memory", "i8", 6), ("moved", "i8", 6), ("stays", "i8", (6, 3)), ("weights", "i8", (4, 6))),
+        ("joules", "f8", 6),
         *(("unhidden", "i8"), ("walk", "i8")),
     ]
 )
 """A tile on a design: cycles to load a block of A, B, partial sums by kind and 0 for none; to store results, then sums;
-by loop order cycles of DRAM alone (``NEVER`` under one that another equals), bytes moved, whether A, B and C are kept;
-tiles that a position stands for in repetitions, along m, n and k; cycles of the first load and last store; the walk
-of the first loop order."""
+by loop order cycles of DRAM alone (``NEVER`` under one that another equals), bytes moved, whether A, B and C are kept,
+energy of what moves; tiles that a position stands for in repetitions, along m, n and k; cycles of the first load and
+last store; the walk of the first loop order."""
 
-BEST = np.dtype([(name, "i8") for name in ("cycles", "moved", "side", "mapping", "tile", "order", "candidates")])
+BEST = np.dtype(
+    [
+        *((name, "i8") for name in ("cycles", "moved", "side", "mapping", "tile", "order", "candidates")),
+        ("joules", "f8"),
+    ]
+)
 """The best mapping of a design so far: ``NEVER`` cycles where there is none; bytes that it moves in a repetition; where
-it stands among all; how many legal mappings were considered."""
+it stands among all; how many legal mappings were considered; its energy."""
 
 
 class Product(NamedTuple):
@@ -107,6 +116,12 @@ class Product(NamedTuple):
         group: elements that a lane of the reduction engine sorts together.
         stored: what the bytes of pairs depend on.
         value_bytes: of another.
+        kept: values that are kept of such a group.
+        places: repetitions that would run if all packs were full.
+        wanted: of these those that there are.
+        macs: multiply-accumulates issued.
+        passed_sums: see ``actions.passed_sum_bytes``.
+        finished_sums: ``actions.finished_sum_bytes``.
         requests: whether anything is asked of DRAM before the first tile.
         repeats: repetitions that stand for any number, in the loop nests.
         runs_m: last tiles along m that stand for any number.
@@ -123,6 +138,12 @@ class Product(NamedTuple):
     group: int
     stored: Stored
     value_bytes: int
+    kept: int
+    places: int
+    wanted: int
+    macs: int
+    passed_sums: int
+    finished_sums: int
     requests: bool
     repeats: int
     runs_m: int

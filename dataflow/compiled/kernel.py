@@ -3,7 +3,7 @@
 One product, one side, many designs, each for itself. Of every tile two floors are known from a few numbers an axis or a
 pair of axes: of the array and of DRAM. Tiles whose floor is not above the best value so far are looked at: transfers
 are timed, array mappings, loop orders; what may still win is timed position by position. Then, of what is as fast as
-the fastest or nearly, what moves the fewest bytes is sought among the tiles that may be so.
+the fastest or nearly, what takes the least energy is sought among the tiles that may be so.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...accel.energy import joules_of
 from ...accel.tensor_engine import ceil_div
-from ...configs.arrays import BoolArray, IntArray
+from ...configs.arrays import BoolArray, FloatArray, IntArray
+from ..actions import counts_on_array
+from ..dataflows.dataflow import Passed
 from ..dataflows.formulas import Formulas
-from ..objective import NEVER, slower_by_a_part
+from ..dataflows.tile import Folds
+from ..objective import NEVER, joules_in_all, slower_by_a_part
+from ..tile_floors import HARDLY_LESS
 from ..tile_time import operand_bytes, output_bytes
 from .case import Case, Record, Records
 from .floors import floors_of
@@ -35,24 +40,25 @@ from .steps import (
     array_of,
     full_tiles,
     is_before,
+    is_thriftier,
     look,
     move,
     place_of,
     sizes_of,
+    spend,
     take,
 )
 from .walk import hand_over, walked
 
 
 class Kernel(NamedTuple):
-    """The two searches of a dataflow: functions of (case, best, possible, fastest), all [S], see ``case``.
+    """The two searches of a dataflow: functions of (case, best, possible, least, fastest), all [S].
 
     Attributes:
-        fastest: lower ``best`` to the fastest mapping of each design, and put into ``possible`` [S, tiles, 2] the
-            numbers of tiles that may have one that is nearly as fast, and the fewest bytes that each moves; -1 behind
-            the last. Does not look at ``fastest``.
-        thriftiest: of what takes hardly longer than the ``fastest`` lower ``best`` to what moves the fewest bytes,
-            fewer than those of the fastest.
+        fastest: lower ``best`` to the fastest mapping of each design, and put into ``possible`` [S, tiles] the numbers
+            of tiles that may have one that is nearly as fast, -1 behind the last, and into ``least`` [S, tiles] the
+            joules that each takes at least on the array and of static power. Does not look at ``fastest``.
+        thriftiest: of what takes hardly longer than the ``fastest`` lower ``best`` to what takes the least energy.
     """
 
     fastest: Callable[..., Any]
@@ -69,7 +75,7 @@ class Parts(NamedTuple):
 def parts_of(formulas: Formulas) -> Parts:
     """The searches of a dataflow, of its formulas: functions that run as they stand, and that a compiler takes."""
     tile_cycles, tile_sends, tile_repeats = formulas.cycles, formulas.sends, formulas.repeats
-    tile_handover = formulas.handover
+    tile_handover, tile_hops, least_sends = formulas.handover, formulas.hops, formulas.least_sends
     floor_of, search_floors = floors_of(formulas)
 
     def lie(
@@ -164,7 +170,7 @@ def parts_of(formulas: Formulas) -> Parts:
                     cycles[mappings, number] = min(cycles[mappings, number], cycles[mapping, number])
 
     def lower(case: Case, design: Record, number: int, legal: BoolArray, room: Room, best: Record) -> None:
-        """Lower the best of a design to what a tile has that is better: faster, or as fast and moves fewer bytes."""
+        """Lower the best of a design to what a tile has that is faster."""
         product, kind, mappings = case.product, case.kind, len(room.total)
         starts, positions = case.tables.starts, case.tables.positions
         cycles, handovers, total = room.cycles, room.handovers, room.total
@@ -173,36 +179,81 @@ def parts_of(formulas: Formulas) -> Parts:
         m, n, k = tables.m[row], tables.n[column], tables.k[depth]
         a, b, c = tables.a[line, row, depth], tables.b[line, column, depth], tables.c[line, row, column]
         move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], found)
-        if look(product, kind.timed, design, m, n, k, a, b, c, found) > best.cycles:
+        if look(product, kind.timed, design, m, n, k, a, b, c, found) >= best.cycles:
             return
         lie(case, design, m, n, k, found.unhidden, best.cycles, legal, cycles, handovers, total)
         for order in range(6):
-            moved = found.moved[order]
-            if found.memory[order] > best.cycles:
+            if found.memory[order] >= best.cycles:
                 continue
             least = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
             for mapping in range(mappings):
                 if total[mapping] >= NEVER:
                     continue
                 bound = max(least, product.repetitions * total[mapping] + found.unhidden)
-                if bound > best.cycles:
-                    continue
-                # Where it is as fast, its bytes decide, then its place.
-                first = moved < best.moved or (
-                    moved == best.moved and is_before(kind.side, mapping, number, order, best)
-                )
-                if bound == best.cycles and not first:
+                if bound >= best.cycles:
                     continue
                 taken = walked(
                     starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
                 )
-                if taken < best.cycles or (taken == best.cycles and first):
-                    take(best, taken, moved, kind.side, mapping, number, order)
+                if taken < best.cycles:
+                    take(best, taken, np.inf, found.moved[order], kind.side, mapping, number, order)
+
+    def spent_on_array(case: Case, design: Record, m: Record, n: Record, k: Record, mapping: int) -> float:
+        """Joules on the array of all tiles under a mapping."""
+        product, kind, grouping = case.product, case.kind, case.grouping
+        array, exchanged = array_of(design, kind), kind.exchanged
+        first, second = case.parameters[0, mapping], case.parameters[1, mapping]
+        stored, value = product.stored, product.value_bytes
+        passed_west = passed_north = passed_output = 0
+        for number in range(12):
+            at_m, at_n, at_k = number // 6, number // 3 % 2, number % 3
+            many = m.count[at_m] * n.count[at_n] * k.count[at_k]
+            if many == 0:
+                continue
+            tile_m, tile_n, depth, slots = m.extent[at_m], n.extent[at_n], k.extent[at_k], k.slots[at_k]
+            rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
+            held = slots if grouping.apart else k.groups[at_k]
+            sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
+            of_a = operand_bytes(tile_m, k.kept[at_k], depth, stored, value, product.compressed == 0)
+            of_b = operand_bytes(tile_n, k.kept[at_k], depth, stored, value, product.compressed == 1)
+            west, north = (of_b, of_a) if exchanged else (of_a, of_b)
+            passed_west += many * west * sends.west
+            passed_north += many * north * sends.north
+            passed_output += many * output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0)
+        times = product.repetitions
+        west, north, output = times * passed_west, times * passed_north, times * passed_output
+        hops = tile_hops(array, Passed(west, north, output, product.passed_sums, k.trips))
+        counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output)
+        return float(joules_of(counts, design.on_array))
+
+    def least_on_array(case: Case, design: Record, room: Room, x: int, y: int, z: int) -> float:
+        """Joules on the array that no mapping of a tile beats, but for rounding."""
+        product, kind, grouping = case.product, case.kind, case.grouping
+        array, folds_m, folds_n = array_of(design, kind), room.folds_m, room.folds_n
+        along_k, passed = room.along_k, room.passed
+        on_m, on_n = (folds_m[x, 0], folds_m[x, 1], folds_m[x, 2]), (folds_n[y, 0], folds_n[y, 1], folds_n[y, 2])
+        rows, cols = (on_n, on_m) if kind.exchanged else (on_m, on_n)
+        extent = product.n if kind.exchanged else product.m
+        slots, groups, trips_k = along_k[z, 0], along_k[z, 1], along_k[z, 2]
+        sums = Folds(rows[0], cols[0], rows[1], cols[1], groups, slots, rows[2], cols[2], trips_k, extent)
+        sends_west, sends_north = least_sends(array, grouping, design.deepest, sums)
+        times, results = float(product.repetitions), float(product.passed_sums)
+        west, north, output = (
+            times * passed[z, 0] * sends_west,
+            times * passed[z, 1] * sends_north,
+            times * passed[z, 2],
+        )
+        hops = float(tile_hops(array, Passed(west, north, output, results, float(trips_k))))
+        counts = counts_on_array(float(product.macs), hops, results, west, north, output)
+        return float(joules_of(counts, design.on_array))
 
     def thrift(
-        case: Case, design: Record, number: int, order: int, alike: int, legal: BoolArray, room: Room, best: Record
+        case: Case, design: Record, number: int, least: float, alike: int, legal: BoolArray, room: Room, best: Record
     ) -> None:
-        """Lower the best of a design to what a tile has in a loop order within ``alike`` cycles: fewer bytes."""
+        """Lower the best of a design to what a tile has within ``alike`` cycles that takes less energy.
+
+        ``least`` is what ``Kernel`` says of the tile.
+        """
         product, kind, mappings = case.product, case.kind, len(room.total)
         starts, positions = case.tables.starts, case.tables.positions
         cycles, handovers, total = room.cycles, room.handovers, room.total
@@ -211,36 +262,47 @@ def parts_of(formulas: Formulas) -> Parts:
         m, n, k = tables.m[row], tables.n[column], tables.k[depth]
         a, b, c = tables.a[line, row, depth], tables.b[line, column, depth], tables.c[line, row, column]
         move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], found)
-        look(product, kind.timed, design, m, n, k, a, b, c, found)
-        lie(case, design, m, n, k, found.unhidden, alike, legal, cycles, handovers, total)
-        moved = found.moved[order]
-        least = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
-        for mapping in range(mappings):
-            if total[mapping] >= NEVER:
+        if look(product, kind.timed, design, m, n, k, a, b, c, found) > alike:
+            return
+        spend(product, kind.exchanged, design, m, n, k, a, b, c, found)
+        laid = False
+        for order in range(6):
+            if found.memory[order] > alike or least + HARDLY_LESS * found.joules[order] > best.joules:
                 continue
-            limit = min(best.cycles, alike) if moved == best.moved else alike
-            if max(least, product.repetitions * total[mapping] + found.unhidden) > limit:
-                continue
-            taken = walked(
-                starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
-            )
-            first = moved < best.moved or taken < limit or is_before(kind.side, mapping, number, order, best)
-            if taken <= limit and first:
-                take(best, taken, moved, kind.side, mapping, number, order)
+            if not laid:
+                lie(case, design, m, n, k, found.unhidden, alike, legal, cycles, handovers, total)
+                for mapping in range(mappings):
+                    if total[mapping] < NEVER:
+                        room.joules[mapping] = spent_on_array(case, design, m, n, k, mapping)
+                laid = True
+            moved = found.moved[order]
+            fastest = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
+            for mapping in range(mappings):
+                if total[mapping] >= NEVER:
+                    continue
+                bound = max(fastest, product.repetitions * total[mapping] + found.unhidden)
+                dynamic = room.joules[mapping] + found.joules[order]
+                if bound > alike or joules_in_all(dynamic, design.watts, bound, design.clock) > best.joules:
+                    continue
+                taken = walked(
+                    starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
+                )
+                joules = joules_in_all(dynamic, design.watts, taken, design.clock)
+                before = is_before(kind.side, mapping, number, order, best)
+                if taken <= alike and is_thriftier(joules, moved, taken, before, best):
+                    take(best, taken, joules, moved, kind.side, mapping, number, order)
 
-    def fastest(case: Case, best: Records, possible: IntArray, fastest: Records) -> None:
+    def fastest(case: Case, best: Records, possible: IntArray, least: FloatArray, fastest: Records) -> None:
         """See ``Kernel``."""
         product, tables, kind, apart = case.product, case.tables, case.kind, case.grouping.apart
-        columns, depths, tile = tables.at_n.shape[1], tables.at_k.shape[1], case.tile[0]
-        at_m, at_n, at_k, of_m, of_n, of_k = tables.at_m, tables.at_n, tables.at_k, tables.m, tables.n, tables.k
-        of_a, of_b, of_c = tables.a, tables.b, tables.c
+        columns, depths = tables.at_n.shape[1], tables.at_k.shape[1]
         room, hint = new_room(tables.at_m.shape[1], columns, depths, case.parameters.shape[1]), -1
         for row in range(len(case.designs)):
-            possible[row, 0, 0] = -1
+            possible[row, 0] = -1
             if not case.legal[row].any():
                 continue
             design, own, legal = case.designs[row], best[row], case.legal[row]
-            sizes, line = tables.sizes[design.ladder], tables.line[design.ladder]
+            sizes = tables.sizes[design.ladder]
             keep_all(product, tables, kind, design, room)
             fold_all(tables, kind, design, apart, room)
             pass_ports(product, sizes[2], kind.exchanged, room)
@@ -259,7 +321,7 @@ def parts_of(formulas: Formulas) -> Parts:
                 continue
             found = search_floors(case, design, False, float(slower_by_a_part(own.cycles, kind.alike)), -1, room)
             for at in np.argsort(room.floors[:found]):
-                if room.floors[at] > own.cycles:
+                if room.floors[at] >= own.cycles:
                     break
                 if room.within[at] != chosen:
                     lower(case, design, room.within[at], legal, room, own)
@@ -267,43 +329,34 @@ def parts_of(formulas: Formulas) -> Parts:
             for at in range(found):
                 if room.floors[at] <= alike:
                     number = room.within[at]
-                    x, y, z, i, j, depth = sizes_of(number, design.ladder, at_m, at_n, at_k)
-                    m, n, k, a, b, c = (
-                        of_m[i],
-                        of_n[j],
-                        of_k[depth],
-                        of_a[line, i, depth],
-                        of_b[line, j, depth],
-                        of_c[line, i, j],
+                    x, y, z = place_of(number, columns, depths)
+                    on_array = least_on_array(case, design, room, x, y, z)
+                    possible[row, count] = number
+                    least[row, count] = HARDLY_LESS * joules_in_all(
+                        on_array, design.watts, room.floors[at], design.clock
                     )
-                    fewest = move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], tile)
-                    possible[row, count, 0], possible[row, count, 1] = number, fewest
                     count += 1
             if count < possible.shape[1]:
-                possible[row, count, 0] = -1
+                possible[row, count] = -1
 
-    def thriftiest(case: Case, best: Records, possible: IntArray, fastest: Records) -> None:
+    def thriftiest(case: Case, best: Records, possible: IntArray, least: FloatArray, fastest: Records) -> None:
         """See ``Kernel``."""
         product, tables, kind = case.product, case.tables, case.kind
         columns, depths, tile = tables.at_n.shape[1], tables.at_k.shape[1], case.tile[0]
         at_m, at_n, at_k, of_m, of_n, of_k = tables.at_m, tables.at_n, tables.at_k, tables.m, tables.n, tables.k
         of_a, of_b, of_c = tables.a, tables.b, tables.c
         room = new_room(tables.at_m.shape[1], columns, depths, case.parameters.shape[1])
-        candidates, moved = np.empty((2, 6 * possible.shape[1]), dtype=np.int64)
+        bounds = np.empty(possible.shape[1])
         for row in range(len(case.designs)):
             if fastest[row].cycles >= NEVER:
                 continue
             design, own, alike = case.designs[row], best[row], slower_by_a_part(fastest[row].cycles, kind.alike)
-            found, kept, line = 0, False, tables.line[design.ladder]
+            found, line = 0, tables.line[design.ladder]
+            keep_all(product, tables, kind, design, room)
             for place in range(possible.shape[1]):
-                number, fewest = possible[row, place, 0], possible[row, place, 1]
+                number = possible[row, place]
                 if number < 0:
                     break
-                if fewest >= fastest[row].moved or fewest > own.moved:
-                    continue
-                if not kept:
-                    keep_all(product, tables, kind, design, room)
-                    kept = True
                 x, y, z, i, j, depth = sizes_of(number, design.ladder, at_m, at_n, at_k)
                 m, n, k, a, b, c = (
                     of_m[i],
@@ -314,22 +367,17 @@ def parts_of(formulas: Formulas) -> Parts:
                     of_c[line, i, j],
                 )
                 move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], tile)
-                look(product, kind.timed, design, m, n, k, a, b, c, tile)
-                for order in range(6):
-                    fewer = tile.moved[order] < fastest[row].moved and tile.moved[order] <= own.moved
-                    if fewer and tile.memory[order] <= alike:
-                        candidates[found], moved[found] = 6 * number + order, tile.moved[order]
-                        found += 1
-            # What moves least first; what moves more than the best is no better.
-            for at in np.argsort(moved[:found]):
-                if moved[at] > own.moved:
+                spend(product, kind.exchanged, design, m, n, k, a, b, c, tile)
+                bounds[found] = least[row, place] + HARDLY_LESS * tile.joules.min()
+                found += 1
+            for at in np.argsort(bounds[:found]):
+                if bounds[at] > own.joules:
                     break
-                number, order = candidates[at] // 6, candidates[at] % 6
-                thrift(case, design, number, order, alike, case.legal[row], room, own)
+                thrift(case, design, possible[row, at], least[row, at], alike, case.legal[row], room, own)
 
     parts = Parts(
         kernel=Kernel(fastest=fastest, thriftiest=thriftiest),
-        called=(lie, floor_of, search_floors, lower, thrift),
+        called=(lie, floor_of, search_floors, lower, spent_on_array, least_on_array, thrift),
     )
     # A compiler tells functions apart by name and by how many it had met: of two dataflows that two processes compiled
     # and a third one loads, functions of one name would be taken for each other.

@@ -17,11 +17,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...accel import dram, engines, tensor_engine
+from ...accel import dram, energy, engines, tensor_engine
 from ...configs import arrays
 from ...configs.cache_folder import cache_folder
 from ...configs.whole_file import write_whole
-from .. import block_formulas, holding, memory_floor, objective, pipeline, tile_time, traffic
+from .. import actions, block_formulas, gemm, holding, memory_floor, objective, pipeline, tile_time, traffic
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
 from ..formats import stored
@@ -51,6 +51,11 @@ _CALLED: tuple[Callable[..., Any], ...] = (
     dram.work_of_runs,
     dram.paced_cycles,
     engines.reduction_cycles,
+    energy.joules_of,
+    actions.counts_on_array,
+    actions.counts_in_memory,
+    gemm.part_of,
+    objective.joules_in_all,
     objective.slower_by_a_part,
     tile.folds_along,
     block_formulas.window_elements,
@@ -101,7 +106,9 @@ _STEPS: tuple[Callable[..., Any], ...] = (
     walk.hand_over,
     walk.until_next,
     walk.walked,
+    steps.spend,
     steps.is_before,
+    steps.is_thriftier,
     steps.take,
     room.new_room,
     room.kept_of,
@@ -169,7 +176,7 @@ def compiled(formulas: Formulas) -> Kernel:
     """
     numba = _numba()
     plain = (formulas.cycles, formulas.handover, formulas.sends, formulas.repeats)
-    own = (*plain, formulas.least_cycles, formulas.least_sends)
+    own = (*plain, formulas.least_cycles, formulas.least_sends, formulas.hops)
     parts = kernel.parts_of(formulas)
     for function in (*own, *parts.called):
         _register(function)

@@ -46,6 +46,7 @@ class Room(NamedTuple):
         handovers: [A + 1, 12, 7] of a tile's kinds, where tiles overlap: cycles of the slowest port, of the array with
             the tile alone, and what ``Handover`` says.
         total: [A] of all tiles; NEVER under a mapping that is not worth trying.
+        joules: [A] on the array of all tiles.
     """
 
     kept_a: IntArray
@@ -69,6 +70,7 @@ class Room(NamedTuple):
     cycles: IntArray
     handovers: IntArray
     total: IntArray
+    joules: FloatArray
 
 
 def new_room(m: int, n: int, k: int, mappings: int) -> Room:
@@ -95,6 +97,7 @@ def new_room(m: int, n: int, k: int, mappings: int) -> Room:
         np.zeros((mappings + 1, 12), dtype=np.int64),
         np.zeros((mappings + 1, 12, 7), dtype=np.int64),
         np.zeros(mappings, dtype=np.int64),
+        np.zeros(mappings),
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...accel.dram import paced_cycles
+from ...accel.energy import joules_of
 from ...accel.engines import reduction_cycles
 from ...accel.tensor_engine import ArrayTiming
 from ...configs.arrays import IntArray
-from ..gemm import AXES, PLACES, Axis
+from ..actions import counts_in_memory
+from ..gemm import AXES, PLACES, Axis, part_of
 from ..holding import AXES_OF, turning_inside
 from ..loop_nest import RUN
 from ..mapping import LOOP_ORDERS
@@ -285,7 +287,55 @@ def is_before(side: int, mapping: int, tile: int, order: int, best: Record) -> b
     return bool(order < best.order)
 
 
-def take(best: Record, cycles: int, moved: int, side: int, mapping: int, tile: int, order: int) -> None:
+def spend(
+    product: Product,
+    exchanged: bool,
+    design: Record,
+    m: Record,
+    n: Record,
+    k: Record,
+    a: Record,
+    b: Record,
+    c: Record,
+    found: Record,
+) -> None:
+    """Put into a tile that ``move`` knows what its moving spends in each loop order.
+
+    Arguments as for ``time_transfers``; ``exchanged`` is whether operands change places.
+    """
+    code, count = turning(m, n, k), product.repetitions
+    for order in range(6):
+        of_a = fetches(found.stays[order, 0] > 0, _TURNS[code, order, 0], n.trips)
+        of_b = fetches(found.stays[order, 1] > 0, _TURNS[code, order, 1], m.trips)
+        of_c = fetches(found.stays[order, 2] > 0, _TURNS[code, order, 2], k.trips)
+        filled_a, filled_b = count * of_a * a.held[3], count * of_b * b.held[3]
+        sums = (of_c - 1) * c.sums_bytes
+        read, written = of_a * a.all_bytes + of_b * b.all_bytes + sums, sums + c.all_bytes
+        reduced = of_a * a.all_elements if product.reduced == 0 else of_b * b.all_elements
+        dram = part_of(count * read, product.wanted, product.places) + part_of(
+            count * written, product.wanted, product.places
+        )
+        counts = counts_in_memory(
+            filled_b if exchanged else filled_a,
+            filled_a if exchanged else filled_b,
+            count * sums,
+            product.finished_sums,
+            dram,
+            part_of(count * reduced, product.wanted, product.places) * product.kept,
+        )
+        found.joules[order] = joules_of(counts, design.in_memory)
+
+
+def is_thriftier(joules: float, moved: int, cycles: int, before: bool, best: Record) -> bool:
+    """Whether a candidate is better than the best by energy; ``before`` is whether it stands before it."""
+    if joules != best.joules:
+        return bool(joules < best.joules)
+    if moved != best.moved:
+        return bool(moved < best.moved)
+    return bool(cycles < best.cycles or (cycles == best.cycles and before))
+
+
+def take(best: Record, cycles: int, joules: float, moved: int, side: int, mapping: int, tile: int, order: int) -> None:
     """Make a candidate the best."""
-    best.cycles, best.moved = cycles, moved
+    best.cycles, best.joules, best.moved = cycles, joules, moved
     best.side, best.mapping, best.tile, best.order = side, mapping, tile, order

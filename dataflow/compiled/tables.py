@@ -8,6 +8,7 @@ import numpy as np
 
 from ...accel.specification import SIDES
 from ...configs.arrays import IntArray
+from ..actions import IN_MEMORY, ON_ARRAY, finished_sum_bytes, passed_sum_bytes
 from ..design_table import DesignTable
 from ..gemm import AXES, PLACES, Axis
 from ..loop_nest import RUN, Shape, loop_nest
@@ -33,6 +34,12 @@ def product_of(pairs: TilePairs) -> case.Product:
         group=gemm.pattern.sorted_group,
         stored=_along_k(pairs).stored,
         value_bytes=pairs.design.value_bytes,
+        kept=gemm.pattern.sorted_kept,
+        places=gemm.count * gemm.packed,
+        wanted=gemm.repetitions,
+        macs=gemm.issued_macs,
+        passed_sums=passed_sum_bytes(gemm),
+        finished_sums=finished_sum_bytes(gemm),
         requests=not {"a", "b"} <= set(gemm.on_chip),
         repeats=nest.repeats,
         runs_m=nest.m,
@@ -183,6 +190,10 @@ def designs_of(table: DesignTable, index: IntArray, ladder: IntArray, *, interle
     for name, known in (("tiles_held", "tiles_held"), ("latency", "latency_cycles"), ("lanes", "reduction_lanes")):
         found[name] = numbers[known]
     found["deepest"] = numbers["register_depth"] if interleave else 1
+    prices = table.prices(index)
+    for name, actions in (("on_array", ON_ARRAY), ("in_memory", IN_MEMORY)):
+        found[name] = np.stack([prices.joules_each(action) for action in actions], axis=1)
+    found["watts"], found["clock"] = prices.static_watts, table.clock_hz[index]
     pace, clocks = numbers["bytes_per_cycle"], numbers["clocks_to_cycles"]
     found["bytes_per_cycle"], found["clocks_to_cycles"] = pace, clocks
     found["cycles_a_work"] = clocks if table.memories[0].timed is not None else 1 / pace

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
@@ -44,8 +43,7 @@ class Sends(NamedTuple):
     sums: Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
+class Passed(NamedTuple):
     """What passed the ports in some time; counts broadcast.
 
     Attributes:

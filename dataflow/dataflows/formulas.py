@@ -15,7 +15,7 @@ import numpy as np
 
 from ...accel.tensor_engine import ArrayTiming, Count, Handover
 from ...configs.arrays import BoolArray, FloatArray
-from .dataflow import Dataflow, Numbers, Sends
+from .dataflow import Dataflow, Numbers, Passed, Sends
 from .tile import ArrayTile, Sparsity, TileSums
 
 
@@ -55,6 +55,7 @@ class Formulas:
             accumulations that a PE may turn between at most.
         least_sends: the fewest sends of the west and of the north operand; takes the same. Neither of these two falls
             where any of the folds grows.
+        hops: see ``Dataflow.hop_bytes``; takes (array, ``Passed``), and does not fall where more passes.
     """
 
     cycles: Callable[..., Any]
@@ -63,6 +64,7 @@ class Formulas:
     repeats: Callable[..., Any]
     least_cycles: Callable[..., Any]
     least_sends: Callable[..., Any]
+    hops: Callable[..., Any]
 
 
 class FormulaDataflow(Dataflow):
@@ -106,6 +108,11 @@ class FormulaDataflow(Dataflow):
     def repeats(self, array: ArrayTiming, tile: ArrayTile, numbers: Numbers) -> bool | BoolArray:
         """Whether a mapping, cut to what the tile offers, is one that stands already with smaller numbers."""
         found: bool | BoolArray = self.formulas.repeats(*self._numbers(array, tile, numbers))
+        return found
+
+    def hop_bytes(self, array: ArrayTiming, passed: Passed) -> Count:
+        """Bytes that hop from PE to PE, times the hops that they make."""
+        found: Count = self.formulas.hops(array, passed)
         return found
 
     def _folds(self, sums: TileSums) -> tuple[Any, ...]:

@@ -63,6 +63,13 @@ def least_sends(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: F
     return folds.deep_cols, folds.deep_rows
 
 
+def hop_bytes(array: ArrayTiming, passed: Passed) -> Count:
+    """Operands pass a row or a column; results that are shifted leave down half a column on average."""
+    # Every tile along k sends its own sums out.
+    leaving = passed.result_bytes * passed.tiles_along_k * array.rows // 2 if array.shifted_drain else 0
+    return passed.west_bytes * array.cols + passed.north_bytes * array.rows + leaving
+
+
 class OutputStationary(FormulaDataflow):
     """Operand A lies along the rows, B along the columns.
 
@@ -79,6 +86,7 @@ class OutputStationary(FormulaDataflow):
         repeats=tile_repeats,
         least_cycles=least_cycles,
         least_sends=least_sends,
+        hops=hop_bytes,
     )
 
     def swaps(self, engine: TensorEngine) -> bool:
@@ -103,12 +111,6 @@ class OutputStationary(FormulaDataflow):
         """See ``accel.tensor_engine.output_stationary_bubbles``."""
         on_m, on_n = numbers["interleave_m"], numbers["interleave_n"]
         return tensor_engine.output_stationary_bubbles(array, tile.m, tile.n, tile.slots, on_m, on_n)
-
-    def hop_bytes(self, array: ArrayTiming, passed: Passed) -> Count:
-        """Operands pass a row or a column; results that are shifted leave down half a column on average."""
-        # Every tile along k sends its own sums out.
-        leaving = passed.result_bytes * passed.tiles_along_k * array.rows // 2 if array.shifted_drain else 0
-        return passed.west_bytes * array.cols + passed.north_bytes * array.rows + leaving
 
 
 OUTPUT_STATIONARY = OutputStationary()

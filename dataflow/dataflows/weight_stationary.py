@@ -69,6 +69,12 @@ def least_sends(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: F
     return grouping.lanes * folds.cols, folds.trips_m
 
 
+def hop_bytes(array: ArrayTiming, passed: Passed) -> Count:
+    """What moves passes a row, what stays half a column on average, sums a whole column in every fold."""
+    leaving = (passed.output_bytes + passed.result_bytes) // 2 * array.rows
+    return passed.west_bytes * array.cols + passed.north_bytes * array.rows // 2 + leaving
+
+
 class WeightStationary(FormulaDataflow):
     """Operand B lies along the columns, its groups along k down the rows.
 
@@ -85,6 +91,7 @@ class WeightStationary(FormulaDataflow):
         repeats=tile_repeats,
         least_cycles=least_cycles,
         least_sends=least_sends,
+        hops=hop_bytes,
     )
 
     def grouping(self, array: ArrayTiming, sparsity: Sparsity) -> Grouping:
@@ -125,11 +132,6 @@ class WeightStationary(FormulaDataflow):
         return tensor_engine.weight_stationary_bubbles(
             array, tile.m, tile.n, grouping.held(tile), grouping.slots, held, turns
         )
-
-    def hop_bytes(self, array: ArrayTiming, passed: Passed) -> Count:
-        """What moves passes a row, what stays half a column on average, sums a whole column in every fold."""
-        leaving = (passed.output_bytes + passed.result_bytes) // 2 * array.rows
-        return passed.west_bytes * array.cols + passed.north_bytes * array.rows // 2 + leaving
 
 
 WEIGHT_STATIONARY = WeightStationary()

@@ -7,7 +7,7 @@ from ..shared.plotly_data import DENSE, GAIN, LOSS, SPARSE, Figure, stacked_bars
 from ..shared.quantities import seconds, times
 from .words import PARTS, fine, gains, parts, row_name
 
-_COLOURS = dict(zip(PARTS, (SPARSE, LOSS, "@bound", "@given", DENSE, GAIN), strict=True))
+_COLOURS = dict(zip(PARTS, (SPARSE, "@assumed", LOSS, "@bound", "@given", DENSE, GAIN), strict=True))
 
 
 def time_figure(ablation: Ablation) -> Figure:

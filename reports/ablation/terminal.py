@@ -11,7 +11,7 @@ from ..shared.provenance import parameters, status_words
 from ..shared.quantities import joules, seconds, times
 from .words import GROUP_WORDS, PARTS, ablation_answer, fine, parts, row_name, short_name
 
-MARKS: dict[str, str] = dict(zip(PARTS, "#~-=.+", strict=True))
+MARKS: dict[str, str] = dict(zip(PARTS, "#:~-=.+", strict=True))
 """The character that a part of a bar is drawn with."""
 
 

@@ -27,6 +27,7 @@ GROUP_WORDS: dict[Group, str] = {
 
 PARTS: dict[str, tuple[str, ...]] = {
     "array busy": ("busy",),
+    "lanes that wait": ("imbalance",),
     "accumulate latency": ("bubble",),
     "fill and drain": ("fill_drain",),
     "ports and memory": SIDES,

@@ -13,6 +13,7 @@ from ..shared.quantities import axis_scale, cycles, percent, scaled
 
 CAUSE_COLOURS = {
     "busy": "@sparse",
+    "imbalance": "@assumed",
     "bubble": "@pale",
     "fill_drain": "@bound",
     "dependence": "@dense",
@@ -36,6 +37,7 @@ _SIDE_COLOURS = {"west": "@west", "north": "@north", "output": "@gain"}
 
 _SHORT = {
     "busy": "busy",
+    "imbalance": "lanes wait",
     "bubble": "adder latency",
     "fill_drain": "fill, drain",
     "dependence": "vector engine",

@@ -7,6 +7,7 @@ from ..shared.quantities import percent, times
 
 BOUNDS: dict[str, tuple[str, ...]] = {
     "the array at work": ("busy",),
+    "lanes that wait for each other": ("imbalance",),
     "vector work": ("dependence", "idle"),
     "memory and ports": ("west", "north", "output"),
     "the weight update and N:M reduction": ("update", "reduction"),

@@ -33,6 +33,10 @@ class SparseDepth:
             return int(self.sparse.slots(depth // self.taps, self.taps))
         return math.ceil(self.kept(depth))
 
+    def balanced_slots(self, depth: int) -> int:
+        """The same if all lanes kept equally many."""
+        return min(self.slots(depth), max(1, math.ceil(self.kept(depth))))
+
     def kept(self, depth: int) -> Fraction:
         """Elements kept of so much of it, on average where that is random."""
         if not isinstance(self.sparse, Pattern):

@@ -6,7 +6,7 @@ Source: docs/hardware-model.md, "Tile time".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...accel.specification import SIDES
 from ...accel.tensor_engine import Handover, cycles_to_next
@@ -27,6 +27,7 @@ class ArrayPass:
         array_cycles: of the array, nothing in its way: until the tile has left, or where tiles overlap until the next
             one enters.
         issue_cycles: of those, PEs issue.
+        imbalance_cycles: of the cycles in which PEs issue, those in which lanes wait for the fullest.
         bubble_cycles: of those, lost to the accumulate latency.
         port_bytes: through each port: ``west``, ``north``, ``output``.
         port_cycles: that each port needs for them.
@@ -34,6 +35,7 @@ class ArrayPass:
 
     array_cycles: int
     issue_cycles: int
+    imbalance_cycles: int
     bubble_cycles: int
     port_bytes: dict[str, int]
     port_cycles: dict[str, int]
@@ -59,6 +61,7 @@ class ArrayPass:
         return cls(
             array_cycles=on_array,
             issue_cycles=issue,
+            imbalance_cycles=shape.imbalance_cycles(mapping, issue),
             bubble_cycles=bubble,
             port_bytes=moved,
             port_cycles={side: -(-moved[side] // width[side]) for side in moved},
@@ -73,7 +76,8 @@ class ArrayPass:
     def causes(self) -> dict[str, int]:
         """The cycles by cause; the first of west, north and output that needs all of them names what is late."""
         found = {
-            "busy": self.issue_cycles,
+            "busy": self.issue_cycles - self.imbalance_cycles,
+            "imbalance": self.imbalance_cycles,
             "bubble": self.bubble_cycles,
             "fill_drain": self.array_cycles - self.issue_cycles - self.bubble_cycles,
         }
@@ -118,6 +122,15 @@ class _Shape:
         laid = self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers
         issue, bubble = mapping.lying.issue_and_bubble_cycles(*laid)
         return int(mapping.lying.cycles(*laid)), int(issue), int(bubble)
+
+    def imbalance_cycles(self, mapping: ArrayMapping, issue: int) -> int:
+        """Of the cycles in which PEs issue those beyond what equally full lanes would take."""
+        tile, walk = self._on_array, self.walk
+        if not tile.sparsity.waits:
+            return 0
+        balanced = replace(tile, slots=walk.depth.balanced_slots(walk.sizes_k[self.k_index]))
+        timing = walk.hardware.tensor_engine.timing
+        return issue - int(mapping.lying.issue_and_bubble_cycles(timing, balanced, mapping.numbers)[0])
 
     def handover(self, mapping: ArrayMapping) -> Handover:
         """When the tile lets the next one in."""

@@ -281,11 +281,10 @@ def joules_of(actions):
     return sum(number * PRICES.prices_pj[name] * 1e-12 for name, number in actions.items())
 
 
-def value_of(name, cycles, joules, hardware):
+def value_of(name, cycles, joules):
     if name == "time":
         return cycles
-    total = joules + PRICES.static_watts * cycles / hardware.clock_hz
-    return total * cycles if name == "energy-delay" else total
+    return joules * cycles if name == "energy-delay" else joules
 
 
 def tiled(gemm, hardware, sizes, order, west):
@@ -294,7 +293,7 @@ def tiled(gemm, hardware, sizes, order, west):
 
 
 def brute_force(gemm, hardware, name):
-    """Value, bytes moved and cycles of every legal mapping, and how many of them the search claims to consider."""
+    """Value, bytes moved, cycles and joules of every legal mapping, and how many the search claims to consider."""
     mappings = list(legal_array_mappings(hardware.tensor_engine, gemm))
     claimed = list(claimed_array_mappings(hardware.tensor_engine, gemm))
     found, claims = {}, 0
@@ -311,7 +310,8 @@ def brute_force(gemm, hardware, name):
             times = {tile: on_array(hardware, gemm, tilings[0], mapping, tile) for tile in walked[0].tiles}
             for each in walked:
                 cycles = each.cycles(times)
-                joules = 0.0 if name == "time" else joules_of(each.actions(gemm, mapping, times))
+                joules = joules_of(each.actions(gemm, mapping, times))
+                joules += PRICES.static_watts * cycles / hardware.clock_hz
                 whole = Mapping(array=mapping, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=each.walk.order)
-                found[whole] = value_of(name, cycles, joules, hardware), each.moved_bytes, cycles
+                found[whole] = value_of(name, cycles, joules), each.moved_bytes, cycles, joules
     return found, claims

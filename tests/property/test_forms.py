@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bisparse.accel.energy import EnergyModel
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
@@ -11,7 +12,7 @@ from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.forms import best_form, check_form, forms_of, search_forms
 from bisparse.dataflow.gemm import PLAIN, Form, Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
-from bisparse.dataflow.objective import slowest_alike
+from bisparse.dataflow.objective import Objective, slowest_alike
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.scheduler import Mapper
 from bisparse.dataflow.search import best_mapping
@@ -19,7 +20,7 @@ from bisparse.sim.witness.machines.machine import run
 from bisparse.sim.witness.machines.random_cases import random_case
 from bisparse.training.graph import Stage
 
-from .wild_designs import Draw, wild_kind, wild_numbers
+from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices
 
 SAT = load_hardware("sat-vcu1525").model
 
@@ -214,11 +215,12 @@ def test_each_design_gets_the_form_and_the_mapping_that_it_gets_alone(seed):
     if stage is Stage.FORWARD and draw.chance(0.5):
         gemm = replace(gemm, compressed=draw.one("a", "b"), pattern=Pattern(2, 8), reduced_on_load=draw.chance(0.3))
     kind = wild_kind(draw)
-    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(8)])
+    prices = [wild_prices(draw) for _ in range(8)]
+    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(8)], energy=EnergyModel.beside(prices))
     found = search_forms(gemm, table, np.arange(8))
     for row, hardware in enumerate(table.designs):
         try:
-            alone = best_form(gemm, hardware).mapping
+            alone = best_form(gemm, hardware, objective=Objective(name="time", energy=prices[row])).mapping
         except MappingError:
             assert not found.feasible[row] or not hardware.tensor_engine.supports(gemm.pattern)
             continue

@@ -1,4 +1,4 @@
-"""The compiled search finds what the search by numpy finds: mapping, time, bytes and how many were considered."""
+"""The compiled search finds what numpy finds: mapping, time, energy to the last bit, bytes, candidates considered."""
 
 from dataclasses import replace
 
@@ -6,11 +6,12 @@ import pytest
 from bisparse.configs.errors import MappingError
 from bisparse.dataflow import objective
 from bisparse.dataflow.compiled import numba_build
+from bisparse.dataflow.objective import Objective
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_compiled import compiled_choice
 
 from .test_search_many import any_gemm
-from .wild_designs import Draw, wild_kind, wild_numbers, with_tile_overlap
+from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices, with_tile_overlap
 
 pytest.importorskip("numba")
 
@@ -28,9 +29,10 @@ def test_it_finds_the_mapping_that_numpy_finds(seed):
     for hardware in [wild_numbers(draw, kind).model for _ in range(DESIGNS)]:
         if not hardware.tensor_engine.supports(gemm.pattern):
             continue
-        found = compiled_choice(gemm, hardware, interleave=interleave)
+        time = Objective(name="time", energy=wild_prices(draw))
+        found = compiled_choice(gemm, hardware, objective=time, interleave=interleave)
         try:
-            by_numpy = best_mapping(gemm, hardware, interleave=interleave)
+            by_numpy = best_mapping(gemm, hardware, objective=time, interleave=interleave)
         except MappingError:
             assert found is None
         else:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bisparse.accel.energy import EnergyModel
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.formats import parse_format
@@ -14,12 +15,13 @@ from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.formats.skipped import met_by
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
+from bisparse.dataflow.objective import Objective
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_many import search_many
 from bisparse.sim.product.single_product import plain_product
 from bisparse.training.graph import Stage
 
-from .wild_designs import Draw, wild_kind, wild_numbers, with_tile_overlap
+from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices, with_tile_overlap
 
 DESIGNS = 12
 OVERLAPPING = 200
@@ -82,21 +84,25 @@ def check(seed):
     kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
     if seed >= OVERLAPPING:
         kind = with_tile_overlap(kind)
-    compare(gemm, DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(DESIGNS)]), interleave)
+    compare(draw, gemm, [wild_numbers(draw, kind).model for _ in range(DESIGNS)], interleave)
 
 
-def compare(gemm, table, interleave):
+def compare(draw, gemm, designs, interleave):
+    prices = [wild_prices(draw) for _ in designs]
+    table = DesignTable(designs=designs, energy=EnergyModel.beside(prices))
     found = search_many(gemm, table, interleave=interleave)
     for row, hardware in enumerate(table.designs):
+        time = Objective(name="time", energy=prices[row])
         try:
-            alone = best_mapping(gemm, hardware, interleave=interleave)
+            alone = best_mapping(gemm, hardware, objective=time, interleave=interleave)
         except MappingError:
             # A pattern that the design lacks is refused before any search.
             assert not found.feasible[row] or not hardware.tensor_engine.supports(gemm.pattern)
             continue
         assert found.feasible[row]
         assert mapping_of(found, row) == alone.mapping
-        assert (found.cycles[row], found.moved_bytes[row]) == (alone.cycles, alone.moved_bytes)
+        figures = found.cycles[row], found.joules[row], found.moved_bytes[row]
+        assert figures == (alone.cycles, alone.joules, alone.moved_bytes)
 
 
 @pytest.mark.parametrize("seed", range(400, 412))
@@ -106,11 +112,11 @@ def test_zeros_without_a_rule_are_searched_alike(seed, way):
     kind = load_hardware("sat-unstructured")
     if seed % 2:
         kind = with_tile_overlap(kind)
-    table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(4)])
+    designs = [wild_numbers(draw, kind).model for _ in range(4)]
     sparse = parse_format(draw.one("80%", "75% block 4x8", "90% block 16x1"))
     plain = plain_product(draw.one(33, 512), draw.one(16, 100, 512), draw.one(64, 100, 576), sparse)
-    gemm = met_by(replace(plain, compressed=draw.one("a", "b", "b")), table.designs[0])
-    compare(replace(gemm, compressed=draw.one(gemm.compressed, gemm.compressed, None)), table, True)
+    gemm = met_by(replace(plain, compressed=draw.one("a", "b", "b")), designs[0])
+    compare(draw, replace(gemm, compressed=draw.one(gemm.compressed, gemm.compressed, None)), designs, True)
 
 
 @pytest.mark.parametrize("seed", [*range(100, 110), *range(300, 305)])

@@ -3,8 +3,10 @@
 import dataclasses
 
 import numpy as np
+from bisparse.accel.energy import COMPONENT_OF, EnergyModel
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import content_hash
+from bisparse.dataflow.objective import BYTES_ALONE
 
 PRESETS = ("sat-vcu1525", "sat-vcu1525-timed", "edge-16x16", "systolic-textbook", "datacenter-128x128")
 
@@ -80,6 +82,14 @@ def wild_numbers(draw, loaded):
             }
         ),
     )
+
+
+def wild_prices(draw):
+    """Prices of actions that no technology has; of one in three only bytes in DRAM cost anything."""
+    if draw.chance(1 / 3):
+        return BYTES_ALONE
+    prices = {name: draw.one(0.0, 0.01, 0.3, 2.7, 20.0) for name in COMPONENT_OF}
+    return EnergyModel(prices_pj=prices, static_watts=draw.one(0.0, 0.2, 3.0))
 
 
 def wild_kind(draw):

@@ -24,7 +24,7 @@ from ....configs.library import is_path
 from ....dataflow.design_table import DesignTable, kind_of
 from ....dataflow.forms import BestForms, best_form, search_forms
 from ....dataflow.gemm import Gemm
-from ....dataflow.objective import TIME
+from ....dataflow.objective import BYTES_ALONE, TIME
 from ....dataflow.residency import Resident
 from ...step.against_dense import AgainstDense
 from ...step.analytic import time_all
@@ -130,8 +130,10 @@ class _Group:
         """An outcome a point."""
         points = self.points
         hardware, rows = self._distinct_hardware()
-        table = DesignTable(designs=[each.hardware.model for each in hardware])
         prices = self._prices(hardware)
+        # Designs that lack a price are not searched.
+        known = EnergyModel.beside([each or BYTES_ALONE for each in prices])
+        table = DesignTable(designs=[each.hardware.model for each in hardware], energy=known)
         keys = [StepKey.of(point) for point in points]
         found: list[Outcome | None] = [None] * len(points)
         for number, point in enumerate(points):
