@@ -68,14 +68,15 @@ an operand that is not kept and of one that is."""
 
 DESIGN = np.dtype(
     [
-        *(("ladder", "i8"), ("array", "i8", 5), ("ports", "i8", 3), ("buffers", "i8", 3)),
+        *(("ladder", "i8"), ("array", "i8", 5), ("ports", "i8", 4), ("buffers", "i8", 3)),
         *((name, "i8") for name in ("tiles_held", "latency", "lanes", "deepest")),
         *((name, "f8") for name in ("bytes_per_cycle", "clocks_to_cycles", "cycles_a_work")),
     ]
 )
 """A design: its ladder of tile sizes; rows, columns, latencies and register depth; bytes a cycle of the west, north and
-output port; bytes of these buffers, tiles that each holds of what is replaced; cycles of a request; lanes of the
-reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and of a unit of work."""
+output port, and of what both operands share; bytes of these buffers, tiles that each holds of what is replaced; cycles
+of a request; lanes of the reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and
+of a unit of work."""
 
 TILE = np.dtype(
     [
