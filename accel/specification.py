@@ -148,6 +148,9 @@ Side = Literal["west", "north", "output"]
 SIDES: tuple[Side, ...] = get_args(Side)
 """Where the array has a port and a buffer: two operands come in, sums and results go out."""
 
+SHARED_PORT = "operand"
+"""The port that both operands share, of a design where one memory feeds them."""
+
 
 class Buffer(Section):
     """One on-chip buffer and the port that the array sees."""
@@ -167,6 +170,12 @@ class Buffers(Section):
     west: Buffer = Field(description="W2E, the operand that enters from the west")
     north: Buffer = Field(description="N2S, the operand that enters from the north")
     output: Buffer = Field(description="partial sums and results, 4 bytes each")
+    shared_port_bytes_per_cycle: PositiveInt | None = Field(
+        le=_MOST_LANES,
+        default=None,
+        description="bytes a cycle that both operands share on their way to the array, where one memory feeds west and "
+        "north; without it each port stands alone",
+    )
     tiles_held: int = Field(
         le=1024, default=2, ge=2, description="tiles that each buffer holds at once; 2 is double buffering"
     )
@@ -181,6 +190,20 @@ class Buffers(Section):
     def by_side(self) -> dict[Side, Buffer]:
         """Each buffer, in the order of ``SIDES``."""
         return {side: getattr(self, side) for side in SIDES}
+
+    @property
+    def port_widths(self) -> dict[str, int]:
+        """Bytes a cycle of each port, in the order of ``SIDES``, and of the one that the operands share, if they do."""
+        found: dict[str, int] = {side: buffer.port_bytes_per_cycle for side, buffer in self.by_side.items()}
+        if self.shared_port_bytes_per_cycle is not None:
+            found[SHARED_PORT] = self.shared_port_bytes_per_cycle
+        return found
+
+    @property
+    def operand_port_bytes_per_cycle(self) -> int:
+        """Bytes a cycle of both operands together: what they share, or as wide as both ports."""
+        both = self.west.port_bytes_per_cycle + self.north.port_bytes_per_cycle
+        return self.shared_port_bytes_per_cycle or both
 
     @property
     def capacity_bytes(self) -> int:

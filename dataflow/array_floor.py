@@ -78,6 +78,9 @@ class ArrayFloor:
         """Floor of all tiles of one repetition."""
         passed = self.least_port_bytes(lying)
         west, north, output = (passed[f"{side}_bytes"] / self._number(f"{side}_port") for side in SIDES)
+        if self.table.shares_port:
+            shared = (passed["west_bytes"] + passed["north_bytes"]) / self._number("operand_port")
+            north = np.maximum(north, shared)
         # Each port depends on two axes: the small arrays first.
         return np.maximum(np.maximum(lying.floor(self._sums), np.maximum(west, output)), north)
 

@@ -26,7 +26,10 @@ from .holding import Room
 from .objective import BYTES_ALONE
 
 _ON_ARRAY = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
-_BESIDE = ("west_port", "north_port", "output_port", "west_bytes", "north_bytes", "output_bytes", "tiles_held")
+_BESIDE = (
+    *("west_port", "north_port", "output_port", "operand_port"),
+    *("west_bytes", "north_bytes", "output_bytes", "tiles_held"),
+)
 _MEMORY = ("latency_cycles", "run_overhead_bytes", "burst_bytes", "bytes_per_cycle", "clocks_to_cycles")
 _ENGINES = ("reduction_lanes", "update_lanes", "vector_lanes")
 OF_ENERGY = (*dict.fromkeys((*ON_ARRAY, *IN_MEMORY)), "static_watts", "clock_hz")
@@ -51,6 +54,7 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         engine.precision,
         # How long lanes wait for each other depends on how many there are.
         None if skipping is None else (skipping.model_dump_json(), engine.cols),
+        hardware.buffers.shared_port_bytes_per_cycle is None,
         hardware.buffers.patch_expansion,
         hardware.buffers.zero_insertion,
         vector.fused,
@@ -85,6 +89,11 @@ class DesignTable:
         """Any of them: for what all share."""
         return self.designs[0]
 
+    @property
+    def shares_port(self) -> bool:
+        """Whether the operands share a port on their way to the array."""
+        return self.first.buffers.shared_port_bytes_per_cycle is not None
+
     @cached_property
     def memories(self) -> list[DramTiming]:
         """The memory of each."""
@@ -116,6 +125,7 @@ class DesignTable:
             for side, buffer in (("west", buffers.west), ("north", buffers.north), ("output", buffers.output)):
                 columns[f"{side}_port"].append(buffer.port_bytes_per_cycle)
                 columns[f"{side}_bytes"].append(buffer.capacity_bytes)
+            columns["operand_port"].append(buffers.operand_port_bytes_per_cycle)
             columns["tiles_held"].append(buffers.tiles_held)
             for name in _MEMORY:
                 columns[name].append(getattr(memory, name))
@@ -216,7 +226,7 @@ class DesignTable:
     def view(self, index: IntArray) -> DesignView:
         """Designs as rows of candidates, a design each."""
         numbers = {name: values[index] for name, values in self.numbers.items()}
-        on_array = {name: numbers[name][:, None, None, None] for name in (*_ON_ARRAY, *_BESIDE[:3])}
+        on_array = {name: numbers[name][:, None, None, None] for name in (*_ON_ARRAY, *_BESIDE[:4])}
         in_memory = {name: numbers[name][:, None, None] for name in (*_MEMORY[1:], "reduction_lanes")}
         engine = self.first.tensor_engine
         return DesignView(
@@ -234,6 +244,7 @@ class DesignTable:
             ),
             west_port_bytes=on_array["west_port"],
             north_port_bytes=on_array["north_port"],
+            operand_port_bytes=on_array["operand_port"] if self.shares_port else None,
             output_port_bytes=on_array["output_port"],
             memory=DramTiming(
                 bytes_per_cycle=in_memory["bytes_per_cycle"],

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accel.dram import DramTiming
-from ..accel.specification import BYTES_OF, Hardware
+from ..accel.specification import BYTES_OF, SHARED_PORT, SIDES, Hardware
 from ..accel.tensor_engine import ArrayTiming, Count
 from .holding import Room
 
@@ -31,6 +31,7 @@ class DesignView:
         array: timing of the tensor engine.
         west_port_bytes: a cycle, between the west buffer and the array.
         north_port_bytes: the same in the north.
+        operand_port_bytes: the same of both operands together; None where they share no port.
         output_port_bytes: the same of partial sums and results.
         memory: timing of DRAM.
         reduction_lanes: of the reduction engine.
@@ -43,6 +44,7 @@ class DesignView:
     array: ArrayTiming
     west_port_bytes: Count
     north_port_bytes: Count
+    operand_port_bytes: Count | None
     output_port_bytes: Count
     memory: DramTiming
     reduction_lanes: Count
@@ -59,6 +61,7 @@ class DesignView:
             array=hardware.tensor_engine.timing,
             west_port_bytes=buffers.west.port_bytes_per_cycle,
             north_port_bytes=buffers.north.port_bytes_per_cycle,
+            operand_port_bytes=buffers.shared_port_bytes_per_cycle,
             output_port_bytes=buffers.output.port_bytes_per_cycle,
             memory=DramTiming.of(hardware),
             reduction_lanes=hardware.reduction_engine.lanes,
@@ -72,6 +75,11 @@ class DesignView:
                 output_bytes=buffers.output.capacity_bytes,
             ),
         )
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Names of what holds a tile up: the array's ports, and what both operands share where they do."""
+        return SIDES if self.operand_port_bytes is None else (*SIDES, SHARED_PORT)
 
     def with_memory(self, memory: DramTiming) -> DesignView:
         """The same with another memory."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..accel.energy import Actions
-from ..accel.specification import SIDES, Hardware
+from ..accel.specification import SHARED_PORT, SIDES, Hardware
 from ..configs.arrays import BoolArray, Counts, IntArray
 from ..configs.errors import MappingError
 from .actions import applied_actions, array_actions, memory_actions, merge
@@ -262,7 +262,7 @@ def _busy(mapped: MappedProducts, added: IntArray) -> dict[str, Counts]:
         sorting = sorting_limits(mapped.tiles, gemm.pruned_operand)[:, 0, 0]
     return {
         "array": sum(on_array[cause] for cause in ON_ARRAY),
-        **{f"{side} port": on_array[f"{side} cycles"] for side in SIDES},
+        **{f"{port} port": on_array[f"{port} cycles"] for port in tiles.design.ports},
         "reduction": np.where(sorting, on_dram, 0),
         "dram": np.where(sorting, 0, on_dram),
         **on_lanes,
@@ -292,6 +292,8 @@ def _on_array(gemm: Gemm, times: TileTime) -> dict[str, IntArray]:
         "north cycles": times.north_cycles,
         "output cycles": times.output_cycles,
     }
+    if SHARED_PORT in times.tiles.design.ports:
+        per_tile[f"{SHARED_PORT} cycles"] = times.shared_cycles
     return {name: gemm.count * times.total(np.asarray(each)) for name, each in per_tile.items()}
 
 

@@ -22,7 +22,7 @@ from .tile_pairs import Combinations
 HARDLY_LESS = 1 - 1e-9
 """What a floor of the array is lowered by, so that no rounding lifts it above the exact time."""
 
-OF_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port")
+OF_ARRAY = (*OF_TIMING, "west_port", "north_port", "output_port", "operand_port")
 """The numbers of a design that the time of a tile on the array depends on."""
 
 _IN_MEMORY = (

@@ -152,14 +152,27 @@ class TileTime:
 
     @property
     def slowest_port(self) -> IntArray:
-        """Which of the ports is, its place in ``SIDES``; of equals the first."""
+        """Which of the ports is, its place in ``SIDES``; of equals the first.
+
+        Where both operands wait for what they share, the one that takes more of it.
+        """
         slowest = np.broadcast_to(self.port_cycles, self.cycles.shape)
-        return np.where(self.west_cycles == slowest, 0, np.where(self.north_cycles == slowest, 1, 2))
+        found = np.where(self.west_cycles == slowest, 0, np.where(self.north_cycles == slowest, 1, 2))
+        if self.tiles.design.operand_port_bytes is None:
+            return found
+        own = np.maximum(np.maximum(self.west_cycles, self.north_cycles), self.output_cycles)
+        return np.where(own == slowest, found, np.where(self.west_bytes >= self.north_bytes, 0, 1))
 
     @cached_property
     def port_cycles(self) -> IntArray:
         """Cycles of the slowest port."""
-        return np.maximum(np.maximum(self.west_cycles, self.north_cycles), self.output_cycles)
+        found = np.maximum(np.maximum(self.west_cycles, self.north_cycles), self.output_cycles)
+        return found if self.tiles.design.operand_port_bytes is None else np.maximum(found, self.shared_cycles)
+
+    @cached_property
+    def shared_cycles(self) -> IntArray:
+        """Cycles that both operands need of the port that they share."""
+        return np.asarray(ceil_div(self.west_bytes + self.north_bytes, self.tiles.design.operand_port_bytes))
 
     @cached_property
     def west_cycles(self) -> IntArray:

@@ -69,16 +69,17 @@ an operand that is not kept and of one that is."""
 
 DESIGN = np.dtype(
     [
-        *(("ladder", "i8"), ("array", "i8", 5), ("ports", "i8", 3), ("buffers", "i8", 3)),
+        *(("ladder", "i8"), ("array", "i8", 5), ("ports", "i8", 4), ("buffers", "i8", 3)),
         *((name, "i8") for name in ("tiles_held", "latency", "lanes", "deepest")),
         *((name, "f8") for name in ("bytes_per_cycle", "clocks_to_cycles", "cycles_a_work")),
         *(("on_array", "f8", len(ON_ARRAY)), ("in_memory", "f8", len(IN_MEMORY)), ("watts", "f8"), ("clock", "f8")),
     ]
 )
 """A design: its ladder of tile sizes; rows, columns, latencies and register depth; bytes a cycle of the west, north and
-output port; bytes of these buffers, tiles that each holds of what is replaced; cycles of a request; lanes of the
-reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and of a unit of work; joules
-of actions on the array and in memory, in the order of ``actions``; static power; cycles a second."""
+output port, and of what both operands share; bytes of these buffers, tiles that each holds of what is replaced; cycles
+of a request; lanes of the reduction engine; accumulations that a PE may turn between; pace of DRAM by either model, and
+of a unit of work; joules of actions on the array and in memory, in the order of ``actions``; static power; cycles a
+second."""
 
 TILE = np.dtype(
     [

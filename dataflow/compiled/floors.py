@@ -67,7 +67,11 @@ def floors_of(formulas: Formulas) -> tuple[Callable[..., float], Callable[..., i
         slots, groups, trips_k = along_k
         sums = Folds(rows[0], cols[0], rows[1], cols[1], groups, slots, rows[2], cols[2], trips_k, extent)
         west, north = least_sends(array, grouping, deepest, sums)
-        by_port = max(max(passed[0] * west / ports[0], passed[1] * north / ports[1]), passed[2] / ports[2])
+        from_west, from_north = passed[0] * west, passed[1] * north
+        by_port = max(
+            max(from_west / ports[0], from_north / ports[1]),
+            max((from_west + from_north) / ports[3], passed[2] / ports[2]),
+        )
         on_array = max(float(least_cycles(array, grouping, deepest, sums)), by_port)
         unhidden = least_unhidden_cycles(begun, 0.0, results[1], request)
         return float(max(product.repetitions * HARDLY_LESS * on_array + unhidden, memory))

@@ -148,13 +148,14 @@ def parts_of(formulas: Formulas) -> Parts:
                         of_a = operand_bytes(tile_m, k.kept[at_k], depth, stored, value, product.compressed == 0)
                         of_b = operand_bytes(tile_n, k.kept[at_k], depth, stored, value, product.compressed == 1)
                         west, north = (of_b, of_a) if exchanged else (of_a, of_b)
-                        by_west, by_north = (
-                            ceil_div(west * sends.west, ports[0]),
-                            ceil_div(north * sends.north, ports[1]),
+                        from_west, from_north = west * sends.west, north * sends.north
+                        by_operand = max(
+                            max(ceil_div(from_west, ports[0]), ceil_div(from_north, ports[1])),
+                            ceil_div(from_west + from_north, ports[3]),
                         )
                         for each in range(at_k, max(at_k, 1) + 1):
                             of_c = output_bytes(tile_m, tile_n, sends.sums, 1 if each > 0 else 0)
-                            by_port = max(ceil_div(of_c, ports[2]), max(by_west, by_north))
+                            by_port = max(ceil_div(of_c, ports[2]), by_operand)
                             handovers[mapping, number + each, 0] = by_port
                             cycles[mapping, number + each] = max(least, by_port)
                     if not worth:

@@ -187,6 +187,7 @@ def designs_of(table: DesignTable, index: IntArray, ladder: IntArray, *, interle
         found["array"][:, at] = numbers[name]
     for at, side in enumerate(SIDES):
         found["ports"][:, at], found["buffers"][:, at] = numbers[f"{side}_port"], numbers[f"{side}_bytes"]
+    found["ports"][:, len(SIDES)] = numbers["operand_port"]
     for name, known in (("tiles_held", "tiles_held"), ("latency", "latency_cycles"), ("lanes", "reduction_lanes")):
         found[name] = numbers[known]
     found["deepest"] = numbers["register_depth"] if interleave else 1

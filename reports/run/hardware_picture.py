@@ -118,6 +118,7 @@ _ROWS = (
     ("latency of a multiply-accumulate", "hardware.tensor_engine.mac_latency"),
     ("latency of an addition to a sum", "hardware.tensor_engine.accumulate_latency"),
     ("registers of a PE", "hardware.tensor_engine.register_depth"),
+    ("port that the operands share, bytes a cycle", "hardware.buffers.shared_port_bytes_per_cycle"),
     ("DRAM, a channel", "hardware.dram.channel_bytes_per_second"),
     ("DRAM, latency", "hardware.dram.latency_seconds"),
     ("vector work that rides along", "hardware.vector_engine.fused"),

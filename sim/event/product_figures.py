@@ -46,12 +46,14 @@ def product_figures(program: TileProgram, run: ProductRun) -> ProductCost:
         port_bytes={side: total[f"{side} bytes"] for side in SIDES},
         reduced_elements=total["reduced"],
         actions=merge(on_array, in_memory, applied_actions(gemm, (total["a applied"], total["b applied"]))),
-        busy={name: total[name] for name in (*_BUSY, *(("load lanes",) if any(gemm.applied) else ()))},
+        busy={name: total[name] for name in _resources(program)},
     )
 
 
-_BUSY = ("array", *(f"{side} port" for side in SIDES), "reduction", "dram")
-"""Cycles of resources, by the names that results give them; of equals the first limits."""
+def _resources(program: TileProgram) -> list[str]:
+    """Names that results give to resources that are busy; of equals the first limits."""
+    ports = [f"{port} port" for port in program.hardware.buffers.port_widths]
+    return ["array", *ports, "reduction", "dram", *(["load lanes"] if any(program.gemm.applied) else [])]
 
 
 def _figures(tile: Tile) -> dict[str, int]:

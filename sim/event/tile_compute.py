@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...accel.specification import SIDES
+from ...accel.specification import SHARED_PORT, SIDES, Side
 from ...accel.tensor_engine import Handover, cycles_to_next
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Operand
@@ -30,7 +30,7 @@ class ArrayPass:
         imbalance_cycles: of the cycles in which PEs issue, those in which lanes wait for the fullest.
         bubble_cycles: of those, lost to the accumulate latency.
         port_bytes: through each port: ``west``, ``north``, ``output``.
-        port_cycles: that each port needs for them.
+        port_cycles: that each port needs for them, and what both operands share, if they do.
     """
 
     array_cycles: int
@@ -56,15 +56,15 @@ class ArrayPass:
             own, after = shape.handover(mapping), _Shape.of(walk, following).handover(mapping)
             on_array = int(cycles_to_next(on_array, own, after.interval, after.lead, after.first, after.second))
         moved = shape.port_bytes(mapping)
-        buffers = walk.hardware.buffers
-        width = {side: getattr(buffers, side).port_bytes_per_cycle for side in moved}
+        passing = moved | {SHARED_PORT: moved["west"] + moved["north"]}
+        widths = walk.hardware.buffers.port_widths
         return cls(
             array_cycles=on_array,
             issue_cycles=issue,
             imbalance_cycles=shape.imbalance_cycles(mapping, issue),
             bubble_cycles=bubble,
             port_bytes=moved,
-            port_cycles={side: -(-moved[side] // width[side]) for side in moved},
+            port_cycles={port: -(-passing[port] // width) for port, width in widths.items()},
         )
 
     @property
@@ -74,7 +74,10 @@ class ArrayPass:
 
     @property
     def causes(self) -> dict[str, int]:
-        """The cycles by cause; the first of west, north and output that needs all of them names what is late."""
+        """The cycles by cause; the first of west, north and output that needs all of them names what is late.
+
+        Where both operands wait for what they share, the one that takes more of it is late.
+        """
         found = {
             "busy": self.issue_cycles - self.imbalance_cycles,
             "imbalance": self.imbalance_cycles,
@@ -82,7 +85,8 @@ class ArrayPass:
             "fill_drain": self.array_cycles - self.issue_cycles - self.bubble_cycles,
         }
         if self.cycles > self.array_cycles:
-            slowest = next(side for side in SIDES if self.port_cycles[side] == self.cycles)
+            larger: Side = "west" if self.port_bytes["west"] >= self.port_bytes["north"] else "north"
+            slowest = next((side for side in SIDES if self.port_cycles[side] == self.cycles), larger)
             found[slowest] = self.cycles - self.array_cycles
         return found
 

@@ -84,8 +84,8 @@ class OperatorResult:
         energy_by_component: those joules by component.
         mapping: the tensor engine's mapping, readable, or empty.
         candidates: legal mappings considered.
-        limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``, ``vector``,
-            ``reduction``, ``load lanes``.
+        limit: what bounds it: ``array``, ``dram``, ``west port``, ``north port``, ``output port``,
+            ``operand port``, ``vector``, ``reduction``, ``load lanes``.
         dense_cycles: exposed cycles of the same operator in the dense step.
         dense_energy_joules: energy of the same operator in the dense step.
     """

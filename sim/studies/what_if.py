@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from ...accel.design_fields import value_at
-from ...accel.specification import Hardware
 from ...accel.varied_design import Change, Family
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
@@ -24,7 +23,10 @@ from ..simulation import Simulator
 from .explore.evaluation import evaluate
 from .explore.point import Point
 
-_PORTS = tuple(f"buffers.{side}.port_bytes_per_cycle" for side in ("west", "north", "output"))
+_PORTS = (
+    *(f"buffers.{side}.port_bytes_per_cycle" for side in ("west", "north", "output")),
+    "buffers.shared_port_bytes_per_cycle",
+)
 _CAPACITIES = tuple(f"buffers.{side}.capacity_bytes" for side in ("west", "north", "output"))
 
 _LARGER: tuple[tuple[str, tuple[str, ...], int], ...] = (
@@ -35,7 +37,7 @@ _LARGER: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("buffers twice as large", _CAPACITIES, 2),
     ("{0} lanes of the weight update", ("update_engine.lanes",), 4),
 )
-"""A change in words, the fields that it makes larger, and how many times."""
+"""A change in words, the fields that it makes larger where a design has them, and how many times."""
 
 _ASKED = Place("what if", 1)
 
@@ -89,18 +91,13 @@ def _changes(simulator: Simulator) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every change in words, with the new values of its fields."""
     hardware = simulator.hardware.model
     for words, names, factor in _LARGER:
-        larger = {name: factor * _number(hardware, name) for name in names}
+        there = {name: value_at(hardware, name.split(".")) for name in names}
+        larger = {name: factor * number for name, number in there.items() if number is not None}
         yield words.format(*larger.values()), larger
     policy = simulator.options.policy(hardware)
     for words, name in _ALLOWED:
         if not getattr(policy, name) and getattr(simulator.options, name) is None:
             yield words, {f"policy.{name}": True}
-
-
-def _number(hardware: Hardware, name: str) -> int:
-    found = value_at(hardware, name.split("."))
-    assert isinstance(found, int), f"{name} counts something"
-    return found
 
 
 def _change(name: str, value: Any) -> Change:

@@ -257,17 +257,30 @@ def with_tile_overlap(schedule: Schedule) -> Schedule:
     return replace(schedule, hardware=hardware.model_copy(update={"tensor_engine": engine}))
 
 
-def check_schedule(seed: int, *, applications: bool = False, tile_overlap: bool = False) -> str | None:
+def with_shared_port(schedule: Schedule) -> Schedule:
+    """The same schedule on a design whose operands share a port, as wide as the wider of theirs."""
+    hardware, buffers = schedule.hardware, schedule.hardware.buffers
+    wider = max(buffers.west.port_bytes_per_cycle, buffers.north.port_bytes_per_cycle)
+    shared = buffers.model_copy(update={"shared_port_bytes_per_cycle": wider})
+    return replace(schedule, hardware=hardware.model_copy(update={"buffers": shared}))
+
+
+def check_schedule(
+    seed: int, *, applications: bool = False, tile_overlap: bool = False, shared_port: bool = False
+) -> str | None:
     """Play a random schedule in every way; None if all agree, else what differs.
 
     Args:
         seed: of the schedule.
         applications: whether operands are normalised on their way in.
         tile_overlap: whether tiles overlap on the array.
+        shared_port: whether the operands share a port on their way to it.
     """
     schedule = with_applications(random_schedule(seed), seed) if applications else random_schedule(seed)
     if tile_overlap:
         schedule = with_tile_overlap(schedule)
+    if shared_port:
+        schedule = with_shared_port(schedule)
     fast = time_step(schedule, play=FAST)
     for name, play in (("without fast-forward", SLOW), ("channels apart", APART)):
         other = time_step(schedule, play=play)

@@ -1,10 +1,10 @@
 """The fidelity checks: what the models say against witnesses that share nothing with them.
 
-Five questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, do the closed forms of the
-array agree with the register-level machine (one tile, and tiles that overlap), does traffic agree with a walk of the
-loop nest, does a schedule played as events agree with itself and with the closed forms, and do the shipped graphs have
-the multiply-accumulates that torch counted. A mismatch is told with all that it takes to repeat it; nothing is averaged
-and nothing has a tolerance.
+Six questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, does a tensor core reproduce
+Sparseloop, do the closed forms of the array agree with the register-level machine (one tile, and tiles that overlap),
+does traffic agree with a walk of the loop nest, does a schedule played as events agree with itself and with the closed
+forms, and do the shipped graphs have the multiply-accumulates that torch counted. A mismatch is told with all that it
+takes to repeat it; nothing is averaged and nothing has a tolerance.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .array_agreement import check_case, check_tiles
 from .machines.random_cases import random_case
 from .machines.random_tiles import random_tiles
 from .peers import TEXTBOOK_DESIGN, scalesim_rows
+from .sparseloop import SparseloopRow, sparseloop_rows
 from .traffic_agreement import check_tiling, random_tiling
 
 SCHEMA_VERSION = 1
@@ -109,6 +110,7 @@ def validate(
         seed=seed,
         checks=(
             _scalesim(tell),
+            _run("Sparseloop, tensor core and 2:4", list(sparseloop_rows(exact=True)), _sparseloop, tell),
             _run("register-level machine, random GEMMs", seeds[:gemms], _machine_disagreement, tell),
             _run("register-level machine, tiles that overlap", seeds[: gemms // 10], _tiles_disagreement, tell),
             _run("loop-nest walk, random tilings and orders", seeds[:tilings], _walk_disagreement, tell),
@@ -146,6 +148,10 @@ def _scalesim(tell: Progress) -> CheckOutcome:
     textbook = load_hardware(TEXTBOOK_DESIGN).model
     name = f"SCALE-Sim 3.0.0 cycles, {TEXTBOOK_DESIGN}"
     return _run(name, list(scalesim_rows()), lambda row: row.disagreement(textbook), tell)
+
+
+def _sparseloop(row: SparseloopRow) -> str | None:
+    return row.disagreement()
 
 
 def _machine_disagreement(seed: int) -> str | None:

@@ -178,6 +178,7 @@ def on_array(hardware, gemm, walk, mapping, tile):
         math.ceil(west_bytes / ports.west.port_bytes_per_cycle),
         math.ceil(north_bytes / ports.north.port_bytes_per_cycle),
         math.ceil((reads + writes) / ports.output.port_bytes_per_cycle),
+        math.ceil((west_bytes + north_bytes) / (ports.shared_port_bytes_per_cycle or math.inf)),
     )
     return OnArray(
         cycles=max(array, slowest),

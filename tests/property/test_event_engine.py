@@ -9,6 +9,7 @@ from bisparse.sim.witness.event_agreement import (
     check_schedule,
     random_schedule,
     with_applications,
+    with_shared_port,
     with_tile_overlap,
 )
 from hypothesis import given, settings
@@ -31,6 +32,33 @@ def test_so_is_one_whose_operands_are_normalised_on_their_way_in(seed):
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_so_is_one_whose_tiles_overlap(seed, applications):
     assert check_schedule(seed, applications=applications, tile_overlap=True) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_so_is_one_whose_operands_share_a_port(seed, tile_overlap):
+    assert check_schedule(seed, tile_overlap=tile_overlap, shared_port=True) is None
+
+
+def test_a_port_as_wide_as_both_holds_nobody_up():
+    """What two operands share holds them up only where it is narrower than their ports together."""
+    narrower = 0
+    for plan in map(random_schedule, range(40)):
+        sharing = with_shared_port(plan).hardware
+        widths = plan.hardware.buffers
+        both = widths.west.port_bytes_per_cycle + widths.north.port_bytes_per_cycle
+        wide = sharing.model_copy(
+            update={"buffers": sharing.buffers.model_copy(update={"shared_port_bytes_per_cycle": both})}
+        )
+        for product in plan.products:
+            apart, as_wide, shared = (
+                product_cost(product.gemm, each, product.mapping) for each in (plan.hardware, wide, sharing)
+            )
+            assert (as_wide.cycles, as_wide.causes) == (apart.cycles, apart.causes)
+            assert shared.cycles >= apart.cycles
+            assert shared.port_bytes == apart.port_bytes
+            narrower += shared.cycles > apart.cycles
+    assert narrower > 20
 
 
 def test_overlap_saves_time_and_moves_nothing_else():

@@ -11,7 +11,7 @@ from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_compiled import compiled_choice
 
 from .test_search_many import any_gemm
-from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices, with_tile_overlap
+from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices, with_shared_port, with_tile_overlap
 
 pytest.importorskip("numba")
 
@@ -19,13 +19,16 @@ DESIGNS = 12
 OVERLAPPING = 200
 """Seeds from here on draw designs whose tiles overlap."""
 
+SHARING = 250
+"""And from here on such whose operands share a port."""
 
-@pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20)])
+
+@pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20), *range(SHARING, SHARING + 20)])
 def test_it_finds_the_mapping_that_numpy_finds(seed):
     draw = Draw(seed)
     kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
     if seed >= OVERLAPPING:
-        kind = with_tile_overlap(kind)
+        kind = with_shared_port(kind) if seed >= SHARING else with_tile_overlap(kind)
     for hardware in [wild_numbers(draw, kind).model for _ in range(DESIGNS)]:
         if not hardware.tensor_engine.supports(gemm.pattern):
             continue

@@ -74,6 +74,16 @@ def test_the_search_finds_the_least_energy_where_tiles_overlap(seed):
     assert_honest(*overlapping(seed), "energy")
 
 
+@pytest.mark.parametrize("seed", range(560, 600))
+def test_the_search_finds_the_fastest_where_operands_share_a_port(seed):
+    """As wide as a half of both ports, so that it often sets the pace."""
+    gemm, hardware = small_problem(seed)
+    ports = hardware.buffers
+    half = max(1, (ports.west.port_bytes_per_cycle + ports.north.port_bytes_per_cycle) // 2)
+    shared = ports.model_copy(update={"shared_port_bytes_per_cycle": half})
+    assert_honest(gemm, hardware.model_copy(update={"buffers": shared}), "time")
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_the_search_finds_the_fastest_of_all_mappings(seed):
     assert_honest(*small_problem(seed), "time")

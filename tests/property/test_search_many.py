@@ -21,11 +21,14 @@ from bisparse.dataflow.search_many import search_many
 from bisparse.sim.product.single_product import plain_product
 from bisparse.training.graph import Stage
 
-from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices, with_tile_overlap
+from .wild_designs import Draw, wild_kind, wild_numbers, wild_prices, with_shared_port, with_tile_overlap
 
 DESIGNS = 12
 OVERLAPPING = 200
 """Seeds from here on draw designs whose tiles overlap."""
+
+SHARING = 250
+"""And from here on such whose operands share a port."""
 
 
 def any_gemm(draw):
@@ -74,7 +77,7 @@ def way(request, monkeypatch):
     monkeypatch.setattr(searching, "_agreed", [True])
 
 
-@pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20)])
+@pytest.mark.parametrize("seed", [*range(30), *range(OVERLAPPING, OVERLAPPING + 20), *range(SHARING, SHARING + 20)])
 def test_each_design_gets_the_mapping_that_it_gets_alone(seed, way):
     check(seed)
 
@@ -83,7 +86,7 @@ def check(seed):
     draw = Draw(seed)
     kind, gemm, interleave = wild_kind(draw), any_gemm(draw), draw.chance(0.8)
     if seed >= OVERLAPPING:
-        kind = with_tile_overlap(kind)
+        kind = with_shared_port(kind) if seed >= SHARING else with_tile_overlap(kind)
     compare(draw, gemm, [wild_numbers(draw, kind).model for _ in range(DESIGNS)], interleave)
 
 

@@ -57,6 +57,8 @@ def wild_numbers(draw, loaded):
             "tiles_held": draw.one(2, 2, 3),
         }
     )
+    if old.shared_port_bytes_per_cycle is not None:
+        buffers = buffers.model_copy(update={"shared_port_bytes_per_cycle": draw.one(12, 48, 100, 400)})
     dram = preset.dram
     if dram.timing is None:
         dram = dram.model_copy(
@@ -124,6 +126,12 @@ def with_tile_overlap(loaded):
     """A design whose folds overlap, and its tiles."""
     engine = loaded.model.tensor_engine.model_copy(update={"overlapped": True, "tile_overlap": True})
     return _loaded(loaded, loaded.model.model_copy(update={"tensor_engine": engine}))
+
+
+def with_shared_port(loaded):
+    """A design whose operands share a port."""
+    buffers = loaded.model.buffers.model_copy(update={"shared_port_bytes_per_cycle": 64})
+    return _loaded(loaded, loaded.model.model_copy(update={"buffers": buffers}))
 
 
 def _loaded(loaded, model):
