@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .arrays import Counts
+    from .encodings import Metadata
 
 
 class OperandFormat(ABC):
@@ -74,15 +75,9 @@ class OperandFormat(ABC):
 
     # How it is stored ------------------------------------------------------------------------------------------------
 
-    @property
     @abstractmethod
-    def index_bits(self) -> int:
-        """Bits stored beside each kept value."""
-
-    @property
-    @abstractmethod
-    def bitmap_span(self) -> int:
-        """Elements that share a bit of a bitmap stored beside the kept values; 0 where there is none."""
+    def metadata(self, value_bits: int) -> Metadata:
+        """What lies beside kept values of so many bits each."""
 
     @property
     @abstractmethod

@@ -1,7 +1,8 @@
 """Zeros without a rule: every element is zero with the same probability, alone or with its block.
 
 A block is ``rows`` outputs by ``cols`` inputs of a weight [outputs, inputs]; its elements are zero together. What is
-kept lies in memory as values beside a bitmap, a bit a block.
+kept lies in memory as values beside what tells where they belong (``configs.encodings``): a bitmap, a bit a block,
+where nothing else is named.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from .encodings import ENCODINGS, Encoding, Metadata, metadata_of
 from .errors import ConfigError
 from .operand_format import OperandFormat
 
@@ -25,7 +27,7 @@ LARGEST_BLOCK = 256
 _SCALE = 1_000_000
 """Densities are whole millionths: counts of kept elements stay integers."""
 
-_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%(?:\s+block\s+(\d+)\s*[xX]\s*(\d+))?\s*")
+_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%(?:\s+block\s+(\d+)\s*[xX]\s*(\d+))?(?:\s+as\s+([\w-]+))?\s*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,6 +38,7 @@ class Unstructured(OperandFormat):
         zeros_percent: 0 to below 100, in steps of a ten-thousandth.
         rows: outputs that a block spans.
         cols: inputs that it spans.
+        encoding: how it lies in memory.
 
     >>> Unstructured.parse("80%").density
     0.2
@@ -46,6 +49,7 @@ class Unstructured(OperandFormat):
     zeros_percent: float
     rows: int = 1
     cols: int = 1
+    encoding: Encoding = "bitmap"
 
     def __post_init__(self) -> None:
         if not 0 <= self.zeros_percent < 100 or self._kept_millionths < 1:
@@ -58,7 +62,7 @@ class Unstructured(OperandFormat):
 
     @classmethod
     def parse(cls, text: str) -> Unstructured:
-        """Read ``"80%"`` or ``"75% block 16x16"``.
+        """Read ``"80%"``, ``"75% block 16x16"``, and either with an encoding, ``"80% as run-length"``.
 
         Raises:
             ConfigError: the text is neither, or numbers are out of range.
@@ -66,7 +70,7 @@ class Unstructured(OperandFormat):
         match = _TEXT.fullmatch(text)
         if match is None:
             raise ConfigError(f"sparsity: got {text!r}, need a share of zeros such as 80% or 75% block 16x16")
-        return cls(float(match[1]), int(match[2] or 1), int(match[3] or 1))
+        return cls(float(match[1]), int(match[2] or 1), int(match[3] or 1), named_encoding(match[4]))
 
     # What is kept ----------------------------------------------------------------------------------------------------
 
@@ -102,6 +106,10 @@ class Unstructured(OperandFormat):
         """Blocks with their sides exchanged."""
         return replace(self, rows=self.cols, cols=self.rows)
 
+    def along(self, depth: int) -> Unstructured:
+        """In a product that sums over so many elements: the same, where their number changes nothing."""
+        return self
+
     # What the array makes of it --------------------------------------------------------------------------------------
 
     @property
@@ -119,15 +127,9 @@ class Unstructured(OperandFormat):
 
     # How it is stored ------------------------------------------------------------------------------------------------
 
-    @property
-    def index_bits(self) -> int:
-        """None: the bitmap says where a value belongs."""
-        return 0
-
-    @property
-    def bitmap_span(self) -> int:
-        """A block."""
-        return self.rows * self.cols
+    def metadata(self, value_bits: int) -> Metadata:
+        """As its encoding has it."""
+        return metadata_of(self.encoding, self.density, self.rows * self.cols, value_bits)
 
     @property
     def sorted_group(self) -> int:
@@ -154,4 +156,21 @@ class Unstructured(OperandFormat):
 
     def __str__(self) -> str:
         block = f" block {self.rows}x{self.cols}" if self.rows * self.cols > 1 else ""
-        return f"{self.zeros_percent:.10g}%{block}"
+        return f"{self.zeros_percent:.10g}%{block}{self._stored_as}"
+
+    @property
+    def _stored_as(self) -> str:
+        return "" if self.encoding == "bitmap" else f" as {self.encoding}"
+
+
+def named_encoding(name: str | None) -> Encoding:
+    """An encoding by its name in a format's text; the bitmap when it has none.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if name is None:
+        return "bitmap"
+    if name not in ENCODINGS:
+        raise ConfigError(f"sparsity: got an encoding {name!r}, need one of {', '.join(ENCODINGS)}")
+    return cast(Encoding, name)

@@ -17,10 +17,13 @@ import numpy as np
 
 from ...accel.specification import Hardware, UnstructuredSkipping
 from ...configs.arrays import Counts
+from ...configs.balanced import Balanced
+from ...configs.encodings import Metadata
 from ...configs.operand_format import OperandFormat
 from ...configs.unstructured import Unstructured
 from ...training.own_weights.measured import Measured
 from ..gemm import Gemm
+from .balanced import balanced_slots
 from .counted import counted_slots
 from .waiting import Windows, expected_slots, windows_of
 
@@ -70,15 +73,9 @@ class Skipped(OperandFormat):
         """As declared."""
         return self.declared.is_irregular
 
-    @property
-    def index_bits(self) -> int:
+    def metadata(self, value_bits: int) -> Metadata:
         """As declared."""
-        return self.declared.index_bits
-
-    @property
-    def bitmap_span(self) -> int:
-        """As declared."""
-        return self.declared.bitmap_span
+        return self.declared.metadata(value_bits)
 
     @property
     def sorted_group(self) -> int:
@@ -147,9 +144,15 @@ def _slots(met: Skipped, channels: int, taps: int) -> int:
         )
     else:
         lanes, groups = met._independent
-        slots = met.declared.cols * expected_slots(met._windows(channels, taps), met.density, lanes, groups)
+        slots = met.declared.cols * _expected(met.declared, met._windows(channels, taps), lanes, groups)
     # What is whole but for a rounding error is whole.
     return min(max(1, math.ceil(slots - 1e-9)), channels * taps)
+
+
+def _expected(declared: Unstructured, windows: Windows, lanes: int, groups: int) -> float:
+    if isinstance(declared, Balanced) and declared.length:
+        return balanced_slots(windows, declared.length, declared.kept_of_row, lanes, groups)
+    return expected_slots(windows, declared.density, lanes, groups)
 
 
 def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
@@ -183,4 +186,4 @@ def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
     if not skipping.takes(declared):
         return gemm
     lanes = min(engine.cols, gemm.n if gemm.compressed == "b" else gemm.m)
-    return replace(gemm, pattern=Skipped.by(skipping, declared, lanes))
+    return replace(gemm, pattern=Skipped.by(skipping, declared.along(gemm.k), lanes))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ...configs.encodings import PARTS
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
 from ..witness.machines.loop_nest import tile_extents
@@ -48,8 +49,10 @@ class SparseDepth:
             elements: of which they are.
             value_bytes: of a value.
         """
-        if isinstance(self.sparse, Pattern):
-            bits = values * (8 * value_bytes + math.ceil(math.log2(self.sparse.group)))
-        else:
-            bits = 8 * values * value_bytes + math.ceil(Fraction(elements, self.sparse.bitmap_span))
+        beside = self.sparse.metadata(8 * value_bytes)
+        blocks = math.ceil(Fraction(values, beside.block))
+        padded = math.ceil(blocks * Fraction(beside.padding, PARTS))
+        bits = 8 * value_bytes * (values + padded * beside.block) + (blocks + padded) * beside.index_bits
+        if beside.span:
+            bits += math.ceil(Fraction(elements, beside.span)) * beside.span_bits
         return math.ceil(Fraction(bits, 8))

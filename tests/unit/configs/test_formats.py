@@ -17,6 +17,8 @@ from bisparse.configs.unstructured import Unstructured
         ("0%", 1.0, "0%"),
         ("75% block 16x4", 0.25, "75% block 16x4"),
         ("99.9999%", 0.000001, "99.9999%"),
+        ("70% in each row", 0.3, "70% in each row"),
+        (" 50 % in each column as rows", 0.5, "50% in each column as rows"),
     ],
 )
 def test_a_format_is_read_and_said_back(text, kept, said):

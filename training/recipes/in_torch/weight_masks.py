@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ....configs.balanced import Balanced, kept_of_line
 from ....configs.pattern import Pattern
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
@@ -26,8 +27,9 @@ def stage_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern, stage: Stage)
 def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tensor:
     """The largest elements of a weight, or blocks of the largest norm, as a mask of the weight's shape.
 
-    As many are kept as the format's density says, rounded to whole blocks. Of equal ones the first along the output
-    channels is kept, then along the input channels. Blocks lie at one kernel position; those at an edge are short.
+    As many are kept as the format's density says, rounded to whole blocks; of balanced zeros, in every line. Of equal
+    ones the first along the output channels is kept, then along the input channels. Blocks lie at one kernel position;
+    those at an edge are short.
 
     Args:
         weight: the master weight.
@@ -39,6 +41,9 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
     channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
     if axes.transposed:
         channels = channels.transpose(-1, -2)
+    if isinstance(sparse, Balanced):
+        mask = _largest_in_each(channels, sparse)
+        return (mask.transpose(-1, -2) if axes.transposed else mask).movedim(1, 3).reshape(weight.shape)
     rows, columns = channels.shape[-2:]
     squares = functional.pad(channels.square(), (0, -columns % sparse.cols, 0, -rows % sparse.rows))
     across, down = squares.shape[-1] // sparse.cols, squares.shape[-2] // sparse.rows
@@ -51,6 +56,17 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
     if axes.transposed:
         mask = mask.transpose(-1, -2)
     return mask.movedim(1, 3).reshape(weight.shape)
+
+
+def _largest_in_each(channels: Tensor, sparse: Balanced) -> Tensor:
+    """Of [groups, kernel, out, in] the largest of each output, or of each input; of equal ones the first."""
+    lines = channels.abs().movedim(1, -1) if sparse.within == "row" else channels.abs().transpose(-1, -2).movedim(1, -1)
+    flat = lines.flatten(-2)
+    order = flat.sort(dim=-1, descending=True, stable=True).indices
+    kept = torch.zeros_like(flat, dtype=torch.bool)
+    kept.scatter_(-1, order[..., : kept_of_line(flat.shape[-1], sparse.density)], value=True)
+    mask = kept.reshape(lines.shape).movedim(-1, 1)
+    return mask if sparse.within == "row" else mask.transpose(-1, -2)
 
 
 def transposable_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern) -> Tensor:

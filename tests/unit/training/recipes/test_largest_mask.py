@@ -101,3 +101,20 @@ def test_zeros_grow_along_the_ramp_and_masks_are_found_anew_at_each_update():
     wanted = {round(round((1 - ramp.zeros_percent(90.0, update) / 100) * 4096) / 4096, 4) for update in range(1, 11)}
     assert {round(1 - share, 4) for share in zeros[4:]} == wanted
     assert all(torch.equal(mask, masks[-1]) for mask in masks[30:]), "the last quarter has one mask"
+
+
+@pytest.mark.parametrize("module", [nn.Conv2d(6, 10, 3), nn.ConvTranspose2d(6, 10, 3), nn.Linear(54, 10)])
+def test_every_output_keeps_as_many_of_its_largest(module):
+    sparse, weight = parse_format("75% in each row"), module.weight.detach()
+    kept = largest_mask(weight, WeightAxes.of(module), sparse)
+    out_axis = 1 if isinstance(module, nn.ConvTranspose2d) else 0
+    rows, masks = (each.movedim(out_axis, 0).flatten(1) for each in (weight.abs(), kept))
+    for row, mask in zip(rows, masks, strict=True):
+        assert int(mask.sum()) == 54 - 40
+        assert row[mask].min() > row[~mask].max()
+
+
+def test_every_input_keeps_as_many_where_the_columns_are_balanced():
+    module = nn.Conv2d(6, 10, 3)
+    kept = largest_mask(module.weight.detach(), WeightAxes.of(module), parse_format("75% in each column"))
+    assert set(kept.movedim(1, 0).flatten(1).sum(dim=1).tolist()) == {90 - 67}
