@@ -54,6 +54,11 @@ class OperandFormat(ABC):
         return False
 
     @property
+    def block(self) -> tuple[int, int]:
+        """Outputs, and elements along k, that are kept or zero together."""
+        return 1, 1
+
+    @property
     def turned(self) -> OperandFormat:
         """The same weight seen along its other axis, as the backward pass multiplies by it."""
         return self

@@ -27,6 +27,8 @@ LARGEST_BLOCK = 256
 _SCALE = 1_000_000
 """Densities are whole millionths: counts of kept elements stay integers."""
 
+_BLOCK = re.compile(r"\s*(\d+)\s*[xX]\s*(\d+)\s*")
+
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%(?:\s+block\s+(\d+)\s*[xX]\s*(\d+))?(?:\s+as\s+([\w-]+))?\s*")
 
 
@@ -54,11 +56,10 @@ class Unstructured(OperandFormat):
     def __post_init__(self) -> None:
         if not 0 <= self.zeros_percent < 100 or self._kept_millionths < 1:
             raise ConfigError(f"sparsity: got {self.zeros_percent:g}%, need 0% to below 100%; try 80%")
-        for side in (self.rows, self.cols):
-            if not 1 <= side <= LARGEST_BLOCK:
-                raise ConfigError(
-                    f"sparsity: got a block of {self.rows}x{self.cols}, need sides of 1 to {LARGEST_BLOCK}; try 16x16"
-                )
+        if not all(1 <= side <= LARGEST_BLOCK for side in (self.rows, self.cols)):
+            raise ConfigError(
+                f"sparsity: got a block of {self.rows}x{self.cols}, need sides of 1 to {LARGEST_BLOCK}; try 16x16"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Unstructured:
@@ -102,6 +103,11 @@ class Unstructured(OperandFormat):
         return not self.is_dense
 
     @property
+    def block(self) -> tuple[int, int]:
+        """As given."""
+        return self.rows, self.cols
+
+    @property
     def turned(self) -> Unstructured:
         """Blocks with their sides exchanged."""
         return replace(self, rows=self.cols, cols=self.rows)
@@ -129,7 +135,7 @@ class Unstructured(OperandFormat):
 
     def metadata(self, value_bits: int) -> Metadata:
         """As its encoding has it."""
-        return metadata_of(self.encoding, self.density, self.rows * self.cols, value_bits)
+        return metadata_of(self.encoding, self.density, math.prod(self.block), value_bits)
 
     @property
     def sorted_group(self) -> int:
@@ -161,6 +167,18 @@ class Unstructured(OperandFormat):
     @property
     def _stored_as(self) -> str:
         return "" if self.encoding == "bitmap" else f" as {self.encoding}"
+
+
+def parse_block(text: str) -> tuple[int, int]:
+    """Read ``"32x8"``: outputs by inputs of a block.
+
+    Raises:
+        ConfigError: the text is no such block.
+    """
+    match = _BLOCK.fullmatch(text)
+    if match is None or not all(1 <= int(side) <= LARGEST_BLOCK for side in match.groups()):
+        raise ConfigError(f"got {text!r}, need a block of sides of 1 to {LARGEST_BLOCK} such as 16x16")
+    return int(match[1]), int(match[2])
 
 
 def named_encoding(name: str | None) -> Encoding:

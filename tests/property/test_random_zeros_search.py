@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import Exploits, UnstructuredSkipping, load_hardware
+from bisparse.accel.specification import BlockSkipping, Exploits, UnstructuredSkipping, load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.formats import parse_format
 from bisparse.dataflow.compiled import numba_build
@@ -45,7 +45,9 @@ def small(seed):
             "drain": one_of("shift", "wire"),
             "dataflows": one_of(("os",), ("os", "ws")),
             "swap_operands": one_of(True, False),
-            "exploits": Exploits(unstructured=skipping),
+            "exploits": Exploits(
+                unstructured=one_of(skipping, skipping, None), block=one_of(None, BlockSkipping(sizes=("2x2", "4x1")))
+            ),
         }
     )
     sides = {
