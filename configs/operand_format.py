@@ -54,6 +54,11 @@ class OperandFormat(ABC):
         return False
 
     @property
+    def leaves_dense(self) -> bool:
+        """Whether what is kept is dense matrices of their own, so that any design gains from the zeros."""
+        return False
+
+    @property
     def block(self) -> tuple[int, int]:
         """Outputs, and elements along k, that are kept or zero together."""
         return 1, 1

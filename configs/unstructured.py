@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from .encodings import ENCODINGS, Encoding, Metadata, metadata_of
 from .errors import ConfigError
@@ -189,6 +189,7 @@ def named_encoding(name: str | None) -> Encoding:
     """
     if name is None:
         return "bitmap"
-    if name not in ENCODINGS:
-        raise ConfigError(f"sparsity: got an encoding {name!r}, need one of {', '.join(ENCODINGS)}")
-    return cast(Encoding, name)
+    for known in ENCODINGS:
+        if name == known:
+            return known
+    raise ConfigError(f"sparsity: got an encoding {name!r}, need one of {', '.join(ENCODINGS)}")

@@ -21,10 +21,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ..configs.structured import Structured
 from ..training.causal_scores import block_columns, block_rows
 from ..training.graph import Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
 from .gemm import Gemm, SpatialAxis, Window
+from .structured_products import bound, in_parts, unwritten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,12 @@ def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Low
         gemms, zeros = _matrix_products(operator, geometry, batch)
     else:
         gemms, zeros = _convolution(operator, geometry, batch)
+    if pruning is not None and isinstance(pruning.pattern, Structured):
+        left = bound(pruning.pattern, operator)
+        parts = tuple(part for gemm in gemms for part in in_parts(gemm, left))
+        zeros += sum(unwritten(gemm, left) for gemm in gemms)
+        useful = geometry.macs(batch) * left.kept // (left.outputs * left.inputs)
+        return Lowered(gemms=parts, zero_fill_elements=zeros, useful_macs=useful)
     pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
     kept = pruned[0].kept_share if pruned else 1.0
     return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))

@@ -57,7 +57,7 @@ class SkippedBlocks(AsDeclared):
         """Of the stretches of k those that a fold passes, on average."""
         if isinstance(self.declared, Measured):
             return _counted_share(self.declared, self.declared.cols, self.lanes)
-        return 1.0 - (1.0 - self.density) ** _side_by_side(self.declared.rows, self.lanes)
+        return float(1.0 - (1.0 - self.density) ** _side_by_side(self.declared.rows, self.lanes))
 
 
 def _side_by_side(span: int, lanes: int) -> int:

@@ -111,7 +111,8 @@ def _slots(met: Skipped, channels: int, taps: int) -> int:
 
 
 def _expected(declared: Unstructured, windows: Windows, lanes: int, groups: int) -> float:
-    if isinstance(declared, Balanced) and declared.length:
+    met = sum(length * times for length, times in windows)
+    if isinstance(declared, Balanced) and met <= declared.length:
         return balanced_slots(windows, declared.length, declared.kept_of_row, lanes, groups)
     return expected_slots(windows, declared.density, lanes, groups)
 

@@ -26,6 +26,7 @@ from ...configs.errors import ConfigError, MappingError
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE, Pattern
 from ...configs.schema import Loaded
+from ...configs.structured import Structured
 from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.formats.skipped import met_by
@@ -140,7 +141,14 @@ def parse_product(text: str) -> tuple[int, int, int]:
 
 
 def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE) -> Gemm:
-    """A product of two plain matrices; N = M prunes nothing."""
+    """A product of two plain matrices; N = M prunes nothing.
+
+    Raises:
+        ConfigError: the format leaves dense products of other sizes.
+    """
+    if isinstance(pattern, Structured):
+        parts = " and ".join(f"{m}x{part.outputs}x{part.inputs}" for part in pattern.on(n, k).parts())
+        raise ConfigError(f"sparsity: got {pattern}, which leaves dense products of their own; try {parts}")
     dense = pattern.is_dense
     return Gemm(
         name=f"{m}x{n}x{k}",

@@ -7,12 +7,15 @@ on tiles of channels at a fixed kernel position.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ....configs.balanced import Balanced, kept_of_line
+from ....configs.lines import Lines
 from ....configs.pattern import Pattern
+from ....configs.structured import Structured
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from .top_n import top_n_mask
@@ -56,6 +59,33 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
     if axes.transposed:
         mask = mask.transpose(-1, -2)
     return mask.movedim(1, 3).reshape(weight.shape)
+
+
+def structured_mask(weight: Tensor, axes: WeightAxes, sparse: Structured) -> Tensor:
+    """What a structure leaves of a weight, as a mask of its shape: of lines those of the largest norm, in each group.
+
+    Args:
+        weight: the master weight.
+        axes: where its channels lie.
+        sparse: the format, rows as outputs of FF.
+    """
+    by_group = axes.by_group(weight)
+    # [groups, kernel, out, in], whatever torch stores first.
+    channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
+    if axes.transposed:
+        channels = channels.transpose(-1, -2)
+    rows, columns = channels.shape[-2:]
+    if isinstance(sparse, Lines):
+        norms = channels.square().sum((1, -1 if sparse.line == "rows" else -2))
+        order = norms.sort(dim=-1, descending=True, stable=True).indices[:, : sparse.kept_lines(norms.shape[-1])]
+        lines = torch.zeros_like(norms, dtype=torch.bool).scatter_(-1, order, value=True)
+        mask = (lines[:, None, :, None] if sparse.line == "rows" else lines[:, None, None, :]).expand_as(channels)
+    else:
+        one = torch.from_numpy(sparse.mask(np.random.default_rng(0), rows, columns)).to(weight.device)
+        mask = one.expand_as(channels)
+    if axes.transposed:
+        mask = mask.transpose(-1, -2)
+    return mask.movedim(1, 3).reshape(weight.shape).contiguous()
 
 
 def _largest_in_each(channels: Tensor, sparse: Balanced) -> Tensor:

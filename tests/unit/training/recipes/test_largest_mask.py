@@ -8,7 +8,7 @@ from bisparse.training.graph import Stage
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.weight_axes import WeightAxes
-from bisparse.training.recipes.in_torch.weight_masks import largest_mask
+from bisparse.training.recipes.in_torch.weight_masks import largest_mask, structured_mask
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -118,3 +118,25 @@ def test_every_input_keeps_as_many_where_the_columns_are_balanced():
     module = nn.Conv2d(6, 10, 3)
     kept = largest_mask(module.weight.detach(), WeightAxes.of(module), parse_format("75% in each column"))
     assert set(kept.movedim(1, 0).flatten(1).sum(dim=1).tolist()) == {90 - 67}
+
+
+@pytest.mark.parametrize("module", [nn.Conv2d(6, 10, 3), nn.ConvTranspose2d(6, 10, 3), nn.Linear(6, 10)])
+@pytest.mark.parametrize("line", ["rows", "columns"])
+def test_whole_lines_of_the_largest_norm_are_kept(module, line):
+    weight = module.weight.detach()
+    mask = structured_mask(weight, WeightAxes.of(module), parse_format(f"50% of {line}"))
+    axis = int((line == "columns") != isinstance(module, nn.ConvTranspose2d))
+    norms = weight.movedim(axis, 0).flatten(1).norm(dim=1)
+    kept = mask.movedim(axis, 0).flatten(1)
+    assert (kept.all(dim=1) == kept.any(dim=1)).all()
+    assert int(kept.all(dim=1).sum()) == len(norms) // 2
+    assert norms[kept.all(dim=1)].min() > norms[~kept.all(dim=1)].max()
+
+
+@pytest.mark.parametrize("text", ["2 diagonal blocks", "band 1"])
+def test_a_diagonal_is_the_same_at_every_kernel_position_and_in_every_group(text):
+    module, sparse = nn.Conv2d(12, 8, 3, groups=2), parse_format(text)
+    mask = structured_mask(module.weight.detach(), WeightAxes.of(module), sparse).numpy()
+    one = sparse.mask(np.random.default_rng(0), 4, 6)
+    for group, tap in np.ndindex(2, 9):
+        assert np.array_equal(mask.reshape(2, 4, 6, 9)[group, :, :, tap], one)
