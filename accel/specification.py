@@ -156,7 +156,7 @@ class TensorEngine(Section):
 
     def supports(self, pattern: OperandFormat) -> bool:
         """Whether the PEs can skip the zeros of this format; every array runs dense."""
-        if pattern.is_dense or pattern.leaves_dense or str(pattern) in self.patterns:
+        if pattern.is_dense or pattern.leaves_dense or all(str(each) in self.patterns for each in pattern.selected):
             return True
         return self.exploits.takes(pattern)
 

@@ -8,20 +8,25 @@ from .errors import ConfigError
 from .lines import Lines
 from .operand_format import OperandFormat
 from .pattern import Pattern
+from .permuted import Permuted
+from .terms import Terms
 from .unstructured import Unstructured
 
-_BY_WORD: dict[str, type[Balanced | Lines | DiagonalBlocks | Band]] = {
+_BY_WORD: dict[str, type[Balanced | Lines | DiagonalBlocks | Band | Terms | Permuted]] = {
     " in each ": Balanced,
     " of ": Lines,
     " diagonal ": DiagonalBlocks,
     "band ": Band,
+    "+": Terms,
+    " permuted": Permuted,
 }
 
 
 def parse_format(text: str) -> OperandFormat:
     """Read ``"2:8"`` (N:M), ``"80%"`` (zeros anywhere), ``"75% block 16x16"`` (in blocks), ``"70% in each row"``.
 
-    And by structure: ``"50% of rows"``, ``"50% of columns"``, ``"4 diagonal blocks"``, ``"band 32"``.
+    And by structure: ``"50% of rows"``, ``"50% of columns"``, ``"4 diagonal blocks"``, ``"band 32"``. ``"2:8+1:8"``
+    is a sum of N:M terms, ``"2:8 permuted"`` N:M in an order of channels of its own.
 
     Raises:
         ConfigError: the text is no format.

@@ -54,6 +54,11 @@ class OperandFormat(ABC):
         return False
 
     @property
+    def selected(self) -> tuple[OperandFormat, ...]:
+        """What PEs must be able to select, one after another."""
+        return (self,)
+
+    @property
     def leaves_dense(self) -> bool:
         """Whether what is kept is dense matrices of their own, so that any design gains from the zeros."""
         return False

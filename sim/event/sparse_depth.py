@@ -9,6 +9,7 @@ from fractions import Fraction
 from ...configs.encodings import PARTS
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
+from ...configs.terms import Terms
 from ..witness.machines.loop_nest import tile_extents
 
 
@@ -36,6 +37,12 @@ class SparseDepth:
 
     def kept(self, depth: int) -> Fraction:
         """Elements kept of so much of it, on average where that is random."""
+        if isinstance(self.sparse, Terms):
+            taps = self.taps // len(self.sparse.terms)
+            return sum(
+                (SparseDepth(sparse=term, taps=taps).kept(depth // self.taps * taps) for term in self.sparse.terms),
+                Fraction(),
+            )
         if not isinstance(self.sparse, Pattern):
             return depth * Fraction(*self.sparse.share)
         lengths = tile_extents(depth // self.taps, self.sparse.group)

@@ -110,6 +110,38 @@ def test_any_design_gains_from_what_is_gone_as_a_whole(run, sparsity):
     assert run("simulate", SMALL, "--schedule", "s.json", "--json").document["total_cycles"] == analytic["total_cycles"]
 
 
+@pytest.mark.parametrize("sparsity", ["2:8+1:8", "2:8 permuted"])
+def test_terms_and_permuted_groups(run, sparsity):
+    asked = (*ASKED, "--sparsity", sparsity)
+    analytic, played = (run(*asked, "--engine", engine, "--json").document for engine in ("analytic", "event"))
+    plain = run(*ASKED, "--sparsity", "2:8", "--json").document
+    dense = run("simulate", SMALL, "--batch", 16, "--recipe", "dense", "--json").document
+    assert plain["total_cycles"] < analytic["total_cycles"] < dense["total_cycles"]
+    assert played["total_cycles"] == pytest.approx(analytic["total_cycles"], rel=5e-4)
+    assert played["dram_read_bytes"] == analytic["dram_read_bytes"]
+    gathers = [each for each in analytic["operators"] if each["kind"] == "gather"]
+    assert bool(gathers) == (sparsity == "2:8 permuted")
+
+
+def test_what_a_design_or_a_single_product_cannot_have_is_refused(run):
+    lacking = run(*ASKED, "--sparsity", "2:8+5:8")
+    assert lacking.code == 2
+    assert "got 2:8+5:8, need one that sat-vcu1525 has" in " ".join(lacking.err.split())
+    gathered = run("gemm", "512x256x512", "--sparsity", "2:8 permuted")
+    assert gathered.code == 2
+    assert "whose gather is no part of one product; try 2:8" in " ".join(gathered.err.split())
+    document = run("gemm", "512x256x512", "--sparsity", "2:8+2:8", "--json").document
+    assert (document["k"], document["useful_macs"]) == (512, 512 * 256 * 512 // 2)
+
+
+def test_a_permuted_order_is_not_trained_without_a_search(run):
+    pytest.importorskip("torch")
+    asked = ("--model", "mlp", "--data", "digits", "--recipe", "static-masks", "--sparsity", "2:8 permuted")
+    done = run("train", *asked, "--epochs", 1, "--out", "t")
+    assert done.code == 2
+    assert "got 2:8 permuted, need an order of channels to train with" in " ".join(done.err.split())
+
+
 def test_a_structure_trains_and_its_run_is_timed(run):
     pytest.importorskip("torch")
     asked = ("--model", "mlp", "--data", "digits", "--recipe", "static-masks", "--sparsity", "50% of rows")

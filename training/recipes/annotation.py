@@ -12,6 +12,8 @@ from typing import Literal
 
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
+from ...configs.pattern import Pattern
+from ...configs.permuted import Permuted
 from ...configs.structured import Structured
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
@@ -140,7 +142,7 @@ def annotate(
                 prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
             continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
-        if (own.is_irregular or own.leaves_dense) and not given:
+        if not given and (not isinstance(own, Pattern) or isinstance(own, Permuted)):
             raise ConfigError(
                 f"sparsity: got {own} with {recipe.name}, need N:M such as 2:8: its masks are the N largest of each "
                 "group; a share of zeros needs a recipe whose masks are given, try static-masks",
@@ -167,11 +169,12 @@ def annotate(
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:
     """What a stage prunes of a product."""
+    gathered = isinstance(own, Permuted)
     return Pruning(
         operand=stage.operand,
-        pattern=own,
+        pattern=own.in_order if isinstance(own, Permuted) else own,
         reduced_on_load=reduced_on_load,
-        permuted=stage.permuted,
+        permuted=stage.permuted or gathered,
         rescaled=stage.rescale and _has_positions(operator),
     )
 

@@ -47,6 +47,19 @@ def test_what_a_recipe_keeps_dense_has_its_whole_gradient():
     assert not [name for name in pruned.prunings if name.startswith("body:")]
 
 
+def test_the_other_operand_is_gathered_into_a_permuted_order():
+    pruned = annotate(NETWORK, load_recipe("static-masks").model, parse_format("2:8 permuted"), pre_generation=True)
+    for stage in ("FF", "BP"):
+        assert str(pruned.prunings[f"body:{stage}"].pattern) == "2:8"
+        assert pruned.prunings[f"body:{stage}"].preparation == "gather"
+
+
+@pytest.mark.parametrize("text", ["2:8 permuted", "2:8+1:8"])
+def test_other_orders_and_sums_need_masks_that_are_given(text):
+    with pytest.raises(ConfigError, match="with bdwp, need N:M such as 2:8"):
+        annotate(NETWORK, load_recipe("bdwp").model, parse_format(text), pre_generation=True)
+
+
 def test_a_structure_needs_masks_that_are_given():
     with pytest.raises(ConfigError, match="got 50% of rows with bdwp, need N:M such as 2:8"):
         annotate(NETWORK, load_recipe("bdwp").model, parse_format("50% of rows"), pre_generation=True)

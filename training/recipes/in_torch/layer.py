@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
 from ....configs.structured import Structured
+from ....configs.terms import Terms
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
@@ -25,6 +26,7 @@ from .weight_axes import WeightAxes
 from .weight_masks import (
     best_order,
     largest_mask,
+    mask_of_terms,
     permuted_backward_mask,
     stage_mask,
     structured_mask,
@@ -188,6 +190,8 @@ class Layer:
             return largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
         if isinstance(sparse, Structured):
             return structured_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
+        if isinstance(sparse, Terms):
+            return mask_of_terms(weight, self.axes, sparse, stage)
         return stage_mask(weight, self.axes, Pattern.only(sparse), stage)
 
     def _transposable(self, weight: Tensor, pattern: Pattern) -> Tensor:

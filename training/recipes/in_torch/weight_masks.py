@@ -16,6 +16,7 @@ from ....configs.balanced import Balanced, kept_of_line
 from ....configs.lines import Lines
 from ....configs.pattern import Pattern
 from ....configs.structured import Structured
+from ....configs.terms import Terms
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from .top_n import top_n_mask
@@ -25,6 +26,16 @@ from .weight_axes import WeightAxes
 def stage_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern, stage: Stage) -> Tensor:
     """The N largest of each group along a stage's axis, as a mask of the weight's shape."""
     return top_n_mask(axes.by_group(weight).abs(), pattern, axes.axis(stage)).flatten(0, 1)
+
+
+def mask_of_terms(weight: Tensor, axes: WeightAxes, sparse: Terms, stage: Stage) -> Tensor:
+    """What each term keeps of the largest that those before it left, as one mask of the weight's shape."""
+    mask = torch.zeros_like(weight, dtype=torch.bool)
+    for term in sparse.terms:
+        # What is taken ranks below zeros, and above what pads a short group: every term keeps N of what is left.
+        rest = torch.where(mask, torch.full_like(weight, -0.5), weight.abs())
+        mask = mask | top_n_mask(axes.by_group(rest), term, axes.axis(stage)).flatten(0, 1)
+    return mask
 
 
 def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tensor:

@@ -8,7 +8,7 @@ from bisparse.training.graph import Stage
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.weight_axes import WeightAxes
-from bisparse.training.recipes.in_torch.weight_masks import largest_mask, structured_mask
+from bisparse.training.recipes.in_torch.weight_masks import largest_mask, mask_of_terms, structured_mask
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -140,3 +140,18 @@ def test_a_diagonal_is_the_same_at_every_kernel_position_and_in_every_group(text
     one = sparse.mask(np.random.default_rng(0), 4, 6)
     for group, tap in np.ndindex(2, 9):
         assert np.array_equal(mask.reshape(2, 4, 6, 9)[group, :, :, tap], one)
+
+
+@pytest.mark.parametrize("stage", [Stage.FORWARD, Stage.BACKWARD])
+def test_each_term_keeps_the_largest_of_what_is_left(stage):
+    module = nn.Linear(20, 12)
+    weight = module.weight.detach()
+    mask = mask_of_terms(weight, WeightAxes.of(module), parse_format("2:8+1:4"), stage)
+    rows = weight if stage is Stage.FORWARD else weight.T
+    for row, kept in zip(rows.abs().numpy(), (mask if stage is Stage.FORWARD else mask.T).numpy(), strict=True):
+        found = np.zeros(len(row), dtype=bool)
+        for count, group in ((2, 8), (1, 4)):
+            for start in range(0, len(row), group):
+                left = [at for at in range(start, min(start + group, len(row))) if not found[at]]
+                found[sorted(left, key=lambda at: -row[at])[:count]] = True
+        assert np.array_equal(kept, found)
