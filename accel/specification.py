@@ -15,9 +15,10 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_v
 
 from ..configs.operand_format import OperandFormat
 from ..configs.pattern import LARGEST_GROUP
-from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
+from ..configs.quantity import BlockText, Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
+from ..configs.unstructured import parse_block
 from ..configs.vector_kinds import NORMALISATIONS, VECTOR_KINDS
 from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
@@ -54,12 +55,33 @@ class UnstructuredSkipping(Section):
         return self.group % sparse.unit == 0 or (sparse.is_irregular and sparse.unit % self.group == 0)
 
 
+class BlockSkipping(Section):
+    """How the control skips zeros in whole blocks of the operand from the north (OS)."""
+
+    sizes: tuple[BlockText, ...] = Field(
+        min_length=1,
+        description="blocks, lanes by elements of k, that are left out where all columns of a fold have zeros in them; "
+        "blocks of whole multiples of one are too",
+    )
+
+    def takes(self, sparse: OperandFormat) -> bool:
+        """Whether zeros of a format come in such blocks."""
+        wide, deep = sparse.block
+        sizes = map(parse_block, self.sizes)
+        return sparse.is_irregular and any(wide % rows == 0 and deep % cols == 0 for rows, cols in sizes)
+
+
 class Exploits(Section):
     """What the PEs skip beyond N:M patterns."""
 
     unstructured: UnstructuredSkipping | None = Field(
         default=None, description="zeros without a rule in one operand; without it they take dense time"
     )
+    block: BlockSkipping | None = Field(default=None, description="zeros in blocks of one operand, of these sizes only")
+
+    def takes(self, sparse: OperandFormat) -> bool:
+        """Whether zeros of a format are skipped."""
+        return any(each is not None and each.takes(sparse) for each in (self.unstructured, self.block))
 
 
 class TensorEngine(Section):
@@ -134,9 +156,9 @@ class TensorEngine(Section):
 
     def supports(self, pattern: OperandFormat) -> bool:
         """Whether the PEs can skip the zeros of this format; every array runs dense."""
-        if pattern.is_dense or str(pattern) in self.patterns:
+        if pattern.is_dense or pattern.leaves_dense or all(str(each) in self.patterns for each in pattern.selected):
             return True
-        return self.exploits.unstructured is not None and self.exploits.unstructured.takes(pattern)
+        return self.exploits.takes(pattern)
 
     def takes(self, pattern: OperandFormat) -> bool:
         """Whether an operand may have this format: N:M that the PEs can select, zeros without a rule always."""

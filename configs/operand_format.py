@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .arrays import Counts
+    from .encodings import Metadata
 
 
 class OperandFormat(ABC):
@@ -53,6 +54,21 @@ class OperandFormat(ABC):
         return False
 
     @property
+    def selected(self) -> tuple[OperandFormat, ...]:
+        """What PEs must be able to select, one after another."""
+        return (self,)
+
+    @property
+    def leaves_dense(self) -> bool:
+        """Whether what is kept is dense matrices of their own, so that any design gains from the zeros."""
+        return False
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Outputs, and elements along k, that are kept or zero together."""
+        return 1, 1
+
+    @property
     def turned(self) -> OperandFormat:
         """The same weight seen along its other axis, as the backward pass multiplies by it."""
         return self
@@ -74,15 +90,9 @@ class OperandFormat(ABC):
 
     # How it is stored ------------------------------------------------------------------------------------------------
 
-    @property
     @abstractmethod
-    def index_bits(self) -> int:
-        """Bits stored beside each kept value."""
-
-    @property
-    @abstractmethod
-    def bitmap_span(self) -> int:
-        """Elements that share a bit of a bitmap stored beside the kept values; 0 where there is none."""
+    def metadata(self, value_bits: int) -> Metadata:
+        """What lies beside kept values of so many bits each."""
 
     @property
     @abstractmethod

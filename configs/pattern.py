@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .encodings import Metadata
 from .errors import ConfigError
 from .operand_format import OperandFormat
 
@@ -110,10 +111,9 @@ class Pattern(OperandFormat):
         """Groups of M, short ones included."""
         return groups_in(channels, taps, self.group)
 
-    @property
-    def bitmap_span(self) -> int:
-        """No bitmap: each value has its index."""
-        return 0
+    def metadata(self, value_bits: int) -> Metadata:
+        """Each value has its index."""
+        return Metadata(index_bits=self.index_bits)
 
     @property
     def sorted_group(self) -> int:

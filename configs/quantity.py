@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from .errors import ConfigError
 from .formats import parse_format
 from .pattern import Pattern
+from .unstructured import parse_block
 
 _SI = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -159,3 +160,6 @@ PatternText = Annotated[str, AfterValidator(as_field(lambda text: str(Pattern.pa
 
 FormatText = Annotated[str, AfterValidator(as_field(lambda text: str(parse_format(text))))]
 """Field type: the text of a format of sparse operands, such as ``2:8``, ``80%`` or ``75% block 16x16``."""
+
+BlockText = Annotated[str, AfterValidator(as_field(lambda text: "{}x{}".format(*parse_block(text))))]
+"""Field type: the text of a block, outputs by inputs, such as ``32x8``."""

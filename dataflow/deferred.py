@@ -115,7 +115,7 @@ class _Found:
         if not reader.is_product:
             return True
         pruning = self.pruned.prunings.get(reader.name)
-        touched = pruning is not None and (pruning.operand != "weight" or pruning.preparation is not None)
+        touched = pruning is not None and (pruning.operand == "gradient" or pruning.preparation is not None)
         return not touched and source not in reader.inputs and result in reader.inputs[:2]
 
     def rewritten(self) -> Deferred:

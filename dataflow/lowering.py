@@ -21,10 +21,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ..configs.structured import Structured
+from ..configs.terms import Terms
 from ..training.causal_scores import block_columns, block_rows
 from ..training.graph import Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
 from .gemm import Gemm, SpatialAxis, Window
+from .structured_products import bound, in_parts, unwritten
+from .term_products import in_terms, terms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,16 @@ def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Low
         gemms, zeros = _matrix_products(operator, geometry, batch)
     else:
         gemms, zeros = _convolution(operator, geometry, batch)
+    if pruning is not None and isinstance(pruning.pattern, Structured):
+        left = bound(pruning.pattern, operator)
+        parts = tuple(part for gemm in gemms for part in in_parts(gemm, left))
+        zeros += sum(unwritten(gemm, left) for gemm in gemms)
+        useful = geometry.macs(batch) * left.kept // (left.outputs * left.inputs)
+        return Lowered(gemms=parts, zero_fill_elements=zeros, useful_macs=useful)
+    if pruning is not None and isinstance(pruning.pattern, Terms):
+        of_all = tuple(in_terms(gemm, pruning.pattern) for gemm in gemms)
+        kept = terms_of(of_all[0]) * of_all[0].kept_share if of_all else 1.0
+        return Lowered(gemms=of_all, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
     pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
     kept = pruned[0].kept_share if pruned else 1.0
     return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))

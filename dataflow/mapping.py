@@ -14,6 +14,7 @@ from functools import lru_cache
 from ..accel.specification import TensorEngine
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.errors import MappingError
+from ..configs.pattern import Pattern
 from .dataflows import dataflow_named
 from .dataflows.dataflow import Dataflow
 from .dataflows.tile import Sparsity
@@ -171,6 +172,9 @@ def _selects(lying: Dataflow, engine: TensorEngine, gemm: Gemm) -> bool:
     """Whether PEs select for the compressed operand of a product; where lanes wait, it lies north."""
     assert gemm.compressed is not None, "it has one"
     if gemm.pattern.is_irregular and not (lying.lanes_wait and lying.north == gemm.compressed):
+        return False
+    if not isinstance(gemm.pattern, Pattern) and not lying.lanes_wait:
+        # What a PE holds of each group is one number, and terms have several.
         return False
     return lying.selects(engine, gemm.compressed)
 

@@ -298,7 +298,8 @@ def _operands(group: FusionGroup, pruning: Pruning | None) -> tuple[str, str, st
     geometry, weight_gradient = operator.geometry, operator.stage is Stage.WEIGHT_GRADIENT
     if isinstance(geometry, Convolution) and geometry.transposed and weight_gradient:
         a, b = b, a  # The patches are those of the wide tensor: here the gradient.
-    if pruning is not None and not pruning.reduced_on_load and not pruning.pattern.is_dense:
+    streamed = pruning is not None and pruning.operand != "result" and not pruning.reduced_on_load
+    if pruning is not None and streamed and not pruning.pattern.is_dense:
         a, b = (a, "") if pruning.operand == "weight" else ("", b)
     return a, b, operator.outputs[0]
 

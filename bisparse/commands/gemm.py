@@ -31,7 +31,7 @@ def gemm(
         typer.Option(
             "--sparsity",
             metavar="FORMAT",
-            help="Of the weights, operand B, along K: 2:8, 80%, 75% block 16x16. [dense]",
+            help="Of the weights, operand B, along K: 2:8, 80%, 75% block 16x16, 70% in each row. [dense]",
         ),
     ] = None,
     dataflow: Annotated[

@@ -98,7 +98,7 @@ Sparsity = Annotated[
         "--sparsity",
         metavar="FORMAT",
         help="N:M, N kept of every M, 1 <= N <= M <= 32; with masks that are given a share of zeros, 80% or "
-        f"75% block 16x16. [{defaults.SPARSITY}]",
+        f"75% block 16x16, 70% in each row. [{defaults.SPARSITY}]",
     ),
 ]
 Objective = Annotated[

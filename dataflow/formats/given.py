@@ -14,7 +14,8 @@ from ...training.own_weights.fitting import FittedWeights
 from ...training.own_weights.found_zeros import FoundZeros
 from ...training.own_weights.measured import Measured, OwnMask
 from ...training.recipes.given import GivenFormat
-from .skipped import Skipped, skips_none
+from .blocks import SkippedBlocks, why_no_blocks
+from .skipped import Skipped, skipped_as, skips_none, slot_share
 
 STAGES = (Stage.FORWARD, Stage.BACKWARD)
 """That multiply by weights."""
@@ -58,7 +59,7 @@ def given_format(found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnM
     if not found.is_sparse:
         return GivenFormat(format=DENSE, unskipped=_why_dense(found))
     regular, irregular = _regular(found, stage, hardware), _irregular(found, stage, hardware, mask)
-    if regular is not None and (irregular is None or _share(regular) <= _share(irregular)):
+    if regular is not None and (irregular is None or slot_share(regular) <= slot_share(irregular)):
         return GivenFormat(format=regular)
     if irregular is not None:
         return GivenFormat(format=irregular.declared)
@@ -86,24 +87,20 @@ def _regular(found: FoundZeros, stage: Stage, hardware: Hardware) -> Pattern | N
     )
 
 
-def _irregular(found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnMask | None) -> Skipped | None:
+def _irregular(
+    found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnMask | None
+) -> Skipped | SkippedBlocks | None:
     """Zeros without a rule as the array skips them, in whole blocks where it can; None where it skips none."""
-    skipping = hardware.tensor_engine.exploits.unstructured
-    if skipping is None:
-        return None
+    engine = hardware.tensor_engine
     seen = [each.turned if stage is Stage.BACKWARD else each for each in (found.in_blocks, found.anywhere)]
-    own = next(each for each in seen if skipping.takes(each))
+    own = next((each for each in seen if engine.exploits.takes(each)), None)
+    if own is None:
+        return None
     if mask is not None:
         # As the forward pass has it, then as this stage does.
         forward = Measured.of(own.turned if stage is Stage.BACKWARD else own, mask)
         own = forward.turned if stage is Stage.BACKWARD else forward
-    return Skipped.by(skipping, own, hardware.tensor_engine.cols)
-
-
-def _share(met: Pattern | Skipped) -> float:
-    """Of the time of a dense product, over a run of whole groups."""
-    run = met.unit * (met.queue if isinstance(met, Skipped) else 1)
-    return float(met.slots(run)) / run
+    return skipped_as(own, engine, engine.cols)
 
 
 def _why_unskipped(found: FoundZeros, stage: Stage, hardware: Hardware) -> str:
@@ -116,6 +113,8 @@ def _why_unskipped(found: FoundZeros, stage: Stage, hardware: Hardware) -> str:
     if other is not None:
         return f"{other} along {_AXES[_OTHER[stage]]} is no rule along {_AXES[stage]}, over which {stage.value} sums"
     if not _is_single(found.in_blocks):
+        if hardware.tensor_engine.exploits.block is not None:
+            return why_no_blocks(found.in_blocks, hardware)
         return f"{hardware.name} skips no blocks of zeros"
     return skips_none(hardware)
 

@@ -15,18 +15,22 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...accel.specification import Hardware, UnstructuredSkipping
+from ...accel.specification import Hardware, TensorEngine, UnstructuredSkipping
 from ...configs.arrays import Counts
+from ...configs.balanced import Balanced
 from ...configs.operand_format import OperandFormat
 from ...configs.unstructured import Unstructured
 from ...training.own_weights.measured import Measured
 from ..gemm import Gemm
+from .balanced import balanced_slots
+from .blocks import SkippedBlocks, why_no_blocks
 from .counted import counted_slots
+from .declared import AsDeclared
 from .waiting import Windows, expected_slots, windows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped(OperandFormat):
+class Skipped(AsDeclared):
     """A format without a rule as the lanes of an array meet it.
 
     Attributes:
@@ -48,52 +52,6 @@ class Skipped(OperandFormat):
         """As an engine skips it, so many lanes side by side."""
         group, queue, lockstep = skipping.group, skipping.queue, min(skipping.lockstep, lanes)
         return cls(declared=declared, group=group, queue=queue, lockstep=lockstep, lanes=lanes)
-
-    # As declared -----------------------------------------------------------------------------------------------------
-
-    @property
-    def share(self) -> tuple[int, int]:
-        """As declared."""
-        return self.declared.share
-
-    @property
-    def kept_scale(self) -> int:
-        """As declared."""
-        return self.declared.kept_scale
-
-    def kept_elements(self, channels: Counts, taps: Counts = 1) -> Counts:
-        """As declared."""
-        return self.declared.kept_elements(channels, taps)
-
-    @property
-    def is_irregular(self) -> bool:
-        """As declared."""
-        return self.declared.is_irregular
-
-    @property
-    def index_bits(self) -> int:
-        """As declared."""
-        return self.declared.index_bits
-
-    @property
-    def bitmap_span(self) -> int:
-        """As declared."""
-        return self.declared.bitmap_span
-
-    @property
-    def sorted_group(self) -> int:
-        """As declared."""
-        return self.declared.sorted_group
-
-    @property
-    def sorted_kept(self) -> int:
-        """As declared."""
-        return self.declared.sorted_kept
-
-    def __str__(self) -> str:
-        return str(self.declared)
-
-    # On the array ----------------------------------------------------------------------------------------------------
 
     @property
     def unit(self) -> int:
@@ -147,21 +105,31 @@ def _slots(met: Skipped, channels: int, taps: int) -> int:
         )
     else:
         lanes, groups = met._independent
-        slots = met.declared.cols * expected_slots(met._windows(channels, taps), met.density, lanes, groups)
+        slots = met.declared.cols * _expected(met.declared, met._windows(channels, taps), lanes, groups)
     # What is whole but for a rounding error is whole.
     return min(max(1, math.ceil(slots - 1e-9)), channels * taps)
+
+
+def _expected(declared: Unstructured, windows: Windows, lanes: int, groups: int) -> float:
+    met = sum(length * times for length, times in windows)
+    if isinstance(declared, Balanced) and met <= declared.length:
+        return balanced_slots(windows, declared.length, declared.kept_of_row, lanes, groups)
+    return expected_slots(windows, declared.density, lanes, groups)
 
 
 def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
     """Why a product's zeros without a rule take time on a design; empty where they do not, or there are none."""
     if gemm.expanded is None or not gemm.pattern.is_irregular:
         return ""
-    skipping = hardware.tensor_engine.exploits.unstructured
-    if skipping is None:
-        return skips_none(hardware)
-    if not skipping.takes(gemm.pattern):
-        return f"blocks of {gemm.pattern.unit} along k do not fit the groups of {skipping.group} of {hardware.name}"
-    return "faster multiplied densely than skipped"
+    exploits = hardware.tensor_engine.exploits
+    if exploits.takes(gemm.pattern):
+        return "faster multiplied densely than skipped"
+    if exploits.unstructured is not None:
+        groups = f"the groups of {exploits.unstructured.group} of {hardware.name}"
+        return f"blocks of {gemm.pattern.unit} along k do not fit {groups}"
+    if exploits.block is not None:
+        return why_no_blocks(gemm.pattern, hardware)
+    return skips_none(hardware)
 
 
 def skips_none(hardware: Hardware) -> str:
@@ -177,10 +145,25 @@ def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
         hardware: the design.
     """
     engine, declared = hardware.tensor_engine, gemm.pattern
-    skipping = engine.exploits.unstructured
-    if gemm.compressed is None or not isinstance(declared, Unstructured) or skipping is None:
-        return gemm
-    if not skipping.takes(declared):
+    if gemm.compressed is None or not isinstance(declared, Unstructured):
         return gemm
     lanes = min(engine.cols, gemm.n if gemm.compressed == "b" else gemm.m)
-    return replace(gemm, pattern=Skipped.by(skipping, declared, lanes))
+    met = skipped_as(declared.along(gemm.k), engine, lanes)
+    return gemm if met is None else replace(gemm, pattern=met)
+
+
+def skipped_as(declared: Unstructured, engine: TensorEngine, lanes: int) -> Skipped | SkippedBlocks | None:
+    """A format as a design skips it, so many lanes side by side: the faster way where it has two; None where none."""
+    unstructured, block = engine.exploits.unstructured, engine.exploits.block
+    ways: list[Skipped | SkippedBlocks] = []
+    if unstructured is not None and unstructured.takes(declared):
+        ways.append(Skipped.by(unstructured, declared, lanes))
+    if block is not None and block.takes(declared):
+        ways.append(SkippedBlocks(declared=declared, lanes=lanes))
+    return min(ways, key=slot_share, default=None)
+
+
+def slot_share(met: OperandFormat) -> float:
+    """Of the time of a dense product, over a run of whole groups and queues."""
+    run = met.unit * (met.queue if isinstance(met, Skipped) else 1)
+    return float(met.slots(run)) / run

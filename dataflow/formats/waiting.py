@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -70,10 +70,19 @@ def expected_slots(windows: Windows, density: float, lanes: int, groups: int) ->
         lanes: R, lanes of a lockstep group.
         groups: B, lockstep groups side by side.
     """
-    of_each = [(fullest(length, density, lanes), times) for length, times in windows]
+    return slowest_of([(fullest(length, density, lanes), times) for length, times in windows], groups)
+
+
+def sum_of_means(of_each: Sequence[tuple[FloatArray, int]]) -> float:
+    """The mean of a sum of counts, each with its probabilities and met so many times."""
+    return float(sum(times * (each @ np.arange(len(each))) for each, times in of_each))
+
+
+def slowest_of(of_each: Sequence[tuple[FloatArray, int]], groups: int) -> float:
+    """The mean of the largest of some such sums, counts and sums independent."""
     if groups == 1:
-        return float(sum(times * (each @ np.arange(len(each))) for each, times in of_each))
-    longest = sum(length * times for length, times in windows)
+        return sum_of_means(of_each)
+    longest = sum((len(each) - 1) * times for each, times in of_each)
     cumulated = np.minimum(np.cumsum(_summed(of_each, longest)), 1.0)
     # The mean of a count is the sum of the probabilities that it is above 0, 1, 2, ...
     return float(np.sum(1.0 - cumulated[:-1] ** groups))

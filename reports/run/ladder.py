@@ -55,8 +55,9 @@ def ladder(result: SimulationResult) -> tuple[Rung, ...]:
 def _to_the_bound(result: SimulationResult, dense: float, bound: float) -> Iterator[Rung]:
     products = [row for row in result.rows if row.engine == "tensor"]
     patterns = {row.sparsity for row in products} - {"dense"}
-    if len(patterns) != 1:
-        yield Rung(name="MACs pruned away", cycles=bound - dense, kind="change", note="several patterns in one step")
+    if len(patterns) != 1 or any(parse_format(each).leaves_dense for each in patterns):
+        why = "several patterns in one step" if len(patterns) > 1 else "parts of weights are gone as a whole"
+        yield Rung(name="MACs pruned away", cycles=bound - dense, kind="change", note=why)
         return
     pattern = patterns.pop()
     sparse = parse_format(pattern)

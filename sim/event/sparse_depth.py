@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ...configs.encodings import PARTS
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
+from ...configs.terms import Terms
 from ..witness.machines.loop_nest import tile_extents
 
 
@@ -39,6 +41,12 @@ class SparseDepth:
 
     def kept(self, depth: int) -> Fraction:
         """Elements kept of so much of it, on average where that is random."""
+        if isinstance(self.sparse, Terms):
+            taps = self.taps // len(self.sparse.terms)
+            return sum(
+                (SparseDepth(sparse=term, taps=taps).kept(depth // self.taps * taps) for term in self.sparse.terms),
+                Fraction(),
+            )
         if not isinstance(self.sparse, Pattern):
             return depth * Fraction(*self.sparse.share)
         lengths = tile_extents(depth // self.taps, self.sparse.group)
@@ -52,8 +60,10 @@ class SparseDepth:
             elements: of which they are.
             value_bytes: of a value.
         """
-        if isinstance(self.sparse, Pattern):
-            bits = values * (8 * value_bytes + math.ceil(math.log2(self.sparse.group)))
-        else:
-            bits = 8 * values * value_bytes + math.ceil(Fraction(elements, self.sparse.bitmap_span))
+        beside = self.sparse.metadata(8 * value_bytes)
+        blocks = math.ceil(Fraction(values, beside.block))
+        padded = math.ceil(blocks * Fraction(beside.padding, PARTS))
+        bits = 8 * value_bytes * (values + padded * beside.block) + (blocks + padded) * beside.index_bits
+        if beside.span:
+            bits += math.ceil(Fraction(elements, beside.span)) * beside.span_bits
         return math.ceil(Fraction(bits, 8))

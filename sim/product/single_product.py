@@ -25,7 +25,10 @@ from ...configs.arrays import IntArray
 from ...configs.errors import ConfigError, MappingError
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE, Pattern
+from ...configs.permuted import Permuted
 from ...configs.schema import Loaded
+from ...configs.structured import Structured
+from ...configs.terms import Terms
 from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.formats.skipped import met_by
@@ -34,6 +37,7 @@ from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings
 from ...dataflow.objective import Name, Objective
 from ...dataflow.product_cost import product_cost
+from ...dataflow.term_products import in_terms, terms_of
 from ...training.graph import Stage
 
 SCHEMA_VERSION = 1
@@ -140,7 +144,18 @@ def parse_product(text: str) -> tuple[int, int, int]:
 
 
 def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE) -> Gemm:
-    """A product of two plain matrices; N = M prunes nothing."""
+    """A product of two plain matrices; N = M prunes nothing.
+
+    Raises:
+        ConfigError: the format leaves dense products of other sizes, or asks for more than a product.
+    """
+    if isinstance(pattern, Structured):
+        parts = " and ".join(f"{m}x{part.outputs}x{part.inputs}" for part in pattern.on(n, k).parts())
+        raise ConfigError(f"sparsity: got {pattern}, which leaves dense products of their own; try {parts}")
+    if isinstance(pattern, Permuted):
+        raise ConfigError(f"sparsity: got {pattern}, whose gather is no part of one product; try {pattern.in_order}")
+    if isinstance(pattern, Terms):
+        return in_terms(plain_product(m, n, k), pattern)
     dense = pattern.is_dense
     return Gemm(
         name=f"{m}x{n}x{k}",
@@ -263,7 +278,7 @@ def simulate_product(
         hardware=hardware.name,
         m=gemm.m,
         n=gemm.n,
-        k=gemm.k,
+        k=gemm.k // terms_of(gemm),
         sparsity=str(gemm.pattern) if gemm.compressed else "dense",
         useful_macs=gemm.issued_macs,
         array=array,

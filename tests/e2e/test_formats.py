@@ -73,12 +73,89 @@ def test_both_engines_agree(run):
     assert played["dram_read_bytes"] == analytic["dram_read_bytes"]
 
 
+def test_blocks_of_the_sizes_that_a_design_skips(run):
+    sized = ("--set", "tensor_engine.exploits.block.sizes=8x8", "--set", "tensor_engine.cols=8")
+    dense = run("simulate", SMALL, "--batch", 16, "--recipe", "dense", *sized, "--json").document
+    skipped = run(*ASKED, *sized, "--sparsity", "75% block 8x8", "--json").document
+    played = run(*ASKED, *sized, "--sparsity", "75% block 8x8", "--engine", "event", "--json").document
+    assert skipped["total_cycles"] < 0.9 * dense["total_cycles"]
+    assert played["total_cycles"] == pytest.approx(skipped["total_cycles"], rel=5e-4)
+    said = " ".join(run(*ASKED, *sized, "--sparsity", "75% block 4x8").out.split())
+    assert "zeros of 75% block 4x8 are no whole blocks of 8x8, which sat-vcu1525" in said
+
+
+@pytest.mark.parametrize("sparsity", ["80% in each row", "80% as run-length", "75% block 8x8 as index", "80% as rows"])
+def test_both_engines_count_the_bytes_of_every_encoding(run, sparsity):
+    asked = (*ASKED, *SKIPS, "--sparsity", sparsity, "--json")
+    analytic, played = (run(*asked, "--engine", engine).document for engine in ("analytic", "event"))
+    assert analytic["sparsity"] == sparsity
+    assert played["total_cycles"] == pytest.approx(analytic["total_cycles"], rel=5e-4)
+    assert played["dram_read_bytes"] == analytic["dram_read_bytes"]
+    assert played["dram_write_bytes"] == analytic["dram_write_bytes"]
+
+
+@pytest.mark.parametrize("sparsity", ["50% of rows", "50% of columns", "4 diagonal blocks", "band 16"])
+def test_any_design_gains_from_what_is_gone_as_a_whole(run, sparsity):
+    dense = run("simulate", SMALL, "--batch", 16, "--recipe", "dense", "--json").document
+    asked = (*ASKED, "--sparsity", sparsity)
+    analytic, played = (run(*asked, "--engine", engine, "--json").document for engine in ("analytic", "event"))
+    assert analytic["total_cycles"] < 0.8 * dense["total_cycles"]
+    assert played["total_cycles"] == pytest.approx(analytic["total_cycles"], rel=5e-4)
+    assert played["dram_read_bytes"] == analytic["dram_read_bytes"]
+    (gradient,) = [each for each in analytic["operators"] if each["name"] == "1.0:WU"]
+    (whole,) = [each for each in dense["operators"] if each["name"] == "1.0:WU"]
+    assert gradient["issued_macs"] < 0.7 * whole["issued_macs"]
+    assert "Its zeros save no time" not in run(*asked).out
+    run(*asked, "--save-schedule", "s.json")
+    assert run("simulate", SMALL, "--schedule", "s.json", "--json").document["total_cycles"] == analytic["total_cycles"]
+
+
+@pytest.mark.parametrize("sparsity", ["2:8+1:8", "2:8 permuted"])
+def test_terms_and_permuted_groups(run, sparsity):
+    asked = (*ASKED, "--sparsity", sparsity)
+    analytic, played = (run(*asked, "--engine", engine, "--json").document for engine in ("analytic", "event"))
+    plain = run(*ASKED, "--sparsity", "2:8", "--json").document
+    dense = run("simulate", SMALL, "--batch", 16, "--recipe", "dense", "--json").document
+    assert plain["total_cycles"] < analytic["total_cycles"] < dense["total_cycles"]
+    assert played["total_cycles"] == pytest.approx(analytic["total_cycles"], rel=5e-4)
+    assert played["dram_read_bytes"] == analytic["dram_read_bytes"]
+    gathers = [each for each in analytic["operators"] if each["kind"] == "gather"]
+    assert bool(gathers) == (sparsity == "2:8 permuted")
+
+
+def test_what_a_design_or_a_single_product_cannot_have_is_refused(run):
+    lacking = run(*ASKED, "--sparsity", "2:8+5:8")
+    assert lacking.code == 2
+    assert "got 2:8+5:8, need one that sat-vcu1525 has" in " ".join(lacking.err.split())
+    gathered = run("gemm", "512x256x512", "--sparsity", "2:8 permuted")
+    assert gathered.code == 2
+    assert "whose gather is no part of one product; try 2:8" in " ".join(gathered.err.split())
+    document = run("gemm", "512x256x512", "--sparsity", "2:8+2:8", "--json").document
+    assert (document["k"], document["useful_macs"]) == (512, 512 * 256 * 512 // 2)
+
+
+def test_a_permuted_order_is_not_trained_without_a_search(run):
+    pytest.importorskip("torch")
+    asked = ("--model", "mlp", "--data", "digits", "--recipe", "static-masks", "--sparsity", "2:8 permuted")
+    done = run("train", *asked, "--epochs", 1, "--out", "t")
+    assert done.code == 2
+    assert "got 2:8 permuted, need an order of channels to train with" in " ".join(done.err.split())
+
+
+def test_a_structure_trains_and_its_run_is_timed(run):
+    pytest.importorskip("torch")
+    asked = ("--model", "mlp", "--data", "digits", "--recipe", "static-masks", "--sparsity", "50% of rows")
+    done = run("train", *asked, "--epochs", 1, "--out", "t")
+    assert done.code == 0, done.err
+    assert "static-masks 50% of rows" in " ".join(done.out.split())
+
+
 def test_a_sweep_over_densities_blocks_and_queues(run, tmp_path):
     (tmp_path / "sweep.yaml").write_text(
         f"""name: densities
 base: {{workload: {SMALL}, hardware: sat-unstructured, recipe: static-masks, batch: 16}}
 axes:
-  sparsity: ["80%", "75% block 8x8", "2:8"]
+  sparsity: ["75% block 8x8 as index", "80% in each row", "4 diagonal blocks"]
   hardware.tensor_engine.exploits.unstructured.queue: [1, 4]
   hardware.tensor_engine.cols: [16]
 objectives:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import Exploits, UnstructuredSkipping, load_hardware
+from bisparse.accel.specification import BlockSkipping, Exploits, UnstructuredSkipping, load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.formats import parse_format
 from bisparse.dataflow.compiled import numba_build
@@ -45,7 +45,9 @@ def small(seed):
             "drain": one_of("shift", "wire"),
             "dataflows": one_of(("os",), ("os", "ws")),
             "swap_operands": one_of(True, False),
-            "exploits": Exploits(unstructured=skipping),
+            "exploits": Exploits(
+                unstructured=one_of(skipping, skipping, None), block=one_of(None, BlockSkipping(sizes=("2x2", "4x1")))
+            ),
         }
     )
     sides = {
@@ -65,7 +67,9 @@ def small(seed):
             "dram": dram,
         }
     )
-    sparse = parse_format(one_of("50%", "80%", "95%", "75% block 2x2", "60% block 4x1"))
+    sparse = parse_format(
+        one_of("50%", "80% as rows", "95% as run-length", "75% block 2x2", "60% block 4x1 as index", "60% in each row")
+    )
     m, n, k = (int(draw.integers(1, 7)) for _ in range(3))
     gemm = replace(plain_product(m, n, k, sparse), count=one_of(1, 2), compressed=one_of("b", "b", "a"))
     return met_by(gemm, hardware), hardware
@@ -102,7 +106,9 @@ def test_the_search_finds_what_trying_every_mapping_finds(seed):
 def test_kernels_and_tables_of_designs_find_the_same(seed):
     draw = Draw(seed)
     wild = wild_numbers(draw, load_hardware("sat-unstructured")).model
-    sparse = parse_format(draw.one("80%", "37.5%", "75% block 4x8", "90% block 16x1"))
+    sparse = parse_format(
+        draw.one("80% as least", "37.5% in each row", "75% block 4x8 as run-length", "90% block 16x1")
+    )
     gemm = plain_product(draw.one(33, 512), draw.one(16, 100, 512), draw.one(64, 100, 576), sparse)
     met = met_by(gemm, wild)
     try:

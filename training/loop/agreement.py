@@ -21,7 +21,7 @@ def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
     simulated = {
         (operator.module, operator.stage): pruned.prunings[operator.name].pattern
         for operator in graph.products
-        if operator.name in pruned.prunings
+        if operator.name in pruned.prunings and pruned.prunings[operator.name].operand != "result"
     }
     trained = {(path, stage): own for path, layer in applied.layers.items() for stage, own in layer.patterns.items()}
     multiplied = {(operator.module, operator.stage) for operator in graph.products}

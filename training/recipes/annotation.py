@@ -12,6 +12,9 @@ from typing import Literal
 
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
+from ...configs.pattern import Pattern
+from ...configs.permuted import Permuted
+from ...configs.structured import Structured
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
 from .given import GivenFormats
@@ -26,14 +29,14 @@ class Pruning:
     """What is pruned of one product.
 
     Attributes:
-        operand: the weight, or the gradient that streams in.
+        operand: the weight, the gradient that streams in, or of a weight gradient the result: parts that are gone.
         pattern: the format along the operand's channels on the contraction axis.
         reduced_on_load: the operand is dense in memory and is reduced on its way to the array.
         permuted: the dense operand must be gathered into the mask's channel order first.
         rescaled: what is kept of a gradient must be scaled up to the norm of all of it first.
     """
 
-    operand: Literal["weight", "gradient"]
+    operand: Literal["weight", "gradient", "result"]
     pattern: OperandFormat
     reduced_on_load: bool
     permuted: bool = False
@@ -124,6 +127,8 @@ def annotate(
     for operator in graph.products:
         stage = _pruned_stage(operator, recipe)
         if stage is None:
+            if (left := _left_of_gradient(operator, recipe, pattern, network)) is not None:
+                prunings[operator.name] = Pruning(operand="result", pattern=left, reduced_on_load=False)
             continue
         if operator.parameter is None:
             reasons[operator.name] = "product of two activations"
@@ -137,7 +142,7 @@ def annotate(
                 prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
             continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
-        if own.is_irregular and not given:
+        if not given and (not isinstance(own, Pattern) or isinstance(own, Permuted)):
             raise ConfigError(
                 f"sparsity: got {own} with {recipe.name}, need N:M such as 2:8: its masks are the N largest of each "
                 "group; a share of zeros needs a recipe whose masks are given, try static-masks",
@@ -164,11 +169,12 @@ def annotate(
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:
     """What a stage prunes of a product."""
+    gathered = isinstance(own, Permuted)
     return Pruning(
         operand=stage.operand,
-        pattern=own,
+        pattern=own.in_order if isinstance(own, Permuted) else own,
         reduced_on_load=reduced_on_load,
-        permuted=stage.permuted,
+        permuted=stage.permuted or gathered,
         rescaled=stage.rescale and _has_positions(operator),
     )
 
@@ -181,6 +187,21 @@ def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
             return recipe.backward
         case _:
             return None
+
+
+def _left_of_gradient(
+    operator: Operator, recipe: Recipe, pattern: OperandFormat, network: _Network
+) -> OperandFormat | None:
+    """What is left of a weight whose other parts are gone, and have no gradient; None of any other."""
+    forward = recipe.forward
+    if operator.stage is not Stage.WEIGHT_GRADIENT or operator.parameter is None:
+        return None
+    if recipe.mask_search.method != "given" or forward is None or forward.operand != "weight":
+        return None
+    left = ratio(recipe, operator.module, Stage.FORWARD, pattern)
+    if not left.leaves_dense or dense_reason(recipe, network.facts(operator), left) is not None:
+        return None
+    return left
 
 
 def _has_positions(operator: Operator) -> bool:
@@ -197,6 +218,20 @@ def _contracted_channels(operator: Operator) -> int:
         return (geometry.in_channels if forward else geometry.out_channels) // geometry.groups
     assert geometry is not None, "only products are pruned"
     return geometry.k.fixed
+
+
+def weight_sides(operator: Operator) -> tuple[int, int]:
+    """Of the weight of a product as its stage sees it the outputs and inputs, of one group at one kernel position.
+
+    Of a weight gradient they are those of FF.
+    """
+    geometry, backward = operator.geometry, operator.stage is Stage.BACKWARD
+    if isinstance(geometry, Convolution):
+        sides = geometry.out_channels // geometry.groups, geometry.in_channels // geometry.groups
+        return sides[::-1] if backward else sides
+    assert geometry is not None, "only products have weights"
+    inputs = geometry.m if operator.stage is Stage.WEIGHT_GRADIENT else geometry.k
+    return geometry.n.fixed, inputs.fixed
 
 
 class _Network:
@@ -230,14 +265,23 @@ def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) 
         if not pruned:
             continue
         streams = [(stage, pruning.pattern) for stage, pruning in pruned if not pruning.reduced_on_load]
+        parts = [stage for stage, kept in streams if kept.leaves_dense]
+        # Dense parts serve both stages, and where they are the program says.
+        made = [(stage, _whole(kept, readers)) for stage, kept in streams if stage not in parts[1:]]
         yield WeightCopies(
             parameter=parameter,
             dense=len(streams) < len(readers),
-            compressed=tuple(pattern for _, pattern in dict.fromkeys(streams)),
+            compressed=tuple(pattern for _, pattern in dict.fromkeys(made)),
             search_passes=search,
-            reads_mask=given
+            reads_mask=(given and not parts)
             or (recipe.decay is not None and _MASK_STAGE[recipe.decay.mask] in (stage for stage, _ in pruned)),
         )
+
+
+def _whole(kept: OperandFormat, readers: list[Operator]) -> OperandFormat:
+    """A format of a weight of the size that it has."""
+    operator = next(each for each in readers if each.is_product)
+    return kept.on(*weight_sides(operator)) if isinstance(kept, Structured) else kept
 
 
 _MASK_STAGE = {"forward": Stage.FORWARD, "backward": Stage.BACKWARD}

@@ -101,7 +101,7 @@ def _absent(simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat
     found: dict[Switch, str] = {}
     if engine.register_depth == 1:
         found["interleave"] = "not on this design: register_depth 1 holds one accumulation"
-    if all(pruning.operand != "weight" for pruning in pruned.prunings.values()):
+    if all(pruning.operand != "weight" or pruning.pattern.leaves_dense for pruning in pruned.prunings.values()):
         found["pre_generation"] = "nothing to make ahead: no product of this step has N:M weights"
     if len(engine.dataflows) == 1:
         found["dataflow_choice"] = f"not on this design: it offers {engine.dataflows[0]} alone"

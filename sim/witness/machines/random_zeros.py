@@ -47,13 +47,35 @@ def run_skipping(machine: Machine, mapping: Mapping, a: FloatArray, b: FloatArra
     Raises:
         MappingError: there are more columns than the array has, or a PE is to turn between columns.
     """
+    return _run(machine, mapping, a, b, window, fullest_of_windows(b.T != 0, window))
+
+
+def run_skipping_blocks(machine: Machine, mapping: Mapping, a: FloatArray, b: FloatArray, *, block: int) -> Outcome:
+    """Multiply ``a`` [m, k] by ``b`` [k, n], leaving out stretches of k in which no column of ``b`` has anything.
+
+    Args:
+        machine: the tensor engine.
+        mapping: output stationary; ``interleave_m`` is used.
+        a: the dense operand.
+        b: the sparse one; its columns fit side by side on the array.
+        block: elements of k that are left out together.
+
+    Raises:
+        MappingError: there are more columns than the array has, or a PE is to turn between columns.
+    """
+    met = np.add.reduceat((b != 0).any(axis=1), np.arange(0, len(b), block), dtype=np.int64)
+    lengths = np.array([min(block, len(b) - start) for start in range(0, len(b), block)])
+    return _run(machine, mapping, a, b, block, np.where(met > 0, lengths, 0))
+
+
+def _run(machine: Machine, mapping: Mapping, a: FloatArray, b: FloatArray, window: int, slots: IntArray) -> Outcome:
+    """Multiply with so many slots in each window of k."""
     if b.shape[1] > machine.cols or mapping.interleave_n > 1:
         raise MappingError(f"n: got {b.shape[1]} columns, need at most {machine.cols}, one a column of PEs")
     columns = b.T.astype(np.float64)
-    most = fullest_of_windows(columns != 0, window)
-    most[-1] = max(most[-1], int(not most.any()))
+    slots[-1] = max(slots[-1], int(not slots.any()))
     windows = Windows(
-        taps=1, channels=b.shape[0], pattern=Pattern(max(1, int(most.max())), window), slots=tuple(most.tolist())
+        taps=1, channels=b.shape[0], pattern=Pattern(max(1, int(slots.max())), window), slots=tuple(slots.tolist())
     )
     return run_output_stationary(machine, replace(mapping, interleave_n=1), a.astype(np.float64), columns, windows, "b")
 

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
+from ....configs.permuted import Permuted
 from ...graph import Stage
 from ..declaration import Recipe
 from ..rules import Facts, check_rules, dense_reason, ratio
@@ -158,6 +159,11 @@ class _Network:
             own = ratio(recipe, path, stage, pattern)
             if recipe.mask_search.method != "given":
                 own = Pattern.only(own)
+            if isinstance(own, Permuted):
+                raise ConfigError(
+                    f"sparsity: got {own}, need an order of channels to train with; try {own.in_order}, or --recipe "
+                    "bi-mask, which searches for one"
+                )
             facts = Facts(
                 module=path,
                 contracted_channels=axes.channels(stage),

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
+from ....configs.structured import Structured
+from ....configs.terms import Terms
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
@@ -21,7 +23,15 @@ from .step_clock import StepClock
 from .tally import Tally
 from .top_n import top_n_mask
 from .weight_axes import WeightAxes
-from .weight_masks import best_order, largest_mask, permuted_backward_mask, stage_mask, transposable_mask
+from .weight_masks import (
+    best_order,
+    largest_mask,
+    mask_of_terms,
+    permuted_backward_mask,
+    stage_mask,
+    structured_mask,
+    transposable_mask,
+)
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
 
@@ -170,7 +180,7 @@ class Layer:
                     torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                shared = isinstance(now[BP], Unstructured) and now[BP].turned == now.get(FF)
+                shared = not isinstance(now[BP], Pattern) and now[BP].turned == now.get(FF)
                 masks[BP] = masks[FF] if shared else self._mask(weight, now[BP], BP)
         return masks
 
@@ -178,6 +188,10 @@ class Layer:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
         if isinstance(sparse, Unstructured):
             return largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
+        if isinstance(sparse, Structured):
+            return structured_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
+        if isinstance(sparse, Terms):
+            return mask_of_terms(weight, self.axes, sparse, stage)
         return stage_mask(weight, self.axes, Pattern.only(sparse), stage)
 
     def _transposable(self, weight: Tensor, pattern: Pattern) -> Tensor:

@@ -7,11 +7,16 @@ on tiles of channels at a fixed kernel position.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ....configs.balanced import Balanced, kept_of_line
+from ....configs.lines import Lines
 from ....configs.pattern import Pattern
+from ....configs.structured import Structured
+from ....configs.terms import Terms
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from .top_n import top_n_mask
@@ -23,11 +28,22 @@ def stage_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern, stage: Stage)
     return top_n_mask(axes.by_group(weight).abs(), pattern, axes.axis(stage)).flatten(0, 1)
 
 
+def mask_of_terms(weight: Tensor, axes: WeightAxes, sparse: Terms, stage: Stage) -> Tensor:
+    """What each term keeps of the largest that those before it left, as one mask of the weight's shape."""
+    mask = torch.zeros_like(weight, dtype=torch.bool)
+    for term in sparse.terms:
+        # What is taken ranks below zeros, and above what pads a short group: every term keeps N of what is left.
+        rest = torch.where(mask, torch.full_like(weight, -0.5), weight.abs())
+        mask = mask | top_n_mask(axes.by_group(rest), term, axes.axis(stage)).flatten(0, 1)
+    return mask
+
+
 def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tensor:
     """The largest elements of a weight, or blocks of the largest norm, as a mask of the weight's shape.
 
-    As many are kept as the format's density says, rounded to whole blocks. Of equal ones the first along the output
-    channels is kept, then along the input channels. Blocks lie at one kernel position; those at an edge are short.
+    As many are kept as the format's density says, rounded to whole blocks; of balanced zeros, in every line. Of equal
+    ones the first along the output channels is kept, then along the input channels. Blocks lie at one kernel position;
+    those at an edge are short.
 
     Args:
         weight: the master weight.
@@ -39,6 +55,9 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
     channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
     if axes.transposed:
         channels = channels.transpose(-1, -2)
+    if isinstance(sparse, Balanced):
+        mask = _largest_in_each(channels, sparse)
+        return (mask.transpose(-1, -2) if axes.transposed else mask).movedim(1, 3).reshape(weight.shape)
     rows, columns = channels.shape[-2:]
     squares = functional.pad(channels.square(), (0, -columns % sparse.cols, 0, -rows % sparse.rows))
     across, down = squares.shape[-1] // sparse.cols, squares.shape[-2] // sparse.rows
@@ -51,6 +70,44 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
     if axes.transposed:
         mask = mask.transpose(-1, -2)
     return mask.movedim(1, 3).reshape(weight.shape)
+
+
+def structured_mask(weight: Tensor, axes: WeightAxes, sparse: Structured) -> Tensor:
+    """What a structure leaves of a weight, as a mask of its shape: of lines those of the largest norm, in each group.
+
+    Args:
+        weight: the master weight.
+        axes: where its channels lie.
+        sparse: the format, rows as outputs of FF.
+    """
+    by_group = axes.by_group(weight)
+    # [groups, kernel, out, in], whatever torch stores first.
+    channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
+    if axes.transposed:
+        channels = channels.transpose(-1, -2)
+    rows, columns = channels.shape[-2:]
+    if isinstance(sparse, Lines):
+        norms = channels.square().sum((1, -1 if sparse.line == "rows" else -2))
+        order = norms.sort(dim=-1, descending=True, stable=True).indices[:, : sparse.kept_lines(norms.shape[-1])]
+        lines = torch.zeros_like(norms, dtype=torch.bool).scatter_(-1, order, value=True)
+        mask = (lines[:, None, :, None] if sparse.line == "rows" else lines[:, None, None, :]).expand_as(channels)
+    else:
+        one = torch.from_numpy(sparse.mask(np.random.default_rng(0), rows, columns)).to(weight.device)
+        mask = one.expand_as(channels)
+    if axes.transposed:
+        mask = mask.transpose(-1, -2)
+    return mask.movedim(1, 3).reshape(weight.shape).contiguous()
+
+
+def _largest_in_each(channels: Tensor, sparse: Balanced) -> Tensor:
+    """Of [groups, kernel, out, in] the largest of each output, or of each input; of equal ones the first."""
+    lines = channels.abs().movedim(1, -1) if sparse.within == "row" else channels.abs().transpose(-1, -2).movedim(1, -1)
+    flat = lines.flatten(-2)
+    order = flat.sort(dim=-1, descending=True, stable=True).indices
+    kept = torch.zeros_like(flat, dtype=torch.bool)
+    kept.scatter_(-1, order[..., : kept_of_line(flat.shape[-1], sparse.density)], value=True)
+    mask = kept.reshape(lines.shape).movedim(-1, 1)
+    return mask if sparse.within == "row" else mask.transpose(-1, -2)
 
 
 def transposable_mask(weight: Tensor, axes: WeightAxes, pattern: Pattern) -> Tensor:

@@ -8,7 +8,7 @@ from bisparse.training.graph import Stage
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.weight_axes import WeightAxes
-from bisparse.training.recipes.in_torch.weight_masks import largest_mask
+from bisparse.training.recipes.in_torch.weight_masks import largest_mask, mask_of_terms, structured_mask
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -101,3 +101,57 @@ def test_zeros_grow_along_the_ramp_and_masks_are_found_anew_at_each_update():
     wanted = {round(round((1 - ramp.zeros_percent(90.0, update) / 100) * 4096) / 4096, 4) for update in range(1, 11)}
     assert {round(1 - share, 4) for share in zeros[4:]} == wanted
     assert all(torch.equal(mask, masks[-1]) for mask in masks[30:]), "the last quarter has one mask"
+
+
+@pytest.mark.parametrize("module", [nn.Conv2d(6, 10, 3), nn.ConvTranspose2d(6, 10, 3), nn.Linear(54, 10)])
+def test_every_output_keeps_as_many_of_its_largest(module):
+    sparse, weight = parse_format("75% in each row"), module.weight.detach()
+    kept = largest_mask(weight, WeightAxes.of(module), sparse)
+    out_axis = 1 if isinstance(module, nn.ConvTranspose2d) else 0
+    rows, masks = (each.movedim(out_axis, 0).flatten(1) for each in (weight.abs(), kept))
+    for row, mask in zip(rows, masks, strict=True):
+        assert int(mask.sum()) == 54 - 40
+        assert row[mask].min() > row[~mask].max()
+
+
+def test_every_input_keeps_as_many_where_the_columns_are_balanced():
+    module = nn.Conv2d(6, 10, 3)
+    kept = largest_mask(module.weight.detach(), WeightAxes.of(module), parse_format("75% in each column"))
+    assert set(kept.movedim(1, 0).flatten(1).sum(dim=1).tolist()) == {90 - 67}
+
+
+@pytest.mark.parametrize("module", [nn.Conv2d(6, 10, 3), nn.ConvTranspose2d(6, 10, 3), nn.Linear(6, 10)])
+@pytest.mark.parametrize("line", ["rows", "columns"])
+def test_whole_lines_of_the_largest_norm_are_kept(module, line):
+    weight = module.weight.detach()
+    mask = structured_mask(weight, WeightAxes.of(module), parse_format(f"50% of {line}"))
+    axis = int((line == "columns") != isinstance(module, nn.ConvTranspose2d))
+    norms = weight.movedim(axis, 0).flatten(1).norm(dim=1)
+    kept = mask.movedim(axis, 0).flatten(1)
+    assert (kept.all(dim=1) == kept.any(dim=1)).all()
+    assert int(kept.all(dim=1).sum()) == len(norms) // 2
+    assert norms[kept.all(dim=1)].min() > norms[~kept.all(dim=1)].max()
+
+
+@pytest.mark.parametrize("text", ["2 diagonal blocks", "band 1"])
+def test_a_diagonal_is_the_same_at_every_kernel_position_and_in_every_group(text):
+    module, sparse = nn.Conv2d(12, 8, 3, groups=2), parse_format(text)
+    mask = structured_mask(module.weight.detach(), WeightAxes.of(module), sparse).numpy()
+    one = sparse.mask(np.random.default_rng(0), 4, 6)
+    for group, tap in np.ndindex(2, 9):
+        assert np.array_equal(mask.reshape(2, 4, 6, 9)[group, :, :, tap], one)
+
+
+@pytest.mark.parametrize("stage", [Stage.FORWARD, Stage.BACKWARD])
+def test_each_term_keeps_the_largest_of_what_is_left(stage):
+    module = nn.Linear(20, 12)
+    weight = module.weight.detach()
+    mask = mask_of_terms(weight, WeightAxes.of(module), parse_format("2:8+1:4"), stage)
+    rows = weight if stage is Stage.FORWARD else weight.T
+    for row, kept in zip(rows.abs().numpy(), (mask if stage is Stage.FORWARD else mask.T).numpy(), strict=True):
+        found = np.zeros(len(row), dtype=bool)
+        for count, group in ((2, 8), (1, 4)):
+            for start in range(0, len(row), group):
+                left = [at for at in range(start, min(start + group, len(row))) if not found[at]]
+                found[sorted(left, key=lambda at: -row[at])[:count]] = True
+        assert np.array_equal(kept, found)
