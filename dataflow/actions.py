@@ -126,7 +126,7 @@ def actions_in_memory(
         "output_write_bits": 8 * partial_sum_bytes,
         "output_read_bits": 8 * (partial_sum_bytes + finished_sums),
         "dram_bits": 8 * dram_bytes,
-        "compares": reduced * gemm.pattern.sorted_kept,
+        "compares": reduced * gemm.format_of(gemm.reduced_on_load or "b").sorted_kept,
     }
 
 

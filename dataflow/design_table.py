@@ -31,7 +31,6 @@ _ENGINES = ("reduction_lanes", "update_lanes", "vector_lanes")
 def kind_of(hardware: Hardware) -> tuple[Any, ...]:
     """What two designs must have in common to stand in one table."""
     engine, vector, timing = hardware.tensor_engine, hardware.vector_engine, hardware.dram.timing
-    skipping = engine.exploits.unstructured
     memory = None if timing is None else (timing.model_dump_json(), hardware.dram.channels)
     return (
         engine.overlapped,
@@ -45,7 +44,7 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         engine.compressed_moving,
         engine.precision,
         # How long lanes wait for each other depends on how many there are.
-        None if skipping is None else (skipping.model_dump_json(), engine.cols),
+        None if engine.exploits.skips_none else (engine.exploits.model_dump_json(), engine.rows, engine.cols),
         hardware.buffers.patch_expansion,
         hardware.buffers.zero_insertion,
         vector.fused,

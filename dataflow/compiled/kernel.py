@@ -91,7 +91,7 @@ def parts_of(formulas: Formulas) -> Parts:
         """
         product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
         array, exchanged, ports = array_of(design, kind), kind.exchanged, design.ports
-        stored, value, mappings = product.stored, product.value_bytes, len(total)
+        stored_a, stored_b, value, mappings = product.stored_a, product.stored_b, product.value_bytes, len(total)
         cycles[mappings, :] = NEVER
         # Full tiles, each at least as long as the first along k, rule most mappings out.
         all_full = full_tiles(m, 2) * full_tiles(n, 2) * full_tiles(k, 3)
@@ -139,8 +139,8 @@ def parts_of(formulas: Formulas) -> Parts:
                             worth = False
                             break
                         sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
-                        of_a = operand_bytes(tile_m, k.kept[at_k], depth, stored, value, product.compressed == 0)
-                        of_b = operand_bytes(tile_n, k.kept[at_k], depth, stored, value, product.compressed == 1)
+                        of_a = operand_bytes(tile_m, k.kept_a[at_k], depth, stored_a, value, product.compressed_a)
+                        of_b = operand_bytes(tile_n, k.kept_b[at_k], depth, stored_b, value, product.compressed_b)
                         west, north = (of_b, of_a) if exchanged else (of_a, of_b)
                         by_west, by_north = (
                             ceil_div(west * sends.west, ports[0]),

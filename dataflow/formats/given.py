@@ -88,7 +88,7 @@ def _regular(found: FoundZeros, stage: Stage, hardware: Hardware) -> Pattern | N
 
 def _irregular(found: FoundZeros, stage: Stage, hardware: Hardware, mask: OwnMask | None) -> Skipped | None:
     """Zeros without a rule as the array skips them, in whole blocks where it can; None where it skips none."""
-    skipping = hardware.tensor_engine.exploits.unstructured
+    skipping = hardware.tensor_engine.exploits.of_one(hardware.tensor_engine.cols)
     if skipping is None:
         return None
     seen = [each.turned if stage is Stage.BACKWARD else each for each in (found.in_blocks, found.anywhere)]

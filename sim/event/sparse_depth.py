@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
+from ...dataflow.gemm import Gemm, Operand
 from ..witness.machines.loop_nest import tile_extents
 
 
@@ -22,6 +23,11 @@ class SparseDepth:
 
     sparse: OperandFormat
     taps: int
+
+    @classmethod
+    def of(cls, gemm: Gemm, operand: Operand) -> SparseDepth:
+        """That of an operand."""
+        return cls(sparse=gemm.format_of(operand), taps=gemm.taps if gemm.tap_axis == "k" else 1)
 
     def groups(self, depth: int) -> int:
         """Groups in so much of it, at all kernel positions."""
@@ -53,3 +59,19 @@ class SparseDepth:
         else:
             bits = 8 * values * value_bytes + math.ceil(Fraction(elements, self.sparse.bitmap_span))
         return math.ceil(Fraction(bits, 8))
+
+
+def taken_depth(gemm: Gemm) -> SparseDepth:
+    """That of the operand that the array takes as pairs; of B where it takes both."""
+    return SparseDepth.of(gemm, "a" if gemm.compressed == "a" else "b")
+
+
+def slots_in(gemm: Gemm, depth: int) -> int:
+    """Accumulations for an output in so much of a product's depth."""
+    if not gemm.compressed:
+        return depth
+    own = taken_depth(gemm)
+    if gemm.compressed == "ab":
+        # Of random zeros the expectation is the formats' own.
+        return int(gemm.b.slots_beside(gemm.a, depth // own.taps, own.taps))
+    return own.slots(depth)

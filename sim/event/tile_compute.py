@@ -104,7 +104,7 @@ class _Shape:
     @property
     def _on_array(self) -> ArrayTile:
         walk = self.walk
-        dense = walk.gemm.compressed is None
+        dense = not walk.gemm.compressed
         return ArrayTile(
             m=self.m,
             n=self.n,
@@ -126,8 +126,8 @@ class _Shape:
     def _operand_bytes(self, operand: Operand) -> int:
         """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""
         side = self.m if operand == "a" else self.n
-        if operand == self.walk.gemm.compressed:
-            return self.walk.port_bytes(side, self.k_index)
+        if operand in self.walk.gemm.compressed:
+            return self.walk.port_bytes(operand, side, self.k_index)
         return side * self.walk.sizes_k[self.k_index] * self.walk.value_bytes
 
     def port_bytes(self, mapping: ArrayMapping) -> dict[str, int]:
