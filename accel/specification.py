@@ -15,13 +15,13 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_v
 
 from ..configs.operand_format import OperandFormat
 from ..configs.pattern import LARGEST_GROUP
-from ..configs.quantity import BlockText, Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
+from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
-from ..configs.unstructured import parse_block
 from ..configs.vector_kinds import NORMALISATIONS, VECTOR_KINDS
 from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
+from .exploits import LARGEST_SIDE, Exploits
 from .scalesim_config import read_scalesim_config
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
 
@@ -33,62 +33,16 @@ BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "in
 
 
 # Bounds that no machine reaches: what stays within them overflows nothing that is not refused.
-_LARGEST_SIDE = 1 << 16
 _LONGEST_LATENCY = 1 << 16
 _MOST_LANES = 1 << 24
 _LARGEST_MEMORY = 1 << 60
 
 
-class UnstructuredSkipping(Section):
-    """How PEs skip zeros that lie without a rule in the operand from the north (OS)."""
-
-    group: int = Field(ge=1, le=LARGEST_GROUP, description="M, elements along k that a PE selects among")
-    lockstep: PositiveInt = Field(
-        le=_LARGEST_SIDE, description="columns of PEs that wait for the one among them that keeps most"
-    )
-    queue: int = Field(
-        default=1, ge=1, le=1024, description="groups that a column works off before it waits for the others"
-    )
-
-    def takes(self, sparse: OperandFormat) -> bool:
-        """Whether zeros of a format can be skipped: N:M, or whole blocks, lie in groups of M, or groups in a block."""
-        return self.group % sparse.unit == 0 or (sparse.is_irregular and sparse.unit % self.group == 0)
-
-
-class BlockSkipping(Section):
-    """How the control skips zeros in whole blocks of the operand from the north (OS)."""
-
-    sizes: tuple[BlockText, ...] = Field(
-        min_length=1,
-        description="blocks, lanes by elements of k, that are left out where all columns of a fold have zeros in them; "
-        "blocks of whole multiples of one are too",
-    )
-
-    def takes(self, sparse: OperandFormat) -> bool:
-        """Whether zeros of a format come in such blocks."""
-        wide, deep = sparse.block
-        sizes = map(parse_block, self.sizes)
-        return sparse.is_irregular and any(wide % rows == 0 and deep % cols == 0 for rows, cols in sizes)
-
-
-class Exploits(Section):
-    """What the PEs skip beyond N:M patterns."""
-
-    unstructured: UnstructuredSkipping | None = Field(
-        default=None, description="zeros without a rule in one operand; without it they take dense time"
-    )
-    block: BlockSkipping | None = Field(default=None, description="zeros in blocks of one operand, of these sizes only")
-
-    def takes(self, sparse: OperandFormat) -> bool:
-        """Whether zeros of a format are skipped."""
-        return any(each is not None and each.takes(sparse) for each in (self.unstructured, self.block))
-
-
 class TensorEngine(Section):
     """The systolic array."""
 
-    rows: PositiveInt = Field(le=_LARGEST_SIDE, description="R, rows of processing elements")
-    cols: PositiveInt = Field(le=_LARGEST_SIDE, description="C, columns of processing elements")
+    rows: PositiveInt = Field(le=LARGEST_SIDE, description="R, rows of processing elements")
+    cols: PositiveInt = Field(le=LARGEST_SIDE, description="C, columns of processing elements")
     mac_latency: PositiveInt = Field(
         le=_LONGEST_LATENCY, description="P, cycles from issue to a usable result, hop included"
     )
@@ -158,7 +112,7 @@ class TensorEngine(Section):
         """Whether the PEs can skip the zeros of this format; every array runs dense."""
         if pattern.is_dense or pattern.leaves_dense or all(str(each) in self.patterns for each in pattern.selected):
             return True
-        return self.exploits.takes(pattern)
+        return self.exploits.takes(pattern, self.cols)
 
     def takes(self, pattern: OperandFormat) -> bool:
         """Whether an operand may have this format: N:M that the PEs can select, zeros without a rule always."""
@@ -237,7 +191,7 @@ class Dram(Section):
     """Off-chip memory: bandwidth, latency, and the cost of short runs, simple or by a timing set."""
 
     technology: str = Field(description="row of the energy table: ddr4, lpddr4, hbm2")
-    channels: PositiveInt = Field(le=_LARGEST_SIDE, description="independent channels")
+    channels: PositiveInt = Field(le=LARGEST_SIDE, description="independent channels")
     channel_bytes_per_second: BytesPerSecond = Field(le=1e18, gt=0, description="peak bandwidth of a channel")
     latency_seconds: Seconds = Field(le=1.0, ge=0, description="from request to first byte")
     run_overhead_bytes: int = Field(

@@ -84,6 +84,10 @@ class OperandFormat(ABC):
     def slots(self, channels: Counts, taps: Counts = 1) -> Counts:
         """S: accumulations of an output, those included in which it waits for its neighbours."""
 
+    def slots_beside(self, other: OperandFormat, channels: Counts, taps: Counts = 1) -> Counts:
+        """S where the operand beside it is sparse too; of a format that knows no other, its own."""
+        return self.slots(channels, taps)
+
     @abstractmethod
     def groups(self, channels: Counts, taps: Counts = 1) -> Counts:
         """Groups that the elements fall into, a short last one at each kernel position included."""

@@ -164,7 +164,7 @@ def actions_in_memory(
         partial_sum_bytes,
         finished_sum_bytes(gemm),
         dram_bytes,
-        reduced * gemm.pattern.sorted_kept,
+        reduced * gemm.format_of(gemm.reduced_on_load or "b").sorted_kept,
     )
     return dict(zip(IN_MEMORY, counts, strict=True))
 

@@ -70,7 +70,9 @@ class ArrayFloor:
         sides: dict[Operand, int] = {"a": gemm.m, "b": gemm.n}
         kept, stored, dense = self.tiles.kept_along_k, self.tiles.stored, gemm.k * self.table.value_bytes
         return {
-            operand: least_stored_bytes(side * kept, stored) if operand == gemm.compressed else side * dense
+            operand: least_stored_bytes(side * kept[operand], stored[operand])
+            if operand in gemm.compressed
+            else side * dense
             for operand, side in sides.items()
         }
 

@@ -44,5 +44,5 @@ _OF_PLACE: dict[Place, tuple[str, ...]] = {
 
 def totals_of(gemm: Gemm, place: Place) -> tuple[str, ...]:
     """Names of those totals that are of A, of B or of C; what is reduced counts with the operand that is."""
-    reduced: Operand = "a" if gemm.pruned_operand == "a" else "b"
+    reduced: Operand = "a" if gemm.reduced_on_load == "a" else "b"
     return (*_OF_PLACE[place], "reduced_elements") if place == reduced else _OF_PLACE[place]

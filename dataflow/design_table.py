@@ -39,7 +39,6 @@ OF_ENERGY = (*dict.fromkeys((*ON_ARRAY, *IN_MEMORY)), "static_watts", "clock_hz"
 def kind_of(hardware: Hardware) -> tuple[Any, ...]:
     """What two designs must have in common to stand in one table."""
     engine, vector, timing = hardware.tensor_engine, hardware.vector_engine, hardware.dram.timing
-    skips = engine.exploits.unstructured is not None or engine.exploits.block is not None
     memory = None if timing is None else (timing.model_dump_json(), hardware.dram.channels)
     return (
         engine.overlapped,
@@ -53,7 +52,7 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         engine.compressed_moving,
         engine.precision,
         # How long lanes wait for each other depends on how many there are.
-        (engine.exploits.model_dump_json(), engine.cols) if skips else None,
+        None if engine.exploits.skips_none else (engine.exploits.model_dump_json(), engine.rows, engine.cols),
         hardware.buffers.shared_port_bytes_per_cycle is None,
         hardware.buffers.patch_expansion,
         hardware.buffers.zero_insertion,

@@ -11,17 +11,18 @@ fewest bytes, of these the one that multiplies least.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..accel.specification import Hardware
+from ..accel.specification import Hardware, TensorEngine
 from ..configs.arrays import BoolArray, Counts, FloatArray, IntArray
 from ..configs.errors import MappingError
 from .design_table import DesignTable
-from .formats.skipped import met_by
-from .gemm import PLAIN, Form, Gemm, Place
+from .formats.skipped import meets, met_by
+from .gemm import OPERANDS, PLAIN, Form, Gemm, Operand, Place
 from .objective import NEVER, TIME, Objective, slowest_alike
 from .product_cost import MappedProducts
 from .search import Choice, best_mapping
@@ -31,17 +32,36 @@ from .search_many import BestMappings, search_many
 
 def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
     """The forms worth trying on a design, the plain one first."""
-    if not hardware.buffers.zero_insertion:
-        return (PLAIN,)
     engine = hardware.tensor_engine
-    packs = (1, *_packs(gemm, (engine.rows, engine.cols)))
-    if gemm.compressed is None:
+    if not hardware.buffers.zero_insertion:
+        return tuple(form for form in _forms(gemm, hardware, (1,)) if _inserts_none(gemm, form)) or (PLAIN,)
+    return _forms(gemm, hardware, (1, *_packs(gemm, (engine.rows, engine.cols))))
+
+
+def _inserts_none(gemm: Gemm, form: Form) -> bool:
+    """Whether no operand gets zeros back in a form that were taken out before it was loaded."""
+    return form.packed == 1 and all(each in gemm.encoded_on_load for each in gemm.formed(form).expanded)
+
+
+def _forms(gemm: Gemm, hardware: Hardware, packs: tuple[int, ...]) -> tuple[Form, ...]:
+    engine = hardware.tensor_engine
+    if not gemm.compressed:
         return tuple(Form(packed=places) for places in packs)
     dense = tuple(Form(packed=places, expanded=True) for places in packs)
-    if gemm.pattern.is_irregular:
+    kept_out: list[Operand | None] = [None] if gemm.compressed != "ab" or meets(gemm, hardware) else []
+    if gemm.compressed == "ab":
+        kept_out += ["b", "a"]
+    return (*itertools.chain.from_iterable(_sparse_forms(gemm, each, engine, packs) for each in kept_out), *dense)
+
+
+def _sparse_forms(gemm: Gemm, alone: Operand | None, engine: TensorEngine, packs: tuple[int, ...]) -> tuple[Form, ...]:
+    """Forms in which an operand, or all, are taken as pairs."""
+    formed = gemm.formed(Form(alone=alone))
+    if formed.is_irregular:
         # Nobody says how lanes wait over the zeros between packed blocks.
-        return (PLAIN, *dense) if engine.supports(gemm.pattern) else dense
-    return (*(Form(packed=places) for places in packs), *dense)
+        takes = all(engine.supports(gemm.format_of(each)) for each in OPERANDS if each in formed.compressed)
+        return (Form(alone=alone),) if takes else ()
+    return tuple(Form(packed=places, alone=alone) for places in packs if places == 1 or not _would_share_groups(formed))
 
 
 def _packs(gemm: Gemm, array: tuple[int, int]) -> list[int]:
@@ -56,9 +76,15 @@ def _packs(gemm: Gemm, array: tuple[int, int]) -> list[int]:
 
 def _would_share_groups(gemm: Gemm) -> bool:
     """Whether blocks beside each other would have values in one group of M."""
-    if gemm.compressed is None or gemm.pattern.is_irregular:
-        return False
-    return gemm.tap_axis == "k" and gemm.channels % gemm.pattern.unit > 0
+    rules = (gemm.format_of(each) for each in OPERANDS if each in gemm.compressed)
+    units = (each.unit for each in rules if not each.is_irregular)
+    return gemm.tap_axis == "k" and any(gemm.channels % unit > 0 for unit in units)
+
+
+def sparse_as_met(gemm: Gemm, hardware: Hardware) -> tuple[Gemm, ...]:
+    """A product, not packed, with the operands sparse that a design may take as pairs; dense where it may take none."""
+    forms = [form for form in forms_of(gemm, hardware) if form.packed == 1]
+    return tuple(gemm.formed(form) for form in forms if not form.expanded) or (gemm.formed(forms[0]),)
 
 
 def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
@@ -74,11 +100,15 @@ def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
         fault = f"need at most {gemm.count} packed, the times that it runs"
     elif form.packed > 1 and _would_share_groups(gemm):
         fault = f"need channels in whole groups of {gemm.pattern.unit} to pack them"
-    elif form.packed > 1 and gemm.pruned_operand and gemm.pattern.is_irregular and not form.expanded:
+    elif form.packed > 1 and gemm.formed(replace(form, packed=1)).is_irregular:
         fault = f"need {gemm.pattern} multiplied densely to pack it"
-    elif form.expanded and gemm.compressed is None:
+    elif form.expanded and not gemm.compressed:
         fault = "need a pruned operand to multiply it densely"
-    elif form != PLAIN and not hardware.buffers.zero_insertion:
+    elif form.alone is not None and gemm.compressed != "ab":
+        fault = "need two sparse operands to take one alone as pairs"
+    elif not form.expanded and form.alone is None and gemm.compressed == "ab" and not meets(gemm, hardware):
+        fault = f"need one of them multiplied densely: {hardware.name} skips zeros of one operand"
+    elif not hardware.buffers.zero_insertion and not _inserts_none(gemm, form):
         fault = f"need neither on {hardware.name}: its buffers.zero_insertion is false"
     if fault:
         raise MappingError(f"{gemm.name}: got {form}, {fault}")

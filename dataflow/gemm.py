@@ -7,6 +7,7 @@ rows of the image under it. Kernel positions ("taps") are folded into one GEMM a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,10 +18,12 @@ from ..training.graph import Stage
 
 Axis = Literal["m", "n", "k"]
 Operand = Literal["a", "b"]
+Operands = Literal["", "a", "b", "ab"]
 Result = Literal["value", "sum"]
 Place = Literal["a", "b", "c"]
 
 AXES: tuple[Axis, ...] = ("m", "n", "k")
+OPERANDS: tuple[Operand, ...] = ("a", "b")
 PLACES: tuple[Place, ...] = ("a", "b", "c")
 
 SUM_BYTES = 4
@@ -81,19 +84,22 @@ class Form:
 
     Attributes:
         packed: repetitions that lie side by side in one product, see ``Gemm.pack``; 1 for one after another.
-        expanded: whether a pruned operand gets its zeros back on its way into the buffer and is multiplied densely.
+        expanded: whether sparse operands get their zeros back on their way into the buffer and are multiplied densely.
+        alone: of two sparse operands the only one that keeps its zeros out; the other is expanded. None for both.
     """
 
     packed: int = 1
     expanded: bool = False
+    alone: Operand | None = None
 
     def __str__(self) -> str:
         packed = f"{self.packed} packed" if self.packed > 1 else ""
-        return ", ".join(filter(None, (packed, "multiplied densely" if self.expanded else "")))
+        sparse = "multiplied densely" if self.expanded else f"{self.alone.upper()} alone sparse" if self.alone else ""
+        return ", ".join(filter(None, (packed, sparse)))
 
 
 PLAIN = Form()
-"""One repetition after another, what is pruned as pairs."""
+"""One repetition after another, what is sparse as pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +118,12 @@ class Gemm:
         tap_axis: ``k`` in FF and BP, ``m`` in WU.
         window: where A's positions come from; they lie along m when ``tap_axis`` is k, along k when it is m. None
             when A is a plain matrix.
-        compressed: the operand pruned along its channels on k, or None.
-        pattern: that operand's format.
-        reduced_on_load: the compressed operand lies dense in DRAM and passes the reduction engine on its way in.
+        a: the format of operand A along its channels on k.
+        b: that of B.
+        expanded: sparse operands that are multiplied densely: their zeros are put back on the way into the buffer.
+        reduced_on_load: the operand that lies dense in DRAM and is pruned on its way in, by the reduction engine.
+        encoded_on_load: operands that lie dense in DRAM, whose zeros are left out on their way in; they are not when
+            it is expanded.
         b_contiguous: the axis of B along which neighbours in memory lie. A's are its channels, C's lie along n.
         scattered_result: rows of C do not follow each other in memory: a phase of a strided convolution run backwards.
         result_spacing: positions in memory from a row of C to the next: above 1 in such a phase.
@@ -123,7 +132,6 @@ class Gemm:
         on_chip: of A, B and C, those that stay on chip between works: an operand is not loaded from DRAM, a result not
             stored. Partial sums that spill still are.
         packable: its repetitions are groups of one convolution: they share positions, and lie side by side in memory.
-        expanded: the pruned operand that is multiplied densely: its zeros are put back on its way into the buffer.
         packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
         spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
         applied: lane cycles for what is done to an element of A, and of B, on its way into the buffer.
@@ -139,9 +147,11 @@ class Gemm:
     taps: int = 1
     tap_axis: Literal["k", "m"] = "k"
     window: Window | None = None
-    compressed: Operand | None = None
-    pattern: OperandFormat = DENSE
-    reduced_on_load: bool = False
+    a: OperandFormat = DENSE
+    b: OperandFormat = DENSE
+    expanded: Operands = ""
+    reduced_on_load: Operand | None = None
+    encoded_on_load: Operands = ""
     b_contiguous: Literal["k", "n"] = "n"
     scattered_result: bool = False
     result_spacing: int = 1
@@ -149,7 +159,6 @@ class Gemm:
     result: Result = "value"
     on_chip: tuple[Place, ...] = ()
     packable: bool = False
-    expanded: Operand | None = None
     packed: int = 1
     spare: int = 0
     applied: tuple[float, float] = (0.0, 0.0)
@@ -175,27 +184,30 @@ class Gemm:
         sides = {axis: places * getattr(self, axis) for axis in self.block_axes}
         return replace(self, **sides, count=packs, packed=places, spare=packs * places - self.count)
 
-    def expand(self) -> Gemm:
-        """The same product, its pruned operand multiplied densely."""
-        return replace(self, compressed=None, expanded=self.compressed)
+    def expand(self, operands: Operands = "ab") -> Gemm:
+        """The same product, its sparse operands, or some, multiplied densely."""
+        return replace(self, expanded=self.those(lambda each: each in operands and each in self.sparse))
 
     def formed(self, form: Form) -> Gemm:
         """A product as it is lowered, in a form."""
         packed = self.pack(form.packed) if form.packed > 1 else self
+        if form.alone is not None:
+            return packed.expand("b" if form.alone == "a" else "a")
         return packed.expand() if form.expanded else packed
 
     @property
     def form(self) -> Form:
         """Its form."""
-        return Form(packed=self.packed, expanded=self.expanded is not None)
+        alone: Operand | None = None
+        if self.sparse == "ab" and len(self.expanded) == 1:
+            alone = "b" if self.expanded == "a" else "a"
+        return Form(packed=self.packed, expanded=bool(self.expanded) and alone is None, alone=alone)
 
     @property
     def as_lowered(self) -> Gemm:
-        """The product that forms are made of: one repetition after another, the pruned operand compressed."""
+        """The product that forms are made of: one repetition after another, sparse operands compressed."""
         sides = {axis: getattr(self, axis) // self.packed for axis in self.block_axes}
-        return replace(
-            self, **sides, count=self.repetitions, packed=1, spare=0, compressed=self.pruned_operand, expanded=None
-        )
+        return replace(self, **sides, count=self.repetitions, packed=1, spare=0, expanded="")
 
     @property
     def block_axes(self) -> tuple[Axis, Axis]:
@@ -208,11 +220,6 @@ class Gemm:
         if self.packed == 1:
             return None
         return "b" if self.tap_axis == "k" else "c"
-
-    @property
-    def pruned_operand(self) -> Operand | None:
-        """The operand that is pruned, however it is multiplied."""
-        return self.compressed or self.expanded
 
     @property
     def repetitions(self) -> int:
@@ -234,6 +241,63 @@ class Gemm:
         """Share of the multiply-accumulates issued that are no packed repetition's with another's operands."""
         return self.repetitions / (self.count * self.packed**2)
 
+    # Sparse operands -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def those(chosen: Callable[[Operand], bool]) -> Operands:
+        """Operands that are chosen."""
+        a, b = map(chosen, OPERANDS)
+        return ("ab" if b else "a") if a else "b" if b else ""
+
+    def format_of(self, operand: Operand) -> OperandFormat:
+        """The format of an operand."""
+        return self.a if operand == "a" else self.b
+
+    @property
+    def sparse(self) -> Operands:
+        """Operands that are not dense, however they are multiplied."""
+        return self.those(lambda each: not self.format_of(each).is_dense)
+
+    @property
+    def compressed(self) -> Operands:
+        """Operands that the array takes as pairs."""
+        return self.those(lambda each: each not in self.expanded and not self.format_of(each).is_dense)
+
+    def in_pairs(self, operand: Operand) -> bool:
+        """Whether an operand lies in memory as pairs of value and index."""
+        return operand in self.sparse and operand != self.reduced_on_load and operand not in self.encoded_on_load
+
+    @property
+    def pattern(self) -> OperandFormat:
+        """The format of the operand that is sparse; of B where both are."""
+        return self.a if self.b.is_dense else self.b
+
+    @property
+    def is_irregular(self) -> bool:
+        """Whether an operand that the array takes as pairs has groups that keep different numbers of elements."""
+        return any(self.format_of(each).is_irregular for each in OPERANDS if each in self.compressed)
+
+    def slots_along(self, channels: Counts, taps: Counts) -> Counts:
+        """S of so many channels at so many kernel positions along k."""
+        match self.compressed:
+            case "":
+                return channels * taps
+            case "ab":
+                return self.b.slots_beside(self.a, channels, taps)
+            case "a":
+                return self.a.slots(channels, taps)
+            case _:
+                return self.b.slots(channels, taps)
+
+    def groups_along(self, channels: Counts, taps: Counts) -> Counts:
+        """Groups of the same; elements by themselves where nothing is taken as pairs."""
+        return self.pattern_taken.groups(channels, taps) if self.compressed else channels * taps
+
+    @property
+    def pattern_taken(self) -> OperandFormat:
+        """The format of the operand that the array takes as pairs; of B where it takes both."""
+        return self.b if "b" in self.compressed else self.a if self.compressed else DENSE
+
     # Sizes -----------------------------------------------------------------------------------------------------------
 
     @property
@@ -249,31 +313,38 @@ class Gemm:
     @property
     def slots(self) -> int:
         """S: accumulations an output, those included in which a lane waits for others."""
-        if self.compressed is None:
-            return self.k
-        return int(self.pattern.slots(*self._channels_and_taps))
+        return int(self.slots_along(*self._channels_and_taps))
 
     @property
     def _channels_and_taps(self) -> tuple[int, int]:
         channels = self.channels if self.tap_axis == "k" else self.k
         return channels, self.k // channels
 
+    def kept_of(self, operand: Operand) -> float:
+        """Of the elements of an operand those kept, on average; 1 when it is dense."""
+        kept, scale = self._kept(operand)
+        return kept / (self.k * scale)
+
     @property
     def kept_share(self) -> float:
-        """Of the elements of the pruned operand those kept, on average; 1 when nothing is pruned."""
-        if self.pruned_operand is None:
-            return 1.0
-        kept = int(self.pattern.kept_elements(*self._channels_and_taps))
-        return kept / (self.k * self.pattern.kept_scale)
+        """Of the multiply-accumulates those of which both operands are kept, on average; 1 when nothing is sparse."""
+        return self.kept_of("a") * self.kept_of("b")
+
+    def _kept(self, operand: Operand) -> tuple[int, int]:
+        """Elements kept along k, times a scale, and the scale."""
+        kept = self.format_of(operand)
+        return int(kept.kept_elements(*self._channels_and_taps)), kept.kept_scale
 
     @property
     def issued_macs(self) -> int:
         """Multiply-accumulates issued over all repetitions: of lanes that wait none."""
         results = self.count * self.m * self.n
-        if self.compressed is None:
-            return results * self.k
-        kept = int(self.pattern.kept_elements(*self._channels_and_taps))
-        return -(-results * kept // self.pattern.kept_scale)
+        # Zeros of the two operands lie independently of each other.
+        kept, of = self.k, 1
+        for operand in self.compressed:
+            own, scale = self._kept("a" if operand == "a" else "b")
+            kept, of = kept * own, of * scale * self.k
+        return -(-results * kept // of)
 
     def result_bytes(self, value_bytes: int) -> int:
         """Bytes of a finished element of C."""
@@ -290,9 +361,11 @@ class Gemm:
             self.taps,
             self.tap_axis,
             self.window,
-            self.compressed,
-            self.pattern,
+            self.a,
+            self.b,
+            self.expanded,
             self.reduced_on_load,
+            self.encoded_on_load,
             self.b_contiguous,
             self.scattered_result,
             self.result_spacing,
@@ -300,7 +373,6 @@ class Gemm:
             self.result,
             self.on_chip,
             self.packable,
-            self.expanded,
             self.packed,
             self.spare,
             self.applied,

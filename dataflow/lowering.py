@@ -21,12 +21,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ..configs.pattern import DENSE
 from ..configs.structured import Structured
 from ..configs.terms import Terms
 from ..training.causal_scores import block_columns, block_rows
 from ..training.graph import Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
-from .gemm import Gemm, SpatialAxis, Window
+from ..training.recipes.streamed_zeros import StreamedZeros
+from .gemm import Gemm, Operand, SpatialAxis, Window
 from .structured_products import bound, in_parts, unwritten
 from .term_products import in_terms, terms_of
 
@@ -46,8 +48,10 @@ class Lowered:
     useful_macs: int
 
 
-def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Lowered:
-    """Lower one product operator at this batch size, with what the recipe prunes of it."""
+def lower(
+    operator: Operator, batch: int, pruning: Pruning | None = None, streamed: StreamedZeros | None = None
+) -> Lowered:
+    """Lower one product operator at this batch size, with what the recipe prunes of it and zeros that stream in."""
     geometry = operator.geometry
     if geometry is None:
         raise ValueError(f"{operator.name} is not a matrix product")
@@ -67,17 +71,36 @@ def lower(operator: Operator, batch: int, pruning: Pruning | None = None) -> Low
         return Lowered(gemms=of_all, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
     pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
     kept = pruned[0].kept_share if pruned else 1.0
+    if streamed is not None:
+        pruned = tuple(_stream(gemm, operator, streamed) for gemm in pruned)
     return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
 
 
 def _prune(gemm: Gemm, pruning: Pruning | None) -> Gemm:
     if pruning is None or pruning.pattern.is_dense:
         return gemm
+    reduced: Operand = "b" if pruning.operand == "weight" else "a"
+    sparse = replace(gemm, reduced_on_load=reduced if pruning.reduced_on_load else None)
+    return replace(sparse, b=pruning.pattern) if reduced == "b" else replace(sparse, a=pruning.pattern)
+
+
+def _stream(gemm: Gemm, operator: Operator, streamed: StreamedZeros) -> Gemm:
+    """A product with the zeros of operands that lie dense in memory, as whoever made them wrote them.
+
+    A is the input in FF and the gradient in BP; in WU it is the input and B the gradient, exchanged where patches are
+    those of the gradient. An operand that is pruned keeps its format.
+    """
+    a, b = (streamed.gradient, DENSE) if gemm.stage is Stage.BACKWARD else (streamed.input, streamed.gradient)
+    if (
+        gemm.stage is Stage.WEIGHT_GRADIENT
+        and isinstance(operator.geometry, Convolution)
+        and operator.geometry.transposed
+    ):
+        a, b = b, a
+    a, b = (gemm.a if "a" in gemm.sparse else a), (gemm.b if "b" in gemm.sparse else b)
+    streaming = replace(gemm, a=a, b=b)
     return replace(
-        gemm,
-        compressed="b" if pruning.operand == "weight" else "a",
-        pattern=pruning.pattern,
-        reduced_on_load=pruning.reduced_on_load,
+        streaming, encoded_on_load=streaming.those(lambda each: each not in gemm.sparse and each in streaming.sparse)
     )
 
 

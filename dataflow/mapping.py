@@ -14,11 +14,12 @@ from functools import lru_cache
 from ..accel.specification import TensorEngine
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.errors import MappingError
+from ..configs.operand_format import OperandFormat
 from ..configs.pattern import Pattern
 from .dataflows import dataflow_named
 from .dataflows.dataflow import Dataflow
 from .dataflows.tile import Sparsity
-from .gemm import PLAIN, Form, Gemm, Operand
+from .gemm import OPERANDS, PLAIN, Form, Gemm, Operand
 
 LOOP_ORDERS: tuple[str, ...] = tuple("".join(order) for order in itertools.permutations("mnk"))
 """The six block loop orders, outermost first."""
@@ -163,20 +164,21 @@ def sides_of(engine: TensorEngine, gemm: Gemm, dataflows: tuple[str, ...] | None
             continue
         for swapped in (False, True) if dataflow_named(name).swaps(engine) else (False,):
             side = Side(dataflow=name, swapped=swapped)
-            if gemm.compressed is None or _selects(side.lying, engine, gemm):
+            if not gemm.compressed or _selects(side.lying, engine, gemm):
                 found.append(side)
     return tuple(found)
 
 
 def _selects(lying: Dataflow, engine: TensorEngine, gemm: Gemm) -> bool:
-    """Whether PEs select for the compressed operand of a product; where lanes wait, it lies north."""
-    assert gemm.compressed is not None, "it has one"
-    if gemm.pattern.is_irregular and not (lying.lanes_wait and lying.north == gemm.compressed):
+    """Whether PEs select for the compressed operand of a product; where lanes wait, it lies north, and B of two."""
+    sparsity = Sparsity.of(gemm)
+    assert sparsity.compressed is not None, "it has one"
+    if sparsity.waits and not (lying.lanes_wait and lying.north == sparsity.compressed):
         return False
-    if not isinstance(gemm.pattern, Pattern) and not lying.lanes_wait:
+    if not isinstance(sparsity.pattern, Pattern) and not lying.lanes_wait:
         # What a PE holds of each group is one number, and terms have several.
         return False
-    return lying.selects(engine, gemm.compressed)
+    return lying.selects(engine, sparsity.compressed)
 
 
 def array_mappings(
@@ -197,10 +199,10 @@ def array_mappings(
         MappingError: the engine lacks the pattern, or has no dataflow that can take the compressed operand.
         ConfigError: the engine names a dataflow that nobody knows.
     """
-    if not engine.supports(gemm.pattern) and not (gemm.compressed is None and gemm.pattern.is_irregular):
+    if (lacking := _lacking(engine, gemm)) is not None:
         offered = ", ".join(engine.patterns) or "dense only"
         raise MappingError(
-            f"{gemm.name}: got sparsity {gemm.pattern}, need one that the tensor engine has: {offered}",
+            f"{gemm.name}: got sparsity {lacking}, need one that the tensor engine has: {offered}",
             field="tensor_engine.patterns",
         )
     wanted = tuple(name for name in engine.dataflows if dataflows is None or name in dataflows)
@@ -216,11 +218,20 @@ def array_mappings(
     found = tuple(itertools.chain.from_iterable(by_side))
     if not found:
         raise MappingError(
-            f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern}, need a dataflow that can select "
-            f"for it and a register_depth that holds a group; this engine offers {', '.join(wanted)} "
+            f"{gemm.name}: got operand {gemm.compressed} compressed {gemm.pattern_taken}, need a dataflow that can "
+            f"select for it and a register_depth that holds a group; this engine offers {', '.join(wanted)} "
             f"with register_depth {engine.register_depth}"
         )
     return found
+
+
+def _lacking(engine: TensorEngine, gemm: Gemm) -> OperandFormat | None:
+    """A format of an operand that the engine cannot take; zeros without a rule it can always multiply."""
+    for operand in OPERANDS:
+        own = gemm.format_of(operand)
+        if not engine.supports(own) and not (operand not in gemm.compressed and own.is_irregular):
+            return own
+    return None
 
 
 @lru_cache(maxsize=512)

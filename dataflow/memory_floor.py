@@ -69,8 +69,8 @@ class MemoryFloor:
         totals, gemm = self.tiles.totals, self.tiles.gemm
         units = {"a": totals.a_cycles, "b": totals.b_cycles, "c": totals.sum_load_cycles + totals.sum_store_cycles}
         found: dict[Place, FloatArray] = {place: self.cycles_a_unit * units[place] for place in PLACES}
-        if gemm.reduced_on_load:
-            place = gemm.pruned_operand or "a"
+        if gemm.reduced_on_load is not None:
+            place = gemm.reduced_on_load
             found[place] = np.maximum(found[place], totals.reduced_elements / self.reduction_lanes)
         return found
 

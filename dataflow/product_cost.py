@@ -258,8 +258,8 @@ def _busy(mapped: MappedProducts, added: IntArray) -> dict[str, Counts]:
         of_b = traffic.b_fetches * tiles.sum_over_blocks(tiles.b_lane_cycles, "kn")
         on_lanes = {"load lanes": gemm.count * (of_a + of_b)}
     sorting = np.zeros(len(on_dram), dtype=bool)
-    if gemm.pruned_operand is not None:
-        sorting = sorting_limits(mapped.tiles, gemm.pruned_operand)[:, 0, 0]
+    if gemm.reduced_on_load is not None:
+        sorting = sorting_limits(mapped.tiles, gemm.reduced_on_load)[:, 0, 0]
     return {
         "array": sum(on_array[cause] for cause in ON_ARRAY),
         **{f"{port} port": on_array[f"{port} cycles"] for port in tiles.design.ports},

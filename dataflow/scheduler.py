@@ -239,7 +239,7 @@ class _Steps:
     def _product(self, group: FusionGroup, fused: Fused) -> TensorWork:
         operator = group.operator
         pruning = self.pruned.prunings.get(operator.name)
-        lowered = lower(operator, self.batch, pruning)
+        lowered = lower(operator, self.batch, pruning, self.pruned.streamed.get(operator.name))
         operands = _operands(group, pruning)
         applied = self.vector.applied(operator, operands[0]), self.vector.applied(operator, operands[1])
         zeros = lowered.zero_fill_elements

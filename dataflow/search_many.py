@@ -100,7 +100,7 @@ def search_many(
     """
     sides = sides_of(table.first.tensor_engine, gemm, dataflows)
     wanted = np.arange(len(table)) if designs is None else designs
-    index, which = table.distinct(reducing=gemm.reduced_on_load, designs=wanted)
+    index, which = table.distinct(reducing=gemm.reduced_on_load is not None, designs=wanted)
     winners = _winners(gemm, table, index, sides, interleave=interleave) if sides else _Winners.none()
     place = np.full(len(table), -1)
     place[winners.design] = np.arange(len(winners.design))

@@ -31,6 +31,5 @@ def in_terms(gemm: Gemm, terms: Terms) -> Gemm:
         k=times * gemm.k,
         taps=times * gemm.taps,
         window=gemm.window or as_it_is,
-        compressed="b",
-        pattern=terms,
+        b=terms,
     )

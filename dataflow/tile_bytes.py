@@ -18,7 +18,7 @@ from ..configs.arrays import BoolArray, Counts, IntArray
 from .block_formulas import kept_of_window, on_diagonal, window_elements
 from .design_view import DesignView
 from .formats.stored import Stored, stored_bytes
-from .gemm import SUM_BYTES, Axis, Gemm, Operand, Place
+from .gemm import OPERANDS, SUM_BYTES, Axis, Gemm, Operand, Place
 from .paired import by_pair
 from .tiling import AxisTiles
 
@@ -97,33 +97,52 @@ class TileBytes:
     @property
     def slots(self) -> IntArray:
         """[J, 3] accumulations an output of a tile."""
-        if self.gemm.compressed is None:
+        if not self.gemm.compressed:
             return self.size_k
         taps, channels = self._k_taps_and_channels
-        return np.asarray(self.gemm.pattern.slots(channels, taps))
+        return np.asarray(self.gemm.slots_along(channels, taps))
 
     @property
     def balanced_slots(self) -> IntArray:
         """[J, 3] the same if all lanes kept equally many."""
-        if self.gemm.compressed is None:
+        gemm = self.gemm
+        if not gemm.compressed:
             return self.size_k
-        return np.asarray(slots_of_balanced(self.slots, self.kept_k, self.gemm.pattern.kept_scale))
+        if gemm.compressed == "ab":
+            # Zeros of the two operands lie independently of each other.
+            of_a, of_b = (self.kept_k(each) / gemm.format_of(each).kept_scale for each in OPERANDS)
+            both = np.ceil(of_a * of_b / self.size_k - 1e-9).astype(np.int64)
+            return np.asarray(slots_of_balanced(self.slots, both, 1))
+        operand: Operand = "a" if gemm.compressed == "a" else "b"
+        return np.asarray(slots_of_balanced(self.slots, self.kept_k(operand), gemm.format_of(operand).kept_scale))
 
     @cached_property
-    def kept_k(self) -> IntArray:
-        """[J, 3] of the depth of a tile, what the pattern keeps, times its ``kept_scale``; all of it when dense."""
-        if self.gemm.pruned_operand is None:
+    def kept_a(self) -> IntArray:
+        """[J, 3] of the depth of a tile, what A keeps, times its format's ``kept_scale``; all of it when dense."""
+        return self._kept_of("a")
+
+    @cached_property
+    def kept_b(self) -> IntArray:
+        """[J, 3] the same of B."""
+        return self._kept_of("b")
+
+    def kept_k(self, operand: Operand) -> IntArray:
+        """[J, 3] the same of either."""
+        return self.kept_a if operand == "a" else self.kept_b
+
+    def _kept_of(self, operand: Operand) -> IntArray:
+        if operand not in self.gemm.sparse:
             return self.size_k
         taps, channels = self._k_taps_and_channels
-        return np.asarray(self.gemm.pattern.kept_elements(channels, taps))
+        return np.asarray(self.gemm.format_of(operand).kept_elements(channels, taps))
 
     @cached_property
     def groups(self) -> IntArray:
         """[J, 3] groups of M along k; k itself when dense."""
-        if self.gemm.compressed is None:
+        if not self.gemm.compressed:
             return self.size_k
         taps, channels = self._k_taps_and_channels
-        return np.asarray(self.gemm.pattern.groups(channels, taps))
+        return np.asarray(self.gemm.groups_along(channels, taps))
 
     @property
     def _k_taps_and_channels(self) -> tuple[int, IntArray]:
@@ -142,14 +161,13 @@ class TileBytes:
         """Bytes of a finished element of C."""
         return self.gemm.result_bytes(self.value_bytes)
 
-    @property
-    def stored(self) -> Stored:
-        """What the bytes of the pruned operand depend on."""
-        return Stored.of(self.gemm.pattern, self.value_bytes)
+    def stored(self, operand: Operand) -> Stored:
+        """What the bytes of a sparse operand depend on."""
+        return Stored.of(self.gemm.format_of(operand), self.value_bytes)
 
-    def _pairs(self, kept: IntArray, elements: IntArray) -> IntArray:
+    def _pairs(self, operand: Operand, kept: IntArray, elements: IntArray) -> IntArray:
         """Bytes of a compressed piece in whole bursts, of elements kept times ``kept_scale``."""
-        return self.memory.whole_bursts(stored_bytes(kept, elements, self.stored))
+        return self.memory.whole_bursts(stored_bytes(kept, elements, self.stored(operand)))
 
     @property
     def memory(self) -> DramTiming:
@@ -168,7 +186,7 @@ class TileBytes:
 
     def _in_pairs(self, operand: Operand) -> bool:
         """Whether an operand lies in memory as pairs of value and index."""
-        return operand == self.gemm.pruned_operand and not self.gemm.reduced_on_load
+        return self.gemm.in_pairs(operand)
 
     def _b_elements(self) -> IntArray:
         """[J, 3, 2] elements of B fetched from memory for a tile, nothing pruned."""
@@ -192,22 +210,22 @@ class TileBytes:
     def a_held_bytes(self) -> IntArray:
         """[J, 2, 3] bytes of an A tile in its buffer."""
         elements = self._dense_a_elements()
-        if self.gemm.compressed != "a":
+        if "a" not in self.gemm.compressed:
             return elements * self.value_bytes
         return self._kept_a_bytes()
 
     def _kept_a_bytes(self) -> IntArray:
         """[J, 2, 3] bytes of an A tile as pairs."""
         elements = self._dense_a_elements()
-        kept = kept_of_window(elements, self.kept_k[:, None, :], self.size_k[:, None, :])
-        return self._pairs(np.asarray(kept), elements)
+        kept = kept_of_window(elements, self.kept_a[:, None, :], self.size_k[:, None, :])
+        return self._pairs("a", np.asarray(kept), elements)
 
     @by_pair("b")
     def b_held_bytes(self) -> IntArray:
         """[J, 3, 2] bytes of a B tile in its buffer."""
-        if self.gemm.compressed == "b":
+        if "b" in self.gemm.compressed:
             elements = self.size_k[:, :, None] * self.size_n[:, None, :]
-            return self._pairs(self.kept_k[:, :, None] * self.size_n[:, None, :], elements)
+            return self._pairs("b", self.kept_b[:, :, None] * self.size_n[:, None, :], elements)
         return self.size_k[:, :, None] * self.size_n[:, None, :] * self.value_bytes
 
     @by_pair("a")
@@ -221,16 +239,16 @@ class TileBytes:
     def b_load_bytes(self) -> IntArray:
         """[J, 3, 2] bytes fetched from DRAM for a B tile: none when B stays on chip."""
         if self._in_pairs("b"):
-            kept = self._of_blocks("b", self.kept_k[:, :, None] * self.size_n[:, None, :])
-            return self._unless_resident("b", self._pairs(kept, self._b_elements()))
+            kept = self._of_blocks("b", self.kept_b[:, :, None] * self.size_n[:, None, :])
+            return self._unless_resident("b", self._pairs("b", kept, self._b_elements()))
         return self._unless_resident("b", self._b_elements() * self.value_bytes)
 
     @property
     def reduced_elements(self) -> IntArray:
         """[J, 2, 3] of A or [J, 3, 2] of B: elements of a tile that pass the reduction engine on their way in."""
-        if not self.gemm.reduced_on_load:
-            return np.zeros_like(self.a_held_bytes if self.gemm.pruned_operand == "a" else self.b_held_bytes)
-        return self._dense_a_elements() if self.gemm.pruned_operand == "a" else self._b_elements()
+        if self.gemm.reduced_on_load is None:
+            return np.zeros_like(self.b_held_bytes)
+        return self._dense_a_elements() if self.gemm.reduced_on_load == "a" else self._b_elements()
 
     @by_pair("c")
     def sum_bytes(self) -> IntArray:

@@ -62,7 +62,7 @@ class TileFloors:
     @cached_property
     def _memories(self) -> tuple[MemoryFloor, IntArray]:
         """Of one of each set of designs that are alike in memory; and which of them every design is."""
-        reducing = ("reduction_lanes",) if self.tiles.gemm.reduced_on_load else ()
+        reducing = ("reduction_lanes",) if self.tiles.gemm.reduced_on_load is not None else ()
         first, tiles, which = self._alike((*_IN_MEMORY, *reducing))
         numbers = self.table.numbers
         floor = MemoryFloor(

@@ -118,11 +118,10 @@ class TileGrid(TileBytes):
 
     def _with_reduction(self, operand: Operand, cycles: IntArray, elements: IntArray) -> IntArray:
         """The longer of fetching and reducing: the sorters work on the stream, wherever it comes from."""
-        if self.gemm.pruned_operand != operand or not self.gemm.reduced_on_load:
+        if self.gemm.reduced_on_load != operand:
             return cycles
-        return np.maximum(
-            cycles, reduction_cycles(self.design.reduction_lanes, elements, self.gemm.pattern.sorted_group)
-        )
+        group = self.gemm.format_of(operand).sorted_group
+        return np.maximum(cycles, reduction_cycles(self.design.reduction_lanes, elements, group))
 
     def _c_cycles(self, tile_bytes: IntArray, element_bytes: int, *, write: bool) -> IntArray:
         return self.memory.cycles(*self.c_transfers(tile_bytes, element_bytes), write=write)
@@ -185,7 +184,7 @@ class TileGrid(TileBytes):
             case "b_bytes":
                 return self.sum_over_blocks(self.b_load_bytes, "kn")
             case "reduced_elements":
-                return self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.pruned_operand == "a" else "kn")
+                return self.sum_over_blocks(self.reduced_elements, "mk" if self.gemm.reduced_on_load == "a" else "kn")
             case "a_cycles":
                 return self.sum_over_blocks(self.a_load_cycles, "mk")
             case "b_cycles":

@@ -6,6 +6,7 @@ met by the others by broadcasting. A ladder has thousands of combinations and so
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from ..configs.arrays import BoolArray, IntArray
 from .block_totals import BlockTotals, totals_of
 from .design_view import DesignView
 from .formats.stored import Stored
-from .gemm import AXES, PLACES, Axis, Gemm, Place
+from .gemm import AXES, OPERANDS, PLACES, Axis, Gemm, Operand, Place
 from .holding import AXES_OF, Held, HeldByPlace, Room, kept, least_bytes
 from .tile_grid import TileGrid
 from .tiling import AxisLadders, AxisTiles, ladders_along
@@ -39,8 +40,8 @@ class Combinations:
         count_k: how many there are of each.
         held: what tiles of A, B and C take of their buffers.
         totals: every block of every operand, moved once.
-        kept_along_k: elements kept of the pruned operand in all tiles along k, times ``kept_scale``, [E, 1, 1, K].
-        stored: what the bytes of the pruned operand depend on.
+        kept_along_k: elements kept of each operand in all tiles along k, times ``kept_scale``, [E, 1, 1, K].
+        stored: what the bytes of each operand depend on where it is sparse.
     """
 
     gemm: Gemm
@@ -53,8 +54,8 @@ class Combinations:
     count_k: IntArray
     held: HeldByPlace
     totals: BlockTotals
-    kept_along_k: IntArray
-    stored: Stored
+    kept_along_k: Mapping[Operand, IntArray]
+    stored: Mapping[Operand, Stored]
 
     def take(self, ladder: IntArray) -> Combinations:
         """Of some ladders, in the given order; itself where there is one for all."""
@@ -71,7 +72,7 @@ class Combinations:
             count_k=self.count_k[ladder],
             held=self.held.take(ladder),
             totals=self.totals.take(ladder),
-            kept_along_k=self.kept_along_k[ladder],
+            kept_along_k={operand: kept[ladder] for operand, kept in self.kept_along_k.items()},
             stored=self.stored,
         )
 
@@ -174,8 +175,11 @@ class TilePairs:
                     for name in totals_of(self.gemm, place)
                 }
             ),
-            kept_along_k=(by_k.kept_k * by_k.count_k).sum(axis=1).reshape(self._sizes(("k",))),
-            stored=by_k.stored,
+            kept_along_k={
+                operand: (by_k.kept_k(operand) * by_k.count_k).sum(axis=1).reshape(self._sizes(("k",)))
+                for operand in OPERANDS
+            },
+            stored={operand: by_k.stored(operand) for operand in OPERANDS},
         )
 
     @cached_property

@@ -196,12 +196,14 @@ class TileTime:
         """Bytes of each operand of a tile as the array takes it once: expanded patches, pairs where compressed."""
         tiles = self.tiles
         m, n, k, _ = self._sizes
-        kept, compressed = _kinds_apart(tiles.kept_k)[None, :, None, None, :], tiles.gemm.compressed
         sides: dict[Operand, IntArray] = {"a": m, "b": n}
-        return {
-            operand: np.asarray(operand_bytes(side, kept, k, tiles.stored, tiles.value_bytes, operand == compressed))
-            for operand, side in sides.items()
-        }
+
+        def passed(operand: Operand) -> Count:
+            kept = _kinds_apart(tiles.kept_k(operand))[None, :, None, None, :]
+            stored, compressed = tiles.stored(operand), operand in tiles.gemm.compressed
+            return operand_bytes(sides[operand], kept, k, stored, tiles.value_bytes, compressed)
+
+        return {operand: np.asarray(passed(operand)) for operand in sides}
 
     @cached_property
     def _sends(self) -> Sends:

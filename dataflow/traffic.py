@@ -171,7 +171,7 @@ class Traffic:
     @cached_property
     def reduced_elements(self) -> IntArray:
         """[J] elements that pass the reduction engine on their way in."""
-        fetches = self.a_fetches if self.tiles.gemm.pruned_operand == "a" else self.b_fetches
+        fetches = self.a_fetches if self.tiles.gemm.reduced_on_load == "a" else self.b_fetches
         return fetches * self.tiles.block_totals.reduced_elements
 
     @cached_property

@@ -94,7 +94,9 @@ def _last(pipeline: Pipeline) -> list[tuple[str, IntArray]]:
 def sorting_limits(tiles: TileGrid, operand: Operand) -> BoolArray:
     """[K, 2, 3] of A or [K, 3, 2] of B: where the reduction engine, not DRAM, sets the pace of a block."""
     gemm, cycles = tiles.gemm, tiles.a_load_cycles if operand == "a" else tiles.b_load_cycles
-    if gemm.pruned_operand != operand or not gemm.reduced_on_load:
+    if gemm.reduced_on_load != operand:
         return np.zeros(cycles.shape, dtype=bool)
-    needed = reduction_cycles(tiles.design.reduction_lanes, tiles.reduced_elements, gemm.pattern.sorted_group)
+    needed = reduction_cycles(
+        tiles.design.reduction_lanes, tiles.reduced_elements, gemm.format_of(operand).sorted_group
+    )
     return np.asarray(needed == cycles)

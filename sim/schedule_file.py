@@ -65,7 +65,9 @@ class Decision(Section):
     packed: Turns = 1
     """Repetitions to a pack: tiles are those of packs, m, n, k and count those of the graph's own product."""
     expanded: bool = False
-    """Whether a pruned operand is multiplied densely."""
+    """Whether sparse operands are multiplied densely."""
+    alone: Literal["a", "b"] | None = None
+    """Of two sparse operands the one that is not."""
 
     @property
     def mapping(self) -> Mapping:
@@ -78,7 +80,7 @@ class Decision(Section):
             tile_n=self.tile_n,
             tile_k=self.tile_k,
             order=self.order,
-            form=Form(packed=self.packed, expanded=self.expanded),
+            form=Form(packed=self.packed, expanded=self.expanded, alone=self.alone),
         )
 
 
@@ -267,7 +269,7 @@ def schedule_table(schedule: Schedule) -> list[tuple[str, ...]]:
         (
             product.gemm.name,
             _sizes(_lowered_sizes(product)),
-            str(product.gemm.pattern) if product.gemm.pruned_operand else "dense",
+            str(product.gemm.pattern) if product.gemm.sparse else "dense",
             str(product.mapping),
             str(product.candidates),
         )
@@ -302,4 +304,5 @@ def _decision(product: PlannedProduct) -> dict[str, Any]:
         "order": mapping.order,
         **({"packed": form.packed} if form.packed > 1 else {}),
         **({"expanded": True} if form.expanded else {}),
+        **({"alone": form.alone} if form.alone else {}),
     }

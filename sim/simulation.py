@@ -14,6 +14,7 @@ from ..configs.operand_format import OperandFormat
 from ..configs.pattern import DENSE
 from ..configs.schema import Loaded
 from ..dataflow.formats.given import given_formats
+from ..dataflow.formats.skipped import why_streamed_take_time
 from ..dataflow.mapping import Mapping
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import build_schedule
@@ -130,9 +131,20 @@ class Simulator:
         return fit_weights(weights, self.graph) if weights is not None and given else None
 
     def schedule(
-        self, recipe: Recipe | Loaded[Recipe], pattern: OperandFormat, decisions: dict[str, Mapping] | None = None
+        self,
+        recipe: Recipe | Loaded[Recipe],
+        pattern: OperandFormat,
+        decisions: dict[str, Mapping] | None = None,
+        *,
+        streams: bool = True,
     ) -> Schedule:
         """Schedule a step; with ``decisions``, replay a saved schedule's mappings instead of searching.
+
+        Args:
+            recipe: the recipe.
+            pattern: that it prunes to.
+            decisions: mappings by product name.
+            streams: whether zeros of activations that were measured are skipped, on a design that can.
 
         Raises:
             ConfigError: a rule of the recipe names no product of the workload.
@@ -140,7 +152,7 @@ class Simulator:
         """
         if isinstance(recipe, Loaded):
             try:
-                return self.schedule(recipe.model, pattern, decisions)
+                return self.schedule(recipe.model, pattern, decisions, streams=streams)
             except BisparseError as error:
                 raise recipe.placed(error) from None
         own = self.own_weights(recipe)
@@ -159,6 +171,7 @@ class Simulator:
             pattern,
             pre_generation=policy.pre_generation,
             given_formats=None if own is None else given_formats(own, self.graph, self.hardware.model),
+            densities=options.densities if streams and self._skips_streamed else None,
         )
         mapper = self._shared.on_design.mapper(options)
         if decisions:
@@ -177,6 +190,10 @@ class Simulator:
             )
         except MappingError as error:
             raise self.hardware.placed(error) from None
+
+    @property
+    def _skips_streamed(self) -> bool:
+        return not why_streamed_take_time(self.hardware.model)
 
     def _check_patterns(self, recipe: Recipe, pattern: OperandFormat) -> None:
         """Refuse an N:M that the design lacks, even where no operator could take it: it would look like no gain."""
@@ -197,17 +214,12 @@ class Simulator:
         # A dense step has no N:M weights, whenever they would be made.
         key, steps = replace(self.options, pre_generation=None), self._shared.dense
         if key not in steps:
-            steps[key] = self._report(self.schedule(DENSE_RECIPE, DENSE))
+            steps[key] = self._report(self.schedule(DENSE_RECIPE, DENSE, streams=False))
         return steps[key]
 
     def _report(self, schedule: Schedule, recorder: Recorder | None = None) -> StepReport:
-        densities = self.options.densities
-        return StepReport.of(
-            schedule,
-            self._time(schedule, recorder),
-            self.energy,
-            None if densities is None else Effectual(pruned=schedule.pruned, densities=densities),
-        )
+        effectual = Effectual.of(schedule.pruned, self.options.densities)
+        return StepReport.of(schedule, self._time(schedule, recorder), self.energy, effectual)
 
     def _time(self, schedule: Schedule, recorder: Recorder | None) -> StepTime:
         if self.options.engine == "analytic":

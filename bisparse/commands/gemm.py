@@ -34,6 +34,14 @@ def gemm(
             help="Of the weights, operand B, along K: 2:8, 80%, 75% block 16x16, 70% in each row. [dense]",
         ),
     ] = None,
+    input_sparsity: Annotated[
+        str | None,
+        typer.Option(
+            "--input-sparsity",
+            metavar="FORMAT",
+            help="Of the inputs, operand A, along K: 50%, or 2:8. Both lie in memory compressed. [dense]",
+        ),
+    ] = None,
     dataflow: Annotated[
         str | None,
         typer.Option(
@@ -67,10 +75,13 @@ def gemm(
             raise ConfigError(f"{listed}: got a folder, need a CSV list of products")
         if objective is not None:
             raise ConfigError("--objective: got it with --from, which times the array alone, need it without")
+        if input_sparsity is not None:
+            raise ConfigError("--input-sparsity: got it with --from, whose inputs are dense, need it without")
         _time_list(listed, design.model, dataflow=dataflow, sparsity=sparsity, as_json=as_json)
         return
     assert product is not None, "one of the two is given"
-    result = _time_product(product, sparsity or "1:1", dataflow or "best", design, objective or "time")
+    formats = input_sparsity or "1:1", sparsity or "1:1"
+    result = _time_product(product, formats, dataflow or "best", design, objective or "time")
     if as_json:
         print_json(result.document())
     else:
@@ -78,13 +89,14 @@ def gemm(
 
 
 def _time_product(
-    product: str, sparsity: str, dataflow: str, design: Loaded[Hardware], objective: str
+    product: str, formats: tuple[str, str], dataflow: str, design: Loaded[Hardware], objective: str
 ) -> ProductResult:
     from ..configs.formats import parse_format
     from ..dataflow.objective import parse_objective
     from ..sim.product.single_product import parse_dataflow, parse_product, plain_product, simulate_product
 
-    gemm = plain_product(*parse_product(product), parse_format(sparsity))
+    of_inputs, of_weights = map(parse_format, formats)
+    gemm = plain_product(*parse_product(product), of_weights, inputs=of_inputs)
     return simulate_product(gemm, design, parse_dataflow(dataflow), parse_objective(objective))
 
 

@@ -157,8 +157,8 @@ def small_product(draw: np.random.Generator, hardware: Hardware, *, largest: int
             m=m,
             n=n,
             k=k,
-            compressed=operand,
-            pattern=pattern,
+            a=pattern if operand == "a" else DENSE,
+            b=pattern if operand == "b" else DENSE,
         )
 
     wanted = gemm(compressed)

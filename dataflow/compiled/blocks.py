@@ -28,12 +28,14 @@ from .case import Record, Records
 
 
 class Layout(NamedTuple):
-    """How a product lies in memory. Operands are 0 for A, 1 for B and 2 for none; of the rest see ``Gemm``.
+    """How a product lies in memory; of what is not said here see ``Gemm``.
 
     Attributes:
-        compressed: the operand that the array takes as pairs.
-        in_pairs: the one that lies in memory as pairs.
-        reduced: the one that is reduced on its way in.
+        compressed_a: whether the array takes A as pairs.
+        compressed_b: whether B.
+        a_in_pairs: whether A lies in memory as pairs.
+        b_in_pairs: whether B.
+        reduced: the operand that is reduced on its way in: 0 for A, 1 for B, 2 for none.
         on_chip: of A, B and C each whether it stays on chip, a bit each.
         positions_on_m: whether positions lie along m.
         taps: folded into the tap axis.
@@ -46,14 +48,17 @@ class Layout(NamedTuple):
         scattered: ``scattered_result``.
         spacing: ``result_spacing``.
         piece: ``result_piece``.
-        stored: what the bytes of pairs depend on.
+        stored_a: what the bytes of pairs of A depend on.
+        stored_b: of B.
         value_bytes: of another value.
         result_bytes: of a finished element of C.
         timed: whether DRAM is the timed one.
     """
 
-    compressed: int
-    in_pairs: int
+    compressed_a: bool
+    compressed_b: bool
+    a_in_pairs: bool
+    b_in_pairs: bool
     reduced: int
     on_chip: int
     positions_on_m: bool
@@ -67,7 +72,8 @@ class Layout(NamedTuple):
     scattered: bool
     spacing: int
     piece: int
-    stored: Stored
+    stored_a: Stored
+    stored_b: Stored
     value_bytes: int
     result_bytes: int
     timed: bool
@@ -97,7 +103,7 @@ class Ladders(NamedTuple):
 
 def block_of_a(layout: Layout, burst: int, m: Record, k: Record, i: int, j: int) -> Block:
     """A block of A, of sizes along m and k, of their kinds ``i`` and ``j``."""
-    value, in_pairs = layout.value_bytes, layout.in_pairs == 0
+    value, in_pairs = layout.value_bytes, layout.a_in_pairs
     if layout.positions_on_m:
         whole, pitch = k.trips == 1, m.pitch
         elements = window_elements(m.rows[i], k.channels[j])
@@ -107,10 +113,10 @@ def block_of_a(layout: Layout, burst: int, m: Record, k: Record, i: int, j: int)
         elements = window_elements(k.rows[j], m.channels[i])
         run = a_run(whole, m.channels[i], m.extent[i], layout.taps, k.run_rows[j], value)
     held = moved = elements * value
-    if layout.compressed == 0 or in_pairs:
-        kept = kept_of_window(elements, k.kept[j], k.extent[j])
-        as_pairs = in_bursts(stored_bytes(kept, elements, layout.stored), burst)
-        held = as_pairs if layout.compressed == 0 else held
+    if layout.compressed_a or in_pairs:
+        kept = kept_of_window(elements, k.kept_a[j], k.extent[j])
+        as_pairs = in_bursts(stored_bytes(kept, elements, layout.stored_a), burst)
+        held = as_pairs if layout.compressed_a else held
         moved = as_pairs if in_pairs else moved
     moved = 0 if layout.on_chip & 1 else moved
     run = moved if in_pairs else run
@@ -120,15 +126,15 @@ def block_of_a(layout: Layout, burst: int, m: Record, k: Record, i: int, j: int)
 
 def block_of_b(layout: Layout, burst: int, k: Record, n: Record, i: int, j: int) -> Block:
     """A block of B, of sizes along k and n, of their kinds ``i`` and ``j``."""
-    value, in_pairs = layout.value_bytes, layout.in_pairs == 1
+    value, in_pairs = layout.value_bytes, layout.b_in_pairs
     packed = layout.packed if layout.diagonal == 1 else 1
-    depth, wide, kept = k.extent[i], n.extent[j], k.kept[i]
+    depth, wide, kept = k.extent[i], n.extent[j], k.kept_b[i]
     elements = on_diagonal(depth * wide, packed)
     held, moved = depth * wide * value, elements * value
-    if layout.compressed == 1:
-        held = in_bursts(stored_bytes(kept * wide, depth * wide, layout.stored), burst)
+    if layout.compressed_b:
+        held = in_bursts(stored_bytes(kept * wide, depth * wide, layout.stored_b), burst)
     if in_pairs:
-        moved = in_bursts(stored_bytes(on_diagonal(kept * wide, packed), elements, layout.stored), burst)
+        moved = in_bursts(stored_bytes(on_diagonal(kept * wide, packed), elements, layout.stored_b), burst)
     moved = 0 if layout.on_chip & 2 else moved
     # A stream, or the blocks of a pack, one behind the other.
     run = stride = moved

@@ -25,12 +25,15 @@ Record = Any
 AXIS = np.dtype(
     [
         *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8"), ("pitch", "i8")),
-        *((name, "i8", 3) for name in ("extent", "count", "slots", "groups", "kept", "channels", "rows", "run_rows")),
+        *(
+            (name, "i8", 3)
+            for name in ("extent", "count", "slots", "groups", "kept_a", "kept_b", "channels", "rows", "run_rows")
+        ),
     ]
 )
 """A tile size along an axis: tiles in all, full ones, last ones, and ``AxisTiles.pitch``; by kind of tile its extent,
-how many there are, accumulations of an output, groups and what is kept along k (``kept_scale``), and what ``AxisTiles``
-says. Kinds: full and last; along k the first, one in the middle, the last."""
+how many there are, accumulations of an output, groups and what A and B keep along k (``kept_scale``), and what
+``AxisTiles`` says. Kinds: full and last; along k the first, one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [
@@ -112,11 +115,13 @@ class Product(NamedTuple):
         n: columns.
         k: depth.
         repetitions: times that it runs.
-        compressed: the operand that the array takes as pairs: 0 for A, 1 for B, 2 for none.
-        reduced: the operand that is reduced on its way in, likewise.
+        compressed_a: whether the array takes A as pairs.
+        compressed_b: whether B.
+        reduced: the operand that is reduced on its way in: 0 for A, 1 for B, 2 for none.
         group: elements that a lane of the reduction engine sorts together.
-        stored: what the bytes of pairs depend on.
-        value_bytes: of another.
+        stored_a: what the bytes of pairs of A depend on.
+        stored_b: of B.
+        value_bytes: of another value.
         kept: values that are kept of such a group.
         places: repetitions that would run if all packs were full.
         wanted: of these those that there are.
@@ -134,10 +139,12 @@ class Product(NamedTuple):
     n: int
     k: int
     repetitions: int
-    compressed: int
+    compressed_a: bool
+    compressed_b: bool
     reduced: int
     group: int
-    stored: Stored
+    stored_a: Stored
+    stored_b: Stored
     value_bytes: int
     kept: int
     places: int

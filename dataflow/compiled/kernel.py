@@ -97,7 +97,7 @@ def parts_of(formulas: Formulas) -> Parts:
         """
         product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
         array, exchanged, ports = array_of(design, kind), kind.exchanged, design.ports
-        stored, value, mappings = product.stored, product.value_bytes, len(total)
+        stored_a, stored_b, value, mappings = product.stored_a, product.stored_b, product.value_bytes, len(total)
         cycles[mappings, :] = NEVER
         # Full tiles, each at least as long as the first along k, rule most mappings out.
         all_full = full_tiles(m, 2) * full_tiles(n, 2) * full_tiles(k, 3)
@@ -145,8 +145,8 @@ def parts_of(formulas: Formulas) -> Parts:
                             worth = False
                             break
                         sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
-                        of_a = operand_bytes(tile_m, k.kept[at_k], depth, stored, value, product.compressed == 0)
-                        of_b = operand_bytes(tile_n, k.kept[at_k], depth, stored, value, product.compressed == 1)
+                        of_a = operand_bytes(tile_m, k.kept_a[at_k], depth, stored_a, value, product.compressed_a)
+                        of_b = operand_bytes(tile_n, k.kept_b[at_k], depth, stored_b, value, product.compressed_b)
                         west, north = (of_b, of_a) if exchanged else (of_a, of_b)
                         from_west, from_north = west * sends.west, north * sends.north
                         by_operand = max(
@@ -204,7 +204,7 @@ def parts_of(formulas: Formulas) -> Parts:
         product, kind, grouping = case.product, case.kind, case.grouping
         array, exchanged = array_of(design, kind), kind.exchanged
         first, second = case.parameters[0, mapping], case.parameters[1, mapping]
-        stored, value = product.stored, product.value_bytes
+        stored_a, stored_b, value = product.stored_a, product.stored_b, product.value_bytes
         passed_west = passed_north = passed_output = 0
         for number in range(12):
             at_m, at_n, at_k = number // 6, number // 3 % 2, number % 3
@@ -215,8 +215,8 @@ def parts_of(formulas: Formulas) -> Parts:
             rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
             held = slots if grouping.apart else k.groups[at_k]
             sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
-            of_a = operand_bytes(tile_m, k.kept[at_k], depth, stored, value, product.compressed == 0)
-            of_b = operand_bytes(tile_n, k.kept[at_k], depth, stored, value, product.compressed == 1)
+            of_a = operand_bytes(tile_m, k.kept_a[at_k], depth, stored_a, value, product.compressed_a)
+            of_b = operand_bytes(tile_n, k.kept_b[at_k], depth, stored_b, value, product.compressed_b)
             west, north = (of_b, of_a) if exchanged else (of_a, of_b)
             passed_west += many * west * sends.west
             passed_north += many * north * sends.north

@@ -28,8 +28,8 @@ class Room(NamedTuple):
         kept_c: [M, N] of C.
         folds_m: [M, 3] folds along m, as deep as registers allow along m, and tiles.
         folds_n: [N, 3] the same along n.
-        along_k: [K, 4] accumulations of an output in all tiles along k, folds of groups, tiles, elements kept times
-            ``kept_scale``.
+        along_k: [K, 5] accumulations of an output in all tiles along k, folds of groups, tiles, elements that A and B
+            keep, times ``kept_scale``.
         passed: [K, 3] bytes of the west and north operand sent once, and of sums.
         once_a: [M, K, 2] cycles on all blocks of A, each loaded once, and on the first.
         once_b: [N, K, 2] of B.
@@ -81,7 +81,7 @@ def new_room(m: int, n: int, k: int, mappings: int) -> Room:
         np.zeros((m, n), dtype=np.int64),
         np.zeros((m, 3), dtype=np.int64),
         np.zeros((n, 3), dtype=np.int64),
-        np.zeros((k, 4), dtype=np.int64),
+        np.zeros((k, 5), dtype=np.int64),
         np.zeros((k, 3)),
         np.zeros((m, k, 2)),
         np.zeros((n, k, 2)),
@@ -164,22 +164,27 @@ def fold_all(tables: Tables, kind: Kind, design: Record, apart: bool, room: Room
         folds_n[y, 1] = folds_along(n.fulls, n.extent[0], n.lasts, n.extent[1], on_n * deepest)
         folds_n[y, 2] = n.trips
     for z in range(tables.sizes[ladder, 2]):
-        k, slots, groups, kept = of_k[at_k[ladder, z]], 0, 0, 0
+        k, slots, groups, kept_a, kept_b = of_k[at_k[ladder, z]], 0, 0, 0, 0
         for number in range(3):
             held = k.slots[number] if apart else k.groups[number]
             slots += k.count[number] * k.slots[number]
             groups += k.count[number] * ceil_div(held, rows)
-            kept += k.count[number] * k.kept[number]
-        along_k[z, 0], along_k[z, 1], along_k[z, 2], along_k[z, 3] = slots, groups, k.trips, kept
+            kept_a += k.count[number] * k.kept_a[number]
+            kept_b += k.count[number] * k.kept_b[number]
+        along_k[z, 0], along_k[z, 1], along_k[z, 2] = slots, groups, k.trips
+        along_k[z, 3], along_k[z, 4] = kept_a, kept_b
 
 
 def pass_ports(product: Product, sizes_k: int, exchanged: bool, room: Room) -> None:
     """Put into the room what passes each port, by size along k."""
     along_k, passed = room.along_k, room.passed
     for z in range(sizes_k):
-        kept, dense, stored = along_k[z, 3], product.k * product.value_bytes, product.stored
-        of_a = least_stored_bytes(product.m * kept, stored) if product.compressed == 0 else product.m * dense
-        of_b = least_stored_bytes(product.n * kept, stored) if product.compressed == 1 else product.n * dense
+        of_a = of_b = product.k * product.value_bytes
+        of_a, of_b = product.m * of_a, product.n * of_b
+        if product.compressed_a:
+            of_a = least_stored_bytes(product.m * along_k[z, 3], product.stored_a)
+        if product.compressed_b:
+            of_b = least_stored_bytes(product.n * along_k[z, 4], product.stored_b)
         passed[z, 0], passed[z, 1] = (of_b, of_a) if exchanged else (of_a, of_b)
         passed[z, 2] = output_bytes(product.m, product.n, along_k[z, 2], 0)
 

@@ -29,12 +29,14 @@ def product_of(pairs: TilePairs) -> case.Product:
         n=gemm.n,
         k=gemm.k,
         repetitions=gemm.count,
-        compressed=_WHICH[gemm.compressed],
-        reduced=_WHICH[gemm.pruned_operand if gemm.reduced_on_load else None],
-        group=gemm.pattern.sorted_group,
-        stored=_along_k(pairs).stored,
+        compressed_a="a" in gemm.compressed,
+        compressed_b="b" in gemm.compressed,
+        reduced=_WHICH[gemm.reduced_on_load],
+        group=gemm.format_of(gemm.reduced_on_load or "b").sorted_group,
+        stored_a=_along_k(pairs).stored("a"),
+        stored_b=_along_k(pairs).stored("b"),
         value_bytes=pairs.design.value_bytes,
-        kept=gemm.pattern.sorted_kept,
+        kept=gemm.format_of(gemm.reduced_on_load or "b").sorted_kept,
         places=gemm.count * gemm.packed,
         wanted=gemm.repetitions,
         macs=gemm.issued_macs,
@@ -77,9 +79,11 @@ def layout_of(pairs: TilePairs) -> Layout:
     gemm, value_bytes = pairs.gemm, pairs.design.value_bytes
     on_k = gemm.tap_axis == "k"
     return Layout(
-        compressed=_WHICH[gemm.compressed],
-        in_pairs=_WHICH[None if gemm.reduced_on_load else gemm.pruned_operand],
-        reduced=_WHICH[gemm.pruned_operand if gemm.reduced_on_load else None],
+        compressed_a="a" in gemm.compressed,
+        compressed_b="b" in gemm.compressed,
+        a_in_pairs=gemm.in_pairs("a"),
+        b_in_pairs=gemm.in_pairs("b"),
+        reduced=_WHICH[gemm.reduced_on_load],
         on_chip=sum(1 << at for at, place in enumerate(PLACES) if place in gemm.on_chip),
         positions_on_m=on_k,
         taps=gemm.taps,
@@ -92,7 +96,8 @@ def layout_of(pairs: TilePairs) -> Layout:
         scattered=gemm.scattered_result,
         spacing=gemm.result_spacing,
         piece=gemm.result_piece,
-        stored=_along_k(pairs).stored,
+        stored_a=_along_k(pairs).stored("a"),
+        stored_b=_along_k(pairs).stored("b"),
         value_bytes=value_bytes,
         result_bytes=gemm.result_bytes(value_bytes),
         timed=pairs.design.memory.timed is not None,
@@ -138,7 +143,7 @@ def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
         for name, each in own.items():
             found[name] = each[:, FIRST_MIDDLE_LAST]
         found["count"], found["slots"], found["groups"] = grid.count_k, grid.slots, grid.groups
-        found["kept"] = grid.kept_k
+        found["kept_a"], found["kept_b"] = grid.kept_a, grid.kept_b
     else:
         for name, each in own.items():
             found[name][:, :2] = each

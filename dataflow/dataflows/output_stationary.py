@@ -98,9 +98,9 @@ class OutputStationary(FormulaDataflow):
         return compressed == "b" or engine.compressed_west
 
     def legal(self, array: ArrayTiming, sparsity: Sparsity, numbers: Numbers, *, interleave: bool) -> bool | BoolArray:
-        """A PE holds a sum of each output that it turns between; of columns that wait for each other it takes one."""
+        """A PE holds a sum of each output that it turns between; of columns, or rows, that wait it takes one."""
         held = numbers["interleave_m"] * numbers["interleave_n"]
-        fits = held <= (array.register_depth if interleave else 1)
+        fits = held <= (array.register_depth if interleave and not sparsity.both else 1)
         return fits & (numbers["interleave_n"] == 1) if sparsity.waits else fits
 
     def describe(self, numbers: Mapping[str, int]) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from ...accel.tensor_engine import ArrayTiming, Count, ceil_div
 from ...configs.arrays import IntArray
 from ...configs.operand_format import OperandFormat
-from ...configs.pattern import DENSE
 from ..gemm import Axis, Gemm, Operand
 from ..tiling import AxisTiles
 
@@ -27,17 +26,20 @@ class Sparsity:
     """What is pruned of a product.
 
     Attributes:
-        compressed: the operand that travels as (value, index) pairs; None of a dense product.
+        compressed: the operand that travels as (value, index) pairs, B where both do; None of a dense product.
         pattern: its format along k.
+        both: whether the other one does too, and the zeros of both are skipped.
     """
 
     compressed: Operand | None
     pattern: OperandFormat
+    both: bool = False
 
     @classmethod
     def of(cls, gemm: Gemm) -> Sparsity:
         """That of a product."""
-        return cls(compressed=gemm.compressed, pattern=DENSE if gemm.compressed is None else gemm.pattern)
+        compressed: Operand | None = "b" if "b" in gemm.compressed else "a" if gemm.compressed else None
+        return cls(compressed=compressed, pattern=gemm.pattern_taken, both=gemm.compressed == "ab")
 
     @property
     def waits(self) -> bool:

@@ -93,7 +93,7 @@ def _irregular(
     """Zeros without a rule as the array skips them, in whole blocks where it can; None where it skips none."""
     engine = hardware.tensor_engine
     seen = [each.turned if stage is Stage.BACKWARD else each for each in (found.in_blocks, found.anywhere)]
-    own = next((each for each in seen if engine.exploits.takes(each)), None)
+    own = next((each for each in seen if engine.exploits.takes(each, engine.cols)), None)
     if own is None:
         return None
     if mask is not None:

@@ -15,17 +15,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...accel.specification import Hardware, TensorEngine, UnstructuredSkipping
+from ...accel.exploits import UnstructuredSkipping
+from ...accel.specification import Hardware, TensorEngine
 from ...configs.arrays import Counts
 from ...configs.balanced import Balanced
 from ...configs.operand_format import OperandFormat
+from ...configs.pattern import DENSE
 from ...configs.unstructured import Unstructured
 from ...training.own_weights.measured import Measured
-from ..gemm import Gemm
+from ..gemm import OPERANDS, Gemm, Operand
 from .balanced import balanced_slots
 from .blocks import SkippedBlocks, why_no_blocks
 from .counted import counted_slots
 from .declared import AsDeclared
+from .intersected import Meeting, met_slots
 from .waiting import Windows, expected_slots, windows_of
 
 
@@ -39,6 +42,7 @@ class Skipped(AsDeclared):
         queue: groups that a lane works off before it waits.
         lockstep: R, lanes that wait for each other.
         lanes: side by side in a fold: columns of PEs, or fewer where the operand has fewer.
+        meeting: of operand B, where the zeros of A can be skipped beside its own.
     """
 
     declared: Unstructured
@@ -46,6 +50,7 @@ class Skipped(AsDeclared):
     queue: int
     lockstep: int
     lanes: int
+    meeting: Meeting | None = None
 
     @classmethod
     def by(cls, skipping: UnstructuredSkipping, declared: Unstructured, lanes: int) -> Skipped:
@@ -68,6 +73,15 @@ class Skipped(AsDeclared):
         Never above the dense count, at least 1.
         """
         found = np.frompyfunc(lambda each, times: _slots(self, int(each), int(times)), 2, 1)(channels, taps)
+        return found.astype(np.int64) if isinstance(found, np.ndarray) else found
+
+    def slots_beside(self, other: OperandFormat, channels: Counts, taps: Counts = 1) -> Counts:
+        """Slots of the PE that has most to multiply, where the zeros of A are skipped too; likewise."""
+        if self.meeting is None:
+            return self.slots(channels, taps)
+        densities = other.density, self.density
+        each = np.frompyfunc(lambda own, times: met_slots(self.meeting, *densities, int(own), int(times)), 2, 1)
+        found = each(channels, taps)
         return found.astype(np.int64) if isinstance(found, np.ndarray) else found
 
     @property
@@ -119,17 +133,33 @@ def _expected(declared: Unstructured, windows: Windows, lanes: int, groups: int)
 
 def why_not_skipped(gemm: Gemm, hardware: Hardware) -> str:
     """Why a product's zeros without a rule take time on a design; empty where they do not, or there are none."""
-    if gemm.expanded is None or not gemm.pattern.is_irregular:
+    found = (_why_not(gemm, each, hardware) for each in OPERANDS if each in gemm.expanded)
+    return "; ".join(filter(None, dict.fromkeys(found)))
+
+
+def _why_not(gemm: Gemm, operand: Operand, hardware: Hardware) -> str:
+    own, engine = gemm.format_of(operand), hardware.tensor_engine
+    if not own.is_irregular:
         return ""
-    exploits = hardware.tensor_engine.exploits
-    if exploits.takes(gemm.pattern):
+    exploits = engine.exploits
+    if exploits.takes(own, engine.cols):
+        if gemm.compressed and exploits.intersection is None:
+            return f"{hardware.name} skips zeros of one operand at a time"
         return "faster multiplied densely than skipped"
-    if exploits.unstructured is not None:
-        groups = f"the groups of {exploits.unstructured.group} of {hardware.name}"
-        return f"blocks of {gemm.pattern.unit} along k do not fit {groups}"
-    if exploits.block is not None:
-        return why_no_blocks(gemm.pattern, hardware)
-    return skips_none(hardware)
+    skipping = exploits.of_one(engine.cols)
+    if skipping is not None:
+        return f"blocks of {own.unit} along k do not fit the groups of {skipping.group} of {hardware.name}"
+    return skips_none(hardware) if exploits.block is None else why_no_blocks(own, hardware)
+
+
+def why_streamed_take_time(hardware: Hardware) -> str:
+    """Why zeros of activations and gradients take time on a design; empty where it may skip them."""
+    exploits = hardware.tensor_engine.exploits
+    if exploits.intersection is not None:
+        return ""
+    if exploits.skips_none:
+        return skips_none(hardware)
+    return f"{hardware.name} skips zeros of stored weights alone"
 
 
 def skips_none(hardware: Hardware) -> str:
@@ -137,24 +167,48 @@ def skips_none(hardware: Hardware) -> str:
     return f"{hardware.name} skips no zeros that lie without a rule"
 
 
+def meets(gemm: Gemm, hardware: Hardware) -> bool:
+    """Whether a design skips the zeros of both operands of a product: single elements without a rule."""
+    both = hardware.tensor_engine.exploits.intersection
+    return both is not None and gemm.compressed == "ab" and all(map(_is_single, (gemm.a, gemm.b)))
+
+
+def _is_single(sparse: OperandFormat) -> bool:
+    declared = sparse.declared if isinstance(sparse, Skipped) else sparse
+    return type(declared) is Unstructured and declared.block == (1, 1)
+
+
 def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
     """A product as a design meets it: what is sparse without a rule with what the PEs skip of it.
+
+    Zeros that are found on the way in are skipped where those of both operands are; elsewhere they are values.
 
     Args:
         gemm: as it is lowered.
         hardware: the design.
     """
-    engine, declared = hardware.tensor_engine, gemm.pattern
-    if gemm.compressed is None or not isinstance(declared, Unstructured):
-        return gemm
-    lanes = min(engine.cols, gemm.n if gemm.compressed == "b" else gemm.m)
-    met = skipped_as(declared.along(gemm.k), engine, lanes)
-    return gemm if met is None else replace(gemm, pattern=met)
+    engine = hardware.tensor_engine
+    both = engine.exploits.intersection
+    if both is None and gemm.encoded_on_load:
+        a, b = (DENSE if each in gemm.encoded_on_load else gemm.format_of(each) for each in OPERANDS)
+        return met_by(replace(gemm, a=a, b=b, encoded_on_load=""), hardware)
+
+    def met(operand: Operand, extent: int) -> OperandFormat:
+        declared = gemm.format_of(operand)
+        if operand not in gemm.compressed or not isinstance(declared, Unstructured):
+            return declared
+        return skipped_as(declared.along(gemm.k), engine, min(engine.cols, extent)) or declared
+
+    a, b = met("a", gemm.m), met("b", gemm.n)
+    if both is not None and isinstance(b, Skipped) and meets(gemm, hardware):
+        rows, cols = min(engine.rows, gemm.m), min(engine.cols, gemm.n)
+        b = replace(b, meeting=Meeting(group=both.group, queue=both.queue, rows=rows, cols=cols))
+    return gemm if (a, b) == (gemm.a, gemm.b) else replace(gemm, a=a, b=b)
 
 
 def skipped_as(declared: Unstructured, engine: TensorEngine, lanes: int) -> Skipped | SkippedBlocks | None:
     """A format as a design skips it, so many lanes side by side: the faster way where it has two; None where none."""
-    unstructured, block = engine.exploits.unstructured, engine.exploits.block
+    unstructured, block = engine.exploits.of_one(engine.cols), engine.exploits.block
     ways: list[Skipped | SkippedBlocks] = []
     if unstructured is not None and unstructured.takes(declared):
         ways.append(Skipped.by(unstructured, declared, lanes))

@@ -46,11 +46,11 @@ def fullest(length: int, density: float, lanes: int) -> FloatArray:
     >>> round(float(fullest(8, 0.25, 8) @ np.arange(9)) / 8, 2)  # methods of the field: 0.48 of the dense time
     0.48
     """
-    found: FloatArray = np.diff(_cumulated(length, density) ** lanes, prepend=0.0)
+    found: FloatArray = np.diff(at_most(length, density) ** lanes, prepend=0.0)
     return found
 
 
-def _cumulated(length: int, density: float) -> FloatArray:
+def at_most(length: int, density: float) -> FloatArray:
     """[length + 1] probability that a lane keeps at most so many: of a binomial count."""
     if density >= 1:
         return np.append(np.zeros(length), 1.0)

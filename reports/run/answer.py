@@ -122,11 +122,20 @@ def bound_sentence(result: SimulationResult) -> str:
     bound = result.flop_bound_speedup
     sentence = f"The pruning leaves {percent(1 / bound)} of the multiply-accumulates, a FLOP bound of {times(bound)}"
     if result.speedup_vs_dense > bound:
-        return f"{sentence}; the step gains more, because its traffic and waits shrink by more than its arithmetic."
+        why = "its traffic and waits shrink by more than its arithmetic"
+        if skips_streamed(result):
+            why = "zeros of activations and gradients are skipped besides"
+        return f"{sentence}; the step gains more, because {why}."
     reached = (result.speedup_vs_dense - 1) / (bound - 1) if bound - 1 > EVEN else None
     if reached is None or reached < 0:
         return f"{sentence}."
     return f"{sentence}; the step gets {percent(reached)} of the gain that the bound allows."
+
+
+def skips_streamed(result: SimulationResult) -> bool:
+    """Whether zeros that nothing pruned, of what streams past the weights, are skipped in some product."""
+    rows = (row for row in result.rows if row.engine == "tensor" and row.issued_macs < row.useful_macs)
+    return any("input" in row.pruned_operand or (row.stage == "WU" and row.sparsity != "dense") for row in rows)
 
 
 def are_alike(results: Sequence[SimulationResult]) -> bool:

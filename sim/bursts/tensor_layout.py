@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import accumulate, product
 from typing import NamedTuple
 
-from ...dataflow.gemm import Window
+from ...dataflow.gemm import Operand, Window
 from ..event.block import Block
 from ..event.tile_walk import SUM_BYTES, TileWalk
 from ..witness.machines.loop_nest import TileVisit
@@ -79,8 +79,8 @@ class ProductLayout:
 
     # A ---------------------------------------------------------------------------------------------------------------
 
-    def _compressed(self, operand: str) -> bool:
-        return self.walk.gemm.pruned_operand == operand and not self.walk.gemm.reduced_on_load
+    def _compressed(self, operand: Operand) -> bool:
+        return self.walk.gemm.in_pairs(operand)
 
     @cached_property
     def _a_stream(self) -> list[int]:

@@ -10,6 +10,7 @@ from ...configs.encodings import PARTS
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
 from ...configs.terms import Terms
+from ...dataflow.gemm import OPERANDS, Gemm, Operand
 from ..witness.machines.loop_nest import tile_extents
 
 
@@ -25,6 +26,11 @@ class SparseDepth:
     sparse: OperandFormat
     taps: int
 
+    @classmethod
+    def of(cls, gemm: Gemm, operand: Operand) -> SparseDepth:
+        """That of an operand."""
+        return cls(sparse=gemm.format_of(operand), taps=gemm.taps if gemm.tap_axis == "k" else 1)
+
     def groups(self, depth: int) -> int:
         """Groups in so much of it, at all kernel positions."""
         return int(self.sparse.groups(depth // self.taps, self.taps))
@@ -34,10 +40,6 @@ class SparseDepth:
         if self.sparse.is_irregular:
             return int(self.sparse.slots(depth // self.taps, self.taps))
         return math.ceil(self.kept(depth))
-
-    def balanced_slots(self, depth: int) -> int:
-        """The same if all lanes kept equally many."""
-        return min(self.slots(depth), max(1, math.ceil(self.kept(depth))))
 
     def kept(self, depth: int) -> Fraction:
         """Elements kept of so much of it, on average where that is random."""
@@ -67,3 +69,28 @@ class SparseDepth:
         if beside.span:
             bits += math.ceil(Fraction(elements, beside.span)) * beside.span_bits
         return math.ceil(Fraction(bits, 8))
+
+
+def taken_depth(gemm: Gemm) -> SparseDepth:
+    """That of the operand that the array takes as pairs; of B where it takes both."""
+    return SparseDepth.of(gemm, "a" if gemm.compressed == "a" else "b")
+
+
+def slots_in(gemm: Gemm, depth: int) -> int:
+    """Accumulations for an output in so much of a product's depth."""
+    if not gemm.compressed:
+        return depth
+    own = taken_depth(gemm)
+    if gemm.compressed == "ab":
+        # Of random zeros the expectation is the formats' own.
+        return int(gemm.b.slots_beside(gemm.a, depth // own.taps, own.taps))
+    return own.slots(depth)
+
+
+def balanced_slots_in(gemm: Gemm, depth: int) -> int:
+    """The same if all lanes kept equally many; zeros of the two operands lie independently of each other."""
+    met = Fraction(depth)
+    for operand in OPERANDS:
+        if operand in gemm.compressed:
+            met *= SparseDepth.of(gemm, operand).kept(depth) / depth
+    return min(slots_in(gemm, depth), max(1, math.ceil(met - Fraction(1, 10**9))))

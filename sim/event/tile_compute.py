@@ -13,6 +13,7 @@ from ...accel.tensor_engine import Handover, cycles_to_next
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.gemm import Operand
 from ...dataflow.mapping import ArrayMapping
+from .sparse_depth import balanced_slots_in
 from .tile_walk import SUM_BYTES, TileWalk
 
 Indices = tuple[int, int, int]
@@ -112,7 +113,7 @@ class _Shape:
     @property
     def _on_array(self) -> ArrayTile:
         walk = self.walk
-        dense = walk.gemm.compressed is None
+        dense = not walk.gemm.compressed
         return ArrayTile(
             m=self.m,
             n=self.n,
@@ -132,7 +133,7 @@ class _Shape:
         tile, walk = self._on_array, self.walk
         if not tile.sparsity.waits:
             return 0
-        balanced = replace(tile, slots=walk.depth.balanced_slots(walk.sizes_k[self.k_index]))
+        balanced = replace(tile, slots=balanced_slots_in(walk.gemm, walk.sizes_k[self.k_index]))
         timing = walk.hardware.tensor_engine.timing
         return issue - int(mapping.lying.issue_and_bubble_cycles(timing, balanced, mapping.numbers)[0])
 
@@ -143,8 +144,8 @@ class _Shape:
     def _operand_bytes(self, operand: Operand) -> int:
         """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""
         side = self.m if operand == "a" else self.n
-        if operand == self.walk.gemm.compressed:
-            return self.walk.port_bytes(side, self.k_index)
+        if operand in self.walk.gemm.compressed:
+            return self.walk.port_bytes(operand, side, self.k_index)
         return side * self.walk.sizes_k[self.k_index] * self.walk.value_bytes
 
     def port_bytes(self, mapping: ArrayMapping) -> dict[str, int]:

@@ -17,12 +17,12 @@ from functools import cache, cached_property
 
 from ...accel.dram import DramTiming
 from ...accel.specification import BYTES_OF, Hardware
-from ...dataflow.gemm import Gemm
+from ...dataflow.gemm import Gemm, Operand
 from ..witness.machines.loop_nest import TileVisit, tile_extents, walk
 from .block import Block, Moved
 from .memory_requests import plain_cycles, timed_cycles
 from .pieces import Piece, pieces
-from .sparse_depth import SparseDepth
+from .sparse_depth import SparseDepth, slots_in, taken_depth
 
 SUM_BYTES = 4
 
@@ -86,22 +86,22 @@ class TileWalk:
 
     def slots(self, tile_k: int) -> int:
         """Accumulations for an output in a tile along k."""
-        return self.sizes_k[tile_k] if self.gemm.compressed is None else self.depth.slots(self.sizes_k[tile_k])
+        return slots_in(self.gemm, self.sizes_k[tile_k])
 
-    def _kept_depth(self, tile_k: int) -> Fraction:
-        """Of the depth of a tile along k, what is kept; all of it where nothing is pruned."""
+    def _kept_depth(self, operand: Operand, tile_k: int) -> Fraction:
+        """Of the depth of a tile along k, what an operand keeps; all of it where it is dense."""
         depth = self.sizes_k[tile_k]
-        return Fraction(depth) if self.gemm.pruned_operand is None else self.depth.kept(depth)
+        return SparseDepth.of(self.gemm, operand).kept(depth) if operand in self.gemm.sparse else Fraction(depth)
 
     @property
     def depth(self) -> SparseDepth:
-        """What a sparse operand keeps along k."""
-        return SparseDepth(sparse=self.gemm.pattern, taps=self.gemm.taps if self.gemm.tap_axis == "k" else 1)
+        """What the operand keeps along k that the array takes as pairs."""
+        return taken_depth(self.gemm)
 
-    def port_bytes(self, side: int, tile_k: int) -> int:
-        """Bytes of so many rows or columns of the compressed operand as they pass a port."""
-        depth = self.sizes_k[tile_k]
-        return self.depth.stored_bytes(math.ceil(side * self._kept_depth(tile_k)), side * depth, self.value_bytes)
+    def port_bytes(self, operand: Operand, side: int, tile_k: int) -> int:
+        """Bytes of so many rows or columns of a compressed operand as they pass a port."""
+        depth, kept = self.sizes_k[tile_k], math.ceil(side * self._kept_depth(operand, tile_k))
+        return SparseDepth.of(self.gemm, operand).stored_bytes(kept, side * depth, self.value_bytes)
 
     # Bytes -----------------------------------------------------------------------------------------------------------
 
@@ -158,11 +158,8 @@ class TileWalk:
         window = self.gemm.window if self.hardware.buffers.patch_expansion else None
         pitch = self.pieces[on_positions].pitch(window) if window else neighbours
         stride = (pitch * together if whole else self.gemm.channels) * self.value_bytes
-        return self._operand("a", elements, self._kept(elements, tile_k), run, stride)
-
-    def _kept(self, elements: int, tile_k: int) -> int:
-        """Of some elements of A, those that the pattern keeps."""
-        return math.ceil(elements * self._kept_depth(tile_k) / self.sizes_k[tile_k])
+        kept = math.ceil(elements * self._kept_depth("a", tile_k) / self.sizes_k[tile_k])
+        return self._operand("a", elements, kept, run, stride)
 
     @cached_property
     def b_block(self) -> Callable[[int, int], Block]:
@@ -180,26 +177,29 @@ class TileWalk:
         else:
             run = channels * wide if whole_k else channels
             stride = gemm.k // taps * (gemm.n if whole_k else 1)
-        kept = math.ceil(self._kept_depth(tile_k) * wide)
+        kept = math.ceil(self._kept_depth("b", tile_k) * wide)
         in_bytes = run * self.value_bytes, stride * self.value_bytes
         if gemm.diagonal != "b":
             return self._operand("b", depth * wide, kept, *in_bytes)
         # Memory has the blocks of a pack alone, one behind the other; the buffer has the zeros around them too.
         own = depth * wide // gemm.packed * self.value_bytes
-        in_blocks = math.ceil(self._kept_depth(tile_k) * wide / gemm.packed)
+        in_blocks = math.ceil(self._kept_depth("b", tile_k) * wide / gemm.packed)
         block = self._operand("b", depth * wide // gemm.packed, in_blocks, own, own)
-        pairs = self._whole_bursts(self.depth.stored_bytes(kept, depth * wide, self.value_bytes))
-        return replace(block, held_bytes=pairs if gemm.compressed == "b" else depth * wide * self.value_bytes)
+        pairs = self._whole_bursts(SparseDepth.of(gemm, "b").stored_bytes(kept, depth * wide, self.value_bytes))
+        return replace(block, held_bytes=pairs if "b" in gemm.compressed else depth * wide * self.value_bytes)
 
-    def _operand(self, operand: str, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
+    def _operand(self, operand: Operand, elements: int, kept: int, run_bytes: int, stride_bytes: int) -> Block:
         dense_bytes, here = elements * self.value_bytes, operand in self.gemm.on_chip
-        if self.gemm.pruned_operand != operand:
+        if operand not in self.gemm.sparse:
             return self._block(dense_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
-        stream = self._whole_bursts(self.depth.stored_bytes(kept, elements, self.value_bytes))
-        held_bytes = dense_bytes if self.gemm.expanded == operand else stream
-        if not self.gemm.reduced_on_load:
+        own = SparseDepth.of(self.gemm, operand)
+        stream = self._whole_bursts(own.stored_bytes(kept, elements, self.value_bytes))
+        held_bytes = dense_bytes if operand in self.gemm.expanded else stream
+        if operand in self.gemm.encoded_on_load:
+            return self._block(held_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here)
+        if self.gemm.reduced_on_load != operand:
             return self._block(held_bytes, stream, stream, stream, on_chip=here)
-        lanes, group = self.hardware.reduction_engine.lanes, self.gemm.pattern.sorted_group
+        lanes, group = self.hardware.reduction_engine.lanes, own.sparse.sorted_group
         return replace(
             self._block(held_bytes, dense_bytes, run_bytes, stride_bytes, on_chip=here),
             reduced_elements=elements,

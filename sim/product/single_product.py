@@ -32,7 +32,7 @@ from ...configs.terms import Terms
 from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.formats.skipped import met_by
-from ...dataflow.forms import best_form
+from ...dataflow.forms import best_form, sparse_as_met
 from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings
 from ...dataflow.objective import Name, Objective
@@ -105,7 +105,7 @@ class ProductResult:
         m: rows of A and C.
         n: columns of B and C.
         k: columns of A, rows of B.
-        sparsity: N:M of operand B along k, or ``dense``.
+        sparsity: the format of operand B along k, of A too where that is sparse, or ``dense``.
         useful_macs: multiply-accumulates that the pattern keeps.
         array: the tensor engine alone.
         mapped: with ports and DRAM.
@@ -143,8 +143,8 @@ def parse_product(text: str) -> tuple[int, int, int]:
     return m, n, k
 
 
-def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE) -> Gemm:
-    """A product of two plain matrices; N = M prunes nothing.
+def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE, *, inputs: OperandFormat = DENSE) -> Gemm:
+    """A product of two plain matrices, of weights of a format and inputs of another; N = M prunes nothing.
 
     Raises:
         ConfigError: the format leaves dense products of other sizes, or asks for more than a product.
@@ -156,7 +156,6 @@ def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE) -> Gem
         raise ConfigError(f"sparsity: got {pattern}, whose gather is no part of one product; try {pattern.in_order}")
     if isinstance(pattern, Terms):
         return in_terms(plain_product(m, n, k), pattern)
-    dense = pattern.is_dense
     return Gemm(
         name=f"{m}x{n}x{k}",
         operator="gemm",
@@ -164,8 +163,8 @@ def plain_product(m: int, n: int, k: int, pattern: OperandFormat = DENSE) -> Gem
         m=m,
         n=n,
         k=k,
-        compressed=None if dense else "b",
-        pattern=DENSE if dense else pattern,
+        a=DENSE if inputs.is_dense else inputs,
+        b=DENSE if pattern.is_dense else pattern,
     )
 
 
@@ -267,10 +266,8 @@ def simulate_product(
     try:
         check_dataflow(hardware, dataflow)
         gemm = met_by(gemm, hardware)
-        skips = (
-            gemm.compressed is None or not gemm.pattern.is_irregular or hardware.tensor_engine.supports(gemm.pattern)
-        )
-        array = array_figures(hardware.tensor_engine, gemm if skips else gemm.expand(), dataflow)
+        met = sparse_as_met(gemm, hardware)
+        array = min((array_figures(hardware.tensor_engine, each, dataflow) for each in met), key=lambda one: one.cycles)
         mapped = _mapped(gemm, hardware, Objective(name=objective, energy=energy), dataflow)
     except MappingError as error:
         raise design.placed(error) from None
@@ -279,11 +276,17 @@ def simulate_product(
         m=gemm.m,
         n=gemm.n,
         k=gemm.k // terms_of(gemm),
-        sparsity=str(gemm.pattern) if gemm.compressed else "dense",
+        sparsity=_sparse_text(gemm),
         useful_macs=gemm.issued_macs,
         array=array,
         mapped=mapped,
     )
+
+
+def _sparse_text(gemm: Gemm) -> str:
+    if "a" not in gemm.sparse:
+        return str(gemm.b) if gemm.sparse else "dense"
+    return f"{gemm.a} of A" + (f", {gemm.b} of B" if "b" in gemm.sparse else "")
 
 
 def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
@@ -291,7 +294,7 @@ def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
         m=gemm.m,
         n=gemm.n,
         slots=gemm.slots,
-        groups=gemm.k if gemm.compressed is None else gemm.pattern.groups(gemm.k),
+        groups=gemm.groups_along(gemm.k, 1),
         sparsity=Sparsity.of(gemm),
     )
     return int(mapping.lying.cycles(engine.timing, whole, mapping.numbers))

@@ -67,8 +67,8 @@ class OperatorResult:
         kind: what it computes.
         stage: one of ``STAGES``.
         engine: the engine that does it.
-        sparsity: N:M of the pruned operand, or ``dense``.
-        pruned_operand: ``weight``, ``gradient``, or empty.
+        sparsity: the format of the pruned operand, then of operands whose zeros stream in; or ``dense``.
+        pruned_operand: ``weight``, ``gradient``, or empty; with ``input`` and ``gradient`` where zeros stream in.
         dense_reason: why the recipe left it dense, or empty.
         cycles: exposed cycles: what the step would be shorter by, had it taken no time.
         hidden_cycles: cycles that ran beside other work.

@@ -17,11 +17,12 @@ from functools import cached_property
 from ...configs.errors import ConfigError
 from ...configs.pattern import Pattern
 from ...configs.sums import sum_in_order
-from ...dataflow.gemm import Gemm
+from ...dataflow.gemm import OPERANDS, Gemm
 from ...dataflow.works import Work
 from ...training.densities import Density, LayerDensities
 from ...training.graph import Stage, TrainingGraph
 from ...training.recipes.annotation import PrunedGraph
+from ...training.recipes.streamed_zeros import StreamedZeros
 
 _UNMEASURED = Density()
 
@@ -32,12 +33,18 @@ class Effectual:
 
     Attributes:
         pruned: graph and recipe of the step.
-        densities: as measured. Weights are as measured only in a step of the recipe and ratio that was trained; in
-            another they are what it issues, all non-zero, with the same activations and gradients.
+        densities: as measured; None where all that is known is what the recipe declares of activations. Weights are
+            as measured only in a step of the recipe and ratio that was trained; in another they are what it issues, all
+            non-zero, with the same activations and gradients.
     """
 
     pruned: PrunedGraph
-    densities: LayerDensities
+    densities: LayerDensities | None
+
+    @classmethod
+    def of(cls, pruned: PrunedGraph, densities: LayerDensities | None) -> Effectual | None:
+        """Those of a step; None where nothing is measured and its recipe declares no zeros of activations."""
+        return None if densities is None and not pruned.streamed else cls(pruned=pruned, densities=densities)
 
     @cached_property
     def _with_weight(self) -> frozenset[str]:
@@ -46,32 +53,40 @@ class Effectual:
     def share(self, work: Work, gemm: Gemm) -> float:
         """Share of a product's issued multiply-accumulates whose operands are both non-zero."""
         lowered = gemm.as_lowered
-        kept = lowered.kept_share if gemm.expanded else 1.0
-        return gemm.own_share * kept * self._of_kept(work, lowered)
+        kept = math.prod(
+            lowered.kept_of(each) for each in OPERANDS if each in gemm.expanded and each not in gemm.encoded_on_load
+        )
+        # Zeros that streamed in and were left out are not issued.
+        skipped = math.prod(
+            gemm.kept_of(each) for each in OPERANDS if each in gemm.compressed and each in gemm.encoded_on_load
+        )
+        return gemm.own_share * kept * min(1.0, self._of_kept(work, lowered) / skipped)
 
     def _of_kept(self, work: Work, gemm: Gemm) -> float:
         """The same of those that neither a zero around packed blocks nor one that was pruned takes part in."""
         # Attention's products lie in modules of their own, but a user's layer may multiply two activations besides.
         measured = work.operator in self._with_weight
-        density = self.densities.layers.get(work.module, _UNMEASURED) if measured else _UNMEASURED
-        moving = _known(density.input_density)
-        gradient = _known(density.gradient_density)
+        layers = {} if self.densities is None else self.densities.layers
+        density = layers.get(work.module, _UNMEASURED) if measured else _UNMEASURED
+        streamed = self.pruned.streamed.get(work.operator, StreamedZeros())
+        moving = _known(density.input_density, streamed.input.density)
+        gradient = _known(density.gradient_density, streamed.gradient.density)
         match work.stage:
             case Stage.FORWARD:
                 return moving * self._weight(density.forward_weight_density, gemm)
             case Stage.BACKWARD:
-                if gemm.compressed == "a" and isinstance(gemm.pattern, Pattern):
-                    gradient = kept_density(gradient, gemm.pattern, gemm.channels)
+                if "a" in gemm.compressed and isinstance(gemm.a, Pattern):
+                    gradient = kept_density(gradient, gemm.a, gemm.channels)
                 return gradient * self._weight(density.backward_weight_density, gemm)
             case _:
                 return moving * gradient
 
     def _weight(self, measured: float | None, gemm: Gemm) -> float:
         """Non-zero share of the weights issued."""
-        if not self.pruned.recipe.prunes or not measures_weights(self.pruned, self.densities):
+        if self.densities is None or not self.pruned.recipe.prunes or not measures_weights(self.pruned, self.densities):
             return 1.0
         share = _known(measured)
-        return min(1.0, share / gemm.kept_share) if gemm.compressed == "b" else share
+        return min(1.0, share / gemm.kept_of("b")) if "b" in gemm.compressed else share
 
     def macs(self, work: Work) -> int:
         """Effectual multiply-accumulates of an operator."""
@@ -86,8 +101,8 @@ def measures_weights(pruned: PrunedGraph, densities: LayerDensities) -> bool:
     return densities.trained_as in (None, (pruned.recipe.name, str(pruned.pattern)))
 
 
-def _known(density: float | None) -> float:
-    return 1.0 if density is None else density
+def _known(density: float | None, otherwise: float = 1.0) -> float:
+    return otherwise if density is None else density
 
 
 def _part(count: int, share: float) -> int:

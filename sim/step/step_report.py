@@ -10,10 +10,11 @@ from functools import cached_property
 from ...accel.energy import Actions, EnergyModel
 from ...accel.engines import TENSOR
 from ...accel.specification import SIDES
+from ...configs.operand_format import OperandFormat
 from ...configs.sums import sum_in_order
 from ...dataflow.actions import merge
 from ...dataflow.cycle_causes import CYCLE_CAUSES
-from ...dataflow.formats.skipped import why_not_skipped
+from ...dataflow.formats.skipped import why_not_skipped, why_streamed_take_time
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import VectorWork, Work
 from ..results.simulation_result import Breakdown, Engine, OperatorResult
@@ -70,6 +71,8 @@ class StepReport(StepFigures):
     def _tensor_row(self, time: WorkTime) -> OperatorResult:
         work, pruned = time.work, self.schedule.pruned
         pruning = pruned.prunings.get(work.operator)
+        sparse: list[tuple[str, OperandFormat]] = [(pruning.operand, pruning.pattern)] if pruning else []
+        sparse += self._streamed(work)
         issued = issued_macs(time)
         longest = max(time.costs, key=lambda cost: cost.cycles, default=None)
         limit = longest.limit if longest is not None else "dram"
@@ -82,9 +85,9 @@ class StepReport(StepFigures):
             kind=work.kind,
             stage=work.stage.value,
             engine="tensor",
-            sparsity=str(pruning.pattern) if pruning else "dense",
-            pruned_operand=pruning.operand if pruning else "",
-            dense_reason=pruned.dense_reasons.get(work.operator) or self._unskipped(work),
+            sparsity=", ".join(str(kept) for _, kept in sparse) or "dense",
+            pruned_operand=", ".join(name for name, _ in sparse),
+            dense_reason=self._why_dense(work),
             cycles=time.cycles,
             causes=_booked(time),
             useful_macs=work.useful_macs,
@@ -102,10 +105,24 @@ class StepReport(StepFigures):
         )
         return self._priced(row, self.product_actions(time))
 
+    def _streamed(self, work: Work) -> list[tuple[str, OperandFormat]]:
+        """Zeros of activations and gradients that its products meet; those of a gradient that is pruned are."""
+        pruned = self.schedule.pruned
+        streamed, pruning = pruned.streamed.get(work.operator), pruned.prunings.get(work.operator)
+        found = () if streamed is None else streamed.named
+        return [each for each in found if pruning is None or each[0] != pruning.operand]
+
     def _unskipped(self, work: Work) -> str:
         """Why zeros of its products take time, where they do."""
         reasons = (why_not_skipped(product.gemm, self.schedule.hardware) for product in work.products)
         return "; ".join(filter(None, dict.fromkeys(reasons)))
+
+    def _why_dense(self, work: Work) -> str:
+        """Why it stays dense, or zeros take time: of what is pruned, then of what streams."""
+        found = [self.schedule.pruned.dense_reasons.get(work.operator) or self._unskipped(work)]
+        if self._streamed(work):
+            found.append(why_streamed_take_time(self.schedule.hardware))
+        return "; ".join(filter(None, dict.fromkeys(found)))
 
     def _vector_row(self, time: WorkTime) -> OperatorResult:
         (head,) = time.work.own_vector_works

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...accel.specification import BYTES_OF, SIDES, Exploits, Hardware, UnstructuredSkipping
+from ...accel.exploits import Exploits, UnstructuredSkipping
+from ...accel.specification import BYTES_OF, SIDES, Hardware
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import BUILT_IN
 from ...dataflow.formats.skipped import met_by
@@ -236,8 +237,8 @@ def with_applications(schedule: Schedule, seed: int) -> Schedule:
     vector = schedule.hardware.vector_engine.model_copy(update={"load_lanes": draw.between(1, 64)})
 
     def applied(gemm: Gemm) -> Gemm:
-        a = float(draw.between(1, 5)) if gemm.pruned_operand != "a" and draw.chance(0.6) else 0.0
-        b = draw.between(1, 9) / 2 if gemm.pruned_operand != "b" and draw.chance(0.4) else 0.0
+        a = float(draw.between(1, 5)) if "a" not in gemm.sparse and draw.chance(0.6) else 0.0
+        b = draw.between(1, 9) / 2 if "b" not in gemm.sparse and draw.chance(0.4) else 0.0
         return replace(gemm, applied=(a, b))
 
     works = [

@@ -159,9 +159,9 @@ def random_product(draw: Draw) -> Gemm:
         taps=taps,
         tap_axis="m" if of_weights else "k",
         window=window,
-        compressed=compressed,
-        pattern=pattern,
-        reduced_on_load=compressed is not None and draw.chance(0.3),
+        a=pattern if compressed == "a" else DENSE,
+        b=pattern if compressed == "b" else DENSE,
+        reduced_on_load=compressed if compressed is not None and draw.chance(0.3) else None,
         b_contiguous="n" if of_weights or draw.chance(0.6) else "k",
         scattered_result=not of_weights and draw.chance(0.2),
         result="sum" if of_weights or draw.chance(0.2) else "value",
@@ -173,13 +173,13 @@ def _in_some_form(gemm: Gemm, draw: Draw) -> Gemm:
     """Plain in two of three; else repetitions packed, the pruned operand multiplied densely, or both."""
     if not draw.chance(1 / 3):
         return gemm
-    in_groups = gemm.compressed is None or gemm.tap_axis == "m" or gemm.channels % gemm.pattern.unit == 0
+    in_groups = not gemm.compressed or gemm.tap_axis == "m" or gemm.channels % gemm.pattern.unit == 0
     if in_groups and draw.chance(0.7):
         repetitions = draw.between(2, 9)
         gemm = replace(gemm, count=repetitions).pack(draw.between(2, repetitions))
     # What is sparse without a rule is packed only to be multiplied densely.
     densely = gemm.packed > 1 and gemm.pattern.is_irregular
-    return gemm.expand() if gemm.compressed is not None and (draw.chance(0.6) or densely) else gemm
+    return gemm.expand() if gemm.compressed and (draw.chance(0.6) or densely) else gemm
 
 
 def _random_axis(draw: Draw, reach: int, *, inside: int) -> SpatialAxis:

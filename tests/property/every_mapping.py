@@ -56,7 +56,7 @@ def legal_sizes(gemm, axis):
 
 def spreads(engine, gemm, moving):
     """Whether a PE holds single values: nothing is pruned, or what stays is and its groups are spread."""
-    return gemm.compressed is None or (engine.spread_groups and gemm.compressed != moving)
+    return not gemm.compressed or (engine.spread_groups and gemm.compressed != moving)
 
 
 def legal_array_mappings(engine, gemm):

@@ -2,7 +2,7 @@
 
 import numpy as np
 from bisparse.accel.specification import load_hardware
-from bisparse.configs.pattern import DENSE, Pattern
+from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.training.graph import Stage
 
@@ -52,9 +52,8 @@ def small_gemm(between, chance, one_of):
         taps=taps,
         tap_axis="m" if gradient else "k",
         window=window,
-        compressed=compressed,
-        pattern=one_of([Pattern(1, 2), Pattern(2, 4), Pattern(1, 4), Pattern(3, 4)]) if compressed else DENSE,
-        reduced_on_load=compressed is not None and chance(0.3),
+        **({compressed: one_of([Pattern(1, 2), Pattern(2, 4), Pattern(1, 4), Pattern(3, 4)])} if compressed else {}),
+        reduced_on_load=compressed if compressed is not None and chance(0.3) else None,
         b_contiguous="n" if gradient else one_of(["n", "k"]),
         result="sum" if gradient else "value",
     )

@@ -120,7 +120,7 @@ def test_a_pack_counts_what_its_repetitions_count(channels, stage, places):
 
 
 def test_a_form_is_saved_with_its_product():
-    pruned = replace(depthwise(64, group=16), compressed="b", pattern=Pattern(2, 8))
+    pruned = replace(depthwise(64, group=16), b=Pattern(2, 8))
     for form in (PLAIN, Form(packed=4), Form(expanded=True), Form(packed=2, expanded=True)):
         assert pruned.formed(form).as_lowered == pruned
         assert pruned.formed(form).form == form
@@ -162,7 +162,7 @@ def test_nothing_pruned_is_slower_than_dense(seed):
         n=draw.one(16, 64, 250),
         k=draw.one(64, 576, 2048),
     )
-    pruned = replace(dense, compressed=draw.one("a", "b"), pattern=pattern)
+    pruned = replace(dense, **{draw.one("a", "b"): pattern})
     if not hardware.tensor_engine.supports(pattern):
         pytest.skip("the design lacks the pattern")
     try:
@@ -175,7 +175,7 @@ def test_nothing_pruned_is_slower_than_dense(seed):
 def test_what_lies_where_dense_does_not_is_multiplied_densely():
     """2:4 on 8 x 128: the columns want the operand that cannot be selected from there."""
     dense = Gemm(name="g", operator="g", stage=Stage.FORWARD, m=4096, n=16, k=576)
-    pruned, wide = replace(dense, compressed="b", pattern=Pattern(2, 4)), with_array(8, 128)
+    pruned, wide = replace(dense, b=Pattern(2, 4)), with_array(8, 128)
     choice = best_form(pruned, wide)
     assert choice.mapping.form == Form(expanded=True)
     assert choice.cycles <= best_form(dense, wide).cycles < best_mapping(pruned, wide).cycles / 3
@@ -187,7 +187,7 @@ def test_what_lies_where_dense_does_not_is_multiplied_densely():
 
 def test_hardware_without_zero_insertion_has_plain_forms_alone():
     buffers = SAT.buffers.model_copy(update={"zero_insertion": False})
-    pruned = replace(depthwise(64, group=16), compressed="b", pattern=Pattern(2, 8))
+    pruned = replace(depthwise(64, group=16), b=Pattern(2, 8))
     assert forms_of(pruned, SAT.model_copy(update={"buffers": buffers})) == (PLAIN,)
     assert len(forms_of(pruned, SAT)) > 2
 
@@ -200,7 +200,7 @@ def test_repetitions_that_are_no_groups_of_a_convolution_are_not_packed():
 
 
 def test_blocks_that_would_share_groups_are_not_packed():
-    pruned = replace(depthwise(64, group=4), compressed="b", pattern=Pattern(2, 8))
+    pruned = replace(depthwise(64, group=4), b=Pattern(2, 8))
     assert {form.packed for form in forms_of(pruned, SAT)} == {1}
 
 
@@ -213,7 +213,8 @@ def test_each_design_gets_the_form_and_the_mapping_that_it_gets_alone(seed):
     stage = draw.one(Stage.FORWARD, Stage.WEIGHT_GRADIENT)
     gemm = depthwise(draw.one(24, 64, 97), draw.one(7, 14), stage=stage, group=draw.one(1, 1, 8))
     if stage is Stage.FORWARD and draw.chance(0.5):
-        gemm = replace(gemm, compressed=draw.one("a", "b"), pattern=Pattern(2, 8), reduced_on_load=draw.chance(0.3))
+        operand = draw.one("a", "b")
+        gemm = replace(gemm, **{operand: Pattern(2, 8)}, reduced_on_load=operand if draw.chance(0.3) else None)
     kind = wild_kind(draw)
     prices = [wild_prices(draw) for _ in range(8)]
     table = DesignTable(designs=[wild_numbers(draw, kind).model for _ in range(8)], energy=EnergyModel.beside(prices))
@@ -261,4 +262,4 @@ def test_neither_is_replayed_on_hardware_that_inserts_no_zeros():
     with pytest.raises(MappingError, match=r"buffers\.zero_insertion is false"):
         check_form(Form(packed=2), depthwise(96), plain)
     with pytest.raises(MappingError, match="whole groups of 8"):
-        check_form(Form(packed=2), replace(depthwise(96), compressed="b", pattern=Pattern(2, 8)), SAT)
+        check_form(Form(packed=2), replace(depthwise(96), b=Pattern(2, 8)), SAT)

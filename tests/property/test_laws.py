@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import Exploits, UnstructuredSkipping, load_hardware
+from bisparse.accel.exploits import Exploits, UnstructuredSkipping
+from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.formats.skipped import met_by
@@ -127,8 +128,8 @@ def test_what_stays_on_chip_costs_no_traffic_and_never_time(mapped, places):
 def test_a_gradient_on_chip_still_passes_the_reduction_engine():
     """256 x 256 values in groups of 8, one lane: 256 x 256 / 8 x 8 = 65536 cycles of sorting, DRAM or not."""
     gemm = Gemm(
-        name="sdgp", operator="sdgp", stage=Stage.BACKWARD, m=256, n=32, k=256, compressed="a", pattern=Pattern(2, 8),
-        reduced_on_load=True, on_chip=("a", "b", "c"),
+        name="sdgp", operator="sdgp", stage=Stage.BACKWARD, m=256, n=32, k=256, a=Pattern(2, 8),
+        reduced_on_load="a", on_chip=("a", "b", "c"),
     )  # fmt: skip
     design = changed(SAT, "tensor_engine", compressed_west=True, dataflows=("os",))
     design = changed(design, "reduction_engine", lanes=1)
@@ -210,7 +211,7 @@ def test_equal_densities_issue_equally_where_the_larger_group_divides(channels):
     narrow, wide = (pruned_to(text, fully_connected(8, 8, channels)).gemms[0] for text in ("1:8", "2:16"))
     assert narrow.issued_macs == wide.issued_macs
     # One more bit an index.
-    assert TileGrid.ladder(wide, SAT).stored.value_bits == TileGrid.ladder(narrow, SAT).stored.value_bits + 1
+    assert TileGrid.ladder(wide, SAT).stored("b").value_bits == TileGrid.ladder(narrow, SAT).stored("b").value_bits + 1
 
 
 def test_a_short_last_group_keeps_more_of_the_larger_pattern():
@@ -228,7 +229,7 @@ def test_issued_macs_are_those_of_all_tiles(mapped):
     outputs = tiles.size_m[0][:, None, None] * tiles.size_n[0][None, :, None]
     slots = gemm.count * int((outputs * tiles.slots[0] * tiles.counts[0]).sum())
     # Over zeros without a rule PEs wait for each other.
-    waits = gemm.compressed is not None and gemm.pattern.is_irregular
+    waits = gemm.compressed and gemm.pattern.is_irregular
     assert slots >= gemm.issued_macs if waits else slots == gemm.issued_macs
 
 

@@ -6,7 +6,7 @@ Tile times are drawn at random, tile kind by tile kind: the sum must be right wh
 import numpy as np
 import pytest
 from bisparse.accel.specification import load_hardware
-from bisparse.configs.pattern import DENSE, Pattern
+from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.pipeline import Pipeline
@@ -57,9 +57,8 @@ def cases(draw):
         n=n,
         k=k,
         count=draw(st.integers(1, 3)),
-        compressed=compressed,
-        pattern=Pattern(1, 2) if compressed else DENSE,
-        reduced_on_load=compressed is not None and draw(st.booleans()),
+        **({compressed: Pattern(1, 2)} if compressed else {}),
+        reduced_on_load=compressed if compressed is not None and draw(st.booleans()) else None,
     )
     hardware = design(
         latency_cycles=draw(st.integers(0, 20)),

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import BlockSkipping, Exploits, UnstructuredSkipping, load_hardware
+from bisparse.accel.exploits import BlockSkipping, Exploits, UnstructuredSkipping
+from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.formats import parse_format
+from bisparse.configs.pattern import DENSE
 from bisparse.dataflow.compiled import numba_build
 from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.formats.skipped import met_by
@@ -71,7 +73,8 @@ def small(seed):
         one_of("50%", "80% as rows", "95% as run-length", "75% block 2x2", "60% block 4x1 as index", "60% in each row")
     )
     m, n, k = (int(draw.integers(1, 7)) for _ in range(3))
-    gemm = replace(plain_product(m, n, k, sparse), count=one_of(1, 2), compressed=one_of("b", "b", "a"))
+    gemm = replace(plain_product(m, n, k, sparse), count=one_of(1, 2))
+    gemm = gemm if one_of("b", "b", "a") == "b" else replace(gemm, a=gemm.b, b=DENSE)
     return met_by(gemm, hardware), hardware
 
 

@@ -7,7 +7,7 @@ count.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...configs.errors import ConfigError
@@ -15,10 +15,12 @@ from ...configs.operand_format import OperandFormat
 from ...configs.pattern import Pattern
 from ...configs.permuted import Permuted
 from ...configs.structured import Structured
+from ..densities import LayerDensities
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
 from .given import GivenFormats
 from .rules import Facts, check_rules, dense_reason, named_dense, ratio
+from .streamed_zeros import StreamedZeros, streamed_zeros
 
 Preparation = Literal["gather", "rescale"]
 """How a copy of a product's moving operand is made: in another order, or scaled."""
@@ -82,6 +84,7 @@ class PrunedGraph:
         dense_reasons: why a product that the recipe would prune stays dense, or why zeros that are given take time, by
             operator name.
         copies: by weight name; a parameter that is not here needs a dense copy.
+        streamed: zeros of activations and gradients, by operator name.
     """
 
     graph: TrainingGraph
@@ -91,6 +94,7 @@ class PrunedGraph:
     prunings: dict[str, Pruning]
     dense_reasons: dict[str, str]
     copies: dict[str, WeightCopies]
+    streamed: dict[str, StreamedZeros] = field(default_factory=dict)
 
 
 def annotate(
@@ -100,6 +104,7 @@ def annotate(
     *,
     pre_generation: bool,
     given_formats: GivenFormats | None = None,
+    densities: LayerDensities | None = None,
 ) -> PrunedGraph:
     """Lay a recipe over a graph.
 
@@ -110,6 +115,7 @@ def annotate(
         pre_generation: whether N:M weights are made in the update stage.
         given_formats: of the weights of a checkpoint, for a recipe whose masks are given; they are facts, and of the
             recipe's rules only the names of what stays dense are asked.
+        densities: of activations and gradients that a run measured; else as the recipe declares them, if it does.
 
     Raises:
         ConfigError: a rule of the recipe names no product of this graph, or its masks are N:M and a format is not;
@@ -164,6 +170,7 @@ def annotate(
         prunings=prunings,
         dense_reasons=reasons,
         copies={copy.parameter: copy for copy in _copies(graph, recipe, prunings)},
+        streamed=streamed_zeros(graph, recipe, densities),
     )
 
 

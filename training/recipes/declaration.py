@@ -85,6 +85,23 @@ class LayerRule(Section):
     )
 
 
+class ActivationRule(Section):
+    """Zeros that some operators find in what streams past their weights: declared, where nothing measured them."""
+
+    names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
+    input: FormatText | None = Field(default=None, description="zeros of the activations multiplied in FF and WU")
+    gradient: FormatText | None = Field(default=None, description="zeros of the output gradient, in BP and WU")
+
+    @model_validator(mode="after")
+    def _says_shares(self) -> Self:
+        if self.input is None and self.gradient is None:
+            raise ValueError("got neither input nor gradient, need a share of zeros such as 90%")
+        for name, text in (("input", self.input), ("gradient", self.gradient)):
+            if text is not None and ("%" not in text or "block" in text):
+                raise ValueError(f"{name}: got {text}, need a share of zeros such as 90%: activations have no rule")
+        return self
+
+
 class VarianceSwitch(Section):
     """STEP's rule: dense Adam until its second moment settles, then N:M with that moment frozen."""
 
@@ -181,6 +198,10 @@ class Recipe(Section):
     decay: Decay | None = None
     dense: DenseRule = DenseRule()
     layers: tuple[LayerRule, ...] = ()
+    activations: tuple[ActivationRule, ...] = Field(
+        default=(),
+        description="zeros of activations and gradients, as declared: training neither makes nor checks them",
+    )
     schedule: RecipeSchedule = RecipeSchedule()
 
     @field_validator("forward")

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE, Pattern
 from ..graph import Stage
 from .declaration import Recipe
 
@@ -73,6 +73,14 @@ def named_dense(recipe: Recipe, module: str) -> str:
     return "named dense by the recipe" if _matches(module, recipe.dense.names) else ""
 
 
+def activation_zeros(recipe: Recipe, module: str) -> tuple[OperandFormat, OperandFormat]:
+    """Zeros that a recipe declares of a layer's input and of its gradient: by the first rule that names it and says."""
+    rules = [rule for rule in recipe.activations if _matches(module, rule.names)]
+    said = ([rule.input for rule in rules], [rule.gradient for rule in rules])
+    of_input, of_gradient = (next((parse_format(text) for text in texts if text is not None), DENSE) for texts in said)
+    return of_input, of_gradient
+
+
 def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:
     """Refuse a rule without effect: a misspelt path would look like a rule that was followed.
 
@@ -87,6 +95,8 @@ def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:
     fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
     for rule, layer in enumerate(recipe.layers):
         fields |= {f"layers.{rule}.names.{number}": name for number, name in enumerate(layer.names)}
+    for rule, streaming in enumerate(recipe.activations):
+        fields |= {f"activations.{rule}.names.{number}": name for number, name in enumerate(streaming.names)}
     for field, name in fields.items():
         if not any(fnmatchcase(module, name) for module in modules):
             near = difflib.get_close_matches(name, sorted({*modules} - {""}), n=1, cutoff=0.0)

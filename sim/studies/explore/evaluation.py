@@ -22,6 +22,7 @@ from ....configs.arrays import BoolArray, IntArray
 from ....configs.errors import BisparseError, MappingError
 from ....configs.library import is_path
 from ....dataflow.design_table import DesignTable, kind_of
+from ....dataflow.formats.skipped import met_by
 from ....dataflow.forms import BestForms, best_form, search_forms
 from ....dataflow.gemm import Gemm
 from ....dataflow.objective import BYTES_ALONE, TIME
@@ -98,8 +99,9 @@ def _side_by_side(point: Point) -> bool:
         and options.objective == "time"
         and options.densities is None
         and not torn
-        # The tables of designs know nothing of lanes before the buffers.
+        # The tables of designs know nothing of lanes before the buffers, nor of gated products.
         and not point.hardware.model.vector_engine.fused_application
+        and not (point.recipe.model.activations and point.hardware.model.tensor_engine.zero_gating)
         and all(getattr(options, each.name) == each.default for each in others)
     )
 
@@ -264,7 +266,11 @@ class _Group:
         options = point.options
         try:
             best_form(
-                gemm, point.hardware.model, objective=TIME, dataflows=options.dataflows, interleave=options.interleave
+                met_by(gemm, point.hardware.model),
+                point.hardware.model,
+                objective=TIME,
+                dataflows=options.dataflows,
+                interleave=options.interleave,
             )
         except MappingError as error:
             return Outcome(figures=None, reason=str(point.hardware.placed(error)))

@@ -192,13 +192,16 @@ class OutputStationaryArray:
             raise HazardError("operands of different steps met in a PE")
         return self._from_west.step.flatten()
 
-    def _multiply(self, step: IntArray) -> FloatArray:
+    def _kept_operands(self, step: IntArray) -> tuple[FloatArray, FloatArray]:
+        """What each PE has from the west and from the north for its step, kept as it comes in."""
         west, north = self._program.west, self._program.north
         from_west, from_north = self._from_west.operand, self._from_north.operand.transpose(1, 0, 2)
         self._west_kept[west.writes[step], self._element] = from_west.reshape(len(step), -1)
         self._north_kept[north.writes[step], self._element] = from_north.reshape(len(step), -1)
-        vectors = self._west_kept[west.reads[step], self._element]
-        pairs = self._north_kept[north.reads[step], self._element]
+        return self._west_kept[west.reads[step], self._element], self._north_kept[north.reads[step], self._element]
+
+    def _multiply(self, step: IntArray) -> FloatArray:
+        vectors, pairs = self._kept_operands(step)
         if not self._program.west_holds_vectors:
             vectors, pairs = pairs, vectors
         selected: FloatArray = vectors[self._element, pairs[:, 1].astype(np.int64)]

@@ -27,8 +27,7 @@ def product(compressed=None, pattern="1:1", **fields):
         name="conv1:FF",
         operator="conv1",
         stage=Stage.FORWARD,
-        compressed=compressed,
-        pattern=Pattern.parse(pattern),
+        **({compressed: Pattern.parse(pattern)} if compressed else {}),
         **{"m": 64, "n": 64, "k": 64} | fields,
     )
 

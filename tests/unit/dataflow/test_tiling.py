@@ -43,15 +43,15 @@ def test_an_axis_smaller_than_the_array_is_taken_whole_or_in_parts_of_the_array(
 
 
 def test_a_compressed_depth_is_cut_in_whole_groups():
-    pruned = product(k=10, compressed="b", pattern=Pattern(2, 4))
+    pruned = product(k=10, b=Pattern(2, 4))
     assert sizes(pruned, "k") == [4, 8, 10]
-    assert sizes(product(k=100, compressed="b", pattern=Pattern(2, 8)), "k", unit=12) == [8, 24, 48, 72, 100]
-    assert sizes(product(k=3, compressed="b", pattern=Pattern(2, 4)), "k") == [3]
+    assert sizes(product(k=100, b=Pattern(2, 8)), "k", unit=12) == [8, 24, 48, 72, 100]
+    assert sizes(product(k=3, b=Pattern(2, 4)), "k") == [3]
 
 
 def test_all_kernel_positions_of_some_channels_stay_together():
     assert sizes(product(k=9 * 4, taps=9), "k") == [9, 18, 27, 36]
-    assert sizes(product(k=9 * 8, taps=9, compressed="b", pattern=Pattern(2, 4)), "k") == [36, 72]
+    assert sizes(product(k=9 * 8, taps=9, b=Pattern(2, 4)), "k") == [36, 72]
     assert sizes(product(m=9 * 4, taps=9, tap_axis="m"), "m") == [9, 18, 27, 36]
 
 
@@ -175,7 +175,7 @@ def test_capacity_follows_the_operand_to_its_side():
 
 def test_compressed_tiles_are_held_in_whole_bursts():
     """16 x 8 weights at 2:8: 4 * 8 pairs of 19 bits, 76 bytes, two bursts of 64."""
-    gemm = product(k=16, n=8, compressed="b", pattern=Pattern(2, 8))
+    gemm = product(k=16, n=8, b=Pattern(2, 8))
     grid = TileGrid.ladder(gemm, SAT)
     whole = (grid.trips["n"] == 1) & (grid.trips["k"] == 1)
     assert set(grid.b_held_bytes[whole][:, 0, 0].tolist()) == {128}
@@ -183,7 +183,7 @@ def test_compressed_tiles_are_held_in_whole_bursts():
 
 
 def test_an_operand_reduced_on_its_way_in_is_fetched_dense_and_held_compressed():
-    gemm = product(k=16, n=8, compressed="b", pattern=Pattern(2, 8), reduced_on_load=True)
+    gemm = product(k=16, n=8, b=Pattern(2, 8), reduced_on_load="b")
     grid = TileGrid.ladder(gemm, SAT)
     whole = (grid.trips["n"] == 1) & (grid.trips["k"] == 1)
     assert set(grid.b_held_bytes[whole][:, 0, 0].tolist()) == {128}
@@ -192,7 +192,7 @@ def test_an_operand_reduced_on_its_way_in_is_fetched_dense_and_held_compressed()
 
 @pytest.mark.parametrize("tile", [(3, 8, 5), (8, 9, 8), (0, 8, 8), (8, 8, -4)])
 def test_a_mapping_of_no_legal_tile_is_refused(tile):
-    gemm = product(k=20, compressed="b", pattern=Pattern(2, 4))
+    gemm = product(k=20, b=Pattern(2, 4))
     mapping = Mapping(array=ArrayMapping(dataflow="os"), tile_m=tile[0], tile_n=tile[1], tile_k=tile[2], order="mnk")
     shown = "x".join(map(str, tile))
     with pytest.raises(MappingError, match=f"product: got tile {shown}, need one that is legal and fits sat-vcu1525"):

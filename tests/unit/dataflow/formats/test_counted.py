@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import UnstructuredSkipping
+from bisparse.accel.exploits import UnstructuredSkipping
 from bisparse.configs.unstructured import Unstructured
 from bisparse.dataflow.formats.counted import counted_slots
 from bisparse.dataflow.formats.skipped import Skipped

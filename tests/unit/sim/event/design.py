@@ -61,8 +61,7 @@ def product(m, n, k, *, tile, order="mnk", pattern=DENSE, **fields):
         m=m,
         n=n,
         k=k,
-        compressed=None if pattern.is_dense else "b",
-        pattern=pattern,
+        b=pattern,
         **fields,
     )
     mapping = Mapping(array=ArrayMapping(dataflow="os"), tile_m=tile[0], tile_n=tile[1], tile_k=tile[2], order=order)

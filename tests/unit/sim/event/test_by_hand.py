@@ -121,7 +121,7 @@ def test_reduction_on_the_critical_path():
     """
     plan = schedule(
         small_design(),
-        tensor(product(1, 1, 8, tile=(1, 1, 8), pattern=Pattern(2, 4), reduced_on_load=True)),
+        tensor(product(1, 1, 8, tile=(1, 1, 8), pattern=Pattern(2, 4), reduced_on_load="b")),
     )
     (found,) = time_step(plan).works
     assert found.cycles == 17

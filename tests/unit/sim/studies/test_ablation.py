@@ -102,7 +102,7 @@ def test_pre_generation_makes_two_streams_in_the_update_and_its_absence_reduces_
     ahead, online = schedule(sat().all_on), schedule(without)
 
     def reduced_on_load(made):
-        return sum(product.gemm.reduced_on_load for product in made.products)
+        return sum(product.gemm.reduced_on_load is not None for product in made.products)
 
     def streams(made):
         return sum(len(update.reductions) for update in made.updates)
@@ -117,7 +117,7 @@ def test_pre_generation_makes_two_streams_in_the_update_and_its_absence_reduces_
 def test_overlap_and_pre_generation_leave_the_search_of_dense_products_alone():
     def dense(row):
         works = (work for work in schedule(row).works if isinstance(work, TensorWork))
-        return [each.mapping for work in works for each in work.products if each.gemm.compressed is None]
+        return [each.mapping for work in works for each in work.products if not each.gemm.compressed]
 
     for switch in ("overlap_update", "pre_generation"):
         (row,) = sat().of("all but", switch)
