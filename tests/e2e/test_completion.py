@@ -28,7 +28,7 @@ def completed(*words):
         (("simulate", "resnet9"), ["resnet9-cifar10"]),
         (
             ("simulate", "resnet9-cifar10", "--hardware", "sat"),
-            ["sat-unstructured", "sat-vcu1525", "sat-vcu1525-timed"],
+            ["sat-intersection", "sat-unstructured", "sat-vcu1525", "sat-vcu1525-timed"],
         ),
         (("simulate", "resnet9-cifar10", "--recipe", "bd"), ["bdwp"]),
         (("compare", "resnet9-cifar10", "--recipes", "dense,bd"), ["dense,bdwp"]),

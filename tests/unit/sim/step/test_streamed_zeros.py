@@ -143,3 +143,13 @@ def test_rules_that_say_nothing_or_name_nothing_are_refused():
     assert isinstance(wrong, Loaded)
     with pytest.raises(ConfigError, match=r"activations\.0\.names\.0: got 'l9'"):
         simulator(SAT).run(wrong, DENSE)
+
+
+def test_both_engines_move_and_multiply_the_same():
+    closed, played = (
+        simulator(BOTH, engine=engine).run(declaring("static-masks"), Unstructured(70.0))
+        for engine in ("analytic", "event")
+    )
+    for name in ("dram_read_bytes", "dram_write_bytes", "issued_macs", "effectual_macs"):
+        assert getattr(closed, name) == getattr(played, name)
+    assert closed.total_cycles == pytest.approx(played.total_cycles, rel=0.002)
