@@ -7,7 +7,7 @@ count.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...configs.errors import ConfigError
@@ -15,7 +15,10 @@ from ...configs.operand_format import OperandFormat
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
 from .given import GivenFormats
+from .layer_densities import shares_out, with_layer_densities
 from .rules import Facts, check_rules, dense_reason, named_dense, ratio
+
+Shape = tuple[int, ...]
 
 Preparation = Literal["gather", "rescale"]
 """How a copy of a product's moving operand is made: in another order, or scaled."""
@@ -79,6 +82,7 @@ class PrunedGraph:
         dense_reasons: why a product that the recipe would prune stays dense, or why zeros that are given take time, by
             operator name.
         copies: by weight name; a parameter that is not here needs a dense copy.
+        kept_gradients: share of a weight gradient that the recipe asks for, by operator name; all where it is not here.
     """
 
     graph: TrainingGraph
@@ -88,6 +92,7 @@ class PrunedGraph:
     prunings: dict[str, Pruning]
     dense_reasons: dict[str, str]
     copies: dict[str, WeightCopies]
+    kept_gradients: dict[str, float] = field(default_factory=dict)
 
 
 def annotate(
@@ -117,10 +122,12 @@ def annotate(
     updated = {operator.parameter for operator in graph.operators if operator.stage is Stage.UPDATE}
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
+    network = _Network(graph)
+    if given_formats is None and shares_out(recipe, pattern):
+        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network))
     given = recipe.mask_search.method == "given"
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}
-    network = _Network(graph)
     for operator in graph.products:
         stage = _pruned_stage(operator, recipe)
         if stage is None:
@@ -159,7 +166,44 @@ def annotate(
         prunings=prunings,
         dense_reasons=reasons,
         copies={copy.parameter: copy for copy in _copies(graph, recipe, prunings)},
+        kept_gradients=dict(_kept_gradients(graph, recipe, prunings)),
     )
+
+
+def _shapes(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, network: _Network) -> dict[str, list[Shape]]:
+    """Shapes of the weights among which zeros are shared out, by module, in the order of the forward pass."""
+    pruned = {
+        operator.parameter
+        for operator in graph.products
+        if operator.parameter is not None
+        and _pruned_stage(operator, recipe) is not None
+        and not dense_reason(recipe, network.facts(operator), ratio(recipe, operator.module, operator.stage, pattern))
+    }
+    modules = {
+        operator.parameter: operator.module
+        for operator in graph.products
+        if operator.parameter in pruned and operator.stage is Stage.FORWARD
+    }
+    found: dict[str, list[Shape]] = {}
+    for parameter, module in modules.items():
+        shape = tuple(size.fixed for size in graph.tensors[parameter or ""].shape)
+        found.setdefault(module, []).append(shape)
+    return found
+
+
+def _kept_gradients(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) -> Iterable[tuple[str, float]]:
+    """Of each weight gradient the share that is asked for: of the weights that the forward pass multiplies by."""
+    if recipe.weight_gradient == "dense":
+        return
+    pruned = [operator for operator in graph.products if operator.name in prunings]
+    kept = {
+        operator.parameter: prunings[operator.name].pattern.density
+        for operator in sorted(pruned, key=lambda each: each.stage is Stage.FORWARD)
+        if prunings[operator.name].operand == "weight"
+    }
+    for operator in graph.products:
+        if operator.stage is Stage.WEIGHT_GRADIENT and operator.parameter in kept:
+            yield operator.name, kept[operator.parameter]
 
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:
