@@ -20,6 +20,7 @@ from ..training.graph import Convolution, Operator, Stage, TrainingGraph
 from ..training.passes.choice import PLAIN, Passes
 from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .design_products import DesignProducts
+from .extra_works import extra_works
 from .formats.skipped import met_by
 from .forms import best_form, check_form
 from .gemm import Gemm
@@ -123,6 +124,8 @@ def build_schedule(
     resident = None
     if keep_on_chip and not overlap_vector:
         resident = _resident(works, order, mapper.products or DesignProducts(hardware=mapper.hardware), batch)
+        works = resident.works_of(0)
+    extra = extra_works(pruned, mapper.hardware, batch, mapper.plan)
     return Schedule(
         hardware=mapper.hardware,
         pruned=pruned,
@@ -130,16 +133,22 @@ def build_schedule(
         objective=mapper.objective.name,
         interleave=mapper.interleave,
         optimizer=optimizer,
-        works=works if resident is None else resident.works_of(0),
+        works=(*works, *extra),
         updates=tuple(steps.updates(optimizer)),
         overlap_update=overlap_update,
         overlap_vector=overlap_vector,
-        needs=order.needs,
+        needs=_needs(order, extra),
         keep_on_chip=keep_on_chip,
         resident=() if resident is None else resident.of_design(0),
         causal_blocks=causal_blocks,
         passes=passes,
     )
+
+
+def _needs(order: WorkOrder, extra: tuple[Work, ...]) -> tuple[tuple[int, ...], ...]:
+    """Of each work, the earlier ones that it waits for: what is extra waits for all of them."""
+    own = order.needs
+    return (*own, *(tuple(range(len(own) + number)) for number in range(len(extra))))
 
 
 def _resident(works: tuple[Work, ...], order: WorkOrder, products: DesignProducts, batch: int) -> Resident:
@@ -160,6 +169,7 @@ class Outline:
         precision: of operands.
         order: of work.
         works: forward and backward work; the mapping of each product is yet to be chosen.
+        extra: what the recipe does beside, likewise.
         updates: parameter updates, earliest gradient first.
     """
 
@@ -168,7 +178,18 @@ class Outline:
     precision: Precision
     order: WorkOrder
     works: tuple[Work, ...]
+    extra: tuple[Work, ...]
     updates: tuple[UpdateWork, ...]
+
+    @property
+    def every_work(self) -> tuple[Work, ...]:
+        """In the order in which they run."""
+        return (*self.works, *self.extra)
+
+    @property
+    def needs(self) -> tuple[tuple[int, ...], ...]:
+        """Of each of them, the earlier ones that it waits for."""
+        return _needs(self.order, self.extra)
 
 
 _UNMAPPED = Mapping(array=ArrayMapping(dataflow="os"), tile_m=0, tile_n=0, tile_k=0, order=LOOP_ORDERS[0])
@@ -184,6 +205,7 @@ def outline(pruned: PrunedGraph, hardware: Hardware, *, batch: int, optimizer: s
         precision=hardware.tensor_engine.precision,
         order=order,
         works=tuple(steps.works()),
+        extra=extra_works(pruned, hardware, batch, _unmapped),
         updates=tuple(steps.updates(optimizer)),
     )
 
@@ -251,7 +273,7 @@ class _Steps:
             kind=operator.kind,
             stage=operator.stage,
             products=tuple(self.plan(replace(gemm, applied=applied)) for gemm in lowered.gemms),
-            useful_macs=lowered.useful_macs,
+            useful_macs=round(lowered.useful_macs * self.pruned.kept_gradients.get(operator.name, 1.0)),
             dense_macs=operator.geometry.macs(self.batch),
             operands=operands,
             fused=Fused(works=(*fill, *fused.works)),

@@ -72,6 +72,7 @@ class VectorWork:
         reads: tensors that it reads from memory. What is carried to it is not among them.
         writes: tensors that it makes.
         displaces: the result carried to it, which the work before it would have stored and no longer does.
+        reductions: (elements, N, M) of each pass of the reduction engine over the same stream.
     """
 
     operator: str
@@ -82,6 +83,7 @@ class VectorWork:
     reads: tuple[Access, ...] = ()
     writes: tuple[Access, ...] = ()
     displaces: Access | None = None
+    reductions: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def read_bytes(self) -> int:
@@ -313,8 +315,8 @@ class ChainedVectorWork:
 
     @property
     def counts_as(self) -> str:
-        """The vector engine's own, whatever stage its operators are of."""
-        return self.engine
+        """The vector engine's own, or the sorters', whatever stage its operators are of."""
+        return "reduction" if self.head.reductions else self.engine
 
     @property
     def own_vector_works(self) -> tuple[VectorWork, ...]:
@@ -325,7 +327,12 @@ class ChainedVectorWork:
         """What it asks of the resources."""
         read_bytes, write_bytes = residence.moved_bytes((self.head, *self.fused.works))
         lane_operations = self.head.lane_operations + self.fused.lane_operations
-        return Demand(lane_operations=lane_operations, read_bytes=read_bytes, write_bytes=write_bytes)
+        return Demand(
+            lane_operations=lane_operations,
+            reductions=self.head.reductions,
+            read_bytes=read_bytes,
+            write_bytes=write_bytes,
+        )
 
     def epilogue(self, value_bytes: int, residence: Residence = AS_SCHEDULED) -> Epilogue:
         """None: it has no products."""

@@ -34,6 +34,7 @@ from .results.simulation_result import DensityMatch, Input, SimulationResult
 from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
 from .step.effectual import Effectual, matched_modules, measures_weights
+from .step.extra_shares import extra_shares
 from .step.pass_taken import pass_taken
 from .step.step_memory import step_memory
 from .step.step_report import StepReport
@@ -317,10 +318,12 @@ class Simulator:
             else profile(recorder, total_cycles=both.step.total_cycles, dram_channels=hardware.dram.channels),
             timeline=recorder,
             against_dense=both,
-            changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not self.graph.inference,
+            changes_over_time=recipe.model.changes_over_time and not self.graph.inference,
             inference=self.graph.inference,
             own_zeros=None if own is None else own_zeros(own, schedule, {row.name: row.dense_reason for row in rows}),
             passes=pass_taken(schedule, self.workload.graph, memory),
+            extra_work=extra_shares(sparse),
+            left_to_run=() if self.graph.inference else recipe.model.left_to_run,
         )
 
     def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:

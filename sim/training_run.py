@@ -2,7 +2,8 @@
 
 What a step costs beside its products is the same in every phase but for STEP's optimizer: until the switch Adam's
 second moment is watched, after it that moment is frozen. A ratio on the way to the full one that the design has no
-pattern for runs dense: the weights are masked, and the array multiplies by the zeros. Making masks that save nothing is
+pattern for runs dense: the weights are masked, and the array multiplies by the zeros. What a recipe does every so many
+steps, or once, is priced as a step with it less a step without it, each by itself. Making masks that save nothing is
 not priced, nor are validation, loading of data and the host.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ..accel.engines import TENSOR
 from ..configs.errors import ConfigError
 from ..configs.formats import parse_format
 from ..configs.operand_format import OperandFormat
@@ -18,9 +20,10 @@ from ..configs.pattern import Pattern
 from ..configs.schema import Loaded
 from ..configs.sums import sum_in_order
 from ..training.recipes.declaration import Recipe
-from ..training.recipes.phases import Phase, pattern_in, phases, recipe_in
+from ..training.recipes.extra_work import PRODUCTS, SORTED, ExtraWork
+from ..training.recipes.run_plan import Stretch, stretches
 from .results.simulation_result import SimulationResult
-from .results.training_figures import TrainingPhase, TrainingRun
+from .results.training_figures import TrainingEvent, TrainingPhase, TrainingRun
 from .simulation import Simulator
 from .step.against_dense import ratio
 from .step.step_report import StepReport
@@ -47,14 +50,14 @@ def simulate_training(
         ConfigError: there are no steps, the switch lies outside them, or the recipe does not fit the workload.
         MappingError: the design lacks the full ratio, or a product has no legal mapping on it.
     """
-    found = phases(recipe.model, pattern, steps, switch_step=switch_step)
-    costs = _Costs(simulator=simulator, recipe=recipe, pattern=pattern)
-    rows = tuple(costs.of(phase) for phase in found)
+    found = stretches(recipe.model, pattern, steps, switch_step=switch_step)
+    costs = _Costs(simulator=simulator, recipe=recipe, pattern=pattern, steps=steps)
+    rows = tuple(costs.of(stretch) for stretch in found)
     dense, clock = simulator.dense, simulator.hardware.model.clock_hz
-    cycles = sum(row.steps * row.step_cycles for row in rows)
-    joules = sum_in_order(row.steps * row.step_joules for row in rows)
+    cycles = sum(row.cycles for row in rows)
+    joules = sum_in_order(row.joules for row in rows)
     switches = recipe.model.schedule.switch is not None
-    switched = next((phase.first_step for phase in found if phase.kind == "sparse"), steps)
+    switched = next((stretch.first_step for stretch in found if stretch.kind == "sparse"), steps)
     return TrainingRun(
         steps=steps,
         switch_step=switched if switches else None,
@@ -68,6 +71,9 @@ def simulate_training(
         dense_joules=steps * dense.numbers.energy_joules,
         speedup_vs_dense=ratio(steps * dense.numbers.total_cycles, cycles),
         energy_ratio_vs_dense=ratio(joules, steps * dense.numbers.energy_joules),
+        useful_macs=sum(row.useful_macs for row in rows),
+        dense_useful_macs=steps * dense.numbers.useful_macs,
+        events=costs.events,
     )
 
 
@@ -86,51 +92,128 @@ def with_training(
     return replace(result, training=simulate_training(simulator, recipe, pattern, steps))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spent:
+    """What some work takes."""
+
+    cycles: int
+    joules: float
+    useful_macs: int
+
+    @classmethod
+    def beyond(cls, step: StepReport, other: StepReport) -> _Spent:
+        """What a step takes beyond another."""
+        one, two = step.numbers, other.numbers
+        return cls(
+            cycles=one.total_cycles - two.total_cycles,
+            joules=one.energy_joules - two.energy_joules,
+            useful_macs=one.useful_macs - two.useful_macs,
+        )
+
+    def __mul__(self, times: int) -> _Spent:
+        return _Spent(cycles=times * self.cycles, joules=times * self.joules, useful_macs=times * self.useful_macs)
+
+    def __add__(self, other: _Spent) -> _Spent:
+        return _Spent(
+            cycles=self.cycles + other.cycles,
+            joules=self.joules + other.joules,
+            useful_macs=self.useful_macs + other.useful_macs,
+        )
+
+
+_NOTHING = _Spent(cycles=0, joules=0.0, useful_macs=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Costs:
-    """What a step of each phase costs; equal steps are simulated once."""
+    """What a step of each stretch costs, and what happens in it beside; equal steps are simulated once."""
 
     simulator: Simulator
     recipe: Loaded[Recipe]
     pattern: OperandFormat
+    steps: int
     _known: dict[tuple[object, ...], StepReport] = field(default_factory=dict)
+    _happened: dict[str, tuple[ExtraWork, int, _Spent]] = field(default_factory=dict)
 
-    def of(self, phase: Phase) -> TrainingPhase:
+    def of(self, stretch: Stretch) -> TrainingPhase:
         """A phase with its costs."""
-        trained = "dense" if phase.kind == "dense" else str(pattern_in(self.recipe.model, self.pattern, phase))
-        costs_as, reason, step = "dense", "", None
-        optimizer = self._optimizer(phase)
-        plain = recipe_in(self.recipe.model, self.pattern, phase)
-        if plain is not None:
-            recipe, pattern = plain
-            if phase.frames_left:
+        simulator = self._simulator(stretch)
+        costs_as, reason, step, beside = "dense", stretch.reason, simulator.dense, _NOTHING
+        if stretch.recipe is not None:
+            recipe, pattern = stretch.recipe, stretch.pattern
+            if stretch.on_the_way:
                 recipe, pattern, reason = self._on_the_array(recipe, pattern)
             if _prunes(recipe, pattern):
                 reason += ": layers of that ratio run dense" if reason else ""
                 costs_as = "dense" if pattern.is_dense else str(pattern)
-                step = self._step(recipe, pattern, optimizer)
-        elif phase.kind == "leak":
-            reason = "pruned weights still count"
-        if step is None:
-            step = self._simulator(optimizer).dense
+                step = self._step(simulator, _without_events(recipe), pattern)
+                beside = self._beside(stretch, simulator, recipe, pattern, step)
+        clock = self.simulator.hardware.model.clock_hz
         return TrainingPhase(
-            kind=phase.kind,
-            first_step=phase.first_step,
-            steps=phase.steps,
-            sparsity=trained,
+            kind=stretch.kind,
+            first_step=stretch.first_step,
+            steps=stretch.steps,
+            sparsity="dense" if stretch.kind == "dense" else str(stretch.trains),
             costs_as=costs_as,
             reason=reason,
-            optimizer=optimizer,
+            optimizer=simulator.options.optimizer,
             step_cycles=step.numbers.total_cycles,
             step_seconds=step.numbers.step_seconds,
             step_joules=step.numbers.energy_joules,
+            name=stretch.name,
+            pass_=stretch.pass_,
+            times=stretch.times,
+            step_useful_macs=step.numbers.useful_macs,
+            event_cycles=beside.cycles,
+            event_seconds=beside.cycles / clock,
+            event_joules=beside.joules,
+            event_useful_macs=beside.useful_macs,
         )
 
-    def _optimizer(self, phase: Phase) -> str:
-        given = self.simulator.options.optimizer
-        if self.recipe.model.schedule.switch is None or given != "adam":
-            return given
-        return _OF_A_SWITCH[phase.kind]
+    # Events ----------------------------------------------------------------------------------------------------------
+
+    def _beside(
+        self, stretch: Stretch, simulator: Simulator, recipe: Recipe, pattern: OperandFormat, plain: StepReport
+    ) -> _Spent:
+        """What happens in a stretch beside its steps, every time that it is trained."""
+        spent = _NOTHING
+        for work in recipe.extra_work:
+            times = 0 if work.in_every_step else self._times(work, stretch)
+            if not times:
+                continue
+            each = _Spent.beyond(self._step(simulator, _with_event(recipe, work), pattern), plain) * times
+            spent += each
+            _, before, so_far = self._happened.get(work.title, (work, 0, _NOTHING))
+            self._happened[work.title] = work, before + times, so_far + each
+        return spent
+
+    def _times(self, work: ExtraWork, stretch: Stretch) -> int:
+        if work.work == "weight-gradient" and stretch.pass_ != "training":
+            return 0
+        if work.every_steps == "once":
+            # Before all retrainings of a cycle, or after them.
+            return int(stretch.begins)
+        return stretch.times * work.times(stretch.at_step, stretch.steps, self.steps)
+
+    @property
+    def events(self) -> tuple[TrainingEvent, ...]:
+        """What happened, all stretches together."""
+        clock = self.simulator.hardware.model.clock_hz
+        return tuple(
+            TrainingEvent(
+                name=title,
+                engine=_engine(work),
+                every_steps=work.every_steps if isinstance(work.every_steps, int) else 0,
+                times=times,
+                cycles=spent.cycles,
+                seconds=spent.cycles / clock,
+                joules=spent.joules,
+                useful_macs=spent.useful_macs,
+            )
+            for title, (work, times, spent) in self._happened.items()
+        )
+
+    # Steps -----------------------------------------------------------------------------------------------------------
 
     def _on_the_array(self, recipe: Recipe, pattern: OperandFormat) -> tuple[Recipe, OperandFormat, str]:
         """What the array runs of a frame: M:M, which is dense, for a ratio that it lacks; and what those are."""
@@ -153,16 +236,52 @@ class _Costs:
         reason = f"{hardware.name} has no {' nor '.join(lacking)}" if lacking else ""
         return recipe.model_copy(update={"layers": layers}), pattern, reason
 
-    def _step(self, recipe: Recipe, pattern: OperandFormat, optimizer: str) -> StepReport:
-        key = (pattern, recipe.layers, optimizer)
+    def _step(self, simulator: Simulator, recipe: Recipe, pattern: OperandFormat) -> StepReport:
+        key = (pattern, recipe.model_dump_json(), simulator.options)
         if key not in self._known:
-            self._known[key] = self._simulator(optimizer).step(replace(self.recipe, model=recipe), pattern)
+            self._known[key] = simulator.step(replace(self.recipe, model=recipe), pattern)
         return self._known[key]
 
-    def _simulator(self, optimizer: str) -> Simulator:
-        options = self.simulator.options
-        return self.simulator.with_options(replace(options, optimizer=optimizer))
+    def _simulator(self, stretch: Stretch) -> Simulator:
+        given = self.simulator.options
+        optimizer = given.optimizer
+        if self.recipe.model.schedule.switch is not None and optimizer == "adam":
+            optimizer = _OF_A_SWITCH[stretch.kind]
+        options = replace(given, optimizer=optimizer)
+        if stretch.pass_ != "training":
+            options = replace(options, pass_=stretch.pass_, freeze="", recompute="", accumulate=1)
+        else:
+            freeze = ",".join(filter(None, (given.freeze, stretch.freeze)))
+            accumulate = given.accumulate if stretch.accumulate == 1 else stretch.accumulate
+            options = replace(options, freeze=freeze, accumulate=accumulate)
+        simulator = self.simulator.with_options(replace(options, batch=stretch.batch or given.batch))
+        simulator.graph.check_batch(simulator.options.batch)
+        return simulator
 
 
 def _prunes(recipe: Recipe, pattern: OperandFormat) -> bool:
     return not all(each.is_dense for each in (pattern, *(parse_format(rule.sparsity) for rule in recipe.layers)))
+
+
+def _without_events(recipe: Recipe) -> Recipe:
+    """The recipe of a step in which nothing happens that does not happen in every one."""
+    return recipe.model_copy(update={"extra_work": tuple(work for work in recipe.extra_work if work.in_every_step)})
+
+
+def _with_event(recipe: Recipe, happens: ExtraWork) -> Recipe:
+    """The recipe of a step with one thing beside those of every step."""
+    always = {"every_steps": 1, "from_share": 0.0, "until_share": 1.0}
+    works = (
+        work.model_copy(update=always) if work is happens else work
+        for work in recipe.extra_work
+        if work.in_every_step or work is happens
+    )
+    whole = happens.work == "weight-gradient"
+    changed = {"weight_gradient": "dense"} if whole else {"extra_work": tuple(works)}
+    return _without_events(recipe.model_copy(update=changed)) if whole else recipe.model_copy(update=changed)
+
+
+def _engine(work: ExtraWork) -> str:
+    if work.work in SORTED:
+        return "reduction"
+    return TENSOR if work.work in PRODUCTS or work.work == "weight-gradient" else "vector"

@@ -24,7 +24,7 @@ def list_recipes(as_json: options.Json = False) -> None:
 
     recipes = [load_recipe(name).model for name in names("recipes")]
     if as_json:
-        print_json({"recipes": [recipe.model_dump(mode="json") for recipe in recipes]})
+        print_json({"recipes": [recipe.model_dump(mode="json", by_alias=True) for recipe in recipes]})
         return
     rows = [("name", "forward prunes", "backward prunes", "definition", "title")]
     for recipe in recipes:
@@ -41,7 +41,7 @@ def show(
     from ..training.recipes.declaration import load_recipe
 
     loaded = load_recipe(name)
-    values = loaded.model.model_dump(mode="json")
+    values = loaded.model.model_dump(mode="json", by_alias=True)
     if as_json:
         files = [str(file) for file in loaded.sources]
         print_json({"name": loaded.model.name, "sha256": loaded.sha256, "files": files, "values": values})

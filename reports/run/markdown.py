@@ -15,7 +15,7 @@ from .pass_words import details
 from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
-from .whole_training import last_phase_sentence, training_comparison
+from .whole_training import beyond_the_step, training_comparison
 
 
 def markdown(results: Sequence[SimulationResult], *, command: str) -> str:
@@ -78,9 +78,9 @@ def _detail(view: RunView) -> Iterator[str]:
     warning = memory_warning(result.memory) if result.memory else None
     if warning:
         yield from (f"> **The step {warning}.** Its figures are those of a card with memory enough.", "")
-    last_phase = last_phase_sentence([result])
-    if last_phase:
-        yield from (escaped(last_phase), "")
+    beyond = beyond_the_step([result])
+    if beyond:
+        yield from (escaped(beyond), "")
     yield from table_lines(tables.settings_table(result))
     for section in sections_of(view):
         for part in section.markdown:

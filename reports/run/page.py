@@ -22,7 +22,7 @@ from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
 from .shares import array_share, dynamic_energy_ratio, static_share
-from .whole_training import last_phase_sentence, training_comparison
+from .whole_training import beyond_the_step, training_comparison
 
 
 def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
@@ -81,7 +81,7 @@ def _panel(position: int, view: RunView) -> dict[str, Any]:
         "highlights": _highlights(result),
         "remarks": remarks([result]),
         "unknown": result.unknown_operators,
-        "last_phase": last_phase_sentence([result]),
+        "last_phase": beyond_the_step([result]),
         "does_not_fit": memory_warning(result.memory) if result.memory else None,
         "sections": sections,
         "figures": {name: drawn for section in sections for name, drawn in section.figures.items()},

@@ -8,6 +8,7 @@ from ..shared.section import Section
 from . import time_sections as time
 from . import work_sections as work
 from .decision_sections import range_section, verdict_section
+from .extra_work import extra_work_section
 from .run_view import RunView
 from .weights_section import weights_section
 
@@ -18,6 +19,7 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     time.training_section,
     time.stage_section,
     time.engine_section,
+    extra_work_section,
     time.ladder_section,
     time.cause_section,
     time.timeline_section,

@@ -12,11 +12,12 @@ from ..shared.quantities import byte_count, count, cycles, joules, percent, seco
 from .answer import answer, are_alike, comparison, is_dense, labels, sample_seconds
 from .answer_range import range_note, range_sentence
 from .effectual import effectual_lines
+from .extra_work import extra_work_sentence
 from .memory import memory_lines
 from .remarks import remarks
 from .shares import array_share, dynamic_energy_ratio, static_share
 from .verdict import help_words
-from .whole_training import last_phase_sentence, training_comparison, training_run_text
+from .whole_training import beyond_the_step, training_comparison, training_run_text
 
 
 def text_summary(results: Sequence[SimulationResult]) -> str:
@@ -41,6 +42,9 @@ def _one(result: SimulationResult) -> Iterator[str]:
     yield ""
     yield from aligned(_stages(result))
     yield ""
+    if result.extra_work:
+        yield from wrapped(extra_work_sentence(result))
+        yield ""
     if result.training is not None:
         yield from training_run_text(result.training).splitlines()
         yield ""
@@ -163,8 +167,8 @@ def _footnotes(results: Sequence[SimulationResult]) -> Iterator[str]:
     if unknown:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         yield from wrapped(f"Warning: priced as a generic pass, for want of a formula: {listed}.")
-    last_phase = last_phase_sentence(results)
-    for line in (*([last_phase] if last_phase else []), *effectual_lines(results), *memory_lines(results)):
+    beyond = beyond_the_step(results)
+    for line in (*([beyond] if beyond else []), *effectual_lines(results), *memory_lines(results)):
         yield from wrapped(line)
     counts = status_words(parameters(results))
     note = f"Rests on {counts} parameters. " if counts else ""

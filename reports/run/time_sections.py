@@ -11,7 +11,7 @@ from .chrome_trace import timeline_file
 from .figures import ladder_figure
 from .run_view import RunView
 from .timeline_figure import timeline_figure
-from .whole_training import phase_table, training_notes, training_sentence
+from .whole_training import event_table, phase_table, training_notes, training_sentence
 
 _STAGE_NOTE = "{stages} include{s} waits for vector work that rides on {their} products."
 
@@ -28,13 +28,17 @@ def training_section(view: RunView) -> Section | None:
     training, phases = view.result.training, phase_table(view.result)
     if training is None or phases is None:
         return None
+    events = event_table(training)
     words = " ".join([training_sentence(training), *training_notes(training)])
     return Section(
         heading="The whole training run",
         table=phases,
         template="run/training.html.jinja",
-        values={"words": words},
-        markdown=(Part(heading="The whole training run", words=words, table=phases),),
+        values={"words": words, "events": events},
+        markdown=(
+            Part(heading="The whole training run", words=words, table=phases),
+            *(() if events is None else (Part(table=events),)),
+        ),
     )
 
 

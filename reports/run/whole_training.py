@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...accel.engines import ENGINES
+from ...configs.sums import sum_in_order
 from ...sim.results.simulation_result import SimulationResult
-from ...sim.results.training_figures import TrainingPhase, TrainingRun
+from ...sim.results.training_figures import TrainingEvent, TrainingPhase, TrainingRun
 from ..shared.against_dense import energy_words, speed_words
 from ..shared.plain_text import aligned, capital, wrapped
-from ..shared.quantities import duration, joules, seconds, times
+from ..shared.quantities import duration, joules, percent, seconds, times
 from ..shared.table import Cell, Table, figure
 from .answer import labels
 
 PHASE_HEADINGS = ("phase", "steps", "ratio", "costs as", "a step", "energy of a step")
+EVENT_HEADINGS = ("beside the steps", "engine", "every", "times", "each", "of time", "of energy")
 
 
 def training_sentence(training: TrainingRun) -> str:
     """What the run takes, beside dense training."""
     count = "1 step takes" if training.steps == 1 else f"{training.steps:,} steps take"
+    if training.all_steps != training.steps:
+        count = f"{training.all_steps:,} steps, trained again and again for {training.steps:,} of dense training, take"
     return (
         f"The whole training run: {count} {duration(training.seconds)} and {joules(training.joules)}, "
         f"{speed_words(training.speedup_vs_dense)}, at {energy_words(training.energy_ratio_vs_dense)}."
@@ -25,10 +30,16 @@ def training_sentence(training: TrainingRun) -> str:
 
 
 def training_run_text(training: TrainingRun) -> str:
-    """A run for a terminal: the sentence, a row a phase, the notes."""
+    """A run for a terminal: the sentence, a row a phase and a row an event, the notes."""
     rows = [[*PHASE_HEADINGS], *phase_rows(training)]
     notes = [line for note in training_notes(training) for line in wrapped(note)]
-    return "\n".join([*wrapped(training_sentence(training)), *aligned(rows), *notes])
+    events = event_table(training)
+    beside = (
+        []
+        if events is None
+        else aligned([list(events.headings), *([cell.text for cell in row] for row in events.rows)])
+    )
+    return "\n".join([*wrapped(training_sentence(training)), *aligned(rows), *beside, *notes])
 
 
 def training_notes(training: TrainingRun) -> list[str]:
@@ -45,15 +56,27 @@ def training_notes(training: TrainingRun) -> list[str]:
 
 def phase_name(phase: TrainingPhase) -> str:
     """A phase in a word, a frame with its ratio."""
+    if phase.name:
+        return phase.name if phase.sparsity == "dense" else f"{phase.name} at {phase.sparsity}"
     return f"frame {phase.sparsity}" if phase.kind == "frame" else phase.kind
+
+
+def _heading(phase: TrainingPhase) -> str:
+    """What the row of a phase is called."""
+    forward = " (forward passes)" if phase.pass_ == "inference" else ""
+    return (phase.name or phase.kind) + forward
+
+
+def _steps(phase: TrainingPhase) -> str:
+    return f"{phase.steps:,}" if phase.times == 1 else f"{phase.times} x {phase.steps:,}"
 
 
 def phase_rows(training: TrainingRun) -> list[list[str]]:
     """A row a phase, as text."""
     return [
         [
-            phase.kind,
-            f"{phase.steps:,}",
+            _heading(phase),
+            _steps(phase),
             phase.sparsity,
             phase.costs_as,
             seconds(phase.step_seconds),
@@ -70,20 +93,48 @@ def phase_table(result: SimulationResult) -> Table | None:
         return None
     rows: list[tuple[Cell, ...]] = [
         (
-            Cell(phase.kind),
-            Cell(f"{phase.steps:,}"),
+            Cell(_heading(phase)),
+            Cell(_steps(phase)),
             Cell(phase.sparsity),
             Cell(phase.costs_as),
             figure(phase.step_seconds, seconds),
             figure(phase.step_joules, joules),
-            figure(phase.steps * phase.step_seconds, duration),
-            figure(phase.steps * phase.step_joules, joules),
+            *((figure(phase.event_seconds, duration),) if training.events else ()),
+            figure(phase.seconds, duration),
+            figure(phase.joules, joules),
         )
         for phase in training.phases
     ]
-    whole = (figure(training.seconds, duration), figure(training.joules, joules))
-    rows.append((Cell("total"), Cell(f"{training.steps:,}"), *[Cell("")] * 4, *whole))
-    return Table(headings=(*PHASE_HEADINGS, "time", "energy"), rows=tuple(rows), words=frozenset({0, 2, 3}), total=True)
+    beside = (figure(sum_in_order(phase.event_seconds for phase in training.phases), duration),)
+    whole = (*(beside if training.events else ()), figure(training.seconds, duration), figure(training.joules, joules))
+    rows.append((Cell("total"), Cell(f"{training.all_steps:,}"), *[Cell("")] * 4, *whole))
+    headings = (*PHASE_HEADINGS, *(("beside the steps",) if training.events else ()), "time", "energy")
+    return Table(headings=headings, rows=tuple(rows), words=frozenset({0, 2, 3}), total=True)
+
+
+def event_table(training: TrainingRun) -> Table | None:
+    """A row for all that is not in every step; None where nothing is."""
+    if not training.events:
+        return None
+    rows = tuple(
+        (
+            Cell(event.name),
+            Cell(ENGINES[event.engine]),
+            Cell(_frequency(event)),
+            Cell(f"{event.times:,}"),
+            figure(event.seconds / event.times, seconds),
+            Cell(percent(event.seconds / training.seconds), f"{event.seconds / training.seconds:.6g}"),
+            Cell(percent(event.joules / training.joules), f"{event.joules / training.joules:.6g}"),
+        )
+        for event in training.events
+    )
+    return Table(headings=EVENT_HEADINGS, rows=rows, words=frozenset({0, 1, 2}))
+
+
+def _frequency(event: TrainingEvent) -> str:
+    if not event.every_steps:
+        return "once"
+    return f"{event.every_steps:,} steps" if event.every_steps > 1 else "step"
 
 
 def training_comparison(results: Sequence[SimulationResult]) -> Table | None:
@@ -117,6 +168,17 @@ def last_phase_sentence(results: Sequence[SimulationResult]) -> str | None:
         f"{', '.join(names)} change{'' if many else 's'} over a training run: this is a step of "
         f"{'their last phases' if many else 'its last phase'}. The whole run: --training-steps N."
     )
+
+
+def beyond_the_step(results: Sequence[SimulationResult]) -> str | None:
+    """What a step does not show of methods whose whole run was not simulated; None where it shows all."""
+    told = [
+        f"{name}: {', '.join(result.left_to_run)}"
+        for name, result in zip(labels(results), results, strict=True)
+        if result.left_to_run and result.training is None
+    ]
+    left = f"Beside such steps: {'; '.join(told)}. The whole run: --training-steps N." if told else None
+    return " ".join(filter(None, (last_phase_sentence(results), left))) or None
 
 
 def _trainings(results: Sequence[SimulationResult]) -> list[tuple[str, TrainingRun]]:

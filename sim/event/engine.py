@@ -223,14 +223,16 @@ class _Step:
         machine.vector_work = index, stream
         yield from stream.run()
         machine.vector_work = None
-        return WorkTime(work=work, cycles=latency + max(busy["vector"], busy["dram"]), causes={}, busy=busy)
+        slowest = max(busy["vector"], busy["reduction"], busy["dram"])
+        return WorkTime(work=work, cycles=latency + slowest, causes={}, busy=busy)
 
     def _stream(self, work: Work, busy: dict[str, Count], *, latency_cycles: int, rank: Rank) -> Stream:
-        """A stream through DRAM and the vector lanes."""
+        """A stream through DRAM and the vector lanes, and through the sorters where it has work for them."""
         machine, demand = self.machine, work.demand()
+        sorted_by = [(machine.sorters, int(busy["reduction"]))] if demand.reductions else []
         return Stream(
             machine.clock,
-            [(machine.channels, int(busy["dram"])), (machine.lanes, int(busy["vector"]))],
+            [(machine.channels, int(busy["dram"])), (machine.lanes, int(busy["vector"])), *sorted_by],
             latency_cycles=latency_cycles,
             label=work.operator,
             moved_bytes=int(demand.read_bytes + demand.write_bytes),

@@ -20,6 +20,7 @@ from ...configs.plain_fields import check_fields
 from .answer_range import AnswerRange
 from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
+from .extra_work import ExtraWorkShare
 from .memory_results import Memory, MemoryPoint, OnChip
 from .own_weights import OwnZeros
 from .pass_result import PassResult
@@ -40,7 +41,18 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "passes", "range", "what_if", "own_zeros")
+_UNLESS_EMPTY = (
+    "uncounted",
+    "trained_apart",
+    "notes",
+    "inference",
+    "passes",
+    "range",
+    "what_if",
+    "own_zeros",
+    "extra_work",
+    "left_to_run",
+)
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -229,6 +241,8 @@ class SimulationResult:
         what_if: what would help, each change simulated; empty unless it was asked for.
         range: how far the answer moves within what assumptions leave open; None unless it was asked for.
         own_zeros: the zeros of a checkpoint, which the step prunes; None where there is none.
+        extra_work: what the method costs in the step beside its products and masks.
+        left_to_run: what of the method is in no such step but in a whole run.
     """
 
     bisparse_version: str
@@ -281,6 +295,8 @@ class SimulationResult:
     range: AnswerRange | None = None
     what_if: tuple[WhatIf, ...] = ()
     own_zeros: OwnZeros | None = None
+    extra_work: tuple[ExtraWorkShare, ...] = ()
+    left_to_run: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """The headline, a line: a step has thousands of figures, and ``document`` has them all."""
@@ -363,7 +379,7 @@ class SimulationResult:
         if fields.get("trained_apart") is not None:
             parameters = tuple(fields["trained_apart"]["parameters"])
             fields["trained_apart"] = TrainedApart(**fields["trained_apart"] | {"parameters": parameters})
-        fields["notes"] = tuple(fields.get("notes", ()))
+        fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "left_to_run")}
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])
         if fields.get("memory") is not None:
@@ -384,5 +400,6 @@ class SimulationResult:
             fields["range"] = AnswerRange.from_document(fields["range"])
         if fields.get("own_zeros") is not None:
             fields["own_zeros"] = OwnZeros.from_document(fields["own_zeros"])
+        fields["extra_work"] = tuple(ExtraWorkShare(**each) for each in fields.get("extra_work", ()))
         fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)

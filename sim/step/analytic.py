@@ -110,10 +110,11 @@ def _zero_fill(step: PlannedStep, work: Work) -> WorkTime:
 
 
 def _stream(step: PlannedStep, work: Work) -> WorkTime:
-    """Vector work goes through lanes and DRAM at the pace of the slower, behind the latency of its first request."""
+    """Vector work goes at the pace of the slowest of lanes, sorters and DRAM, behind its first request's latency."""
     busy = step.engines.busy_cycles(work.demand(step.residence))
     latency = step.engines.memory.latency_cycles * (busy["dram"] > 0)
-    return WorkTime(work=work, cycles=longest(busy["vector"], busy["dram"]) + latency, causes={}, busy=busy)
+    slowest = longest(busy["vector"], busy["reduction"], busy["dram"])
+    return WorkTime(work=work, cycles=slowest + latency, causes={}, busy=busy)
 
 
 def _flow(step: PlannedStep, time: WorkTime) -> Flow:
@@ -123,6 +124,8 @@ def _flow(step: PlannedStep, time: WorkTime) -> Flow:
         "vector": time.vector_cycles / cycles,
         "reduction": time.reduced_elements / (1.0 * step.engines.reduction_lanes * cycles),
     }
+    if any(work.reductions for work in time.work.own_vector_works):
+        shares["reduction"] = time.busy["reduction"] / cycles
     return Flow(alone_cycles=time.cycles, shares=shares)
 
 

@@ -101,8 +101,8 @@ class PlannedStep:
             residence = residency.choose(demands, table.buffer_bytes[rows])
         return cls(
             order=Order(
-                works=works,
-                waits_for=waits_for(len(works), order.needs, overlap_vector=policy.overlap_vector),
+                works=outline.every_work,
+                waits_for=waits_for(len(outline.every_work), outline.needs, overlap_vector=policy.overlap_vector),
                 updates=outline.updates,
                 overlap_update=policy.overlap_update,
             ),

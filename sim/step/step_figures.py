@@ -6,7 +6,7 @@ figures of each alone to the last bit. They bear the names that a result gives t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,15 +63,22 @@ class StepFigures:
         cycles: dict[str, Counts] = dict.fromkeys(STAGES, 0)
         for time in self.step.works:
             cycles[time.work.counts_as] = cycles[time.work.counts_as] + time.cycles
-        cycles["update"] = sum(update.exposed_update for update in self.step.updates)
-        cycles["reduction"] = sum(update.exposed_reduction for update in self.step.updates)
+        for name, exposed in self._of_updates.items():
+            cycles[name] = cycles[name] + exposed
         return cycles
+
+    @property
+    def _of_updates(self) -> dict[str, Counts]:
+        """Cycles that the step waits for updates, and for their reductions."""
+        return {
+            "update": sum(update.exposed_update for update in self.step.updates),
+            "reduction": sum(update.exposed_reduction for update in self.step.updates),
+        }
 
     @cached_property
     def stalls(self) -> dict[str, Counts]:
         """Cycles of the tensor engine by cause; they sum to the total."""
-        updates = {"update": self.by_stage["update"], "reduction": self.by_stage["reduction"]}
-        merged = merge(updates, *(time.causes for time in self.step.works))
+        merged = merge(self._of_updates, *(time.causes for time in self.step.works))
         return {cause: merged.get(cause, 0) for cause in CYCLE_CAUSES}
 
     @cached_property
@@ -145,7 +152,11 @@ class StepFigures:
     def vector_actions(self, work: VectorWork) -> Actions:
         """Actions of a vector operator."""
         read_bytes, write_bytes = self.plan.residence.moved_bytes((work,))
-        return {"vector_operations": work.lane_operations, "dram_bits": 8 * (read_bytes + write_bytes)}
+        actions: dict[str, Any] = {
+            "vector_operations": work.lane_operations,
+            "dram_bits": 8 * (read_bytes + write_bytes),
+        }
+        return actions | _compares(work.reductions) if work.reductions else actions
 
     def work_actions(self, time: WorkTime) -> Actions:
         """Actions of a work, what is fused into it left out."""
@@ -194,9 +205,14 @@ def update_actions(work: UpdateWork) -> Actions:
     return {
         "update_multiplies": work.multiplies,
         "update_accumulates": work.accumulates,
-        "compares": sum(elements * kept for elements, kept, _ in work.reductions),
+        **_compares(work.reductions),
         "dram_bits": 8 * (work.read_bytes + work.write_bytes),
     }
+
+
+def _compares(reductions: Sequence[tuple[int, int, int]]) -> dict[str, int]:
+    """Of passes of the reduction engine: each element meets the N kept so far."""
+    return {"compares": sum(elements * kept for elements, kept, _ in reductions)}
 
 
 def utilisation(done: Counts, peak_macs_per_cycle: Counts, cycles: Counts) -> Counts:

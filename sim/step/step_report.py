@@ -119,10 +119,15 @@ class StepReport(StepFigures):
 
     def _why_dense(self, work: Work) -> str:
         """Why it stays dense, or zeros take time: of what is pruned, then of what streams."""
-        found = [self.schedule.pruned.dense_reasons.get(work.operator) or self._unskipped(work)]
+        found = [self.schedule.pruned.dense_reasons.get(work.operator) or self._unskipped(work) or self._whole(work)]
         if self._streamed(work):
             found.append(why_streamed_take_time(self.schedule.hardware))
         return "; ".join(filter(None, dict.fromkeys(found)))
+
+    def _whole(self, work: Work) -> str:
+        """Why a weight gradient takes the time of all of it although only some is asked for."""
+        asked = self.schedule.pruned.kept_gradients.get(work.operator, 1.0)
+        return f"{self.schedule.hardware.name} computes the gradients of pruned weights, too" if asked < 1 else ""
 
     def _vector_row(self, time: WorkTime) -> OperatorResult:
         (head,) = time.work.own_vector_works
@@ -131,7 +136,7 @@ class StepReport(StepFigures):
             cycles=time.cycles,
             hidden_cycles=time.hidden_cycles,
             causes=_booked(time),
-            limit="dram" if time.dram_cycles >= time.vector_cycles else "vector",
+            limit=_slowest(time),
         )
         return self._priced(row, self.vector_actions(head))
 
@@ -142,7 +147,7 @@ class StepReport(StepFigures):
             module=work.module,
             kind=work.kind,
             stage=work.stage.value,
-            engine="vector",
+            engine="reduction" if work.reductions else "vector",
             hidden_cycles=math.ceil(hidden_share * work.lane_operations / lanes),
             dram_read_bytes=work.read_bytes,
             dram_write_bytes=work.write_bytes,
@@ -229,6 +234,11 @@ class StepReport(StepFigures):
 def _made(kept: int, group: int) -> str:
     """What the reduction engine makes of a weight: N:M, or a stream of what a given mask keeps."""
     return f"{kept}:{group}" if group > 1 else "packed"
+
+
+def _slowest(time: WorkTime) -> str:
+    """What sets the pace of vector work: of equals memory, then the lanes."""
+    return max(("dram", "vector", "reduction"), key=lambda name: time.busy[name])
 
 
 def _booked(time: WorkTime) -> dict[str, int]:

@@ -19,8 +19,11 @@ from ..densities import LayerDensities
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import PrunedStage, Recipe
 from .given import GivenFormats
+from .layer_densities import shares_out, with_layer_densities
 from .rules import Facts, check_rules, dense_reason, named_dense, ratio
 from .streamed_zeros import StreamedZeros, streamed_zeros
+
+Shape = tuple[int, ...]
 
 Preparation = Literal["gather", "rescale"]
 """How a copy of a product's moving operand is made: in another order, or scaled."""
@@ -85,6 +88,7 @@ class PrunedGraph:
             operator name.
         copies: by weight name; a parameter that is not here needs a dense copy.
         streamed: zeros of activations and gradients, by operator name.
+        kept_gradients: share of a weight gradient that the recipe asks for, by operator name; all where it is not here.
     """
 
     graph: TrainingGraph
@@ -95,6 +99,7 @@ class PrunedGraph:
     dense_reasons: dict[str, str]
     copies: dict[str, WeightCopies]
     streamed: dict[str, StreamedZeros] = field(default_factory=dict)
+    kept_gradients: dict[str, float] = field(default_factory=dict)
 
 
 def annotate(
@@ -126,10 +131,12 @@ def annotate(
     updated = {operator.parameter for operator in graph.operators if operator.stage is Stage.UPDATE}
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
+    network = _Network(graph)
+    if given_formats is None and shares_out(recipe, pattern):
+        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network))
     given = recipe.mask_search.method == "given"
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}
-    network = _Network(graph)
     for operator in graph.products:
         stage = _pruned_stage(operator, recipe)
         if stage is None:
@@ -171,7 +178,44 @@ def annotate(
         dense_reasons=reasons,
         copies={copy.parameter: copy for copy in _copies(graph, recipe, prunings)},
         streamed=streamed_zeros(graph, recipe, densities),
+        kept_gradients=dict(_kept_gradients(graph, recipe, prunings)),
     )
+
+
+def _shapes(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, network: _Network) -> dict[str, list[Shape]]:
+    """Shapes of the weights among which zeros are shared out, by module, in the order of the forward pass."""
+    pruned = {
+        operator.parameter
+        for operator in graph.products
+        if operator.parameter is not None
+        and _pruned_stage(operator, recipe) is not None
+        and not dense_reason(recipe, network.facts(operator), ratio(recipe, operator.module, operator.stage, pattern))
+    }
+    modules = {
+        operator.parameter: operator.module
+        for operator in graph.products
+        if operator.parameter in pruned and operator.stage is Stage.FORWARD
+    }
+    found: dict[str, list[Shape]] = {}
+    for parameter, module in modules.items():
+        shape = tuple(size.fixed for size in graph.tensors[parameter or ""].shape)
+        found.setdefault(module, []).append(shape)
+    return found
+
+
+def _kept_gradients(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) -> Iterable[tuple[str, float]]:
+    """Of each weight gradient the share that is asked for: of the weights that the forward pass multiplies by."""
+    if recipe.weight_gradient == "dense":
+        return
+    pruned = [operator for operator in graph.products if operator.name in prunings]
+    kept = {
+        operator.parameter: prunings[operator.name].pattern.density
+        for operator in sorted(pruned, key=lambda each: each.stage is Stage.FORWARD)
+        if prunings[operator.name].operand == "weight"
+    }
+    for operator in graph.products:
+        if operator.stage is Stage.WEIGHT_GRADIENT and operator.parameter in kept:
+            yield operator.name, kept[operator.parameter]
 
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:

@@ -8,14 +8,16 @@ module to be trained.
 
 from __future__ import annotations
 
-import math
 from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
+from .courses import DeclaredPhase, Repeats, left_to_go
+from .extra_work import ExtraWork
 
 
 class PrunedStage(Section):
@@ -133,14 +135,7 @@ class Ramp(Section):
         >>> [round(Ramp(updates=4).zeros_percent(80.0, update), 2) for update in (1, 2, 3, 4)]
         [46.25, 70.0, 78.75, 80.0]
         """
-        left = 1 - update / self.updates
-        match self.shape:
-            case "cubic":
-                share = left**3
-            case "linear":
-                share = left
-            case "cosine":
-                share = (1 - math.cos(math.pi * left)) / 2
+        share = left_to_go(self.shape, update / self.updates)
         return full + (min(self.initial_percent, full) - full) * share
 
 
@@ -163,12 +158,21 @@ class RecipeSchedule(Section):
         description="between them a share of zeros grows update by update; N:M is at its full ratio at once",
     )
     switch: VarianceSwitch | None = Field(default=None, description="dense until Adam's variance settles (STEP)")
+    phases: tuple[DeclaredPhase, ...] = Field(default=(), description="one by one, in place of all of the above")
+    repeats: Repeats | None = Field(default=None, description="prune, rewind, retrain, again and again")
 
     @model_validator(mode="after")
     def _one_change_at_a_time(self) -> Self:
-        said = [name for name in ("leak", "frames", "ramp", "switch") if getattr(self, name) is not None]
+        said = [name for name in ("leak", "frames", "ramp", "switch", "repeats") if getattr(self, name) is not None]
+        said += ["phases"] if self.phases else []
         if len(said) > 1:
             raise ValueError(f"got {' and '.join(said)}, need one of them")
+        if {*said} & {"phases", "repeats"} and (self.dense_share or self.final_share):
+            raise ValueError(f"got {said[0]} with dense_share or final_share, need {said[0]} alone to say when")
+        if sum(phase.share or 0.0 for phase in self.phases) > 1 + 1e-9:
+            raise ValueError("phases: got shares of more than 1 together, need at most 1")
+        if sum(phase.share is None and phase.steps is None for phase in self.phases) > 1:
+            raise ValueError("phases: got several without share and steps, need at most one, which takes the rest")
         if self.switch is not None and (self.dense_share or self.final_share):
             raise ValueError("got switch with dense_share or final_share, need the switch alone to say when")
         if self.dense_share + self.final_share > 1:
@@ -203,6 +207,14 @@ class Recipe(Section):
         description="zeros of activations and gradients, as declared: training neither makes nor checks them",
     )
     schedule: RecipeSchedule = RecipeSchedule()
+    weight_gradient: Literal["dense", "kept"] = Field(
+        default="dense",
+        description="all of it, or of the kept weights alone: what the algorithm asks for, not every array can skip",
+    )
+    layer_density: Literal["uniform", "erk", "erk-plus"] = Field(
+        default="uniform", description="how layers share the zeros of a network; erk-plus leaves the last one dense"
+    )
+    extra_work: tuple[ExtraWork, ...] = Field(default=(), description="beside products and masks, and how often")
 
     @field_validator("forward")
     @classmethod
@@ -243,10 +255,63 @@ class Recipe(Section):
             raise ValueError("name: got dense of a recipe that prunes, need another: dense is the baseline")
         return self
 
+    @model_validator(mode="after")
+    def _extra_work_has_a_place(self) -> Self:
+        if (self.extra_work or self.weight_gradient == "kept") and not self.prunes:
+            raise ValueError("extra_work, weight_gradient: got them, need a stage that is pruned")
+        if self.layer_density != "uniform" and self.mask_search.method != "given":
+            raise ValueError(
+                f"layer_density: got {self.layer_density}, need uniform, or masks that are given: N:M is the same "
+                "everywhere"
+            )
+        titles = [work.title for work in self.extra_work]
+        for number, work in enumerate(self.extra_work):
+            if work.title in titles[:number]:
+                raise ValueError(f"extra_work.{number}.name: got {work.title!r} twice, need names that differ")
+            if work.work == "weight-gradient" and self.weight_gradient == "dense":
+                raise ValueError(f"extra_work.{number}: got weight-gradient, need weight_gradient: kept beside it")
+        return self
+
     @property
     def prunes(self) -> bool:
         """Whether anything is pruned at all."""
         return self.forward is not None or self.backward is not None
+
+    @property
+    def changes_over_time(self) -> bool:
+        """Whether its steps differ over a run, the last ones being at its full ratio."""
+        phases = self.schedule.phases
+        return self.schedule != RecipeSchedule() and (not phases or phases[-1].is_full)
+
+    @property
+    def left_to_run(self) -> tuple[str, ...]:
+        """What a step at its full ratio does not show: phases that come after, and work that is not in every step."""
+        phases = () if self.changes_over_time else self.schedule.phases
+        later = [phase.name for phase in phases if not phase.is_full]
+        return (*later, *(work.title for work in self.extra_work if not work.in_every_step))
+
+    @property
+    def simulated_only(self) -> str:
+        """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
+        if self.schedule.phases:
+            return "schedule.phases"
+        if self.schedule.repeats is not None:
+            return "schedule.repeats"
+        if any(work.work == "mask-update" for work in self.extra_work):
+            return "a mask-update, which moves masks by a rule of its own"
+        return ""
+
+    def check_trains(self) -> None:
+        """Refuse a recipe that is simulated alone.
+
+        Raises:
+            ConfigError: it is one; the message says why.
+        """
+        if self.simulated_only:
+            raise ConfigError(
+                f"{self.name}: got a recipe that is simulated alone, for training does not know {self.simulated_only}; "
+                "try bisparse simulate --training-steps"
+            )
 
 
 def load_recipe(name_or_path: str) -> Loaded[Recipe]:

@@ -33,6 +33,7 @@ class StepKey:
         vector: prices of vector work.
         recipe: hash of the recipe; empty of the dense step.
         pattern: N:M; None of the dense step.
+        largest_group: that the reduction engine sorts, where a recipe has work for it beside the masks; else 0.
     """
 
     workload: str
@@ -43,11 +44,12 @@ class StepKey:
     vector: tuple[object, ...]
     recipe: str = ""
     pattern: OperandFormat | None = None
+    largest_group: int = 0
 
     @property
     def outline(self) -> tuple[object, ...]:
         """What the outline of the step depends on."""
-        sparse = (self.recipe, self.pattern, self.policy.pre_generation) if self.recipe else ()
+        sparse = (self.recipe, self.pattern, self.policy.pre_generation, self.largest_group) if self.recipe else ()
         return self.workload, self.passes, self.batch, self.optimizer, self.vector, *sparse
 
     @classmethod
@@ -64,7 +66,9 @@ class StepKey:
             policy=policy.model_copy(update={"pre_generation": False}),
             vector=vector_prices_of(point.hardware.model),
         )
-        return replace(dense, policy=policy, recipe=point.recipe.sha256, pattern=point.pattern), dense
+        sparse = replace(dense, policy=policy, recipe=point.recipe.sha256, pattern=point.pattern)
+        largest = point.hardware.model.reduction_engine.largest_group if point.recipe.model.extra_work else 0
+        return replace(sparse, largest_group=largest), dense
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ class Step:
 
     def products(self) -> list[PlannedProduct]:
         """In the order in which they are mapped."""
-        return [product for work in self.outline.works for product in work.products]
+        return [product for work in self.outline.every_work for product in work.products]
 
 
 def outlined(key: StepKey, point: Point) -> Step:

@@ -115,6 +115,11 @@ PRUNED = {
     "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "static-masks": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "gradual-magnitude": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    **{
+        name: {"stem:FF", "body:FF", "odd:FF", "body:BP", "head:BP"}
+        for name in ("granet", "lottery-ticket", "random-erk", "rigl")
+    },
     "mdgf-exponential": {"body:FF", "odd:FF"},
     "mdgf-linear": {"body:FF", "odd:FF"},
     "sdgf-geometric": {"body:FF", "odd:FF"},
@@ -142,9 +147,11 @@ def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-@pytest.mark.parametrize(
-    "recipe", sorted(set(PRUNED) - {"dense", "sdgp", "sdgp-maxnorm", "static-masks", "gradual-magnitude"})
-)
+GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "spdf", "static-masks"}
+"""Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
+
+
+@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", "sdgp", "sdgp-maxnorm", *GIVEN}))
 def test_weights_made_ahead_are_compressed_in_memory(recipe):
     assert {(each.operand, each.reduced_on_load) for each in laid(recipe).prunings.values()} == {("weight", False)}
     on_the_way = laid(recipe, pre_generation=False).prunings
@@ -331,7 +338,7 @@ def test_mask_searches_are_spread_over_the_steps_between_them(recipe, passes, pr
 def test_only_methods_with_decay_or_given_masks_read_a_mask():
     reading = {recipe: laid(recipe).copies.get("body.weight") for recipe in PRUNED}
     assert {recipe for recipe, copy in reading.items() if copy is not None and copy.reads_mask} == {
-        "sr-ste", "bdwp", "bi-mask", "static-masks", "gradual-magnitude",
+        "sr-ste", "bdwp", "bi-mask", *GIVEN,
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
 from ..declaration import Recipe
+from ..layer_densities import with_layer_densities
 from ..rules import Facts, check_rules, dense_reason, ratio
 from .applied import AppliedRecipe
 from .hosting import host, layer_of
@@ -58,12 +59,14 @@ def apply(
 
     Raises:
         ConfigError: a recipe is at work on the model already, a rule names none of its layers, a layer cannot be
-            pruned, there is none, ``precision`` is not for its weights, or the recipe needs ``steps``.
+            pruned, there is none, ``precision`` is not for its weights, or the recipe needs ``steps`` or is simulated
+            alone.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
+    recipe.check_trains()
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
         raise ConfigError(
@@ -72,6 +75,7 @@ def apply(
         )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
+    recipe = with_layer_densities(recipe, pattern, _Network(model, modules).shapes(recipe, pattern))
     clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
@@ -175,6 +179,16 @@ class _Network:
                 found[stage] = own
             else:
                 reasons[f"{path}:{stage.value}"] = reason
+        return found
+
+    def shapes(self, recipe: Recipe, pattern: OperandFormat) -> dict[str, list[tuple[int, ...]]]:
+        """Shapes of the weights that a recipe prunes, by layer, in the model's order."""
+        found: dict[str, list[tuple[int, ...]]] = {}
+        for path, module in self._modules.items():
+            if self.patterns(path, recipe, pattern, {}):
+                weight = module.weight
+                assert isinstance(weight, nn.Parameter), "others were refused"
+                found[path] = [tuple(weight.shape)]
         return found
 
     def unreachable(self, path: str) -> str | None:

@@ -9,6 +9,8 @@ from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.page import page
 from bisparse.reports.run.terminal import text_summary
 from bisparse.reports.run.whole_training import (
+    beyond_the_step,
+    event_table,
     last_phase_sentence,
     phase_table,
     training_comparison,
@@ -16,7 +18,7 @@ from bisparse.reports.run.whole_training import (
     training_sentence,
 )
 from bisparse.sim.results.simulation_result import SimulationResult
-from bisparse.sim.results.training_figures import TrainingPhase, TrainingRun
+from bisparse.sim.results.training_figures import TrainingEvent, TrainingPhase, TrainingRun
 
 from .sample import sample_result
 
@@ -68,6 +70,60 @@ def test_the_phases_sum_to_the_run():
         ["total", "4,000", "", "", "", "", "16.7 min", "8.00 kJ"],
     ]
     assert phase_table(sample_result()) is None
+
+
+EVENTFUL = dataclasses.replace(
+    TRAINING,
+    phases=(
+        dataclasses.replace(TRAINING.phases[0], name="warm-up", pass_="inference"),
+        dataclasses.replace(TRAINING.phases[2], name="cycle 1", times=3, event_seconds=50.0, event_joules=400.0),
+    ),
+    seconds=1050.0,
+    joules=8400.0,
+    events=(
+        TrainingEvent(
+            name="sort of weights", engine="reduction", every_steps=100, times=30, cycles=1, seconds=42.0, joules=300.0,
+            useful_macs=0,
+        ),
+        TrainingEvent(
+            name="average", engine="vector", every_steps=0, times=1, cycles=1, seconds=8.0, joules=100.0, useful_macs=0
+        ),
+    ),
+)  # fmt: skip
+
+
+def test_what_happens_beside_the_steps_has_a_row_each_with_its_share():
+    table = event_table(EVENTFUL)
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["sort of weights", "reduction", "100 steps", "30", "1.40 s", "4.0%", "3.6%"],
+        ["average", "vector", "once", "1", "8.00 s", "0.8%", "1.2%"],
+    ]
+    assert event_table(TRAINING) is None
+
+
+def test_a_phase_has_its_name_its_repetitions_and_the_time_of_its_events():
+    rows = [[cell.text for cell in row] for row in phase_table(scheduled(EVENTFUL)).rows]
+    assert [row[:3] + row[6:] for row in rows] == [
+        ["warm-up (forward passes)", "1,000", "dense", "0 s", "4.17 min", "2.00 kJ"],
+        ["cycle 1", "3 x 1,000", "2:8", "50.0 s", "13.3 min", "6.40 kJ"],
+        ["total", "4,000", "", "50.0 s", "17.5 min", "8.40 kJ"],
+    ]
+
+
+def test_every_report_tells_the_events():
+    result = scheduled(EVENTFUL)
+    assert "sort of weights" in text_summary([result])
+    assert "sort of weights" in markdown([result], command="bisparse report")
+    assert "sort of weights" in page([result], command="bisparse report").decode()
+
+
+def test_a_step_says_what_the_whole_run_has_beside_it():
+    result = dataclasses.replace(sample_result(), left_to_run=("dense fine-tuning", "sort of weights"))
+    told = beyond_the_step([result])
+    assert told.startswith("Beside such steps: ")
+    assert told.endswith("dense fine-tuning, sort of weights. The whole run: --training-steps N.")
+    assert beyond_the_step([sample_result()]) is None
+    assert beyond_the_step([dataclasses.replace(result, training=TRAINING)]) is None
 
 
 def test_a_phase_that_costs_otherwise_than_it_trains_says_why():

@@ -13,6 +13,7 @@ from bisparse.configs.library import names
 from bisparse.training.densities import load_densities
 from bisparse.training.loop import run as training_run
 from bisparse.training.loop.checkpoint import load_checkpoint
+from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.run_summary import read_summary
 from bisparse.training.settings import settings_for
 
@@ -21,7 +22,7 @@ from .short_runs import KilledError, digits, killed_at, log_rows, run, shortest
 pytestmark = pytest.mark.usefixtures("one_thread", "captured_once")
 
 
-@pytest.mark.parametrize("recipe", names("recipes"))
+@pytest.mark.parametrize("recipe", [name for name in names("recipes") if not load_recipe(name).model.simulated_only])
 def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_path, trained, monkeypatch):
     uncut = trained(shortest(recipe))
     whole = read_summary(uncut)

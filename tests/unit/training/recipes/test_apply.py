@@ -27,7 +27,7 @@ from bisparse.training.workloads import WORKLOADS
 from torch import nn
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
-RECIPES = names("recipes")
+RECIPES = [name for name in names("recipes") if not load_recipe(name).model.simulated_only]
 
 
 class TwoBranches(nn.Module):

@@ -38,6 +38,29 @@ def ran(space, out=None, **options):
     return run(space, out, version="1", jobs=1, **options)
 
 
+def test_extra_work_of_every_step_counts_side_by_side_as_one_by_one(tmp_path):
+    file = tmp_path / "worked.yaml"
+    file.write_text(
+        "extends: bdwp\nname: worked\nextra_work:\n  - {work: sort}\n  - {work: score-product, rank: 8}\n"
+        "  - {work: threshold, of: activations}\n  - {work: sort, name: rare, every_steps: 10}\n"
+    )
+    space = tiny(
+        base=SWEEP["base"] | {"recipe": str(file)},
+        axes={
+            "hardware.reduction_engine.largest_group": [8, 16],
+            "hardware.vector_engine.lanes": [16, 64],
+            "hardware.policy.overlap_vector": [False, True],
+        },
+        constraints=[],
+    )
+    table = ran(space).table
+    assert len(table) == 8
+    for _, row in table.iterrows():
+        figures = simulate_point(space.point({axis.name: row[axis.name] for axis in space.axes}), "1").figures
+        assert (row["total_cycles"], row["energy_joules"]) == (figures["total_cycles"], figures["energy_joules"])
+    assert table["total_cycles"].nunique() > 2
+
+
 @pytest.fixture(scope="module")
 def study():
     return ran(tiny())
