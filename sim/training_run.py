@@ -16,7 +16,7 @@ from ..configs.errors import ConfigError
 from ..configs.formats import parse_format
 from ..configs.operand_format import OperandFormat
 from ..configs.option_kinds import WholeNumber
-from ..configs.pattern import Pattern
+from ..configs.pattern import DENSE, Pattern
 from ..configs.schema import Loaded
 from ..configs.sums import sum_in_order
 from ..training.recipes.declaration import Recipe
@@ -138,7 +138,7 @@ class _Costs:
     def of(self, stretch: Stretch) -> TrainingPhase:
         """A phase with its costs."""
         simulator = self._simulator(stretch)
-        costs_as, reason, step, beside = "dense", stretch.reason, simulator.dense, _NOTHING
+        costs_as, reason, step, beside = "dense", stretch.reason, self._unpruned(simulator), _NOTHING
         if stretch.recipe is not None:
             recipe, pattern = stretch.recipe, stretch.pattern
             if stretch.on_the_way:
@@ -235,6 +235,11 @@ class _Costs:
         )
         reason = f"{hardware.name} has no {' nor '.join(lacking)}" if lacking else ""
         return recipe.model_copy(update={"layers": layers}), pattern, reason
+
+    def _unpruned(self, simulator: Simulator) -> StepReport:
+        """A step of the network as it is or is rewritten, nothing pruned."""
+        recipe = self.recipe.model
+        return self._step(simulator, recipe.unpruned, DENSE) if recipe.rewrites else simulator.dense
 
     def _step(self, simulator: Simulator, recipe: Recipe, pattern: OperandFormat) -> StepReport:
         key = (pattern, recipe.model_dump_json(), simulator.options)

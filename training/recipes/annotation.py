@@ -146,6 +146,9 @@ def annotate(
         if operator.parameter is None:
             reasons[operator.name] = "product of two activations"
             continue
+        if _computed(graph, operator):
+            reasons[operator.name] = "its weight is computed from smaller ones"
+            continue
         if given_formats is not None:
             taken = given_formats[operator.parameter, operator.stage]
             named = named_dense(recipe, operator.module)
@@ -216,6 +219,13 @@ def _kept_gradients(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pr
     for operator in graph.products:
         if operator.stage is Stage.WEIGHT_GRADIENT and operator.parameter in kept:
             yield operator.name, kept[operator.parameter]
+def _computed(graph: TrainingGraph, operator: Operator) -> bool:
+    """Whether a product multiplies by what was computed from a weight of another size, which has no mask of its own."""
+    assert operator.parameter is not None, "asked of products by weights"
+    return any(
+        name in graph.producer and graph.tensors[name].elements(1) > graph.tensors[operator.parameter].elements(1)
+        for name in operator.inputs[1:2]
+    )
 
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:

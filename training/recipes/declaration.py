@@ -16,6 +16,7 @@ from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
+from ..rewrites.kinds import AnyRewrite
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
 
@@ -215,6 +216,9 @@ class Recipe(Section):
         default="uniform", description="how layers share the zeros of a network; erk-plus leaves the last one dense"
     )
     extra_work: tuple[ExtraWork, ...] = Field(default=(), description="beside products and masks, and how often")
+    rewrites: tuple[AnyRewrite, ...] = Field(
+        default=(), description="what is made of the network's layers before anything is pruned, one after another"
+    )
 
     @field_validator("forward")
     @classmethod
@@ -251,8 +255,9 @@ class Recipe(Section):
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
         if self.schedule.dense_share == 1:
             raise ValueError("schedule.dense_share: got 1, need less: nothing would ever be pruned")
-        if self.name == "dense" and self.prunes:
-            raise ValueError("name: got dense of a recipe that prunes, need another: dense is the baseline")
+        if self.name == "dense" and (self.prunes or self.rewrites):
+            does = "prunes" if self.prunes else "rewrites layers"
+            raise ValueError(f"name: got dense of a recipe that {does}, need another: dense is the baseline")
         return self
 
     @model_validator(mode="after")
@@ -271,6 +276,21 @@ class Recipe(Section):
             if work.work == "weight-gradient" and self.weight_gradient == "dense":
                 raise ValueError(f"extra_work.{number}: got weight-gradient, need weight_gradient: kept beside it")
         return self
+
+    @property
+    def unpruned(self) -> Recipe:
+        """The same network with nothing pruned: its rewrites alone."""
+        return self.model_copy(
+            update={
+                "forward": None, "backward": None, "layers": (), "schedule": RecipeSchedule(), "decay": None,
+                "weight_gradient": "dense", "layer_density": "uniform", "extra_work": (),
+            }
+        )
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it trains the network as it is, dense."""
+        return not self.prunes and not self.rewrites
 
     @property
     def prunes(self) -> bool:
@@ -293,6 +313,8 @@ class Recipe(Section):
     @property
     def simulated_only(self) -> str:
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
+        if self.rewrites:
+            return f"rewrites of layers ({self.rewrites[0].title})"
         if self.schedule.phases:
             return "schedule.phases"
         if self.schedule.repeats is not None:
