@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from .adapters import Adapters
+from .keep import Keep
 from .low_rank import LowRank
 
-AnyRewrite = Annotated[Adapters | LowRank, Field(discriminator="kind")]
+AnyRewrite = Annotated[Adapters | Keep | LowRank, Field(discriminator="kind")]
 """An entry of a recipe's ``rewrites``, told apart by ``kind``."""
