@@ -7,6 +7,7 @@ position: r (K + N) in the place of K N.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -14,38 +15,33 @@ from pydantic import Field, PositiveInt
 
 from ..graph import Convolution, Size, TrainingGraph
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
-from .rewrite import Outcome, Rewrite
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .splice import with_fragments
 
 
-class LowRank(Rewrite):
+class LowRank(LayerRewrite):
     """Two factors in the place of a weight."""
 
     kind: Literal["low-rank"]
     rank: PositiveInt = Field(description="r, the channels between the factors")
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return f"low rank {self.rank}"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is the same.
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Two factors in the place of each; deployed they stay."""
+        return with_fragments(graph, layers.values(), self._build), ()
 
-        Raises:
-            ConfigError: no layer that is named has a larger rank.
-        """
-        layers, left = chosen(graph, self.layers, unfit=self._unfit)
-        made = with_fragments(
-            graph,
-            layers.values(),
-            lambda fragment, layer, x: factors(fragment, layer, x, rank=self.rank, names=("reduce", "expand")),
-        )
-        return Outcome(graph=made, layers=tuple(layers), left=left)
+    def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
+        return factors(fragment, layer, x, rank=self.rank, names=("reduce", "expand"))
 
-    def _unfit(self, layer: Layer) -> str:
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot be so rewritten; empty where it can."""
         return plain_layer(layer) or full_rank(layer, self.rank)
 
 
@@ -66,7 +62,14 @@ def full_rank(layer: Layer, rank: int) -> str:
 
 
 def factors(
-    fragment: Fragment, layer: Layer, x: Value, *, rank: int, names: tuple[str, str], learns: bool | None = None
+    fragment: Fragment,
+    layer: Layer,
+    x: Value,
+    *,
+    rank: int,
+    names: tuple[str, str],
+    learns: bool | None = None,
+    between: Callable[[Value], Value] | None = None,
 ) -> Value:
     """A layer's product by way of ``rank`` channels.
 
@@ -77,6 +80,7 @@ def factors(
         rank: r.
         names: of the two factors, under the layer.
         learns: whether they do; as the layer when None.
+        between: writes what stands between them; nothing does when None.
     """
     learning = layer.learns if learns is None else learns
     first, second = (fragment.under(name) for name in names)
@@ -86,11 +90,13 @@ def factors(
         v = fragment.weight(f"{names[0]}.weight", (Size(fixed=rank), Size(fixed=inputs)), learns=learning)
         u = fragment.weight(f"{names[1]}.weight", (Size(fixed=outputs), Size(fixed=rank)), learns=learning)
         hidden = fragment.linear(x, v, module=first, rows=rows, inputs=inputs, outputs=rank)
+        hidden = hidden if between is None else between(hidden)
         return fragment.linear(hidden, u, module=second, rows=rows, inputs=rank, outputs=outputs)
     v = fragment.weight(f"{names[0]}.weight", kernel_shape(shape, rank), learns=learning)
     pointwise = pointwise_of(shape, rank)
     u = fragment.weight(f"{names[1]}.weight", kernel_shape(pointwise, shape.out_channels), learns=learning)
     hidden = fragment.convolution(x, v, module=first, geometry=replace(shape, out_channels=rank))
+    hidden = hidden if between is None else between(hidden)
     return fragment.convolution(hidden, u, module=second, geometry=pointwise)
 
 
