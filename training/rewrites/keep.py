@@ -53,7 +53,9 @@ class Keep(Rewrite):
     @model_validator(mode="after")
     def _says_something(self) -> Keep:
         if not self._asked():
-            raise ValueError("need one of channels, heads, neurons and layers")
+            raise ValueError("one of channels, heads, neurons and layers")
+        if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
+            raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
         return self
 
     def _asked(self) -> dict[str, float | Mapping[str, float]]:

@@ -174,7 +174,7 @@ def test_what_sizes_do_not_tell_apart_is_refused():
         outcome(captured(Mixer, (16, 5)), neurons={"embed": 0.5})
 
 
-@pytest.mark.parametrize("fields", [{}, {"heads": 0}, {"layers": 1.5}, {"channels": 65}, {"depth": 0.5}])
+@pytest.mark.parametrize("fields", [{}, {"heads": 0}, {"heads": {}}, {"layers": 1.5}, {"channels": 65}, {"depth": 0.5}])
 def test_fields_that_say_nothing_are_refused(fields):
     with pytest.raises(ValidationError):
         Keep(kind="keep", **fields)
