@@ -1,0 +1,232 @@
+"""Keep ratios of structure: channels, attention heads, neurons and whole residual blocks; or more of them, to widen.
+
+What is coupled changes together, as a pruner of structure must do it: layers that are added up, concatenated or
+normalised together, depthwise convolutions, tied weights, the heads that share keys and values (``coupling``). Of n a
+ratio r keeps the nearest whole number to r n, a half rounded up, at least one, and of channels and neurons a multiple
+of ``multiple_of``; channels in groups keep the number of groups. Free of torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, PositiveInt, model_validator
+
+from ...configs.errors import ConfigError
+from ..graph import TrainingGraph
+from ..passes.naming import named
+from .coupling import coupling
+from .depth import removed, stages_of, without_blocks
+from .features import Feature, FeatureKind, features_of
+from .resizing import resized
+from .rewrite import Outcome, Rewrite
+
+MOST = 64
+"""The largest ratio."""
+
+Ratio = Annotated[float, Field(gt=0, le=MOST)]
+Part = Annotated[float, Field(gt=0, le=1)]
+
+
+class Keep(Rewrite):
+    """How much of each structure is kept: a ratio, or ratios by patterns of layers, the first that fits a layer."""
+
+    kind: Literal["keep"]
+    channels: Ratio | dict[str, Ratio] | None = Field(
+        default=None, description="of convolutions and of a residual stream; or by path of layers, with * and ?"
+    )
+    heads: Ratio | dict[str, Ratio] | None = Field(
+        default=None, description="of attention, groups of them where keys are shared; or by path of layers"
+    )
+    neurons: Ratio | dict[str, Ratio] | None = Field(
+        default=None, description="that linear layers hand to linear layers; or by path of layers"
+    )
+    layers: Part | dict[str, Part] | None = Field(
+        default=None, description="residual blocks of each stage, the first ones; or by path of blocks"
+    )
+    multiple_of: PositiveInt = Field(default=1, description="channels and neurons are rounded to a multiple of it")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Keep:
+        if not self._asked():
+            raise ValueError("one of channels, heads, neurons and layers")
+        if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
+            raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
+        return self
+
+    def _asked(self) -> dict[str, float | Mapping[str, float]]:
+        asked = {"layers": self.layers, "channels": self.channels, "heads": self.heads, "neurons": self.neurons}
+        return {name: ratio for name, ratio in asked.items() if ratio is not None}
+
+    @property
+    def title(self) -> str:
+        """What it keeps, in a phrase."""
+        return "keep " + ", ".join(f"{name} {_words(ratio)}" for name, ratio in self._asked().items())
+
+    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
+        """Rewrite a graph; deployed it is the same.
+
+        Raises:
+            ConfigError: the network has none of what is to be kept in part, a pattern names none of it, coupled layers
+                are given several ratios, or what is coupled cannot be told.
+        """
+        changed: list[str] = []
+        left: dict[str, str] = {}
+        says: list[str] = []
+        if self.layers is not None:
+            graph = self._shallower(graph, self.layers, changed, left, says)
+        coupled = coupling(graph)
+        sizes = {}
+        features = features_of(coupled)
+        for kind in get_args(FeatureKind):
+            asked: float | Mapping[str, float] | None = getattr(self, kind)
+            if asked is None:
+                continue
+            counts: dict[tuple[int, int], int] = {}
+            for feature, ratio in self._chosen(graph, kind, asked, features, left):
+                size = feature.factor.size
+                sizes[feature.factor] = kept = self._kept(feature, ratio)
+                change = size * feature.each, kept * feature.each
+                counts[change] = counts.get(change, 0) + 1
+                if kept != size:
+                    changed.extend(feature.layers)
+            says.append(f"{kind.capitalize()}: {_list(counts)}.")
+        return Outcome(
+            graph=resized(coupled, sizes) if sizes else graph,
+            layers=tuple(dict.fromkeys(changed)),
+            left=left,
+            says=tuple(says),
+        )
+
+    def _kept(self, feature: Feature, ratio: float) -> int:
+        step = 1 if feature.kind == "heads" else self.multiple_of // math.gcd(self.multiple_of, feature.each)
+        return max(1, _rounded(Fraction(str(ratio)) * feature.factor.size / step)) * step
+
+    def _chosen(
+        self,
+        graph: TrainingGraph,
+        kind: FeatureKind,
+        asked: float | Mapping[str, float],
+        features: Iterable[Feature],
+        left: dict[str, str],
+    ) -> list[tuple[Feature, float]]:
+        """Features that an entry changes, and how much of each is kept."""
+        own = [each for each in features if each.kind == kind]
+        self._check_patterns(graph, kind, asked, [layer for each in own for layer in each.layers])
+        chosen = []
+        for feature in own:
+            ratio = _ratio(kind, asked, feature.layers)
+            if ratio is None:
+                continue
+            why = feature.why_not
+            if feature.end and not isinstance(asked, Mapping):
+                continue
+            if not why and not feature.inside and not isinstance(asked, Mapping):
+                why = "it lies in no branch of a residual stream; a pattern that names it reaches it"
+            if why:
+                left.update(dict.fromkeys(feature.layers, why))
+            else:
+                chosen.append((feature, ratio))
+        if not chosen:
+            why = "; ".join(f"{layer}: {why}" for layer, why in list(left.items())[:2])
+            raise ConfigError(
+                f"{kind}: got {_words(asked)}, need a network with {kind} that can change, which {graph.name} is not"
+                f"{f' ({why})' if why else ''}; try other structure",
+                field=kind,
+            )
+        return chosen
+
+    def _check_patterns(
+        self, graph: TrainingGraph, field: str, asked: float | Mapping[str, float], known: Sequence[str]
+    ) -> None:
+        for pattern in asked if isinstance(asked, Mapping) else ():
+            if not any(named(pattern, each) for each in known):
+                near = difflib.get_close_matches(pattern, known, n=1, cutoff=0.0)
+                what = "a residual block" if field == "layers" else f"a layer that makes {field}"
+                raise ConfigError(
+                    f"{field}: got {pattern!r}, need the path of {what} of {graph.name}, with * and ?"
+                    f"{f'; try {near[0]}' if near else ''}",
+                    field=field,
+                )
+
+    def _shallower(
+        self,
+        graph: TrainingGraph,
+        asked: float | Mapping[str, float],
+        changed: list[str],
+        left: dict[str, str],
+        says: list[str],
+    ) -> TrainingGraph:
+        stages = stages_of(coupling(graph))
+        self._check_patterns(graph, "layers", asked, [block.path for stage in stages for block in stage])
+        gone = []
+        for stage in stages:
+            shares = {block: _ratio("layers", asked, (block.path,)) for block in stage}
+            for ratio in dict.fromkeys(shares.values()):
+                if ratio is None:
+                    continue
+                blocks = [block for block in stage if shares[block] == ratio]
+                fewer = len(blocks) - max(1, _rounded(Fraction(str(ratio)) * len(blocks)))
+                taken = removed(blocks, fewer)
+                gone.extend(taken)
+                if len(taken) < fewer:
+                    left.update({each.path: "it changes extents" for each in blocks if not each.entering})
+        if not stages:
+            raise ConfigError(
+                f"layers: got {_words(asked)}, need a network with numbered residual blocks, which {graph.name} has "
+                "not; try other structure",
+                field="layers",
+            )
+        changed.extend(block.path for block in gone)
+        total = sum(len(stage) for stage in stages)
+        which = f": without {', '.join(sorted((each.path for each in gone), key=_by_number))}" if gone else ""
+        says.append(f"Blocks: {total - len(gone)} of {total}{which}.")
+        return without_blocks(graph, gone)
+
+
+def _by_number(path: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in path.split(".")]
+
+
+def _rounded(value: Fraction) -> int:
+    """The nearest whole number, a half rounded up.
+
+    >>> [_rounded(Fraction(each)) for each in ("2.5", "2.4", "0.4")]
+    [3, 2, 0]
+    """
+    return math.floor(value + Fraction(1, 2))
+
+
+def _ratio(field: str, asked: float | Mapping[str, float], layers: Sequence[str]) -> float | None:
+    """What is kept of layers that are coupled; None where no pattern names one of them."""
+    if not isinstance(asked, Mapping):
+        return asked
+    found: dict[float, str] = {}
+    for layer in layers:
+        ratio = next((asked[pattern] for pattern in asked if named(pattern, layer)), None)
+        if ratio is not None:
+            found.setdefault(ratio, layer)
+    if len(found) > 1:
+        (one, first), (other, second), *_ = found.items()
+        raise ConfigError(
+            f"{field}: got {one} for {first} and {other} for {second}, need one ratio: they are coupled; try {one} for "
+            "both",
+            field=field,
+        )
+    return next(iter(found), None)
+
+
+def _words(asked: float | Mapping[str, float]) -> str:
+    if not isinstance(asked, Mapping):
+        return f"{asked:g}"
+    return "(" + ", ".join(f"{pattern}: {ratio:g}" for pattern, ratio in asked.items()) + ")"
+
+
+def _list(counts: Mapping[tuple[int, int], int]) -> str:
+    return ", ".join(
+        f"{size} to {kept}" + (f" ({times} times)" if times > 1 else "") for (size, kept), times in counts.items()
+    )
