@@ -219,6 +219,8 @@ def _kept_gradients(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pr
     for operator in graph.products:
         if operator.stage is Stage.WEIGHT_GRADIENT and operator.parameter in kept:
             yield operator.name, kept[operator.parameter]
+
+
 def _computed(graph: TrainingGraph, operator: Operator) -> bool:
     """Whether a product multiplies by what was computed from a weight of another size, which has no mask of its own."""
     assert operator.parameter is not None, "asked of products by weights"

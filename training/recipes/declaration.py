@@ -282,8 +282,14 @@ class Recipe(Section):
         """The same network with nothing pruned: its rewrites alone."""
         return self.model_copy(
             update={
-                "forward": None, "backward": None, "layers": (), "schedule": RecipeSchedule(), "decay": None,
-                "weight_gradient": "dense", "layer_density": "uniform", "extra_work": (),
+                "forward": None,
+                "backward": None,
+                "layers": (),
+                "schedule": RecipeSchedule(),
+                "decay": None,
+                "weight_gradient": "dense",
+                "layer_density": "uniform",
+                "extra_work": (),
             }
         )
 
