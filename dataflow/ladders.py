@@ -145,7 +145,7 @@ class Ladders:
             slots=whole.slots[ladder, :, :, at_k, None],
             groups=whole.groups[ladder, :, :, at_k, None],
             count_k=whole.count_k[ladder, :, :, at_k, None],
-            kept_along_k=whole.kept_along_k[ladder, :, :, at_k, None],
+            kept_along_k={name: kept[ladder, :, :, at_k, None] for name, kept in whole.kept_along_k.items()},
         )
         mappings = self.mappings[rows.side[0]]
         floor = ArrayFloor(tiles=tiles, table=self.table, index=rows.design, interleave=mappings.interleave)

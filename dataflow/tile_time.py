@@ -172,7 +172,9 @@ class TileTime:
     @cached_property
     def shared_cycles(self) -> IntArray:
         """Cycles that both operands need of the port that they share."""
-        return np.asarray(ceil_div(self.west_bytes + self.north_bytes, self.tiles.design.operand_port_bytes))
+        shared = self.tiles.design.operand_port_bytes
+        assert shared is not None, "asked where they share one"
+        return np.asarray(ceil_div(self.west_bytes + self.north_bytes, shared))
 
     @cached_property
     def west_cycles(self) -> IntArray:

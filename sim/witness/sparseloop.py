@@ -87,7 +87,7 @@ class SparseloopRow:
         kept = self.m * self.pattern.slots(self.k)
         value_bytes = BYTES_OF[self.hardware.tensor_engine.precision]
         stored = stored_bytes(kept, self.m * self.k, Stored.of(self.pattern, value_bytes))
-        return moved - int(stored) + kept * value_bytes
+        return int(moved - stored + kept * value_bytes)
 
     def disagreement(self) -> str | None:
         """None if cycles and accesses are Sparseloop's, else what differs."""
@@ -109,7 +109,7 @@ def sparseloop_rows(*, exact: bool = False) -> Iterator[SparseloopRow]:
         yield SparseloopRow(
             place=f"{path.name}:{line}",
             design=name,
-            hardware=load_hardware(path.parent / file).model,
+            hardware=load_hardware(str(path.parent / file)).model,
             m=int(row["M"]),
             n=int(row["N"]),
             k=int(row["K"]),
