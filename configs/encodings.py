@@ -59,7 +59,7 @@ def metadata_of(encoding: Encoding, density: float, block: int, value_bits: int)
     >>> metadata_of("bitmap", 0.2, 1, 16)
     Metadata(index_bits=0, block=1, padding=0, span=1, span_bits=1)
     >>> metadata_of("run-length", 0.05, 1, 16)  # one in 26 is a zero that a run of 64 needs
-    Metadata(index_bits=6, block=1, padding=38996, span=0, span_bits=0)
+    Metadata(index_bits=6, block=1, padding=38987, span=0, span_bits=0)
     """
     match encoding:
         case "bitmap":

@@ -45,6 +45,11 @@ class Structured(OperandFormat):
         """Of a weight of this size."""
         return replace(self, outputs=outputs, inputs=inputs)  # type: ignore[type-var]
 
+    @property
+    @abstractmethod
+    def turned(self) -> Structured:
+        """What is left of the turned weight."""
+
     @abstractmethod
     def parts(self) -> tuple[Part, ...]:
         """What is left of the weight, whose size is known. Parts share no output, unless they are alike."""

@@ -57,7 +57,8 @@ class SkippedBlocks(AsDeclared):
         """Of the stretches of k those that a fold passes, on average."""
         if isinstance(self.declared, Measured):
             return _counted_share(self.declared, self.declared.cols, self.lanes)
-        return float(1.0 - (1.0 - self.density) ** _side_by_side(self.declared.rows, self.lanes))
+        blocks = _side_by_side(self.declared.rows, self.lanes)
+        return 1.0 - math.pow(1.0 - self.density, blocks)
 
 
 def _side_by_side(span: int, lanes: int) -> int:
@@ -75,7 +76,7 @@ def _counted_share(measured: Measured, block: int, lanes: int) -> float:
         for first in range(0, channels, block):
             stretch = kept[:, fold : fold + lanes, first : first + block]
             passed += int(stretch.any(axis=(1, 2)).sum()) * stretch.shape[2]
-    return passed / (math.ceil(outputs / lanes) * groups * channels * taps)
+    return float(passed / (math.ceil(outputs / lanes) * groups * channels * taps))
 
 
 def why_no_blocks(declared: OperandFormat, hardware: Hardware) -> str:

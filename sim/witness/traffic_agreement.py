@@ -31,7 +31,7 @@ LARGEST_WALK = 3000
 """Tilings with more tiles are drawn again in larger tiles."""
 
 PATTERNS = ("1:2", "2:4", "1:8", "2:8", "3:8", "2:16")
-FORMATS = (*PATTERNS, "80%", "37.5%", "60% block 2x4")
+FORMATS = (*PATTERNS, "80%", "37.5%", "60% block 2x4", "70% in each row as run-length", "75% block 2x2 as rows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
