@@ -313,7 +313,10 @@ class _Solver:
             here == there or 1 in (here, there) for here, there in zip(*sizes, strict=True)
         )
         repeated = len(set(sizes[0]) - {1}) < len([size for size in sizes[0] if size > 1])
-        if aligned and not (moves and repeated):
+        # The same axes in the same places, some of them in part: a slice or a pool.
+        apart = [pair for pair in zip(*sizes, strict=False) if pair[0] != pair[1]]
+        in_place = len(one) == len(other) and not {pair[0] for pair in apart} & {pair[1] for pair in apart}
+        if (aligned or (in_place and not moves)) and not (moves and repeated):
             for here, there in zip(one, other, strict=True):
                 if here.factors and there.factors:
                     yield _rule(here.factors, there.factors, why)

@@ -46,6 +46,7 @@ def features_of(coupled: Coupling) -> tuple[Feature, ...]:
     return tuple(_Finder(coupled).features())
 
 
+_SQUARE = "it has as many heads as a head is large, or as there are tokens, and sizes do not tell them apart"
 _SEVERAL = "its outputs are {0} x {1}, and which of them may change is not known"
 
 
@@ -59,7 +60,8 @@ class _Finder:
         for operator in self._graph.operators:
             if operator.stage is Stage.FORWARD:
                 self._note(operator)
-        self._heads, self._in_attention = self._attention()
+        counts, self._in_attention = self._attention()
+        self._heads, self._uncertain = counts - self._in_attention, counts & self._in_attention
         self._added = self._residual()
 
     def _note(self, operator: Operator) -> None:
@@ -91,7 +93,7 @@ class _Finder:
                 sides = self._coupled.sides[operator.name]
                 heads.update(atoms(sides["count"]))
                 beside.update(atoms((*sides["m"], *sides["n"], *sides["k"])))
-        return heads - beside, beside
+        return heads, beside
 
     def _residual(self) -> set[Factor]:
         """Factors of what is added up of two activations."""
@@ -108,7 +110,11 @@ class _Finder:
     def features(self) -> Iterator[Feature]:
         for atom, makers in self._made.items():
             beside = [other for _, outputs in makers for other in outputs if other is not atom]
-            if atom.sums or atom in self._in_attention or (atom.pinned and any(not each.pinned for each in beside)):
+            layers = tuple(dict.fromkeys(layer for layer, _ in makers))
+            if atom in self._uncertain:
+                yield Feature(kind="heads", factor=atom, layers=layers, why_not=_SQUARE)
+            held = atom.pinned and atom not in self._heads and any(not each.pinned for each in beside)
+            if held or atom.sums or atom in self._in_attention:
                 continue
             if atom not in self._heads and self._heads.intersection(beside):
                 # Three projections in one: how many is no width.
@@ -120,7 +126,7 @@ class _Finder:
             yield Feature(
                 kind=kind,
                 factor=atom,
-                layers=tuple(dict.fromkeys(layer for layer, _ in makers)),
+                layers=layers,
                 each=min(product(other for other in outputs if other is not atom) for _, outputs in makers)
                 if kind != "heads"
                 else 1,

@@ -80,6 +80,11 @@ def _rest(ours: list[Factor], theirs: list[Factor], trust: Trust, why: str) -> b
     if any(atom.sums for atom in (*large, *small)):
         # A part of a concatenation: which one is found by what else reads it, or the operator no longer fits.
         return True
+    repeated = [atom for atom in large if atom.size * product(small) == product(large)]
+    if len(small) == len(repeated) == 1 and len(large) > 1:
+        # An axis that is repeated, or of which one place is read.
+        split(small[0], [atom for atom in large if atom is not repeated[0]])
+        return True
     wholes = [atom for atom in large if atom.size % product(small) == 0]
     if len(wholes) == 1:
         (whole,) = wholes
@@ -96,7 +101,7 @@ def _gathered(ours: Sequence[Factor], theirs: Sequence[Factor]) -> bool:
     spans = [theirs[first:last] for first in range(len(theirs)) for last in range(first + 2, len(theirs) + 1)]
     for atom in ours:
         runs = [span for span in spans if product(span) == atom.size]
-        if len(runs) == 1:
+        if len(runs) == 1 and (atom.pinned or not all(each.pinned for each in runs[0])):
             split(atom, runs[0])
             return True
     return False

@@ -127,22 +127,22 @@ class _Resizing:
         ratios = {self._ratio(name) for name in touched if self._old(name) == wanted}
         if ratios:
             return _times(before, max(ratios), operator)
-        ratios = {self._ratio(name) for name in touched} - {Fraction(1)} or {Fraction(1)}
-        if len(ratios) > 1 and self._in_part(operator):
-            ratios = {self._ratio(operator.outputs[0])}
-        if len(ratios) > 1:
+        if all(self._ratio(name) == 1 for name in touched):
+            return before
+        if not self._in_part(operator):
             raise _refused(
                 f"that {operator.name} touches as many elements as one of its operands", "it reads parts of several"
             )
-        return _times(before, ratios.pop(), operator)
+        return _times(before, self._ratio(operator.outputs[0]), operator)
 
     def _in_part(self, operator: Operator) -> bool:
-        """Whether its operands differ from its result by constants, but for concatenations that it reads a part of."""
-        made = self.coupled.factors(operator.outputs[0])
-        apart = (cancelled(self.coupled.factors(name), made) for name in operator.inputs)
-        left = (atom for pair in apart for side in pair for atom in side)
-        changed = [atom for atom in left if self.sizes.get(atom, atom.size) != atom.size and not atom.sums]
-        return set(changed) <= set(atoms(made))
+        """Whether its operands are its result times constants, but for concatenations that it reads a part of."""
+        for name in operator.inputs:
+            ours, theirs = cancelled(self.coupled.factors(name), self.coupled.factors(operator.outputs[0]))
+            changed = [atom for atom in ours if self.sizes.get(atom, atom.size) != atom.size]
+            if any(not atom.sums or not theirs for atom in changed):
+                return False
+        return bool(operator.outputs)
 
     def _old(self, tensor: str) -> _Quantity:
         return _quantity(self.coupled.extents[tensor], None)

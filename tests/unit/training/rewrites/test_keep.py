@@ -174,6 +174,14 @@ def test_what_sizes_do_not_tell_apart_is_refused():
         outcome(captured(Mixer, (16, 5)), neurons={"embed": 0.5})
 
 
+def test_as_many_heads_as_a_head_is_large_are_not_told_apart_and_all_else_is():
+    graph = captured(lambda: Gpt(heads=(8,), size=8, neurons=(384,)), TOKENS)
+    with pytest.raises(ConfigError, match=r"blocks.0.attention.packed: \S+ sees it in a shape from which it cannot"):
+        outcome(graph, heads=0.5)
+    by_hand = captured(lambda: Gpt(width=48, heads=(8,), size=8, neurons=(96,)), TOKENS)
+    assert_same(kept(graph, neurons=0.25, channels=0.5), by_hand)
+
+
 @pytest.mark.parametrize("fields", [{}, {"heads": 0}, {"heads": {}}, {"layers": 1.5}, {"channels": 65}, {"depth": 0.5}])
 def test_fields_that_say_nothing_are_refused(fields):
     with pytest.raises(ValidationError):
