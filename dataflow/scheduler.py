@@ -252,7 +252,7 @@ class _Steps:
             stage=operator.stage,
             products=tuple(self.plan(replace(gemm, applied=applied)) for gemm in lowered.gemms),
             useful_macs=lowered.useful_macs,
-            dense_macs=operator.geometry.macs(self.batch),
+            dense_macs=operator.geometry.asked_macs(self.batch),
             operands=operands,
             fused=Fused(works=(*fill, *fused.works)),
         )

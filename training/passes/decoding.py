@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ...configs.errors import ConfigError
-from ..causal_blocks import Square, before_scores, elements_of, scores_of
 from ..graph import MatrixAxis, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
+from ..scores import Square, before_scores, elements_of, scores_of
 from .inference import forward_only
 
 _MOVES = ("copy", "multiply", "elementwise")
