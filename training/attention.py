@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..configs.errors import ConfigError
 from .graph import MatrixAxis, MatrixProduct, Operator, Stage, TrainingGraph
-from .scores import Square, before_scores, elements_of, is_made, tied_by_vector_work
+from .scores import Square, tied_scores
 
 Axes = tuple[MatrixAxis, MatrixAxis]
 """Of a product, those that count queries and keys."""
@@ -66,7 +66,7 @@ def _attentions(graph: TrainingGraph) -> Iterator[Attention]:
         square = _square(product)
         if square is None or product.outputs[0] in taken:
             continue
-        whole, masks = _scores(graph, product.outputs[0], square)
+        whole, masks = tied_scores(graph, product.outputs[0], square)
         readers = [each for each in graph.products if each is not product and _touches(each, whole)]
         mixing = next((each for each in readers if each.stage is Stage.FORWARD and _reads(each, whole)), None)
         softmax = any(
@@ -88,30 +88,9 @@ def _square(product: Operator) -> Square | None:
         return None
     if geometry.grouped is not None or geometry.m.per_sample or geometry.n.per_sample:
         return None
-    if geometry.causal is not None and geometry.causal != ("m", "n"):
+    if geometry.causal not in (None, ("m", "n")) or geometry.scores is not None:
         return None
     return geometry.m.fixed, geometry.n.fixed
-
-
-def _scores(graph: TrainingGraph, result: str, square: Square) -> tuple[frozenset[str], frozenset[str]]:
-    """Tensors of scores tied to a result: as large as it, and smaller ones, which tie nothing larger to it."""
-    size = elements_of(graph.tensors[result])
-    whole, masks, pending = {result}, set[str](), [result]
-    while pending:
-        name = pending.pop()
-        for tied in tied_by_vector_work(graph, name):
-            if tied in whole or tied in masks or not is_made(graph, tied):
-                continue
-            if before_scores(graph.tensors[tied], square) is None:
-                continue
-            if elements_of(graph.tensors[tied]) != size:
-                masks.add(tied)
-            elif name in whole:
-                whole.add(tied)
-            else:
-                continue
-            pending.append(tied)
-    return frozenset(whole), frozenset(masks)
 
 
 def _touches(product: Operator, scores: frozenset[str]) -> bool:

@@ -6,12 +6,13 @@ Which products are causal is what the capture has marked. What of a graph holds 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..configs.errors import ConfigError
-from .graph import ComputedScores, MatrixAxis, MatrixProduct, Operator, TrainingGraph
+from .graph import ComputedScores, MatrixProduct, Operator, TrainingGraph
 from .score_patterns import CausalBlocks
-from .scores import Square, scores_of, with_scores
+from .scores import Square, cut_scores, with_patterns
 
 MOST_BLOCKS = 1024
 """Rows of blocks of a sequence: each is a product to be mapped."""
@@ -42,22 +43,21 @@ def in_causal_blocks(graph: TrainingGraph, block: int) -> TrainingGraph:
         )
         return replace(graph, notes=(*graph.notes, note))
     pattern = CausalBlocks(block)
-    products = [product for product in graph.products if product.name in squares]
-    stored = scores_of(graph, {place_of(product): squares[product.name] for product in products})
-    blocked = with_scores(
-        graph,
-        {product.name: ComputedScores(*_causal(product), pattern) for product in products},
-        {name: (square, pattern) for name, square in stored.items()},
-    )
-    return replace(blocked, notes=(*graph.notes, _note(blocked, block)))
+    causal = {
+        product.name: ComputedScores(*product.geometry.causal, pattern)
+        for product in graph.products
+        if product.name in squares and isinstance(product.geometry, MatrixProduct) and product.geometry.causal
+    }
+    blocked = cut_scores(with_patterns(graph, causal))
+    return replace(blocked, notes=(*graph.notes, _note(blocked, causal, block)))
 
 
-def _note(graph: TrainingGraph, block: int) -> str:
+def _note(graph: TrainingGraph, causal: Collection[str], block: int) -> str:
     batch = graph.default_batch
     products = [
         product.geometry
         for product in graph.products
-        if isinstance(product.geometry, MatrixProduct) and product.geometry.scores is not None
+        if product.name in causal and isinstance(product.geometry, MatrixProduct)
     ]
     whole = sum(replace(each, scores=None).macs(batch) for each in products)
     kept, asked = sum(each.macs(batch) for each in products), sum(each.asked_macs(batch) for each in products)
@@ -70,21 +70,7 @@ def _note(graph: TrainingGraph, block: int) -> str:
 
 def _square(operator: Operator) -> Square | None:
     geometry = operator.geometry
-    if not isinstance(geometry, MatrixProduct) or geometry.causal is None:
+    if not isinstance(geometry, MatrixProduct) or geometry.causal is None or geometry.scores is not None:
         return None
     # Its extents are fixed: a reader of graphs sees to it.
     return geometry.attending(1)
-
-
-def _causal(operator: Operator) -> tuple[MatrixAxis, MatrixAxis]:
-    assert isinstance(operator.geometry, MatrixProduct), "convolutions attend to nothing"
-    assert operator.geometry.causal is not None, "it is causal"
-    return operator.geometry.causal
-
-
-def place_of(product: Operator) -> str:
-    """The tensor of a causal product that queries and keys are the axes of."""
-    axes = set(_causal(product))
-    if axes == {"m", "n"}:
-        return product.outputs[0]
-    return product.inputs[0] if axes == {"m", "k"} else product.inputs[1]

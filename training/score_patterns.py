@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
@@ -39,6 +39,10 @@ class ScorePattern(ABC):
     @abstractmethod
     def asked(self, queries: int, keys: int) -> int:
         """Scores that attention asks for."""
+
+    @abstractmethod
+    def of_last_query(self) -> ScorePattern:
+        """Of one query, the last of a sequence of as many tokens as there are keys: what a decoding step computes."""
 
     def computed(self, queries: int, keys: int) -> int:
         """Scores that are computed and stored."""
@@ -80,6 +84,10 @@ class CausalBlocks(ScorePattern):
         """Columns of blocks are needed from their own first key on."""
         return block_columns(queries, keys, self.block)
 
+    def of_last_query(self) -> ScorePattern:
+        """All keys."""
+        return KeptBlocks(self.block, BlockRule(density=Fraction(1)), causal=False)
+
     def asked(self, queries: int, keys: int) -> int:
         """Pairs that attend."""
         return attending_pairs(queries, keys)
@@ -93,6 +101,12 @@ class CausalBlocks(ScorePattern):
 class KeptBlocks(ScorePattern):
     """Blocks of B by B that a rule keeps; the causal diagonal cuts through those that it crosses.
 
+    Attributes:
+        block: queries and keys of one.
+        rule: which are kept.
+        causal: whether a query attends to no key behind its own place.
+        last: of one query alone, the last of as many as there are keys.
+
     >>> pattern = KeptBlocks(2, BlockRule(density=Fraction(1, 2)), causal=False)
     >>> pattern.rows(8, 8), pattern.asked(8, 8)
     ({(2, 4): 4}, 32)
@@ -101,6 +115,11 @@ class KeptBlocks(ScorePattern):
     block: int
     rule: BlockRule
     causal: bool
+    last: bool = False
+
+    def of_last_query(self) -> ScorePattern:
+        """Its row of blocks, the last one."""
+        return replace(self, last=True)
 
     def rows(self, queries: int, keys: int) -> Shapes:
         """A row of blocks meets the keys of its kept blocks."""
@@ -113,7 +132,7 @@ class KeptBlocks(ScorePattern):
     def asked(self, queries: int, keys: int) -> int:
         """Pairs of kept blocks, of a causal mask those that attend."""
         computed = self.computed(queries, keys)
-        if not self.causal:
+        if not self.causal or self.last:
             return computed
         beyond = 0
         for number, kept in enumerate(self._blocks(queries, keys)):
@@ -125,7 +144,10 @@ class KeptBlocks(ScorePattern):
         return computed - beyond
 
     def _blocks(self, queries: int, keys: int) -> tuple[int, ...]:
-        return kept_blocks(self.rule, -(-queries // self.block), -(-keys // self.block), causal=self.causal)
+        columns = -(-keys // self.block)
+        if self.last:
+            return kept_blocks(self.rule, columns, columns, causal=self.causal)[-1:]
+        return kept_blocks(self.rule, -(-queries // self.block), columns, causal=self.causal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +161,10 @@ class SampledScores(ScorePattern):
 
     density: Fraction
     causal: bool
+
+    def of_last_query(self) -> ScorePattern:
+        """A share of all keys."""
+        return replace(self, causal=False)
 
     def rows(self, queries: int, keys: int) -> Shapes:
         """One product."""
@@ -174,6 +200,10 @@ class Buckets(ScorePattern):
     """
 
     count: int
+
+    def of_last_query(self) -> ScorePattern:
+        """The keys of one bucket."""
+        return KeptBlocks(1, BlockRule(density=Fraction(1, self.count)), causal=False)
 
     def rows(self, queries: int, keys: int) -> Shapes:
         """A product a bucket."""
