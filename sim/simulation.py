@@ -34,6 +34,7 @@ from .step.against_dense import AgainstDense, dense_step
 from .step.analytic import time_step
 from .step.effectual import Effectual, matched_modules, measures_weights
 from .step.pass_taken import pass_taken
+from .step.rewrites_made import rewrites_made
 from .step.step_memory import step_memory
 from .step.step_report import StepReport
 from .step.step_size import check_step_size
@@ -106,8 +107,30 @@ class Simulator:
 
     @property
     def graph(self) -> TrainingGraph:
-        """What is simulated of the workload."""
+        """What is simulated of the workload as it is, without a recipe."""
         return self.workload.graph_of(self.options)
+
+    def graph_under(self, recipe: Recipe) -> TrainingGraph:
+        """What is simulated of the workload as a recipe's rewrites leave it.
+
+        Raises:
+            ConfigError: one of them does not fit the workload, or measured densities or a checkpoint's zeros are given,
+                which are those of other layers; ``field`` says which entry.
+        """
+        if not recipe.rewrites:
+            return self.graph
+        for name in ("densities", "weights"):
+            given = getattr(self.options, name)
+            if given is not None:
+                raise ConfigError(
+                    f"{name}: got {given.name} with {recipe.name}, which rewrites layers ({recipe.rewrites[0].title}), "
+                    "need a recipe without rewrites: what was measured of the layers says nothing of those in their "
+                    "place",
+                    field="rewrites",
+                )
+        graph = self.workload.graph_of(self.options, recipe.rewrites)
+        check_step_size(graph, self.batch)
+        return graph
 
     @property
     def table(self) -> Loaded[EnergyTable]:
@@ -153,12 +176,13 @@ class Simulator:
                 "keep_on_chip: got True with overlap_vector, need one of them: nothing stays on chip where works run "
                 "side by side; try keep_on_chip=False"
             )
+        graph = self.graph_under(recipe)
         pruned = annotate(
-            self.graph,
+            graph,
             recipe,
             pattern,
             pre_generation=policy.pre_generation,
-            given_formats=None if own is None else given_formats(own, self.graph, self.hardware.model),
+            given_formats=None if own is None else given_formats(own, graph, self.hardware.model),
         )
         mapper = self._shared.on_design.mapper(options)
         if decisions:
@@ -173,7 +197,7 @@ class Simulator:
                 overlap_vector=policy.overlap_vector,
                 keep_on_chip=policy.keep_on_chip,
                 causal_blocks=options.causal_blocks,
-                passes=options.passes.on(self.graph),
+                passes=options.passes.on(graph),
             )
         except MappingError as error:
             raise self.hardware.placed(error) from None
@@ -256,7 +280,8 @@ class Simulator:
         sparse, dense = self._report(schedule, recorder), self.dense
         hardware, memory = self.hardware.model, step_memory(schedule)
         both, rows = self._beside(sparse, memory), sparse.rows_beside(dense)
-        own = self.own_weights(recipe.model)
+        own, graph = self.own_weights(recipe.model), schedule.pruned.graph
+        rewritten = self.workload.rewritten(recipe.model.rewrites, self.options.passes)
         return SimulationResult(
             bisparse_version=self.version,
             inputs=self._inputs(recipe),
@@ -289,13 +314,13 @@ class Simulator:
             stalls=both.step.stalls,
             energy_by_component=both.step.energy_by_component,
             candidates=sparse.candidates,
-            unknown_operators=tuple(sorted({unknown.name for unknown in self.graph.unknown})),
-            uncounted=uncounted(self.graph),
-            notes=self.graph.notes,
+            unknown_operators=tuple(sorted({unknown.name for unknown in graph.unknown})),
+            uncounted=uncounted(graph),
+            notes=graph.notes,
             trained_apart=trained_apart(schedule, rows, self.batch),
             rows=rows,
             assumptions=assumptions_of(
-                recipe.model, self.hardware, self.table, self.energy.notes, inference=self.graph.inference
+                recipe.model, self.hardware, self.table, self.energy.notes, inference=graph.inference
             ),
             dense=dense_step(both.dense, dense.effectual_macs),
             memory=memory,
@@ -305,10 +330,11 @@ class Simulator:
             else profile(recorder, total_cycles=both.step.total_cycles, dram_channels=hardware.dram.channels),
             timeline=recorder,
             against_dense=both,
-            changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not self.graph.inference,
-            inference=self.graph.inference,
+            changes_over_time=recipe.model.schedule != type(recipe.model.schedule)() and not graph.inference,
+            inference=graph.inference,
             own_zeros=None if own is None else own_zeros(own, schedule, {row.name: row.dense_reason for row in rows}),
-            passes=pass_taken(schedule, self.workload.graph, memory),
+            passes=pass_taken(schedule, rewritten.graph, memory),
+            rewrites=rewrites_made(rewritten, self.batch),
         )
 
     def _inputs(self, recipe: Loaded[Recipe]) -> dict[str, Input]:

@@ -14,7 +14,7 @@ from ..configs.errors import ConfigError
 from ..configs.formats import parse_format
 from ..configs.operand_format import OperandFormat
 from ..configs.option_kinds import WholeNumber
-from ..configs.pattern import Pattern
+from ..configs.pattern import DENSE, Pattern
 from ..configs.schema import Loaded
 from ..configs.sums import sum_in_order
 from ..training.recipes.declaration import Recipe
@@ -111,7 +111,9 @@ class _Costs:
                 step = self._step(recipe, pattern, optimizer)
         elif phase.kind == "leak":
             reason = "pruned weights still count"
-        if step is None:
+        if step is None and self.recipe.model.rewrites:
+            step = self._step(self.recipe.model.unpruned, DENSE, optimizer)
+        elif step is None:
             step = self._simulator(optimizer).dense
         return TrainingPhase(
             kind=phase.kind,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ..training.causal_blocks import in_causal_blocks
 from ..training.graph import TrainingGraph
 from ..training.passes.choice import Passes
+from ..training.rewrites.apply import RewrittenGraph, rewritten
+from ..training.rewrites.rewrite import Rewrite
 from .options import Options
 
 
@@ -16,16 +18,33 @@ class Workload:
 
     graph: TrainingGraph
     sha256: str
-    _rewritten: dict[tuple[Passes, int], TrainingGraph] = field(
+    _runs: dict[tuple[object, ...], TrainingGraph] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _rewritten: dict[tuple[object, ...], RewrittenGraph] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def graph_of(self, options: Options) -> TrainingGraph:
-        """What of the network is run, and how its attention is."""
+    def graph_of(self, options: Options, rewrites: tuple[Rewrite, ...] = ()) -> TrainingGraph:
+        """What of the network is run, and how its attention is.
+
+        Args:
+            options: that say it.
+            rewrites: of a recipe, made on the network first.
+
+        Raises:
+            ConfigError: a rewrite or a pass does not fit the network.
+        """
         passes = options.passes
-        key = (passes, options.causal_blocks)
-        if key not in self._rewritten:
-            graph = passes.of(self.graph)
+        key = (passes, options.causal_blocks, rewrites)
+        if key not in self._runs:
+            graph = passes.of(self.rewritten(rewrites, passes).graph)
             graph = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
-            self._rewritten[key] = passes.cut(graph)
+            self._runs[key] = passes.cut(graph)
+        return self._runs[key]
+
+    def rewritten(self, rewrites: tuple[Rewrite, ...], passes: Passes) -> RewrittenGraph:
+        """The network as a recipe's rewrites leave it, before any pass; arguments and errors as for ``graph_of``."""
+        deployed = passes.name != "training"
+        key = (rewrites, deployed)
+        if key not in self._rewritten:
+            self._rewritten[key] = rewritten(self.graph, rewrites, deployed=deployed)
         return self._rewritten[key]

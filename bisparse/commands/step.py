@@ -167,7 +167,7 @@ def simulate(
         progress(f"simulating {inputs.workload}", 0, 1)
         hardware, recipe_name, sparsity = inputs.chosen(saved, own=own)
         recipe, asked = load_recipe(recipe_name), parse_format(sparsity) if sparsity else None
-        if decision.with_range and not recipe.model.prunes:
+        if decision.with_range and recipe.model.is_baseline:
             got = f"got it with {recipe.model.name}, which prunes nothing: its answer is 1.00x everywhere"
             raise ConfigError(f"--range: {got}, need a recipe that prunes; try --recipe bdwp")
         said = (step if saved is None else saved.content.options | step) | played

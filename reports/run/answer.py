@@ -17,8 +17,8 @@ from .verdict import bound_words
 
 
 def is_dense(result: SimulationResult) -> bool:
-    """Whether the run is the dense baseline itself: no product is pruned."""
-    return all(row.sparsity == "dense" for row in result.rows)
+    """Whether the run is the dense baseline itself: no product is pruned, no layer rewritten."""
+    return not result.rewrites and all(row.sparsity == "dense" for row in result.rows)
 
 
 def labels(results: Sequence[SimulationResult]) -> list[str]:
@@ -120,7 +120,10 @@ def static_sentence(result: SimulationResult) -> str:
 def bound_sentence(result: SimulationResult) -> str:
     """How the step's speedup stands to the FLOP bound."""
     bound = result.flop_bound_speedup
-    sentence = f"The pruning leaves {percent(1 / bound)} of the multiply-accumulates, a FLOP bound of {times(bound)}"
+    what = "The recipe" if result.rewrites else "The pruning"
+    sentence = f"{what} leaves {percent(1 / bound)} of the multiply-accumulates, a FLOP bound of {times(bound)}"
+    if bound <= 1 and result.rewrites:
+        return f"{sentence}."
     if result.speedup_vs_dense > bound:
         return f"{sentence}; the step gains more, because its traffic and waits shrink by more than its arithmetic."
     reached = (result.speedup_vs_dense - 1) / (bound - 1) if bound - 1 > EVEN else None

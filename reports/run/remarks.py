@@ -9,6 +9,7 @@ from ...sim.results.simulation_result import SimulationResult
 from ..shared.quantities import percent, times
 from .answer import is_dense, nothing_pruned
 from .own_weights import weights_remarks, weights_sentence
+from .rewrite_words import rewrite_sentences
 
 
 def remarks(results: Sequence[SimulationResult]) -> list[str]:
@@ -33,6 +34,7 @@ def _of_one(result: SimulationResult) -> Iterator[str]:
             f"Training by bisparse.apply leaves some of these weights dense ({few}): pruned where it prunes, the FLOP "
             f"bound is {times(apart.flop_bound_speedup)}."
         )
+    yield from rewrite_sentences(result)
     if result.own_zeros is not None:
         yield from weights_remarks(result.own_zeros)
     yield from result.notes

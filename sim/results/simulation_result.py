@@ -24,6 +24,7 @@ from .memory_results import Memory, MemoryPoint, OnChip
 from .own_weights import OwnZeros
 from .pass_result import PassResult
 from .plain_data import plain_data
+from .rewrite_result import RewriteResult
 from .step_profile import Profile
 from .trained_apart import TrainedApart
 from .training_figures import TrainingRun
@@ -40,7 +41,17 @@ SCHEMA_VERSION = 1
 _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
-_UNLESS_EMPTY = ("uncounted", "trained_apart", "notes", "inference", "passes", "range", "what_if", "own_zeros")
+_UNLESS_EMPTY = (
+    "uncounted",
+    "trained_apart",
+    "notes",
+    "inference",
+    "passes",
+    "range",
+    "what_if",
+    "own_zeros",
+    "rewrites",
+)
 """Fields that a document has only where there is something to say."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
@@ -229,6 +240,7 @@ class SimulationResult:
         what_if: what would help, each change simulated; empty unless it was asked for.
         range: how far the answer moves within what assumptions leave open; None unless it was asked for.
         own_zeros: the zeros of a checkpoint, which the step prunes; None where there is none.
+        rewrites: what the recipe's rewrites changed of the network, one an entry; the dense step has none of them.
     """
 
     bisparse_version: str
@@ -281,6 +293,7 @@ class SimulationResult:
     range: AnswerRange | None = None
     what_if: tuple[WhatIf, ...] = ()
     own_zeros: OwnZeros | None = None
+    rewrites: tuple[RewriteResult, ...] = ()
 
     def __repr__(self) -> str:
         """The headline, a line: a step has thousands of figures, and ``document`` has them all."""
@@ -384,5 +397,6 @@ class SimulationResult:
             fields["range"] = AnswerRange.from_document(fields["range"])
         if fields.get("own_zeros") is not None:
             fields["own_zeros"] = OwnZeros.from_document(fields["own_zeros"])
+        fields["rewrites"] = tuple(RewriteResult.from_document(each) for each in fields.get("rewrites", ()))
         fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)

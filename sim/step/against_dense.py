@@ -43,8 +43,8 @@ class AgainstDense:
 
     @property
     def flop_bound_speedup(self) -> float:
-        """Dense multiply-accumulates over kept ones: the gain of an array that never waits."""
-        return ratio(self.step.dense_macs, self.step.useful_macs)
+        """Multiply-accumulates of the dense step over kept ones: the gain of an array that never waits."""
+        return ratio(self.dense.dense_macs, self.step.useful_macs)
 
     @property
     def by_scope(self) -> dict[str, ScopeResult]:

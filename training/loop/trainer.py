@@ -49,11 +49,12 @@ def train(
         told: gets remarks, a sentence each.
 
     Raises:
-        ConfigError: a setting is wrong, or the directory holds a run of other settings.
+        ConfigError: a setting is wrong, the recipe is simulated only, or the directory holds a run of other settings.
         CaptureError: the model's step cannot be captured.
         TrainingError: the loss is no number.
     """
     recipe = load_recipe(settings.recipe)
+    recipe.model.check_trains()
     data = load_data(settings.data, context=settings.context, resize=settings.resize)
     identity = {"settings": settings.document(), "recipe": recipe.sha256, "data": data.sha256}
     if (directory / SUMMARY_FILE).exists():

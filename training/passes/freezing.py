@@ -38,6 +38,17 @@ def with_frozen(graph: TrainingGraph, patterns: str) -> TrainingGraph:
             f"freeze: got {patterns!r}, need a parameter of {graph.name} that still learns; try --pass inference for "
             "the forward pass alone"
         )
+    return without_learning(graph, frozen)
+
+
+def without_learning(graph: TrainingGraph, frozen: set[str]) -> TrainingGraph:
+    """The graph in which these parameters do not learn, and at least one other does.
+
+    Args:
+        graph: of a training step.
+        frozen: names of parameters that learn in it.
+    """
+    learners = {each.parameter for each in graph.operators if each.stage is Stage.UPDATE and each.parameter is not None}
     operators = tuple(reversed(tuple(_needed(graph, frozen))))
     names = {name for each in operators for name in (*each.inputs, *each.outputs, each.parameter)}
     kept = {each.name for each in operators}

@@ -13,9 +13,11 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
+from ..rewrites.kinds import AnyRewrite
 
 
 class PrunedStage(Section):
@@ -182,6 +184,9 @@ class Recipe(Section):
     dense: DenseRule = DenseRule()
     layers: tuple[LayerRule, ...] = ()
     schedule: RecipeSchedule = RecipeSchedule()
+    rewrites: tuple[AnyRewrite, ...] = Field(
+        default=(), description="what is made of the network's layers before anything is pruned, one after another"
+    )
 
     @field_validator("forward")
     @classmethod
@@ -218,9 +223,35 @@ class Recipe(Section):
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
         if self.schedule.dense_share == 1:
             raise ValueError("schedule.dense_share: got 1, need less: nothing would ever be pruned")
-        if self.name == "dense" and self.prunes:
-            raise ValueError("name: got dense of a recipe that prunes, need another: dense is the baseline")
+        if self.name == "dense" and (self.prunes or self.rewrites):
+            does = "prunes" if self.prunes else "rewrites layers"
+            raise ValueError(f"name: got dense of a recipe that {does}, need another: dense is the baseline")
         return self
+
+    def check_trains(self) -> None:
+        """Refuse to train by a recipe that is simulated only.
+
+        Raises:
+            ConfigError: it rewrites layers.
+        """
+        if self.rewrites:
+            raise ConfigError(
+                f"recipe: got {self.name}, which rewrites layers ({self.rewrites[0].title}) and is simulated only, "
+                "need one that prunes and no more; try bisparse simulate with it",
+                field="rewrites",
+            )
+
+    @property
+    def unpruned(self) -> Recipe:
+        """The same network with nothing pruned: its rewrites alone."""
+        return self.model_copy(
+            update={"forward": None, "backward": None, "layers": (), "schedule": RecipeSchedule(), "decay": None}
+        )
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it trains the network as it is, dense."""
+        return not self.prunes and not self.rewrites
 
     @property
     def prunes(self) -> bool:

@@ -97,7 +97,7 @@ def _options(options: Options, setting: Setting) -> Options:
 def _absent(simulator: Simulator, recipe: Loaded[Recipe], pattern: OperandFormat) -> dict[Switch, str]:
     """Why a switch cannot be set, of those that cannot."""
     engine = simulator.hardware.model.tensor_engine
-    pruned = annotate(simulator.graph, recipe.model, pattern, pre_generation=True)
+    pruned = annotate(simulator.graph_under(recipe.model), recipe.model, pattern, pre_generation=True)
     found: dict[Switch, str] = {}
     if engine.register_depth == 1:
         found["interleave"] = "not on this design: register_depth 1 holds one accumulation"

@@ -47,6 +47,11 @@ class Assigner:
 
     def __post_init__(self) -> None:
         recipe, hardware = self.recipe.model, self.simulator.hardware.model
+        if recipe.rewrites:
+            raise ConfigError(
+                f"recipe: got {recipe.name}, which rewrites layers ({recipe.rewrites[0].title}), need one that prunes "
+                "those of the network; try bdwp"
+            )
         stages = [stage for stage in (recipe.forward, recipe.backward) if stage is not None]
         plain = all(stage.operand == "weight" and not stage.permuted for stage in stages)
         if not stages or not plain or recipe.mask_search.method != "top-n":

@@ -96,6 +96,7 @@ def _recipes(names: Sequence[str]) -> dict[str, Loaded[Recipe]]:
     called: dict[str, str] = {}
     for name in dict.fromkeys(names):
         recipe = load_recipe(name)
+        recipe.model.check_trains()
         if recipe.model.prunes and called.setdefault(recipe.model.name, name) != name:
             raise ConfigError(f"recipes: got {called[recipe.model.name]} and {name}, both named {recipe.model.name}, "
                               "need a name each; try another name in one of the files")  # fmt: skip

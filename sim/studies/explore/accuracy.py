@@ -69,6 +69,10 @@ class Accuracy:
             ConfigError: the study did not train it.
         """
         name = recipe.model.name
+        if recipe.model.rewrites:
+            raise ConfigError(
+                f"accuracy: got {name}, which rewrites layers, need a recipe that {self.directory} trained"
+            )
         key = (name, str(pattern)) if recipe.model.prunes else _DENSE
         if key not in self.means:
             trained = ", ".join(" ".join(dict.fromkeys(each)) for each in self.means)

@@ -99,11 +99,12 @@ def outlined(key: StepKey, point: Point) -> Step:
         BisparseError: the step cannot be outlined.
     """
     hardware = point.hardware.model
-    point.graph.check_batch(key.batch)
-    check_step_size(point.graph, key.batch)
     recipe = point.recipe.model if key.pattern is not None else DENSE_RECIPE
     pattern = key.pattern or DENSE
-    pruned = annotate(point.graph, recipe, pattern, pre_generation=key.policy.pre_generation)
+    graph = point.workload.graph_of(point.options, recipe.rewrites)
+    graph.check_batch(key.batch)
+    check_step_size(graph, key.batch)
+    pruned = annotate(graph, recipe, pattern, pre_generation=key.policy.pre_generation)
     plan = MemoryPlan.of(pruned, hardware, key.optimizer)
     pruned_with = {pruning.pattern for pruning in pruned.prunings.values()}
     return Step(

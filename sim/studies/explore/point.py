@@ -58,7 +58,7 @@ class Point:
 
     @property
     def graph(self) -> TrainingGraph:
-        """What is simulated of the workload."""
+        """What is simulated of the workload as it is, without the recipe."""
         return self.workload.graph_of(self.options)
 
 

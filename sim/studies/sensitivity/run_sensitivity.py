@@ -66,7 +66,7 @@ def with_range(
     Raises:
         ConfigError: the files give no ranges, or one that is none; or no drawn design runs the step.
     """
-    if not recipe.model.prunes:
+    if recipe.model.is_baseline:
         return result
     study = _Study(simulator=simulator, recipe=recipe, pattern=pattern, progress=progress)
     return replace(result, range=study.range(draws, result.speedup_vs_dense))

@@ -56,13 +56,15 @@ def apply(
         The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
 
     Raises:
-        ConfigError: a recipe is at work on the model already, a rule names none of its layers, a layer cannot be
-            pruned, there is none, ``precision`` is not for its weights, or the recipe needs ``steps``.
+        ConfigError: a recipe is at work on the model already, the recipe rewrites layers, a rule names none of its
+            layers, a layer cannot be pruned, there is none, ``precision`` is not for its weights, or the recipe needs
+            ``steps``.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: got {precision!r}, need one of {', '.join(PRECISIONS)}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
+    recipe.check_trains()
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
         raise ConfigError(

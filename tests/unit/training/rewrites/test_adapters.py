@@ -1,0 +1,68 @@
+"""Adapters beside frozen weights equal the capture of a module whose layers have them, and deployed they are gone."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+import torch
+from bisparse.configs.errors import ConfigError
+from bisparse.training.graph import Stage
+from bisparse.training.rewrites.adapters import Adapters
+from bisparse.training.rewrites.apply import learning_weights_of
+from torch import nn
+
+from .conftest import NETWORKS, captured, counted, made, swapped
+from .test_low_rank import factored
+
+
+class Adapted(nn.Module):
+    """A layer with an adapter beside it."""
+
+    def __init__(self, layer: nn.Module, rank: int) -> None:
+        super().__init__()
+        self.base, self.adapter = layer, factored(layer, rank)
+        if layer.bias is not None:
+            self.adapter[1].bias = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.base(x) + self.adapter(x) * 0.5
+
+
+def adapted(make, names, learning=()) -> nn.Module:
+    """A module with adapters, in which nothing else learns but what is named."""
+    module = swapped(make(), names, lambda layer: Adapted(layer, 4))
+    for path, parameter in module.named_parameters():
+        parameter.requires_grad_(".adapter." in path or any(fnmatchcase(path, pattern) for pattern in learning))
+    return module
+
+
+@pytest.mark.parametrize("learning", [(), ("*norm*",)])
+def test_it_equals_the_capture_of_a_module_so_adapted(network, learning):
+    make, shape, names = network
+    names = names[1:]
+    by_hand = captured(lambda: adapted(make, names, learning), shape)
+    graph = made(captured(make, shape), Adapters(kind="adapters", rank=4, layers=names, learning=learning))
+    assert counted(graph) == counted(by_hand)
+    macs = graph.macs(4, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)
+    assert macs == by_hand.counted_macs["backward"].at(4)
+    assert graph.macs(4, Stage.FORWARD) == by_hand.counted_macs["forward"].at(4)
+
+
+def test_only_adapters_learn():
+    graph = made(captured(*NETWORKS["transformer"]), Adapters(kind="adapters", rank=2, layers=("*.projection",)))
+    assert learning_weights_of(graph) == 2 * 2 * (32 + 32)
+    assert {each.module.rpartition(".")[2] for each in graph.products if each.stage is Stage.WEIGHT_GRADIENT} == {
+        "adapter_a",
+        "adapter_b",
+    }
+
+
+def test_deployed_they_are_merged():
+    plain = captured(*NETWORKS["transformer"])
+    assert made(plain, Adapters(kind="adapters", rank=2, layers=("*.projection",)), deployed=True) == plain
+
+
+def test_learning_must_name_what_learns():
+    with pytest.raises(ConfigError, match=r"^rewrites.0.learning.1: got 'hed.\*', need a parameter that learns of net"):
+        made(captured(*NETWORKS["cnn"]), Adapters(kind="adapters", rank=2, learning=("head.*", "hed.*")))
