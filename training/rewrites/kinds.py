@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from .adapters import Adapters
+from .block_attention import BlockAttention
 from .low_rank import LowRank
+from .sampled_attention import SampledAttention
 
-AnyRewrite = Annotated[Adapters | LowRank, Field(discriminator="kind")]
+AnyRewrite = Annotated[Adapters | BlockAttention | LowRank | SampledAttention, Field(discriminator="kind")]
 """An entry of a recipe's ``rewrites``, told apart by ``kind``."""
