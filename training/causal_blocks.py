@@ -35,6 +35,13 @@ def in_causal_blocks(graph: TrainingGraph, block: int) -> TrainingGraph:
             f"causal_blocks: got {block}, need at least {-(-longest // MOST_BLOCKS)}: a sequence of {longest} in "
             f"{graph.name} is cut into at most {MOST_BLOCKS} rows of blocks, each of which is mapped"
         )
+    patterned = any(getattr(product.geometry, "scores", None) is not None for product in graph.products)
+    if patterned and not squares:
+        note = (
+            f"Causal attention in blocks of {block} was asked for, but a recipe says which scores are computed of all "
+            "attention that is marked as causal: nothing is left to it."
+        )
+        return replace(graph, notes=(*graph.notes, note))
     if not squares:
         note = (
             f"Causal attention in blocks of {block} was asked for, but no attention of this graph is marked as causal: "

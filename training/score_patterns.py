@@ -195,11 +195,14 @@ def _share_of_prefixes(density: Fraction, queries: int, keys: int) -> int:
 class Buckets(ScorePattern):
     """Queries and keys sorted into buckets of equal size by a hash: a query meets the keys of its own bucket.
 
-    >>> Buckets(3).rows(8, 8), Buckets(3).asked(8, 8)
-    ({(3, 3): 2, (2, 2): 1}, 22)
+    In a bucket they stand in the order of their places: of a causal mask a query attends to no key behind it.
+
+    >>> Buckets(3, causal=False).rows(8, 8), Buckets(3, causal=False).asked(8, 8), Buckets(3, causal=True).asked(8, 8)
+    ({(3, 3): 2, (2, 2): 1}, 22, 15)
     """
 
     count: int
+    causal: bool
 
     def of_last_query(self) -> ScorePattern:
         """The keys of one bucket."""
@@ -214,8 +217,10 @@ class Buckets(ScorePattern):
         return dict(Counter(zip(self._sizes(keys), self._sizes(queries), strict=True)))
 
     def asked(self, queries: int, keys: int) -> int:
-        """Pairs of one bucket."""
-        return self.computed(queries, keys)
+        """Pairs of one bucket, of a causal mask those that attend."""
+        if not self.causal:
+            return self.computed(queries, keys)
+        return sum(attending_pairs(*shape) * times for shape, times in self.rows(queries, keys).items())
 
     def _sizes(self, items: int) -> list[int]:
         """Sizes of the buckets: as equal as can be, the first ones one larger."""

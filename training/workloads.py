@@ -133,7 +133,7 @@ _ALL = (
         factory=f"{_MODELS}.gpt2:gpt2_small_8k",
         inputs=(InputShape((8192,), integer=True),),
         default_batch=1,
-        title="GPT-2 small on 8192 tokens, with as many positions: tied head, cross-entropy over 50257 tokens, dropout 0.1",
+        title="GPT-2 small with 8192 positions, on as many tokens: cross-entropy over 50257 of them, dropout 0.1",
     ),
     ShippedWorkload(
         name="mobilenet-v2-imagenet",

@@ -103,6 +103,8 @@ class _Decoding:
         """The graph."""
         graph = self.graph
         for product in graph.products:
+            if isinstance(product.geometry, MatrixProduct) and product.geometry.scores and len(product.inputs) > 2:
+                raise _refused(graph, f"scores that nothing chooses anew for each token, as {product.inputs[2]} does")
             operand = self._keys_or_values(product)
             if operand is not None:
                 self._cache(product.inputs[operand])

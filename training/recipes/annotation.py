@@ -122,10 +122,10 @@ def annotate(
     reasons: dict[str, str] = {}
     network = _Network(graph)
     for operator in graph.products:
-        if isinstance(operator.geometry, MatrixProduct) and (scores := operator.geometry.scores) is not None:
-            if scores.pattern.unskipped:
-                reasons[operator.name] = scores.pattern.unskipped
-                continue
+        scores = operator.geometry.scores if isinstance(operator.geometry, MatrixProduct) else None
+        if scores is not None and scores.pattern.unskipped:
+            reasons[operator.name] = scores.pattern.unskipped
+            continue
         stage = _pruned_stage(operator, recipe)
         if stage is None:
             continue

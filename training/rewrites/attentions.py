@@ -51,7 +51,9 @@ def patterned(
         own = pattern(each)
         scores |= {name: ComputedScores(*axes, own) for name, axes in each.axes.items()}
     modules = tuple(dict.fromkeys(each.module for each in attention))
-    return Outcome(graph=with_patterns(graph, scores), layers=modules, says=(_says(attention, pattern),))
+    unskipped = dict.fromkeys(own for each in attention if (own := pattern(each).unskipped))
+    says = (_says(attention, pattern), *(f"What is not asked for saves no time: {why}." for why in unskipped))
+    return Outcome(graph=with_patterns(graph, scores), layers=modules, says=says)
 
 
 def _says(attention: Sequence[Attention], pattern: Callable[[Attention], ScorePattern]) -> str:
@@ -118,7 +120,7 @@ def decided(graph: TrainingGraph, attention: Sequence[Attention], name: str, dec
     by_name = {operator.name: operator for operator in graph.products}
     for each in attention:
         fragment = Fragment(f"{each.module}.{name}" if each.module else name, taken)
-        mask = decide(fragment, _operands(graph, each))
+        mask = decide(fragment, operands_of(graph, each))
         tensors |= fragment.tensors
         product = by_name[each.scores.name]
         waiting = replace(product, inputs=(*product.inputs, mask.name))
@@ -132,7 +134,8 @@ def _with_before(graph: TrainingGraph, before: dict[str, tuple[Operator, ...]]) 
         yield from before.get(operator.name, (operator,))
 
 
-def _operands(graph: TrainingGraph, attention: Attention) -> Operands:
+def operands_of(graph: TrainingGraph, attention: Attention) -> Operands:
+    """What an attention's product of scores multiplies."""
     geometry = attention.scores.geometry
     assert isinstance(geometry, MatrixProduct), "attention is made of products of matrices"
     queries, keys = (graph.tensors[name] for name in attention.scores.inputs[:2])

@@ -8,8 +8,11 @@ from pydantic import Field
 
 from .adapters import Adapters
 from .block_attention import BlockAttention
+from .hashed_attention import HashedAttention
 from .low_rank import LowRank
 from .sampled_attention import SampledAttention
 
-AnyRewrite = Annotated[Adapters | BlockAttention | LowRank | SampledAttention, Field(discriminator="kind")]
+AnyRewrite = Annotated[
+    Adapters | BlockAttention | HashedAttention | LowRank | SampledAttention, Field(discriminator="kind")
+]
 """An entry of a recipe's ``rewrites``, told apart by ``kind``."""

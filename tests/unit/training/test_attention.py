@@ -65,16 +65,16 @@ def captured(attend, queries=10, keys=None):
 def unmarked(graph):
     """The graph without what the capture marked."""
     operators = (
-        replace(each, geometry=replace(each.geometry, causal=None)) if isinstance(each.geometry, MatrixProduct) else each
+        replace(each, geometry=replace(each.geometry, causal=None))
+        if isinstance(each.geometry, MatrixProduct)
+        else each
         for each in graph.operators
     )
     return replace(graph, operators=tuple(operators))
 
 
 def patterned(graph, pattern):
-    scores = {
-        name: ComputedScores(*axes, pattern) for each in attention_of(graph) for name, axes in each.axes.items()
-    }
+    scores = {name: ComputedScores(*axes, pattern) for each in attention_of(graph) for name, axes in each.axes.items()}
     return with_patterns(graph, scores)
 
 
@@ -240,7 +240,7 @@ def test_sampled_scores_are_all_computed_and_a_share_is_asked_for(queries, keys,
 @pytest.mark.parametrize("count", [1, 3, 4])
 @pytest.mark.parametrize(("queries", "keys"), SIZES)
 def test_buckets_hold_every_query_and_key_once(queries, keys, count):
-    pattern = Buckets(count)
+    pattern = Buckets(count, causal=False)
     queries_in, keys_in = (np.arange(extent) * count // extent for extent in (queries, keys))
     # As equal as can be, whichever bucket holds one more.
     sizes = [sorted(np.bincount(each, minlength=count)) for each in (queries_in, keys_in)]
@@ -265,7 +265,9 @@ def test_computing_kept_blocks_alone_is_masked_attention(is_causal):
     generator = torch.Generator().manual_seed(1)
     operands = [torch.randn(length, WIDTH, dtype=torch.float64, generator=generator, requires_grad=True) for _ in "qkv"]
     seed = torch.randn(length, WIDTH, dtype=torch.float64, generator=generator)
-    expected = functional.scaled_dot_product_attention(*(each[None] for each in operands), attn_mask=asked, scale=1.0)[0]
+    expected = functional.scaled_dot_product_attention(*(each[None] for each in operands), attn_mask=asked, scale=1.0)[
+        0
+    ]
     gradients = torch.autograd.grad(expected, operands, seed)
     query, key, value = (each.detach() for each in operands)
     mixed, of_query, of_key, of_value = (torch.zeros_like(query) for _ in range(4))
@@ -289,6 +291,9 @@ def test_computing_kept_blocks_alone_is_masked_attention(is_causal):
 
 def test_it_commutes_with_leaving_training_out():
     graph, pattern = captured(causal), KeptBlocks(3, BlockRule(window=1), causal=True)
-    one, other = cut_scores(forward_only(patterned(graph, pattern))), cut_scores(patterned(forward_only(graph), pattern))
+    one, other = (
+        cut_scores(forward_only(patterned(graph, pattern))),
+        cut_scores(patterned(forward_only(graph), pattern)),
+    )
     assert one.operators == other.operators
     assert one.tensors == other.tensors
