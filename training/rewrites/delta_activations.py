@@ -42,8 +42,8 @@ class DeltaActivations(Rewrite):
         """
         if not deployed:
             raise ConfigError(
-                f"kind: got delta-activations in a training step of {graph.name}, need an inference pass, of which each "
-                "sample is a frame; try --pass inference",
+                f"kind: got delta-activations in a training step of {graph.name}, need an inference pass, each "
+                "sample a frame; try --pass inference",
                 field="kind",
             )
         layers, left = chosen(graph, self.layers, unfit=lambda _: "")

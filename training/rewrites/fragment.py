@@ -105,12 +105,6 @@ class Fragment:
         self.parameters.append(value)
         return value
 
-    def constant(self, name: str, shape: Shape) -> Value:
-        """What is drawn once and never learns, and no recipe prunes; named under the layer's path."""
-        own = self._free(self.under(name))
-        self.tensors[own] = Tensor(name=own, shape=shape, role="buffer")
-        return Value(name=own, shape=shape)
-
     def kept(self, tensor: Tensor, *, learns: bool) -> Value:
         """A weight that the layer had before, under its name."""
         return self._weight(tensor.name, tensor.shape, learns=learns)
