@@ -132,6 +132,9 @@ def annotate(
         if operator.parameter is None:
             reasons[operator.name] = "product of two activations"
             continue
+        if _computed(graph, operator):
+            reasons[operator.name] = "its weight is computed from smaller ones"
+            continue
         if given_formats is not None:
             taken = given_formats[operator.parameter, operator.stage]
             named = named_dense(recipe, operator.module)
@@ -164,6 +167,13 @@ def annotate(
         dense_reasons=reasons,
         copies={copy.parameter: copy for copy in _copies(graph, recipe, prunings)},
     )
+
+
+def _computed(graph: TrainingGraph, operator: Operator) -> bool:
+    """Whether a product multiplies by what was computed from a weight of another size, which has no mask of its own."""
+    assert operator.parameter is not None, "asked of products by weights"
+    read, weight = (graph.tensors[name] for name in (operator.inputs[1], operator.parameter))
+    return read.role == "activation" and read.elements(1) > weight.elements(1)
 
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:

@@ -7,6 +7,7 @@ position: r (K + N) in the place of K N.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -66,7 +67,14 @@ def full_rank(layer: Layer, rank: int) -> str:
 
 
 def factors(
-    fragment: Fragment, layer: Layer, x: Value, *, rank: int, names: tuple[str, str], learns: bool | None = None
+    fragment: Fragment,
+    layer: Layer,
+    x: Value,
+    *,
+    rank: int,
+    names: tuple[str, str],
+    learns: bool | None = None,
+    between: Callable[[Value], Value] | None = None,
 ) -> Value:
     """A layer's product by way of ``rank`` channels.
 
@@ -77,6 +85,7 @@ def factors(
         rank: r.
         names: of the two factors, under the layer.
         learns: whether they do; as the layer when None.
+        between: writes what stands between them; nothing does when None.
     """
     learning = layer.learns if learns is None else learns
     first, second = (fragment.under(name) for name in names)
@@ -86,11 +95,13 @@ def factors(
         v = fragment.weight(f"{names[0]}.weight", (Size(fixed=rank), Size(fixed=inputs)), learns=learning)
         u = fragment.weight(f"{names[1]}.weight", (Size(fixed=outputs), Size(fixed=rank)), learns=learning)
         hidden = fragment.linear(x, v, module=first, rows=rows, inputs=inputs, outputs=rank)
+        hidden = hidden if between is None else between(hidden)
         return fragment.linear(hidden, u, module=second, rows=rows, inputs=rank, outputs=outputs)
     v = fragment.weight(f"{names[0]}.weight", kernel_shape(shape, rank), learns=learning)
     pointwise = pointwise_of(shape, rank)
     u = fragment.weight(f"{names[1]}.weight", kernel_shape(pointwise, shape.out_channels), learns=learning)
     hidden = fragment.convolution(x, v, module=first, geometry=replace(shape, out_channels=rank))
+    hidden = hidden if between is None else between(hidden)
     return fragment.convolution(hidden, u, module=second, geometry=pointwise)
 
 

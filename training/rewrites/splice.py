@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..graph import Operator, Tensor, TrainingGraph
-from .fragment import Fragment, Value, renamed
+from .fragment import Fragment, Value
 from .layers import Layer
+from .tape import renamed
 
 Build = Callable[[Fragment, Layer, Value], Value]
 """Writes the forward pass of what stands in a layer's place, from its input, and gives the output."""

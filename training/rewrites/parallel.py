@@ -1,0 +1,54 @@
+"""Parallel branches: a layer as several of its own shape, summed (``add``).
+
+At sparsity s there are 1 / (1 - s) of them, each pruned to s by the recipe, so that together they have the dense
+layer's products. A branch of a convolution has a batch normalisation of its own before the sum.
+Source: Thangarasa et al., ICML 2024: Sparse-IFT (arXiv 2303.11525), and its code.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Literal
+
+from pydantic import Field
+
+from ..graph import TrainingGraph
+from .behind import behind, unnormalised, with_normalised
+from .fragment import Fragment, Value
+from .layers import Layer, chosen
+from .low_rank import product
+from .rewrite import Outcome, Rewrite
+
+
+class Parallel(Rewrite):
+    """Several branches in the place of a layer, summed."""
+
+    kind: Literal["parallel"]
+    branches: int = Field(ge=2, le=64, description="of the layer's own shape: 1 / (1 - s) at sparsity s")
+    between: Literal["batch-norm", "nothing"] = Field(
+        default="batch-norm", description="what stands behind each branch, before the sum"
+    )
+    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
+
+    @property
+    def title(self) -> str:
+        """What it does, in a phrase."""
+        return f"{self.branches} parallel branches"
+
+    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
+        """Rewrite a graph; deployed it is the same.
+
+        Raises:
+            ConfigError: no layer that is named can have branches.
+        """
+        layers, left = chosen(graph, self.layers, unfit=lambda layer: unnormalised(layer, self.between))
+        return Outcome(graph=with_normalised(graph, layers.values(), self._build), layers=tuple(layers), left=left)
+
+    def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
+        outputs = []
+        for number in range(1, self.branches + 1):
+            name = f"branch_{number}"
+            weight = fragment.weight(f"{name}.weight", layer.weight.shape, learns=layer.learns)
+            made = product(fragment, layer, x, weight, module=fragment.under(name))
+            outputs.append(behind(fragment, layer, made, self.between, name=f"norm_{number}"))
+        return reduce(lambda total, each: fragment.add(total, each, module=layer.name), outputs)
