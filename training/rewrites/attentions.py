@@ -51,7 +51,7 @@ def patterned(
         own = pattern(each)
         scores |= {name: ComputedScores(*axes, own) for name, axes in each.axes.items()}
     modules = tuple(dict.fromkeys(each.module for each in attention))
-    unskipped = dict.fromkeys(own for each in attention if (own := pattern(each).unskipped))
+    unskipped = dict.fromkeys(why for each in attention if (why := pattern(each).unskipped))
     says = (_says(attention, pattern), *(f"What is not asked for saves no time: {why}." for why in unskipped))
     return Outcome(graph=with_patterns(graph, scores), layers=modules, says=says)
 
