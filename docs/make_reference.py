@@ -93,6 +93,10 @@ def _fields(part: Any, schema: Any, before: str, shipped: Loaded[Any] | None) ->
         yield (*row, *(_known(path, shipped) if shipped else ()))
         if inner and inner["title"] not in _ELSEWHERE:
             yield from _fields(inner, schema, f"{path}.", shipped)
+        for kind, reference in field.get("items", {}).get("discriminator", {}).get("mapping", {}).items():
+            entry = schema["$defs"][reference.rpartition("/")[2]]
+            own = {each: said for each, said in entry["properties"].items() if each != "kind"}
+            yield from _fields({**entry, "properties": own}, schema, f"{path}[{kind}].", shipped)
 
 
 _ELSEWHERE = ("DramTimings",)

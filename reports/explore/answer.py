@@ -33,7 +33,7 @@ def count_sentence(findings: Findings) -> str:
     judged = f", each judged on {many(len(scenarios), 'scenario')}" if len(scenarios) > 1 else ""
     front = len(chosen.front)
     found = f"{tried}{judged}; {front:,} {'is' if front == 1 else 'are'} on the Pareto front of {goals}."
-    return f"{found}{_passes(findings)}"
+    return f"{found}{_passes(findings)}{_rewrites(findings)}"
 
 
 def _passes(findings: Findings) -> str:
@@ -41,6 +41,16 @@ def _passes(findings: Findings) -> str:
     own = findings.space.sweep.base.options
     said = [f"{name.rstrip('_')} {own[name]}" for name in OF_PASSES if name in own]
     return f" Every step is one of {listed(said)}." if said else ""
+
+
+def _rewrites(findings: Findings) -> str:
+    """Which recipes change the network's layers, and how; nothing where none does."""
+    said = [
+        f" {recipe.model.name} rewrites layers: {'; '.join(entry.title for entry in recipe.model.rewrites)}."
+        for recipe in findings.space.recipes()
+        if recipe.model.rewrites
+    ]
+    return "".join(said)
 
 
 def best_sentence(findings: Findings) -> str:

@@ -13,7 +13,7 @@ def rewrite_sentences(result: SimulationResult) -> Iterator[str]:
     """Sentences of a result, in the order of its recipe's entries."""
     name = result.inputs["recipe"].name
     for each in result.rewrites:
-        yield f"{name} rewrites {_layers(each)}: {each.title}. {_counts(each, inference=result.inference)}"
+        yield f"{name} rewrites {_layers(each)}: {each.title}.{_counts(each, inference=result.inference)}"
         yield from each.says
         if each.left:
             listed = "; ".join(f"{layer}: {why}" for layer, why in list(each.left.items())[:3])
@@ -27,7 +27,9 @@ def _layers(each: RewriteResult) -> str:
 
 
 def _counts(each: RewriteResult, *, inference: bool) -> str:
-    """Multiply-accumulates and weights after it, of those before it."""
+    """Multiply-accumulates and weights after it, of those before it; nothing where neither changes."""
+    if not each.changes:
+        return ""
     said = [f"the forward pass has {_of(each.forward_macs, each.forward_macs_before)} of the multiply-accumulates"]
     if not inference:
         said.append(f"the step {_of(each.step_macs, each.step_macs_before)}")
@@ -35,7 +37,7 @@ def _counts(each: RewriteResult, *, inference: bool) -> str:
     if not inference and (each.learning_weights, each.learning_weights_before) != (each.weights, each.weights_before):
         said.append(f"{each.learning_weights:,} of them learn")
     sentence = ", ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+    return f" {sentence[0].upper()}{sentence[1:]}."
 
 
 def _of(after: int, before: int) -> str:

@@ -40,6 +40,16 @@ class RewriteResult:
     learning_weights_before: int
     learning_weights: int
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes any of these counts: what is merged into the weights offline does not."""
+        return (self.forward_macs, self.step_macs, self.weights, self.learning_weights) != (
+            self.forward_macs_before,
+            self.step_macs_before,
+            self.weights_before,
+            self.learning_weights_before,
+        )
+
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> RewriteResult:
         """From the plain data of a document."""

@@ -16,18 +16,17 @@ from ..graph import Stage, TrainingGraph
 from ..passes.freezing import without_learning
 from ..passes.naming import named
 from .fragment import Fragment, Value
-from .layers import Layer, chosen, refuse_unnamed
+from .layer_rewrite import LayerRewrite
+from .layers import Layer, refuse_unnamed
 from .low_rank import factors, full_rank, plain_layer, product
-from .rewrite import Outcome, Rewrite
 from .splice import with_fragments
 
 
-class Adapters(Rewrite):
+class Adapters(LayerRewrite):
     """Low-rank adapters that learn beside weights that do not."""
 
     kind: Literal["adapters"]
     rank: PositiveInt = Field(description="r, the channels of an adapter")
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
     learning: tuple[str, ...] = Field(
         default=(), description="parameters that learn beside the adapters, or what holds them, with * and ?"
     )
@@ -37,19 +36,22 @@ class Adapters(Rewrite):
         """What it does, in a phrase."""
         return f"adapters of rank {self.rank} beside frozen weights"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is as it was.
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot have an adapter; empty where it can."""
+        return plain_layer(layer) or full_rank(layer, self.rank)
+
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Each with an adapter beside it; deployed the network is as it was.
 
         Raises:
-            ConfigError: no layer that is named can have an adapter, or ``learning`` names nothing that learns.
+            ConfigError: ``learning`` names nothing that learns.
         """
-        layers, left = chosen(graph, self.layers, unfit=lambda layer: plain_layer(layer) or full_rank(layer, self.rank))
         if deployed:
-            says = ("Adapters are merged into the weights offline: the network runs as it was.",)
-            return Outcome(graph=graph, layers=tuple(layers), left=left, says=says)
+            return graph, ("Adapters are merged into the weights offline: the network runs as it was.",)
         frozen = self._frozen(graph)
-        beside = with_fragments(graph, layers.values(), self._build)
-        return Outcome(graph=without_learning(beside, frozen), layers=tuple(layers), left=left)
+        return without_learning(with_fragments(graph, layers.values(), self._build), frozen), ()
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         base = product(fragment, layer, x, fragment.kept(layer.weight, learns=layer.learns), module=layer.name)

@@ -15,41 +15,38 @@ from pydantic import Field
 
 from ..graph import TrainingGraph
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .low_rank import factors, plain_layer, product
-from .rewrite import Outcome, Rewrite
 from .splice import with_fragments
 
 
-class Doped(Rewrite):
+class Doped(LayerRewrite):
     """A layer and a dense one of low rank beside it."""
 
     kind: Literal["doped"]
     zeros_percent: float = Field(
         gt=0, lt=100, description="s, of the layer's own weight, which says the rank beside it"
     )
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return f"doped with a dense part of low rank for {self.zeros_percent:g}% zeros"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is the same.
-
-        Raises:
-            ConfigError: no layer that is named is large enough.
-        """
-        layers, left = chosen(graph, self.layers, unfit=self._unfit)
-        return Outcome(graph=with_fragments(graph, layers.values(), self._build), layers=tuple(layers), left=left)
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Each with a low-rank part beside it; deployed it stays there."""
+        return with_fragments(graph, layers.values(), self._build), ()
 
     def rank(self, layer: Layer) -> int:
         """R, of the part beside a layer."""
         k, n = layer.inputs, layer.outputs
         return math.floor(self.zeros_percent / 100 * k * n / (k + n))
 
-    def _unfit(self, layer: Layer) -> str:
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot be so rewritten; empty where it can."""
         return plain_layer(layer) or ("" if self.rank(layer) else "it is too small for a rank of 1 beside it")
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:

@@ -15,34 +15,32 @@ from pydantic import Field
 from ..graph import TrainingGraph
 from .behind import Between, behind, unnormalised, with_normalised
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .low_rank import factors, plain_layer
-from .rewrite import Outcome, Rewrite
 
 
-class Factorised(Rewrite):
+class Factorised(LayerRewrite):
     """Two layers in the place of one, by way of more channels than its rank."""
 
     kind: Literal["factorised"]
     zeros_percent: float = Field(ge=0, lt=100, description="s, of both layers, which says how many channels there are")
     between: Between = Field(default="batch-norm-relu", description="what stands between the two")
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return f"factorised for {self.zeros_percent:g}% zeros"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is the same.
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot be factorised; empty where it can."""
+        return plain_layer(layer) or unnormalised(layer, self.between)
 
-        Raises:
-            ConfigError: no layer that is named can be factorised.
-        """
-        layers, left = chosen(
-            graph, self.layers, unfit=lambda layer: plain_layer(layer) or unnormalised(layer, self.between)
-        )
-        return Outcome(graph=with_normalised(graph, layers.values(), self._build), layers=tuple(layers), left=left)
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Two layers in the place of each; deployed they stay."""
+        return with_normalised(graph, layers.values(), self._build), ()
 
     def rank(self, layer: Layer) -> int:
         """R: channels between the two layers."""

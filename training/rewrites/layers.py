@@ -118,13 +118,14 @@ def _fault(graph: TrainingGraph, parameter: str, operators: Sequence[Operator], 
 
 
 def chosen(
-    graph: TrainingGraph, patterns: Sequence[str], *, unfit: Callable[[Layer], str]
+    graph: TrainingGraph, patterns: Sequence[str], *, but: Sequence[str] = (), unfit: Callable[[Layer], str]
 ) -> tuple[dict[str, Layer], dict[str, str]]:
     """Layers that an entry names in its field ``layers``, and those of them that are left, with why.
 
     Args:
         graph: that is rewritten.
         patterns: of layers, or of modules that hold them; ``*`` and ``?`` as in a shell.
+        but: of layers among them that are not meant.
         unfit: why the rewrite cannot take a layer; empty where it can.
 
     Raises:
@@ -134,7 +135,13 @@ def chosen(
     names = [*known, *left]
     for number, pattern in enumerate(patterns):
         refuse_unnamed("layers", number, pattern, names, what="the path of a layer with a weight", of=graph.name)
-    wanted = [name for name in names if any(named(pattern, name) for pattern in patterns)]
+    for number, pattern in enumerate(but):
+        refuse_unnamed("except_layers", number, pattern, names, what="the path of a layer with a weight", of=graph.name)
+    wanted = [
+        name
+        for name in names
+        if any(named(pattern, name) for pattern in patterns) and not any(named(pattern, name) for pattern in but)
+    ]
     reasons = {name: left[name] for name in wanted if name in left}
     fitting: dict[str, Layer] = {}
     for name in wanted:
@@ -144,6 +151,12 @@ def chosen(
             else:
                 fitting[name] = known[name]
     if not fitting:
+        if not reasons:
+            raise ConfigError(
+                f"except_layers: got {', '.join(but)}, need a layer of {graph.name} that is left of "
+                f"{', '.join(patterns)}",
+                field="except_layers",
+            )
         name, why = next(iter(reasons.items()))
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         raise ConfigError(

@@ -15,38 +15,33 @@ from pydantic import Field, PositiveInt
 
 from ..graph import Convolution, Size, TrainingGraph
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
-from .rewrite import Outcome, Rewrite
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .splice import with_fragments
 
 
-class LowRank(Rewrite):
+class LowRank(LayerRewrite):
     """Two factors in the place of a weight."""
 
     kind: Literal["low-rank"]
     rank: PositiveInt = Field(description="r, the channels between the factors")
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return f"low rank {self.rank}"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is the same.
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Two factors in the place of each; deployed they stay."""
+        return with_fragments(graph, layers.values(), self._build), ()
 
-        Raises:
-            ConfigError: no layer that is named has a larger rank.
-        """
-        layers, left = chosen(graph, self.layers, unfit=self._unfit)
-        made = with_fragments(
-            graph,
-            layers.values(),
-            lambda fragment, layer, x: factors(fragment, layer, x, rank=self.rank, names=("reduce", "expand")),
-        )
-        return Outcome(graph=made, layers=tuple(layers), left=left)
+    def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
+        return factors(fragment, layer, x, rank=self.rank, names=("reduce", "expand"))
 
-    def _unfit(self, layer: Layer) -> str:
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot be so rewritten; empty where it can."""
         return plain_layer(layer) or full_rank(layer, self.rank)
 
 

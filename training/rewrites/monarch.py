@@ -16,33 +16,30 @@ from pydantic import Field
 
 from ..graph import Size, TrainingGraph
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
-from .rewrite import Outcome, Rewrite
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .splice import with_fragments
 
 
-class Monarch(Rewrite):
+class Monarch(LayerRewrite):
     """Two block-diagonal factors in the place of a weight."""
 
     kind: Literal["monarch"]
     blocks: int = Field(default=4, ge=2, description="q, of each factor")
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of linear layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return f"Monarch of {self.blocks} blocks"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is the same.
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Two block-diagonal factors in the place of each; deployed they stay."""
+        return with_fragments(graph, layers.values(), self._build), ()
 
-        Raises:
-            ConfigError: no layer that is named is linear with inputs and outputs that the blocks divide.
-        """
-        layers, left = chosen(graph, self.layers, unfit=self._unfit)
-        return Outcome(graph=with_fragments(graph, layers.values(), self._build), layers=tuple(layers), left=left)
-
-    def _unfit(self, layer: Layer) -> str:
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot be so rewritten; empty where it can."""
         if layer.convolution is not None:
             return "it is a convolution"
         for name, count in (("inputs", layer.inputs), ("outputs", layer.outputs)):

@@ -15,12 +15,12 @@ from pydantic import Field
 from ..graph import TrainingGraph
 from .behind import behind, unnormalised, with_normalised
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .low_rank import product
-from .rewrite import Outcome, Rewrite
 
 
-class Parallel(Rewrite):
+class Parallel(LayerRewrite):
     """Several branches in the place of a layer, summed."""
 
     kind: Literal["parallel"]
@@ -28,21 +28,21 @@ class Parallel(Rewrite):
     between: Literal["batch-norm", "nothing"] = Field(
         default="batch-norm", description="what stands behind each branch, before the sum"
     )
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return f"{self.branches} parallel branches"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed it is the same.
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot have branches; empty where it can."""
+        return unnormalised(layer, self.between)
 
-        Raises:
-            ConfigError: no layer that is named can have branches.
-        """
-        layers, left = chosen(graph, self.layers, unfit=lambda layer: unnormalised(layer, self.between))
-        return Outcome(graph=with_normalised(graph, layers.values(), self._build), layers=tuple(layers), left=left)
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Branches in the place of each; deployed they stay."""
+        return with_normalised(graph, layers.values(), self._build), ()
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         outputs = []

@@ -21,16 +21,16 @@ from pydantic import Field, PositiveInt, model_validator
 
 from ..graph import Size, TrainingGraph
 from .fragment import Fragment, Value
-from .layers import Layer, chosen
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 from .low_rank import factors, full_rank, plain_layer, product
-from .rewrite import Outcome, Rewrite
 from .splice import with_fragments
 
 FACTORS = ("low_rank_a", "low_rank_b")
 """Names of the two factors, under the layer."""
 
 
-class SparsePlusLowRank(Rewrite):
+class SparsePlusLowRank(LayerRewrite):
     """A weight as a sparse matrix and a low-rank one."""
 
     kind: Literal["sparse-plus-low-rank"]
@@ -43,7 +43,6 @@ class SparsePlusLowRank(Rewrite):
         default=None, gt=0, lt=100, description="of a rebuilt weight: elements of the sparse matrix, in percent of all"
     )
     keep_weight: bool = Field(default=False, description="a rebuilt weight is kept for the backward pass")
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @model_validator(mode="after")
     def _the_form_has_its_fields(self) -> Self:
@@ -62,20 +61,18 @@ class SparsePlusLowRank(Rewrite):
         kept = "" if self.kept_percent is None else f" of {self.kept_percent:g}%"
         return f"a sparse matrix{kept} plus low rank {self.rank}, {self.form}"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a graph; deployed a rebuilt weight is that of the network as it was.
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Each from its parts; deployed a rebuilt weight is that of the network as it was."""
+        if self.form == "factored":
+            return with_fragments(graph, layers.values(), self._factored), ()
+        if deployed:
+            return graph, ("Weights are computed from their parts once and offline: the network runs as it was.",)
+        return with_fragments(graph, layers.values(), self._rebuilt), ()
 
-        Raises:
-            ConfigError: no layer that is named has a larger rank.
-        """
-        layers, left = chosen(graph, self.layers, unfit=self._unfit)
-        if deployed and self.form == "rebuilt":
-            says = ("Weights are computed from their parts once and offline: the network runs as it was.",)
-            return Outcome(graph=graph, layers=tuple(layers), left=left, says=says)
-        build = self._rebuilt if self.form == "rebuilt" else self._factored
-        return Outcome(graph=with_fragments(graph, layers.values(), build), layers=tuple(layers), left=left)
-
-    def _unfit(self, layer: Layer) -> str:
+    def unfit(self, layer: Layer) -> str:
+        """Why a layer cannot be so rewritten; empty where it can."""
         return plain_layer(layer) or full_rank(layer, self.rank)
 
     def _factored(self, fragment: Fragment, layer: Layer, x: Value) -> Value:

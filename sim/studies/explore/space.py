@@ -16,6 +16,7 @@ from ....configs.formats import parse_format
 from ....configs.library import content_hash
 from ....configs.schema import Loaded
 from ....configs.strict_yaml import KeyPath, dotted
+from ....training.recipes.declaration import Recipe
 from ...options import DECLARED, OF_PASSES, SWEPT
 from .accuracy import Accuracy
 from .axis_values import Axis, Settings, Value
@@ -147,6 +148,12 @@ class Space:
     def drawn(self, draw: Random) -> Settings | None:
         """A design by chance, each as likely as any other; None at times, where axes have conditions."""
         return self._enumeration.drawn(draw)
+
+    def recipes(self) -> tuple[Loaded[Recipe], ...]:
+        """Recipes that its points have; ``ConfigError`` when one is wrong."""
+        axis = next((each for each in self.axes if each.name == "recipe"), None)
+        chosen: list[Settings] = [{}] if axis is None else [{"recipe": value} for value in axis.values]
+        return tuple(self._inputs.recipe(self._vocabulary.named("recipe", settings)) for settings in chosen)
 
     # What a point is -------------------------------------------------------------------------------------------------
 
