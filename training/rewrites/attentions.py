@@ -1,4 +1,4 @@
-"""Attention that a recipe's entry names, and patterns laid over its scores: what rewrites of attention share."""
+"""Patterns laid over scores of attention, and what stands before them: what rewrites of attention share."""
 
 from __future__ import annotations
 
@@ -6,34 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ...configs.errors import ConfigError
-from ..attention import Attention, attention_of
+from ..attention import Attention
 from ..graph import ComputedScores, MatrixProduct, Operator, Size, Tensor, TrainingGraph
-from ..passes.naming import named
 from ..score_patterns import ScorePattern
 from ..scores import with_patterns
+from .attention_rewrite import modules_of
 from .fragment import Fragment, Value
-from .layers import refuse_unnamed
 from .rewrite import Outcome
-
-
-def chosen_attention(graph: TrainingGraph, patterns: Sequence[str]) -> tuple[Attention, ...]:
-    """Attention in the modules that an entry names in its field ``layers``.
-
-    Raises:
-        ConfigError: the graph has none, or a pattern names none; ``field`` says so.
-    """
-    found = attention_of(graph)
-    if not found:
-        raise ConfigError(
-            f"layers: got {', '.join(patterns)}, need attention, which {graph.name} has not: a product of two "
-            "activations, a softmax of it, and a product that multiplies by that",
-            field="layers",
-        )
-    modules = [each.module for each in found]
-    for number, pattern in enumerate(patterns):
-        refuse_unnamed("layers", number, pattern, modules, what="the path of a module with attention", of=graph.name)
-    return tuple(each for each in found if any(named(pattern, each.module) for pattern in patterns))
 
 
 def patterned(
@@ -50,10 +29,9 @@ def patterned(
     for each in attention:
         own = pattern(each)
         scores |= {name: ComputedScores(*axes, own) for name, axes in each.axes.items()}
-    modules = tuple(dict.fromkeys(each.module for each in attention))
     unskipped = dict.fromkeys(why for each in attention if (why := pattern(each).unskipped))
     says = (_says(attention, pattern), *(f"What is not asked for saves no time: {why}." for why in unskipped))
-    return Outcome(graph=with_patterns(graph, scores), layers=modules, says=says)
+    return Outcome(graph=with_patterns(graph, scores), layers=modules_of(tuple(attention)), says=says)
 
 
 def _says(attention: Sequence[Attention], pattern: Callable[[Attention], ScorePattern]) -> str:

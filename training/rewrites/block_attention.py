@@ -22,9 +22,10 @@ from ..block_masks import BlockRule, kept_blocks
 from ..causal_blocks import MOST_BLOCKS
 from ..graph import Size, TrainingGraph
 from ..score_patterns import KeptBlocks
-from .attentions import Operands, between, chosen_attention, chosen_scores, decided, exact, patterned
+from .attention_rewrite import AttentionRewrite
+from .attentions import Operands, between, chosen_scores, decided, exact, patterned
 from .fragment import Fragment, Value
-from .rewrite import Outcome, Rewrite
+from .rewrite import Outcome
 
 _POOLED = ("average_pool", "max_pool", "max_pool")
 """Of a block of keys: their average, their maximum, and their minimum, which is one of what is negated."""
@@ -36,7 +37,7 @@ class Gate(Section):
     width: PositiveInt = Field(description="channels of a pooled block that are compared")
 
 
-class BlockAttention(Rewrite):
+class BlockAttention(AttentionRewrite):
     """Attention in blocks that are kept."""
 
     kind: Literal["block-attention"]
@@ -56,9 +57,6 @@ class BlockAttention(Rewrite):
         default=(), description="rows of ones and zeros, one a row of blocks, in place of the other three"
     )
     gate: Gate | None = Field(default=None, description="what chooses the blocks; none where they are known")
-    layers: tuple[str, ...] = Field(
-        default=("*",), min_length=1, description="paths of modules with attention, with * and ?"
-    )
 
     @model_validator(mode="after")
     def _something_is_kept(self) -> Self:
@@ -85,7 +83,7 @@ class BlockAttention(Rewrite):
         Raises:
             ConfigError: no attention is named, or it has other blocks than the mask, or more than can be mapped.
         """
-        attention = chosen_attention(graph, self.layers)
+        attention = self.attention(graph)
         for each in attention:
             self._check(graph, each)
         outcome = patterned(graph, attention, self._pattern)

@@ -14,40 +14,43 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field
-
 from ...configs.errors import ConfigError
 from ..graph import Operator, Tensor, TrainingGraph
 from .fragment import Fragment, Value, renamed
-from .layers import Layer, chosen
-from .rewrite import Outcome, Rewrite
+from .layer_rewrite import LayerRewrite
+from .layers import Layer
 
 
-class DeltaActivations(Rewrite):
+class DeltaActivations(LayerRewrite):
     """Layers that multiply differences."""
 
     kind: Literal["delta-activations"]
-    layers: tuple[str, ...] = Field(default=("*",), min_length=1, description="paths of layers, with * and ?")
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
         return "differences to the last frame in the place of activations"
 
-    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
-        """Rewrite a forward pass.
+    def unfit(self, layer: Layer) -> str:
+        """Any layer that can be taken apart will do."""
+        return ""
+
+    def made(
+        self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
+    ) -> tuple[TrainingGraph, tuple[str, ...]]:
+        """Each with a difference before it and a sum behind it.
 
         Raises:
-            ConfigError: it is a training step, or no layer is named.
+            ConfigError: it is a training step.
         """
         if not deployed:
             raise ConfigError(
-                f"kind: got delta-activations in a training step of {graph.name}, need an inference pass, each "
-                "sample a frame; try --pass inference",
+                f"kind: got {self.kind} in a training step of {graph.name}, need an inference pass, each sample a "
+                "frame; try --pass inference",
                 field="kind",
             )
-        layers, left = chosen(graph, self.layers, unfit=lambda _: "")
-        return Outcome(graph=_with_deltas(graph, layers), layers=tuple(layers), left=left)
+        says = "Zeros of a difference save nothing here: its products take the time and the bytes of dense ones."
+        return _with_deltas(graph, layers), (says,)
 
 
 def _with_deltas(graph: TrainingGraph, layers: Mapping[str, Layer]) -> TrainingGraph:

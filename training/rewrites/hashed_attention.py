@@ -21,19 +21,17 @@ from ..attention import Attention
 from ..graph import MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from ..score_patterns import Buckets
 from ..scores import elements_of
-from .attentions import Operands, chosen_attention, operands_of, patterned
+from .attention_rewrite import AttentionRewrite
+from .attentions import Operands, operands_of, patterned
 from .fragment import Fragment, Value, renamed
-from .rewrite import Outcome, Rewrite
+from .rewrite import Outcome
 
 
-class HashedAttention(Rewrite):
+class HashedAttention(AttentionRewrite):
     """Attention inside buckets."""
 
     kind: Literal["hashed-attention"]
     buckets: int = Field(ge=2, description="that queries and keys are sorted into, each as large as the others")
-    layers: tuple[str, ...] = Field(
-        default=("*",), min_length=1, description="paths of modules with attention, with * and ?"
-    )
 
     @property
     def title(self) -> str:
@@ -46,7 +44,7 @@ class HashedAttention(Rewrite):
         Raises:
             ConfigError: no attention is named, or it has fewer queries or keys than buckets.
         """
-        attention = chosen_attention(graph, self.layers)
+        attention = self.attention(graph)
         for each in attention:
             if min(each.square) < self.buckets:
                 raise ConfigError(

@@ -22,23 +22,20 @@ from ...configs.errors import ConfigError
 from ..attention import Attention
 from ..graph import Size, TrainingGraph
 from .attention_core import Core, CoreTape, with_cores
-from .attentions import chosen_attention
+from .attention_rewrite import AttentionRewrite, modules_of
 from .fragment import Value
 from .hashed_attention import in_buckets
-from .rewrite import Outcome, Rewrite
+from .rewrite import Outcome
 from .tape import Part, elements
 
 
-class LowRankAttention(Rewrite):
+class LowRankAttention(AttentionRewrite):
     """Attention by kernel features."""
 
     kind: Literal["low-rank-attention"]
     features: PositiveInt = Field(description="m, channels of what stands for a query or a key")
     buckets: int = Field(
         default=0, ge=0, description="of a hash, whose pairs are computed as they are; none of them where 0"
-    )
-    layers: tuple[str, ...] = Field(
-        default=("*",), min_length=1, description="paths of modules with attention, with * and ?"
     )
 
     @property
@@ -53,16 +50,16 @@ class LowRankAttention(Rewrite):
         Raises:
             ConfigError: no attention is named, one is causal, or queries or keys do not divide by the buckets.
         """
-        attention = chosen_attention(graph, self.layers)
+        attention = self.attention(graph)
         for each in attention:
             self._check(graph, each)
         made = graph
         if self.buckets:
             for each in attention:
                 made = in_buckets(made, each, self.buckets)
-            attention = chosen_attention(made, self.layers)
+            attention = self.attention(made)
         made = with_cores(made, attention, self.build)
-        return Outcome(graph=made, layers=tuple(dict.fromkeys(each.module for each in attention)))
+        return Outcome(graph=made, layers=modules_of(attention))
 
     def _check(self, graph: TrainingGraph, attention: Attention) -> None:
         if attention.causal:

@@ -15,20 +15,18 @@ from pydantic import Field, PositiveInt
 
 from ..graph import Size, TrainingGraph
 from ..score_patterns import SampledScores
-from .attentions import Operands, between, chosen_attention, chosen_scores, decided, exact, patterned
+from .attention_rewrite import AttentionRewrite
+from .attentions import Operands, between, chosen_scores, decided, exact, patterned
 from .fragment import Fragment, Value
-from .rewrite import Outcome, Rewrite
+from .rewrite import Outcome
 
 
-class SampledAttention(Rewrite):
+class SampledAttention(AttentionRewrite):
     """Attention to some keys of every query."""
 
     kind: Literal["sampled-attention"]
     density: float = Field(gt=0, le=1, description="share of the keys of a query, rounded up")
     predictor: PositiveInt = Field(description="channels that queries and keys are compared in to choose them")
-    layers: tuple[str, ...] = Field(
-        default=("*",), min_length=1, description="paths of modules with attention, with * and ?"
-    )
 
     @property
     def title(self) -> str:
@@ -41,7 +39,7 @@ class SampledAttention(Rewrite):
         Raises:
             ConfigError: no attention is named.
         """
-        attention = chosen_attention(graph, self.layers)
+        attention = self.attention(graph)
         outcome = patterned(graph, attention, lambda each: SampledScores(exact(self.density), causal=each.causal))
         made = decided(outcome.graph, attention, "predictor", self._predicted)
         return Outcome(graph=made, layers=outcome.layers, says=outcome.says)
