@@ -71,6 +71,7 @@ def _row(rule: BlockRule, row: int, columns: int, *, causal: bool) -> int:
     return kept
 
 
+@cache
 def rows_of(mask: tuple[int, ...], queries: int, keys: int, block: int) -> dict[tuple[int, int], int]:
     """Rows of blocks: how many there are of each (queries, keys of the kept blocks); none of those that keep none.
 
@@ -87,6 +88,7 @@ def rows_of(mask: tuple[int, ...], queries: int, keys: int, block: int) -> dict[
     return dict(Counter(sizes))
 
 
+@cache
 def columns_of(mask: tuple[int, ...], queries: int, keys: int, block: int) -> dict[tuple[int, int], int]:
     """Columns of blocks: how many there are of each (keys, queries of the kept blocks); none of those nobody needs.
 

@@ -134,20 +134,25 @@ class KeptBlocks(ScorePattern):
         computed = self.computed(queries, keys)
         if not self.causal or self.last:
             return computed
-        beyond = 0
-        for number, kept in enumerate(self._blocks(queries, keys)):
-            # Only the block on the diagonal is crossed by it: blocks are square, and both sides begin at 0.
-            if kept >> number & 1:
-                first = number * self.block
-                side = min(self.block, queries - first), min(self.block, keys - first)
-                beyond += math.prod(side) - attending_pairs(*side)
-        return computed - beyond
+        return computed - _beyond_the_diagonal(self._blocks(queries, keys), queries, keys, self.block)
 
     def _blocks(self, queries: int, keys: int) -> tuple[int, ...]:
         columns = -(-keys // self.block)
         if self.last:
             return kept_blocks(self.rule, columns, columns, causal=self.causal)[-1:]
         return kept_blocks(self.rule, -(-queries // self.block), columns, causal=self.causal)
+
+
+@cache
+def _beyond_the_diagonal(mask: tuple[int, ...], queries: int, keys: int, block: int) -> int:
+    """Pairs of kept blocks that a causal mask leaves out."""
+    beyond = 0
+    for number, kept in enumerate(mask):
+        # Only the block on the diagonal is crossed by it: blocks are square, and both sides begin at 0.
+        if kept >> number & 1:
+            side = min(block, queries - number * block), min(block, keys - number * block)
+            beyond += math.prod(side) - attending_pairs(*side)
+    return beyond
 
 
 @dataclass(frozen=True, slots=True)
