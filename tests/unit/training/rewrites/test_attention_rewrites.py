@@ -109,9 +109,10 @@ def test_all_blocks_of_attention_that_sees_everything_are_the_network_as_it_was(
     assert sizes[0] == sizes[1]
 
 
-def test_one_of_two_attentions_is_rewritten_and_the_other_computes_all():
+@pytest.mark.parametrize("named", [{"layers": ("first",)}, {"except_layers": ("second.*",)}])
+def test_one_of_two_attentions_is_rewritten_and_the_other_computes_all(named):
     graph = encoder()
-    found = cut_scores(made(graph, blocks(block=4, window=1, layers=("first",))))
+    found = cut_scores(made(graph, blocks(block=4, window=1, **named)))
     assert {each.module for each in of_scores(found)} == {"first.attention"}
     sizes = {each.module: each.elements.at(BATCH) for each in found.operators if each.kind == "softmax"}
     assert sizes == {"first.attention": BATCH * HEADS * 4 * 16, "second.attention": BATCH * HEADS * ALL}
@@ -148,6 +149,10 @@ def test_a_gate_compares_pooled_blocks_before_scores_are_made():
     ("fields", "message"),
     [
         ({"block": 4, "window": 1, "layers": ("blocks.7",)}, "rewrites.0.layers.0: got 'blocks.7', need the path of a"),
+        (
+            {"block": 4, "window": 1, "except_layers": ("blocks",)},
+            "rewrites.0.except_layers: got blocks, need attention",
+        ),
         ({"block": 4, "mask": ("10", "11")}, "rewrites.0.mask: got 2 rows of 2, need 4 of 4"),
         (
             {"block": 4, "mask": ("1000", "0011", "0010", "0001")},
