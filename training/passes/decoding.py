@@ -104,7 +104,10 @@ class _Decoding:
         graph = self.graph
         for product in graph.products:
             if isinstance(product.geometry, MatrixProduct) and product.geometry.scores and len(product.inputs) > 2:
-                raise _refused(graph, f"scores that nothing chooses anew for each token, as {product.inputs[2]} does")
+                raise ConfigError(
+                    f"pass_: got decode of {graph.name}, whose scores {product.inputs[2]} chooses anew for each input, "
+                    "need attention whose scores are known; try blocks without a gate"
+                )
             operand = self._keys_or_values(product)
             if operand is not None:
                 self._cache(product.inputs[operand])

@@ -200,7 +200,7 @@ def test_a_decoded_token_sees_the_blocks_of_the_last_row():
 
 def test_a_token_whose_scores_a_gate_chooses_is_not_decoded():
     found = made(decoder(), blocks(block=4, window=1, gate={"width": 2}), deployed=True)
-    with pytest.raises(ConfigError, match="need scores that nothing chooses anew"):
+    with pytest.raises(ConfigError, match="need attention whose scores are known; try blocks without a gate"):
         decoding(found, 16)
 
 
