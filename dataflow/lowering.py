@@ -9,8 +9,9 @@ A convolution relates a wide tensor (its input) and a narrow one (its output):
 - weight gradient: patches of the wide tensor, transposed, times the narrow one.
 
 Groups of a convolution are ``count`` small GEMMs; those of a grouped product (experts) are as many of each size as
-there are groups of it, the axis shared out in whole rows. Causal attention in blocks is a GEMM for the rows of blocks
-of each size, or columns (``training.causal_scores``). Source: docs/hardware-model.md, "A training step".
+there are groups of it, the axis shared out in whole rows. Attention of which not all scores are computed is a GEMM for
+the rows of scores of each size, or columns (``training.score_patterns``). Source: docs/hardware-model.md, "A training
+step".
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from dataclasses import dataclass, replace
 from ..configs.pattern import DENSE
 from ..configs.structured import Structured
 from ..configs.terms import Terms
-from ..training.causal_scores import block_columns, block_rows
-from ..training.graph import Convolution, MatrixProduct, Operator, Stage
+from ..training.graph import ComputedScores, Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
 from ..training.recipes.streamed_zeros import StreamedZeros
 from .gemm import Gemm, Operand, SpatialAxis, Window
@@ -40,7 +40,7 @@ class Lowered:
     Attributes:
         gemms: products for the tensor engine, in order.
         zero_fill_elements: result elements that no product writes.
-        useful_macs: multiply-accumulates that the algorithm keeps: the dense count times the kept fraction.
+        useful_macs: multiply-accumulates that the algorithm keeps: those asked for times the kept fraction.
     """
 
     gemms: tuple[Gemm, ...]
@@ -73,7 +73,7 @@ def lower(
     kept = pruned[0].kept_share if pruned else 1.0
     if streamed is not None:
         pruned = tuple(_stream(gemm, operator, streamed) for gemm in pruned)
-    return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
+    return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.asked_macs(batch) * kept))
 
 
 def _prune(gemm: Gemm, pruning: Pruning | None) -> Gemm:
@@ -110,8 +110,8 @@ def _matrix_products(operator: Operator, product: MatrixProduct, batch: int) -> 
     A group without a share has no rows of a result; the weight gradient of its weight is zero all over.
     """
     whole = _matrix_product(operator, product, batch)
-    if product.causal is not None and product.causal_block:
-        return _causal_blocks(whole, product, batch)
+    if product.scores is not None:
+        return _scores(whole, product.scores, product.scored(batch))
     if product.grouped is None:
         return [whole], 0
     alike = Counter(product.group_extents(batch))
@@ -130,27 +130,26 @@ def _matrix_products(operator: Operator, product: MatrixProduct, batch: int) -> 
     return gemms, idle * whole.m * whole.n if product.grouped == "k" else 0
 
 
-def _causal_blocks(whole: Gemm, product: MatrixProduct, batch: int) -> tuple[list[Gemm], int]:
-    """A product of causal attention as one GEMM for all rows of blocks of a size; the results that none of them writes.
+def _scores(whole: Gemm, scores: ComputedScores, square: tuple[int, int]) -> tuple[list[Gemm], int]:
+    """A product of attention as one GEMM for all rows of scores of a size; the results that none of them writes.
 
-    Where queries are summed over, columns of blocks: the gradients of keys and values. A key that no query sees has a
-    gradient of zeros.
+    Where queries are summed over, columns of scores: the gradients of keys and values. A key that no query sees has a
+    gradient of zeros, and a query that sees no key a result of zeros.
     """
-    assert product.causal is not None, "it is causal"
-    of_queries, of_keys = product.causal
-    queries, keys = product.attending(batch)
-    by_columns = of_queries == "k"
-    cut = block_columns if by_columns else block_rows
-    blocks = cut(queries, keys, product.causal_block)
-    gemms = []
-    for (taken, met), times in blocks.items():
-        sides = {"m": whole.m, "n": whole.n, "k": whole.k}
-        sides |= {of_queries: met, of_keys: taken} if by_columns else {of_queries: taken, of_keys: met}
+    by_columns = scores.queries == "k"
+    cut = scores.pattern.columns if by_columns else scores.pattern.rows
+    own, other = (scores.keys, scores.queries) if by_columns else (scores.queries, scores.keys)
+    shapes = cut(*square)
+    gemms: list[Gemm] = []
+    for (taken, met), times in shapes.items():
+        sides = {"m": whole.m, "n": whole.n, "k": whole.k, own: taken, other: met}
         name = f"{whole.name}[{taken}x{met}]"
         gemms.append(replace(whole, name=name, m=sides["m"], n=sides["n"], k=sides["k"], count=whole.count * times))
-    # Rows of blocks take all queries.
-    idle = keys - sum(taken * times for (taken, _), times in blocks.items()) if by_columns else 0
-    return gemms, idle * whole.count * (whole.n if of_keys == "m" else whole.m)
+    if other != "k":
+        # Its result are the scores themselves: those that are not computed are not stored.
+        return gemms, 0
+    idle = (square[1] if by_columns else square[0]) - sum(taken * times for (taken, _), times in shapes.items())
+    return gemms, idle * whole.count * (whole.n if own == "m" else whole.m)
 
 
 def _matrix_product(operator: Operator, product: MatrixProduct, batch: int) -> Gemm:

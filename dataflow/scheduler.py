@@ -274,7 +274,7 @@ class _Steps:
             stage=operator.stage,
             products=tuple(self.plan(replace(gemm, applied=applied)) for gemm in lowered.gemms),
             useful_macs=round(lowered.useful_macs * self.pruned.kept_gradients.get(operator.name, 1.0)),
-            dense_macs=operator.geometry.macs(self.batch),
+            dense_macs=operator.geometry.asked_macs(self.batch),
             operands=operands,
             fused=Fused(works=(*fill, *fused.works)),
         )

@@ -9,6 +9,7 @@ from ..training.graph import TrainingGraph
 from ..training.passes.choice import Passes
 from ..training.rewrites.apply import RewrittenGraph, rewritten
 from ..training.rewrites.rewrite import Rewrite
+from ..training.scores import cut_scores
 from .options import Options
 
 
@@ -38,7 +39,7 @@ class Workload:
         if key not in self._runs:
             graph = passes.of(self.rewritten(rewrites, passes).graph)
             graph = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
-            self._runs[key] = passes.cut(graph)
+            self._runs[key] = passes.cut(cut_scores(graph))
         return self._runs[key]
 
     def rewritten(self, rewrites: tuple[Rewrite, ...], passes: Passes) -> RewrittenGraph:

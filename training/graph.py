@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..configs.errors import ConfigError
-from .causal_scores import kept_scores
+from .score_patterns import ScorePattern
 
 
 class Stage(StrEnum):
@@ -113,8 +113,21 @@ class Convolution:
         taps = math.prod(self.kernel)
         return self.batch.at(batch) * positions * taps * self.in_channels * self.out_channels // self.groups
 
+    def asked_macs(self, batch: int) -> int:
+        """All of them."""
+        return self.macs(batch)
+
 
 MatrixAxis = Literal["m", "n", "k"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedScores:
+    """The axes of a product that count queries and keys of attention, and which of its scores are computed."""
+
+    queries: MatrixAxis
+    keys: MatrixAxis
+    pattern: ScorePattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +144,7 @@ class MatrixProduct:
         loads: of a grouped product, each group's part of that axis relative to the others'.
         causal: of causal attention, the axes that count queries and keys: a query attends to no key behind its own
             place, counted from the first. None elsewhere.
-        causal_block: of such a product, the queries and keys of a block: blocks without a pair that attends are not
-            computed (``causal_scores``). 0: all of the matrix is. Never in a file: see ``causal_blocks``.
+        scores: of attention, which of its scores are computed where not all are. Never in a file: see ``scores``.
     """
 
     m: Size
@@ -142,20 +154,37 @@ class MatrixProduct:
     grouped: MatrixAxis | None = None
     loads: tuple[int, ...] = ()
     causal: tuple[MatrixAxis, MatrixAxis] | None = None
-    causal_block: int = 0
+    scores: ComputedScores | None = None
 
     def macs(self, batch: int) -> int:
-        """Multiply-accumulates of the product, all groups together.
+        """Multiply-accumulates of the product as it is computed, all groups together.
 
-        >>> of_scores = {"m": Size(4), "n": Size(4), "k": Size(8), "causal": ("m", "n")}
-        >>> [MatrixProduct(**of_scores, causal_block=block).macs(1) for block in (0, 1, 2)]
-        [128, 80, 96]
+        >>> from bisparse.training.score_patterns import CausalBlocks
+        >>> scores = [None, *(ComputedScores("m", "n", CausalBlocks(block)) for block in (1, 2))]
+        >>> products = [MatrixProduct(m=Size(4), n=Size(4), k=Size(8), scores=each) for each in scores]
+        >>> [product.macs(1) for product in products], [product.asked_macs(1) for product in products]
+        ([128, 80, 96], [128, 80, 80])
         """
-        whole = self.count.at(batch) * self.m.at(batch) * self.n.at(batch) * self.k.at(batch)
-        if self.causal is None or not self.causal_block:
-            return whole
-        queries, keys = self.attending(batch)
-        return whole // (queries * keys) * kept_scores(queries, keys, self.causal_block)
+        if self.scores is None:
+            return self._whole_macs(batch)
+        queries, keys = self.scored(batch)
+        return self._whole_macs(batch) // (queries * keys) * self.scores.pattern.computed(queries, keys)
+
+    def asked_macs(self, batch: int) -> int:
+        """Those that attention asks for."""
+        if self.scores is None:
+            return self._whole_macs(batch)
+        queries, keys = self.scored(batch)
+        return self._whole_macs(batch) // (queries * keys) * self.scores.pattern.asked(queries, keys)
+
+    def _whole_macs(self, batch: int) -> int:
+        return self.count.at(batch) * self.m.at(batch) * self.n.at(batch) * self.k.at(batch)
+
+    def scored(self, batch: int) -> tuple[int, int]:
+        """Queries and keys of a product of which not all scores are computed."""
+        assert self.scores is not None, "only such a product has a pattern of scores"
+        sides: tuple[Size, Size] = (getattr(self, self.scores.queries), getattr(self, self.scores.keys))
+        return sides[0].at(batch), sides[1].at(batch)
 
     def attending(self, batch: int) -> tuple[int, int]:
         """Queries and keys of a causal product."""

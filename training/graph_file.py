@@ -161,7 +161,7 @@ def _geometry(geometry: Geometry) -> dict[str, Any]:
         record: dict[str, Any] = {
             key: _size(size) for key, size in sides.items() if key != "count" or size != Size(fixed=1)
         }
-        assert not geometry.causal_block, "blocks are of a simulation, not of a file"
+        assert geometry.scores is None, "patterns of scores are of a simulation, not of a file"
         groups = {"grouped": geometry.grouped, "loads": list(geometry.loads)}
         causal = {"causal": list(geometry.causal)} if geometry.causal is not None else {}
         return record | (groups if geometry.grouped is not None else {}) | causal

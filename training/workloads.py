@@ -129,6 +129,13 @@ _ALL = (
         title="GPT-2 small on 1024 tokens: tied head, cross-entropy over 50257 tokens, dropout 0.1",
     ),
     ShippedWorkload(
+        name="gpt2-small-8k",
+        factory=f"{_MODELS}.gpt2:gpt2_small_8k",
+        inputs=(InputShape((8192,), integer=True),),
+        default_batch=1,
+        title="GPT-2 small with 8192 positions, on as many tokens: cross-entropy over 50257 of them, dropout 0.1",
+    ),
+    ShippedWorkload(
         name="mobilenet-v2-imagenet",
         factory=f"{_MODELS}.mobilenet_v2:mobilenet_v2",
         inputs=(_IMAGENET_IMAGE,),

@@ -25,7 +25,7 @@ def trained_apart(schedule: Schedule, rows: tuple[OperatorResult, ...], batch: i
     }
     if not apart or graph.inference:
         return None
-    dense = graph.macs(batch)
+    dense = sum(product.geometry.asked_macs(batch) for product in graph.products if product.geometry is not None)
     useful = 0
     for row in rows:
         product = apart.get(row.name)

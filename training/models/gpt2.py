@@ -45,3 +45,8 @@ class Gpt2(nn.Module):
 def gpt2_small() -> Gpt2:
     """GPT-2 small."""
     return Gpt2()
+
+
+def gpt2_small_8k() -> Gpt2:
+    """GPT-2 small with positions for 8192 tokens, eight times as many as published."""
+    return Gpt2(longest=8192)

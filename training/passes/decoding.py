@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ...configs.errors import ConfigError
-from ..causal_blocks import Square, before_scores, elements_of, scores_of
-from ..graph import MatrixAxis, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
+from ..graph import ComputedScores, MatrixAxis, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
+from ..scores import Square, before_scores, elements_of, scores_of
 from .inference import forward_only
 
 _MOVES = ("copy", "multiply", "elementwise")
@@ -103,6 +103,11 @@ class _Decoding:
         """The graph."""
         graph = self.graph
         for product in graph.products:
+            if isinstance(product.geometry, MatrixProduct) and product.geometry.scores and len(product.inputs) > 2:
+                raise ConfigError(
+                    f"pass_: got decode of {graph.name}, whose scores {product.inputs[2]} chooses anew for each input, "
+                    "need attention whose scores are known; try blocks without a gate"
+                )
             operand = self._keys_or_values(product)
             if operand is not None:
                 self._cache(product.inputs[operand])
@@ -230,7 +235,9 @@ class _Decoding:
         operand = self._keys_or_values(operator)
         if operand is not None:
             own, all_tokens = self._axes(operator, operand)
-            return _with(replace(product, causal=None), {own: _ONE, all_tokens: Size(fixed=self.keys)})
+            scores = product.scores and ComputedScores(own, all_tokens, product.scores.pattern.of_last_query())
+            plain = replace(product, causal=None, scores=scores)
+            return _with(plain, {own: _ONE, all_tokens: Size(fixed=self.keys)})
         axes: tuple[MatrixAxis, ...] = ("m",) if operator.parameter is not None else ("m", "n")
         for axis in axes:
             size: Size = getattr(product, axis)

@@ -138,6 +138,10 @@ def annotate(
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}
     for operator in graph.products:
+        scores = operator.geometry.scores if isinstance(operator.geometry, MatrixProduct) else None
+        if scores is not None and scores.pattern.unskipped:
+            reasons[operator.name] = scores.pattern.unskipped
+            continue
         stage = _pruned_stage(operator, recipe)
         if stage is None:
             if (left := _left_of_gradient(operator, recipe, pattern, network)) is not None:

@@ -7,15 +7,33 @@ from typing import Annotated
 from pydantic import Field
 
 from .adapters import Adapters
+from .block_attention import BlockAttention
+from .delta_activations import DeltaActivations
 from .doped import Doped
 from .factorised import Factorised
+from .hashed_attention import HashedAttention
 from .keep import Keep
 from .low_rank import LowRank
+from .low_rank_attention import LowRankAttention
 from .monarch import Monarch
 from .parallel import Parallel
+from .sampled_attention import SampledAttention
 from .sparse_plus_low_rank import SparsePlusLowRank
 
 AnyRewrite = Annotated[
-    Adapters | Doped | Factorised | Keep | LowRank | Monarch | Parallel | SparsePlusLowRank, Field(discriminator="kind")
+    Adapters
+    | BlockAttention
+    | DeltaActivations
+    | Doped
+    | Factorised
+    | HashedAttention
+    | Keep
+    | LowRank
+    | LowRankAttention
+    | Monarch
+    | Parallel
+    | SampledAttention
+    | SparsePlusLowRank,
+    Field(discriminator="kind"),
 ]
 """An entry of a recipe's ``rewrites``, told apart by ``kind``."""

@@ -67,8 +67,13 @@ def all_cases():
 
 
 def shipped_steps():
-    """Every shipped workload, recipe and design, by both engines."""
-    for engine, hardware, workload, recipe in product(ENGINES, names("hardware"), names("workloads"), names("recipes")):
+    """Every shipped workload, recipe and design, by both engines; of the long one, another's network, a few."""
+    others = [name for name in names("workloads") if name != _LONG]
+    every = (
+        *product(ENGINES, names("hardware"), others, names("recipes")),
+        *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
+    )
+    for engine, hardware, workload, recipe in every:
         yield Case(
             kind="step",
             file=f"steps-{engine}",
@@ -77,6 +82,9 @@ def shipped_steps():
             hardware=hardware,
             engine=engine,
         )
+
+
+_LONG = "gpt2-small-8k"
 
 
 # Options -------------------------------------------------------------------------------------------------------------

@@ -52,8 +52,10 @@ def test_multiply_accumulates_of_both_engines_are_those_of_the_blocks(workload):
     whole = result(workload)
     for engine in ("analytic", "event"):
         blocks = result(workload, causal_blocks=BLOCK, engine=engine)
-        left_out = 6 * BATCH * HEADS * WIDTH * (LENGTH**2 - KEPT)
-        assert whole.issued_macs - blocks.issued_macs == whole.useful_macs - blocks.useful_macs == left_out
+        each = 6 * BATCH * HEADS * WIDTH
+        assert whole.issued_macs - blocks.issued_macs == each * (LENGTH**2 - KEPT)
+        assert whole.useful_macs - blocks.useful_macs == each * (LENGTH**2 - LENGTH * (LENGTH + 1) // 2)
+        assert blocks.flop_bound_speedup == 1
 
 
 @pytest.mark.parametrize("keep_on_chip", [False, True])
@@ -104,6 +106,7 @@ def test_every_answer_says_it(workload):
     (note,) = result(workload, causal_blocks=BLOCK).notes
     assert note.startswith("Causal attention is counted in blocks of 16: ")
     assert f"{KEPT / LENGTH**2:.1%} of the multiply-accumulates of its 6 products" in note
+    assert f"the pairs that attend are {LENGTH * (LENGTH + 1) / 2 / KEPT:.1%} of what is left" in note
     assert result(workload).notes == ()
 
 

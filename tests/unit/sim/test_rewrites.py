@@ -164,14 +164,22 @@ def test_the_baseline_rewrites_nothing(recipe):
         recipe(LOW_RANK.replace("name: low", "name: dense"))
 
 
+OF = {
+    "seer-attention": "gpt2-small",
+    "scatterbrain": "bert-base",
+    "sparse-ift-parallel": "resnet18-tinyimagenet",
+    "delta-activations": "resnet18-tinyimagenet",
+}
+"""Workloads of examples that are not for a vision transformer."""
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_run(file):
     loaded = load_recipe(str(file))
-    workload = "resnet18-tinyimagenet" if loaded.model.prunes else "vit-cifar10"
     under = Simulator(
-        workload=load_workload(workload),
+        workload=load_workload(OF.get(file.stem, "vit-cifar10")),
         hardware=load_hardware("sat-vcu1525"),
-        options=Options(batch=4),
+        options=Options(batch=4, pass_="inference" if file.stem == "delta-activations" else "training"),
         version="test",
     )
     assert under.run(loaded, Pattern(2, 8)).rewrites[0].layers

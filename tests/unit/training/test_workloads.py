@@ -25,6 +25,8 @@ PARAMETERS = {
     # Encoder and pooler as published, and a classifier of two classes.
     "bert-base": 109_482_240 + 2 * 769,
     "gpt2-small": 124_439_808,
+    # 7168 positions more, each of width 768.
+    "gpt2-small-8k": 124_439_808 + 7168 * 768,
     "mobilenet-v2-imagenet": 3_504_872,
 }
 
@@ -99,7 +101,7 @@ def test_each_weight_has_all_three_products_but_the_first(name):
     without_input_gradient = [weight for weight, stages in by_weight.items() if stages != {"FF", "BP", "WU"}]
     # The network's input needs no gradient; a lookup stands before the first product of the language models.
     first = next(operator.parameter for operator in graph.products)
-    assert without_input_gradient == ([] if name in ("bert-base", "gpt2-small") else [first])
+    assert without_input_gradient == ([] if name in ("bert-base", "gpt2-small", "gpt2-small-8k") else [first])
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

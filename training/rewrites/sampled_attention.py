@@ -1,0 +1,65 @@
+"""Sampled attention: of every query a share of the keys, each query its own, chosen by a predictor (Sparsifiner).
+
+Q K^T is then a sampled product of two dense matrices, and what its softmax multiplies a sparse one. An array that
+computes whole products cannot leave out single results: every score is computed, stored and multiplied by, the share
+alone is of use, and the predictor's work comes on top; the report says so by operator. The predictor projects queries
+and keys to a few channels each (weights shared by heads), multiplies the two and lays a threshold over the result. It
+is trained along with the network or apart; here it runs forward. Source: Wei et al., CVPR 2023 (arXiv 2303.13755).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from ..graph import Size, TrainingGraph
+from ..score_patterns import SampledScores
+from .attention_rewrite import AttentionRewrite
+from .attentions import Operands, between, chosen_scores, decided, exact, patterned
+from .fragment import Fragment, Value
+from .rewrite import Outcome
+
+
+class SampledAttention(AttentionRewrite):
+    """Attention to some keys of every query."""
+
+    kind: Literal["sampled-attention"]
+    density: float = Field(gt=0, le=1, description="share of the keys of a query, rounded up")
+    predictor: PositiveInt = Field(description="channels that queries and keys are compared in to choose them")
+
+    @property
+    def title(self) -> str:
+        """What it does, in a phrase."""
+        return f"{self.density:.0%} of the keys of each query, chosen in {self.predictor} channels"
+
+    def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
+        """Rewrite a graph; deployed it is the same.
+
+        Raises:
+            ConfigError: no attention is named.
+        """
+        attention = self.attention(graph)
+        outcome = patterned(graph, attention, lambda each: SampledScores(exact(self.density), causal=each.causal))
+        made = decided(outcome.graph, attention, "predictor", self._predicted)
+        return Outcome(graph=made, layers=outcome.layers, says=outcome.says)
+
+    def _predicted(self, fragment: Fragment, operands: Operands) -> Value:
+        compared = []
+        sides = ((operands.queries, "query", operands.square[0]), (operands.keys, "key", operands.square[1]))
+        for value, name, extent in sides:
+            shape = (Size(fixed=self.predictor), Size(fixed=operands.width))
+            weight = fragment.weight(f"{name}.weight", shape, learns=False)
+            compared.append(
+                fragment.linear(
+                    value,
+                    weight,
+                    module=fragment.under(name),
+                    rows=operands.count * extent,
+                    inputs=operands.width,
+                    outputs=self.predictor,
+                )
+            )
+        extents = (*operands.square, self.predictor)
+        found = between(fragment, *compared, extents=extents, count=operands.count)
+        return chosen_scores(fragment, found, found.shape)
