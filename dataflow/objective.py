@@ -69,7 +69,8 @@ class Objective:
 
     def joules(self, hardware: Hardware, cycles: Counts, dynamic_joules: FloatArray) -> FloatArray:
         """Energy of candidates that take ``cycles`` and spend ``dynamic_joules`` otherwise; arrays broadcast."""
-        return joules_in_all(dynamic_joules, self.prices.static_watts, cycles, hardware.clock_hz)
+        found: FloatArray = joules_in_all(dynamic_joules, self.prices.static_watts, cycles, hardware.clock_hz)
+        return found
 
     def value(self, hardware: Hardware, cycles: Counts, dynamic_joules: FloatArray | None) -> FloatArray:
         """The value of candidates that take ``cycles`` and spend ``dynamic_joules``; arrays broadcast."""
