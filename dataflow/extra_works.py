@@ -70,7 +70,8 @@ def extra_works(
     """
     works: list[Work] = []
     for item in pruned.recipe.extra_work:
-        if item.in_every_step:
+        # Weights that nothing updates have no masks to be found.
+        if item.in_every_step and (item.of == "activations" or not pruned.graph.inference):
             for operand in _operands(pruned, item, batch):
                 works.append(_work(item, operand, hardware, batch, plan))
     return tuple(works)
@@ -112,7 +113,7 @@ def _of_layers(pruned: PrunedGraph, item: ExtraWork, batch: int) -> Iterator[_Op
             continue
         seen.add(tensor)
         yield _Operand(
-            name=f"{product.parameter}:{item.title}",
+            name=f"{product.parameter if of_weights else product.name}:{item.title}",
             module=product.module,
             elements=graph.tensors[tensor].elements(batch),
             pruning=pruned.prunings[product.name],
@@ -123,16 +124,15 @@ def _of_layers(pruned: PrunedGraph, item: ExtraWork, batch: int) -> Iterator[_Op
 def _products(pruned: PrunedGraph, item: ExtraWork) -> Iterator[Operator]:
     """The products that are pruned; of activations those forwards, of output gradients those backwards."""
     stage = {"activations": Stage.FORWARD, "output-gradients": Stage.BACKWARD}.get(item.of)
-    forward = {each.parameter: each for each in pruned.graph.products if each.stage is Stage.FORWARD}
+    forward = {
+        each.parameter for each in pruned.graph.products if each.stage is Stage.FORWARD and each.name in pruned.prunings
+    }
     for product in pruned.graph.products:
         if product.name not in pruned.prunings or pruned.prunings[product.name].pattern.is_dense:
             continue
         if item.work in PRODUCTS and product.parameter in forward:
-            # A product is told as the forward pass has it, whatever stage is pruned.
-            if (
-                product.name == forward[product.parameter].name
-                or forward[product.parameter].name not in pruned.prunings
-            ):
+            # A product is told as the forward pass has it, whatever other stage is pruned.
+            if product.stage is Stage.FORWARD:
                 yield product
         elif stage is None or product.stage is stage:
             yield product

@@ -65,8 +65,10 @@ def _pruned(stage: PrunedStage | None) -> str:
 
 
 def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
-    """Dotted paths and values of everything in a tree of mappings."""
+    """Dotted paths and values of everything in a tree of mappings, and of lists of them."""
     if isinstance(value, dict):
         return [leaf for key, each in value.items() for leaf in _leaves(each, f"{path}.{key}" if path else key)]
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        return [leaf for number, each in enumerate(value) for leaf in _leaves(each, f"{path}.{number}")]
     shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return [(path, shown)]

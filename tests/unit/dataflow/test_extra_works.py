@@ -1,6 +1,7 @@
 """What a method costs beside products and masks, on one layer of 256 x 256 at 256 tokens, worked out by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from bisparse.accel.specification import load_hardware
@@ -8,12 +9,16 @@ from bisparse.configs.formats import parse_format
 from bisparse.dataflow.extra_works import sort_passes
 from bisparse.dataflow.scheduler import Mapper, build_schedule, outline
 from bisparse.sim.event.engine import time_step as play_step
+from bisparse.sim.options import Options
+from bisparse.sim.simulation import Simulator
 from bisparse.sim.step.analytic import time_step
 from bisparse.training.graph import MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import Recipe, load_recipe
 from bisparse.training.recipes.extra_work import ExtraWork
 from pydantic import ValidationError
+
+from bisparse.api import load_workload
 
 SAT = load_hardware("sat-vcu1525").model
 """384 bytes of DRAM a cycle, 40 cycles of latency, 32 lanes in every engine, groups of up to 16 sorted."""
@@ -184,6 +189,34 @@ def test_an_outline_has_the_works_of_a_schedule_unmapped():
     outlined = outline(planned.pruned, SAT, batch=1, optimizer="sgd")
     assert [work.operator for work in outlined.every_work] == [work.operator for work in planned.works]
     assert outlined.needs == planned.needs
+
+
+def test_a_forward_pass_alone_works_on_activations_alone():
+    forward = replace(ONE_LAYER, operators=ONE_LAYER.operators[:1])
+    works = ({"work": "sort"}, {"work": "threshold", "of": "activations"}, {"work": "score-product", "rank": 8})
+    pruned = annotate(forward, recipe(*works), parse_format("2:8"), pre_generation=True)
+    planned = build_schedule(pruned, Mapper(hardware=SAT), batch=1, optimizer="sgd", overlap_update=False)
+    assert [work.kind for work in planned.works] == ["linear", "threshold"]
+
+
+@pytest.mark.parametrize("options", [{"accumulate": 2}, {"recompute": "all"}, {"accumulate": 2, "recompute": "all"}])
+def test_each_micro_batch_and_each_pass_again_has_its_own(options):
+    """As many thresholds as forward products that are pruned; weights are sorted once."""
+    simulator = Simulator(
+        workload=load_workload("resnet9-cifar10"),
+        hardware=load_hardware("sat-vcu1525"),
+        options=Options(batch=8, **options),
+        version="test",
+    )
+    planned = simulator.schedule(
+        recipe({"work": "sort"}, {"work": "threshold", "of": "activations"}), parse_format("2:8")
+    )
+    assert len({work.operator for work in planned.works}) == len(planned.works)
+    forward = [each for each in planned.pruned.graph.products if each.stage is Stage.FORWARD]
+    pruned = [each for each in forward if each.name in planned.pruned.prunings]
+    kinds = [work.kind for work in planned.works]
+    assert kinds.count("threshold") == len({each.inputs[0] for each in pruned})
+    assert kinds.count("sort") == len(planned.pruned.copies)
 
 
 def test_only_what_is_pruned_is_worked_on():
