@@ -1,5 +1,13 @@
 """Zeros of inputs through the command line: of one product, and as a recipe's file declares them."""
 
+import csv
+
+import pytest
+from bisparse.accel.set_fields import set_fields
+from bisparse.accel.specification import load_hardware
+
+import bisparse
+
 RECIPE = """\
 name: after-relu
 title: inputs of the last layers, half of them zero
@@ -29,3 +37,31 @@ def test_a_recipe_declares_zeros_that_one_design_skips_and_another_does_not(run,
     assert plain["speedup_vs_dense"] == 1
     reasons = {row["dense_reason"] for row in plain["operators"] if row["sparsity"] == "50%"}
     assert reasons == {"sat-vcu1525 skips no zeros that lie without a rule"}
+
+
+def test_a_sweep_finds_what_simulate_does(run, tmp_path):
+    pruned = RECIPE + "forward: {operand: weight}\nbackward: {operand: weight}\nmask_search: {method: given}\n"
+    (tmp_path / "after-relu.yaml").write_text(pruned)
+    (tmp_path / "sweep.yaml").write_text(
+        """name: rooms
+base: {workload: resnet9-cifar10, hardware: sat-intersection, recipe: after-relu.yaml, sparsity: "80%", batch: 16}
+axes:
+  hardware.buffers.north.capacity_bytes: [128 KiB, 256 KiB, 512 KiB, 1 MiB]
+  hardware.tensor_engine.exploits.intersection.queue: [1, 8]
+objectives:
+  - {maximise: speedup_vs_dense}
+"""
+    )
+    done = run("explore", "sweep.yaml", "--out", "out", "--jobs", 1)
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader((tmp_path / "out" / "designs.csv").open()))
+    assert len(rows) == 8
+    for row in rows[::3]:
+        changes = [f"{name.removeprefix('hardware.')}={row[name]}" for name in row if name.startswith("hardware.")]
+        design = set_fields(load_hardware("sat-intersection"), changes)
+        result = bisparse.simulate("resnet9-cifar10", design, "after-relu.yaml", "80%", batch=16)
+        assert float(row["speedup_vs_dense"]) == pytest.approx(result.speedup_vs_dense, rel=1e-12)
+    by_queue = {
+        queue: [float(row["speedup_vs_dense"]) for row in rows if queue in row.values()] for queue in ("1", "8")
+    }
+    assert max(by_queue["1"]) < min(by_queue["8"])
