@@ -63,7 +63,8 @@ class Thrift:
             alike: [designs] the limits, cycles.
             lowest: [designs] the least so far, joules; lowered.
         """
-        candidates, found, step = self.candidates, [], _FIRST_CANDIDATES
+        candidates, step = self.candidates, _FIRST_CANDIDATES
+        found: list[Chosen] = []
         bounds = self._joules(np.arange(len(candidates)), candidates.floor)
         design = candidates.design
         ranked = np.lexsort((bounds, design))
