@@ -136,7 +136,7 @@ class DesignTable:
             name: np.array(values, dtype=np.float64 if name in real else np.int64) for name, values in columns.items()
         }
         prices = self.energy or BYTES_ALONE
-        priced = prices.prices_pj | {"static_watts": prices.static_watts, "clock_hz": self.clock_hz}
+        priced = {**prices.prices_pj, "static_watts": prices.static_watts, "clock_hz": self.clock_hz}
         whole = np.zeros(len(self))
         return counted | {name: whole + priced[name] for name in OF_ENERGY}
 

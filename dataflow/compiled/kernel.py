@@ -244,7 +244,7 @@ def parts_of(formulas: Formulas) -> Parts:
             times * passed[z, 1] * sends_north,
             times * passed[z, 2],
         )
-        hops = float(tile_hops(array, Passed(west, north, output, results, float(trips_k))))
+        hops = float(tile_hops(array, Passed(west, north, output, product.passed_sums, trips_k)))
         counts = counts_on_array(float(product.macs), hops, results, west, north, output)
         return float(joules_of(counts, design.on_array))
 
