@@ -8,11 +8,12 @@ from bisparse.training.models.mobilenet_v2 import mobilenet_v2
 from bisparse.training.models.resnet import resnet18_tinyimagenet, resnet50
 from bisparse.training.rewrites.apply import rewritten
 from bisparse.training.rewrites.keep import Keep
+from bisparse.training.rewrites.low_rank import LowRank
 from pydantic import ValidationError
 from torch import nn
 
 from .by_hand import Bert, Concatenated, Gpt, LanguageModel, Upsampled, Vit, scaled
-from .conftest import captured, made
+from .conftest import captured, counted, made
 
 TOKENS, IMAGE = "24:int", (3, 20, 20)
 TWO_BLOCKS = {"heads": (8, 8), "neurons": (384, 384)}
@@ -135,6 +136,12 @@ def test_a_ratio_that_would_keep_nothing_keeps_one():
     assert_same(kept(graph, neurons=0.01), by_hand)
 
 
+def test_an_entry_can_be_a_key_of_what_was_made_by_it():
+    first, other = {"blocks.0": 0.5, "*": 0.25}, {"*": 0.25, "blocks.0": 0.5}
+    assert hash(Keep(kind="keep", heads=first)) == hash(Keep(kind="keep", heads=dict(first)))
+    assert hash(Keep(kind="keep", heads=first)) != hash(Keep(kind="keep", heads=other))
+
+
 def test_coupled_layers_take_one_ratio():
     with pytest.raises(ConfigError, match=r"got 0.5 for conv1 and 0.25 for layer1.0.conv2, need one ratio: they are"):
         outcome(captured(resnet18_tinyimagenet, (3, 64, 64)), channels={"conv1": 0.5, "layer1.0.conv2": 0.25})
@@ -186,3 +193,23 @@ def test_as_many_heads_as_a_head_is_large_are_not_told_apart_and_all_else_is():
 def test_fields_that_say_nothing_are_refused(fields):
     with pytest.raises(ValidationError):
         Keep(kind="keep", **fields)
+
+
+def test_it_is_made_of_what_another_entry_left():
+    """Two factors in the place of a layer, whose channels between are neurons as others are."""
+
+    def by_hand():
+        module = Gpt(width=96, heads=(4,), neurons=(96,))
+        block = module.blocks[0]
+        block.feed_forward[0] = nn.Sequential(nn.Linear(96, 8, bias=False), nn.Linear(8, 96))
+        return module
+
+    graph = captured(lambda: Gpt(heads=(8,), neurons=(384,)), TOKENS)
+    halves = {"*.feed_forward.0.reduce": 0.5, "*.feed_forward.0": 0.25}
+    entries = [
+        LowRank(kind="low-rank", rank=16, layers=("blocks.0.feed_forward.0",)),
+        Keep(kind="keep", heads=0.5, neurons=halves),
+    ]
+    assert counted(made(graph, *entries)) == counted(captured(by_hand, TOKENS))
+    same = made(graph, entries[0], Keep(kind="keep", neurons=1, channels=0.5))
+    assert same.tensors["blocks.0.feed_forward.0.reduce.weight"].elements(1) == 16 * 48
