@@ -154,4 +154,15 @@ class _Finder:
         """Whether what is made of neurons goes to a residual stream; so it does where there is none."""
         if not any(self._kind(other) == "channels" and other in self._added for other in self._made):
             return True
-        return all(any(other in self._added for other in outputs) for outputs in self._readers.get(atom, []))
+        return self._leads_back(atom, frozenset())
+
+    def _leads_back(self, atom: Factor, through: frozenset[Factor]) -> bool:
+        """Whether all that linear layers make of it is added up, or leads to what is."""
+        return all(
+            any(
+                other in self._added or (other not in through and self._leads_back(other, through | {atom}))
+                for other in outputs
+                if not other.pinned
+            )
+            for outputs in self._readers.get(atom, [()])
+        )

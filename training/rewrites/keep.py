@@ -58,6 +58,10 @@ class Keep(Rewrite):
             raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
         return self
 
+    def __hash__(self) -> int:
+        """Of the order of patterns too: the first that fits a layer is its own."""
+        return hash(self.model_dump_json())
+
     def _asked(self) -> dict[str, float | Mapping[str, float]]:
         asked = {"layers": self.layers, "channels": self.channels, "heads": self.heads, "neurons": self.neurons}
         return {name: ratio for name, ratio in asked.items() if ratio is not None}
