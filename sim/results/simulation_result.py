@@ -65,6 +65,11 @@ _READ_BY: dict[str, Callable[[Any], Any]] = {
     "passes": lambda document: PassResult(**document),
     "range": AnswerRange.from_document,
     "own_zeros": OwnZeros.from_document,
+    "on_chip": lambda document: OnChip(**document),
+    "densities": lambda document: DensityMatch(**document | {"unmatched_modules": (*document["unmatched_modules"],)}),
+    "rewrites": lambda parts: tuple(map(RewriteResult.from_document, parts)),
+    "extra_work": lambda parts: tuple(ExtraWorkShare(**each) for each in parts),
+    "what_if": lambda parts: tuple(WhatIf(**each) for each in parts),
 }
 """Parts of a document that read themselves, where they are there."""
 
@@ -394,13 +399,5 @@ class SimulationResult:
         fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "left_to_run")}
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])
-        if fields.get("on_chip") is not None:
-            fields["on_chip"] = OnChip(**fields["on_chip"])
-        if fields.get("densities") is not None:
-            unmatched = tuple(fields["densities"]["unmatched_modules"])
-            fields["densities"] = DensityMatch(**fields["densities"] | {"unmatched_modules": unmatched})
         fields |= {name: read(fields[name]) for name, read in _READ_BY.items() if fields.get(name) is not None}
-        fields["rewrites"] = tuple(RewriteResult.from_document(each) for each in fields.get("rewrites", ()))
-        fields["extra_work"] = tuple(ExtraWorkShare(**each) for each in fields.get("extra_work", ()))
-        fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
