@@ -43,16 +43,14 @@ _BESIDE_THE_DOCUMENT = ("timeline", "against_dense")
 """Fields of a result that are not told in its document."""
 
 _UNLESS_EMPTY = (
-    "uncounted",
-    "trained_apart",
+    *("uncounted", "trained_apart"),
     "notes",
     "inference",
     "passes",
     "range",
     "what_if",
     "own_zeros",
-    "extra_work",
-    "left_to_run",
+    *("extra_work", "left_to_run"),
     "rewrites",
 )
 """Fields that a document has only where there is something to say."""
@@ -65,6 +63,9 @@ _READ_BY: dict[str, Callable[[Any], Any]] = {
     "passes": lambda document: PassResult(**document),
     "range": AnswerRange.from_document,
     "own_zeros": OwnZeros.from_document,
+    "dense": lambda document: DenseStep(**document),
+    "breakdown": lambda parts: tuple(Breakdown(**each) for each in parts),
+    "assumptions": lambda parts: tuple(Assumption(**each) for each in parts),
     "on_chip": lambda document: OnChip(**document),
     "densities": lambda document: DensityMatch(**document | {"unmatched_modules": (*document["unmatched_modules"],)}),
     "rewrites": lambda parts: tuple(map(RewriteResult.from_document, parts)),
@@ -394,10 +395,6 @@ class SimulationResult:
         fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
         fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
-        fields["breakdown"] = tuple(Breakdown(**value) for value in fields["breakdown"])
-        fields["unknown_operators"] = tuple(fields["unknown_operators"])
-        fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "left_to_run")}
-        fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
-        fields["dense"] = DenseStep(**fields["dense"])
+        fields |= {name: tuple(fields.get(name, ())) for name in ("unknown_operators", "notes", "left_to_run")}
         fields |= {name: read(fields[name]) for name, read in _READ_BY.items() if fields.get(name) is not None}
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)
