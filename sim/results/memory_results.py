@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class Memory:
     across_steps_bytes: int
     by_category: dict[str, int]
     curve: tuple[MemoryPoint, ...]
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Memory:
+        """From the plain data of a document."""
+        return cls(**document | {"curve": tuple(MemoryPoint(**point) for point in document["curve"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

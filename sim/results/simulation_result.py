@@ -20,7 +20,7 @@ from ...configs.plain_fields import check_fields
 from .answer_range import AnswerRange
 from .checks import check_stages, check_step
 from .dense_step import DenseStep, ScopeResult
-from .memory_results import Memory, MemoryPoint, OnChip
+from .memory_results import Memory, OnChip
 from .own_weights import OwnZeros
 from .pass_result import PassResult
 from .plain_data import plain_data
@@ -53,6 +53,17 @@ _UNLESS_EMPTY = (
     "rewrites",
 )
 """Fields that a document has only where there is something to say."""
+
+_READ_BY: dict[str, Callable[[Any], Any]] = {
+    "trained_apart": TrainedApart.from_document,
+    "memory": Memory.from_document,
+    "profile": Profile.from_document,
+    "training": TrainingRun.from_document,
+    "passes": lambda document: PassResult(**document),
+    "range": AnswerRange.from_document,
+    "own_zeros": OwnZeros.from_document,
+}
+"""Parts of a document that read themselves, where they are there."""
 
 Engine = Literal["tensor", "vector", "update", "reduction"]
 
@@ -373,30 +384,15 @@ class SimulationResult:
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}
         fields["breakdown"] = tuple(Breakdown(**value) for value in fields["breakdown"])
         fields["unknown_operators"] = tuple(fields["unknown_operators"])
-        if fields.get("trained_apart") is not None:
-            parameters = tuple(fields["trained_apart"]["parameters"])
-            fields["trained_apart"] = TrainedApart(**fields["trained_apart"] | {"parameters": parameters})
         fields["notes"] = tuple(fields.get("notes", ()))
         fields["assumptions"] = tuple(Assumption(**value) for value in fields["assumptions"])
         fields["dense"] = DenseStep(**fields["dense"])
-        if fields.get("memory") is not None:
-            points = tuple(MemoryPoint(**point) for point in fields["memory"]["curve"])
-            fields["memory"] = Memory(**fields["memory"] | {"curve": points})
         if fields.get("on_chip") is not None:
             fields["on_chip"] = OnChip(**fields["on_chip"])
         if fields.get("densities") is not None:
             unmatched = tuple(fields["densities"]["unmatched_modules"])
             fields["densities"] = DensityMatch(**fields["densities"] | {"unmatched_modules": unmatched})
-        if fields.get("profile") is not None:
-            fields["profile"] = Profile.from_document(fields["profile"])
-        if fields.get("training") is not None:
-            fields["training"] = TrainingRun.from_document(fields["training"])
-        if fields.get("passes") is not None:
-            fields["passes"] = PassResult(**fields["passes"])
-        if fields.get("range") is not None:
-            fields["range"] = AnswerRange.from_document(fields["range"])
-        if fields.get("own_zeros") is not None:
-            fields["own_zeros"] = OwnZeros.from_document(fields["own_zeros"])
+        fields |= {name: read(fields[name]) for name, read in _READ_BY.items() if fields.get(name) is not None}
         fields["rewrites"] = tuple(RewriteResult.from_document(each) for each in fields.get("rewrites", ()))
         fields["what_if"] = tuple(WhatIf(**each) for each in fields.get("what_if", ()))
         return cls(rows=tuple(OperatorResult(**row) for row in document["operators"]), **fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +17,8 @@ class TrainedApart:
 
     parameters: tuple[str, ...]
     flop_bound_speedup: float
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> TrainedApart:
+        """From the plain data of a document."""
+        return cls(**document | {"parameters": tuple(document["parameters"])})

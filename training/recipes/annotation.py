@@ -168,8 +168,10 @@ def annotate(
 def _computed(graph: TrainingGraph, operator: Operator) -> bool:
     """Whether a product multiplies by what was computed from a weight of another size, which has no mask of its own."""
     assert operator.parameter is not None, "asked of products by weights"
-    read, weight = (graph.tensors[name] for name in (operator.inputs[1], operator.parameter))
-    return read.role == "activation" and read.elements(1) > weight.elements(1)
+    return any(
+        name in graph.producer and graph.tensors[name].elements(1) > graph.tensors[operator.parameter].elements(1)
+        for name in operator.inputs[1:2]
+    )
 
 
 def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, reduced_on_load: bool) -> Pruning:

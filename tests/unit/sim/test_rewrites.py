@@ -21,6 +21,7 @@ from bisparse.sim.studies.assignment.run_assignment import Assigner
 from bisparse.sim.studies.codesign.plan import plan
 from bisparse.sim.studies.sensitivity.run_sensitivity import with_range
 from bisparse.sim.training_run import simulate_training
+from bisparse.training.densities import LayerDensity, load_densities, write_densities
 from bisparse.training.recipes.declaration import Recipe, load_recipe
 
 from bisparse.api import load_workload
@@ -174,3 +175,30 @@ def test_the_examples_run(file):
         version="test",
     )
     assert under.run(loaded, Pattern(2, 8)).rewrites[0].layers
+
+
+def test_what_was_measured_of_the_layers_is_refused(simulator, recipe, tmp_path):
+    write_densities(tmp_path / "densities.csv", [LayerDensity(epoch=0, module="4.0", input_density=0.5)])
+    under = simulator.with_options(replace(simulator.options, densities=load_densities(tmp_path / "densities.csv")))
+    under.run(load_recipe("dense"), DENSE)
+    with pytest.raises(ConfigError, match=r"recipe.yaml:5: densities: got .*, need a recipe without rewrites"):
+        under.run(recipe(), DENSE)
+
+
+def test_adapters_are_merged_in_inference_and_their_step_computes_again_what_it_is_told_to():
+    lora = load_recipe(str(next(file for file in EXAMPLES if file.stem == "lora")))
+    step = Simulator(
+        workload=load_workload("vit-cifar10"),
+        hardware=load_hardware("sat-vcu1525"),
+        options=Options(batch=4),
+        version="test",
+    )
+    inference = step.with_options(Options(batch=4, pass_="inference"))
+    merged = inference.run(lora, DENSE)
+    assert merged.total_cycles == merged.dense.total_cycles
+    assert merged.rewrites[0].says
+    assert not merged.rewrites[0].changes
+    again = step.with_options(Options(batch=4, recompute="blocks"))
+    trained, recomputed = step.run(lora, DENSE), again.run(lora, DENSE)
+    assert recomputed.memory.peak_bytes < trained.memory.peak_bytes
+    assert recomputed.useful_macs > trained.useful_macs

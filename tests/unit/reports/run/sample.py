@@ -8,12 +8,12 @@ import math
 
 from bisparse.dataflow.cycle_causes import CYCLE_CAUSES, STAGES
 from bisparse.sim.results.dense_step import DenseStep, ScopeResult
+from bisparse.sim.results.memory_results import MemoryPoint
 from bisparse.sim.results.simulation_result import (
     Assumption,
     Breakdown,
     Input,
     Memory,
-    MemoryPoint,
     OnChip,
     OperatorResult,
     SimulationResult,

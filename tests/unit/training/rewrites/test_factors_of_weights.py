@@ -123,6 +123,34 @@ def test_a_rebuilt_weight(keep):
     assert added_as_bias(graph) == added_as_bias(by_hand)
 
 
+class SparseLowConvolution(nn.Module):
+    """A convolution of a sparse and a low-rank part, put together in each pass."""
+
+    def __init__(self, layer: nn.Conv2d, rank: int, percent: float) -> None:
+        super().__init__()
+        outputs, inputs = layer.out_channels, layer.weight[0].numel()
+        kept = math.floor(outputs * inputs * percent / 100)
+        self.b, self.a = nn.Parameter(torch.randn(outputs, rank)), nn.Parameter(torch.randn(rank, inputs))
+        self.values, self.layer = nn.Parameter(torch.randn(kept)), [layer]
+        self.register_buffer("places", torch.arange(kept))
+        self.bias = None if layer.bias is None else nn.Parameter(torch.randn(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        (like,) = self.layer
+        weight = Rebuild.weight(self.b, self.a, self.values, self.places).view(like.weight.shape)
+        return nn.functional.conv2d(x, weight, self.bias, like.stride, like.padding)
+
+
+def test_a_rebuilt_kernel():
+    make, shape = NETWORKS["cnn"]
+    names = ("first", "second", "down")
+    by_hand = captured(lambda: swapped(make(), names, lambda layer: SparseLowConvolution(layer, 4, 5.0)), shape)
+    entry = SparsePlusLowRank(kind="sparse-plus-low-rank", rank=4, kept_percent=5, keep_weight=True, layers=names)
+    graph = made(captured(make, shape), entry)
+    checked(graph, by_hand)
+    assert counted(graph) == counted(by_hand)
+
+
 def test_it_has_the_products_that_its_authors_count():
     plain = captured(*NETWORKS["transformer"])
     graph = made(
