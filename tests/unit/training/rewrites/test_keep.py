@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.training.models.mobilenet_v2 import mobilenet_v2
@@ -18,6 +20,9 @@ from .conftest import captured, counted, made
 TOKENS, IMAGE = "24:int", (3, 20, 20)
 TWO_BLOCKS = {"heads": (8, 8), "neurons": (384, 384)}
 TRAINED = {"training": {}, "inference": {"inference": True}}
+
+whole = functools.cache(captured)
+"""The graph of a network before anything is kept of it."""
 
 
 def kept(graph, **asked):
@@ -42,7 +47,7 @@ def assert_same(graph, by_hand):
 )
 def test_a_network_of_convolutions_with_other_channels_is_the_one_built_so(make, ratio):
     by_hand = captured(lambda: scaled(make(), ratio), (3, 64, 64))
-    assert_same(kept(captured(make, (3, 64, 64)), channels=ratio), by_hand)
+    assert_same(kept(whole(make, (3, 64, 64)), channels=ratio), by_hand)
 
 
 CASES = {
@@ -68,7 +73,7 @@ BY_HAND = {
 @pytest.mark.parametrize(("make", "shape"), [(Gpt, TOKENS), (Bert, TOKENS), (Vit, IMAGE)])
 def test_a_transformer_with_other_widths_is_the_one_built_so(make, shape, case, asked):
     by_hand = captured(lambda: make(**BY_HAND[case]), shape, **asked)
-    assert_same(kept(captured(make, shape, **asked), **CASES[case]), by_hand)
+    assert_same(kept(whole(make, shape, **asked), **CASES[case]), by_hand)
 
 
 @pytest.mark.parametrize("asked", TRAINED.values(), ids=TRAINED)
@@ -86,7 +91,7 @@ def test_a_transformer_with_other_widths_is_the_one_built_so(make, shape, case, 
     ids=str,
 )
 def test_a_language_model_with_shared_keys_and_gates_is_the_one_built_so(keep, by_hand, asked):
-    graph = captured(LanguageModel, TOKENS, **asked)
+    graph = whole(LanguageModel, TOKENS, **asked)
     assert_same(kept(graph, **keep), captured(lambda: LanguageModel(**by_hand), TOKENS, **asked))
 
 
@@ -104,7 +109,7 @@ def test_a_language_model_with_shared_keys_and_gates_is_the_one_built_so(keep, b
     ids=str,
 )
 def test_concatenations_groups_and_gates_follow_their_parts(make, keep, by_hand, asked):
-    graph = captured(make, IMAGE, **asked)
+    graph = whole(make, IMAGE, **asked)
     assert_same(kept(graph, **keep), captured(lambda: make(**by_hand), IMAGE, **asked))
 
 
@@ -116,17 +121,17 @@ def test_residual_blocks_of_a_network_of_convolutions_go_whole():
 
 
 def test_all_of_everything_is_the_network_itself():
-    graph = captured(Gpt, TOKENS)
+    graph = whole(Gpt, TOKENS)
     same = kept(graph, heads=1, neurons=1, channels=1, layers=1)
     assert (same.operators, same.tensors) == (graph.operators, graph.tensors)
 
 
 def test_what_was_rounded_and_what_is_coupled_is_said():
-    made_of = outcome(captured(Bert, TOKENS), heads=0.7, neurons=0.3, multiple_of=64)
+    made_of = outcome(whole(Bert, TOKENS), heads=0.7, neurons=0.3, multiple_of=64)
     assert made_of.says == ("Heads: 8 to 6 (3 times).", "Neurons: 384 to 128 (3 times).")
     assert made_of.layers[:2] == ("blocks.0.attention.packed", "blocks.1.attention.packed")
     assert made_of.left == {"pooler": "it lies in no branch of a residual stream; a pattern that names it reaches it"}
-    named = outcome(captured(Bert, TOKENS), neurons={"pooler": 0.5})
+    named = outcome(whole(Bert, TOKENS), neurons={"pooler": 0.5})
     assert_same(named.graph, captured(lambda: Bert(pooled=48), TOKENS))
 
 
@@ -144,7 +149,7 @@ def test_an_entry_can_be_a_key_of_what_was_made_by_it():
 
 def test_coupled_layers_take_one_ratio():
     with pytest.raises(ConfigError, match=r"got 0.5 for conv1 and 0.25 for layer1.0.conv2, need one ratio: they are"):
-        outcome(captured(resnet18_tinyimagenet, (3, 64, 64)), channels={"conv1": 0.5, "layer1.0.conv2": 0.25})
+        outcome(whole(resnet18_tinyimagenet, (3, 64, 64)), channels={"conv1": 0.5, "layer1.0.conv2": 0.25})
 
 
 @pytest.mark.parametrize(
@@ -161,7 +166,7 @@ def test_coupled_layers_take_one_ratio():
 )
 def test_what_a_network_has_not_is_refused(asked, message):
     with pytest.raises(ConfigError) as refused:
-        outcome(captured(resnet18_tinyimagenet, (3, 64, 64)), **asked)
+        outcome(whole(resnet18_tinyimagenet, (3, 64, 64)), **asked)
     assert message in str(refused.value)
 
 
