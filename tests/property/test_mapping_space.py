@@ -20,9 +20,14 @@ DESIGNS = [load_hardware(name).model for name in ("sat-vcu1525", "edge-16x16", "
 
 
 def plain(m, n, k, pattern=DENSE):
-    compressed = None if pattern.is_dense else "b"
     return Gemm(
-        name="plain", operator="plain", stage=Stage.FORWARD, m=m, n=n, k=k, compressed=compressed, pattern=pattern
+        name="plain",
+        operator="plain",
+        stage=Stage.FORWARD,
+        m=m,
+        n=n,
+        k=k,
+        b=pattern,
     )
 
 
