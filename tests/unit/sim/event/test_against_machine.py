@@ -45,8 +45,7 @@ def planned(case, tile, order):
         m=case.m,
         n=case.n,
         k=case.k,
-        compressed=None if case.pattern.is_dense else case.compressed,
-        pattern=case.pattern,
+        **({case.compressed: case.pattern} if case.compressed else {}),
     )
     mapping = case.mapping
     array = ArrayMapping(
