@@ -26,7 +26,7 @@ def test_functions_of_dataflows_have_names_of_their_own():
         plain, _ = dataflow_named(name).in_formulas
         parts = parts_of(plain.formulas)
         names += [each.__qualname__ for each in (*parts.kernel, *parts.called)]
-    assert len(names) == len(set(names)) == 14
+    assert len(names) == len(set(names)) == 18
 
 
 def test_dataflows_are_kept_in_folders_of_their_own():
