@@ -9,6 +9,7 @@ from bisparse.dataflow.compiled import numba_build
 from bisparse.dataflow.compiled.kernel import parts_of
 from bisparse.dataflow.dataflows import dataflow_named
 from bisparse.dataflow.gemm import Gemm
+from bisparse.dataflow.objective import TIME
 from bisparse.training.graph import Stage
 
 pytest.importorskip("numba")
@@ -53,9 +54,9 @@ def test_kernels_that_find_something_else_are_not_used(monkeypatch, caplog):
     hardware = load_hardware("sat-vcu1525").model
     gemm = Gemm(name="any", operator="any", stage=Stage.FORWARD, m=96, n=80, k=200)
     right = search_compiled.best_mapping(gemm, hardware)
-    searched = [(gemm, hardware, None, True, right)]
+    searched = [(gemm, hardware, TIME, None, True, right)]
     monkeypatch.setattr(search_compiled, "_found_before", searched)
     assert search_compiled._finds_again.__wrapped__()
-    monkeypatch.setattr(search_compiled, "_found_before", [(*searched[0][:4], replace(right, cycles=right.cycles - 1))])
+    monkeypatch.setattr(search_compiled, "_found_before", [(*searched[0][:5], replace(right, cycles=right.cycles - 1))])
     assert not search_compiled._finds_again.__wrapped__()
     assert "the compiled mapping search finds" in caplog.text
