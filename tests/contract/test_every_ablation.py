@@ -6,6 +6,7 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.objective import slowest_alike
 from bisparse.sim.options import Options
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
@@ -67,10 +68,13 @@ def test_every_cycle_of_every_row_has_a_cause(ablation):
 
 
 def test_no_switch_slows_the_products_by_itself_or_beside_the_others(ablation):
-    """A law of products alone: a step may be slower, since a faster product leaves DRAM less time for updates."""
+    """A law of products alone: a step may be slower, since a faster product leaves DRAM less time for updates.
+
+    A wider choice of mappings may hold one of less energy among those that count as fast.
+    """
     on = ablation.all_on.figures.gemm_cycles
     for row in ablation.rows:
         if row.figures is not None:
-            assert on <= row.figures.gemm_cycles
+            assert on <= slowest_alike(row.figures.gemm_cycles)
             if row.group == "alone":
-                assert row.figures.gemm_cycles <= ablation.base.figures.gemm_cycles
+                assert row.figures.gemm_cycles <= slowest_alike(ablation.base.figures.gemm_cycles)
