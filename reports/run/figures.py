@@ -102,7 +102,7 @@ def time_figure(names: Sequence[str], results: Sequence[SimulationResult]) -> Fi
         for part, causes in BOUNDS.items()
     }
     seen = {part: values for part, values in lengths.items() if any(values.values())}
-    colours = dict(zip(BOUNDS, (SPARSE, DENSE, LOSS, GAIN, "@bound"), strict=True))
+    colours = dict(zip(BOUNDS, (SPARSE, "@assumed", DENSE, LOSS, GAIN, "@bound"), strict=True))
     what = "time of a step" if alike else "time of a sample"
     drawn = stacked_bars(seen, quantity=what, unit="s", colours=[colours[part] for part in seen])
     drawn["layout"]["height"] = 150 + max(38, 8 + 15 * lines_of(names)) * len(results)
