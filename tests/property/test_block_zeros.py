@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import BlockSkipping, Exploits, UnstructuredSkipping, load_hardware
+from bisparse.accel.exploits import BlockSkipping, Exploits, UnstructuredSkipping
+from bisparse.accel.specification import load_hardware
 from bisparse.accel.tensor_engine import ArrayTiming, output_stationary_cycles
 from bisparse.configs.errors import MappingError
 from bisparse.configs.formats import parse_format

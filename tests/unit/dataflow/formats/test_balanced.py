@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from bisparse.accel.specification import UnstructuredSkipping, load_hardware
+from bisparse.accel.exploits import UnstructuredSkipping
+from bisparse.accel.specification import load_hardware
 from bisparse.configs.formats import parse_format
 from bisparse.dataflow.formats.balanced import balanced_slots, fullest_of_drawn
 from bisparse.dataflow.formats.skipped import Skipped, met_by
