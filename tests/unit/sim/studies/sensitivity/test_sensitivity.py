@@ -107,8 +107,9 @@ def test_prices_move_both_steps_alike(answered):
     assert more > 9.0, "three times the table's 3 W, and what memories leak"
     own = answered.energy_joules + more * answered.step_seconds
     dense = answered.dense.energy_joules + more * answered.dense.step_seconds
-    assert watts == pytest.approx(own / dense, rel=1e-12)
-    assert set(swing.speedups) == {answered.speedup_vs_dense}, "and no time"
+    # Prices decide between mappings that are as fast, within a thousandth.
+    assert watts == pytest.approx(own / dense, rel=1e-3)
+    assert swing.speedups == pytest.approx([answered.speedup_vs_dense] * len(swing.speedups), rel=2e-3), "hardly time"
 
 
 def test_draws_lie_around_the_answer_and_what_moves_most_stands_first(answered):
