@@ -269,7 +269,7 @@ def slots_of_balanced(slots: Counts, kept: Counts, scale: int) -> Counts:
         kept: elements of a lane along its depth, times ``scale``.
         scale: ``OperandFormat.kept_scale``.
 
-    >>> slots_of_balanced(12, 30, 4)
+    >>> int(slots_of_balanced(12, 30, 4))
     8
     """
     return np.minimum(slots, np.maximum(-(-kept // scale), 1))
