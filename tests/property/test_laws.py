@@ -211,7 +211,7 @@ def test_equal_densities_issue_equally_where_the_larger_group_divides(channels):
     narrow, wide = (pruned_to(text, fully_connected(8, 8, channels)).gemms[0] for text in ("1:8", "2:16"))
     assert narrow.issued_macs == wide.issued_macs
     # One more bit an index.
-    assert TileGrid.ladder(wide, SAT).stored("b").value_bits == TileGrid.ladder(narrow, SAT).stored("b").value_bits + 1
+    assert TileGrid.ladder(wide, SAT).stored("b").index_bits == TileGrid.ladder(narrow, SAT).stored("b").index_bits + 1
 
 
 def test_a_short_last_group_keeps_more_of_the_larger_pattern():
