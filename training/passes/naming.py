@@ -35,7 +35,9 @@ def named(pattern: str, path: str) -> bool:
     return any(fnmatchcase(".".join(parts[:depth]), pattern) for depth in range(1, len(parts) + 1))
 
 
-def refuse_unknown(option: str, pattern: str, known: Collection[str], *, what: str, of: str) -> None:
+def refuse_unknown(
+    option: str, pattern: str, known: Collection[str], *, what: str, of: str, field: str | None = None
+) -> None:
     """Refuse a pattern that names nothing: a misspelt one would look like one that was followed.
 
     Args:
@@ -44,6 +46,7 @@ def refuse_unknown(option: str, pattern: str, known: Collection[str], *, what: s
         known: paths that it may name.
         what: they are.
         of: the network's name.
+        field: of a file that it stands in, if it does.
 
     Raises:
         ConfigError: it names none of them.
@@ -52,4 +55,4 @@ def refuse_unknown(option: str, pattern: str, known: Collection[str], *, what: s
         return
     near = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.0)
     remedy = f"; try {near[0]}" if near else ""
-    raise ConfigError(f"{option}: got {pattern!r}, need {what} of {of}, with * and ?{remedy}")
+    raise ConfigError(f"{option}: got {pattern!r}, need {what} of {of}, with * and ?{remedy}", field=field)

@@ -8,7 +8,6 @@ of ``multiple_of``; channels in groups keep the number of groups. Free of torch.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -18,7 +17,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from ...configs.errors import ConfigError
 from ..graph import TrainingGraph
-from ..passes.naming import named
+from ..passes.naming import named, refuse_unknown
 from .coupling import coupling
 from .depth import removed, stages_of, without_blocks
 from .features import Feature, FeatureKind, features_of
@@ -148,14 +147,8 @@ class Keep(Rewrite):
         self, graph: TrainingGraph, field: str, asked: float | Mapping[str, float], known: Sequence[str]
     ) -> None:
         for pattern in asked if isinstance(asked, Mapping) else ():
-            if not any(named(pattern, each) for each in known):
-                near = difflib.get_close_matches(pattern, known, n=1, cutoff=0.0)
-                what = "a residual block" if field == "layers" else f"a layer that makes {field}"
-                raise ConfigError(
-                    f"{field}: got {pattern!r}, need the path of {what} of {graph.name}, with * and ?"
-                    f"{f'; try {near[0]}' if near else ''}",
-                    field=field,
-                )
+            what = "a residual block" if field == "layers" else f"a layer that makes {field}"
+            refuse_unknown(field, pattern, known, what=f"the path of {what}", of=graph.name, field=field)
 
     def _shallower(
         self,

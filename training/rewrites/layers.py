@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ...configs.errors import ConfigError
 from ..graph import Convolution, MatrixProduct, Operator, Stage, Tensor, TrainingGraph
-from ..passes.naming import named
+from ..passes.naming import named, refuse_unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +180,5 @@ def refuse_unnamed(field: str, number: int, pattern: str, names: Collection[str]
     Raises:
         ConfigError: it names none of them.
     """
-    if any(named(pattern, name) for name in names):
-        return
-    near = difflib.get_close_matches(pattern, sorted(names), n=1, cutoff=0.0)
-    remedy = f"; try {near[0]}" if near else ""
     place = f"{field}.{number}"
-    raise ConfigError(f"{place}: got {pattern!r}, need {what} of {of}, with * and ?{remedy}", field=place)
+    refuse_unknown(place, pattern, names, what=what, of=of, field=place)

@@ -50,11 +50,7 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
         axes: where its channels lie.
         sparse: the format, blocks as outputs by inputs.
     """
-    # [groups, kernel, out, in], whatever torch stores first.
-    by_group = axes.by_group(weight)
-    channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
-    if axes.transposed:
-        channels = channels.transpose(-1, -2)
+    channels = _channels(weight, axes)
     if isinstance(sparse, Balanced):
         mask = _largest_in_each(channels, sparse)
         return (mask.transpose(-1, -2) if axes.transposed else mask).movedim(1, 3).reshape(weight.shape)
@@ -72,6 +68,13 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
     return mask.movedim(1, 3).reshape(weight.shape)
 
 
+def _channels(weight: Tensor, axes: WeightAxes) -> Tensor:
+    """[groups, kernel, out, in] of a weight, whatever torch stores first."""
+    by_group = axes.by_group(weight)
+    channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
+    return channels.transpose(-1, -2) if axes.transposed else channels
+
+
 def structured_mask(weight: Tensor, axes: WeightAxes, sparse: Structured) -> Tensor:
     """What a structure leaves of a weight, as a mask of its shape: of lines those of the largest norm, in each group.
 
@@ -80,11 +83,7 @@ def structured_mask(weight: Tensor, axes: WeightAxes, sparse: Structured) -> Ten
         axes: where its channels lie.
         sparse: the format, rows as outputs of FF.
     """
-    by_group = axes.by_group(weight)
-    # [groups, kernel, out, in], whatever torch stores first.
-    channels = by_group.flatten(3).movedim(3, 1) if by_group.dim() > 3 else by_group.unsqueeze(1)
-    if axes.transposed:
-        channels = channels.transpose(-1, -2)
+    channels = _channels(weight, axes)
     rows, columns = channels.shape[-2:]
     if isinstance(sparse, Lines):
         norms = channels.square().sum((1, -1 if sparse.line == "rows" else -2))
