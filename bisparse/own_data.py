@@ -1,7 +1,8 @@
 """A torch ``Dataset`` as the data of a training run: read once into the ``.npz`` that such a run can be gone on with.
 
-What is read is images with class indices, as ``training.data.archive`` takes them; whatever the data set does to them
-as it is read (augmentation) is done once. torch is not imported: anything with a length whose items are pairs will do.
+What is read is samples with class indices, as ``training.data.archive`` takes them: images, vectors, volumes, or rows
+of tokens with a class a row or a position. Whatever the data set does to them as it is read (augmentation) is done
+once. torch is not imported: anything with a length whose items are pairs will do, or mappings of two entries.
 """
 
 from __future__ import annotations
@@ -51,18 +52,49 @@ def data_name(data: object, out: Path) -> str:
     return str(file)
 
 
+_TARGETS = ("labels", "label", "targets", "target")
+
+
 def _read(samples: Any, split: str) -> tuple[Any, Any]:
     try:
-        pairs = [samples[number] for number in range(len(samples))]
-        inputs, targets = zip(*((np.asarray(image), int(label)) for image, label in pairs), strict=True)
+        pairs = [_pair(samples[number]) for number in range(len(samples))]
+        inputs, targets = zip(*((np.asarray(sample), _classes(target)) for sample, target in pairs), strict=True)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ConfigError(
             f"data: {split}: got {type(samples).__name__} ({error}), need a data set with a length, whose items are "
-            "(image, class); try torch.utils.data.TensorDataset(images, classes)"
+            "(sample, class); try torch.utils.data.TensorDataset(images, classes)"
         ) from error
-    shapes = {image.shape for image in inputs}
-    if len(shapes) > 1:
-        raise ConfigError(
-            f"data: {split}: got images of {len(shapes)} shapes, need one; try a transform that resizes them"
+    for what, arrays, hint in (
+        ("samples", inputs, "a transform that resizes images, or padding of tokens"),
+        ("targets", targets, "padding with -100"),
+    ):
+        shapes = {array.shape for array in arrays}
+        if len(shapes) > 1:
+            raise ConfigError(f"data: {split}: got {what} of {len(shapes)} shapes, need one; try {hint}")
+    return np.stack(inputs), np.stack(targets)
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    """A sample and its target; of a mapping, which of the two is the target its name tells."""
+    if not isinstance(item, Mapping):
+        sample, target = item
+        return sample, target
+    names = [name for name in item if name in _TARGETS]
+    others = [name for name in item if name not in _TARGETS]
+    if len(names) != 1 or len(others) != 1:
+        raise ValueError(
+            f"an item holds {', '.join(map(str, item)) or 'nothing'}; of a mapping one input and one of "
+            f"{', '.join(_TARGETS)} are read"
         )
-    return np.stack(inputs), np.asarray(targets)
+    return item[others[0]], item[names[0]]
+
+
+def _classes(target: Any) -> Any:
+    """Class indices as an array of integers, none cut off in silence."""
+    classes = np.asarray(target)
+    if np.issubdtype(classes.dtype, np.integer):
+        return classes.astype(np.int64)
+    whole = classes.astype(np.int64)
+    if not (whole == classes).all():
+        raise ValueError(f"a target is {target}, no class index")
+    return whole

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..configs.errors import ConfigError
@@ -80,7 +80,7 @@ def build(model: str, data: DataSet) -> Any:
 
     Args:
         model: a name of ``TRAINABLE``, or ``package.module:factory``, a function that takes nothing, or any of
-            ``classes=`` and ``sample_shape=``.
+            ``classes=``, ``sample_shape=`` and ``vocabulary=``.
         data: what it is to be trained on.
 
     Raises:
@@ -102,27 +102,31 @@ def _known(model: str, data: DataSet) -> TrainableModel:
         raise ConfigError(f"model: got {model!r}, need one of {', '.join(TRAINABLE)} or package.module:factory{hint}")
     known = TRAINABLE[model]
     if data.kind not in known.kinds:
-        fitting = next(other.name for other in TRAINABLE.values() if data.kind in other.kinds)
-        raise ConfigError(
-            f"model: got {model} for {data.name} ({data.kind}), need a model of {data.kind}; try {fitting}"
-        )
+        fitting = (other.name for other in TRAINABLE.values() if data.kind in other.kinds)
+        hint = next(fitting, "package.module:factory")
+        raise ConfigError(f"model: got {model} for {data.name} ({data.kind}), need a model of {data.kind}; try {hint}")
     return known
 
 
+_OF_SAMPLES = TrainingDefaults(
+    epochs=10, batch=100, optimizer="adam", learning_rate=1e-3, weight_decay=0.01, warmup_epochs=1.0
+)
+_OF_TOKENS = replace(_OF_SAMPLES, batch=32)
 _FACTORY_DEFAULTS: dict[Kind, TrainingDefaults] = {
-    "images": TrainingDefaults(
-        epochs=10, batch=100, optimizer="adam", learning_rate=1e-3, weight_decay=0.01, warmup_epochs=1.0
-    ),
+    "images": _OF_SAMPLES,
+    "features": _OF_SAMPLES,
     "text": TrainingDefaults(
         epochs=2, batch=32, optimizer="adam", learning_rate=1e-3, weight_decay=0.01, warmup_epochs=0.25
     ),
+    "sequences": _OF_TOKENS,
+    "labelled-sequences": _OF_TOKENS,
 }
 
 _ALL = (
     TrainableModel(
         name="mlp",
         title="MLP: three hidden layers of 256 units",
-        kinds=("images",),
+        kinds=("images", "features"),
         defaults=TrainingDefaults(
             epochs=10, batch=32, optimizer="sgd-momentum", learning_rate=0.05, weight_decay=1e-3, warmup_epochs=1.0
         ),
@@ -164,7 +168,7 @@ _ALL = (
     TrainableModel(
         name="gpt",
         title="GPT: width 64, depth 2, 4 heads, tied head, no dropout",
-        kinds=("text",),
+        kinds=("text", "sequences"),
         defaults=TrainingDefaults(
             epochs=2, batch=32, optimizer="adam", learning_rate=1e-2, weight_decay=0.01, warmup_epochs=0.5
         ),

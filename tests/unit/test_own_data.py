@@ -35,6 +35,19 @@ def test_a_data_set_trains_and_is_gone_on_with(tmp_path):
     assert again == first
 
 
+def test_vectors_and_tokens_train_too(tmp_path):
+    classes = torch.arange(96) % 2
+    vectors = torch.utils.data.TensorDataset(classes[:, None] + 0.01 * torch.rand(96, 5), classes)
+    trained = bisparse.train("mlp", vectors, "dense", out=tmp_path / "vectors", epochs=3, batch=16)
+    assert trained.test_accuracy == 1.0
+    tokens = (torch.arange(9) + torch.arange(64)[:, None]) % 4
+    after = tokens[:, 1:].clone()
+    after[:, 0] = -100
+    rows = [{"input_ids": row, "labels": target} for row, target in zip(tokens[:, :-1], after, strict=True)]
+    trained = bisparse.train("gpt", rows, "bdwp", out=tmp_path / "tokens", epochs=6, batch=8)
+    assert trained.test_accuracy == 1.0, "the next of four symbols in turn, where it is counted"
+
+
 def test_a_name_stays_a_name(tmp_path):
     assert data_name("digits", tmp_path / "run") == "digits"
     assert not (tmp_path / "run").exists()
@@ -45,9 +58,11 @@ def test_a_name_stays_a_name(tmp_path):
     [
         (7, "data: train: got int"),
         ([1, 2], "data: train: got list"),
+        ([(torch.zeros(3), 0.5)], "data: train: got list (a target is 0.5, no class index)"),
+        ([{"x": 1, "mask": 2, "label": 0}], "data: train: got list (an item holds x, mask, label; of a mapping one"),
         ({"test": Bright(4)}, "data: got no train, need splits among train, validation, test"),
         ({"train": Bright(4), "extra": Bright(4)}, "data: got 'extra', need splits among"),
-        ([(torch.zeros(1, 8, 8), 0), (torch.zeros(1, 9, 9), 1)], "data: train: got images of 2 shapes, need one"),
+        ([(torch.zeros(1, 8, 8), 0), (torch.zeros(1, 9, 9), 1)], "data: train: got samples of 2 shapes, need one"),
     ],
 )
 def test_what_is_no_data_set_is_told_in_a_line(tmp_path, data, message):

@@ -1,7 +1,9 @@
 """The user's own ``.npz``: arrays ``train_inputs`` and ``train_targets``, optionally ``validation_*`` and ``test_*``.
 
-Images are [N, C, H, W], or [N, H, W] of one channel; uint8 or a float type. Targets are class indices [N] from 0. A
-split that is missing is cut out of the training samples (``splits``): 10% for validation, 20% for the test.
+Images are [N, C, H, W], or [N, H, W] of one channel; vectors [N, F], volumes [N, C, D, H, W]; uint8 or a float type.
+Integers [N, T] of another type are tokens. Targets are class indices [N] from 0; of tokens also [N, T], -100 where
+there is none. A split that is missing is cut out of the training samples (``splits``): 10% for validation, 20% for the
+test.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 
 from ...configs.errors import ConfigError
 from .data_set import Array, DataSet, Split
-from .labelled_images import checked_images, checked_labels, from_splits
+from .labelled_samples import checked_inputs, checked_labels, from_splits
 
 _SPLITS = ("train", "validation", "test")
 _NAMES = tuple(f"{split}_{part}" for split in _SPLITS for part in ("inputs", "targets"))
@@ -42,7 +44,9 @@ def load_archive(path: Path) -> DataSet:
     splits = {split: _split(path, split, arrays) for split in _SPLITS}
     train = splits["train"]
     if train is None:
-        raise ConfigError(f"{path}: got no train_inputs, need train_inputs [N, C, H, W] and train_targets [N]")
+        raise ConfigError(
+            f"{path}: got no train_inputs, need train_inputs (images [N, C, H, W], say) and train_targets [N]"
+        )
     return from_splits(
         str(path),
         train=train,
@@ -60,5 +64,5 @@ def _split(path: Path, split: str, arrays: dict[str, Array]) -> Split | None:
     if inputs is None or targets is None:
         lacking = "inputs" if inputs is None else "targets"
         raise ConfigError(f"{path}: got no {split}_{lacking}, need it beside the other array of {split}")
-    images = checked_images(f"{path}: {split}_inputs", inputs)
-    return Split(inputs=images, targets=checked_labels(f"{path}: {split}_targets", targets, len(images)))
+    samples = checked_inputs(f"{path}: {split}_inputs", inputs)
+    return Split(inputs=samples, targets=checked_labels(f"{path}: {split}_targets", targets, samples))

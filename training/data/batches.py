@@ -1,6 +1,6 @@
 """Batches as a pure function of seed, epoch and number: a run that resumes sees the same bits.
 
-Images of an epoch come in an order drawn from (seed, epoch); a last batch that would be smaller is left out, so that
+Samples of an epoch come in an order drawn from (seed, epoch); a last batch that would be smaller is left out, so that
 every step has the same shapes, and another epoch's order brings its samples. Augmentation is drawn from (seed, epoch,
 number). An epoch of a text is as many random windows as cover its length once. Evaluation reads everything, in order.
 """
@@ -22,7 +22,7 @@ _AUGMENTATION = 1
 
 
 class Batch(NamedTuple):
-    """What one step reads: images [B, C, H, W] (float32) or tokens [B, T] (int64), and int64 targets [B] or [B, T]."""
+    """What one step reads: numbers [B, C, ...] (float32) or tokens [B, T] (int64), and int64 targets [B] or [B, T]."""
 
     inputs: Array
     targets: IntArray
@@ -105,10 +105,10 @@ class TrainingBatches:
         chosen = self._order[number * self._batch : (number + 1) * self._batch]
         if self._data.kind == "text":
             return _windows(self._data.train, chosen, self._data.sample_shape[0])
-        images = self._data.train.inputs[chosen]
+        samples = self._data.train.inputs[chosen]
         if self._augmentation:
-            images = self._augmentation.applied(images, _generator(*self._key, _AUGMENTATION, number))
-        return Batch(self._data.standardised(images), self._data.train.targets[chosen])
+            samples = self._augmentation.applied(samples, _generator(*self._key, _AUGMENTATION, number))
+        return Batch(self._data.prepared(samples), self._data.train.targets[chosen])
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(self._steps))
@@ -122,7 +122,7 @@ class TrainingBatches:
 
 
 def steps_per_epoch(data: DataSet, batch: int) -> int:
-    """Steps of one epoch: whole batches of the training images, or of windows that cover the training text once.
+    """Steps of one epoch: whole batches of the training samples, or of windows that cover the training text once.
 
     Raises:
         ConfigError: not one whole batch.
@@ -136,7 +136,7 @@ def steps_per_epoch(data: DataSet, batch: int) -> int:
 
 
 def evaluation_batches(data: DataSet, split: str, batch: int) -> Iterator[Batch]:
-    """Every sample of a split once, in order: images, or windows of a text that do not overlap (its tail left out).
+    """Every sample of a split once, in order, or windows of a text that do not overlap (its tail left out).
 
     Args:
         data: the data set.
@@ -154,7 +154,7 @@ def evaluation_batches(data: DataSet, split: str, batch: int) -> Iterator[Batch]
         starts = np.arange(len(read) // context, dtype=np.int64) * context
         return (_windows(read, starts[at : at + batch], context) for at in range(0, len(starts), batch))
     return (
-        Batch(data.standardised(read.inputs[at : at + batch]), read.targets[at : at + batch].copy())
+        Batch(data.prepared(read.inputs[at : at + batch]), read.targets[at : at + batch].copy())
         for at in range(0, len(read), batch)
     )
 

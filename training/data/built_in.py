@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...configs.errors import ConfigError
-from .data_set import Array, DataSet, Kind, image_set
+from .data_set import Array, DataSet, Kind, sample_set
 from .splits import stratified, take
 from .text import from_text
 
@@ -58,8 +58,14 @@ def _packaged_images(name: str, table: Array, *, sizes: tuple[int, int, int], so
     train, validation, test = (take(images, labels, part) for part in stratified(labels, sizes))
     split = f"stratified {'/'.join(str(size) for size in sizes)} by a fixed seed"
     class_names = [str(digit) for digit in range(10)]
-    return image_set(
-        name, train=train, validation=validation, test=test, class_names=class_names, source=f"{source}; {split}"
+    return sample_set(
+        name,
+        "images",
+        train=train,
+        validation=validation,
+        test=test,
+        class_names=class_names,
+        source=f"{source}; {split}",
     )
 
 

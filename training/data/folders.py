@@ -15,7 +15,7 @@ import numpy as np
 
 from ...configs.errors import ConfigError
 from .data_set import DataSet, Split
-from .labelled_images import from_splits
+from .labelled_samples import from_splits
 
 _SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"))
 _GREY = frozenset(("1", "L", "LA"))

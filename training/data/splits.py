@@ -54,10 +54,12 @@ def completed(train: Split, validation: Split | None, test: Split | None) -> tup
         assert validation is not None
         assert test is not None
         return train, validation, test, "splits as given"
-    positions = stratified(train.targets, (len(train) - sum(sizes), *sizes))
+    # Rows with a class at every position are of no class themselves.
+    classes = train.targets if train.targets.ndim == 1 else np.zeros(len(train), dtype=np.int64)
+    positions = stratified(classes, (len(train) - sum(sizes), *sizes))
     kept, for_validation, for_test = (take(train.inputs, train.targets, part) for part in positions)
     cut = [
-        f"{name} is {share:.0%} of the training samples, stratified"
+        f"{name} is {share:.0%} of the training samples, {'stratified' if train.targets.ndim == 1 else 'drawn'}"
         for name, (split, share) in missing.items()
         if split is None
     ]

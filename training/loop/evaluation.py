@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..capture.losses import main_output
 from ..data import DataSet, evaluation_batches
+from ..data.labelled_samples import IGNORED
 
 _BATCH = 250
 
@@ -19,8 +20,8 @@ class Evaluation:
     """Of one split.
 
     Attributes:
-        loss: nats a sample; of a text, a symbol.
-        accuracy: share of samples, or symbols, whose most likely class is the right one.
+        loss: nats a sample; of a text or tokens with a class each, a position.
+        accuracy: share of samples, or positions, whose most likely class is the right one.
     """
 
     loss: float
@@ -43,6 +44,6 @@ def evaluate(model: nn.Module, data: DataSet, split: str, device: torch.device) 
         logits, labels = classes_first(model(torch.from_numpy(inputs).to(device)), torch.from_numpy(targets).to(device))
         loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
         correct += float((logits.argmax(-1) == labels).sum())
-        samples += len(labels)
+        samples += float((labels != IGNORED).sum())
     model.train(was_training)
     return Evaluation(loss=loss / samples, accuracy=correct / samples)

@@ -20,5 +20,5 @@ def captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> Tra
         name=f"{settings.model.rpartition(':')[2]}-{Path(data.name).stem}",
         default_batch=settings.batch,
         source=f"captured from the model trained: {settings.model} on {data.name}",
-        loss="token-cross-entropy" if data.kind == "text" else "cross-entropy",
+        loss="token-cross-entropy" if data.by_position else "cross-entropy",
     )

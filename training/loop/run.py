@@ -231,10 +231,11 @@ class Run:
                 f"{self.settings.model}: got {type(error).__name__} in its first step: {told}, need a model that takes "
                 f"batches of {self.data.input_shape}; try another --batch"
             ) from error
-        if logits.shape[-1] != self.data.classes:
+        # A vocabulary may hold symbols that no position of these rows has for its target.
+        outputs, classes = logits.shape[-1], self.data.classes
+        if outputs < classes if self.data.kind == "sequences" else outputs != classes:
             raise ConfigError(
-                f"{self.settings.model}: got {logits.shape[-1]} outputs, need {self.data.classes}, one for each class "
-                f"of {self.data.name}"
+                f"{self.settings.model}: got {outputs} outputs, need {classes}, one for each class of {self.data.name}"
             )
         return logits, labels
 

@@ -73,7 +73,14 @@ def _patch(image: int) -> int | None:
 
 
 def _gpt(data: DataSet) -> nn.Module:
-    gpt = Gpt2(vocabulary=data.classes, longest=data.sample_shape[0], width=_GPT_WIDTH, depth=2, heads=4, dropout=0.0)
+    gpt = Gpt2(
+        vocabulary=max(data.classes, data.vocabulary),
+        longest=data.sample_shape[0],
+        width=_GPT_WIDTH,
+        depth=2,
+        heads=4,
+        dropout=0.0,
+    )
     for module in gpt.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=_GPT_DEVIATION)
@@ -96,14 +103,14 @@ def build_from_factory(path: str, data: DataSet) -> nn.Module:
     """The module of the user's factory.
 
     Args:
-        path: ``package.module:factory``; it is called with ``classes`` and ``sample_shape`` where it takes them.
+        path: ``package.module:factory``; called with ``classes``, ``sample_shape``, ``vocabulary`` where it takes them.
         data: what it is to be trained on.
 
     Raises:
         CaptureError: it cannot be found or called, or it returns something else.
     """
     factory = load_factory(path)
-    offered = {"classes": data.classes, "sample_shape": data.sample_shape}
+    offered = {"classes": data.classes, "sample_shape": data.sample_shape, "vocabulary": data.vocabulary}
     parameters = _parameters(factory)
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     taken = {name: value for name, value in offered.items() if takes_any or name in parameters}
@@ -116,8 +123,8 @@ def build_from_factory(path: str, data: DataSet) -> nn.Module:
     ]
     if needed:
         raise CaptureError(
-            f"{path}: got a factory that needs {needed[0]!r}, need one that takes nothing but classes= and "
-            "sample_shape=; try a function around it"
+            f"{path}: got a factory that needs {needed[0]!r}, need one that takes nothing but classes=, "
+            "sample_shape= and vocabulary=; try a function around it"
         )
     try:
         module = factory(**taken)

@@ -146,7 +146,7 @@ def plain():
 def told(*, classes, sample_shape=(1,)):
     return torch.nn.Linear(sample_shape[1], classes)
 def anything(**options):
-    assert options.keys() == {"classes", "sample_shape"}
+    assert options.keys() == {"classes", "sample_shape", "vocabulary"}
     return torch.nn.Linear(1, 2)
 def needs(width, classes):
     pass
@@ -174,7 +174,10 @@ def test_a_factory_is_told_what_it_takes(digits):
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        ("needs", "got a factory that needs 'width', need one that takes nothing but classes= and sample_shape="),
+        (
+            "needs",
+            "got a factory that needs 'width', need one that takes nothing but classes=, sample_shape= and vocabulary=",
+        ),
         ("returns_none", "got a NoneType, need a torch.nn.Module"),
         ("fails", "got KeyError: 'depth', need it to return a module"),
         ("absent", "got no 'absent' in own_networks"),

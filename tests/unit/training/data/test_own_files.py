@@ -63,35 +63,72 @@ def test_a_constant_channel_is_not_divided_by_zero(archive):
     assert (data.standardised(data.train.inputs) == 0).all()
 
 
+@pytest.mark.parametrize("shape", [(40, 6), (40, 2, 3, 4, 5)])
+def test_other_numbers_are_standardised_along_their_second_axis(archive, shape):
+    numbers = np.random.default_rng(0).normal(3, 2, shape)
+    data = load_data(archive(train_inputs=numbers))
+    assert (data.kind, data.sample_shape, data.vocabulary) == ("features", shape[1:], 0)
+    seen = np.moveaxis(data.prepared(data.train.inputs), 1, 0).reshape(shape[1], -1)
+    assert np.allclose(seen.mean(1), 0, atol=1e-5)
+    assert np.allclose(seen.std(1), 1, atol=1e-4)
+
+
+def test_tokens_come_with_a_class_a_row_or_one_a_position(archive):
+    rows = load_data(archive(train_inputs=TOKENS))
+    assert (rows.kind, rows.classes, rows.vocabulary, rows.sample_shape) == ("labelled-sequences", 2, 7, (5,))
+    marked = np.where(TOKENS == 3, -100, TOKENS)
+    positions = load_data(archive(train_inputs=TOKENS, train_targets=marked))
+    assert (positions.kind, positions.classes, positions.by_position) == ("sequences", 7, True)
+    assert (positions.prepared(positions.test.inputs) == positions.test.inputs).all()
+
+
 IMAGES = np.zeros((40, 1, 8, 8), dtype=np.uint8)
+TOKENS = np.arange(200).reshape(40, 5) % 7
 
 REFUSED = {
     "no training images": ({"train_inputs": None, "train_targets": None}, "got no train_inputs, need train_inputs"),
     "no training targets": ({"train_targets": None}, "got no train_targets, need it beside the other array of train"),
     "unknown array": ({"x_train": IMAGES}, "got an array 'x_train', need arrays among train_inputs"),
     "channels last": ({"train_inputs": np.zeros((40, 8, 8, 3), np.uint8)}, r"channels last.*try numpy.transpose"),
-    "rows": ({"train_inputs": np.zeros((40, 64), np.uint8)}, r"got an array of 2 axes, need images \[N, C, H, W\]"),
+    "one axis": ({"train_inputs": np.zeros(40, np.uint8)}, r"got an array of 1 axes, need images \[N, C, H, W\]"),
     "integers": ({"train_inputs": IMAGES.astype(np.int64)}, r"got type int64, need uint8 .* try images.astype"),
-    "nan": ({"train_inputs": np.full((40, 1, 8, 8), np.nan)}, "got a pixel that is not finite"),
-    "huge": ({"train_inputs": np.full((40, 1, 8, 8), 1e300)}, "got a pixel that is not finite"),
-    "no pixels": ({"train_inputs": np.zeros((40, 1, 8, 0))}, "need images with pixels"),
+    "nan": ({"train_inputs": np.full((40, 1, 8, 8), np.nan)}, "got an element that is not finite"),
+    "huge": ({"train_inputs": np.full((40, 1, 8, 8), 1e300)}, "got an element that is not finite"),
+    "no pixels": ({"train_inputs": np.zeros((40, 1, 8, 0))}, "need samples with elements"),
     "endless class": ({"train_targets": np.full(40, 2**63, dtype=np.uint64)}, "need class indices that int64 holds"),
     "objects": ({"train_inputs": np.array([None] * 40)}, "need plain arrays of numbers"),
     "one-hot": ({"train_targets": np.eye(2)[np.arange(40) % 2]}, r"got shape \[40, 2\].*try targets.argmax\(1\)"),
     "float labels": ({"train_targets": np.arange(40) % 2 / 1.0}, "got type float64, need integers"),
-    "too few labels": ({"train_targets": np.arange(39) % 2}, "got 39 targets, need 40, one an image"),
+    "too few labels": ({"train_targets": np.arange(39) % 2}, "got 39 targets, need 40, one a sample"),
     "negative label": ({"train_targets": np.arange(40) % 2 - 1}, "got class -1, need class indices from 0"),
     "gap": ({"train_targets": np.arange(40) % 2 * 2}, "got no sample of class 1, need every class from 0 to 2"),
     "one class": ({"train_targets": np.zeros(40, int)}, "got one class, need two or more"),
     "few": ({"train_inputs": IMAGES[:4], "train_targets": np.arange(4) % 2}, "validation: got no sample out of 4"),
     "none": ({"train_inputs": IMAGES[:0], "train_targets": np.arange(0)}, "train: got no sample, need one or more"),
+    "negative token": ({"train_inputs": TOKENS - 1}, "got token -1, need indices from 0"),
+    "classes of other rows": (
+        {"train_inputs": TOKENS, "train_targets": TOKENS[:, :4]},
+        r"got shape \[40, 4\], need \[40, 5\], one a token",
+    ),
+    "nothing to learn": (
+        {"train_inputs": TOKENS, "train_targets": np.full((40, 5), -100)},
+        "got -100 at every position, need classes to learn",
+    ),
+    "tokens beside vectors": (
+        {"train_inputs": TOKENS * 1.0, "test_inputs": TOKENS, "test_targets": np.arange(40) % 2},
+        "test: got rows of tokens, need samples as in train",
+    ),
+    "a class a row beside one a token": (
+        {"train_inputs": TOKENS, "test_inputs": TOKENS, "test_targets": TOKENS},
+        "test_targets: got 2 axes, need 1 as in train",
+    ),
     "unseen class": (
         {"test_inputs": IMAGES[:1], "test_targets": np.array([5])},
         "test_targets: got class 5, need 0 to 1 as in train_targets",
     ),
     "other size": (
         {"test_inputs": np.zeros((2, 1, 9, 8), np.uint8), "test_targets": np.array([0, 1])},
-        "test: got images of 1x9x8, need 1x8x8 as in train",
+        "test: got images of 1x9x8, need images of 1x8x8 as in train",
     ),
 }
 
