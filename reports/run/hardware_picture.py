@@ -36,7 +36,7 @@ def hardware_drawing(result: SimulationResult) -> str | None:
     rows, columns = known.get("hardware.tensor_engine.rows"), known.get("hardware.tensor_engine.cols")
     if not (rows and columns and rows.isdigit() and columns.isdigit()):
         return None
-    own = Drawing(width=520, height=366)
+    own = Drawing(width=400, height=384)
     _memory(own, known, result)
     _buffers(own, known)
     _array(own, known, int(rows), int(columns))
@@ -45,33 +45,33 @@ def hardware_drawing(result: SimulationResult) -> str | None:
 
 
 def _memory(own: Drawing, known: Mapping[str, str], result: SimulationResult) -> None:
-    own.box(10, 110, 92, 150)
+    own.box(4, 96, 86, 140)
     lines = [
         known.get("hardware.dram.technology", "").upper(),
         known.get("hardware.dram.capacity_bytes", ""),
         f"{known['hardware.dram.channels']} channels" if "hardware.dram.channels" in known else "",
     ]
-    own.words(56, 140, "DRAM", bold=True, size=13, anchor="middle")
+    own.words(47, 122, "DRAM", bold=True, size=13, anchor="middle")
     for at, line in enumerate(filter(None, lines)):
-        own.words(56, 162 + 18 * at, fitted(line, 88), anchor="middle", colour="@quiet")
-    own.words(56, 232, f"{significant(result.dram_bytes_per_cycle)} B", anchor="middle")
-    own.words(56, 248, "a cycle", anchor="middle")
+        own.words(47, 144 + 18 * at, fitted(line, 82), anchor="middle", colour="@quiet")
+    own.words(47, 210, f"{significant(result.dram_bytes_per_cycle)} B", anchor="middle")
+    own.words(47, 226, "a cycle", anchor="middle")
 
 
 def _buffers(own: Drawing, known: Mapping[str, str]) -> None:
-    places = {"west": (150, 140, 84, 90), "north": (286, 20, 150, 46), "output": (286, 310, 150, 46)}
+    places = {"west": (116, 122, 78, 88), "north": (230, 14, 140, 46), "output": (230, 272, 140, 46)}
     ways = {
-        "west": (234, 185, 286, 185),
-        "north": (361, 66, 361, 110),
-        "output": (361, 260, 361, 310),
+        "west": (194, 166, 230, 166),
+        "north": (300, 60, 300, 96),
+        "output": (300, 236, 300, 272),
     }
     # From DRAM to each buffer: along the left, then across.
-    own.arrow(102, 185, 150, 185)
-    own.parts.append('<path d="M56 110V43H270" fill="none" stroke="var(--ink)" stroke-width="1.6"/>')
-    own.arrow(270, 43, 286, 43)
-    own.parts.append('<path d="M286 333H56V270" fill="none" stroke="var(--ink)" stroke-width="1.6"/>')
-    own.arrow(56, 280, 56, 260)
-    own.arrow(270, 333, 286, 333)
+    own.arrow(90, 166, 116, 166)
+    own.parts.append('<path d="M47 96V37H214" fill="none" stroke="var(--ink)" stroke-width="1.6"/>')
+    own.arrow(214, 37, 230, 37)
+    own.parts.append('<path d="M230 295H47V246" fill="none" stroke="var(--ink)" stroke-width="1.6"/>')
+    own.arrow(47, 256, 47, 236)
+    own.arrow(214, 295, 230, 295)
     for side in _SIDES:
         x, y, width, height = places[side]
         own.box(x, y, width, height, fill="@mark", line=f"@{side if side != 'output' else 'gain'}")
@@ -88,27 +88,27 @@ def _buffers(own: Drawing, known: Mapping[str, str]) -> None:
         own.arrow(*ways[side])
         port = known.get(f"hardware.buffers.{side}.port_bytes_per_cycle")
         if port:
-            x, y = {"west": (260, 176), "north": (368, 92), "output": (368, 290)}[side]
+            x, y = {"west": (212, 157), "north": (307, 82), "output": (307, 258)}[side]
             own.words(x, y, f"{port} B" + ("" if side == "west" else " a cycle"), size=11,
                       anchor="middle" if side == "west" else "start")  # fmt: skip
 
 
 def _array(own: Drawing, known: Mapping[str, str], rows: int, columns: int) -> None:
-    own.box(286, 110, 150, 150, fill="@paper", line="@sparse")
-    own.grid(286, 110, 150, 150, across=min(columns, MOST_LINES), down=min(rows, MOST_LINES), line="@pale")
-    own.box(308, 158, 106, 54, fill="@paper", line="@line")
-    own.words(361, 180, f"{rows} x {columns} PEs", bold=True, size=13, anchor="middle")
+    own.box(230, 96, 140, 140, fill="@paper", line="@sparse")
+    own.grid(230, 96, 140, 140, across=min(columns, MOST_LINES), down=min(rows, MOST_LINES), line="@pale")
+    own.box(244, 139, 112, 54, fill="@paper", line="@line")
+    own.words(300, 161, f"{rows} x {columns} PEs", bold=True, size=13, anchor="middle")
     precision = known.get("hardware.tensor_engine.precision", "")
-    own.words(361, 200, fitted(precision, 100), anchor="middle", colour="@quiet")
+    own.words(300, 181, fitted(precision, 100), anchor="middle", colour="@quiet")
 
 
 def _engines(own: Drawing, known: Mapping[str, str]) -> None:
     there = [(name, known[path]) for name, path in _ENGINES if path in known]
     for at, (name, lanes) in enumerate(there):
-        y = 110 + 54 * at
-        own.box(448, y, 64, 42, line="@line")
-        own.words(480, y + 17, name.removesuffix(" engine"), size=11, bold=True, anchor="middle")
-        own.words(480, y + 33, fitted(f"{lanes} lanes", 62, 11), size=11, anchor="middle", colour="@quiet")
+        x = 4 + 134 * at
+        own.box(x, 338, 124, 42, line="@line")
+        own.words(x + 62, 355, name, bold=True, anchor="middle")
+        own.words(x + 62, 371, fitted(f"{lanes} lanes", 116), anchor="middle", colour="@quiet")
 
 
 _ROWS = (

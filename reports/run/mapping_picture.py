@@ -126,7 +126,7 @@ def _used(own: list[tuple[str, int]], total: int) -> str:
 
 
 def _drawing(words: MappingWords, rows: int, columns: int) -> str:
-    own = Drawing(width=520, height=216)
+    own = Drawing(width=400, height=216)
     _loops(own, words)
     _tile(own, words, rows, columns)
     _fold(own, words, rows, columns)
@@ -139,14 +139,14 @@ def _loops(own: Drawing, words: MappingWords) -> None:
         own.words(12 * depth, 38 + 18 * depth, f"for {name} by {words.tile[name]:,}", mono=True)
     title = _TITLES.get(words.dataflow, words.dataflow) + (", swapped" if words.swapped else "")
     own.words(0, 122, title, bold=True)
-    own.words(0, 140, fitted(words.array, 165), colour="@quiet")
+    own.words(0, 140, fitted(words.array, 145), colour="@quiet")
     if words.form:
-        own.words(0, 158, fitted(words.form, 165), colour="@quiet")
+        own.words(0, 158, fitted(words.form, 145), colour="@quiet")
 
 
 def _tile(own: Drawing, words: MappingWords, rows: int, columns: int) -> None:
     m, n = words.tile["m"], words.tile["n"]
-    left, top, most = 200, 40, 120
+    left, top, most = 152, 40, 100
     # By the square root: a tile is often fifty times as high as it is wide.
     scale = most / max(m**0.5, n**0.5)
     width, height = max(14.0, scale * n**0.5), max(14.0, scale * m**0.5)
@@ -167,8 +167,8 @@ def _tile(own: Drawing, words: MappingWords, rows: int, columns: int) -> None:
 
 
 def _fold(own: Drawing, words: MappingWords, rows: int, columns: int) -> None:
-    left, top, side = 392, 40, 100
-    own.words(360, 14, f"on {rows} x {columns} PEs", bold=True)
+    left, top, side = 300, 40, 96
+    own.words(270, 14, f"on {rows} x {columns} PEs", bold=True)
     own.box(left, top, side, side, fill="@paper", line="@sparse")
     own.grid(left, top, side, side, across=min(columns, 8), down=min(rows, 8), line="@pale")
     own.arrow(left - 26, top + side / 2, left - 4, top + side / 2, colour="@west")
@@ -179,13 +179,13 @@ def _fold(own: Drawing, words: MappingWords, rows: int, columns: int) -> None:
         down, deep, across, wide = fold
         own.words(left - 30, top + side / 2 + 4, west, anchor="end")
         own.words(left + side / 2 + 8, top - 8, north)
-        own.words(360, top + side + 16, f"{down} {deep:,} down the rows", size=11)
-        own.words(360, top + side + 32, f"{across} {wide:,} along the columns", size=11)
-        own.words(360, top + side + 48, f"{deep // rows * (wide // columns)} sums stay in a PE", size=11)
+        own.words(262, top + side + 16, f"{down} {deep:,} down rows", size=11)
+        own.words(262, top + side + 32, f"{across} {wide:,} along columns", size=11)
+        own.words(262, top + side + 48, f"{deep // rows * (wide // columns)} sums stay in a PE", size=11)
     elif words.dataflow in ("WS", "IS"):
         stays, moves = ("B", "A") if (words.dataflow == "WS") != words.swapped else ("A", "B")
         own.words(left - 30, top + side / 2 + 4, moves, anchor="end")
         own.words(left + side / 2 + 8, top - 8, stays)
-        own.words(360, top + side + 16, f"{stays} stays, k down the rows", size=11)
-        own.words(360, top + side + 32, f"{moves} streams past it", size=11)
-        own.words(360, top + side + 48, "sums leave southward", size=11)
+        own.words(262, top + side + 16, f"{stays} stays, k down rows", size=11)
+        own.words(262, top + side + 32, f"{moves} streams past it", size=11)
+        own.words(262, top + side + 48, "sums leave southward", size=11)
