@@ -11,7 +11,8 @@ from bisparse.configs.errors import ConfigError
 
 # Copied from the project's collection of published energies; see the source column of each row.
 ROWS = list(csv.DictReader((Path(__file__).parents[2] / "golden" / "energy.csv").open()))
-TABLES = ["45nm", "16nm-fpga"]
+SCALED = ["22nm", "7nm", "16nm-fpga"]
+TABLES = ["45nm", *SCALED]
 CLAIM = re.compile(r"energy\.csv (?P<component>\S+)(?: (?P<parameter>[a-z_]+))? (?P<node>\d+|-): (?P<author>\S+)")
 PARAMETERS = {
     "read_pj_per_bit": "read_energy_per_bit",
@@ -48,7 +49,7 @@ def test_every_leaf_says_where_it_comes_from(loaded):
         assert "not annotated" not in known.source, path
 
 
-@pytest.mark.parametrize(("name", "claims"), [("45nm", 25), ("16nm-fpga", 17)])
+@pytest.mark.parametrize(("name", "claims"), [("45nm", 25), ("22nm", 17), ("7nm", 17), ("16nm-fpga", 17)])
 def test_every_number_that_claims_a_row_equals_it(name, claims):
     checked = 0
     for path, known in load_energy_table(name).provenance.items():
@@ -77,18 +78,22 @@ def test_the_45nm_figures_that_are_derived():
     assert table.pe_leakage_mw == pytest.approx(leakage_uw / 1000, rel=1e-4)
 
 
-def test_the_fpga_table_is_the_45nm_one_scaled():
-    asic, fpga = load_energy_table("45nm").model, load_energy_table("16nm-fpga").model
-    assert fpga.scaling is not None
+@pytest.mark.parametrize("name", SCALED)
+def test_a_scaled_table_is_the_45nm_one_scaled(name):
+    asic, scaled_one = load_energy_table("45nm").model, load_energy_table(name).model
+    assert scaled_one.scaling is not None
+    assert scaled_one.scaling.fpga_factor == (14 if name == "16nm-fpga" else 1)
     for unit in ["INT8_adder", "INT16_adder", "INT16_multiplier", "INT32_multiplier", "register_32b"]:
-        at_16, at_45 = (row(unit, "energy_per_op", node, "hwcomponents-library") for node in ["16", "45"])
-        assert fpga.scaling.node_ratio == pytest.approx(at_16 / at_45, rel=1e-3)
+        here, at_45 = (
+            row(unit, "energy_per_op", node, "hwcomponents-library") for node in [f"{scaled_one.node_nm:g}", "45"]
+        )
+        assert scaled_one.scaling.node_ratio == pytest.approx(here / at_45, rel=1e-3)
 
     def scaled(value):
-        return pytest.approx(value * fpga.scaling.node_ratio * fpga.scaling.fpga_factor, rel=1e-4)
+        return pytest.approx(value * scaled_one.scaling.node_ratio * scaled_one.scaling.fpga_factor, rel=1e-4)
 
     for field in ["multiply_pj", "accumulate_pj"]:
-        assert getattr(fpga, field) == {key: scaled(value) for key, value in getattr(asic, field).items()}
+        assert getattr(scaled_one, field) == {key: scaled(value) for key, value in getattr(asic, field).items()}
     for field in [
         "register_pj_per_bit",
         "link_hop_pj_per_bit",
@@ -97,8 +102,12 @@ def test_the_fpga_table_is_the_45nm_one_scaled():
         "update_multiply_pj",
         "update_accumulate_pj",
     ]:
-        assert getattr(fpga, field) == scaled(getattr(asic, field)), field
-    assert fpga.dram_pj_per_bit == asic.dram_pj_per_bit
+        assert getattr(scaled_one, field) == scaled(getattr(asic, field)), field
+    assert scaled_one.dram_pj_per_bit == asic.dram_pj_per_bit
+    if name != "16nm-fpga":
+        units = ["INT16_multiplier", "INT32_adder"]
+        leakage_uw = sum(row(unit, "leakage_power", f"{scaled_one.node_nm:g}", "hwcomponents") for unit in units)
+        assert scaled_one.pe_leakage_mw == pytest.approx(leakage_uw / 1000, rel=1e-4)
 
 
 def test_nothing_of_the_fpga_table_is_called_published():
