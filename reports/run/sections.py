@@ -10,6 +10,7 @@ from . import work_sections as work
 from .decision_sections import range_section, verdict_section
 from .extra_work import extra_work_section
 from .run_view import RunView
+from .throughput import throughput_section
 from .weights_section import weights_section
 
 SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
@@ -29,6 +30,7 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     work.memory_section,
     work.density_section,
     work.energy_section,
+    throughput_section,
     work.hardware_section,
     work.mapping_section,
     work.settings_section,

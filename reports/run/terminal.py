@@ -16,6 +16,7 @@ from .extra_work import extra_work_sentence
 from .memory import memory_lines
 from .remarks import remarks
 from .shares import array_share, dynamic_energy_ratio, static_share
+from .throughput import throughput_row
 from .verdict import help_words
 from .whole_training import beyond_the_step, training_comparison, training_run_text
 
@@ -140,6 +141,7 @@ def _figures(result: SimulationResult) -> list[list[str]]:
             joules(gemm.energy_joules),
             f"{times(gemm.energy_ratio_vs_dense)} of dense",
         ],
+        throughput_row(result),
         ["DRAM traffic", byte_count(dense.dram_read_bytes + dense.dram_write_bytes), byte_count(traffic), ""],
         ["array use of the step", percent(array_share(dense)), percent(array_share(result)), ""],
         ["  while it runs", percent(dense.array_utilisation), percent(result.array_utilisation), ""],
