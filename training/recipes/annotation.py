@@ -20,7 +20,7 @@ from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingG
 from .declaration import PrunedStage, Recipe
 from .given import GivenFormats
 from .layer_densities import shares_out, with_layer_densities
-from .rules import Facts, check_rules, dense_reason, named_dense, ratio
+from .rules import Facts, check_rules, dense_reason, named_dense, patched_reason, ratio
 from .streamed_zeros import StreamedZeros, streamed_zeros
 
 Shape = tuple[int, ...]
@@ -34,14 +34,15 @@ class Pruning:
     """What is pruned of one product.
 
     Attributes:
-        operand: the weight, the gradient that streams in, or of a weight gradient the result: parts that are gone.
+        operand: the weight, the gradient or the input that streams in, or of a weight gradient the result: parts that
+            are gone.
         pattern: the format along the operand's channels on the contraction axis.
         reduced_on_load: the operand is dense in memory and is reduced on its way to the array.
         permuted: the dense operand must be gathered into the mask's channel order first.
         rescaled: what is kept of a gradient must be scaled up to the norm of all of it first.
     """
 
-    operand: Literal["weight", "gradient", "result"]
+    operand: Literal["weight", "gradient", "input", "result"]
     pattern: OperandFormat
     reduced_on_load: bool
     permuted: bool = False
@@ -142,17 +143,15 @@ def annotate(
         if scores is not None and scores.pattern.unskipped:
             reasons[operator.name] = scores.pattern.unskipped
             continue
-        stage = _pruned_stage(operator, recipe)
+        stage = recipe.pruned_in(operator.stage)
         if stage is None:
             if (left := _left_of_gradient(operator, recipe, pattern, network)) is not None:
                 prunings[operator.name] = Pruning(operand="result", pattern=left, reduced_on_load=False)
             continue
-        if operator.parameter is None:
-            reasons[operator.name] = "product of two activations"
+        if why := _never(graph, operator, stage):
+            reasons[operator.name] = why
             continue
-        if _computed(graph, operator):
-            reasons[operator.name] = "its weight is computed from smaller ones"
-            continue
+        assert operator.parameter is not None, "others are products of two activations"
         if given_formats is not None:
             taken = given_formats[operator.parameter, operator.stage]
             named = named_dense(recipe, operator.module)
@@ -195,7 +194,7 @@ def _shapes(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, networ
         operator.parameter
         for operator in graph.products
         if operator.parameter is not None
-        and _pruned_stage(operator, recipe) is not None
+        and recipe.pruned_in(operator.stage) is not None
         and not dense_reason(recipe, network.facts(operator), ratio(recipe, operator.module, operator.stage, pattern))
     }
     modules = {
@@ -225,12 +224,25 @@ def _kept_gradients(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pr
             yield operator.name, kept[operator.parameter]
 
 
+def _never(graph: TrainingGraph, operator: Operator, stage: PrunedStage) -> str:
+    """Why a product is never pruned, whatever the recipe's rules say; empty where it may be."""
+    if operator.parameter is None:
+        return "product of two activations"
+    if _computed(graph, operator):
+        return "its weight is computed from smaller ones"
+    geometry = operator.geometry
+    if operator.stage is Stage.WEIGHT_GRADIENT and isinstance(geometry, Convolution):
+        return patched_reason(stage.operand, transposed=geometry.transposed)
+    return ""
+
+
 def _computed(graph: TrainingGraph, operator: Operator) -> bool:
     """Whether a product multiplies by what was computed from a weight of another size, which has no mask of its own."""
     assert operator.parameter is not None, "asked of products by weights"
+    of_weight = operator.outputs[:1] if operator.stage is Stage.WEIGHT_GRADIENT else operator.inputs[1:2]
     return any(
         name in graph.producer and graph.tensors[name].elements(1) > graph.tensors[operator.parameter].elements(1)
-        for name in operator.inputs[1:2]
+        for name in of_weight
     )
 
 
@@ -244,16 +256,6 @@ def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, redu
         permuted=stage.permuted or gathered,
         rescaled=stage.rescale and _has_positions(operator),
     )
-
-
-def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
-    match operator.stage:
-        case Stage.FORWARD:
-            return recipe.forward
-        case Stage.BACKWARD:
-            return recipe.backward
-        case _:
-            return None
 
 
 def _left_of_gradient(
@@ -278,8 +280,13 @@ def _has_positions(operator: Operator) -> bool:
 
 
 def _contracted_channels(operator: Operator) -> int:
-    """Channels along the contraction axis at one kernel position, in one group. Never depends on the batch."""
+    """Channels along the contraction axis at one kernel position, in one group. Never depends on the batch.
+
+    None of a weight gradient, which sums over samples and positions.
+    """
     geometry = operator.geometry
+    if operator.stage is Stage.WEIGHT_GRADIENT:
+        return 0
     if isinstance(geometry, Convolution):
         forward = operator.stage is Stage.FORWARD
         return (geometry.in_channels if forward else geometry.out_channels) // geometry.groups

@@ -10,29 +10,40 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
+from ..graph import Stage
 from ..rewrites.kinds import AnyRewrite
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
+
+PRODUCT_STAGES = (Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)
+"""Stages of products, in the order in which a step has them."""
+
+_OPERANDS = {"forward": ("weight", "input"), "backward": ("weight", "gradient"), "weight_update": ("gradient", "input")}
 
 
 class PrunedStage(Section):
     """What one stage prunes. The groups always lie along the stage's own contraction axis."""
 
-    operand: Literal["weight", "gradient"] = Field(description="weight, or the output gradient (backward only)")
+    operand: Literal["weight", "gradient", "input"] = Field(
+        description="weight (forward, backward), the output gradient (backward, weight_update), or the layer's input "
+        "(forward, weight_update)"
+    )
     online: bool = Field(
         default=False, description="made on the way in each step, from an operand that changes each step"
     )
     permuted: bool = Field(
         default=False, description="N:M holds in a permuted channel order: the dense operand is gathered"
     )
-    selection: Literal["magnitude", "random"] = Field(
-        default="magnitude", description="which N of a group are kept: the largest, or any (of a gradient only)"
+    selection: Literal["magnitude", "random", "unbiased"] = Field(
+        default="magnitude",
+        description="which N of a group are kept: the largest, or of a gradient any, or any drawn by magnitude "
+        "and scaled so that their mean is the gradient, with the least variance (MVUE)",
     )
     rescale: bool = Field(
         default=False,
@@ -41,8 +52,11 @@ class PrunedStage(Section):
 
     @model_validator(mode="after")
     def _only_gradients_are_drawn_or_rescaled(self) -> Self:
-        if self.operand == "weight" and (self.selection == "random" or self.rescale):
-            raise ValueError("got selection random or rescale with operand weight, need operand gradient")
+        if self.operand != "gradient" and (self.selection != "magnitude" or self.rescale):
+            wrong = "rescale" if self.selection == "magnitude" else f"selection {self.selection}"
+            raise ValueError(f"got {wrong} with operand {self.operand}, need operand gradient")
+        if self.selection == "unbiased" and self.rescale:
+            raise ValueError("got rescale with selection unbiased, need one of them: what is drawn is scaled already")
         return self
 
 
@@ -73,7 +87,9 @@ class DenseRule(Section):
     first_convolution: bool = Field(default=True, description="the first convolution of the network")
     tied_embedding: bool = Field(default=True, description="a product whose weight is also an embedding table")
     indivisible: bool = Field(
-        default=True, description="channels not divisible by M; otherwise the last group is short"
+        default=True,
+        description="channels not divisible by M; otherwise the last group is short, as it always is in weight_update, "
+        "whose groups run along samples and positions",
     )
     names: tuple[str, ...] = Field(default=(), description="module paths, with * and ?")
 
@@ -83,8 +99,8 @@ class LayerRule(Section):
 
     names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
     sparsity: FormatText
-    stages: tuple[Literal["FF", "BP"], ...] = Field(
-        default=("FF", "BP"), min_length=1, description="stages that the ratio holds in"
+    stages: tuple[Literal["FF", "BP", "WU"], ...] = Field(
+        default=("FF", "BP", "WU"), min_length=1, description="stages that the ratio holds in"
     )
 
 
@@ -194,6 +210,10 @@ class Recipe(Section):
     )
     forward: PrunedStage | None = None
     backward: PrunedStage | None = None
+    weight_update: PrunedStage | None = Field(
+        default=None,
+        description="of the product that makes the weight gradient an operand, in groups along samples and positions",
+    )
     backward_weight: Literal["master", "forward"] = Field(
         default="master",
         description="what a backward pass without a mask of its own multiplies by: the master weights, or those that "
@@ -220,16 +240,26 @@ class Recipe(Section):
         default=(), description="what is made of the network's layers before anything is pruned, one after another"
     )
 
-    @field_validator("forward")
+    @field_validator("forward", "backward", "weight_update")
     @classmethod
-    def _forward_prunes_weights(cls, stage: PrunedStage | None) -> PrunedStage | None:
-        if stage is not None and stage.operand == "gradient":
-            raise ValueError("got operand gradient, need weight: the forward pass has no gradient")
+    def _stages_prune_their_own_operands(cls, stage: PrunedStage | None, info: ValidationInfo) -> PrunedStage | None:
+        name = str(info.field_name)
+        if stage is not None and stage.operand not in _OPERANDS[name]:
+            need = " or ".join(_OPERANDS[name])
+            raise ValueError(f"got operand {stage.operand}, need {need}: {name} multiplies by no other")
+        if stage is None or (name, stage.operand) == ("backward", "gradient"):
+            return stage
+        if stage.operand != "weight" and not stage.online:
+            raise ValueError(f"got operand {stage.operand} with online false, need true: it is another in every step")
+        if stage.operand != "weight" and stage.permuted:
+            raise ValueError(f"got permuted with operand {stage.operand}, need operand weight")
+        if stage.rescale:
+            raise ValueError("got rescale, need it in backward alone: norms are of a sample and channel")
         return stage
 
     @model_validator(mode="after")
     def _layers_are_in_pruned_stages(self) -> Self:
-        pruned = [name for name, stage in (("FF", self.forward), ("BP", self.backward)) if stage is not None]
+        pruned = [stage.value for stage in PRODUCT_STAGES if self.pruned_in(stage) is not None]
         for number, rule in enumerate(self.layers):
             if pruned and not set(rule.stages) & set(pruned):
                 raise ValueError(f"layers.{number}.stages: got {', '.join(rule.stages)}, need {' or '.join(pruned)}")
@@ -237,11 +267,12 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _method_and_schedule_have_a_stage(self) -> Self:
-        both = self.forward is not None and self.backward is not None and self.backward.operand == "weight"
+        both = [self.forward and self.forward.operand, self.backward and self.backward.operand] == ["weight", "weight"]
         if self.mask_search.method == "given":
-            if "gradient" in {stage.operand for stage in (self.forward, self.backward) if stage is not None}:
+            streams = {stage.operand for stage in self.pruned_stages if stage.operand != "weight"}
+            if streams:
                 raise ValueError(
-                    "mask_search.method: got given, need pruned weights: a gradient has no mask that stays"
+                    f"mask_search.method: got given, need pruned weights: a {min(streams)} has no mask that stays"
                 )
             if self.mask_search.passes or self.decay is not None:
                 raise ValueError("mask_search.method: got given, need neither passes nor decay: nothing is searched")
@@ -249,7 +280,7 @@ class Recipe(Section):
             if not both:
                 raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")
             for number, rule in enumerate(self.layers):
-                if {*rule.stages} != {"FF", "BP"}:
+                if not {"FF", "BP"} <= {*rule.stages} and {*rule.stages} != {"WU"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
         if self.schedule != RecipeSchedule() and not self.prunes:
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
@@ -284,6 +315,7 @@ class Recipe(Section):
             update={
                 "forward": None,
                 "backward": None,
+                "weight_update": None,
                 "layers": (),
                 "schedule": RecipeSchedule(),
                 "decay": None,
@@ -301,7 +333,23 @@ class Recipe(Section):
     @property
     def prunes(self) -> bool:
         """Whether anything is pruned at all."""
-        return self.forward is not None or self.backward is not None
+        return bool(self.pruned_stages)
+
+    @property
+    def pruned_stages(self) -> tuple[PrunedStage, ...]:
+        """What it prunes, stage by stage."""
+        return tuple(stage for stage in (self.forward, self.backward, self.weight_update) if stage is not None)
+
+    def pruned_in(self, stage: Stage) -> PrunedStage | None:
+        """What it prunes in a stage; None where nothing is."""
+        match stage:
+            case Stage.FORWARD:
+                return self.forward
+            case Stage.BACKWARD:
+                return self.backward
+            case Stage.WEIGHT_GRADIENT:
+                return self.weight_update
+        return None
 
     @property
     def changes_over_time(self) -> bool:

@@ -24,7 +24,8 @@ class Facts:
 
     Attributes:
         module: dotted path.
-        contracted_channels: along the stage's contraction axis, at one kernel position, in one group.
+        contracted_channels: along the stage's contraction axis, at one kernel position, in one group; none where a
+            weight gradient is made, whose groups run along samples and positions and may be short.
         first_convolution: its weight is that of the network's first convolution.
         tied_embedding: its weight is also an embedding table.
     """
@@ -66,6 +67,17 @@ def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | 
         counted = "1 channel is" if channels == 1 else f"{channels} channels are"
         return f"{counted} not divisible by {pattern.unit}"
     return None
+
+
+def patched_reason(operand: str, *, transposed: bool) -> str:
+    """Why an operand of a convolution's weight gradient has no groups along positions; empty where it has.
+
+    The product reads one of the two in patches, whose neighbours are others at each kernel position: the input, of a
+    transposed convolution the gradient.
+    """
+    if operand != ("gradient" if transposed else "input"):
+        return ""
+    return f"a convolution's {operand} is read in patches, which have no groups along positions"
 
 
 def named_dense(recipe: Recipe, module: str) -> str:

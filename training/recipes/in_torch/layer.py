@@ -1,4 +1,4 @@
-"""One layer under a recipe: its masks now, the weights of each pass, and how its output gradient is pruned."""
+"""One layer under a recipe: its masks now, the weights of each pass, and how what streams in is pruned."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ....configs.structured import Structured
 from ....configs.terms import Terms
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
-from ..declaration import Recipe
+from ..declaration import PRODUCT_STAGES, Recipe
 from ..phases import pattern_in
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
 from .step_clock import StepClock
+from .streams import StreamPruning
 from .tally import Tally
-from .top_n import top_n_mask
 from .weight_axes import WeightAxes
 from .weight_masks import (
     best_order,
@@ -33,7 +33,7 @@ from .weight_masks import (
     transposable_mask,
 )
 
-FF, BP = Stage.FORWARD, Stage.BACKWARD
+FF, BP, WU = PRODUCT_STAGES
 
 
 class Layer:
@@ -147,10 +147,14 @@ class Layer:
         now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
         if not recipe.dense.indivisible:
             return now
-        return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.unit == 0}
+        return {stage: own for stage, own in now.items() if stage is WU or self.axes.channels(stage) % own.unit == 0}
+
+    def _prunes_weight(self, stage: Stage) -> bool:
+        rule = self._recipe.pruned_in(stage)
+        return rule is not None and rule.operand == "weight"
 
     def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
-        now = self._patterns_now()
+        now = {stage: own for stage, own in self._patterns_now().items() if self._prunes_weight(stage)}
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
@@ -171,7 +175,7 @@ class Layer:
         if FF in now:
             masks[FF] = self._mask(weight, now[FF], FF)
         backward = self._recipe.backward
-        if BP in now and backward is not None and backward.operand == "weight":
+        if BP in now and backward is not None:
             forward = masks.get(FF)
             if backward.permuted:
                 masks[BP] = self._permuted(
@@ -230,27 +234,22 @@ class Layer:
 
     # Gradients ------------------------------------------------------------------------------------------------------
 
-    def _prune_gradient(self, gradient: Tensor) -> Tensor:
-        """N:M along the output channels: the last axis of a linear layer's gradient, the second of a convolution's."""
-        backward = self._recipe.backward
-        assert backward is not None, "a recipe that prunes gradients says how"
-        linear = self.axes.kernel_axes == 0
-        grouped = gradient if linear else gradient.reshape(len(gradient), self.axes.groups, -1, *gradient.shape[2:])
-        axis = -1 if linear else 2
-        magnitudes = grouped.abs()
-        if backward.selection == "random":
-            magnitudes = torch.rand(grouped.shape, generator=self._generator).to(gradient.device)
-        mask = top_n_mask(magnitudes, Pattern.only(self._patterns_now()[BP]), axis)
-        kept = (grouped * mask).reshape(gradient.shape)
-        return _rescaled(kept, gradient, linear) if backward.rescale else kept
-
-    @property
-    def prunes_gradient(self) -> bool:
-        """Whether BP multiplies a pruned gradient at the next step."""
-        backward = self._recipe.backward
-        if backward is None or backward.operand != "gradient" or self._clock.phase.kind in ("dense", "leak"):
-            return False
-        return BP in self._patterns_now()
+    def _pruning(self, stage: Stage, operand: str) -> StreamPruning | None:
+        """How a stage prunes what streams in at the next step; None where it does not, or prunes something else."""
+        rule = self._recipe.pruned_in(stage)
+        if rule is None or rule.operand != operand or self._clock.phase.kind in ("dense", "leak"):
+            return None
+        pattern = self._patterns_now().get(stage)
+        if pattern is None:
+            return None
+        return StreamPruning(
+            rule=rule,
+            pattern=Pattern.only(pattern),
+            linear=self.axes.kernel_axes == 0,
+            groups=self.axes.groups,
+            along_positions=stage is WU,
+            generator=self._generator,
+        )
 
     def decay(self, master: Tensor) -> Tensor | None:
         """SR-STE's term for the master weight's gradient: strength x (1 - mask) x weight; None where there is none."""
@@ -269,7 +268,10 @@ class Layer:
             forward_weight=self.weight(master, FF),
             backward_weight=self.weight(master, BP),
             precision=self._precision,
-            prune_gradient=self._prune_gradient if self.prunes_gradient else None,
+            prune_input=self._pruning(FF, "input"),
+            prune_gradient=self._pruning(BP, "gradient"),
+            update_input=self._pruning(WU, "input"),
+            update_gradient=self._pruning(WU, "gradient"),
             see_gradient=self._see_gradient if self.tally is not None else None,
         )
 
@@ -299,12 +301,3 @@ class Layer:
         self._kept_masks = kept and {Stage(stage): mask for stage, mask in kept.items()}
         self.churn.load_state_dict(state["churn"])
         self._known = ()
-
-
-def _rescaled(kept: Tensor, gradient: Tensor, linear: bool) -> Tensor:
-    """SDGP's maxnorm: each sample and channel gets back the L1 norm that pruning took, summed over its positions."""
-    positions = tuple(range(1, gradient.dim() - 1)) if linear else tuple(range(2, gradient.dim()))
-    if not positions:
-        return kept
-    before, after = gradient.abs().sum(positions, keepdim=True), kept.abs().sum(positions, keepdim=True)
-    return kept * (before / (after + 1e-4))

@@ -76,6 +76,50 @@ def pruned_gradient(gradient, kept, group, groups, *, draws=None, linear=False):
     return np.moveaxis(pruned, 1, -1) if linear and gradient.ndim > 1 else pruned
 
 
+def probabilities(group, kept):
+    """Of unbiased N:M with the least variance: the largest for certain, the others by their magnitude."""
+    magnitudes, likely = [abs(each) for each in group], [0.0] * len(group)
+    order = sorted(range(len(group)), key=lambda index: -magnitudes[index])
+    for certain in range(kept + 1):
+        rest = sum(magnitudes[index] for index in order[certain:])
+        left = kept - certain
+        if left == 0 or rest == 0 or left * magnitudes[order[certain]] < rest:
+            for index in order[:certain]:
+                likely[index] = 1.0 if magnitudes[index] else 0.0
+            for index in order[certain:]:
+                likely[index] = left * magnitudes[index] / rest if rest else 0.0
+            return likely
+    raise AssertionError(group)
+
+
+def unbiased(values, kept, group, axis, draws):
+    """Group after group: an element is kept where its draw, or a whole number more, falls into its stretch.
+
+    Args:
+        values: to be pruned.
+        kept: N.
+        group: M.
+        axis: along which groups run.
+        draws: a number of [0, 1) a group, groups last.
+    """
+    found = np.zeros_like(values)
+    lines, results = np.moveaxis(values, axis, -1), np.moveaxis(found, axis, -1)
+    for place in np.ndindex(lines.shape[:-1]):
+        line = lines[place]
+        for number, start in enumerate(range(0, len(line), group)):
+            members = line[start : start + group]
+            likely = probabilities(members, kept)
+            begin = 0.0
+            for offset, (value, p) in enumerate(zip(members, likely, strict=True)):
+                # Those that are kept for certain stand aside.
+                end = begin + (p if p < 1 else 0.0)
+                draw = draws[(*place, number)]
+                if p >= 1 or any(begin <= draw + whole < end for whole in range(kept)):
+                    results[(*place, start + offset)] = value / p
+                begin = end
+    return found
+
+
 def maxnorm(pruned, gradient, positions):
     before, after = abs(gradient).sum(positions, keepdims=True), abs(pruned).sum(positions, keepdims=True)
     return pruned * before / (after + 1e-4)
