@@ -34,8 +34,9 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
     "fully-sparse": (FF, BP, WU),
+    "sparse-activations": (FF, WU),
 }
-"""Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
+"""Stages; FF alone unless said."""
 
 
 def largest(mask, module, stage, group, order=None):
@@ -98,9 +99,10 @@ def test_it_trains(name, precision):
     assert [type(module) for module in model] == kinds
     for path, weight in forward.items():
         assert torch.equal(model.get_submodule(path).weight, weight)
-    if precision == "fp32":
+    pruned = recipe.forward
+    if precision == "fp32" and (pruned is None or pruned.operand == "weight"):
         torch.testing.assert_close(model(values).detach(), output)
-    if FF in PRUNED.get(name, (FF,)):
+    if pruned is not None and pruned.operand == "weight":
         assert largest(model[7].weight != 0, model[7], FF, 4) == 2, "what is left is N:M"
 
 
@@ -108,12 +110,15 @@ def check_masks(applied, model, name, pattern):
     stages = PRUNED.get(name, (FF,))
     for path in ("2", "4", "7", "9"):
         module = model.get_submodule(path)
-        # Of a transposed convolution WU reads the gradient in patches.
-        patched = {WU} if isinstance(module, nn.ConvTranspose2d) else set()
+        # WU reads one of its operands in patches: the input, of a transposed convolution the gradient.
+        update = applied.recipe.weight_update
+        patches = nn.Conv2d if update is not None and update.operand == "input" else nn.ConvTranspose2d
+        patched = {WU} if isinstance(module, patches) else set()
         assert set(applied.layers[path].patterns) == set(stages) - patched
         for stage in (FF, BP):
             mask = applied.mask(path, stage)
-            if stage not in stages or name.startswith("sdgp") or applied.phase.kind == "dense":
+            rule = applied.recipe.pruned_in(stage)
+            if rule is None or rule.operand != "weight" or applied.phase.kind == "dense":
                 assert mask is None
                 continue
             if applied.phase.kind == "frame":

@@ -92,6 +92,9 @@ class DenseRule(Section):
         "whose groups run along samples and positions",
     )
     names: tuple[str, ...] = Field(default=(), description="module paths, with * and ?")
+    all_but: tuple[str, ...] = Field(
+        default=(), description="all but these module paths, with * and ?; none because of this where it is empty"
+    )
 
 
 class LayerRule(Section):

@@ -81,8 +81,12 @@ def patched_reason(operand: str, *, transposed: bool) -> str:
 
 
 def named_dense(recipe: Recipe, module: str) -> str:
-    """Why a layer stays dense that the recipe names so; empty where it does not."""
-    return "named dense by the recipe" if _matches(module, recipe.dense.names) else ""
+    """Why a layer stays dense that the recipe names so, or leaves unnamed; empty where it does not."""
+    if _matches(module, recipe.dense.names):
+        return "named dense by the recipe"
+    if recipe.dense.all_but and not _matches(module, recipe.dense.all_but):
+        return "not among those that alone the recipe prunes"
+    return ""
 
 
 def activation_zeros(recipe: Recipe, module: str) -> tuple[OperandFormat, OperandFormat]:
@@ -105,6 +109,7 @@ def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:
         ConfigError: a rule names none of them; ``field`` says which rule.
     """
     fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
+    fields |= {f"dense.all_but.{number}": name for number, name in enumerate(recipe.dense.all_but)}
     for rule, layer in enumerate(recipe.layers):
         fields |= {f"layers.{rule}.names.{number}": name for number, name in enumerate(layer.names)}
     for rule, streaming in enumerate(recipe.activations):

@@ -129,9 +129,10 @@ PRUNED = {
     "sdgf-stepwise": {"body:FF", "odd:FF"},
     "step": {"body:FF", "odd:FF"},
     "fully-sparse": {"body:FF", "odd:FF", "body:BP", "head:BP", "body:WU", "odd:WU", "head:WU"},
+    "sparse-activations": {"body:FF", "odd:FF", "head:WU"},
 }
 
-STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse"}
+STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse", "sparse-activations"}
 """Those that prune what streams past a weight."""
 
 
@@ -201,6 +202,23 @@ def test_the_operand_of_a_weight_gradient_that_is_read_in_patches_stays_dense():
     of_inputs = laid(with_rules("fully-sparse", weight_update=PrunedStage(operand="input", online=True)), over=over)
     assert set(of_inputs.prunings) == {"up:WU", "fc:WU"}
     assert of_inputs.dense_reasons["body:WU"] == f"a convolution's input {reads}"
+
+
+def test_an_input_is_pruned_as_it_streams_in_and_leaves_weights_dense():
+    pruned = laid("sparse-activations")
+    for name in ("body:FF", "head:WU"):
+        assert pruned.prunings[name] == Pruning(operand="input", pattern=Pattern(2, 8), reduced_on_load=True)
+    assert pruned.dense_reasons["head:FF"] == "20 channels are not divisible by 8"
+    assert pruned.copies == {}
+
+
+def test_a_recipe_may_prune_the_layers_that_it_names_alone():
+    pruned = laid(with_rules(dense=DenseRule(all_but=("bo*", "head"), names=("head",))))
+    assert set(pruned.prunings) == {"body:FF", "body:BP"}
+    assert pruned.dense_reasons["odd:FF"] == "not among those that alone the recipe prunes"
+    assert pruned.dense_reasons["head:FF"] == "named dense by the recipe"
+    with pytest.raises(ConfigError, match=r"dense.all_but.0: got 'haed', need the path .* try head"):
+        laid(with_rules(dense=DenseRule(all_but=("haed",))))
 
 
 def test_maxnorm_alone_rescales_and_only_gradients_with_several_positions_a_sample():
