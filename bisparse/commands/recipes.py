@@ -11,7 +11,7 @@ from .shipped import as_path
 from .terminal import print_json, print_table
 
 if TYPE_CHECKING:
-    from ..training.recipes.declaration import PrunedStage
+    from ..training.recipes.pruned_stage import PrunedStage
 
 app = typer.Typer(help="Recipes: list the shipped ones, show one, check a file.", no_args_is_help=True)
 

@@ -34,7 +34,7 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
     "fully-sparse": (FF, BP, WU),
-    "sparse-activations": (FF, WU),
+    **dict.fromkeys(("s-ste", "sparse-activations"), (FF, WU)),
 }
 """Stages; FF alone unless said."""
 

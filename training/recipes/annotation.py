@@ -17,9 +17,10 @@ from ...configs.permuted import Permuted
 from ...configs.structured import Structured
 from ..densities import LayerDensities
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
-from .declaration import PrunedStage, Recipe
+from .declaration import Recipe
 from .given import GivenFormats
 from .layer_densities import shares_out, with_layer_densities
+from .pruned_stage import PrunedStage
 from .rules import Facts, check_rules, dense_reason, named_dense, patched_reason, ratio
 from .streamed_zeros import StreamedZeros, streamed_zeros
 

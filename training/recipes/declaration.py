@@ -20,44 +20,7 @@ from ..graph import Stage
 from ..rewrites.kinds import AnyRewrite
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
-
-PRODUCT_STAGES = (Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)
-"""Stages of products, in the order in which a step has them."""
-
-_OPERANDS = {"forward": ("weight", "input"), "backward": ("weight", "gradient"), "weight_update": ("gradient", "input")}
-
-
-class PrunedStage(Section):
-    """What one stage prunes. The groups always lie along the stage's own contraction axis."""
-
-    operand: Literal["weight", "gradient", "input"] = Field(
-        description="weight (forward, backward), the output gradient (backward, weight_update), or the layer's input "
-        "(forward, weight_update)"
-    )
-    online: bool = Field(
-        default=False, description="made on the way in each step, from an operand that changes each step"
-    )
-    permuted: bool = Field(
-        default=False, description="N:M holds in a permuted channel order: the dense operand is gathered"
-    )
-    selection: Literal["magnitude", "random", "unbiased"] = Field(
-        default="magnitude",
-        description="which N of a group are kept: the largest, or of a gradient any, or any drawn by magnitude "
-        "and scaled so that their mean is the gradient, with the least variance (MVUE)",
-    )
-    rescale: bool = Field(
-        default=False,
-        description="a pruned gradient keeps the L1 norm of each sample and channel (SDGP's maxnorm)",
-    )
-
-    @model_validator(mode="after")
-    def _only_gradients_are_drawn_or_rescaled(self) -> Self:
-        if self.operand != "gradient" and (self.selection != "magnitude" or self.rescale):
-            wrong = "rescale" if self.selection == "magnitude" else f"selection {self.selection}"
-            raise ValueError(f"got {wrong} with operand {self.operand}, need operand gradient")
-        if self.selection == "unbiased" and self.rescale:
-            raise ValueError("got rescale with selection unbiased, need one of them: what is drawn is scaled already")
-        return self
+from .pruned_stage import PRODUCT_STAGES, PrunedStage
 
 
 class MaskSearch(Section):
@@ -246,18 +209,8 @@ class Recipe(Section):
     @field_validator("forward", "backward", "weight_update")
     @classmethod
     def _stages_prune_their_own_operands(cls, stage: PrunedStage | None, info: ValidationInfo) -> PrunedStage | None:
-        name = str(info.field_name)
-        if stage is not None and stage.operand not in _OPERANDS[name]:
-            need = " or ".join(_OPERANDS[name])
-            raise ValueError(f"got operand {stage.operand}, need {need}: {name} multiplies by no other")
-        if stage is None or (name, stage.operand) == ("backward", "gradient"):
-            return stage
-        if stage.operand != "weight" and not stage.online:
-            raise ValueError(f"got operand {stage.operand} with online false, need true: it is another in every step")
-        if stage.operand != "weight" and stage.permuted:
-            raise ValueError(f"got permuted with operand {stage.operand}, need operand weight")
-        if stage.rescale:
-            raise ValueError("got rescale, need it in backward alone: norms are of a sample and channel")
+        if stage is not None:
+            stage.check_place(str(info.field_name))
         return stage
 
     @model_validator(mode="after")
@@ -279,6 +232,9 @@ class Recipe(Section):
                 )
             if self.mask_search.passes or self.decay is not None:
                 raise ValueError("mask_search.method: got given, need neither passes nor decay: nothing is searched")
+        soft = self.forward is not None and self.forward.soft
+        if soft and (self.mask_search.method != "top-n" or self.schedule.leak is not None or both):
+            raise ValueError("forward.soft: got it with masks of another kind, need the N largest of FF alone")
         if self.mask_search.method == "transposable":
             if not both:
                 raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")

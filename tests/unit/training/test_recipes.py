@@ -8,7 +8,8 @@ from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from bisparse.training.recipes.annotation import Pruning, WeightCopies, annotate
-from bisparse.training.recipes.declaration import DenseRule, LayerRule, PrunedStage, Recipe, load_recipe
+from bisparse.training.recipes.declaration import DenseRule, LayerRule, Recipe, load_recipe
+from bisparse.training.recipes.pruned_stage import PrunedStage
 
 FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
 EACH = Size(per_sample=1)
@@ -129,10 +130,11 @@ PRUNED = {
     "sdgf-stepwise": {"body:FF", "odd:FF"},
     "step": {"body:FF", "odd:FF"},
     "fully-sparse": {"body:FF", "odd:FF", "body:BP", "head:BP", "body:WU", "odd:WU", "head:WU"},
+    "s-ste": {"body:FF", "odd:FF", "body:WU", "odd:WU", "head:WU"},
     "sparse-activations": {"body:FF", "odd:FF", "head:WU"},
 }
 
-STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse", "sparse-activations"}
+STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse", "s-ste", "sparse-activations"}
 """Those that prune what streams past a weight."""
 
 

@@ -14,8 +14,9 @@ from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
-from ..declaration import PRODUCT_STAGES, Recipe
+from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
+from ..pruned_stage import PRODUCT_STAGES
 from ..rules import Facts, check_rules, dense_reason, patched_reason, ratio
 from .applied import AppliedRecipe
 from .hosting import host, layer_of

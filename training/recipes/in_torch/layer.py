@@ -14,11 +14,13 @@ from ....configs.structured import Structured
 from ....configs.terms import Terms
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
-from ..declaration import PRODUCT_STAGES, Recipe
+from ..declaration import Recipe
 from ..phases import pattern_in
+from ..pruned_stage import PRODUCT_STAGES
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
+from .soft_threshold import nearest_scale, softened
 from .step_clock import StepClock
 from .streams import StreamPruning
 from .tally import Tally
@@ -68,6 +70,7 @@ class Layer:
         self._tile_mask: Tensor | None = None
         self._kept_masks: dict[Stage, Tensor] | None = None
         self._searched: int | None = None
+        self._scale: float | None = None
         self._known: tuple[object, ...] = ()
         self._seen: Tensor | None = None
         self._masks: dict[Stage, Tensor] = {}
@@ -225,12 +228,23 @@ class Layer:
             # A product with the mask takes a third of the time of torch.where.
             return torch.where(mask, weight, weight * leak) if leak else weight * mask
 
-        forward = pruned(self._masks[FF]) if FF in self._masks else weight
+        forward = weight
+        if FF in self._masks:
+            soft = self._recipe.forward is not None and self._recipe.forward.soft
+            forward = self._soft(weight) if soft else pruned(self._masks[FF])
         if BP not in self._masks:
             backward = forward if self._recipe.backward_weight == "forward" else weight
         else:
             backward = forward if self._masks[BP] is self._masks.get(FF) else pruned(self._masks[BP])
         return {FF: forward, BP: backward}
+
+    def _soft(self, weight: Tensor) -> Tensor:
+        """S-STE's weight: soft thresholds, and the scale that was found with the first of them."""
+        pattern = Pattern.only(self._patterns_now()[FF])
+        soft = softened(weight, self._masks[FF], self.axes, pattern, FF)
+        if self._scale is None:
+            self._scale = nearest_scale(weight, soft)
+        return self._scale * soft
 
     # Gradients ------------------------------------------------------------------------------------------------------
 
@@ -288,6 +302,7 @@ class Layer:
             "order": self._order,
             "tile_mask": self._tile_mask,
             "searched": self._searched,
+            "scale": self._scale,
             # By words: torch loads no others safely.
             "kept_masks": self._kept_masks and {stage.value: mask for stage, mask in self._kept_masks.items()},
             "churn": self.churn.state_dict(),
@@ -296,6 +311,7 @@ class Layer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._order, self._tile_mask, self._searched = state["order"], state["tile_mask"], state["searched"]
+        self._scale = state.get("scale")
         # States from before a mask could be kept have none.
         kept = state.get("kept_masks")
         self._kept_masks = kept and {Stage(stage): mask for stage, mask in kept.items()}

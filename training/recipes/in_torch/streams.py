@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ....configs.pattern import Pattern
-from ..declaration import PrunedStage
+from ..pruned_stage import PrunedStage
 from .top_n import top_n_mask
 from .unbiased import unbiased
 

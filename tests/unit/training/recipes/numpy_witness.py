@@ -76,6 +76,20 @@ def pruned_gradient(gradient, kept, group, groups, *, draws=None, linear=False):
     return np.moveaxis(pruned, 1, -1) if linear and gradient.ndim > 1 else pruned
 
 
+def soft_weight(weight, kept, group):
+    """S-STE: the largest of a group less what is the largest of the rest, times the scale nearest to the weight."""
+    soft = np.zeros_like(weight)
+    lines, results = np.moveaxis(weight, IN, -1), np.moveaxis(soft, IN, -1)
+    for place in np.ndindex(lines.shape[:-1]):
+        for start in range(0, lines.shape[-1], group):
+            members = lines[place][start : start + group]
+            order = sorted(range(len(members)), key=lambda index: (-abs(members[index]), index))
+            threshold = abs(members[order[kept]]) if len(members) > kept else 0.0
+            for index in order[:kept]:
+                results[(*place, start + index)] = np.sign(members[index]) * (abs(members[index]) - threshold)
+    return soft * (weight * soft).sum() / (soft * soft).sum()
+
+
 def probabilities(group, kept):
     """Of unbiased N:M with the least variance: the largest for certain, the others by their magnitude."""
     magnitudes, likely = [abs(each) for each in group], [0.0] * len(group)
