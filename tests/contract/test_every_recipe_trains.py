@@ -33,6 +33,7 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
+    "slope": (FF, BP),
     "fully-sparse": (FF, BP, WU),
     **dict.fromkeys(("s-ste", "sparse-activations"), (FF, WU)),
 }
@@ -134,6 +135,7 @@ def check_masks(applied, model, name, pattern):
                 assert not (mask & ~applied.mask(path, FF)).any()
             assert largest(mask, module, stage, now.group, order) <= now.kept
             exact = applied.recipe.mask_search.method != "transposable" and order is None
+            exact &= stage is FF or not applied.recipe.backward.within_forward
             assert not exact or mask.float().mean().item() == now.density
     assert bool(applied.layers["0"].patterns) is not applied.recipe.dense.first_convolution
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE, Pattern
 from ...configs.permuted import Permuted
 from ...configs.structured import Structured
 from ..densities import LayerDensities
@@ -67,6 +67,7 @@ class WeightCopies:
         compressed: patterns of the compressed streams to be made, one a pruned stage.
         search_passes: passes over the weight that mask searches cost, averaged over steps.
         reads_mask: the update reads a mask (SR-STE's decay, or one that is given and stays).
+        updated: format of the weights that have a master weight and a state, and are updated; the others never are.
     """
 
     parameter: str
@@ -74,6 +75,12 @@ class WeightCopies:
     compressed: tuple[OperandFormat, ...] = ()
     search_passes: float = 0.0
     reads_mask: bool = False
+    updated: OperandFormat = DENSE
+
+    def updated_of(self, weights: int) -> int:
+        """Of so many weights those that are updated."""
+        share, of = self.updated.share
+        return -(-weights * share // of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,6 +357,7 @@ def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) 
             search_passes=search,
             reads_mask=(given and not parts)
             or (recipe.decay is not None and _MASK_STAGE[recipe.decay.mask] in (stage for stage, _ in pruned)),
+            updated=_updated(recipe, dict(pruned)),
         )
 
 
@@ -357,6 +365,12 @@ def _whole(kept: OperandFormat, readers: list[Operator]) -> OperandFormat:
     """A format of a weight of the size that it has."""
     operator = next(each for each in readers if each.is_product)
     return kept.on(*weight_sides(operator)) if isinstance(kept, Structured) else kept
+
+
+def _updated(recipe: Recipe, pruned: dict[Stage, Pruning]) -> OperandFormat:
+    """Which weights have a master weight and a state: all, or those that the forward pass multiplies by."""
+    kept = pruned.get(Stage.FORWARD)
+    return DENSE if kept is None or recipe.optimizer_state == "dense" else kept.pattern
 
 
 _MASK_STAGE = {"forward": Stage.FORWARD, "backward": Stage.BACKWARD}

@@ -198,6 +198,11 @@ class Recipe(Section):
         default="dense",
         description="all of it, or of the kept weights alone: what the algorithm asks for, not every array can skip",
     )
+    optimizer_state: Literal["dense", "kept"] = Field(
+        default="dense",
+        description="of every weight, or of kept weights alone: a pruned one has neither master weight nor state, and "
+        "is never updated",
+    )
     layer_density: Literal["uniform", "erk", "erk-plus"] = Field(
         default="uniform", description="how layers share the zeros of a network; erk-plus leaves the last one dense"
     )
@@ -254,6 +259,11 @@ class Recipe(Section):
     def _extra_work_has_a_place(self) -> Self:
         if (self.extra_work or self.weight_gradient == "kept") and not self.prunes:
             raise ValueError("extra_work, weight_gradient: got them, need a stage that is pruned")
+        forward = self.forward is not None and self.forward.operand == "weight"
+        if self.optimizer_state == "kept" and (self.mask_search.method != "given" or not forward):
+            raise ValueError("optimizer_state: got kept, need weight masks that are given: others bring weights back")
+        if self.backward is not None and self.backward.within_forward and not forward:
+            raise ValueError("backward.within_forward: got true, need weights pruned in forward")
         if self.layer_density != "uniform" and self.mask_search.method != "given":
             raise ValueError(
                 f"layer_density: got {self.layer_density}, need uniform, or masks that are given: N:M is the same "
@@ -279,6 +289,7 @@ class Recipe(Section):
                 "schedule": RecipeSchedule(),
                 "decay": None,
                 "weight_gradient": "dense",
+                "optimizer_state": "dense",
                 "layer_density": "uniform",
                 "extra_work": (),
             }

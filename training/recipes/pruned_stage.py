@@ -33,6 +33,10 @@ class PrunedStage(Section):
         description="which N of a group are kept: the largest, or of a gradient any, or any drawn by magnitude "
         "and scaled so that their mean is the gradient, with the least variance (MVUE)",
     )
+    within_forward: bool = Field(
+        default=False,
+        description="the largest of what the forward mask keeps, not of all weights (double pruning; backward only)",
+    )
     soft: bool = Field(
         default=False,
         description="kept weights are less by the largest magnitude pruned from their group, times a scale "
@@ -66,6 +70,8 @@ class PrunedStage(Section):
         if self.operand not in _OPERANDS[name]:
             need = " or ".join(_OPERANDS[name])
             raise ValueError(f"got operand {self.operand}, need {need}: {name} multiplies by no other")
+        if self.within_forward and (name, self.operand) != ("backward", "weight"):
+            raise ValueError("got within_forward, need it in backward alone, of weights")
         if self.soft and name != "forward":
             raise ValueError("got soft, need it in forward alone; try backward_weight: forward")
         if (name, self.operand) == ("backward", "gradient"):

@@ -130,6 +130,7 @@ PRUNED = {
     "sdgf-stepwise": {"body:FF", "odd:FF"},
     "step": {"body:FF", "odd:FF"},
     "fully-sparse": {"body:FF", "odd:FF", "body:BP", "head:BP", "body:WU", "odd:WU", "head:WU"},
+    "slope": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "s-ste": {"body:FF", "odd:FF", "body:WU", "odd:WU", "head:WU"},
     "sparse-activations": {"body:FF", "odd:FF", "head:WU"},
 }
@@ -159,7 +160,7 @@ def test_products_of_activations_are_never_pruned_nor_weight_gradients_unless_a_
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "spdf", "static-masks"}
+GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "slope", "spdf", "static-masks"}
 """Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
 
 
@@ -451,6 +452,23 @@ def test_a_recipe_of_ones_own_is_loaded_from_its_file(tmp_path):
         (
             "backward: {operand: gradient, selection: unbiased, rescale: true}\n",
             "backward: got rescale with selection unbiased, need one of them: what is drawn is scaled already",
+        ),
+        (
+            "forward: {operand: weight, within_forward: true}\n",
+            "forward: got within_forward, need it in backward alone, of weights",
+        ),
+        (
+            "backward: {operand: weight, within_forward: true}\n",
+            "backward.within_forward: got true, need weights pruned in forward",
+        ),
+        (
+            "forward: {operand: weight}\noptimizer_state: kept\n",
+            "optimizer_state: got kept, need weight masks that are given: others bring weights back",
+        ),
+        ("backward: {operand: weight, soft: true}\n", "backward: got soft, need it in forward alone"),
+        (
+            "mask_search: {method: given}\nforward: {operand: weight, soft: true}\n",
+            "forward.soft: got it with masks of another kind, need the N largest of FF alone",
         ),
         (
             "weight_update: {operand: gradient, online: true, rescale: true}\n",

@@ -188,7 +188,12 @@ class Layer:
                 )
             else:
                 shared = not isinstance(now[BP], Pattern) and now[BP].turned == now.get(FF)
-                masks[BP] = masks[FF] if shared else self._mask(weight, now[BP], BP)
+                if shared:
+                    masks[BP] = masks[FF]
+                elif backward.within_forward and FF in masks:
+                    masks[BP] = self._mask(weight * masks[FF], now[BP], BP) & masks[FF]
+                else:
+                    masks[BP] = self._mask(weight, now[BP], BP)
         return masks
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
@@ -287,6 +292,7 @@ class Layer:
             update_input=self._pruning(WU, "input"),
             update_gradient=self._pruning(WU, "gradient"),
             see_gradient=self._see_gradient if self.tally is not None else None,
+            keep=self.mask(master, FF) if self._recipe.optimizer_state == "kept" else None,
         )
 
     def _see_gradient(self, gradient: Tensor) -> None:
