@@ -12,16 +12,17 @@ from typing import Literal
 
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
-from ...configs.pattern import DENSE, Pattern
+from ...configs.pattern import DENSE
 from ...configs.permuted import Permuted
 from ...configs.structured import Structured
+from ...configs.terms import Terms
 from ..densities import LayerDensities
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
 from .declaration import Recipe
 from .given import GivenFormats
 from .layer_densities import shares_out, with_layer_densities
 from .pruned_stage import PrunedStage
-from .rules import Facts, check_rules, dense_reason, named_dense, patched_reason, ratio
+from .rules import Facts, check_rules, dense_reason, named_dense, patched_reason, ratio, takes
 from .streamed_zeros import StreamedZeros, streamed_zeros
 
 Shape = tuple[int, ...]
@@ -169,7 +170,7 @@ def annotate(
                 prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
             continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
-        if not given and (not isinstance(own, Pattern) or isinstance(own, Permuted)):
+        if not takes(recipe, stage, own):
             raise ConfigError(
                 f"sparsity: got {own} with {recipe.name}, need N:M such as 2:8: its masks are the N largest of each "
                 "group; a share of zeros needs a recipe whose masks are given, try static-masks",
@@ -182,6 +183,12 @@ def annotate(
         # Masks that are given need no sorter: what they keep is packed when it changes, in the update.
         learns = not updated or operator.parameter in updated
         sorted_now = stage.online or (stage.operand == "weight" and not pre_generation and not given and learns)
+        if sorted_now and isinstance(own, Terms):
+            raise ConfigError(
+                f"sparsity: got {own} with {recipe.name} and no pre-generation, need N:M such as 2:8: a sum is made in "
+                "the update; try a design that generates N:M weights ahead",
+                field="mask_search.method",
+            )
         prunings[operator.name] = _pruning(operator, stage, own, reduced_on_load=sorted_now)
     return PrunedGraph(
         graph=graph,

@@ -14,8 +14,11 @@ from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE, Pattern
+from ...configs.permuted import Permuted
+from ...configs.terms import Terms
 from ..graph import Stage
 from .declaration import Recipe
+from .pruned_stage import PrunedStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,19 @@ def ratio(recipe: Recipe, module: str, stage: Stage, pattern: OperandFormat) -> 
         pattern,
     )
     return own.turned if stage is Stage.BACKWARD else own
+
+
+def takes(recipe: Recipe, stage: PrunedStage, own: OperandFormat) -> bool:
+    """Whether a recipe can make masks of a format in a stage: of any that are given, else the N largest of each group.
+
+    Of a sum of N:M terms of weights each term keeps the largest of what those before it left.
+    """
+    if recipe.mask_search.method == "given":
+        return True
+    if isinstance(own, Terms):
+        plain = stage.operand == "weight" and not (stage.permuted or stage.soft)
+        return plain and recipe.mask_search.method == "top-n"
+    return isinstance(own, Pattern) and not isinstance(own, Permuted)
 
 
 def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | None:

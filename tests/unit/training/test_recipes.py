@@ -6,6 +6,7 @@ import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
+from bisparse.configs.terms import Terms
 from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from bisparse.training.recipes.annotation import Pruning, WeightCopies, annotate
 from bisparse.training.recipes.declaration import DenseRule, LayerRule, Recipe, load_recipe
@@ -222,6 +223,19 @@ def test_a_recipe_may_prune_the_layers_that_it_names_alone():
     assert pruned.dense_reasons["head:FF"] == "named dense by the recipe"
     with pytest.raises(ConfigError, match=r"dense.all_but.0: got 'haed', need the path .* try head"):
         laid(with_rules(dense=DenseRule(all_but=("haed",))))
+
+
+def test_recipes_that_keep_the_largest_take_sums_of_terms_and_need_them_made_ahead():
+    """All 16 input channels of ``body``; its 32 outputs, too."""
+    method, terms = load_recipe("bdwp").model, Terms.parse("2:8+1:8")
+    pruned = annotate(NETWORK, method, terms, pre_generation=True)
+    assert pruned.prunings["body:FF"] == Pruning(operand="weight", pattern=terms, reduced_on_load=False)
+    assert pruned.copies["body.weight"].compressed == (terms, terms)
+    with pytest.raises(ConfigError, match=r"got 2:8\+1:8 with bdwp and no pre-generation, need N:M"):
+        annotate(NETWORK, method, terms, pre_generation=False)
+    for recipe in ("transposable", "bi-mask", "sdgp", "s-ste"):
+        with pytest.raises(ConfigError, match=rf"got 2:8\+1:8 with {recipe}, need N:M such as 2:8"):
+            annotate(NETWORK, load_recipe(recipe).model, terms, pre_generation=True)
 
 
 def test_maxnorm_alone_rescales_and_only_gradients_with_several_positions_a_sample():

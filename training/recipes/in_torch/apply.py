@@ -17,7 +17,7 @@ from ...graph import Stage
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
-from ..rules import Facts, check_rules, dense_reason, patched_reason, ratio
+from ..rules import Facts, check_rules, dense_reason, patched_reason, ratio, takes
 from .applied import AppliedRecipe
 from .hosting import host, layer_of
 from .layer import Layer
@@ -163,7 +163,7 @@ class _Network:
             if pruned is None:
                 continue
             own = ratio(recipe, path, stage, pattern)
-            if recipe.mask_search.method != "given":
+            if not takes(recipe, pruned, own):
                 own = Pattern.only(own)
             if isinstance(own, Permuted):
                 raise ConfigError(

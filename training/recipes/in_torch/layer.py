@@ -187,7 +187,7 @@ class Layer:
                     torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                shared = not isinstance(now[BP], Pattern) and now[BP].turned == now.get(FF)
+                shared = not isinstance(now[BP], Pattern | Terms) and now[BP].turned == now.get(FF)
                 if shared:
                     masks[BP] = masks[FF]
                 elif backward.within_forward and FF in masks:

@@ -39,6 +39,14 @@ def backward_mask(weight, kept, group):
     return top_n(abs(weight), kept, group, OUT)
 
 
+def terms_mask(weight, terms, axis):
+    """Term by term the largest of each group that no term before has taken."""
+    taken = np.zeros(weight.shape, dtype=bool)
+    for kept, group in terms:
+        taken |= top_n(np.where(taken, -1.0, abs(weight)), kept, group, axis) & ~taken
+    return taken
+
+
 def transposable_mask(weight, kept, group):
     """Greedy over tiles of output by input channels: largest first, then lowest output, then lowest input channel."""
     mask = np.zeros(weight.shape, dtype=bool)
