@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..training.graph import Operator, Stage, TrainingGraph
-from ..training.recipes.annotation import PrunedGraph
+from ..training.recipes.annotation import PrunedGraph, Pruning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class _Found:
         if not reader.is_product:
             return True
         pruning = self.pruned.prunings.get(reader.name)
-        touched = pruning is not None and (pruning.operand == "gradient" or pruning.preparation is not None)
+        touched = pruning is not None and (pruning.preparation is not None or _pruned_stream(reader, pruning) == result)
         return not touched and source not in reader.inputs and result in reader.inputs[:2]
 
     def rewritten(self) -> Deferred:
@@ -140,3 +140,10 @@ class _Found:
         inputs = tuple(self.raw.get(name, name) for name in operator.inputs)
         # Vector work that reads a tensor as it was and normalised reads it one time.
         return replace(operator, inputs=inputs if operator.is_product else tuple(dict.fromkeys(inputs)))
+
+
+def _pruned_stream(reader: Operator, pruning: Pruning) -> str | None:
+    """The tensor that is pruned as it streams into a product: it lies in memory as it is, and is sorted from there."""
+    if pruning.operand not in ("gradient", "input"):
+        return None
+    return reader.inputs[reader.stage is Stage.WEIGHT_GRADIENT and pruning.operand == "gradient"]

@@ -183,8 +183,9 @@ class MemoryPlan:
             if tensor.name in updated:
                 # Only an update reads masks.
                 total["masks"] += mask_bytes(elements, copies)
-                total["master_weights"] += MASTER_BYTES * elements
-                total["optimizer_state"] += rule.state_bytes * elements
+                learning = copies.updated_of(elements)
+                total["master_weights"] += MASTER_BYTES * learning
+                total["optimizer_state"] += rule.state_bytes * learning
         return total
 
     @property

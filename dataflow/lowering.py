@@ -69,17 +69,22 @@ def lower(
         of_all = tuple(in_terms(gemm, pruning.pattern) for gemm in gemms)
         kept = terms_of(of_all[0]) * of_all[0].kept_share if of_all else 1.0
         return Lowered(gemms=of_all, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
-    pruned = tuple(_prune(gemm, pruning) for gemm in gemms)
+    pruned = tuple(_prune(gemm, operator, pruning) for gemm in gemms)
     kept = pruned[0].kept_share if pruned else 1.0
     if streamed is not None:
         pruned = tuple(_stream(gemm, operator, streamed) for gemm in pruned)
     return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.asked_macs(batch) * kept))
 
 
-def _prune(gemm: Gemm, pruning: Pruning | None) -> Gemm:
+def _prune(gemm: Gemm, operator: Operator, pruning: Pruning | None) -> Gemm:
     if pruning is None or pruning.pattern.is_dense:
         return gemm
     reduced: Operand = "b" if pruning.operand == "weight" else "a"
+    if gemm.stage is Stage.WEIGHT_GRADIENT and (
+        isinstance(operator.geometry, Convolution) or pruning.operand == "gradient"
+    ):
+        # A is the input, or the patches of a convolution, which have no groups along positions.
+        reduced = "b"
     sparse = replace(gemm, reduced_on_load=reduced if pruning.reduced_on_load else None)
     return replace(sparse, b=pruning.pattern) if reduced == "b" else replace(sparse, a=pruning.pattern)
 

@@ -23,7 +23,7 @@ from .design_products import DesignProducts
 from .extra_works import extra_works
 from .formats.skipped import met_by
 from .forms import best_form, check_form
-from .gemm import Gemm
+from .gemm import SUM_BYTES, Gemm
 from .lowering import lower
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
 from .objective import TIME, Objective
@@ -293,17 +293,19 @@ class _Steps:
         copies = copies_of(self.pruned, operator.parameter)
         copied = copied_bytes(weights, copies, BYTES_OF[self.hardware.tensor_engine.precision])
         masked = mask_bytes(weights, copies)
+        updated = copies.updated_of(weights)
         gradients = [name for name in operator.inputs if name in self.order.made_by]
         return UpdateWork(
             operator=operator.name,
             module=operator.module,
             parameter=operator.parameter,
-            weights=weights,
+            weights=updated,
             ready_after=max((self.order.made_by[name] for name in gradients), default=len(self.order.groups) - 1),
-            read_bytes=rule.read_bytes * weights + masked,
-            write_bytes=rule.write_bytes * weights + copied + masked,
-            multiplies=(rule.multiplies + copies.reads_mask) * weights,
-            accumulates=(rule.accumulates + copies.reads_mask) * weights,
+            # The array wrote the gradients of all weights, side by side.
+            read_bytes=rule.read_bytes * updated + SUM_BYTES * (weights - updated) + masked,
+            write_bytes=rule.write_bytes * updated + copied + masked,
+            multiplies=(rule.multiplies + copies.reads_mask) * updated,
+            accumulates=(rule.accumulates + copies.reads_mask) * updated,
             reductions=_reductions(weights, copies, self.pruned.pattern),
         )
 

@@ -173,6 +173,14 @@ _ALL = (
             epochs=2, batch=32, optimizer="adam", learning_rate=1e-2, weight_decay=0.01, warmup_epochs=0.5
         ),
     ),
+    TrainableModel(
+        name="gpt-squared-relu",
+        title="GPT: the same with squared ReLUs in its feed-forward layers, and its settings",
+        kinds=("text", "sequences"),
+        defaults=TrainingDefaults(
+            epochs=2, batch=32, optimizer="adam", learning_rate=1e-2, weight_decay=0.01, warmup_epochs=0.5
+        ),
+    ),
 )
 
 TRAINABLE: dict[str, TrainableModel] = {model.name: model for model in _ALL}

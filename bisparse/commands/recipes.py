@@ -11,14 +11,14 @@ from .shipped import as_path
 from .terminal import print_json, print_table
 
 if TYPE_CHECKING:
-    from ..training.recipes.declaration import PrunedStage
+    from ..training.recipes.pruned_stage import PrunedStage
 
 app = typer.Typer(help="Recipes: list the shipped ones, show one, check a file.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_recipes(as_json: options.Json = False) -> None:
-    """List the shipped recipes: what each prunes, forwards and backwards."""
+    """List the shipped recipes: what each prunes of the products of a step."""
     from ..configs.library import names
     from ..training.recipes.declaration import load_recipe
 
@@ -26,9 +26,10 @@ def list_recipes(as_json: options.Json = False) -> None:
     if as_json:
         print_json({"recipes": [recipe.model_dump(mode="json", by_alias=True) for recipe in recipes]})
         return
-    rows = [("name", "forward prunes", "backward prunes", "definition", "title")]
+    rows = [("name", "forward prunes", "backward prunes", "weight update prunes", "definition", "title")]
     for recipe in recipes:
-        rows.append((recipe.name, _pruned(recipe.forward), _pruned(recipe.backward), recipe.definition, recipe.title))
+        forward, backward, update = map(_pruned, (recipe.forward, recipe.backward, recipe.weight_update))
+        rows.append((recipe.name, forward, backward, update, recipe.definition, recipe.title))
     print_table(rows)
 
 

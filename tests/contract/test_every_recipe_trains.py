@@ -13,7 +13,7 @@ from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from bisparse.training.recipes.phases import frame_patterns
 from torch import nn
 
-FF, BP = Stage.FORWARD, Stage.BACKWARD
+FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
 STEPS = 20
 
 
@@ -33,8 +33,11 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
+    "slope": (FF, BP),
+    "fully-sparse": (FF, BP, WU),
+    **dict.fromkeys(("s-ste", "sparse-activations"), (FF, WU)),
 }
-"""Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
+"""Stages; FF alone unless said."""
 
 
 def largest(mask, module, stage, group, order=None):
@@ -97,9 +100,10 @@ def test_it_trains(name, precision):
     assert [type(module) for module in model] == kinds
     for path, weight in forward.items():
         assert torch.equal(model.get_submodule(path).weight, weight)
-    if precision == "fp32":
+    pruned = recipe.forward
+    if precision == "fp32" and (pruned is None or pruned.operand == "weight"):
         torch.testing.assert_close(model(values).detach(), output)
-    if FF in PRUNED.get(name, (FF,)):
+    if pruned is not None and pruned.operand == "weight":
         assert largest(model[7].weight != 0, model[7], FF, 4) == 2, "what is left is N:M"
 
 
@@ -107,10 +111,15 @@ def check_masks(applied, model, name, pattern):
     stages = PRUNED.get(name, (FF,))
     for path in ("2", "4", "7", "9"):
         module = model.get_submodule(path)
-        assert set(applied.layers[path].patterns) == set(stages)
+        # WU reads one of its operands in patches: the input, of a transposed convolution the gradient.
+        update = applied.recipe.weight_update
+        patches = nn.Conv2d if update is not None and update.operand == "input" else nn.ConvTranspose2d
+        patched = {WU} if isinstance(module, patches) else set()
+        assert set(applied.layers[path].patterns) == set(stages) - patched
         for stage in (FF, BP):
             mask = applied.mask(path, stage)
-            if stage not in stages or name.startswith("sdgp") or applied.phase.kind == "dense":
+            rule = applied.recipe.pruned_in(stage)
+            if rule is None or rule.operand != "weight" or applied.phase.kind == "dense":
                 assert mask is None
                 continue
             if applied.phase.kind == "frame":
@@ -125,7 +134,8 @@ def check_masks(applied, model, name, pattern):
                 order = applied.state_dict()["layers"][path]["order"]
                 assert not (mask & ~applied.mask(path, FF)).any()
             assert largest(mask, module, stage, now.group, order) <= now.kept
-            exact = name not in ("transposable",) and order is None
+            exact = applied.recipe.mask_search.method != "transposable" and order is None
+            exact &= stage is FF or not applied.recipe.backward.within_forward
             assert not exact or mask.float().mean().item() == now.density
     assert bool(applied.layers["0"].patterns) is not applied.recipe.dense.first_convolution
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
@@ -35,11 +36,29 @@ class SelfAttention(nn.Module):
         return output
 
 
-class FeedForward(nn.Sequential):
-    """Two linear layers, four times as wide in between, with a GELU."""
+class SquaredReLU(nn.Module):
+    """max(x, 0) squared (So et al., NeurIPS 2021)."""
 
-    def __init__(self, width: int, *, gelu: Literal["none", "tanh"] = "none") -> None:
-        super().__init__(nn.Linear(width, 4 * width), nn.GELU(approximate=gelu), nn.Linear(4 * width, width))
+    def forward(self, features: Tensor) -> Tensor:
+        """Of any shape."""
+        positive = functional.relu(features)
+        return positive * positive
+
+
+Activation = Literal["gelu", "gelu-tanh", "squared-relu"]
+
+_ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU,
+    "gelu-tanh": lambda: nn.GELU(approximate="tanh"),
+    "squared-relu": SquaredReLU,
+}
+
+
+class FeedForward(nn.Sequential):
+    """Two linear layers, four times as wide in between."""
+
+    def __init__(self, width: int, *, activation: Activation = "gelu") -> None:
+        super().__init__(nn.Linear(width, 4 * width), _ACTIVATIONS[activation](), nn.Linear(4 * width, width))
 
 
 class PreNormBlock(nn.Module):
@@ -52,14 +71,14 @@ class PreNormBlock(nn.Module):
         *,
         dropout: float = 0.0,
         causal: bool = False,
-        gelu: Literal["none", "tanh"] = "none",
+        activation: Activation = "gelu",
         epsilon: float = 1e-6,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=epsilon)
         self.attention = SelfAttention(width, heads, dropout=dropout, causal=causal)
         self.norm2 = nn.LayerNorm(width, eps=epsilon)
-        self.feed_forward = FeedForward(width, gelu=gelu)
+        self.feed_forward = FeedForward(width, activation=activation)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:

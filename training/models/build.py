@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from torch import nn
 from ...configs.errors import CaptureError, ConfigError
 from ..capture.factories import load_factory
 from ..data.data_set import DataSet
+from .attention import Activation
 from .convnet import ConvNet
 from .gpt2 import Gpt2
 from .mlp import MLP
@@ -72,7 +74,7 @@ def _patch(image: int) -> int | None:
     return next(fitting, None)
 
 
-def _gpt(data: DataSet) -> nn.Module:
+def _gpt(data: DataSet, activation: Activation = "gelu-tanh") -> nn.Module:
     gpt = Gpt2(
         vocabulary=max(data.classes, data.vocabulary),
         longest=data.sample_shape[0],
@@ -80,6 +82,7 @@ def _gpt(data: DataSet) -> nn.Module:
         depth=2,
         heads=4,
         dropout=0.0,
+        activation=activation,
     )
     for module in gpt.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
@@ -95,6 +98,7 @@ BUILDERS: dict[str, Callable[[DataSet], nn.Module]] = {
     "resnet9": _resnet9,
     "vit": _vit,
     "gpt": _gpt,
+    "gpt-squared-relu": partial(_gpt, activation="squared-relu"),
 }
 """By the names of ``training.trainable``. Initial weights come from torch's generator: seed it first."""
 

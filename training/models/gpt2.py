@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .attention import PreNormBlock
+from .attention import Activation, PreNormBlock
 
 
 class Gpt2(nn.Module):
@@ -24,13 +24,17 @@ class Gpt2(nn.Module):
         depth: int = 12,
         heads: int = 12,
         dropout: float = 0.1,
+        activation: Activation = "gelu-tanh",
     ) -> None:
         super().__init__()
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.position_embedding = nn.Embedding(longest, width)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.Sequential(
-            *(PreNormBlock(width, heads, dropout=dropout, causal=True, gelu="tanh", epsilon=1e-5) for _ in range(depth))
+            *(
+                PreNormBlock(width, heads, dropout=dropout, causal=True, activation=activation, epsilon=1e-5)
+                for _ in range(depth)
+            )
         )
         self.norm = nn.LayerNorm(width)
 
@@ -45,6 +49,11 @@ class Gpt2(nn.Module):
 def gpt2_small() -> Gpt2:
     """GPT-2 small."""
     return Gpt2()
+
+
+def gpt2_small_squared_relu() -> Gpt2:
+    """GPT-2 small with squared ReLUs in place of its GELUs."""
+    return Gpt2(activation="squared-relu")
 
 
 def gpt2_small_8k() -> Gpt2:

@@ -12,15 +12,17 @@ from typing import Literal
 
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
-from ...configs.pattern import Pattern
+from ...configs.pattern import DENSE
 from ...configs.permuted import Permuted
 from ...configs.structured import Structured
+from ...configs.terms import Terms
 from ..densities import LayerDensities
 from ..graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
-from .declaration import PrunedStage, Recipe
+from .declaration import Recipe
 from .given import GivenFormats
 from .layer_densities import shares_out, with_layer_densities
-from .rules import Facts, check_rules, dense_reason, named_dense, ratio
+from .pruned_stage import PrunedStage
+from .rules import Facts, check_rules, dense_reason, named_dense, patched_reason, ratio, takes
 from .streamed_zeros import StreamedZeros, streamed_zeros
 
 Shape = tuple[int, ...]
@@ -34,14 +36,15 @@ class Pruning:
     """What is pruned of one product.
 
     Attributes:
-        operand: the weight, the gradient that streams in, or of a weight gradient the result: parts that are gone.
+        operand: the weight, the gradient or the input that streams in, or of a weight gradient the result: parts that
+            are gone.
         pattern: the format along the operand's channels on the contraction axis.
         reduced_on_load: the operand is dense in memory and is reduced on its way to the array.
         permuted: the dense operand must be gathered into the mask's channel order first.
         rescaled: what is kept of a gradient must be scaled up to the norm of all of it first.
     """
 
-    operand: Literal["weight", "gradient", "result"]
+    operand: Literal["weight", "gradient", "input", "result"]
     pattern: OperandFormat
     reduced_on_load: bool
     permuted: bool = False
@@ -65,6 +68,7 @@ class WeightCopies:
         compressed: patterns of the compressed streams to be made, one a pruned stage.
         search_passes: passes over the weight that mask searches cost, averaged over steps.
         reads_mask: the update reads a mask (SR-STE's decay, or one that is given and stays).
+        updated: format of the weights that have a master weight and a state, and are updated; the others never are.
     """
 
     parameter: str
@@ -72,6 +76,12 @@ class WeightCopies:
     compressed: tuple[OperandFormat, ...] = ()
     search_passes: float = 0.0
     reads_mask: bool = False
+    updated: OperandFormat = DENSE
+
+    def updated_of(self, weights: int) -> int:
+        """Of so many weights those that are updated."""
+        share, of = self.updated.share
+        return -(-weights * share // of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,17 +152,15 @@ def annotate(
         if scores is not None and scores.pattern.unskipped:
             reasons[operator.name] = scores.pattern.unskipped
             continue
-        stage = _pruned_stage(operator, recipe)
+        stage = recipe.pruned_in(operator.stage)
         if stage is None:
             if (left := _left_of_gradient(operator, recipe, pattern, network)) is not None:
                 prunings[operator.name] = Pruning(operand="result", pattern=left, reduced_on_load=False)
             continue
-        if operator.parameter is None:
-            reasons[operator.name] = "product of two activations"
+        if why := _never(graph, operator, stage):
+            reasons[operator.name] = why
             continue
-        if _computed(graph, operator):
-            reasons[operator.name] = "its weight is computed from smaller ones"
-            continue
+        assert operator.parameter is not None, "others are products of two activations"
         if given_formats is not None:
             taken = given_formats[operator.parameter, operator.stage]
             named = named_dense(recipe, operator.module)
@@ -162,7 +170,7 @@ def annotate(
                 prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
             continue
         own = ratio(recipe, operator.module, operator.stage, pattern)
-        if not given and (not isinstance(own, Pattern) or isinstance(own, Permuted)):
+        if not takes(recipe, stage, own):
             raise ConfigError(
                 f"sparsity: got {own} with {recipe.name}, need N:M such as 2:8: its masks are the N largest of each "
                 "group; a share of zeros needs a recipe whose masks are given, try static-masks",
@@ -175,6 +183,12 @@ def annotate(
         # Masks that are given need no sorter: what they keep is packed when it changes, in the update.
         learns = not updated or operator.parameter in updated
         sorted_now = stage.online or (stage.operand == "weight" and not pre_generation and not given and learns)
+        if sorted_now and isinstance(own, Terms):
+            raise ConfigError(
+                f"sparsity: got {own} with {recipe.name} and no pre-generation, need N:M such as 2:8: a sum is made in "
+                "the update; try a design that generates N:M weights ahead",
+                field="mask_search.method",
+            )
         prunings[operator.name] = _pruning(operator, stage, own, reduced_on_load=sorted_now)
     return PrunedGraph(
         graph=graph,
@@ -195,7 +209,7 @@ def _shapes(graph: TrainingGraph, recipe: Recipe, pattern: OperandFormat, networ
         operator.parameter
         for operator in graph.products
         if operator.parameter is not None
-        and _pruned_stage(operator, recipe) is not None
+        and recipe.pruned_in(operator.stage) is not None
         and not dense_reason(recipe, network.facts(operator), ratio(recipe, operator.module, operator.stage, pattern))
     }
     modules = {
@@ -225,12 +239,25 @@ def _kept_gradients(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pr
             yield operator.name, kept[operator.parameter]
 
 
+def _never(graph: TrainingGraph, operator: Operator, stage: PrunedStage) -> str:
+    """Why a product is never pruned, whatever the recipe's rules say; empty where it may be."""
+    if operator.parameter is None:
+        return "product of two activations"
+    if _computed(graph, operator):
+        return "its weight is computed from smaller ones"
+    geometry = operator.geometry
+    if operator.stage is Stage.WEIGHT_GRADIENT and isinstance(geometry, Convolution):
+        return patched_reason(stage.operand, transposed=geometry.transposed)
+    return ""
+
+
 def _computed(graph: TrainingGraph, operator: Operator) -> bool:
     """Whether a product multiplies by what was computed from a weight of another size, which has no mask of its own."""
     assert operator.parameter is not None, "asked of products by weights"
+    of_weight = operator.outputs[:1] if operator.stage is Stage.WEIGHT_GRADIENT else operator.inputs[1:2]
     return any(
         name in graph.producer and graph.tensors[name].elements(1) > graph.tensors[operator.parameter].elements(1)
-        for name in operator.inputs[1:2]
+        for name in of_weight
     )
 
 
@@ -244,16 +271,6 @@ def _pruning(operator: Operator, stage: PrunedStage, own: OperandFormat, *, redu
         permuted=stage.permuted or gathered,
         rescaled=stage.rescale and _has_positions(operator),
     )
-
-
-def _pruned_stage(operator: Operator, recipe: Recipe) -> PrunedStage | None:
-    match operator.stage:
-        case Stage.FORWARD:
-            return recipe.forward
-        case Stage.BACKWARD:
-            return recipe.backward
-        case _:
-            return None
 
 
 def _left_of_gradient(
@@ -278,8 +295,13 @@ def _has_positions(operator: Operator) -> bool:
 
 
 def _contracted_channels(operator: Operator) -> int:
-    """Channels along the contraction axis at one kernel position, in one group. Never depends on the batch."""
+    """Channels along the contraction axis at one kernel position, in one group. Never depends on the batch.
+
+    None of a weight gradient, which sums over samples and positions.
+    """
     geometry = operator.geometry
+    if operator.stage is Stage.WEIGHT_GRADIENT:
+        return 0
     if isinstance(geometry, Convolution):
         forward = operator.stage is Stage.FORWARD
         return (geometry.in_channels if forward else geometry.out_channels) // geometry.groups
@@ -342,6 +364,7 @@ def _copies(graph: TrainingGraph, recipe: Recipe, prunings: dict[str, Pruning]) 
             search_passes=search,
             reads_mask=(given and not parts)
             or (recipe.decay is not None and _MASK_STAGE[recipe.decay.mask] in (stage for stage, _ in pruned)),
+            updated=_updated(recipe, dict(pruned)),
         )
 
 
@@ -349,6 +372,12 @@ def _whole(kept: OperandFormat, readers: list[Operator]) -> OperandFormat:
     """A format of a weight of the size that it has."""
     operator = next(each for each in readers if each.is_product)
     return kept.on(*weight_sides(operator)) if isinstance(kept, Structured) else kept
+
+
+def _updated(recipe: Recipe, pruned: dict[Stage, Pruning]) -> OperandFormat:
+    """Which weights have a master weight and a state: all, or those that the forward pass multiplies by."""
+    kept = pruned.get(Stage.FORWARD)
+    return DENSE if kept is None or recipe.optimizer_state == "dense" else kept.pattern
 
 
 _MASK_STAGE = {"forward": Stage.FORWARD, "backward": Stage.BACKWARD}

@@ -10,40 +10,17 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
+from ..graph import Stage
 from ..rewrites.kinds import AnyRewrite
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
-
-
-class PrunedStage(Section):
-    """What one stage prunes. The groups always lie along the stage's own contraction axis."""
-
-    operand: Literal["weight", "gradient"] = Field(description="weight, or the output gradient (backward only)")
-    online: bool = Field(
-        default=False, description="made on the way in each step, from an operand that changes each step"
-    )
-    permuted: bool = Field(
-        default=False, description="N:M holds in a permuted channel order: the dense operand is gathered"
-    )
-    selection: Literal["magnitude", "random"] = Field(
-        default="magnitude", description="which N of a group are kept: the largest, or any (of a gradient only)"
-    )
-    rescale: bool = Field(
-        default=False,
-        description="a pruned gradient keeps the L1 norm of each sample and channel (SDGP's maxnorm)",
-    )
-
-    @model_validator(mode="after")
-    def _only_gradients_are_drawn_or_rescaled(self) -> Self:
-        if self.operand == "weight" and (self.selection == "random" or self.rescale):
-            raise ValueError("got selection random or rescale with operand weight, need operand gradient")
-        return self
+from .pruned_stage import PRODUCT_STAGES, PrunedStage
 
 
 class MaskSearch(Section):
@@ -73,9 +50,14 @@ class DenseRule(Section):
     first_convolution: bool = Field(default=True, description="the first convolution of the network")
     tied_embedding: bool = Field(default=True, description="a product whose weight is also an embedding table")
     indivisible: bool = Field(
-        default=True, description="channels not divisible by M; otherwise the last group is short"
+        default=True,
+        description="channels not divisible by M; otherwise the last group is short, as it always is in weight_update, "
+        "whose groups run along samples and positions",
     )
     names: tuple[str, ...] = Field(default=(), description="module paths, with * and ?")
+    all_but: tuple[str, ...] = Field(
+        default=(), description="all but these module paths, with * and ?; none because of this where it is empty"
+    )
 
 
 class LayerRule(Section):
@@ -83,8 +65,8 @@ class LayerRule(Section):
 
     names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
     sparsity: FormatText
-    stages: tuple[Literal["FF", "BP"], ...] = Field(
-        default=("FF", "BP"), min_length=1, description="stages that the ratio holds in"
+    stages: tuple[Literal["FF", "BP", "WU"], ...] = Field(
+        default=("FF", "BP", "WU"), min_length=1, description="stages that the ratio holds in"
     )
 
 
@@ -194,6 +176,10 @@ class Recipe(Section):
     )
     forward: PrunedStage | None = None
     backward: PrunedStage | None = None
+    weight_update: PrunedStage | None = Field(
+        default=None,
+        description="of the product that makes the weight gradient an operand, in groups along samples and positions",
+    )
     backward_weight: Literal["master", "forward"] = Field(
         default="master",
         description="what a backward pass without a mask of its own multiplies by: the master weights, or those that "
@@ -212,6 +198,11 @@ class Recipe(Section):
         default="dense",
         description="all of it, or of the kept weights alone: what the algorithm asks for, not every array can skip",
     )
+    optimizer_state: Literal["dense", "kept"] = Field(
+        default="dense",
+        description="of every weight, or of kept weights alone: a pruned one has neither master weight nor state, and "
+        "is never updated",
+    )
     layer_density: Literal["uniform", "erk", "erk-plus"] = Field(
         default="uniform", description="how layers share the zeros of a network; erk-plus leaves the last one dense"
     )
@@ -220,16 +211,16 @@ class Recipe(Section):
         default=(), description="what is made of the network's layers before anything is pruned, one after another"
     )
 
-    @field_validator("forward")
+    @field_validator("forward", "backward", "weight_update")
     @classmethod
-    def _forward_prunes_weights(cls, stage: PrunedStage | None) -> PrunedStage | None:
-        if stage is not None and stage.operand == "gradient":
-            raise ValueError("got operand gradient, need weight: the forward pass has no gradient")
+    def _stages_prune_their_own_operands(cls, stage: PrunedStage | None, info: ValidationInfo) -> PrunedStage | None:
+        if stage is not None:
+            stage.check_place(str(info.field_name))
         return stage
 
     @model_validator(mode="after")
     def _layers_are_in_pruned_stages(self) -> Self:
-        pruned = [name for name, stage in (("FF", self.forward), ("BP", self.backward)) if stage is not None]
+        pruned = [stage.value for stage in PRODUCT_STAGES if self.pruned_in(stage) is not None]
         for number, rule in enumerate(self.layers):
             if pruned and not set(rule.stages) & set(pruned):
                 raise ValueError(f"layers.{number}.stages: got {', '.join(rule.stages)}, need {' or '.join(pruned)}")
@@ -237,19 +228,23 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _method_and_schedule_have_a_stage(self) -> Self:
-        both = self.forward is not None and self.backward is not None and self.backward.operand == "weight"
+        both = [self.forward and self.forward.operand, self.backward and self.backward.operand] == ["weight", "weight"]
         if self.mask_search.method == "given":
-            if "gradient" in {stage.operand for stage in (self.forward, self.backward) if stage is not None}:
+            streams = {stage.operand for stage in self.pruned_stages if stage.operand != "weight"}
+            if streams:
                 raise ValueError(
-                    "mask_search.method: got given, need pruned weights: a gradient has no mask that stays"
+                    f"mask_search.method: got given, need pruned weights: a {min(streams)} has no mask that stays"
                 )
             if self.mask_search.passes or self.decay is not None:
                 raise ValueError("mask_search.method: got given, need neither passes nor decay: nothing is searched")
+        soft = self.forward is not None and self.forward.soft
+        if soft and (self.mask_search.method != "top-n" or self.schedule.leak is not None or both):
+            raise ValueError("forward.soft: got it with masks of another kind, need the N largest of FF alone")
         if self.mask_search.method == "transposable":
             if not both:
                 raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")
             for number, rule in enumerate(self.layers):
-                if {*rule.stages} != {"FF", "BP"}:
+                if not {"FF", "BP"} <= {*rule.stages} and {*rule.stages} != {"WU"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
         if self.schedule != RecipeSchedule() and not self.prunes:
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
@@ -264,6 +259,11 @@ class Recipe(Section):
     def _extra_work_has_a_place(self) -> Self:
         if (self.extra_work or self.weight_gradient == "kept") and not self.prunes:
             raise ValueError("extra_work, weight_gradient: got them, need a stage that is pruned")
+        forward = self.forward is not None and self.forward.operand == "weight"
+        if self.optimizer_state == "kept" and (self.mask_search.method != "given" or not forward):
+            raise ValueError("optimizer_state: got kept, need weight masks that are given: others bring weights back")
+        if self.backward is not None and self.backward.within_forward and not forward:
+            raise ValueError("backward.within_forward: got true, need weights pruned in forward")
         if self.layer_density != "uniform" and self.mask_search.method != "given":
             raise ValueError(
                 f"layer_density: got {self.layer_density}, need uniform, or masks that are given: N:M is the same "
@@ -284,10 +284,12 @@ class Recipe(Section):
             update={
                 "forward": None,
                 "backward": None,
+                "weight_update": None,
                 "layers": (),
                 "schedule": RecipeSchedule(),
                 "decay": None,
                 "weight_gradient": "dense",
+                "optimizer_state": "dense",
                 "layer_density": "uniform",
                 "extra_work": (),
             }
@@ -301,7 +303,23 @@ class Recipe(Section):
     @property
     def prunes(self) -> bool:
         """Whether anything is pruned at all."""
-        return self.forward is not None or self.backward is not None
+        return bool(self.pruned_stages)
+
+    @property
+    def pruned_stages(self) -> tuple[PrunedStage, ...]:
+        """What it prunes, stage by stage."""
+        return tuple(stage for stage in (self.forward, self.backward, self.weight_update) if stage is not None)
+
+    def pruned_in(self, stage: Stage) -> PrunedStage | None:
+        """What it prunes in a stage; None where nothing is."""
+        match stage:
+            case Stage.FORWARD:
+                return self.forward
+            case Stage.BACKWARD:
+                return self.backward
+            case Stage.WEIGHT_GRADIENT:
+                return self.weight_update
+        return None
 
     @property
     def changes_over_time(self) -> bool:

@@ -14,8 +14,11 @@ from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE, Pattern
+from ...configs.permuted import Permuted
+from ...configs.terms import Terms
 from ..graph import Stage
 from .declaration import Recipe
+from .pruned_stage import PrunedStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,8 @@ class Facts:
 
     Attributes:
         module: dotted path.
-        contracted_channels: along the stage's contraction axis, at one kernel position, in one group.
+        contracted_channels: along the stage's contraction axis, at one kernel position, in one group; none where a
+            weight gradient is made, whose groups run along samples and positions and may be short.
         first_convolution: its weight is that of the network's first convolution.
         tied_embedding: its weight is also an embedding table.
     """
@@ -51,6 +55,19 @@ def ratio(recipe: Recipe, module: str, stage: Stage, pattern: OperandFormat) -> 
     return own.turned if stage is Stage.BACKWARD else own
 
 
+def takes(recipe: Recipe, stage: PrunedStage, own: OperandFormat) -> bool:
+    """Whether a recipe can make masks of a format in a stage: of any that are given, else the N largest of each group.
+
+    Of a sum of N:M terms of weights each term keeps the largest of what those before it left.
+    """
+    if recipe.mask_search.method == "given":
+        return True
+    if isinstance(own, Terms):
+        plain = stage.operand == "weight" and not (stage.permuted or stage.soft)
+        return plain and recipe.mask_search.method == "top-n"
+    return isinstance(own, Pattern) and not isinstance(own, Permuted)
+
+
 def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | None:
     """Why a layer stays dense in a stage that the recipe prunes; None when it is pruned."""
     rule, channels = recipe.dense, facts.contracted_channels
@@ -68,9 +85,24 @@ def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | 
     return None
 
 
+def patched_reason(operand: str, *, transposed: bool) -> str:
+    """Why an operand of a convolution's weight gradient has no groups along positions; empty where it has.
+
+    The product reads one of the two in patches, whose neighbours are others at each kernel position: the input, of a
+    transposed convolution the gradient.
+    """
+    if operand != ("gradient" if transposed else "input"):
+        return ""
+    return f"a convolution's {operand} is read in patches, which have no groups along positions"
+
+
 def named_dense(recipe: Recipe, module: str) -> str:
-    """Why a layer stays dense that the recipe names so; empty where it does not."""
-    return "named dense by the recipe" if _matches(module, recipe.dense.names) else ""
+    """Why a layer stays dense that the recipe names so, or leaves unnamed; empty where it does not."""
+    if _matches(module, recipe.dense.names):
+        return "named dense by the recipe"
+    if recipe.dense.all_but and not _matches(module, recipe.dense.all_but):
+        return "not among those that alone the recipe prunes"
+    return ""
 
 
 def activation_zeros(recipe: Recipe, module: str) -> tuple[OperandFormat, OperandFormat]:
@@ -93,6 +125,7 @@ def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:
         ConfigError: a rule names none of them; ``field`` says which rule.
     """
     fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
+    fields |= {f"dense.all_but.{number}": name for number, name in enumerate(recipe.dense.all_but)}
     for rule, layer in enumerate(recipe.layers):
         fields |= {f"layers.{rule}.names.{number}": name for number, name in enumerate(layer.names)}
     for rule, streaming in enumerate(recipe.activations):

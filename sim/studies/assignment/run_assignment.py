@@ -52,7 +52,7 @@ class Assigner:
                 f"recipe: got {recipe.name}, which rewrites layers ({recipe.rewrites[0].title}), need one that prunes "
                 "those of the network; try bdwp"
             )
-        stages = [stage for stage in (recipe.forward, recipe.backward) if stage is not None]
+        stages = recipe.pruned_stages
         plain = all(stage.operand == "weight" and not stage.permuted for stage in stages)
         if not stages or not plain or recipe.mask_search.method != "top-n":
             raise ConfigError(

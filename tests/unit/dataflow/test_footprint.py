@@ -55,6 +55,20 @@ def test_what_lasts_across_steps_and_where_the_peak_is():
     assert sum(footprint.at_peak.values()) == footprint.peak_bytes
 
 
+def test_an_optimizer_that_knows_kept_weights_alone_keeps_nothing_of_the_others():
+    slope, static = (of_workload("resnet9-cifar10", load_recipe(name).model) for name in ("slope", "static-masks"))
+    kept = {
+        operator.parameter
+        for operator in slope.pruned.graph.products
+        if operator.stage is Stage.FORWARD and operator.name in slope.pruned.prunings
+    }
+    pruned = sum(slope.pruned.graph.tensors[name].elements(1) for name in kept) * 3 // 4
+    for category in ("master_weights", "optimizer_state"):
+        assert static.across_steps[category] - slope.across_steps[category] == 4 * pruned
+    for category in ("weight_copies", "masks"):
+        assert static.across_steps[category] == slope.across_steps[category]
+
+
 @pytest.mark.parametrize(
     ("optimizer", "state_bytes"), [("sgd", 0), ("sgd-momentum", 4), ("adam", 8), ("adam-frozen", 8)]
 )

@@ -6,9 +6,11 @@ import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, TrainingGraph
+from bisparse.configs.terms import Terms
+from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from bisparse.training.recipes.annotation import Pruning, WeightCopies, annotate
 from bisparse.training.recipes.declaration import DenseRule, LayerRule, Recipe, load_recipe
+from bisparse.training.recipes.pruned_stage import PrunedStage
 
 FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
 EACH = Size(per_sample=1)
@@ -86,7 +88,10 @@ def embedding(weight: str) -> Operator:
 
 
 def graph(*operators: Operator) -> TrainingGraph:
-    return TrainingGraph(name="small", source="by hand", default_batch=1, tensors={}, operators=operators)
+    # Weights and their gradients are of one size each.
+    alike = {name for each in operators if each.stage is WU for name in (each.parameter, *each.outputs)}
+    tensors = {name: Tensor(name=name, shape=(Size(fixed=1),), role="parameter") for name in alike}
+    return TrainingGraph(name="small", source="by hand", default_batch=1, tensors=tensors, operators=operators)
 
 
 NETWORK = graph(
@@ -125,7 +130,14 @@ PRUNED = {
     "sdgf-geometric": {"body:FF", "odd:FF"},
     "sdgf-stepwise": {"body:FF", "odd:FF"},
     "step": {"body:FF", "odd:FF"},
+    "fully-sparse": {"body:FF", "odd:FF", "body:BP", "head:BP", "body:WU", "odd:WU", "head:WU"},
+    "slope": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    "s-ste": {"body:FF", "odd:FF", "body:WU", "odd:WU", "head:WU"},
+    "sparse-activations": {"body:FF", "odd:FF", "head:WU"},
 }
+
+STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse", "s-ste", "sparse-activations"}
+"""Those that prune what streams past a weight."""
 
 
 def test_every_shipped_recipe_is_told_here():
@@ -140,18 +152,20 @@ def test_a_recipe_prunes_these_operators_at_this_ratio(recipe):
 
 
 @pytest.mark.parametrize("recipe", PRUNED)
-def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
+def test_products_of_activations_are_never_pruned_nor_weight_gradients_unless_a_recipe_says_so(recipe):
     pruned = laid(recipe)
-    untouched = {"stem:WU", "body:WU", "odd:WU", "head:WU", "scores:FF"}
+    untouched = {"scores:FF"}
+    if load_recipe(recipe).model.weight_update is None:
+        untouched |= {"stem:WU", "body:WU", "odd:WU", "head:WU"}
     assert untouched.isdisjoint(pruned.prunings)
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "spdf", "static-masks"}
+GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "slope", "spdf", "static-masks"}
 """Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
 
 
-@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", "sdgp", "sdgp-maxnorm", *GIVEN}))
+@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", *STREAMING, *GIVEN}))
 def test_weights_made_ahead_are_compressed_in_memory(recipe):
     assert {(each.operand, each.reduced_on_load) for each in laid(recipe).prunings.values()} == {("weight", False)}
     on_the_way = laid(recipe, pre_generation=False).prunings
@@ -165,6 +179,63 @@ def test_sdgp_prunes_the_gradient_as_it_streams_in(pre_generation):
         operand="gradient", pattern=Pattern(2, 8), reduced_on_load=True, permuted=False
     )
     assert pruned.copies == {}, "every weight needs a dense copy"
+
+
+@pytest.mark.parametrize("pre_generation", [True, False])
+def test_a_weight_gradient_is_made_of_a_gradient_pruned_along_positions_as_it_streams_in(pre_generation):
+    """However many: a last group may be short. Of a convolution, too, which reads its input alone in patches."""
+    pruned = laid("fully-sparse", pre_generation=pre_generation)
+    for name in ("body:WU", "odd:WU", "head:WU"):
+        assert pruned.prunings[name] == Pruning(operand="gradient", pattern=Pattern(2, 8), reduced_on_load=True)
+    assert pruned.dense_reasons["stem:WU"] == "first convolution"
+    rule = LayerRule(names=("body",), sparsity="1:2", stages=("WU",))
+    own = laid(with_rules("fully-sparse", layers=(rule,)), pre_generation=pre_generation).prunings
+    assert [own[f"body:{stage}"].pattern for stage in (FF, BP, WU)] == [Pattern(2, 8), Pattern(2, 8), Pattern(1, 2)]
+
+
+def test_the_operand_of_a_weight_gradient_that_is_read_in_patches_stays_dense():
+    turned = [
+        operator(each.name, each.kind, each.stage, each.module, _transposed(each.geometry))
+        for each in convolution("up", 16, 16, WU)
+    ]
+    over = graph(*convolution("stem", 16, 16, FF), *convolution("body", 16, 16, WU), *turned, *linear("fc", 16, 16, WU))
+    reads = "is read in patches, which have no groups along positions"
+    of_gradients = laid("fully-sparse", over=over)
+    assert set(of_gradients.prunings) == {"body:WU", "fc:WU"}
+    assert of_gradients.dense_reasons["up:WU"] == f"a convolution's gradient {reads}"
+    of_inputs = laid(with_rules("fully-sparse", weight_update=PrunedStage(operand="input", online=True)), over=over)
+    assert set(of_inputs.prunings) == {"up:WU", "fc:WU"}
+    assert of_inputs.dense_reasons["body:WU"] == f"a convolution's input {reads}"
+
+
+def test_an_input_is_pruned_as_it_streams_in_and_leaves_weights_dense():
+    pruned = laid("sparse-activations")
+    for name in ("body:FF", "head:WU"):
+        assert pruned.prunings[name] == Pruning(operand="input", pattern=Pattern(2, 8), reduced_on_load=True)
+    assert pruned.dense_reasons["head:FF"] == "20 channels are not divisible by 8"
+    assert pruned.copies == {}
+
+
+def test_a_recipe_may_prune_the_layers_that_it_names_alone():
+    pruned = laid(with_rules(dense=DenseRule(all_but=("bo*", "head"), names=("head",))))
+    assert set(pruned.prunings) == {"body:FF", "body:BP"}
+    assert pruned.dense_reasons["odd:FF"] == "not among those that alone the recipe prunes"
+    assert pruned.dense_reasons["head:FF"] == "named dense by the recipe"
+    with pytest.raises(ConfigError, match=r"dense.all_but.0: got 'haed', need the path .* try head"):
+        laid(with_rules(dense=DenseRule(all_but=("haed",))))
+
+
+def test_recipes_that_keep_the_largest_take_sums_of_terms_and_need_them_made_ahead():
+    """All 16 input channels of ``body``; its 32 outputs, too."""
+    method, terms = load_recipe("bdwp").model, Terms.parse("2:8+1:8")
+    pruned = annotate(NETWORK, method, terms, pre_generation=True)
+    assert pruned.prunings["body:FF"] == Pruning(operand="weight", pattern=terms, reduced_on_load=False)
+    assert pruned.copies["body.weight"].compressed == (terms, terms)
+    with pytest.raises(ConfigError, match=r"got 2:8\+1:8 with bdwp and no pre-generation, need N:M"):
+        annotate(NETWORK, method, terms, pre_generation=False)
+    for recipe in ("transposable", "bi-mask", "sdgp", "s-ste"):
+        with pytest.raises(ConfigError, match=rf"got 2:8\+1:8 with {recipe}, need N:M such as 2:8"):
+            annotate(NETWORK, load_recipe(recipe).model, terms, pre_generation=True)
 
 
 def test_maxnorm_alone_rescales_and_only_gradients_with_several_positions_a_sample():
@@ -338,7 +409,7 @@ def test_mask_searches_are_spread_over_the_steps_between_them(recipe, passes, pr
 def test_only_methods_with_decay_or_given_masks_read_a_mask():
     reading = {recipe: laid(recipe).copies.get("body.weight") for recipe in PRUNED}
     assert {recipe for recipe, copy in reading.items() if copy is not None and copy.reads_mask} == {
-        "sr-ste", "bdwp", "bi-mask", *GIVEN,
+        "sr-ste", "bdwp", "bi-mask", "fully-sparse", *GIVEN,
     }  # fmt: skip
 
 
@@ -377,17 +448,54 @@ def test_a_recipe_of_ones_own_is_loaded_from_its_file(tmp_path):
     [
         (
             "forward: {operand: gradient}\n",
-            "forward: got operand gradient, need weight: the forward pass has no gradient",
+            "forward: got operand gradient, need weight or input: forward multiplies by no other",
         ),
-        ("backward: {operand: mask}\n", "backward.operand: got 'mask', need weight or gradient"),
+        ("backward: {operand: mask}\n", "backward.operand: got 'mask', need weight, gradient or input"),
+        (
+            "weight_update: {operand: weight}\n",
+            "weight_update: got operand weight, need gradient or input: weight_update multiplies by no other",
+        ),
+        (
+            "weight_update: {operand: gradient}\n",
+            "weight_update: got operand gradient with online false, need true: it is another in every step",
+        ),
+        (
+            "backward: {operand: weight, selection: unbiased}\n",
+            "backward: got selection unbiased with operand weight, need operand gradient",
+        ),
+        (
+            "backward: {operand: gradient, selection: unbiased, rescale: true}\n",
+            "backward: got rescale with selection unbiased, need one of them: what is drawn is scaled already",
+        ),
+        (
+            "forward: {operand: weight, within_forward: true}\n",
+            "forward: got within_forward, need it in backward alone, of weights",
+        ),
+        (
+            "backward: {operand: weight, within_forward: true}\n",
+            "backward.within_forward: got true, need weights pruned in forward",
+        ),
+        (
+            "forward: {operand: weight}\noptimizer_state: kept\n",
+            "optimizer_state: got kept, need weight masks that are given: others bring weights back",
+        ),
+        ("backward: {operand: weight, soft: true}\n", "backward: got soft, need it in forward alone"),
+        (
+            "mask_search: {method: given}\nforward: {operand: weight, soft: true}\n",
+            "forward.soft: got it with masks of another kind, need the N largest of FF alone",
+        ),
+        (
+            "weight_update: {operand: gradient, online: true, rescale: true}\n",
+            "weight_update: got rescale, need it in backward alone: norms are of a sample and channel",
+        ),
         ("mask_search: {passes: -1}\n", "mask_search.passes: got -1, need a number >= 0"),
         (
             "forward: {operand: weight}\nlayers: [{names: [a], sparsity: '1:4', stages: [BP]}]\n",
             "layers.0.stages: got BP, need FF",
         ),
         (
-            "layers: [{names: [a], sparsity: '1:4', stages: [WU]}]\n",
-            "layers.0.stages.0: got 'WU', need FF or BP",
+            "forward: {operand: weight}\nlayers: [{names: [a], sparsity: '1:4', stages: [WU]}]\n",
+            "layers.0.stages: got WU, need FF",
         ),
         ("layers: [{names: [a], sparsity: '9:8'}]\n", "layers.0.sparsity: got 9:8, need N:M with 1 <= N <= M <= 32"),
     ],

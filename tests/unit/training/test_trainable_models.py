@@ -41,7 +41,7 @@ def text():
 
 
 def test_every_name_can_be_built():
-    assert list(TRAINABLE) == ["mlp", "convnet", "resnet9", "vit", "gpt"]
+    assert list(TRAINABLE) == ["mlp", "convnet", "resnet9", "vit", "gpt", "gpt-squared-relu"]
     assert BUILDERS.keys() == TRAINABLE.keys()
     assert all(name == model.name for name, model in TRAINABLE.items())
 
@@ -57,8 +57,9 @@ def test_a_model_fits_the_images_and_can_be_captured(name, data_name, request):
     assert graph.products
 
 
-def test_gpt_fits_the_text_and_starts_at_an_even_guess(text):
-    network = build("gpt", text)
+@pytest.mark.parametrize("name", ["gpt", "gpt-squared-relu"])
+def test_gpt_fits_the_text_and_starts_at_an_even_guess(name, text):
+    network = build(name, text)
     batch = TrainingBatches(text, batch=4, seed=0, epoch=0)[0]
     logits = network(torch.from_numpy(batch.inputs))
     assert logits.shape == (4, 64, text.classes)
@@ -125,7 +126,8 @@ def test_models_and_data_that_do_not_fit_are_refused(digits, text, tmp_path):
     with pytest.raises(ConfigError) as caught:
         build("resnet-9", digits)
     assert str(caught.value) == (
-        "model: got 'resnet-9', need one of mlp, convnet, resnet9, vit, gpt or package.module:factory; try resnet9"
+        "model: got 'resnet-9', need one of mlp, convnet, resnet9, vit, gpt, gpt-squared-relu or "
+        "package.module:factory; try resnet9"
     )
     with pytest.raises(ConfigError, match=r"got gpt for digits \(images\), need a model of images; try mlp"):
         build("gpt", digits)

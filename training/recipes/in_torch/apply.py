@@ -16,7 +16,8 @@ from ....configs.permuted import Permuted
 from ...graph import Stage
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
-from ..rules import Facts, check_rules, dense_reason, ratio
+from ..pruned_stage import PRODUCT_STAGES
+from ..rules import Facts, check_rules, dense_reason, patched_reason, ratio, takes
 from .applied import AppliedRecipe
 from .hosting import host, layer_of
 from .layer import Layer
@@ -93,8 +94,8 @@ def apply(
         )
         for path, module in modules.items()
     }
-    for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
-        if pruned is not None:
+    for stage in PRODUCT_STAGES:
+        if recipe.pruned_in(stage) is not None:
             reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}
     for path, module in modules.items():
         if network.unreachable(path) is None:
@@ -157,11 +158,12 @@ class _Network:
         """The ratio of each stage of a layer that is pruned; why another stays dense goes into ``reasons``."""
         module, found = self._modules[path], {}
         axes = WeightAxes.of(module)
-        for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
+        for stage in PRODUCT_STAGES:
+            pruned = recipe.pruned_in(stage)
             if pruned is None:
                 continue
             own = ratio(recipe, path, stage, pattern)
-            if recipe.mask_search.method != "given":
+            if not takes(recipe, pruned, own):
                 own = Pattern.only(own)
             if isinstance(own, Permuted):
                 raise ConfigError(
@@ -170,11 +172,14 @@ class _Network:
                 )
             facts = Facts(
                 module=path,
-                contracted_channels=axes.channels(stage),
+                contracted_channels=0 if stage is Stage.WEIGHT_GRADIENT else axes.channels(stage),
                 first_convolution=module.weight is self._first,
                 tied_embedding=id(module.weight) in self._embeddings,
             )
-            reason = self.unreachable(path) or dense_reason(recipe, facts, own)
+            patched = ""
+            if stage is Stage.WEIGHT_GRADIENT and axes.kernel_axes:
+                patched = patched_reason(pruned.operand, transposed=axes.transposed)
+            reason = self.unreachable(path) or patched or dense_reason(recipe, facts, own)
             if reason is None:
                 found[stage] = own
             else:

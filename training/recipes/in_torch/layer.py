@@ -1,4 +1,4 @@
-"""One layer under a recipe: its masks now, the weights of each pass, and how its output gradient is pruned."""
+"""One layer under a recipe: its masks now, the weights of each pass, and how what streams in is pruned."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
+from ..pruned_stage import PRODUCT_STAGES
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
+from .soft_threshold import nearest_scale, softened
 from .step_clock import StepClock
+from .streams import StreamPruning
 from .tally import Tally
-from .top_n import top_n_mask
 from .weight_axes import WeightAxes
 from .weight_masks import (
     best_order,
@@ -33,7 +35,7 @@ from .weight_masks import (
     transposable_mask,
 )
 
-FF, BP = Stage.FORWARD, Stage.BACKWARD
+FF, BP, WU = PRODUCT_STAGES
 
 
 class Layer:
@@ -68,6 +70,7 @@ class Layer:
         self._tile_mask: Tensor | None = None
         self._kept_masks: dict[Stage, Tensor] | None = None
         self._searched: int | None = None
+        self._scale: float | None = None
         self._known: tuple[object, ...] = ()
         self._seen: Tensor | None = None
         self._masks: dict[Stage, Tensor] = {}
@@ -147,10 +150,14 @@ class Layer:
         now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
         if not recipe.dense.indivisible:
             return now
-        return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.unit == 0}
+        return {stage: own for stage, own in now.items() if stage is WU or self.axes.channels(stage) % own.unit == 0}
+
+    def _prunes_weight(self, stage: Stage) -> bool:
+        rule = self._recipe.pruned_in(stage)
+        return rule is not None and rule.operand == "weight"
 
     def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
-        now = self._patterns_now()
+        now = {stage: own for stage, own in self._patterns_now().items() if self._prunes_weight(stage)}
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
@@ -171,7 +178,7 @@ class Layer:
         if FF in now:
             masks[FF] = self._mask(weight, now[FF], FF)
         backward = self._recipe.backward
-        if BP in now and backward is not None and backward.operand == "weight":
+        if BP in now and backward is not None:
             forward = masks.get(FF)
             if backward.permuted:
                 masks[BP] = self._permuted(
@@ -180,8 +187,13 @@ class Layer:
                     torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                shared = not isinstance(now[BP], Pattern) and now[BP].turned == now.get(FF)
-                masks[BP] = masks[FF] if shared else self._mask(weight, now[BP], BP)
+                shared = not isinstance(now[BP], Pattern | Terms) and now[BP].turned == now.get(FF)
+                if shared:
+                    masks[BP] = masks[FF]
+                elif backward.within_forward and FF in masks:
+                    masks[BP] = self._mask(weight * masks[FF], now[BP], BP) & masks[FF]
+                else:
+                    masks[BP] = self._mask(weight, now[BP], BP)
         return masks
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
@@ -221,36 +233,42 @@ class Layer:
             # A product with the mask takes a third of the time of torch.where.
             return torch.where(mask, weight, weight * leak) if leak else weight * mask
 
-        forward = pruned(self._masks[FF]) if FF in self._masks else weight
+        forward = weight
+        if FF in self._masks:
+            soft = self._recipe.forward is not None and self._recipe.forward.soft
+            forward = self._soft(weight) if soft else pruned(self._masks[FF])
         if BP not in self._masks:
             backward = forward if self._recipe.backward_weight == "forward" else weight
         else:
             backward = forward if self._masks[BP] is self._masks.get(FF) else pruned(self._masks[BP])
         return {FF: forward, BP: backward}
 
+    def _soft(self, weight: Tensor) -> Tensor:
+        """S-STE's weight: soft thresholds, and the scale that was found with the first of them."""
+        pattern = Pattern.only(self._patterns_now()[FF])
+        soft = softened(weight, self._masks[FF], self.axes, pattern, FF)
+        if self._scale is None:
+            self._scale = nearest_scale(weight, soft)
+        return self._scale * soft
+
     # Gradients ------------------------------------------------------------------------------------------------------
 
-    def _prune_gradient(self, gradient: Tensor) -> Tensor:
-        """N:M along the output channels: the last axis of a linear layer's gradient, the second of a convolution's."""
-        backward = self._recipe.backward
-        assert backward is not None, "a recipe that prunes gradients says how"
-        linear = self.axes.kernel_axes == 0
-        grouped = gradient if linear else gradient.reshape(len(gradient), self.axes.groups, -1, *gradient.shape[2:])
-        axis = -1 if linear else 2
-        magnitudes = grouped.abs()
-        if backward.selection == "random":
-            magnitudes = torch.rand(grouped.shape, generator=self._generator).to(gradient.device)
-        mask = top_n_mask(magnitudes, Pattern.only(self._patterns_now()[BP]), axis)
-        kept = (grouped * mask).reshape(gradient.shape)
-        return _rescaled(kept, gradient, linear) if backward.rescale else kept
-
-    @property
-    def prunes_gradient(self) -> bool:
-        """Whether BP multiplies a pruned gradient at the next step."""
-        backward = self._recipe.backward
-        if backward is None or backward.operand != "gradient" or self._clock.phase.kind in ("dense", "leak"):
-            return False
-        return BP in self._patterns_now()
+    def _pruning(self, stage: Stage, operand: str) -> StreamPruning | None:
+        """How a stage prunes what streams in at the next step; None where it does not, or prunes something else."""
+        rule = self._recipe.pruned_in(stage)
+        if rule is None or rule.operand != operand or self._clock.phase.kind in ("dense", "leak"):
+            return None
+        pattern = self._patterns_now().get(stage)
+        if pattern is None:
+            return None
+        return StreamPruning(
+            rule=rule,
+            pattern=Pattern.only(pattern),
+            linear=self.axes.kernel_axes == 0,
+            groups=self.axes.groups,
+            along_positions=stage is WU,
+            generator=self._generator,
+        )
 
     def decay(self, master: Tensor) -> Tensor | None:
         """SR-STE's term for the master weight's gradient: strength x (1 - mask) x weight; None where there is none."""
@@ -269,8 +287,12 @@ class Layer:
             forward_weight=self.weight(master, FF),
             backward_weight=self.weight(master, BP),
             precision=self._precision,
-            prune_gradient=self._prune_gradient if self.prunes_gradient else None,
+            prune_input=self._pruning(FF, "input"),
+            prune_gradient=self._pruning(BP, "gradient"),
+            update_input=self._pruning(WU, "input"),
+            update_gradient=self._pruning(WU, "gradient"),
             see_gradient=self._see_gradient if self.tally is not None else None,
+            keep=self.mask(master, FF) if self._recipe.optimizer_state == "kept" else None,
         )
 
     def _see_gradient(self, gradient: Tensor) -> None:
@@ -286,6 +308,7 @@ class Layer:
             "order": self._order,
             "tile_mask": self._tile_mask,
             "searched": self._searched,
+            "scale": self._scale,
             # By words: torch loads no others safely.
             "kept_masks": self._kept_masks and {stage.value: mask for stage, mask in self._kept_masks.items()},
             "churn": self.churn.state_dict(),
@@ -294,17 +317,9 @@ class Layer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._order, self._tile_mask, self._searched = state["order"], state["tile_mask"], state["searched"]
+        self._scale = state.get("scale")
         # States from before a mask could be kept have none.
         kept = state.get("kept_masks")
         self._kept_masks = kept and {Stage(stage): mask for stage, mask in kept.items()}
         self.churn.load_state_dict(state["churn"])
         self._known = ()
-
-
-def _rescaled(kept: Tensor, gradient: Tensor, linear: bool) -> Tensor:
-    """SDGP's maxnorm: each sample and channel gets back the L1 norm that pruning took, summed over its positions."""
-    positions = tuple(range(1, gradient.dim() - 1)) if linear else tuple(range(2, gradient.dim()))
-    if not positions:
-        return kept
-    before, after = gradient.abs().sum(positions, keepdim=True), kept.abs().sum(positions, keepdim=True)
-    return kept * (before / (after + 1e-4))

@@ -1,11 +1,11 @@
 """A product with a weight of its own for each pass.
 
-    z  = x W_ff          FF
+    z  = p(x) W_ff       FF: p prunes the input, or leaves it
     dx = p(dz) W_bp^T    BP: p prunes the output gradient, or leaves it
-    dW = x^T dz          WU: dense, straight through to the master weight
+    dW = p(x)^T p(dz)    WU: straight through to the master weight; p prunes one of them, or neither
 
-for a linear layer or any convolution, in the arithmetic of ``precision``: operands and activations in 16 bits, weight
-gradients as FP32 sums.
+each p in groups along what its own product sums over. For a linear layer or any convolution, in the arithmetic of
+``precision``: operands and activations in 16 bits, weight gradients as FP32 sums.
 """
 
 from __future__ import annotations
@@ -84,6 +84,10 @@ class Geometry:
         return found
 
 
+Prune = Callable[[Tensor], Tensor]
+"""What prunes an operand that streams in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passes:
     """What each pass of one product multiplies by, and who watches.
@@ -93,16 +97,28 @@ class Passes:
         forward_weight: W_ff.
         backward_weight: W_bp.
         precision: of the operands.
-        prune_gradient: p, or None.
+        prune_input: p of FF, or None.
+        prune_gradient: p of BP, or None.
+        update_input: p of the input in WU, or None.
+        update_gradient: p of the output gradient in WU, or None.
         see_gradient: given each output gradient, or None.
+        keep: a mask of the weights that have a gradient, or None: all have.
     """
 
     geometry: Geometry
     forward_weight: Tensor
     backward_weight: Tensor
     precision: Precision
-    prune_gradient: Callable[[Tensor], Tensor] | None
+    prune_input: Prune | None
+    prune_gradient: Prune | None
+    update_input: Prune | None
+    update_gradient: Prune | None
     see_gradient: Callable[[Tensor], None] | None
+    keep: Tensor | None = None
+
+    def pruned(self, prune: Prune | None, operand: Tensor) -> Tensor:
+        """An operand, pruned if it is; what was scaled is rounded again."""
+        return operand if prune is None else rounded(prune(operand), self.precision)
 
     def padded_to(self, module: nn.Module, values: Tensor, output_size: list[int]) -> Passes:
         """The same with the output padding that gives a transposed convolution's result this size."""
@@ -121,7 +137,8 @@ class Product(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor | None, passes: Passes) -> Tensor:
         """Return z. ``weight`` is where the gradient goes; ``passes.forward_weight`` is multiplied by."""
         operand = rounded(values, passes.precision)
-        output = passes.geometry.forward(operand, rounded(passes.forward_weight, passes.precision), bias)
+        moving = passes.pruned(passes.prune_input, operand)
+        output = passes.geometry.forward(moving, rounded(passes.forward_weight, passes.precision), bias)
         ctx.save_for_backward(operand, rounded(passes.backward_weight, passes.precision))
         ctx.passes = passes
         return rounded(output, passes.precision)
@@ -138,13 +155,13 @@ class Product(torch.autograd.Function):
         wants_input, wants_weight, wants_bias, _ = ctx.needs_input_grad
         input_gradient = weight_gradient = bias_gradient = None
         if wants_input:
-            # A rescaled gradient is an operand again.
-            moving = gradient
-            if passes.prune_gradient is not None:
-                moving = rounded(passes.prune_gradient(gradient), passes.precision)
+            moving = passes.pruned(passes.prune_gradient, gradient)
             input_gradient = rounded(passes.geometry.input_gradient(moving, values, weight), passes.precision)
         if wants_weight:
-            weight_gradient = passes.geometry.weight_gradient(gradient, values, weight)
+            moving, source = passes.pruned(passes.update_gradient, gradient), passes.pruned(passes.update_input, values)
+            weight_gradient = passes.geometry.weight_gradient(moving, source, weight)
+            if passes.keep is not None:
+                weight_gradient = weight_gradient * passes.keep
         if wants_bias:
             bias_gradient = passes.geometry.bias_gradient(gradient)
         return input_gradient, weight_gradient, bias_gradient, None

@@ -39,6 +39,14 @@ def backward_mask(weight, kept, group):
     return top_n(abs(weight), kept, group, OUT)
 
 
+def terms_mask(weight, terms, axis):
+    """Term by term the largest of each group that no term before has taken."""
+    taken = np.zeros(weight.shape, dtype=bool)
+    for kept, group in terms:
+        taken |= top_n(np.where(taken, -1.0, abs(weight)), kept, group, axis) & ~taken
+    return taken
+
+
 def transposable_mask(weight, kept, group):
     """Greedy over tiles of output by input channels: largest first, then lowest output, then lowest input channel."""
     mask = np.zeros(weight.shape, dtype=bool)
@@ -74,6 +82,64 @@ def pruned_gradient(gradient, kept, group, groups, *, draws=None, linear=False):
     pruned = (grouped * top_n(magnitudes, kept, group, 2)).reshape(channels.shape)
     pruned = pruned[0] if gradient.ndim == 1 else pruned
     return np.moveaxis(pruned, 1, -1) if linear and gradient.ndim > 1 else pruned
+
+
+def soft_weight(weight, kept, group):
+    """S-STE: the largest of a group less what is the largest of the rest, times the scale nearest to the weight."""
+    soft = np.zeros_like(weight)
+    lines, results = np.moveaxis(weight, IN, -1), np.moveaxis(soft, IN, -1)
+    for place in np.ndindex(lines.shape[:-1]):
+        for start in range(0, lines.shape[-1], group):
+            members = lines[place][start : start + group]
+            order = sorted(range(len(members)), key=lambda index: (-abs(members[index]), index))
+            threshold = abs(members[order[kept]]) if len(members) > kept else 0.0
+            for index in order[:kept]:
+                results[(*place, start + index)] = np.sign(members[index]) * (abs(members[index]) - threshold)
+    return soft * (weight * soft).sum() / (soft * soft).sum()
+
+
+def probabilities(group, kept):
+    """Of unbiased N:M with the least variance: the largest for certain, the others by their magnitude."""
+    magnitudes, likely = [abs(each) for each in group], [0.0] * len(group)
+    order = sorted(range(len(group)), key=lambda index: -magnitudes[index])
+    for certain in range(kept + 1):
+        rest = sum(magnitudes[index] for index in order[certain:])
+        left = kept - certain
+        if left == 0 or rest == 0 or left * magnitudes[order[certain]] < rest:
+            for index in order[:certain]:
+                likely[index] = 1.0 if magnitudes[index] else 0.0
+            for index in order[certain:]:
+                likely[index] = left * magnitudes[index] / rest if rest else 0.0
+            return likely
+    raise AssertionError(group)
+
+
+def unbiased(values, kept, group, axis, draws):
+    """Group after group: an element is kept where its draw, or a whole number more, falls into its stretch.
+
+    Args:
+        values: to be pruned.
+        kept: N.
+        group: M.
+        axis: along which groups run.
+        draws: a number of [0, 1) a group, groups last.
+    """
+    found = np.zeros_like(values)
+    lines, results = np.moveaxis(values, axis, -1), np.moveaxis(found, axis, -1)
+    for place in np.ndindex(lines.shape[:-1]):
+        line = lines[place]
+        for number, start in enumerate(range(0, len(line), group)):
+            members = line[start : start + group]
+            likely = probabilities(members, kept)
+            begin = 0.0
+            for offset, (value, p) in enumerate(zip(members, likely, strict=True)):
+                # Those that are kept for certain stand aside.
+                end = begin + (p if p < 1 else 0.0)
+                draw = draws[(*place, number)]
+                if p >= 1 or any(begin <= draw + whole < end for whole in range(kept)):
+                    results[(*place, start + offset)] = value / p
+                begin = end
+    return found
 
 
 def maxnorm(pruned, gradient, positions):

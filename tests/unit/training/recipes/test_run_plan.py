@@ -1,6 +1,7 @@
 """Whole runs as stretches of equal steps: each kind of schedule against numbers worked out by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 from bisparse.configs.errors import ConfigError
@@ -222,3 +223,14 @@ def test_every_shipped_recipe_is_planned_whole(name, pattern):
     ends = [each.first_step + each.times * each.steps for each in found]
     assert [each.first_step for each in found] == [0, *ends[:-1]]
     assert method.schedule.repeats is not None or ends[-1] == 1000
+
+
+def test_adapters_may_come_in_the_last_percent_of_the_steps():
+    """SLoPe's: learning beside weights whose masks stay, and dense themselves."""
+    file = Path(__file__).parents[4] / "examples" / "rewrites" / "slope.yaml"
+    before, after = stretches(load_recipe(str(file)).model, parse_format("2:4"), 1000)
+    assert told([before, after]) == [("sparse", 0, 990, "2:4"), ("adapters", 990, 10, "2:4")]
+    assert (before.recipe.rewrites, [each.rank for each in after.recipe.rewrites]) == ((), [12])
+    assert after.recipe.dense.names == ("*adapter*",)
+    for each in (before, after):
+        assert each.recipe.optimizer_state == "kept"
