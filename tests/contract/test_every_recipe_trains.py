@@ -50,9 +50,11 @@ def largest(mask, module, stage, group, order=None):
 
 
 SIMULATED = {
+    "cl-dst": "schedule.phases",
     "granet": "a mask-update, which moves masks by a rule of its own",
     "lottery-ticket": "schedule.repeats",
     "rigl": "a mask-update, which moves masks by a rule of its own",
+    "sparse-model-soups": "schedule.repeats",
     "spdf": "schedule.phases",
 }
 """Recipes that are simulated alone, and what training does not know of them."""

@@ -102,7 +102,7 @@ def shipped_steps():
 
 
 _LONG = "gpt2-small-8k"
-_DECLARED = ("granet", "lottery-ticket", "random-erk", "rigl", "spdf")
+_DECLARED = ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups", "spdf")
 
 
 # Options -------------------------------------------------------------------------------------------------------------
