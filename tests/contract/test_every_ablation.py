@@ -18,11 +18,15 @@ from bisparse.api import load_workload
 TIMED = "sat-vcu1525-timed"
 """Differs from ``sat-vcu1525`` by its memory alone, and takes ten times as long to search."""
 
+OF_A_STEP = {name: model for name in names("recipes") if (model := load_recipe(name).model).pass_ == "training"}
+RECIPES = [name for name, model in OF_A_STEP.items() if not model.rewrites]
+"""Those of a training step of the network as it is."""
+
 CASES = [
     *[
         (design, recipe)
         for design in names("hardware")
-        for recipe in names("recipes")
+        for recipe in RECIPES
         if design != TIMED and (recipe == "dense" or "2:8" in load_hardware(design).model.tensor_engine.patterns)
     ],
     (TIMED, "bdwp"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 
 import torch
@@ -173,6 +174,7 @@ class _Network:
                 contracted_channels=axes.channels(stage),
                 first_convolution=module.weight is self._first,
                 tied_embedding=id(module.weight) in self._embeddings,
+                kernel_positions=math.prod(getattr(module, "kernel_size", (1,))),
             )
             reason = self.unreachable(path) or dense_reason(recipe, facts, own)
             if reason is None:
