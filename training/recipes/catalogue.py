@@ -70,5 +70,5 @@ def catalogue() -> Mapping[str, Method]:
     (58, 'dynamic sparse training')
     """
     with find("methods", "catalogue").open(encoding="utf-8", newline="") as rows:
-        found = [Method(**{**row, "kind": cast(MethodKind, row["kind"])}) for row in csv.DictReader(rows)]
+        found = [Method(kind=cast(MethodKind, row.pop("kind")), **row) for row in csv.DictReader(rows)]
     return MappingProxyType({method.id: method for method in found})
