@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from bisparse.commands.recipe_words import recipe_words, usual_command
-from bisparse.commands.recipes import list_recipes, show
 from bisparse.configs.library import names
 from bisparse.training.recipes.catalogue import METHOD_KINDS
 from bisparse.training.recipes.declaration import load_recipe
+
+from bisparse.commands.recipe_words import recipe_words, usual_command
+from bisparse.commands.recipes import list_recipes, show
 
 RECIPES = names("recipes")
 
