@@ -26,14 +26,16 @@ def list_recipes(as_json: options.Json = False) -> None:
     if as_json:
         print_json({"recipes": [recipe.model_dump(mode="json", by_alias=True) for recipe in recipes]})
         return
-    rows = [("kind", "name", "forward prunes", "backward prunes", "runs", "title")]
+    rows, headings = [("  name", "FF prunes", "BP prunes", "runs", "title")], {}
     for kind in (*METHOD_KINDS, None):
         of_a_kind = [recipe for recipe in recipes if recipe.kind == kind]
-        for number, recipe in enumerate(of_a_kind):
+        if of_a_kind:
+            headings[len(rows)] = kind or "other"
+        for recipe in of_a_kind:
             pruned = (pruned_words(recipe.forward), pruned_words(recipe.backward))
             runs = "simulated" if recipe.simulated_only else "trains"
-            rows.append(("" if number else kind or "other", recipe.name, *pruned, runs, recipe.title))
-    print_table(rows)
+            rows.append((f"  {recipe.name}", *pruned, runs, recipe.title))
+    print_table(rows, headings=headings)
 
 
 @app.command()
