@@ -99,8 +99,12 @@ def _schema(kind: str) -> Any:
 # Texts ---------------------------------------------------------------------------------------------------------------
 
 
+_OF_THE_BASE = re.compile(r"^(?:method|published):.*\n(?:[ \t-].*\n)*", re.MULTILINE)
+"""What a recipe's file says of a published method, which a copy that is going to be changed is not."""
+
+
 def _recipe(file: Path, base: str) -> str:
-    return _copy("recipes", file, base)
+    return _OF_THE_BASE.sub("", _copy("recipes", file, base))
 
 
 def _sweep(file: Path, base: str) -> str:

@@ -8,8 +8,9 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any
 
 from .streams import ShownText, shown
@@ -23,7 +24,12 @@ def print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
+_NO_HEADINGS: Mapping[int, str] = MappingProxyType({})
+
+
+def print_table(
+    rows: Iterable[Sequence[str]], *, right: Iterable[int] = (), headings: Mapping[int, str] = _NO_HEADINGS
+) -> None:
     """Rows as aligned columns, the first row being the header.
 
     On a terminal, or where ``COLUMNS`` says a width, they fit it: long cells are broken into lines. Elsewhere a row is
@@ -32,19 +38,26 @@ def print_table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> 
     Args:
         rows: cells, as many in each row.
         right: columns that stand flush right.
+        headings: lines between rows: what stands before the row of that number.
     """
     table, flush_right = [tuple(row) for row in rows], set(right)
-    for line in table_lines(table, flush_right, width_of_terminal()):
+    for line in table_lines(table, flush_right, width_of_terminal(), headings):
         print(line)
 
 
-def table_lines(table: Sequence[Sequence[str]], flush_right: set[int], width: int | None) -> Iterator[str]:
+def table_lines(
+    table: Sequence[Sequence[str]],
+    flush_right: set[int],
+    width: int | None,
+    headings: Mapping[int, str] = _NO_HEADINGS,
+) -> Iterator[str]:
     r"""The lines of a table.
 
     Args:
         table: rows of cells, as many in each.
         flush_right: columns that stand so.
         width: that they fit if they can; None for lines as long as they are.
+        headings: lines before rows, by the number of the row.
 
     >>> print(*table_lines([("name", "why"), ("rows", "nobody said how many")], set(), 20), sep="\n")
     name  why
@@ -53,7 +66,9 @@ def table_lines(table: Sequence[Sequence[str]], flush_right: set[int], width: in
     """
     natural = [max(map(len, cells)) for cells in zip(*table, strict=True)]
     widths = natural if width is None else _fitting(table, width)
-    for row in table:
+    for number, row in enumerate(table):
+        if number in headings:
+            yield headings[number]
         broken = [_broken(cell, each) for cell, each in zip(row, widths, strict=True)]
         for parts in zip_longest(*broken, fillvalue=""):
             cells = (

@@ -20,7 +20,10 @@ import bisparse
 from bisparse.api import load_workload
 
 DESIGNS = names("hardware")
-RECIPES = names("recipes")
+OF_A_STEP = {name: model for name in names("recipes") if (model := load_recipe(name).model).pass_ == "training"}
+RECIPES = [name for name, model in OF_A_STEP.items() if not model.rewrites]
+"""Those of a training step of the network as it is; others stand in `tests/unit/sim/test_shipped_methods.py`."""
+
 WORKLOAD = "resnet9-cifar10"
 
 

@@ -9,6 +9,7 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.library import names
 from bisparse.configs.provenance import strip_provenance
 from bisparse.configs.strict_yaml import parse
+from bisparse.training.recipes.declaration import load_recipe
 
 
 def test_a_design_is_what_it_extends_until_a_line_is_changed(run, tmp_path):
@@ -35,6 +36,15 @@ def test_every_line_taken_on_says_what_the_base_says(run, tmp_path, base):
 def test_a_file_of_each_kind_is_one(run, kind, check):
     assert run("init", "mine.yaml", "--kind", kind).code == 0
     assert run(*check, "mine.yaml").out == "ok: mine\n"
+
+
+@pytest.mark.parametrize("base", names("recipes"))
+def test_a_copy_of_a_recipe_says_all_but_what_was_published_of_the_method(run, base):
+    assert run("init", "mine.yaml", "--kind", "recipe", "--from", base).code == 0
+    own, of = load_recipe("./mine.yaml").model, load_recipe(base).model
+    assert (own.method, own.published) == ("", ())
+    apart = {"name", "method", "published"}
+    assert own.model_dump(exclude=apart) == of.model_dump(exclude=apart)
 
 
 @pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep"])

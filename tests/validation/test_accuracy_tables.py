@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bisparse.configs.library import find
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "docs" / "accuracy").glob("*.csv"))
@@ -20,6 +21,13 @@ def test_every_row_of_a_study_stands_in_the_page(study, monkeypatch, capsys):
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(rows) > 3
     assert [row for row in rows if row not in written] == []
+
+
+def test_what_recipes_show_reads_is_what_the_studies_left(monkeypatch, capsys):
+    script = str(ROOT / "examples" / "accuracy" / "shipped.py")
+    monkeypatch.setattr(sys, "argv", [script, *map(str, STUDIES)])
+    runpy.run_path(script, run_name="__main__")
+    assert capsys.readouterr().out == find("methods", "accuracy").read_text(encoding="utf-8")
 
 
 def test_the_paper_asks_for_ten_seeds_and_has_them():

@@ -6,6 +6,7 @@ count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -22,7 +23,7 @@ from .declaration import Recipe
 from .given import GivenFormats
 from .layer_densities import shares_out, with_layer_densities
 from .pruned_stage import PrunedStage
-from .rules import Facts, check_rules, dense_reason, named_dense, patched_reason, ratio, takes
+from .rules import Facts, check_pass, check_rules, dense_reason, named_dense, patched_reason, ratio, takes
 from .streamed_zeros import StreamedZeros, streamed_zeros
 
 Shape = tuple[int, ...]
@@ -140,6 +141,7 @@ def annotate(
     pre_generation = pre_generation or graph.inference
     updated = {operator.parameter for operator in graph.operators if operator.stage is Stage.UPDATE}
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
+    check_pass(recipe, inference=graph.inference, of=graph.name)
     check_rules(recipe, modules, of=graph.name)
     network = _Network(graph)
     if given_formats is None and shares_out(recipe, pattern):
@@ -338,6 +340,7 @@ class _Network:
             contracted_channels=_contracted_channels(operator),
             first_convolution=operator.parameter == self._first,
             tied_embedding=operator.parameter in self._embeddings,
+            kernel_positions=math.prod(operator.geometry.kernel) if isinstance(operator.geometry, Convolution) else 1,
         )
 
 

@@ -8,7 +8,8 @@ module to be trained.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from dataclasses import replace
+from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
@@ -18,6 +19,7 @@ from ...configs.schema import Loaded, load_annotated
 from ...configs.section import Section
 from ..graph import Stage
 from ..rewrites.kinds import AnyRewrite
+from .about import About
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
@@ -49,6 +51,9 @@ class DenseRule(Section):
 
     first_convolution: bool = Field(default=True, description="the first convolution of the network")
     tied_embedding: bool = Field(default=True, description="a product whose weight is also an embedding table")
+    wide_kernels: bool = Field(
+        default=False, description="convolutions whose kernel has more than one position, depthwise ones among them"
+    )
     indivisible: bool = Field(
         default=True,
         description="channels not divisible by M; otherwise the last group is short, as it always is in weight_update, "
@@ -165,14 +170,13 @@ class RecipeSchedule(Section):
         return self
 
 
-class Recipe(Section):
+class Recipe(About):
     """A sparse-training method."""
 
-    name: str = Field(pattern=r"^[^/\\]+$", description="without a slash: it names folders")
-    title: str
-    source: str = Field(description="where the method is defined")
-    definition: Literal["published", "assumed"] = Field(
-        default="published", description="whether the method as stated here was published, or is our reading"
+    pass_: Literal["training", "inference"] = Field(
+        default="training",
+        alias="pass",
+        description="that it is of: inference of a kernel that is given pruned weights, and refuses a training step",
     )
     forward: PrunedStage | None = None
     backward: PrunedStage | None = None
@@ -337,6 +341,8 @@ class Recipe(Section):
     @property
     def simulated_only(self) -> str:
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
+        if self.pass_ == "inference":
+            return "pass: inference"
         if self.rewrites:
             return f"rewrites of layers ({self.rewrites[0].title})"
         if self.schedule.phases:
@@ -354,16 +360,30 @@ class Recipe(Section):
             ConfigError: it is one; the message says why.
         """
         if self.simulated_only:
+            remedy = "--training-steps" if self.pass_ == "training" else "--pass inference"
             raise ConfigError(
                 f"{self.name}: got a recipe that is simulated alone, for training does not know {self.simulated_only}; "
-                "try bisparse simulate --training-steps"
+                f"try bisparse simulate {remedy}"
             )
 
 
 def load_recipe(name_or_path: str) -> Loaded[Recipe]:
     """Load a shipped recipe by name, or a user's file by path.
 
+    One that extends another does not inherit what was published of it, nor its row of the catalogue.
+
     Raises:
         ConfigError: the file is missing or wrong; the message names file, line and field.
     """
-    return load_annotated(name_or_path, Recipe, "recipes")
+    loaded = load_annotated(name_or_path, Recipe, "recipes")
+    places, own = loaded.document.places, str(loaded.sources[0])
+    inherited = {
+        field: unsaid
+        for field, unsaid in _OF_THE_METHOD_ITSELF.items()
+        if len(loaded.sources) > 1 and (field,) in places and str(places[field,].file) != own
+    }
+    return replace(loaded, model=loaded.model.model_copy(update=inherited)) if inherited else loaded
+
+
+_OF_THE_METHOD_ITSELF: dict[str, Any] = {"method": "", "published": ()}
+"""Fields of a recipe that speak of it alone, with what they are where nothing is said."""

@@ -31,12 +31,14 @@ class Facts:
             weight gradient is made, whose groups run along samples and positions and may be short.
         first_convolution: its weight is that of the network's first convolution.
         tied_embedding: its weight is also an embedding table.
+        kernel_positions: of its kernel; 1 of a matrix.
     """
 
     module: str
     contracted_channels: int
     first_convolution: bool
     tied_embedding: bool
+    kernel_positions: int
 
 
 def ratio(recipe: Recipe, module: str, stage: Stage, pattern: OperandFormat) -> OperandFormat:
@@ -77,6 +79,8 @@ def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | 
         return "first convolution"
     if rule.tied_embedding and facts.tied_embedding:
         return "weight tied to an embedding"
+    if rule.wide_kernels and facts.kernel_positions > 1:
+        return "a kernel of more than one position"
     if named := named_dense(recipe, facts.module):
         return named
     if rule.indivisible and channels % pattern.unit:
@@ -111,6 +115,25 @@ def activation_zeros(recipe: Recipe, module: str) -> tuple[OperandFormat, Operan
     said = ([rule.input for rule in rules], [rule.gradient for rule in rules])
     of_input, of_gradient = (next((parse_format(text) for text in texts if text is not None), DENSE) for texts in said)
     return of_input, of_gradient
+
+
+def check_pass(recipe: Recipe, *, inference: bool, of: str) -> None:
+    """Refuse a training step to a kernel of inference.
+
+    Args:
+        recipe: whose pass.
+        inference: whether the network is run forwards alone.
+        of: the network's name, for the message.
+
+    Raises:
+        ConfigError: it is one, and the step trains.
+    """
+    if recipe.pass_ == "inference" and not inference:
+        raise ConfigError(
+            f"pass: got a training step of {of} with {recipe.name}, a kernel of inference, need a forward pass; try "
+            "--pass inference",
+            field="pass",
+        )
 
 
 def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:

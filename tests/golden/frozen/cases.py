@@ -82,12 +82,13 @@ def shipped_steps():
     skip more than SAT does have the recipe that asks for it, and one that does not.
     """
     others = [name for name in names("workloads") if name != _LONG]
-    recipes = [name for name in names("recipes") if name not in _DECLARED]
+    recipes = [name for name in names("recipes") if name not in (*_DECLARED, *_KERNELS, *_REWRITING)]
     every = (
         *product(ENGINES, OTHERS, others, recipes),
         *product(ENGINES, SKIPPING, others, ("static-masks", "bdwp")),
         *product(ENGINES, (TIMED,), others, ("dense", "bdwp")),
         *product(ENGINES, (SAT, "sat-unstructured"), others, _DECLARED),
+        *product(ENGINES, ("sat-unstructured",), ("resnet9-cifar10",), _REWRITING),
         *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
     )
     for engine, hardware, workload, recipe in every:
@@ -99,10 +100,21 @@ def shipped_steps():
             hardware=hardware,
             engine=engine,
         )
+    for recipe in _KERNELS:
+        yield Case(
+            kind="step",
+            file="options",
+            workload="resnet9-cifar10",
+            recipe=recipe,
+            hardware="sat-unstructured",
+            options={"pass_": "inference"},
+        )
 
 
 _LONG = "gpt2-small-8k"
-_DECLARED = ("granet", "lottery-ticket", "random-erk", "rigl", "spdf")
+_KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
+_REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
+_DECLARED = ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups", "spdf")
 
 
 # Options -------------------------------------------------------------------------------------------------------------
@@ -255,7 +267,7 @@ def trainings():
         return Case(kind="training", file="trainings", workload=workload, recipe=recipe, hardware=hardware, **more)
 
     resnet9 = "resnet9-cifar10"
-    recipes = [name for name in names("recipes") if name not in _DECLARED]
+    recipes = [name for name in names("recipes") if name not in (*_DECLARED, *_KERNELS, *_REWRITING)]
     every = (
         *product(OTHERS, recipes, ("sgd-momentum", "adam")),
         *product((SAT, "sat-unstructured"), _DECLARED, ("sgd-momentum", "adam")),

@@ -54,3 +54,10 @@ def test_a_remark_is_kept_back_where_quiet_is_asked_for(capsys, quiet, said):
         assert capsys.readouterr().err == said
     finally:
         terminal.keep_quiet(False)
+
+
+def test_headings_stand_before_their_rows_and_count_for_no_column():
+    lines = list(
+        terminal.table_lines([("a", "bb"), ("c", "d"), ("e", "f")], set(), 80, {1: "a long heading", 2: "two"})
+    )
+    assert lines == ["a  bb", "a long heading", "c  d", "two", "e  f"]

@@ -167,7 +167,6 @@ def test_the_baseline_rewrites_nothing(recipe):
 OF = {
     "seer-attention": "gpt2-small",
     "scatterbrain": "bert-base",
-    "sparse-ift-parallel": "resnet18-tinyimagenet",
     "delta-activations": "resnet18-tinyimagenet",
 }
 """Workloads of examples that are not for a vision transformer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import names
@@ -123,7 +125,7 @@ PRUNED = {
     "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     **{
         name: {"stem:FF", "body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in ("granet", "lottery-ticket", "random-erk", "rigl")
+        for name in ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups")
     },
     "mdgf-exponential": {"body:FF", "odd:FF"},
     "mdgf-linear": {"body:FF", "odd:FF"},
@@ -140,8 +142,31 @@ STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse", "s-ste", "sparse-activation
 """Those that prune what streams past a weight."""
 
 
-def test_every_shipped_recipe_is_told_here():
-    assert set(PRUNED) == set(names("recipes"))
+def test_every_shipped_recipe_of_a_training_step_is_told_here():
+    """Those that rewrite layers prune other ones."""
+    every = {name: load_recipe(name).model for name in names("recipes")}
+    assert set(PRUNED) == {name for name, each in every.items() if each.pass_ == "training" and not each.rewrites}
+
+
+def test_a_kernel_of_inference_prunes_forwards_and_refuses_a_training_step():
+    kernel = load_recipe("cpu-spmm").model
+    with pytest.raises(ConfigError, match=r"pass: got a training step of small with cpu-spmm, .*--pass inference"):
+        laid(kernel)
+    pruned = laid(kernel, over=graph(*(each for each in NETWORK.operators if each.stage is FF)))
+    assert {each.operand for each in pruned.prunings.values()} == {"weight"}
+    assert set(pruned.prunings) == {"body:FF", "odd:FF"}
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_convolutions_with_wide_kernels_stay_dense_where_a_recipe_says_so(wide):
+    dense = DenseRule(first_convolution=False, wide_kernels=wide)
+    method = load_recipe("static-masks").model.model_copy(update={"dense": dense})
+    (body,) = convolution("body", 16, 32, FF)
+    (narrow,) = convolution("narrow", 16, 32, FF)
+    narrow = replace(narrow, geometry=replace(narrow.geometry, kernel=(1, 1)))
+    pruned = laid(method, over=graph(body, narrow))
+    assert set(pruned.prunings) == {"narrow:FF"} | ({"body:FF"} if not wide else set())
+    assert pruned.dense_reasons == ({"body:FF": "a kernel of more than one position"} if wide else {})
 
 
 @pytest.mark.parametrize("recipe", PRUNED)
@@ -161,7 +186,7 @@ def test_products_of_activations_are_never_pruned_nor_weight_gradients_unless_a_
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "slope", "spdf", "static-masks"}
+GIVEN = {name for name in PRUNED if load_recipe(name).model.mask_search.method == "given"}
 """Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 
 import torch
@@ -175,6 +176,7 @@ class _Network:
                 contracted_channels=0 if stage is Stage.WEIGHT_GRADIENT else axes.channels(stage),
                 first_convolution=module.weight is self._first,
                 tied_embedding=id(module.weight) in self._embeddings,
+                kernel_positions=math.prod(getattr(module, "kernel_size", (1,))),
             )
             patched = ""
             if stage is Stage.WEIGHT_GRADIENT and axes.kernel_axes:

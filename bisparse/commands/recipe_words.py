@@ -1,0 +1,188 @@
+"""A recipe in words, for ``bisparse recipes show``: what is pruned where and when, and what is known of the method."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..training.recipes.courses import DeclaredPhase, Repeats
+    from ..training.recipes.declaration import Recipe, RecipeSchedule
+    from ..training.recipes.extra_work import ExtraWork
+    from ..training.recipes.pruned_stage import PrunedStage
+
+_SELECTIONS = {
+    "magnitude": "the N largest of every M",
+    "random": "any N of every M",
+    "unbiased": "N of every M, drawn by magnitude and scaled so that their mean is the gradient",
+}
+DEFINITIONS = {"published": "as published", "assumed": "our reading: what nobody published is assumed"}
+
+
+def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """What a recipe is and does, a label and a sentence at a time."""
+    yield "kind", recipe.kind or "not said"
+    yield "definition", DEFINITIONS[recipe.definition]
+    yield "source", recipe.source
+    if recipe.pass_ == "inference":
+        yield "pass", "inference alone, of weights pruned before"
+    for rewrite in recipe.rewrites:
+        yield "layers", f"{rewrite.title}, before anything is pruned"
+    yield "FF", _stage(recipe.forward, recipe)
+    if recipe.pass_ == "training":
+        yield "BP", _backward(recipe)
+        yield "WU", _weight_update(recipe)
+    if recipe.prunes:
+        yield "stays dense", _dense(recipe)
+    if recipe.layer_density != "uniform":
+        yield "by layer", f"a share of zeros is shared out as {recipe.layer_density.upper()} does"
+    if recipe.prunes and recipe.pass_ == "training":
+        yield from (("when", words) for words in _when(recipe.schedule))
+    yield from (("work", _work(work)) for work in recipe.extra_work)
+    yield "runs", runs(recipe)
+    if recipe.usual is not None:
+        yield "usual run", usual_command(recipe)
+    yield from _figures(recipe)
+
+
+def runs(recipe: Recipe) -> str:
+    """Whether it trains, or why it is simulated alone."""
+    why = recipe.simulated_only
+    return f"simulated only: training does not know {why}" if why else "simulated and trained"
+
+
+def usual_command(recipe: Recipe) -> str:
+    """The command that simulates it as it is usually run."""
+    assert recipe.usual is not None, "asked of a recipe that says it"
+    passes = ["--pass", "inference"] if recipe.pass_ == "inference" else []
+    return shlex.join(
+        [
+            "bisparse", "simulate", recipe.usual.workload, "--recipe", recipe.name, "--sparsity", recipe.usual.sparsity,
+            *passes,
+        ]
+    )  # fmt: skip
+
+
+def pruned_words(stage: PrunedStage | None) -> str:
+    """What a stage prunes, in a word or two."""
+    if stage is None:
+        return "nothing"
+    how = [word for word, holds in (("online", stage.online), ("permuted", stage.permuted)) if holds]
+    return f"{stage.operand} ({', '.join(how)})" if how else stage.operand
+
+
+def _backward(recipe: Recipe) -> str:
+    if recipe.backward is None and recipe.forward is not None and recipe.backward_weight == "forward":
+        return "nothing; it multiplies by the weights of FF, whose zeros save nothing there"
+    return _stage(recipe.backward, recipe)
+
+
+def _weight_update(recipe: Recipe) -> str:
+    if recipe.weight_update is not None:
+        return _stage(recipe.weight_update, recipe)
+    kept = recipe.weight_gradient == "kept"
+    return "gradients of kept weights alone are asked for" if kept else "all weight gradients, dense"
+
+
+def _stage(stage: PrunedStage | None, recipe: Recipe) -> str:
+    if stage is None:
+        return "nothing"
+    search = recipe.mask_search
+    if stage.operand != "weight":
+        rescaled = ", scaled back to their L1 norm" if stage.rescale else ""
+        streams = "output gradients" if stage.operand == "gradient" else "inputs"
+        return f"{streams}: {_SELECTIONS[stage.selection]}, anew in each step{rescaled}"
+    if stage.soft:
+        return "weights: the N largest of every M, each less by the largest that is pruned, scaled once"
+    if stage.within_forward:
+        return "weights: of what FF keeps the N largest of every M along its own sums"
+    order = ", in a permuted order of channels" if stage.permuted else ""
+    match search.method:
+        case "given":
+            moves = any(work.work == "mask-update" for work in recipe.extra_work)
+            return f"weights: a mask that {'moves, as its work says' if moves else 'is given'}{order}"
+        case "transposable":
+            return f"weights: one mask that is N:M both ways, anew every {search.every_steps} steps{order}"
+        case "top-n":
+            often = "in each step" if search.every_steps == 1 or stage.permuted else f"every {search.every_steps} steps"
+            return f"weights: the N largest of every M along what it sums over, anew {often}{order}"
+
+
+def _dense(recipe: Recipe) -> str:
+    rule = recipe.dense
+    said = {
+        "the first convolution": rule.first_convolution,
+        "weights tied to an embedding": rule.tied_embedding,
+        "convolutions of more than one position": rule.wide_kernels,
+        "layers whose channels M does not divide": rule.indivisible,
+    }
+    return ", ".join((*(name for name, holds in said.items() if holds), *rule.names)) or "nothing"
+
+
+def _when(schedule: RecipeSchedule) -> Iterator[str]:
+    if schedule.phases:
+        yield from map(_phase, schedule.phases)
+        return
+    if schedule.repeats is not None:
+        yield _repeats(schedule.repeats)
+        return
+    if schedule.switch is not None:
+        earliest, latest = schedule.switch.earliest_share, schedule.switch.latest_share
+        yield f"dense until Adam's variance settles, between {earliest:.0%} and {latest:.0%} of the steps; then pruned"
+        return
+    if schedule.dense_share:
+        yield f"dense for the first {schedule.dense_share:.4g} of the steps"
+    if schedule.leak is not None:
+        yield f"pruned weights count with a factor that falls to 0 ({schedule.leak})"
+    elif schedule.frames is not None:
+        yield f"the ratio tightens frame by frame ({schedule.frames})"
+    elif schedule.ramp is not None:
+        ramp = schedule.ramp
+        yield f"zeros grow from {ramp.initial_percent:g}% in {ramp.updates} updates ({ramp.shape})"
+    if schedule.final_share:
+        yield f"at the full ratio for the last {schedule.final_share:.4g} of the steps"
+    elif not schedule.dense_share:
+        yield "from the first step to the last, all alike"
+
+
+def _phase(phase: DeclaredPhase) -> str:
+    if phase.share is not None:
+        long = f"{phase.share:.4g} of the steps"
+    else:
+        long = "the rest" if phase.steps is None else f"{phase.steps} steps"
+    ratio = {"full": "at the full ratio", "dense": "dense"}.get(str(phase.sparsity), f"at {phase.sparsity}")
+    if phase.zeros_percent is not None:
+        ratio = f"zeros change ({phase.zeros_percent.shape})"
+    forwards = ", forward passes alone" if phase.pass_ == "inference" else ""
+    return f"{phase.name}: {long}, {ratio}{forwards}"
+
+
+def _repeats(repeats: Repeats) -> str:
+    each = "once" if repeats.retrainings == 1 else f"{repeats.retrainings} times and averaged"
+    return (
+        f"a dense training, then {repeats.cycles} cycles: pruned ({repeats.density.shape}), and retrained {each} for "
+        f"{repeats.retrain_share:.4g} of a training's steps"
+    )
+
+
+def _work(work: ExtraWork) -> str:
+    often = work.every_steps
+    told = "once, when pruning begins" if often == "once" else "in each step" if often == 1 else f"every {often} steps"
+    within = [
+        f"from {work.from_share:.4g} of the run" if work.from_share else "",
+        f"until {work.until_share:.4g} of the run" if work.until_share < 1 else "",
+    ]
+    return " ".join(filter(None, (f"{work.title},", told, *within)))
+
+
+def _figures(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    from ..training.recipes.measured import measured_accuracies
+
+    for figure in recipe.published:
+        yield "published", f'"{figure.text}": {figure.what} ({figure.where})'
+    for ours in measured_accuracies():
+        if ours.recipe == recipe.name:
+            points = f"{ours.difference_points:+.2f} ± {ours.half_width_points:.2f} points".replace("-", "−")
+            on = f"{ours.model} on {ours.data}, {ours.seeds} seeds"
+            yield "measured here", f"{ours.sparsity}: {points} of accuracy against dense, {ours.verdict} ({on})"
