@@ -321,12 +321,22 @@ class Recipe(Section):
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
         if self.rewrites:
             return f"rewrites of layers ({self.rewrites[0].title})"
-        if self.schedule.phases:
-            return "schedule.phases"
-        if self.schedule.repeats is not None:
-            return "schedule.repeats"
+        if fault := self._untrained_phase:
+            return fault
+        if self.schedule.repeats is not None and self.mask_search.method != "given":
+            return f"schedule.repeats of masks that are searched for anew (mask_search.method: {self.mask_search.method})"
         if any(work.work == "mask-update" for work in self.extra_work):
             return "a mask-update, which moves masks by a rule of its own"
+        return ""
+
+    @property
+    def _untrained_phase(self) -> str:
+        for number, phase in enumerate(self.schedule.phases):
+            if phase.pass_ != "training":
+                return f"forward passes alone (schedule.phases.{number}.pass)"
+            for path in phase.set_:
+                if path.partition(".")[0] in ("rewrites", "schedule"):
+                    return f"a phase that sets {path} (schedule.phases.{number}.set)"
         return ""
 
     def check_trains(self) -> None:

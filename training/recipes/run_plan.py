@@ -1,7 +1,7 @@
 """A whole training run as stretches of equal steps, whatever its schedule says: what each trains, and costs as.
 
-The schedules that training knows, too, come from ``phases``. Phases declared one by one and repeated runs are simulated
-alone: their stretches are made here.
+The ramps, frames and switches of a recipe come from ``phases``. Stretches of phases declared one by one and of repeated
+runs are made here; training follows the same ones (``training_phases``).
 """
 
 from __future__ import annotations
@@ -86,6 +86,29 @@ def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step
     else:
         found = (_of_phase(recipe, pattern, each) for each in phases(recipe, pattern, steps, switch_step=switch_step))
     return list(_begun(found))
+
+
+def follows_stretches(recipe: Recipe) -> bool:
+    """Whether training asks the stretches what holds at a step: phases are declared one by one, or a run is repeated."""
+    return recipe.prunes and bool(recipe.schedule.phases or recipe.schedule.repeats is not None)
+
+
+def training_phases(found: Sequence[Stretch]) -> tuple[Phase, ...]:
+    """The stretches as phases of a run that is trained: each retraining of a cycle is one of its own."""
+    return tuple(
+        Phase(
+            kind=each.kind,
+            first_step=each.first_step + again * each.steps,
+            steps=each.steps,
+            stretch=number,
+            name=each.name if each.times == 1 else f"{each.name} retraining {again + 1}",
+            freeze=each.freeze,
+            batch=each.batch,
+            accumulate=each.accumulate,
+        )
+        for number, each in enumerate(found)
+        for again in range(each.times)
+    )
 
 
 def _begun(found: Iterator[Stretch]) -> Iterator[Stretch]:

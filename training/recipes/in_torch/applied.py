@@ -16,11 +16,13 @@ from ..declaration import Recipe
 from ..phases import Phase
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
+from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
 from .shortcuts import ClosedShortcuts
 from .step_clock import StepClock
 from .tally import Tally
 from .variance_watch import VarianceWatch
+from .whole_network import whole_network_masks
 
 
 class AppliedRecipe:
@@ -50,6 +52,7 @@ class AppliedRecipe:
         self._clock, self._modules, self._generator = clock, modules, generator
         self._shortcuts = shortcuts
         self._hooks: list[Any] = []
+        self._kept: Kept = []
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
@@ -71,6 +74,24 @@ class AppliedRecipe:
 
     # With the optimizer ---------------------------------------------------------------------------------------------
 
+    def prune(self, at_step: int) -> None:
+        """Choose the masks of the training that begins, in the weights as they are: of a recipe that repeats its own.
+
+        They stay until the next one, whatever the weights are set to. Zeros without a rule are the smallest weights of
+        the whole network where the recipe sorts all of them in one list, else those of each layer.
+
+        Args:
+            at_step: updates of the whole run before it; updates that were left out count.
+        """
+        self._clock.step = at_step
+        formats = {path: layer.formats_now() for path, layer in self.layers.items()}
+        masters = {path: self.master(path) for path, each in formats.items() if each}
+        found: dict[str, Tensor] = {}
+        if any(work.whole_network for work in self.recipe.extra_work):
+            found = whole_network_masks(masters, {path: next(iter(formats[path].values())) for path in masters})
+        for path, master in masters.items():
+            self.layers[path].prune(master, found.get(path))
+
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
 
@@ -82,7 +103,7 @@ class AppliedRecipe:
             raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
         if self._hooks:
             raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
-        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.patterns}
+        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.is_pruned}
         if pruned and not pruned & _owned(optimizer):
             raise ConfigError(
                 "optimizer: got one that holds none of the pruned weights, need the one that updates them; "
@@ -115,6 +136,7 @@ class AppliedRecipe:
                 "optimizer.step: got a closure, need gradients that are there already: the recipe's decay is added to "
                 "them; try calling backward before step()"
             )
+        self._kept = kept_weights(self._masks_at_work())
         decayed: set[int] = set()
         owned = _owned(optimizer)
         for path, layer in self.layers.items():
@@ -129,7 +151,17 @@ class AppliedRecipe:
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.before_update(optimizer)
 
+    def _masks_at_work(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        """Weights whose pruned elements have no gradient, each with the masks that this update's passes had."""
+        if self._clock.recipe_now.weight_gradient != "kept":
+            return
+        for path, layer in self.layers.items():
+            masks = [layer.mask(self.master(path), stage) for stage in layer.formats_now()]
+            if found := [mask for mask in masks if mask is not None]:
+                yield self.master(path), found
+
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
+        zero_the_rest(self._kept, optimizer)
         self._clock.step += 1
         if self._watch is None or not self._clock.waits_for_switch:
             return
@@ -188,7 +220,7 @@ class AppliedRecipe:
         # All weights first: two layers may share one.
         pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
         for path, module in self._modules.items():
-            if self.layers[path].patterns:
+            if self.layers[path].is_pruned:
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
@@ -199,7 +231,7 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {"_hooks": [], "_kept": [], "_watch": None, "_watch_state": watch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ..declaration import Recipe
 from ..phases import Phase, leak_at, phases
+from ..run_plan import Stretch, follows_stretches, stretches, training_phases
 
 
 class StepClock:
@@ -14,7 +17,8 @@ class StepClock:
     Attributes:
         recipe: the method.
         pattern: its full ratio.
-        steps: of the whole run; None where the recipe does not change over time.
+        steps: of the whole run, or of one training where it is repeated; None where the recipe does not change over time.
+        stretches: of a recipe that declares its phases one by one, or repeats its training; else none.
         step: updates done.
         switch_step: when STEP's variance had settled; None before that, and for other recipes.
     """
@@ -26,6 +30,9 @@ class StepClock:
         self.recipe, self.pattern, self.steps = recipe, pattern, steps if timed else None
         self.step = 0
         self.switch_step: int | None = None
+        self.stretches: tuple[Stretch, ...] = ()
+        if self.steps is not None and follows_stretches(recipe):
+            self.stretches = tuple(stretches(recipe, pattern, self.steps))
         self._phases = self._planned()
 
     @property
@@ -35,6 +42,30 @@ class StepClock:
             if self.step < each.end_step:
                 return each
         return self._phases[-1]
+
+    @property
+    def recipe_now(self) -> Recipe:
+        """The recipe with the fields that the phase of the next update sets."""
+        number = self.phase.stretch
+        changed = None if number is None else self.stretches[number].recipe
+        return self.recipe if changed is None else changed
+
+    def began(self, plan: Sequence[object]) -> int:
+        """Where the phases began that reach to the next update without a break and have one entry of a plan.
+
+        Args:
+            plan: something for each stretch.
+        """
+        number = self.phase.stretch
+        if number is None:
+            return self.phase.first_step
+        first = self.phase.first_step
+        for each in reversed([each for each in self._phases if each.end_step <= first]):
+            assert each.stretch is not None, "all phases have one, or none"
+            if each.kind == "dense" or plan[each.stretch] != plan[number]:
+                break
+            first = each.first_step
+        return first
 
     @property
     def waits_for_switch(self) -> bool:
@@ -64,6 +95,8 @@ class StepClock:
         if self.steps is None:
             # Nothing changes: one phase, however long.
             return phases(self.recipe, self.pattern, 1)
+        if self.stretches:
+            return training_phases(self.stretches)
         if self.waits_for_switch:
             return (Phase(kind="dense", first_step=0, steps=self.steps),)
         return phases(self.recipe, self.pattern, self.steps, switch_step=self.switch_step)
