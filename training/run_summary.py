@@ -58,6 +58,27 @@ class EpochResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CycleResult:
+    """Where a run that repeats its training stood after a cycle, on the validation split.
+
+    Attributes:
+        cycle: counted from 1; 0 of the first training.
+        step: updates of the whole run done.
+        kept: share of the weights that the recipe prunes.
+        validation_loss: nats a sample; of a text, a symbol.
+        validation_accuracy: as a share; of several retrainings that of their mean.
+        retrainings: accuracy of each retraining by itself, where several were averaged.
+    """
+
+    cycle: int
+    step: int
+    kept: float
+    validation_loss: float
+    validation_accuracy: float
+    retrainings: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A finished run.
 
@@ -68,7 +89,7 @@ class RunSummary:
         data_sha256: of the data's content.
         parameters: of the model.
         steps_per_epoch: batches.
-        steps: updates of the whole run.
+        steps: updates of the whole run, those of every repetition.
         switch_step: after which STEP switched; None for other recipes.
         test_accuracy: share of the test split, measured once, at the end.
         test_loss: nats a sample.
@@ -82,6 +103,8 @@ class RunSummary:
         torch_version: that trained it.
         threads: of torch; another number may round sums otherwise.
         bisparse_version: that trained it.
+        device: of torch, that trained it.
+        cycles: of a recipe that repeats its training, the first training's first; else none.
     """
 
     settings: TrainingSettings
@@ -104,6 +127,13 @@ class RunSummary:
     torch_version: str
     threads: int
     bisparse_version: str
+    device: str = "cpu"
+    cycles: tuple[CycleResult, ...] = ()
+
+    @property
+    def training_steps(self) -> int:
+        """Updates of one training, which is what a recipe's shares are of."""
+        return self.settings.epochs * self.steps_per_epoch
 
     def document(self) -> dict[str, Any]:
         """The summary as plain data, ready for JSON."""
@@ -120,6 +150,8 @@ class RunSummary:
         fields = {name: value for name, value in document.items() if name != "schema_version"}
         fields["settings"] = TrainingSettings.from_document(fields["settings"])
         fields["epochs"] = tuple(EpochResult(**each) for each in fields["epochs"])
+        cycles = fields.get("cycles", ())
+        fields["cycles"] = tuple(CycleResult(**each | {"retrainings": tuple(each["retrainings"])}) for each in cycles)
         return cls(**fields)
 
 

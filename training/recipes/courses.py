@@ -131,8 +131,8 @@ class Repeats(Section):
     retrain_share: float = Field(default=1.0, gt=0, le=1, description="of a training's steps, that each retraining has")
     rewind: Literal["weights", "learning-rate"] = Field(
         default="weights",
-        description="what goes back to where a retraining begins in the first training: weights, optimizer and learning "
-        "rate (a lottery ticket); or the learning rate alone, with an optimizer that starts anew",
+        description="what goes back to where a retraining begins in the first training: weights, optimizer and "
+        "learning rate (a lottery ticket); or the learning rate alone, with an optimizer that starts anew",
     )
     retrainings: PositiveInt = Field(default=1, description="of each cycle, whose weights are averaged (model soups)")
 

@@ -324,10 +324,15 @@ class Recipe(Section):
         if fault := self._untrained_phase:
             return fault
         if self.schedule.repeats is not None and self.mask_search.method != "given":
-            return f"schedule.repeats of masks that are searched for anew (mask_search.method: {self.mask_search.method})"
+            return f"schedule.repeats of masks that do not stay (mask_search.method: {self.mask_search.method})"
         if any(work.work == "mask-update" for work in self.extra_work):
             return "a mask-update, which moves masks by a rule of its own"
         return ""
+
+    @property
+    def trains_once(self) -> bool:
+        """Whether it trains, and a loop that goes through its run once can do it."""
+        return not self.simulated_only and self.schedule.repeats is None
 
     @property
     def _untrained_phase(self) -> str:

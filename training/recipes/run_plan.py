@@ -89,7 +89,7 @@ def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step
 
 
 def follows_stretches(recipe: Recipe) -> bool:
-    """Whether training asks the stretches what holds at a step: phases are declared one by one, or a run is repeated."""
+    """Whether training asks the stretches what holds at a step: of declared phases, and of a repeated run."""
     return recipe.prunes and bool(recipe.schedule.phases or recipe.schedule.repeats is not None)
 
 

@@ -135,7 +135,7 @@ def _point(
     for summary in summaries:
         if summary.switch_step not in costs:
             costs[summary.switch_step] = simulate_training(
-                simulator, plan.recipe, plan.pattern, summary.steps, switch_step=summary.switch_step
+                simulator, plan.recipe, plan.pattern, summary.training_steps, switch_step=summary.switch_step
             )
     runs = [costs[summary.switch_step] for summary in summaries]
     # The first layer's weight may be pruned for a backward product that the step does not have.

@@ -14,6 +14,7 @@ from ....configs.operand_format import OperandFormat
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import Phase
+from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
 from .kept_weights import Kept, kept_weights, zero_the_rest
@@ -68,22 +69,35 @@ class AppliedRecipe:
         return self._clock.phase
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """All of them, as far as they are known."""
+        return self._clock.phases
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Of a recipe that declares its phases one by one, or repeats its training; else none."""
+        return self._clock.stretches
+
+    @property
     def switch_step(self) -> int | None:
         """The update after which STEP switched; None before it, and for other recipes."""
         return self._clock.switch_step
 
     # With the optimizer ---------------------------------------------------------------------------------------------
 
-    def prune(self, at_step: int) -> None:
-        """Choose the masks of the training that begins, in the weights as they are: of a recipe that repeats its own.
+    def begin(self, step: int, *, prune: bool) -> None:
+        """Begin a training, of a recipe that repeats its own.
 
-        They stay until the next one, whatever the weights are set to. Zeros without a rule are the smallest weights of
-        the whole network where the recipe sorts all of them in one list, else those of each layer.
+        Masks stay until a later one prunes, whatever the weights are set to. Zeros without a rule are the smallest
+        weights of the whole network where the recipe sorts all of them in one list, else those of each layer.
 
         Args:
-            at_step: updates of the whole run before it; updates that were left out count.
+            step: updates of the run before it, those that were left out included.
+            prune: whether to choose its masks, in the weights as they are now.
         """
-        self._clock.step = at_step
+        self._clock.begin(step)
+        if not prune:
+            return
         formats = {path: layer.formats_now() for path, layer in self.layers.items()}
         masters = {path: self.master(path) for path, each in formats.items() if each}
         found: dict[str, Tensor] = {}

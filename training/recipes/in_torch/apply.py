@@ -70,7 +70,7 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
-    if recipe.schedule.repeats is not None and not repeats:
+    if not (recipe.trains_once or repeats):
         raise ConfigError(
             f"{recipe.name}: got a recipe that repeats a whole training, need one that a loop of your own goes through "
             "once; try bisparse train"

@@ -1,8 +1,8 @@
-"""Weights of which only the kept elements learn (``weight_gradient: kept``): the others are zero, and so is what the
-optimizer remembers of them.
+"""Weights of which only the kept elements learn (``weight_gradient: kept``).
 
-After an update a product with the mask leaves the same bits as gradients that were never formed. A weight that a later
-phase no longer prunes starts at zero, with an optimizer that knows nothing of it.
+The others are zero, and so is what the optimizer remembers of them. After an update a product with the mask leaves the
+same bits as gradients that were never formed. A weight that a later phase no longer prunes starts at zero, with an
+optimizer that knows nothing of it.
 """
 
 from __future__ import annotations

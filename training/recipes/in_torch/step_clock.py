@@ -17,7 +17,7 @@ class StepClock:
     Attributes:
         recipe: the method.
         pattern: its full ratio.
-        steps: of the whole run, or of one training where it is repeated; None where the recipe does not change over time.
+        steps: of the whole run, or of one training where it is repeated; None where the recipe does not change.
         stretches: of a recipe that declares its phases one by one, or repeats its training; else none.
         step: updates done.
         switch_step: when STEP's variance had settled; None before that, and for other recipes.
@@ -30,6 +30,7 @@ class StepClock:
         self.recipe, self.pattern, self.steps = recipe, pattern, steps if timed else None
         self.step = 0
         self.switch_step: int | None = None
+        self._training = 0
         self.stretches: tuple[Stretch, ...] = ()
         if self.steps is not None and follows_stretches(recipe):
             self.stretches = tuple(stretches(recipe, pattern, self.steps))
@@ -37,11 +38,18 @@ class StepClock:
 
     @property
     def phase(self) -> Phase:
-        """Of the next update; the last one after the end of the run."""
+        """Of the next update; the last one after the end of the run, and of each training of a repeated one."""
+        if self.recipe.schedule.repeats is not None and self.stretches:
+            return self._phases[self._training]
         for each in self._phases:
             if self.step < each.end_step:
                 return each
         return self._phases[-1]
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """All of them; before STEP's switch, the dense one."""
+        return self._phases
 
     @property
     def recipe_now(self) -> Recipe:
@@ -77,6 +85,14 @@ class StepClock:
         """The factor with which pruned weights count."""
         return leak_at(self.recipe, self.phase, self.step)
 
+    def begin(self, step: int) -> None:
+        """Begin the training, of several, that begins after so many updates, those that were left out included.
+
+        Until then the one before goes on: what it leaves is measured under its own masks.
+        """
+        self.step = step
+        self._training = next(number for number, each in enumerate(self._phases) if step < each.end_step)
+
     def switch(self) -> None:
         """End STEP's first phase here."""
         self.switch_step = self.step
@@ -84,11 +100,13 @@ class StepClock:
 
     def state_dict(self) -> dict[str, int | None]:
         """What it takes to go on from here."""
-        return {"step": self.step, "switch_step": self.switch_step}
+        return {"step": self.step, "switch_step": self.switch_step, "training": self._training}
 
     def load_state_dict(self, state: dict[str, int | None]) -> None:
         """Go on from there."""
         self.step, self.switch_step = state["step"] or 0, state["switch_step"]
+        # States from before a training could be repeated have none.
+        self._training = state.get("training") or 0
         self._phases = self._planned()
 
     def _planned(self) -> tuple[Phase, ...]:

@@ -40,4 +40,5 @@ def whole_network_masks(weights: Mapping[str, Tensor], formats: Mapping[str, Ope
     order = torch.cat([weights[path].detach().abs().flatten() for path in listed]).sort(descending=True, stable=True)
     mask = torch.zeros(sum(sizes), dtype=torch.bool, device=order.indices.device)
     mask[order.indices[:kept]] = True
-    return {path: own.reshape(weights[path].shape) for path, own in zip(listed, mask.split(sizes), strict=True)}
+    owns = torch.split(mask, sizes)
+    return {path: own.reshape(weights[path].shape) for path, own in zip(listed, owns, strict=True)}
