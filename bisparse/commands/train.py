@@ -51,7 +51,6 @@ Threads = Annotated[
         help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Of torch, such as cuda.")]
 
 
 @grouped
@@ -60,7 +59,7 @@ def train(
     hardware: HardwareOption = None,
     set_fields: options.SetFields = None,
     threads: Threads = None,
-    device: Device = "cpu",
+    device: options.Device = "cpu",
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ...configs.formats import parse_format
 from ..recipes.courses import Repeats
 from ..recipes.declaration import Recipe
-from ..recipes.run_plan import Stretch, follows_stretches
+from ..recipes.run_plan import Stretch, follows_stretches, stretches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,12 @@ class Timetable:
             at_step = training.at_step + min(step, training.end_step) - training.first_step
             ended += at_step // self.steps_per_epoch - training.at_step // self.steps_per_epoch
         return ended
+
+
+def steps_of_run(recipe: Recipe, sparsity: str, epochs: int, steps_per_epoch: int) -> int:
+    """Updates of a whole run, those of every repetition."""
+    found = stretches(recipe, parse_format(sparsity), epochs * steps_per_epoch) if recipe.schedule.repeats else ()
+    return Timetable.of(recipe, found, epochs=epochs, steps_per_epoch=steps_per_epoch).steps
 
 
 def _repeated(found: Sequence[Stretch], repeats: Repeats) -> Sequence[Training]:
