@@ -156,5 +156,10 @@ def _told(summary: RunSummary, directory: Path) -> list[str]:
     ]
     if summary.switch_step is not None:
         lines.append(f"switched to {settings.sparsity} after step {summary.switch_step}")
+    for cycle in summary.cycles:
+        name = f"cycle {cycle.cycle}, {cycle.kept:.1%} of the weights" if cycle.cycle else "first training"
+        alone = ", ".join(f"{each:.2%}" for each in cycle.retrainings)
+        of = f", the mean of retrainings with {alone}" if alone else ""
+        lines.append(f"{name}: validation {cycle.validation_accuracy:.2%}{of}")
     lines.append(f"run: {directory}")
     return lines

@@ -131,7 +131,7 @@ class Cycles:
 
 def _added(one: Tensor, other: Tensor) -> Tensor:
     # A count, of batches that a normalisation has seen, is the last one's.
-    return one + other if one.is_floating_point() else other
+    return one.to(other.device) + other if one.is_floating_point() else other
 
 
 def _mean(total: Tensor, count: int) -> Tensor:

@@ -279,7 +279,7 @@ class AppliedRecipe:
         if self._watch is not None and self._watch_state is not None:
             self._watch.load_state_dict(self._watch_state)
         for path, layer in self.layers.items():
-            layer.load_state_dict(state["layers"][path])
+            layer.load_state_dict(_on(self.master(path).device, state["layers"][path]))
 
     def _check_state(self, state: dict[str, Any]) -> None:
         ours = self.state_dict()
@@ -296,6 +296,13 @@ class AppliedRecipe:
                 raise ConfigError(
                     f"state: {path}: got {saved}, need {own}; try the model and the recipe that were saved"
                 )
+
+
+def _on(device: torch.device, state: Any) -> Any:
+    """A state where a weight lies: what was saved comes back on the CPU."""
+    if isinstance(state, dict):
+        return {name: _on(device, each) for name, each in state.items()}
+    return state.to(device) if isinstance(state, Tensor) else state
 
 
 def _owned(optimizer: torch.optim.Optimizer) -> set[int]:
