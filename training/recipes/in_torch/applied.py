@@ -166,12 +166,14 @@ class AppliedRecipe:
             self._watch.before_update(optimizer)
 
     def _masks_at_work(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
-        """Weights whose pruned elements have no gradient, each with the masks that this update's passes had."""
+        """Weights whose pruned elements have no gradient, with the masks of this update: where every pass has one."""
         if self._clock.recipe_now.weight_gradient != "kept":
             return
         for path, layer in self.layers.items():
-            masks = [layer.mask(self.master(path), stage) for stage in layer.formats_now()]
-            if found := [mask for mask in masks if mask is not None]:
+            stages = [stage for stage in (Stage.FORWARD, Stage.BACKWARD) if layer.multiplies_by_its_own(stage)]
+            masks = [layer.mask(self.master(path), stage) for stage in stages]
+            found = [mask for mask in masks if mask is not None]
+            if len(found) == len(masks):
                 yield self.master(path), found
 
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:

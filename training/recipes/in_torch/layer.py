@@ -225,6 +225,11 @@ class Layer:
             masks = self._top_n_masks(master.detach(), now) if found is None else dict.fromkeys(now, found)
         self._kept_masks, self._searched, self._known = masks, self._clock.step, ()
 
+    def multiplies_by_its_own(self, stage: Stage) -> bool:
+        """Whether a stage has a weight of its own: not BP where it multiplies by that of FF."""
+        recipe = self._recipe
+        return stage is FF or recipe.backward is not None or recipe.backward_weight == "master"
+
     def formats_now(self) -> dict[Stage, OperandFormat]:
         """What each stage's weight has at the next update; nothing where it is dense."""
         return {} if self._clock.phase.kind == "dense" else self._patterns_now()
