@@ -125,9 +125,9 @@ def measure_run(
             warnings.simplefilter("ignore")
             network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        told = str(error).strip().partition("\n")[0]
+        why = str(error).strip().partition("\n")[0]
         raise ConfigError(
-            f"{directory / WEIGHTS_FILE}: got weights of another network ({told}), need the run's"
+            f"{directory / WEIGHTS_FILE}: got weights of another network ({why}), need the run's"
         ) from error
     if weights_hash(network) != summary.weights_sha256:
         raise ConfigError(
