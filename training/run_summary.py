@@ -3,7 +3,7 @@
 A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densities.csv`` (a row a layer and epoch),
 ``graph.json`` (the step of this very model, to be simulated), ``checkpoint.pt`` until the run ends, and at its end
 ``weights.pt`` (a plain model's state dict with the pruned weights), ``checksums.sha256`` of what others go on from, and
-``summary.json``: this. ``bisparse assign`` adds ``layers.csv``.
+``summary.json``: this; of several tasks ``tasks.pt``, a state dict for each. ``bisparse assign`` adds ``layers.csv``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LOG_FILE = "log.csv"
 GRAPH_FILE = "graph.json"
 CHECKPOINT_FILE = "checkpoint.pt"
 WEIGHTS_FILE = "weights.pt"
+TASKS_FILE = "tasks.pt"
 
 SCHEMA_VERSION = 1
 
@@ -79,6 +80,25 @@ class CycleResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """Where a run of several tasks stood after one, on the validation split.
+
+    Attributes:
+        task: that ended, counted from 1.
+        step: updates of the run done.
+        classes: that it tells apart.
+        taken: share of the weights under masks that some task so far multiplies by.
+        validation_accuracies: of every task so far, under its own masks, among its own classes.
+    """
+
+    task: int
+    step: int
+    classes: int
+    taken: float
+    validation_accuracies: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A finished run.
 
@@ -105,6 +125,8 @@ class RunSummary:
         bisparse_version: that trained it.
         device: of torch, that trained it.
         cycles: of a recipe that repeats its training, the first training's first; else none.
+        tasks: of a recipe that trains several, one after another; else none. Accuracies and losses at the end are those
+            of all tasks then.
     """
 
     settings: TrainingSettings
@@ -129,6 +151,7 @@ class RunSummary:
     bisparse_version: str
     device: str = "cpu"
     cycles: tuple[CycleResult, ...] = ()
+    tasks: tuple[TaskResult, ...] = ()
 
     @property
     def training_steps(self) -> int:
@@ -152,6 +175,10 @@ class RunSummary:
         fields["epochs"] = tuple(EpochResult(**each) for each in fields["epochs"])
         cycles = fields.get("cycles", ())
         fields["cycles"] = tuple(CycleResult(**each | {"retrainings": tuple(each["retrainings"])}) for each in cycles)
+        fields["tasks"] = tuple(
+            TaskResult(**each | {"validation_accuracies": tuple(each["validation_accuracies"])})
+            for each in fields.get("tasks", ())
+        )
         return cls(**fields)
 
 

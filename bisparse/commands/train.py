@@ -161,5 +161,11 @@ def _told(summary: RunSummary, directory: Path) -> list[str]:
         alone = ", ".join(f"{each:.2%}" for each in cycle.retrainings)
         of = f", the mean of retrainings with {alone}" if alone else ""
         lines.append(f"{name}: validation {cycle.validation_accuracy:.2%}{of}")
+    for task in summary.tasks:
+        each = ", ".join(f"{accuracy:.2%}" for accuracy in task.validation_accuracies)
+        lines.append(
+            f"task {task.task}, {task.classes} classes: validation of all so far {each}; {task.taken:.1%} of the weights "
+            "under masks taken"
+        )
     lines.append(f"run: {directory}")
     return lines

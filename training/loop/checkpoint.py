@@ -29,8 +29,8 @@ FIELDS = (
 )
 """What is in a checkpoint, beside its checksum."""
 
-_MORE = {"cycles", "device_random"}
-"""What is in one of a run that repeats its training, and of one on a GPU."""
+_MORE = {"cycles", "device_random", "tasks"}
+"""What is in one of a run that repeats its training or has several tasks, and of one on a GPU."""
 
 _CHECKSUM = "sha256"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import nn
 
@@ -21,6 +21,7 @@ class PhaseRules:
     Args:
         settings: of the run.
         data: that it reads.
+        tasks: the data of each task; all of them where there is one.
         model: that it trains.
         phases: of its recipe.
 
@@ -28,10 +29,18 @@ class PhaseRules:
         ConfigError: a phase freezes what the model has not, or all of it, or its batch does not suit.
     """
 
-    def __init__(self, settings: TrainingSettings, data: DataSet, model: nn.Module, phases: Iterable[Phase]) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        data: DataSet,
+        tasks: Sequence[DataSet],
+        model: nn.Module,
+        phases: Iterable[Phase],
+    ) -> None:
         self._settings, self._data = settings, data
         self._learners = {name: each for name, each in model.named_parameters() if each.requires_grad}
-        self._batches: tuple[tuple[int, int], TrainingBatches] | None = None
+        self._tasks = tasks
+        self._batches: tuple[tuple[int, int, int], TrainingBatches] | None = None
         for phase in phases:
             self._check_batch(phase)
             if phase.freeze and self._frozen(phase, of=type(model).__name__) == set(self._learners):
@@ -41,7 +50,7 @@ class PhaseRules:
 
     def _check_batch(self, phase: Phase) -> None:
         batch = phase.batch or self._settings.batch
-        steps_per_epoch(self._data, batch)
+        steps_per_epoch(self._tasks[(phase.task or 1) - 1], batch)
         if batch % phase.accumulate:
             raise ConfigError(
                 f"schedule.phases: {phase.name}: accumulate: got {phase.accumulate}, need a divisor of the batch, "
@@ -63,19 +72,21 @@ class PhaseRules:
             parameter.requires_grad_(not any(named(pattern, name) for pattern in patterns))
 
     def batch(self, phase: Phase, place: Place) -> Batch:
-        """What a step reads. A phase with a batch of its own goes through the data at its own pace."""
-        if phase.batch is None:
-            return self._epoch(self._settings.batch, place.order)[place.batch]
-        own = steps_per_epoch(self._data, phase.batch)
+        """What a step reads. A phase with a batch or a task of its own goes through its data at its own pace."""
+        batch, data = phase.batch or self._settings.batch, self._tasks[(phase.task or 1) - 1]
+        if phase.batch is None and phase.task is None:
+            return self._epoch(data, batch, place.order)[place.batch]
+        own = steps_per_epoch(data, batch)
         first = phase.first_step // steps_per_epoch(self._data, self._settings.batch)
         epoch, number = divmod(max(place.at_step - phase.first_step, 0), own)
-        return self._epoch(phase.batch, first + epoch)[number]
+        return self._epoch(data, batch, first + epoch)[number]
 
-    def _epoch(self, batch: int, order: int) -> TrainingBatches:
-        if self._batches is None or self._batches[0] != (batch, order):
+    def _epoch(self, data: DataSet, batch: int, order: int) -> TrainingBatches:
+        key = (id(data), batch, order)
+        if self._batches is None or self._batches[0] != key:
             varied = Augmentation(shift=self._settings.shift, flip=self._settings.flip)
             drawn = TrainingBatches(
-                self._data, batch=batch, seed=self._settings.seed, epoch=order, augmentation=varied or None
+                data, batch=batch, seed=self._settings.seed, epoch=order, augmentation=varied or None
             )
-            self._batches = (batch, order), drawn
+            self._batches = key, drawn
         return self._batches[1]

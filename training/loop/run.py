@@ -30,14 +30,14 @@ from ..densities import DENSITIES_FILE, LayerDensity, write_densities
 from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
-from ..run_summary import CHECKPOINT_FILE, GRAPH_FILE, LOG_FILE, EpochResult, RunSummary
+from ..run_summary import CHECKPOINT_FILE, GRAPH_FILE, LOG_FILE, TASKS_FILE, EpochResult, RunSummary
 from ..settings import TrainingSettings
 from ..trainable import build
 from .agreement import check_agreement
-from .checkpoint import load_checkpoint, save_checkpoint, understood
+from .checkpoint import load_checkpoint, save_checkpoint, save_state, understood
 from .cycles import Cycles
 from .devices import device_random_state, set_device_random_state
-from .evaluation import Evaluation, classes_first, evaluate
+from .evaluation import Evaluation, among, classes_first
 from .identity import check_identity
 from .learning_rate import learning_rate
 from .optimizers import make_optimizer
@@ -45,6 +45,7 @@ from .own_graph import captured
 from .phase_rules import PhaseRules
 from .run_log import RunLog
 from .summarising import patterns_of, write_end
+from .tasks import Tasks
 from .timetable import Place, Timetable
 from .watching import watched
 from .weights_hash import weights_hash
@@ -75,6 +76,7 @@ class Run:
     timetable: Timetable
     rules: PhaseRules
     cycles: Cycles
+    tasks: Tasks
     identity: dict[str, Any]
     step: int = 0
     loss_sum: float = 0.0
@@ -115,7 +117,8 @@ class Run:
                 repeats=True,
             )
             check_agreement(applied, graph)
-            rules = PhaseRules(settings, data, model, applied.phases)
+            tasks = Tasks(data, recipe.model.tasks, model, applied, device)
+            rules = PhaseRules(settings, data, tasks.data, model, applied.phases)
         except ConfigError as error:
             raise recipe.placed(error) from None
         identity = identity | {"graph": content_hash(graph_text(graph))}
@@ -142,6 +145,7 @@ class Run:
             timetable=timetable,
             rules=rules,
             cycles=Cycles(timetable, model, applied, optimizer),
+            tasks=tasks,
             identity=identity,
         )
         if state is not None:
@@ -156,11 +160,13 @@ class Run:
         with RunLog(self.directory / LOG_FILE, after=self.step) as log:
             while self.step < self.timetable.steps:
                 self.cycles.before_step(self.step)
+                self.tasks.before_step(self.step)
                 place = self.timetable.place(self.step)
                 began = time.perf_counter()
                 loss = self._train_step(place, log)
                 self.seconds += time.perf_counter() - began
                 progress(self._told(place, loss), self.step, self.timetable.steps)
+                self.tasks.after_step(self.step)
                 if place.ends_epoch:
                     self._end_epoch(place)
                 if place.ends_epoch or time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -204,7 +210,7 @@ class Run:
     def _gradients(self, inputs: Tensor, targets: Tensor, parts: int, epoch: int, rate: float) -> float:
         """Add up the gradients of one of so many micro-batches; its share of the loss."""
         logits, labels = self._logits(inputs, targets)
-        loss = functional.cross_entropy(logits, labels)
+        loss = functional.cross_entropy(among(logits, self.tasks.classes[self.tasks.at]), labels)
         loss = loss / parts if parts > 1 else loss
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -279,7 +285,7 @@ class Run:
             self.cycles.close(place.training, self._measured("validation") if averaged else measured)
 
     def _measured(self, split: str) -> Evaluation:
-        measured = evaluate(self.model, self.data, split, self.device)
+        measured = self.tasks.evaluate_now(split)
         if not math.isfinite(measured.loss):
             raise TrainingError(
                 f"step {self.step}: got a loss of {measured.loss} on the {split} split, need a finite one; "
@@ -306,6 +312,7 @@ class Run:
                 "seconds": self.seconds,
                 "epochs": [asdict(each) for each in self.epochs],
                 "densities": [asdict(each) for each in self.densities],
+                **({"tasks": self.tasks.state_dict()} if self.recipe.model.tasks else {}),
                 **({"cycles": self.cycles.state_dict()} if self.timetable.repeats is not None else {}),
                 **({"device_random": device_random_state(self.device)} if self.device.type == "cuda" else {}),
             },
@@ -328,6 +335,8 @@ class Run:
             set_device_random_state(state["device_random"], self.device)
         if self.timetable.repeats is not None:
             self.cycles.load_state_dict(state["cycles"])
+        if self.recipe.model.tasks:
+            self.tasks.load_state_dict(state["tasks"])
         self.step, self.skipped = operator.index(state["step"]), operator.index(state["skipped"])
         self.loss_sum, self.seconds = state["loss_sum"] + 0.0, state["seconds"] + 0.0
         self.epochs = [EpochResult(**each) for each in state["epochs"]]
@@ -361,6 +370,9 @@ class Run:
             bisparse_version=self.version,
             device=self.device.type,
             cycles=tuple(self.cycles.results),
+            tasks=tuple(self.tasks.results),
         )
+        if self.recipe.model.tasks:
+            save_state(self.directory / TASKS_FILE, self.tasks.networks())
         write_end(self.directory, summary, self.model, self.applied)
         return summary

@@ -103,6 +103,11 @@ class DeclaredPhase(Section):
     freeze: str = Field(default="", description="parameters that do not learn, as of --freeze")
     batch: PositiveInt | None = Field(default=None, description="samples of a step; the run's unless said")
     accumulate: PositiveInt = Field(default=1, description="micro-batches that a step is cut into")
+    task: PositiveInt | None = Field(
+        default=None,
+        description="of several, one after another: the group of the data's classes, equally many in each, that it "
+        "trains to tell apart. A task has masks of its own, drawn at random; weights of earlier ones stay as they are",
+    )
     set_: dict[str, Course | bool | int | float | str | list[Any]] = Field(
         default={}, alias="set", description="fields of the recipe by their path, constant or over time"
     )

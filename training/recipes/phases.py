@@ -37,6 +37,7 @@ class Phase:
         freeze: parameters that do not learn, as of ``--freeze``.
         batch: samples of a step; the run's when None.
         accumulate: micro-batches that a step is cut into.
+        task: of several that are trained one after another; None where there is one.
     """
 
     kind: PhaseKind
@@ -48,6 +49,7 @@ class Phase:
     freeze: str = ""
     batch: int | None = None
     accumulate: int = 1
+    task: int | None = None
 
     @property
     def end_step(self) -> int:

@@ -47,6 +47,7 @@ class Stretch:
         freeze: parameters that do not learn.
         batch: samples; the run's when None.
         accumulate: micro-batches.
+        task: of several that are trained one after another.
     """
 
     kind: PhaseKind
@@ -65,6 +66,7 @@ class Stretch:
     freeze: str = ""
     batch: int | None = None
     accumulate: int = 1
+    task: int | None = None
 
 
 def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: int | None = None) -> list[Stretch]:
@@ -105,6 +107,7 @@ def training_phases(found: Sequence[Stretch]) -> tuple[Phase, ...]:
             freeze=each.freeze,
             batch=each.batch,
             accumulate=each.accumulate,
+            task=each.task,
         )
         for number, each in enumerate(found)
         for again in range(each.times)
@@ -195,6 +198,7 @@ def _declared(recipe: Recipe, pattern: OperandFormat, steps: int) -> Iterator[St
                 freeze=phase.freeze,
                 batch=phase.batch,
                 accumulate=phase.accumulate,
+                task=phase.task,
             )
         at += own
 

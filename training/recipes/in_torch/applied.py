@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..phases import Phase
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
-from .kept_weights import Kept, kept_weights, zero_the_rest
+from .kept_weights import Held, Kept, kept_weights, leave_the_rest, zero_the_rest
 from .layer import Layer
 from .shortcuts import ClosedShortcuts
 from .step_clock import StepClock
@@ -54,6 +54,7 @@ class AppliedRecipe:
         self._shortcuts = shortcuts
         self._hooks: list[Any] = []
         self._kept: Kept = []
+        self._held: Held = []
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
@@ -105,6 +106,31 @@ class AppliedRecipe:
             found = whole_network_masks(masters, {path: next(iter(formats[path].values())) for path in masters})
         for path, master in masters.items():
             self.layers[path].prune(master, found.get(path))
+
+    def draw(self, step: int, taken: Mapping[str, Tensor]) -> None:
+        """Begin a task, of several: masks at random, in which weights that earlier ones took stay as they are.
+
+        What it does not multiply by stays as it is, too, for later ones.
+
+        Args:
+            step: updates of the run before it, those that were left out included.
+            taken: of each layer's weight, what earlier tasks multiply by.
+        """
+        self._clock.begin(step)
+        for path, layer in self.layers.items():
+            if layer.formats_now():
+                drawn = torch.rand(self.master(path).shape, generator=self._generator)
+                layer.prune(drawn.to(self.master(path).device))
+        self.keep(taken)
+
+    def keep(self, taken: Mapping[str, Tensor]) -> None:
+        """Let only those weights learn that the masks at work keep and no earlier task took."""
+        learners = [
+            (self.master(path), layer.kept_masks[Stage.FORWARD] & ~taken.get(path, torch.tensor(data=False)))
+            for path, layer in self.layers.items()
+            if Stage.FORWARD in layer.kept_masks
+        ]
+        self._held = [(master, learns, master.detach().clone()) for master, learns in learners]
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
@@ -177,7 +203,10 @@ class AppliedRecipe:
                 yield self.master(path), found
 
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
-        zero_the_rest(self._kept, optimizer)
+        if self._held:
+            leave_the_rest(self._held, optimizer)
+        else:
+            zero_the_rest(self._kept, optimizer)
         self._clock.step += 1
         if self._watch is None or not self._clock.waits_for_switch:
             return
@@ -247,7 +276,7 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_kept": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {"_hooks": [], "_kept": [], "_held": [], "_watch": None, "_watch_state": watch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state

@@ -54,8 +54,8 @@ def apply(
         steps: updates of the whole run, for a recipe that changes over time.
         precision: of operands and activations of every Linear and Conv; sums and master weights are FP32.
         seed: of whatever the recipe draws.
-        repeats: whether the caller prunes and rewinds between the trainings of a recipe that repeats them, as
-            ``bisparse train`` does; ``steps`` are then those of one training.
+        repeats: whether the caller prunes and rewinds between the trainings of a recipe that repeats them, and begins
+            its tasks, as ``bisparse train`` does; ``steps`` are then those of one training.
 
     Returns:
         The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
@@ -72,8 +72,8 @@ def apply(
     recipe.check_trains()
     if not (recipe.trains_once or repeats):
         raise ConfigError(
-            f"{recipe.name}: got a recipe that repeats a whole training, need one that a loop of your own goes through "
-            "once; try bisparse train"
+            f"{recipe.name}: got a recipe that repeats a whole training, or trains several tasks, need one that a loop "
+            "of your own goes through once; try bisparse train"
         )
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:

@@ -16,6 +16,10 @@ Kept = list[tuple[Tensor, Tensor]]
 """Master weights, each once, with what any pass of this update kept of them."""
 
 
+Held = list[tuple[Tensor, Tensor, Tensor]]
+"""Master weights with the elements that learn, and what the others are."""
+
+
 def kept_weights(masks: Iterable[tuple[Tensor, list[Tensor]]]) -> Kept:
     """What is kept of each weight, by all masks of all layers that share it.
 
@@ -35,6 +39,18 @@ def zero_the_rest(kept: Kept, optimizer: torch.optim.Optimizer) -> None:
     """Set the pruned elements of weights, and of their optimizer's state, to zero."""
     for master, mask in kept:
         master.mul_(mask)
-        for state in optimizer.state.get(master, {}).values():
-            if isinstance(state, Tensor) and state.shape == mask.shape:
-                state.mul_(mask)
+        _forget(master, mask, optimizer)
+
+
+@torch.no_grad()
+def leave_the_rest(held: Held, optimizer: torch.optim.Optimizer) -> None:
+    """Set the elements of weights that do not learn to what they were, and their optimizer's state to zero."""
+    for master, learns, before in held:
+        master.copy_(torch.where(learns, master, before))
+        _forget(master, learns, optimizer)
+
+
+def _forget(master: Tensor, mask: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    for state in optimizer.state.get(master, {}).values():
+        if isinstance(state, Tensor) and state.shape == mask.shape:
+            state.mul_(mask)

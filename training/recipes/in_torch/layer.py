@@ -223,6 +223,15 @@ class Layer:
         now = self._patterns_now()
         with torch.no_grad():
             masks = self._top_n_masks(master.detach(), now) if found is None else dict.fromkeys(now, found)
+        self.hold(masks)
+
+    @property
+    def kept_masks(self) -> dict[Stage, Tensor]:
+        """Masks that stay, as they were last found or given."""
+        return self._kept_masks or {}
+
+    def hold(self, masks: dict[Stage, Tensor]) -> None:
+        """Multiply by these masks from now on, as long as the phases have the same formats."""
         self._kept_masks, self._searched, self._known = masks, self._clock.step, ()
 
     def multiplies_by_its_own(self, stage: Stage) -> bool:

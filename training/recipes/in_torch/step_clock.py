@@ -38,13 +38,17 @@ class StepClock:
 
     @property
     def phase(self) -> Phase:
-        """Of the next update; the last one after the end of the run, and of each training of a repeated one."""
+        """Of the next update; the last one after the end of the run, or of the training or task that was begun."""
+        begun = self._begun
+        return next((each for each in begun if self.step < each.end_step), begun[-1])
+
+    @property
+    def _begun(self) -> tuple[Phase, ...]:
+        """The phases of the training, or of the task, that was begun last; all of them where there is one."""
         if self.recipe.schedule.repeats is not None and self.stretches:
-            return self._phases[self._training]
-        for each in self._phases:
-            if self.step < each.end_step:
-                return each
-        return self._phases[-1]
+            return (self._phases[self._training],)
+        task = self._phases[self._training].task if self.stretches else None
+        return self._phases if task is None else tuple(each for each in self._phases if each.task == task)
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -86,7 +90,7 @@ class StepClock:
         return leak_at(self.recipe, self.phase, self.step)
 
     def begin(self, step: int) -> None:
-        """Begin the training, of several, that begins after so many updates, those that were left out included.
+        """Begin the training or task, of several, that begins after so many updates, those left out included.
 
         Until then the one before goes on: what it leaves is measured under its own masks.
         """
