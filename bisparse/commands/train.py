@@ -164,8 +164,8 @@ def _told(summary: RunSummary, directory: Path) -> list[str]:
     for task in summary.tasks:
         each = ", ".join(f"{accuracy:.2%}" for accuracy in task.validation_accuracies)
         lines.append(
-            f"task {task.task}, {task.classes} classes: validation of all so far {each}; {task.taken:.1%} of the weights "
-            "under masks taken"
+            f"task {task.task}, {task.classes} classes: validation of all so far {each}; {task.taken:.1%} of the "
+            "weights under masks taken"
         )
     lines.append(f"run: {directory}")
     return lines

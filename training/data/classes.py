@@ -28,8 +28,8 @@ def classes_of_task(data: DataSet, task: int, of: int) -> range:
 
 def with_classes(data: DataSet, classes: range) -> DataSet:
     """The samples of some classes, numbered and standardised as among all."""
-    splits = {name: _of(data.split(name), classes) for name in ("train", "validation", "test")}
-    return replace(data, **splits)
+    train, validation, test = (_of(split, classes) for split in (data.train, data.validation, data.test))
+    return replace(data, train=train, validation=validation, test=test)
 
 
 def _of(split: Split, classes: range) -> Split:

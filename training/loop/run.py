@@ -114,7 +114,7 @@ class Run:
                 steps=settings.epochs * batches,
                 precision=settings.precision,
                 seed=settings.seed,
-                repeats=True,
+                follows_schedule=True,
             )
             check_agreement(applied, graph)
             tasks = Tasks(data, recipe.model.tasks, model, applied, device)

@@ -339,8 +339,9 @@ class Recipe(Section):
 
     @property
     def trains_once(self) -> bool:
-        """Whether it trains, and a loop that goes through its data once can do it."""
-        return not self.simulated_only and self.schedule.repeats is None and not self.tasks
+        """Whether it trains, and asks nothing of a loop but to go through the data once."""
+        asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
+        return not self.simulated_only and self.schedule.repeats is None and not asked
 
     @property
     def tasks(self) -> int:

@@ -38,7 +38,7 @@ def apply(
     steps: int | None = None,
     precision: Precision = "fp32",
     seed: int = 0,
-    repeats: bool = False,
+    follows_schedule: bool = False,
 ) -> AppliedRecipe:
     """Let a model train under a recipe.
 
@@ -54,8 +54,9 @@ def apply(
         steps: updates of the whole run, for a recipe that changes over time.
         precision: of operands and activations of every Linear and Conv; sums and master weights are FP32.
         seed: of whatever the recipe draws.
-        repeats: whether the caller prunes and rewinds between the trainings of a recipe that repeats them, and begins
-            its tasks, as ``bisparse train`` does; ``steps`` are then those of one training.
+        follows_schedule: whether the caller does what a schedule asks of a loop, as ``bisparse train`` does: prunes
+            and rewinds between trainings that are repeated (``steps`` are those of one), begins tasks, freezes, cuts
+            batches.
 
     Returns:
         The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
@@ -70,10 +71,10 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
-    if not (recipe.trains_once or repeats):
+    if not (recipe.trains_once or follows_schedule):
         raise ConfigError(
-            f"{recipe.name}: got a recipe that repeats a whole training, or trains several tasks, need one that a loop "
-            "of your own goes through once; try bisparse train"
+            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
+            "its own, need one that a loop of your own goes through once; try bisparse train"
         )
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:

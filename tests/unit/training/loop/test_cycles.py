@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bisparse.configs.errors import ConfigError
+from bisparse.configs.pattern import Pattern
 from bisparse.training.densities import load_densities
 from bisparse.training.graph import Stage
 from bisparse.training.loop import run as training_run
@@ -18,6 +19,7 @@ from bisparse.training.loop.phase_rules import PhaseRules
 from bisparse.training.loop.timetable import Timetable, Training
 from bisparse.training.recipes.courses import Repeats
 from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.in_torch import apply
 from bisparse.training.run_summary import read_summary
 
 from .short_runs import KilledError, digits, killed_at, log_rows, run
@@ -229,3 +231,10 @@ def test_repeats_of_masks_that_are_searched_for_anew_are_refused(recipe_of, tmp_
         ConfigError, match=r"schedule\.repeats of masks that do not stay \(mask_search\.method: top-n\)"
     ):
         run(digits(file), tmp_path / "run")
+
+
+@pytest.mark.parametrize("asked", [{"freeze": "1"}, {"batch": 8}, {"accumulate": 2}, {"task": 1}])
+def test_what_a_schedule_asks_of_the_loop_is_refused_where_the_loop_is_the_users(asked, recipe_of):
+    recipe = load_recipe(recipe_of({"phases": [{"name": "all", **asked}]}, base="static-masks")).model
+    with pytest.raises(ConfigError, match=r"or has tasks, frozen parameters or batches of its own, need one .* once"):
+        apply(torch.nn.Sequential(torch.nn.Linear(8, 8)), recipe, Pattern(2, 8), steps=3)
