@@ -254,6 +254,7 @@ def codesign(
     hardware: Design = defaults.HARDWARE,
     seeds: int = 3,
     jobs: int | None = None,
+    device: str = "cpu",
     **settings: Any,
 ) -> Codesign:
     """Train recipes at several ratios, and simulate their training: accuracy beside time and energy.
@@ -269,7 +270,8 @@ def codesign(
         out: the study's directory, which keeps the runs; what is finished there is not trained again.
         hardware: a shipped design's name, a YAML file, or what such a file would say, as a mapping.
         seeds: runs of each point, each paired with a dense run of the same seed.
-        jobs: runs at a time; as many as cores when None.
+        jobs: runs at a time; as many as cores when None, or 1 on a GPU.
+        device: of torch.
         **settings: see ``training.settings.TrainingSettings``: ``epochs``, ``batch``, ``learning_rate``, ...
 
     Returns:
@@ -293,6 +295,7 @@ def codesign(
             design,
             version=__version__,
             jobs=jobs,
+            device=device,
             done=lambda _, finished, of: told("runs", finished, of),
             given=tuple(settings),
         )

@@ -65,6 +65,6 @@ def simulate_trained(summary: RunSummary, directory: Path, hardware: Loaded[Hard
         trained_simulator(summary, directory, hardware, version=version),
         recipe_of(summary),
         parse_format(summary.settings.sparsity),
-        summary.steps,
+        summary.training_steps,
         switch_step=summary.switch_step,
     )

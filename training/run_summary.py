@@ -3,7 +3,7 @@
 A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densities.csv`` (a row a layer and epoch),
 ``graph.json`` (the step of this very model, to be simulated), ``checkpoint.pt`` until the run ends, and at its end
 ``weights.pt`` (a plain model's state dict with the pruned weights), ``checksums.sha256`` of what others go on from, and
-``summary.json``: this. ``bisparse assign`` adds ``layers.csv``.
+``summary.json``: this; of several tasks ``tasks.pt``, a state dict for each. ``bisparse assign`` adds ``layers.csv``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LOG_FILE = "log.csv"
 GRAPH_FILE = "graph.json"
 CHECKPOINT_FILE = "checkpoint.pt"
 WEIGHTS_FILE = "weights.pt"
+TASKS_FILE = "tasks.pt"
 
 SCHEMA_VERSION = 1
 
@@ -58,6 +59,46 @@ class EpochResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CycleResult:
+    """Where a run that repeats its training stood after a cycle, on the validation split.
+
+    Attributes:
+        cycle: counted from 1; 0 of the first training.
+        step: updates of the whole run done.
+        kept: share of the weights that the recipe prunes.
+        validation_loss: nats a sample; of a text, a symbol.
+        validation_accuracy: as a share; of several retrainings that of their mean.
+        retrainings: accuracy of each retraining by itself, where several were averaged.
+    """
+
+    cycle: int
+    step: int
+    kept: float
+    validation_loss: float
+    validation_accuracy: float
+    retrainings: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """Where a run of several tasks stood after one, on the validation split.
+
+    Attributes:
+        task: that ended, counted from 1.
+        step: updates of the run done.
+        classes: that it tells apart.
+        taken: share of the weights under masks that some task so far multiplies by.
+        validation_accuracies: of every task so far, under its own masks, among its own classes.
+    """
+
+    task: int
+    step: int
+    classes: int
+    taken: float
+    validation_accuracies: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A finished run.
 
@@ -68,7 +109,7 @@ class RunSummary:
         data_sha256: of the data's content.
         parameters: of the model.
         steps_per_epoch: batches.
-        steps: updates of the whole run.
+        steps: updates of the whole run, those of every repetition.
         switch_step: after which STEP switched; None for other recipes.
         test_accuracy: share of the test split, measured once, at the end.
         test_loss: nats a sample.
@@ -82,6 +123,10 @@ class RunSummary:
         torch_version: that trained it.
         threads: of torch; another number may round sums otherwise.
         bisparse_version: that trained it.
+        device: of torch, that trained it.
+        cycles: of a recipe that repeats its training, the first training's first; else none.
+        tasks: of a recipe that trains several, one after another; else none. Accuracies and losses at the end are those
+            of all tasks then.
     """
 
     settings: TrainingSettings
@@ -104,6 +149,14 @@ class RunSummary:
     torch_version: str
     threads: int
     bisparse_version: str
+    device: str = "cpu"
+    cycles: tuple[CycleResult, ...] = ()
+    tasks: tuple[TaskResult, ...] = ()
+
+    @property
+    def training_steps(self) -> int:
+        """Updates of one training, which is what a recipe's shares are of."""
+        return self.settings.epochs * self.steps_per_epoch
 
     def document(self) -> dict[str, Any]:
         """The summary as plain data, ready for JSON."""
@@ -120,6 +173,12 @@ class RunSummary:
         fields = {name: value for name, value in document.items() if name != "schema_version"}
         fields["settings"] = TrainingSettings.from_document(fields["settings"])
         fields["epochs"] = tuple(EpochResult(**each) for each in fields["epochs"])
+        cycles = fields.get("cycles", ())
+        fields["cycles"] = tuple(CycleResult(**each | {"retrainings": tuple(each["retrainings"])}) for each in cycles)
+        fields["tasks"] = tuple(
+            TaskResult(**each | {"validation_accuracies": tuple(each["validation_accuracies"])})
+            for each in fields.get("tasks", ())
+        )
         return cls(**fields)
 
 

@@ -121,6 +121,7 @@ def assign(
     on: options.Design,
     step: Step,
     model: ModelOption = None,
+    device: options.Device = "cpu",
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -153,7 +154,14 @@ def assign(
             ratios=tuple(dict.fromkeys([*offered, *([] if wanted is None else [wanted])])),
         )
         costs = _measured(
-            context, run_dir, summary, assigner, model, sensitivity=proxy == "sensitivity", progress=progress
+            context,
+            run_dir,
+            summary,
+            assigner,
+            model,
+            sensitivity=proxy == "sensitivity",
+            device=device,
+            progress=progress,
         )
         result, found = assigner.assign(costs, proxy=proxy, like=wanted, keep=budget.keep, progress=progress)
     if wanted is not None and wanted not in offered:
@@ -178,6 +186,7 @@ def _measured(
     model: str | None,
     *,
     sensitivity: bool,
+    device: str,
     progress: Progress,
 ) -> LayerCosts:
     """What ratios cost layers: out of the file where all of it is there, of these weights, else measured."""
@@ -195,7 +204,9 @@ def _measured(
 
     # What is measured is kept there.
     context.with_resource(sole_owner(directory, told=note))
-    return measure_run(directory, assigner.places, model=model, sensitivity=sensitivity, progress=progress)
+    return measure_run(
+        directory, assigner.places, model=model, sensitivity=sensitivity, device=device, told=note, progress=progress
+    )
 
 
 def _write(out: Path, base: Loaded[Recipe], result: Assignment, found: Ratios, *, command: str) -> None:

@@ -19,7 +19,6 @@ from .terminal import Progress, note
 from .usage import between_commas
 
 if TYPE_CHECKING:
-    from ..sim.studies.codesign.run_codesign import RunDone
     from ..training.run_summary import RunSummary
 
 RECIPES = "dense,sr-ste,sdgp,sdwp,bdwp"
@@ -49,7 +48,9 @@ Seeds = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    options.whole("--jobs", metavar="J", example=2, help="Runs at a time, a thread each. [as many as cores]"),
+    options.whole(
+        "--jobs", metavar="J", example=2, help="Runs at a time, a thread each. [as many as cores; 1 on a GPU]"
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -79,6 +80,7 @@ def codesign(
     *,
     settings: Settings,
     jobs: Jobs = None,
+    device: options.Device = "cpu",
     out: Out = None,
     output: Output,
 ) -> None:
@@ -101,14 +103,16 @@ def codesign(
     directory = out or _default_directory(model, data)
     output.hold(directory)
     with Progress() as progress:
-        progress(f"training {model} on {data}", 0, sum(len(point.runs) for point in planned))
+        told = _Told(progress, f"training {model} on {data}")
         study = run_study(
             planned,
             directory,
             design,
             version=__version__,
             jobs=jobs,
-            done=_told_by(progress),
+            device=device,
+            done=told.run,
+            steps_done=told.steps,
             given=[name for name in settings if output.is_given(name)],
         )
 
@@ -129,17 +133,22 @@ def _default_directory(model: str, data: str) -> Path:
     return Path("runs") / shortened(f"codesign-{model.rpartition(':')[2]}-{Path(data).stem}")
 
 
-def _told_by(progress: Progress) -> RunDone:
-    """A bar where somebody watches; else a line as each run ends."""
-    watched = sys.stderr.isatty()
+class _Told:
+    """A bar of steps where somebody watches; else a line as each run ends."""
 
-    def done(summary: RunSummary, finished: int, of: int) -> None:
+    def __init__(self, progress: Progress, begin: str) -> None:
+        self._progress, self._said = progress, begin
+        self._watched = sys.stderr.isatty()
+
+    def run(self, summary: RunSummary, finished: int, of: int) -> None:
+        """A run that ended."""
         settings = summary.settings
         name = f"{summary.recipe_name} {settings.sparsity}" if summary.patterns else summary.recipe_name
         said = f"{name}, seed {settings.seed}: test accuracy {summary.test_accuracy:.2%}"
-        if watched:
-            progress(said, finished, of)
-        else:
-            note(f"{finished} of {of}: {said}")
+        self._said = f"{finished} of {of}: {said}"
+        if not self._watched:
+            note(self._said)
 
-    return done
+    def steps(self, done: int, of: int) -> None:
+        """How far all runs are together: a retraining counts as the training that it is."""
+        self._progress(f"steps; {self._said}", done, of)

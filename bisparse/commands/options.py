@@ -140,6 +140,12 @@ WithWhatIf = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse operators that may hold multiplications and cannot be counted.")
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="Of torch, such as cuda, which sums in another order than a CPU: other bits."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")

@@ -51,7 +51,6 @@ Threads = Annotated[
         help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Of torch, such as cuda.")]
 
 
 @grouped
@@ -60,7 +59,7 @@ def train(
     hardware: HardwareOption = None,
     set_fields: options.SetFields = None,
     threads: Threads = None,
-    device: Device = "cpu",
+    device: options.Device = "cpu",
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -157,5 +156,16 @@ def _told(summary: RunSummary, directory: Path) -> list[str]:
     ]
     if summary.switch_step is not None:
         lines.append(f"switched to {settings.sparsity} after step {summary.switch_step}")
+    for cycle in summary.cycles:
+        name = f"cycle {cycle.cycle}, {cycle.kept:.1%} of the weights" if cycle.cycle else "first training"
+        alone = ", ".join(f"{each:.2%}" for each in cycle.retrainings)
+        of = f", the mean of retrainings with {alone}" if alone else ""
+        lines.append(f"{name}: validation {cycle.validation_accuracy:.2%}{of}")
+    for task in summary.tasks:
+        each = ", ".join(f"{accuracy:.2%}" for accuracy in task.validation_accuracies)
+        lines.append(
+            f"task {task.task}, {task.classes} classes: validation of all so far {each}; {task.taken:.1%} of the "
+            "weights under masks taken"
+        )
     lines.append(f"run: {directory}")
     return lines

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ...configs.errors import ConfigError
-from ..graph import TrainingGraph
+from ...configs.operand_format import OperandFormat
+from ..graph import Stage, TrainingGraph
 from ..recipes.annotation import annotate
+from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe
 
 
 def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
-    """Refuse a model whose graph a recipe would prune elsewhere than its modules.
+    """Refuse a model whose graph a recipe would prune elsewhere than its modules, in any phase.
 
     The two are decided by the same rules, but a graph is in the order of execution, a module in the order in which it
     was put together; and a weight that another module multiplies by (torch's MultiheadAttention) is out of reach.
@@ -17,13 +19,29 @@ def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
     Raises:
         ConfigError: they differ; the message names the first layer, and what to write into the recipe.
     """
-    pruned = annotate(graph, applied.recipe, applied.pattern, pre_generation=True)
+    layers = applied.layers.items()
+    trained = {(path, stage): own for path, layer in layers for stage, own in layer.patterns.items()}
+    _check(graph, applied.recipe, applied.pattern, trained)
+    for number, stretch in enumerate(applied.stretches):
+        if stretch.recipe is not None:
+            trained = {(path, stage): own for path, layer in layers for stage, own in layer.plan[number].items()}
+            _check(graph, stretch.recipe, stretch.pattern, trained, phase=f"{stretch.name}: ")
+
+
+def _check(
+    graph: TrainingGraph,
+    recipe: Recipe,
+    pattern: OperandFormat,
+    trained: dict[tuple[str, Stage], OperandFormat],
+    *,
+    phase: str = "",
+) -> None:
+    pruned = annotate(graph, recipe, pattern, pre_generation=True)
     simulated = {
         (operator.module, operator.stage): pruned.prunings[operator.name].pattern
         for operator in graph.products
         if operator.name in pruned.prunings and pruned.prunings[operator.name].operand != "result"
     }
-    trained = {(path, stage): own for path, layer in applied.layers.items() for stage, own in layer.patterns.items()}
     multiplied = {(operator.module, operator.stage) for operator in graph.products}
     for place in sorted(simulated.keys() | trained.keys(), key=str):
         module, stage = place
@@ -32,7 +50,7 @@ def check_agreement(applied: AppliedRecipe, graph: TrainingGraph) -> None:
             continue
         if simulated.get(place) != trained.get(place):
             raise ConfigError(
-                f"{module}:{stage.value}: got {trained.get(place, 'dense')} in training and "
+                f"{phase}{module}:{stage.value}: got {trained.get(place, 'dense')} in training and "
                 f"{simulated.get(place, 'dense')} in simulation, need the same; try dense.names: [{module!r}] in the "
                 "recipe"
             )

@@ -29,6 +29,9 @@ FIELDS = (
 )
 """What is in a checkpoint, beside its checksum."""
 
+_MORE = {"cycles", "device_random", "tasks"}
+"""What is in one of a run that repeats its training or has several tasks, and of one on a GPU."""
+
 _CHECKSUM = "sha256"
 
 _DAMAGED = (
@@ -67,7 +70,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise _unreadable(path, f"of another layout: {type(state).__name__}")
     written = state.pop(_CHECKSUM, None)
-    if differing := set(FIELDS) ^ set(state):
+    if differing := set(FIELDS) ^ (set(state) - _MORE):
         raise _unreadable(path, f"of another layout: {', '.join(sorted(map(str, differing)))}")
     try:
         checksum = _checksum(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,14 +36,34 @@ def classes_first(output: object, targets: Tensor) -> tuple[Tensor, Tensor]:
     return logits.flatten(0, -2), targets.flatten()
 
 
+def among(logits: Tensor, classes: Sequence[int] | None) -> Tensor:
+    """Logits of which only some classes may be said; of all where nothing is told."""
+    if classes is None:
+        return logits
+    others = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    others[list(classes)] = False
+    return logits.masked_fill(others, -math.inf)
+
+
 @torch.no_grad()
-def evaluate(model: nn.Module, data: DataSet, split: str, device: torch.device) -> Evaluation:
-    """Measure a model, in evaluation mode, and put it back into the mode that it was in."""
+def evaluate(
+    model: nn.Module, data: DataSet, split: str, device: torch.device, classes: Sequence[int] | None = None
+) -> Evaluation:
+    """Measure a model, in evaluation mode, and put it back into the mode that it was in.
+
+    Args:
+        model: that is measured.
+        data: with the split.
+        split: its name.
+        device: of torch.
+        classes: among which it tells samples apart; all of them when None.
+    """
     was_training = model.training
     model.eval()
     loss = correct = samples = 0.0
     for inputs, targets in evaluation_batches(data, split, _BATCH):
         logits, labels = classes_first(model(torch.from_numpy(inputs).to(device)), torch.from_numpy(targets).to(device))
+        logits = among(logits, classes)
         loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
         correct += float((logits.argmax(-1) == labels).sum())
         samples += float((labels != IGNORED).sum())

@@ -24,6 +24,7 @@ from ..recipes.in_torch.weight_masks import stage_mask
 from ..run_summary import SUMMARY_FILE, WEIGHTS_FILE, read_summary
 from ..trainable import build
 from .checkpoint import load_state
+from .devices import reproducible, torch_device
 from .evaluation import evaluate
 from .weights_hash import weights_hash
 
@@ -85,6 +86,8 @@ def measure_run(
     *,
     model: str | None = None,
     sensitivity: bool = False,
+    device: str = "cpu",
+    told: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> LayerCosts:
     """Measure the network that a dense training run left behind, and write it into ``layers.csv`` beside it.
@@ -95,6 +98,8 @@ def measure_run(
             others is dropped.
         model: as the user names it. A run's directory is data: a factory that only its summary names is not called.
         sensitivity: whether to measure the rise of the loss, too.
+        device: of torch.
+        told: gets remarks, a sentence each.
         progress: told before each place: what, how many are done, of how many.
 
     Raises:
@@ -120,9 +125,9 @@ def measure_run(
             warnings.simplefilter("ignore")
             network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        told = str(error).strip().partition("\n")[0]
+        why = str(error).strip().partition("\n")[0]
         raise ConfigError(
-            f"{directory / WEIGHTS_FILE}: got weights of another network ({told}), need the run's"
+            f"{directory / WEIGHTS_FILE}: got weights of another network ({why}), need the run's"
         ) from error
     if weights_hash(network) != summary.weights_sha256:
         raise ConfigError(
@@ -134,14 +139,18 @@ def measure_run(
     before = before.of_weights(summary.weights_sha256)
     missing, known = before.missing(places, sensitivity=sensitivity), dict(before.by_place)
 
-    def validation_loss() -> float:
-        return evaluate(network, data, "validation", torch.device("cpu")).loss
+    computed = torch_device(device)
+    network.to(computed)
 
-    rows = layer_costs(network, missing, loss=validation_loss if sensitivity else None)
-    for done, row in enumerate(rows):
-        if progress is not None:
-            progress(f"measuring {row.module} {row.stage} at {row.sparsity}", done, len(missing))
-        known[row.module, row.stage, row.sparsity] = replace(row, weights_sha256=summary.weights_sha256)
+    def validation_loss() -> float:
+        return evaluate(network, data, "validation", computed).loss
+
+    with reproducible(computed, told or (lambda _: None)):
+        rows = layer_costs(network, missing, loss=validation_loss if sensitivity else None)
+        for done, row in enumerate(rows):
+            if progress is not None:
+                progress(f"measuring {row.module} {row.stage} at {row.sparsity}", done, len(missing))
+            known[row.module, row.stage, row.sparsity] = replace(row, weights_sha256=summary.weights_sha256)
     return write_layer_costs(file, known.values())
 
 

@@ -7,12 +7,11 @@ as one that was not.
 
 from __future__ import annotations
 
-import json
 import math
 import operator
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,34 +25,29 @@ from ...configs.formats import parse_format
 from ...configs.library import content_hash
 from ...configs.schema import Loaded
 from ...configs.sums import sum_in_order
-from ...configs.whole_file import write_whole
-from ..data import Augmentation, DataSet, TrainingBatches, steps_per_epoch
+from ..data import DataSet, steps_per_epoch
 from ..densities import DENSITIES_FILE, LayerDensity, write_densities
-from ..graph import Stage
 from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
-from ..recipes.in_torch.tally import Tally
-from ..run_checksums import write_checksums
-from ..run_summary import (
-    CHECKPOINT_FILE,
-    GRAPH_FILE,
-    LOG_FILE,
-    SUMMARY_FILE,
-    WEIGHTS_FILE,
-    EpochResult,
-    RunSummary,
-)
+from ..run_summary import CHECKPOINT_FILE, GRAPH_FILE, LOG_FILE, TASKS_FILE, EpochResult, RunSummary
 from ..settings import TrainingSettings
 from ..trainable import build
 from .agreement import check_agreement
 from .checkpoint import load_checkpoint, save_checkpoint, save_state, understood
-from .evaluation import Evaluation, classes_first, evaluate
+from .cycles import Cycles
+from .devices import device_random_state, set_device_random_state
+from .evaluation import Evaluation, among, classes_first
 from .identity import check_identity
 from .learning_rate import learning_rate
 from .optimizers import make_optimizer
 from .own_graph import captured
+from .phase_rules import PhaseRules
 from .run_log import RunLog
+from .summarising import patterns_of, write_end
+from .tasks import Tasks
+from .timetable import Place, Timetable
+from .watching import watched
 from .weights_hash import weights_hash
 
 CHECKPOINT_SECONDS = 20.0
@@ -79,7 +73,10 @@ class Run:
     applied: AppliedRecipe
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
-    steps_per_epoch: int
+    timetable: Timetable
+    rules: PhaseRules
+    cycles: Cycles
+    tasks: Tasks
     identity: dict[str, Any]
     step: int = 0
     loss_sum: float = 0.0
@@ -117,8 +114,11 @@ class Run:
                 steps=settings.epochs * batches,
                 precision=settings.precision,
                 seed=settings.seed,
+                follows_schedule=True,
             )
             check_agreement(applied, graph)
+            tasks = Tasks(data, recipe.model.tasks, model, applied, device)
+            rules = PhaseRules(settings, data, tasks.data, model, applied.phases)
         except ConfigError as error:
             raise recipe.placed(error) from None
         identity = identity | {"graph": content_hash(graph_text(graph))}
@@ -130,6 +130,7 @@ class Run:
         applied.attach(optimizer)
         # Dropout draws from here on, whatever building and capturing drew.
         torch.manual_seed(settings.seed + 1)
+        timetable = Timetable.of(recipe.model, applied.stretches, epochs=settings.epochs, steps_per_epoch=batches)
         run = cls(
             settings=settings,
             recipe=recipe,
@@ -141,17 +142,15 @@ class Run:
             applied=applied,
             optimizer=optimizer,
             scaler=torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16"),
-            steps_per_epoch=batches,
+            timetable=timetable,
+            rules=rules,
+            cycles=Cycles(timetable, model, applied, optimizer),
+            tasks=tasks,
             identity=identity,
         )
         if state is not None:
             run._restore(state)
         return run
-
-    @property
-    def steps(self) -> int:
-        """Of the whole run."""
-        return self.settings.epochs * self.steps_per_epoch
 
     # The loop -------------------------------------------------------------------------------------------------------
 
@@ -159,64 +158,67 @@ class Run:
         """Train to the end and write the summary."""
         saved = time.monotonic()
         with RunLog(self.directory / LOG_FILE, after=self.step) as log:
-            while self.step < self.steps:
-                epoch, number = divmod(self.step, self.steps_per_epoch)
-                batches = self._batches(epoch)
-                while number < self.steps_per_epoch:
-                    began = time.perf_counter()
-                    loss = self._train_step(batches, number, log)
-                    self.seconds += time.perf_counter() - began
-                    number += 1
-                    progress(self._told(loss), self.step, self.steps)
-                    if number < self.steps_per_epoch and time.monotonic() - saved > CHECKPOINT_SECONDS:
-                        self._save(log)
-                        saved = time.monotonic()
-                self._end_epoch(epoch)
-                self._save(log)
-                saved = time.monotonic()
-                epoch_done(self.epochs[-1])
+            while self.step < self.timetable.steps:
+                self.cycles.before_step(self.step)
+                self.tasks.before_step(self.step)
+                place = self.timetable.place(self.step)
+                began = time.perf_counter()
+                loss = self._train_step(place, log)
+                self.seconds += time.perf_counter() - began
+                progress(self._told(place, loss), self.step, self.timetable.steps)
+                self.tasks.after_step(self.step)
+                if place.ends_epoch:
+                    self._end_epoch(place)
+                if place.ends_epoch or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save(log)
+                    saved = time.monotonic()
+                if place.ends_epoch:
+                    epoch_done(self.epochs[-1])
         return self._summarise()
 
-    def _told(self, loss: float) -> str:
-        told = f"epoch {(self.step - 1) // self.steps_per_epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
+    def _told(self, place: Place, loss: float) -> str:
+        told = f"epoch {place.epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
+        if place.training.name:
+            told = f"{place.training.name}, {told}"
         return f"{told}, validation {self.epochs[-1].validation_accuracy:.1%}" if self.epochs else told
 
-    def _batches(self, epoch: int) -> TrainingBatches:
-        settings = self.settings
-        varied = Augmentation(shift=settings.shift, flip=settings.flip)
-        return TrainingBatches(
-            self.data, batch=settings.batch, seed=settings.seed, epoch=epoch, augmentation=varied or None
-        )
-
-    def _train_step(self, batches: TrainingBatches, number: int, log: RunLog) -> float:
-        inputs, targets = (torch.from_numpy(each).to(self.device) for each in batches[number])
-        rate = learning_rate(self.settings, self.step, self.steps_per_epoch)
+    def _train_step(self, place: Place, log: RunLog) -> float:
+        rate = learning_rate(self.settings, place.at_step, self.timetable.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        phase = self.applied.phase.kind
-        with self._watched(last=number == self.steps_per_epoch - 1):
-            logits, labels = self._logits(inputs, targets)
-            loss = functional.cross_entropy(logits, labels)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                epoch = self.step // self.steps_per_epoch + 1
-                raise TrainingError(
-                    f"step {self.step + 1} (epoch {epoch}): got a loss of {value}, need a finite one; "
-                    f"try a learning rate below {rate:.3g}{self._precision_hint()}"
-                )
-            self.optimizer.zero_grad()
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        phase, epoch = self.applied.phase, len(self.epochs) + 1
+        self.rules.let_learn(phase)
+        inputs, targets = (torch.from_numpy(each).to(self.device) for each in self.rules.batch(phase, place))
+        self.optimizer.zero_grad()
+        # In the last step of an epoch, with an eye on the non-zero elements of every layer.
+        with watched(self.applied, epoch, self.densities) if place.ends_epoch else nullcontext():
+            parts = zip(inputs.chunk(phase.accumulate), targets.chunk(phase.accumulate), strict=True)
+            value = sum_in_order(self._gradients(*part, phase.accumulate, epoch, rate) for part in parts)
         self._update()
         self.step += 1
         self.loss_sum += value
         log.add(
             step=self.step,
-            epoch=(self.step - 1) // self.steps_per_epoch + 1,
-            phase=phase,
+            epoch=epoch,
+            phase=phase.name or phase.kind,
             learning_rate=rate,
             loss=value,
             loss_scale=self._loss_scale,
         )
+        return value
+
+    def _gradients(self, inputs: Tensor, targets: Tensor, parts: int, epoch: int, rate: float) -> float:
+        """Add up the gradients of one of so many micro-batches; its share of the loss."""
+        logits, labels = self._logits(inputs, targets)
+        loss = functional.cross_entropy(among(logits, self.tasks.classes[self.tasks.at]), labels)
+        loss = loss / parts if parts > 1 else loss
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"step {self.step + 1} (epoch {epoch}): got a loss of {value}, need a finite one; "
+                f"try a learning rate below {rate:.3g}{self._precision_hint()}"
+            )
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return value
 
     def _logits(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -259,56 +261,32 @@ class Run:
     def _precision_hint(self) -> str:
         return "" if self.settings.precision == "fp32" else ", or --precision fp32"
 
-    @contextmanager
-    def _watched(self, *, last: bool) -> Iterator[None]:
-        """In the last step of an epoch, with an eye on the non-zero elements of every layer."""
-        if not last:
-            yield
-            return
-        # As this step multiplies by them: after the update they are others.
-        weights = {
-            path: tuple(_density(self.applied.weight(path, stage)) for stage in (Stage.FORWARD, Stage.BACKWARD))
-            for path in self.applied.layers
-        }
-        with self.applied.watched() as tallies:
-            yield
-        epoch = self.step // self.steps_per_epoch + 1
-        self.densities += [self._layer_density(epoch, path, tally, weights[path]) for path, tally in tallies.items()]
-
-    def _layer_density(self, epoch: int, path: str, tally: Tally, weights: tuple[float, ...]) -> LayerDensity:
-        return LayerDensity(
-            epoch=epoch,
-            module=path,
-            input_density=tally.density("input"),
-            gradient_density=tally.density("gradient"),
-            forward_weight_density=weights[0],
-            backward_weight_density=weights[1],
-            mask_churn=self.applied.layers[path].churn.take(),
-        )
-
-    def _end_epoch(self, epoch: int) -> None:
-        measured = self._measured("validation")
-        of_epoch = [row for row in self.densities if row.epoch == epoch + 1 and row.mask_churn is not None]
+    def _end_epoch(self, place: Place) -> None:
+        measured, epoch = self._measured("validation"), len(self.epochs) + 1
+        of_epoch = [row for row in self.densities if row.epoch == epoch and row.mask_churn is not None]
         churned = [(self.applied.master(row.module).numel(), row.mask_churn or 0.0) for row in of_epoch]
         weights, changed = sum(size for size, _ in churned), sum_in_order(size * share for size, share in churned)
         self.epochs.append(
             EpochResult(
-                epoch=epoch + 1,
+                epoch=epoch,
                 step=self.step,
-                learning_rate=learning_rate(self.settings, self.step - 1, self.steps_per_epoch),
-                train_loss=self.loss_sum / self.steps_per_epoch,
+                learning_rate=learning_rate(self.settings, place.at_step, self.timetable.steps_per_epoch),
+                train_loss=self.loss_sum / (place.done + 1),
                 validation_loss=measured.loss,
                 validation_accuracy=measured.accuracy,
                 mask_churn=changed / weights if weights else None,
-                phase=self.applied.phase.kind,
+                phase=place.training.name or self.applied.phase.kind,
                 skipped_steps=self.skipped,
             )
         )
         self.loss_sum, self.skipped = 0.0, 0
         write_densities(self.directory / DENSITIES_FILE, self.densities)
+        if place.ends_training:
+            averaged = self.cycles.end(place.training, measured)
+            self.cycles.close(place.training, self._measured("validation") if averaged else measured)
 
     def _measured(self, split: str) -> Evaluation:
-        measured = evaluate(self.model, self.data, split, self.device)
+        measured = self.tasks.evaluate_now(split)
         if not math.isfinite(measured.loss):
             raise TrainingError(
                 f"step {self.step}: got a loss of {measured.loss} on the {split} split, need a finite one; "
@@ -335,13 +313,17 @@ class Run:
                 "seconds": self.seconds,
                 "epochs": [asdict(each) for each in self.epochs],
                 "densities": [asdict(each) for each in self.densities],
+                **({"tasks": self.tasks.state_dict()} if self.recipe.model.tasks else {}),
+                **({"cycles": self.cycles.state_dict()} if self.timetable.repeats is not None else {}),
+                **({"device_random": device_random_state(self.device)} if self.device.type == "cuda" else {}),
             },
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
         with understood(self.directory / CHECKPOINT_FILE):
             self._take(state)
-            if not 0 <= self.step <= self.steps or len(self.epochs) != self.step // self.steps_per_epoch:
+            ended = self.timetable.epochs_before(self.step)
+            if not 0 <= self.step <= self.timetable.steps or len(self.epochs) != ended:
                 raise ValueError(f"{len(self.epochs)} epochs after {self.step} steps")
 
     def _take(self, state: dict[str, Any]) -> None:
@@ -350,6 +332,12 @@ class Run:
         self.applied.load_state_dict(state["applied"])
         self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
+        if self.device.type == "cuda":
+            set_device_random_state(state["device_random"], self.device)
+        if self.timetable.repeats is not None:
+            self.cycles.load_state_dict(state["cycles"])
+        if self.recipe.model.tasks:
+            self.tasks.load_state_dict(state["tasks"])
         self.step, self.skipped = operator.index(state["step"]), operator.index(state["skipped"])
         self.loss_sum, self.seconds = state["loss_sum"] + 0.0, state["seconds"] + 0.0
         self.epochs = [EpochResult(**each) for each in state["epochs"]]
@@ -359,43 +347,33 @@ class Run:
 
     def _summarise(self) -> RunSummary:
         test = self._measured("test")
-        last = self.epochs[-1]
+        last = self.cycles.results[-1] if self.cycles.results else self.epochs[-1]
         summary = RunSummary(
             settings=self.settings,
             recipe_name=self.recipe.model.name,
             recipe_sha256=self.recipe.sha256,
             data_sha256=self.data.sha256,
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
-            steps_per_epoch=self.steps_per_epoch,
-            steps=self.steps,
+            steps_per_epoch=self.timetable.steps_per_epoch,
+            steps=self.timetable.steps,
             switch_step=self.applied.switch_step,
             test_accuracy=test.accuracy,
             test_loss=test.loss,
             validation_accuracy=last.validation_accuracy,
             validation_loss=last.validation_loss,
             epochs=tuple(self.epochs),
-            patterns={
-                path: {stage.value: str(own) for stage, own in layer.patterns.items()}
-                for path, layer in self.applied.layers.items()
-                if layer.patterns
-            },
+            patterns=patterns_of(self.applied),
             dense_reasons=self.applied.dense_reasons,
             weights_sha256=weights_hash(self.model),
             train_seconds=self.seconds,
             torch_version=torch.__version__,
             threads=torch.get_num_threads(),
             bisparse_version=self.version,
+            device=self.device.type,
+            cycles=tuple(self.cycles.results),
+            tasks=tuple(self.tasks.results),
         )
-        self.applied.remove()
-        save_state(self.directory / WEIGHTS_FILE, self.model.state_dict())
-        text = json.dumps(summary.document(), indent=1, allow_nan=False).encode()
-        # Before the summary, which says that the run is finished.
-        kept = {name: (self.directory / name).read_bytes() for name in (DENSITIES_FILE, GRAPH_FILE)}
-        write_checksums(self.directory, {**kept, SUMMARY_FILE: text})
-        write_whole(self.directory / SUMMARY_FILE, text)
-        (self.directory / CHECKPOINT_FILE).unlink(missing_ok=True)
+        if self.recipe.model.tasks:
+            save_state(self.directory / TASKS_FILE, self.tasks.networks())
+        write_end(self.directory, summary, self.model, self.applied)
         return summary
-
-
-def _density(weight: Tensor) -> float:
-    return float(weight.count_nonzero()) / weight.numel()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from types import TracebackType
 
 from ...configs.file_reading import decoded, read_file
 from ...configs.whole_file import write_whole
+
+_WORDS = re.compile(r'[^\s,"]+')
+"""Of a phase's name, which may be any text; a row is a line, and commas part its cells."""
 
 COLUMNS = ("step", "epoch", "phase", "learning_rate", "loss", "loss_scale")
 
@@ -27,7 +31,7 @@ class RunLog:
     def __init__(self, path: Path, *, after: int) -> None:
         kept: list[list[str]] = []
         if after and path.exists():
-            # Numbers alone: no cell has quotes.
+            # Numbers, and names without commas: no cell has quotes.
             rows = [line.split(",") for line in decoded(read_file(path, need="the log of a run"), path).split("\n")[1:]]
             # A row cut off by a kill is the last one, and of a step that will come again.
             kept = [row for row in rows if len(row) == len(COLUMNS) and _is_until(row[0], after)]
@@ -39,7 +43,8 @@ class RunLog:
 
     def add(self, *, step: int, epoch: int, phase: str, learning_rate: float, loss: float, loss_scale: float) -> None:
         """A step done."""
-        self._writer.writerow([step, epoch, phase, f"{learning_rate:.6g}", f"{loss:.6g}", f"{loss_scale:g}"])
+        name = " ".join(_WORDS.findall(phase))
+        self._writer.writerow([step, epoch, name, f"{learning_rate:.6g}", f"{loss:.6g}", f"{loss_scale:g}"])
 
     def flush(self) -> None:
         """Let readers see what is there."""

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...configs.errors import ConfigError
 from ...configs.file_reading import read_file
 from ...configs.library import content_hash
@@ -22,6 +20,7 @@ from ..run_checksums import CHECKSUMS_FILE
 from ..run_summary import CHECKPOINT_FILE, SETTINGS_FILE, SUMMARY_FILE, RunSummary, read_summary
 from ..settings import TrainingSettings
 from ..trainable import build
+from .devices import reproducible, torch_device
 from .identity import check_identity
 from .own_graph import captured
 from .run import EpochDone, Progress, Run
@@ -60,11 +59,12 @@ def train(
     if (directory / SUMMARY_FILE).exists():
         check_identity(directory, _known(directory), identity | _graph_of_code(settings, data))
         return read_summary(directory)
-    with sole_owner(directory, told=told or (lambda _: None)), torch.random.fork_rng(devices=[]):
+    tell, computed = told or (lambda _: None), torch_device(device)
+    with sole_owner(directory, told=tell), reproducible(computed, tell):
         # A run that has not come to a checkpoint may be told otherwise.
         if (directory / CHECKPOINT_FILE).exists():
             check_identity(directory, _known(directory), identity)
-        run = Run.begin(settings, recipe, data, directory, version, _device(device), identity)
+        run = Run.begin(settings, recipe, data, directory, version, computed, identity)
         # Those of an earlier run, whose summary somebody took away.
         (directory / CHECKSUMS_FILE).unlink(missing_ok=True)
         # Once the settings are known to make a run, so that a mistake does not claim the directory.
@@ -86,12 +86,3 @@ def _graph_of_code(settings: TrainingSettings, data: DataSet) -> dict[str, Any]:
     if ":" not in settings.model:
         return {}
     return {"graph": content_hash(graph_text(captured(build(settings.model, data), settings, data)))}
-
-
-def _device(name: str) -> torch.device:
-    try:
-        torch.empty(1, device=name).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        told = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"device: got {name!r}, need one that torch has here ({told}); try cpu") from error
-    return torch.device(name)

@@ -103,6 +103,11 @@ class DeclaredPhase(Section):
     freeze: str = Field(default="", description="parameters that do not learn, as of --freeze")
     batch: PositiveInt | None = Field(default=None, description="samples of a step; the run's unless said")
     accumulate: PositiveInt = Field(default=1, description="micro-batches that a step is cut into")
+    task: PositiveInt | None = Field(
+        default=None,
+        description="of several, one after another: the group of the data's classes, equally many in each, that it "
+        "trains to tell apart. A task has masks of its own, drawn at random; weights of earlier ones stay as they are",
+    )
     set_: dict[str, Course | bool | int | float | str | list[Any]] = Field(
         default={}, alias="set", description="fields of the recipe by their path, constant or over time"
     )
@@ -122,13 +127,18 @@ class DeclaredPhase(Section):
 
 
 class Repeats(Section):
-    """Pruned again and again: after a dense training each cycle prunes, rewinds the weights and trains anew."""
+    """Pruned again and again: after a dense training each cycle prunes, rewinds and trains anew."""
 
     cycles: int = Field(ge=1, le=1000, description="of prune, rewind, retrain after the first training")
     density: Course = Field(
         default=Course(shape="geometric"), description="kept of the weights, cycle by cycle, from 1 to the run's"
     )
     retrain_share: float = Field(default=1.0, gt=0, le=1, description="of a training's steps, that each retraining has")
+    rewind: Literal["weights", "learning-rate"] = Field(
+        default="weights",
+        description="what goes back to where a retraining begins in the first training: weights, optimizer and "
+        "learning rate (a lottery ticket); or the learning rate alone, with an optimizer that starts anew",
+    )
     retrainings: PositiveInt = Field(default=1, description="of each cycle, whose weights are averaged (model soups)")
 
     @model_validator(mode="after")

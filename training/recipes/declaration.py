@@ -161,6 +161,13 @@ class RecipeSchedule(Section):
             raise ValueError("phases: got shares of more than 1 together, need at most 1")
         if sum(phase.share is None and phase.steps is None for phase in self.phases) > 1:
             raise ValueError("phases: got several without share and steps, need at most one, which takes the rest")
+        tasks = [phase.task or 0 for phase in self.phases]
+        if any(tasks) and tasks != list(range(1, len(tasks) + 1)):
+            raise ValueError(f"phases: got tasks {', '.join(map(str, tasks))}, need one a phase, from 1 on, in order")
+        if any(tasks) and not all(phase.sparsity == "full" and not phase.zeros_percent for phase in self.phases):
+            raise ValueError(
+                "phases: got a task with sparsity or zeros_percent, need the run's own: its masks are drawn"
+            )
         if self.switch is not None and (self.dense_share or self.final_share):
             raise ValueError("got switch with dense_share or final_share, need the switch alone to say when")
         if self.dense_share + self.final_share > 1:
@@ -345,12 +352,34 @@ class Recipe(About):
             return "pass: inference"
         if self.rewrites:
             return f"rewrites of layers ({self.rewrites[0].title})"
-        if self.schedule.phases:
-            return "schedule.phases"
-        if self.schedule.repeats is not None:
-            return "schedule.repeats"
+        if fault := self._untrained_phase:
+            return fault
+        said = "schedule.repeats" if self.schedule.repeats is not None else "tasks" if self.tasks else ""
+        if said and self.mask_search.method != "given":
+            return f"{said} of masks that do not stay (mask_search.method: {self.mask_search.method})"
         if any(work.work == "mask-update" for work in self.extra_work):
             return "a mask-update, which moves masks by a rule of its own"
+        return ""
+
+    @property
+    def trains_once(self) -> bool:
+        """Whether it trains, and asks nothing of a loop but to go through the data once."""
+        asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
+        return not self.simulated_only and self.schedule.repeats is None and not asked
+
+    @property
+    def tasks(self) -> int:
+        """How many its phases train, one after another; 0 where they all train what the data are."""
+        return max((phase.task or 0 for phase in self.schedule.phases), default=0)
+
+    @property
+    def _untrained_phase(self) -> str:
+        for number, phase in enumerate(self.schedule.phases):
+            if phase.pass_ != "training":
+                return f"forward passes alone (schedule.phases.{number}.pass)"
+            for path in phase.set_:
+                if path.partition(".")[0] in ("rewrites", "schedule"):
+                    return f"a phase that sets {path} (schedule.phases.{number}.set)"
         return ""
 
     def check_trains(self) -> None:

@@ -31,12 +31,25 @@ class Phase:
         first_step: counted from 0.
         steps: at least 1.
         frames_left: of a frame, how many follow it: 0 for the last, which has the full ratio.
+        stretch: of a schedule of phases or repetitions, the number of its stretch in ``run_plan.stretches``: ratios and
+            fields of the recipe are those of that stretch. None where the recipe's own ramps say what holds.
+        name: that the schedule gives it, or empty.
+        freeze: parameters that do not learn, as of ``--freeze``.
+        batch: samples of a step; the run's when None.
+        accumulate: micro-batches that a step is cut into.
+        task: of several that are trained one after another; None where there is one.
     """
 
     kind: PhaseKind
     first_step: int
     steps: int
     frames_left: int = 0
+    stretch: int | None = None
+    name: str = ""
+    freeze: str = ""
+    batch: int | None = None
+    accumulate: int = 1
+    task: int | None = None
 
     @property
     def end_step(self) -> int:

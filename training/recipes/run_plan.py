@@ -1,7 +1,7 @@
 """A whole training run as stretches of equal steps, whatever its schedule says: what each trains, and costs as.
 
-The schedules that training knows, too, come from ``phases``. Phases declared one by one and repeated runs are simulated
-alone: their stretches are made here.
+The ramps, frames and switches of a recipe come from ``phases``. Stretches of phases declared one by one and of repeated
+runs are made here; training follows the same ones (``training_phases``).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Stretch:
         freeze: parameters that do not learn.
         batch: samples; the run's when None.
         accumulate: micro-batches.
+        task: of several that are trained one after another.
     """
 
     kind: PhaseKind
@@ -65,6 +66,7 @@ class Stretch:
     freeze: str = ""
     batch: int | None = None
     accumulate: int = 1
+    task: int | None = None
 
 
 def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: int | None = None) -> list[Stretch]:
@@ -86,6 +88,30 @@ def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step
     else:
         found = (_of_phase(recipe, pattern, each) for each in phases(recipe, pattern, steps, switch_step=switch_step))
     return list(_begun(found))
+
+
+def follows_stretches(recipe: Recipe) -> bool:
+    """Whether training asks the stretches what holds at a step: of declared phases, and of a repeated run."""
+    return recipe.prunes and bool(recipe.schedule.phases or recipe.schedule.repeats is not None)
+
+
+def training_phases(found: Sequence[Stretch]) -> tuple[Phase, ...]:
+    """The stretches as phases of a run that is trained: each retraining of a cycle is one of its own."""
+    return tuple(
+        Phase(
+            kind=each.kind,
+            first_step=each.first_step + again * each.steps,
+            steps=each.steps,
+            stretch=number,
+            name=each.name if each.times == 1 else f"{each.name} retraining {again + 1}",
+            freeze=each.freeze,
+            batch=each.batch,
+            accumulate=each.accumulate,
+            task=each.task,
+        )
+        for number, each in enumerate(found)
+        for again in range(each.times)
+    )
 
 
 def _begun(found: Iterator[Stretch]) -> Iterator[Stretch]:
@@ -172,6 +198,7 @@ def _declared(recipe: Recipe, pattern: OperandFormat, steps: int) -> Iterator[St
                 freeze=phase.freeze,
                 batch=phase.batch,
                 accumulate=phase.accumulate,
+                task=phase.task,
             )
         at += own
 

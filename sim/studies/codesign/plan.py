@@ -13,6 +13,7 @@ from typing import Any
 from ....accel.specification import Hardware
 from ....configs.errors import ConfigError, MappingError
 from ....configs.file_names import file_name
+from ....configs.formats import parse_format
 from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
 from ....configs.schema import Loaded
@@ -32,14 +33,14 @@ class PlannedPoint:
 
     Attributes:
         recipe: the method.
-        pattern: its ratio; 1:1 of dense.
+        pattern: its ratio, N:M or a share of zeros; 1:1 of dense.
         baseline: whether others are paired with it.
         runs: settings of each run, a seed each.
         folders: of the runs, in the study's ``runs``.
     """
 
     recipe: Loaded[Recipe]
-    pattern: Pattern
+    pattern: OperandFormat
     baseline: bool
     runs: tuple[TrainingSettings, ...]
     folders: tuple[str, ...]
@@ -49,7 +50,7 @@ def plan(
     model: str,
     data: str,
     recipes: Sequence[str],
-    sparsities: Sequence[str | Pattern],
+    sparsities: Sequence[str | OperandFormat],
     *,
     seeds: int,
     hardware: Loaded[Hardware],
@@ -86,6 +87,8 @@ def plan(
             points.append(_point(BASELINE, dense, DENSE, seeds, model, data, adam, beside="-adam"))
         if recipe.model.prunes:
             for pattern in patterns:
+                if recipe.model.mask_search.method != "given":
+                    Pattern.only(pattern)
                 sparse.append(_point(name, recipe, pattern, seeds, model, data, adam if switched else given))
     return (*points, *sparse)
 
@@ -106,8 +109,8 @@ def _recipes(names: Sequence[str]) -> dict[str, Loaded[Recipe]]:
     return found
 
 
-def _patterns(sparsities: Sequence[str | Pattern], hardware: Loaded[Hardware]) -> tuple[Pattern, ...]:
-    patterns = dict.fromkeys(each if isinstance(each, Pattern) else Pattern.parse(each) for each in sparsities)
+def _patterns(sparsities: Sequence[str | OperandFormat], hardware: Loaded[Hardware]) -> tuple[OperandFormat, ...]:
+    patterns = dict.fromkeys(each if isinstance(each, OperandFormat) else parse_format(each) for each in sparsities)
     if not patterns:
         raise ConfigError("sparsity: got none, need at least one ratio; try 2:8")
     for pattern in patterns:
@@ -136,7 +139,7 @@ def check_ratio(pattern: OperandFormat, hardware: Loaded[Hardware]) -> None:
 def _point(
     name: str,
     recipe: Loaded[Recipe],
-    pattern: Pattern,
+    pattern: OperandFormat,
     seeds: int,
     model: str,
     data: str,
@@ -145,7 +148,7 @@ def _point(
     beside: str = "",
 ) -> PlannedPoint:
     baseline = not recipe.model.prunes
-    label = f"{BASELINE}{beside}" if baseline else f"{recipe.model.name}-{pattern.kept}-{pattern.group}"
+    label = f"{BASELINE}{beside}" if baseline else f"{recipe.model.name}-{pattern}".replace(":", "-")
     first = settings_for(model, data, name, str(pattern), **given)
     return PlannedPoint(
         recipe=recipe,

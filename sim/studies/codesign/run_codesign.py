@@ -25,6 +25,7 @@ RUNS = "runs"
 """The folder of a study's training runs."""
 
 RunDone = Callable[[RunSummary, int, int], None]
+StepsDone = Callable[[int, int], None]
 
 
 def run_study(
@@ -34,7 +35,9 @@ def run_study(
     *,
     version: str,
     jobs: int | None = None,
+    device: str = "cpu",
     done: RunDone | None = None,
+    steps_done: StepsDone | None = None,
     given: Sequence[str] = (),
 ) -> Codesign:
     """Train every run of a plan that is not finished yet, and simulate them all.
@@ -44,8 +47,10 @@ def run_study(
         directory: of the study; interrupted, it goes on from there.
         hardware: the design.
         version: of bisparse.
-        jobs: runs at a time; as many as cores when None.
+        jobs: runs at a time; as many as cores when None, or 1 on a GPU.
+        device: of torch.
         done: given each summary as it comes, how many are done and how many there are.
+        steps_done: given now and then how many steps all runs have done, and how many they have.
         given: names of the settings that the user chose; the others are the model's own.
 
     Raises:
@@ -59,7 +64,8 @@ def run_study(
 
     folders = [directory / RUNS / folder for point in planned for folder in point.folders]
     settings = [each for point in planned for each in point.runs]
-    summaries = iter(train_all(list(zip(settings, folders, strict=True)), version=version, jobs=jobs, done=done))
+    runs = list(zip(settings, folders, strict=True))
+    summaries = iter(train_all(runs, version=version, jobs=jobs, device=device, done=done, steps_done=steps_done))
     return assemble(
         [TrainedPoint(plan=point, summaries=tuple(next(summaries) for _ in point.runs)) for point in planned],
         directory,
@@ -135,7 +141,7 @@ def _point(
     for summary in summaries:
         if summary.switch_step not in costs:
             costs[summary.switch_step] = simulate_training(
-                simulator, plan.recipe, plan.pattern, summary.steps, switch_step=summary.switch_step
+                simulator, plan.recipe, plan.pattern, summary.training_steps, switch_step=summary.switch_step
             )
     runs = [costs[summary.switch_step] for summary in summaries]
     # The first layer's weight may be pruned for a backward product that the step does not have.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,13 +14,16 @@ from ....configs.operand_format import OperandFormat
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import Phase
+from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
+from .kept_weights import Held, Kept, kept_weights, leave_the_rest, zero_the_rest
 from .layer import Layer
 from .shortcuts import ClosedShortcuts
 from .step_clock import StepClock
 from .tally import Tally
 from .variance_watch import VarianceWatch
+from .whole_network import whole_network_masks
 
 
 class AppliedRecipe:
@@ -50,6 +53,8 @@ class AppliedRecipe:
         self._clock, self._modules, self._generator = clock, modules, generator
         self._shortcuts = shortcuts
         self._hooks: list[Any] = []
+        self._kept: Kept = []
+        self._held: Held = []
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
@@ -65,11 +70,67 @@ class AppliedRecipe:
         return self._clock.phase
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """All of them, as far as they are known."""
+        return self._clock.phases
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Of a recipe that declares its phases one by one, or repeats its training; else none."""
+        return self._clock.stretches
+
+    @property
     def switch_step(self) -> int | None:
         """The update after which STEP switched; None before it, and for other recipes."""
         return self._clock.switch_step
 
     # With the optimizer ---------------------------------------------------------------------------------------------
+
+    def begin(self, step: int, *, prune: bool) -> None:
+        """Begin a training, of a recipe that repeats its own.
+
+        Masks stay until a later one prunes, whatever the weights are set to. Zeros without a rule are the smallest
+        weights of the whole network where the recipe sorts all of them in one list, else those of each layer.
+
+        Args:
+            step: updates of the run before it, those that were left out included.
+            prune: whether to choose its masks, in the weights as they are now.
+        """
+        self._clock.begin(step)
+        if not prune:
+            return
+        formats = {path: layer.formats_now() for path, layer in self.layers.items()}
+        masters = {path: self.master(path) for path, each in formats.items() if each}
+        found: dict[str, Tensor] = {}
+        if any(work.whole_network for work in self.recipe.extra_work):
+            found = whole_network_masks(masters, {path: next(iter(formats[path].values())) for path in masters})
+        for path, master in masters.items():
+            self.layers[path].prune(master, found.get(path))
+
+    def draw(self, step: int, taken: Mapping[str, Tensor]) -> None:
+        """Begin a task, of several: masks at random, in which weights that earlier ones took stay as they are.
+
+        What it does not multiply by stays as it is, too, for later ones.
+
+        Args:
+            step: updates of the run before it, those that were left out included.
+            taken: of each layer's weight, what earlier tasks multiply by.
+        """
+        self._clock.begin(step)
+        for path, layer in self.layers.items():
+            if layer.formats_now():
+                drawn = torch.rand(self.master(path).shape, generator=self._generator)
+                layer.prune(drawn.to(self.master(path).device))
+        self.keep(taken)
+
+    def keep(self, taken: Mapping[str, Tensor]) -> None:
+        """Let only those weights learn that the masks at work keep and no earlier task took."""
+        learners = [
+            (self.master(path), layer.kept_masks[Stage.FORWARD] & ~taken.get(path, torch.tensor(data=False)))
+            for path, layer in self.layers.items()
+            if Stage.FORWARD in layer.kept_masks
+        ]
+        self._held = [(master, learns, master.detach().clone()) for master, learns in learners]
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
@@ -82,7 +143,7 @@ class AppliedRecipe:
             raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
         if self._hooks:
             raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
-        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.patterns}
+        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.is_pruned}
         if pruned and not pruned & _owned(optimizer):
             raise ConfigError(
                 "optimizer: got one that holds none of the pruned weights, need the one that updates them; "
@@ -115,6 +176,7 @@ class AppliedRecipe:
                 "optimizer.step: got a closure, need gradients that are there already: the recipe's decay is added to "
                 "them; try calling backward before step()"
             )
+        self._kept = kept_weights(self._masks_at_work())
         decayed: set[int] = set()
         owned = _owned(optimizer)
         for path, layer in self.layers.items():
@@ -129,7 +191,22 @@ class AppliedRecipe:
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.before_update(optimizer)
 
+    def _masks_at_work(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        """Weights whose pruned elements have no gradient, with the masks of this update: where every pass has one."""
+        if self._clock.recipe_now.weight_gradient != "kept":
+            return
+        for path, layer in self.layers.items():
+            stages = [stage for stage in (Stage.FORWARD, Stage.BACKWARD) if layer.multiplies_by_its_own(stage)]
+            masks = [layer.mask(self.master(path), stage) for stage in stages]
+            found = [mask for mask in masks if mask is not None]
+            if len(found) == len(masks):
+                yield self.master(path), found
+
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
+        if self._held:
+            leave_the_rest(self._held, optimizer)
+        else:
+            zero_the_rest(self._kept, optimizer)
         self._clock.step += 1
         if self._watch is None or not self._clock.waits_for_switch:
             return
@@ -188,7 +265,7 @@ class AppliedRecipe:
         # All weights first: two layers may share one.
         pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
         for path, module in self._modules.items():
-            if self.layers[path].patterns:
+            if self.layers[path].is_pruned:
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
@@ -199,7 +276,7 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {"_hooks": [], "_kept": [], "_held": [], "_watch": None, "_watch_state": watch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -233,7 +310,7 @@ class AppliedRecipe:
         if self._watch is not None and self._watch_state is not None:
             self._watch.load_state_dict(self._watch_state)
         for path, layer in self.layers.items():
-            layer.load_state_dict(state["layers"][path])
+            layer.load_state_dict(_on(self.master(path).device, state["layers"][path]))
 
     def _check_state(self, state: dict[str, Any]) -> None:
         ours = self.state_dict()
@@ -250,6 +327,13 @@ class AppliedRecipe:
                 raise ConfigError(
                     f"state: {path}: got {saved}, need {own}; try the model and the recipe that were saved"
                 )
+
+
+def _on(device: torch.device, state: Any) -> Any:
+    """A state where a weight lies: what was saved comes back on the CPU."""
+    if isinstance(state, dict):
+        return {name: _on(device, each) for name, each in state.items()}
+    return state.to(device) if isinstance(state, Tensor) else state
 
 
 def _owned(optimizer: torch.optim.Optimizer) -> set[int]:

@@ -40,6 +40,7 @@ def apply(
     steps: int | None = None,
     precision: Precision = "fp32",
     seed: int = 0,
+    follows_schedule: bool = False,
 ) -> AppliedRecipe:
     """Let a model train under a recipe.
 
@@ -55,6 +56,9 @@ def apply(
         steps: updates of the whole run, for a recipe that changes over time.
         precision: of operands and activations of every Linear and Conv; sums and master weights are FP32.
         seed: of whatever the recipe draws.
+        follows_schedule: whether the caller does what a schedule asks of a loop, as ``bisparse train`` does: prunes
+            and rewinds between trainings that are repeated (``steps`` are those of one), begins tasks, freezes, cuts
+            batches.
 
     Returns:
         The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
@@ -69,6 +73,11 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
+    if not (recipe.trains_once or follows_schedule):
+        raise ConfigError(
+            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
+            "its own, need one that a loop of your own goes through once; try bisparse train"
+        )
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
         raise ConfigError(
@@ -77,21 +86,22 @@ def apply(
         )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
-    recipe = with_layer_densities(recipe, pattern, _Network(model, modules).shapes(recipe, pattern))
+    network = _Network(model, modules)
     clock = StepClock(recipe, pattern, None if steps is None else int(steps))
+    plans = [network.planned(each.recipe, each.pattern) for each in clock.stretches]
+    recipe = network.shared_out(recipe, pattern)
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
-    network = _Network(model, modules)
     _check_precision({path: each for path, each in modules.items() if network.unreachable(path) is None}, precision)
     layers = {
         path: Layer(
             path=path,
-            recipe=recipe,
             patterns=network.patterns(path, recipe, pattern, reasons),
             axes=WeightAxes.of(module),
             clock=clock,
             precision=precision,
             generator=generator,
+            plan=tuple(plan.get(path, {}) for plan in plans),
         )
         for path, module in modules.items()
     }
@@ -187,6 +197,17 @@ class _Network:
             else:
                 reasons[f"{path}:{stage.value}"] = reason
         return found
+
+    def shared_out(self, recipe: Recipe, pattern: OperandFormat) -> Recipe:
+        """The recipe with a density a layer, where it shares zeros out."""
+        return with_layer_densities(recipe, pattern, self.shapes(recipe, pattern))
+
+    def planned(self, recipe: Recipe | None, pattern: OperandFormat) -> dict[str, dict[Stage, OperandFormat]]:
+        """The formats of every layer in a stretch of a run; none in one that trains densely."""
+        if recipe is None:
+            return {}
+        own = self.shared_out(recipe, pattern)
+        return {path: self.patterns(path, own, pattern, {}) for path in self._modules}
 
     def shapes(self, recipe: Recipe, pattern: OperandFormat) -> dict[str, list[tuple[int, ...]]]:
         """Shapes of the weights that a recipe prunes, by layer, in the model's order."""

@@ -44,6 +44,7 @@ class Layer:
     Attributes:
         path: dotted, in the model.
         patterns: the full format of each stage that is pruned.
+        plan: where the schedule declares its phases, or repeats its training: the formats of each of its stretches.
         axes: of its weight.
         tally: where it counts what it sees; None when nobody watches.
         churn: how much its mask changes a step.
@@ -54,18 +55,18 @@ class Layer:
         self,
         *,
         path: str,
-        recipe: Recipe,
         patterns: dict[Stage, OperandFormat],
         axes: WeightAxes,
         clock: StepClock,
         precision: Precision,
         generator: torch.Generator,
+        plan: tuple[dict[Stage, OperandFormat], ...] = (),
     ) -> None:
-        self.path, self.patterns, self.axes = path, patterns, axes
+        self.path, self.patterns, self.plan, self.axes = path, patterns, plan, axes
         self.tally: Tally | None = None
         self.churn = Churn()
         self.cached = False
-        self._recipe, self._clock, self._precision, self._generator = recipe, clock, precision, generator
+        self._clock, self._precision, self._generator = clock, precision, generator
         self._order: Tensor | None = None
         self._tile_mask: Tensor | None = None
         self._kept_masks: dict[Stage, Tensor] | None = None
@@ -112,12 +113,22 @@ class Layer:
         if not self.cached:
             self._known = ()
 
+    @property
+    def _recipe(self) -> Recipe:
+        """As the phase of the next update has it."""
+        return self._clock.recipe_now
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether it is, in any stage and phase."""
+        return bool(self.patterns) or any(self.plan)
+
     # What each pass multiplies by -----------------------------------------------------------------------------------
 
     @property
     def plain(self) -> bool:
         """Whether torch's own layer does the same: nothing is pruned, rounded or watched."""
-        return not self.patterns and self._precision == "fp32" and self.tally is None
+        return not self.is_pruned and self._precision == "fp32" and self.tally is None
 
     def weight(self, master: Tensor, stage: Stage) -> Tensor:
         """What FF or BP multiplies by, given the master weight."""
@@ -147,6 +158,8 @@ class Layer:
     def _patterns_now(self) -> dict[Stage, OperandFormat]:
         """The ratio of each stage in this phase; a frame's larger groups may not divide the channels."""
         recipe, phase = self._recipe, self._clock.phase
+        if phase.stretch is not None:
+            return self.plan[phase.stretch]
         now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
         if not recipe.dense.indivisible:
             return now
@@ -212,6 +225,36 @@ class Layer:
             self._searched = self._clock.step
         return self._tile_mask
 
+    def prune(self, master: Tensor, found: Tensor | None = None) -> None:
+        """Choose the masks of the phase that begins, in weights that may be others than those it then trains.
+
+        Args:
+            master: the weight to choose in.
+            found: the mask, where it was chosen for the network as a whole.
+        """
+        now = self._patterns_now()
+        with torch.no_grad():
+            masks = self._top_n_masks(master.detach(), now) if found is None else dict.fromkeys(now, found)
+        self.hold(masks)
+
+    @property
+    def kept_masks(self) -> dict[Stage, Tensor]:
+        """Masks that stay, as they were last found or given."""
+        return self._kept_masks or {}
+
+    def hold(self, masks: dict[Stage, Tensor]) -> None:
+        """Multiply by these masks from now on, as long as the phases have the same formats."""
+        self._kept_masks, self._searched, self._known = masks, self._clock.step, ()
+
+    def multiplies_by_its_own(self, stage: Stage) -> bool:
+        """Whether a stage has a weight of its own: not BP where it multiplies by that of FF."""
+        recipe = self._recipe
+        return stage is FF or recipe.backward is not None or recipe.backward_weight == "master"
+
+    def formats_now(self) -> dict[Stage, OperandFormat]:
+        """What each stage's weight has at the next update; nothing where it is dense."""
+        return {} if self._clock.phase.kind == "dense" else self._patterns_now()
+
     def _permuted(self, weight: Tensor, pattern: Pattern, forward_mask: Tensor) -> Tensor:
         if self._order is None or self._search_is_due():
             tried = max(1, round(self._recipe.mask_search.passes))
@@ -222,7 +265,7 @@ class Layer:
     def _search_is_due(self) -> bool:
         last, every = self._searched or 0, self._recipe.mask_search.every_steps
         if self._recipe.mask_search.method == "given":
-            return last < self._clock.phase.first_step
+            return last < self._clock.began(self.plan)
         # A phase with another ratio needs another mask. A layer may sit out the very step in which a search falls due.
         return last < self._clock.phase.first_step or last // every < self._clock.step // every
 

@@ -89,6 +89,15 @@ def test_a_ratio_that_the_design_lacks_is_refused_before_anything_is_trained():
         planned(sparsities=("2:8", "3:7"))
 
 
+def test_shares_of_zeros_are_planned_for_recipes_whose_masks_are_given():
+    points = planned(("gradual-magnitude",), ("80%", "2:8"))
+    assert [str(point.pattern) for point in points] == ["1:1", "80%", "2:8"]
+    assert points[2].folders[0] == "gradual-magnitude-2-8-seed0"
+    assert len({folder for point in points for folder in point.folders}) == 6
+    with pytest.raises(ConfigError, match=r"sparsity: got 80%, need N:M such as 2:8; try --recipe static-masks"):
+        planned(("gradual-magnitude", "bdwp"), ("80%",))
+
+
 def test_a_recipe_of_the_users_own_is_known_by_its_name(tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text(find("recipes", "bdwp").read_text())

@@ -96,10 +96,18 @@ def test_training_leaves_the_callers_random_numbers_alone(tmp_path):
 
 def test_many_runs_give_their_summaries_in_order(trained, tmp_path):
     runs = [(shortest(recipe), tmp_path / recipe) for recipe in ("sdwp", "dense")]
-    told = []
-    summaries = train_all(runs, version="test", jobs=2, done=lambda summary, done, of: told.append((done, of)))
+    told, steps = [], []
+    summaries = train_all(
+        runs,
+        version="test",
+        jobs=2,
+        done=lambda summary, done, of: told.append((done, of)),
+        steps_done=lambda done, of: steps.append((done, of)),
+    )
     assert [summary.recipe_name for summary in summaries] == ["sdwp", "dense"]
     assert told == [(1, 2), (2, 2)]
+    assert steps[-1] == (36, 36)
+    assert steps == sorted(steps), "a bar does not go back"
     alone = read_summary(trained(shortest("dense")))
     assert summaries[1].weights_sha256 == alone.weights_sha256
 

@@ -27,7 +27,7 @@ from bisparse.training.workloads import WORKLOADS
 from torch import nn
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
-RECIPES = [name for name in names("recipes") if not load_recipe(name).model.simulated_only]
+RECIPES = [name for name in names("recipes") if load_recipe(name).model.trains_once]
 
 
 class TwoBranches(nn.Module):

@@ -75,7 +75,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-@pytest.mark.parametrize("name", [name for name in names("recipes") if not load_recipe(name).model.simulated_only])
+@pytest.mark.parametrize("name", [name for name in names("recipes") if load_recipe(name).model.trains_once])
 @pytest.mark.parametrize("variant", [2, 3])
 def test_a_resumed_run_ends_in_the_same_bits(name, variant, shipped):
     recipe = declared(shipped, name, variant)

@@ -11,7 +11,7 @@ from bisparse.training.recipes.courses import Course, Repeats
 from bisparse.training.recipes.declaration import Recipe, load_recipe
 from bisparse.training.recipes.extra_work import ExtraWork
 from bisparse.training.recipes.phases import phases
-from bisparse.training.recipes.run_plan import stretches
+from bisparse.training.recipes.run_plan import follows_stretches, stretches, training_phases
 from pydantic import ValidationError
 
 
@@ -203,18 +203,25 @@ def test_work_happens_at_the_end_of_each_period_within_its_shares():
     assert late.times(0, 1000, 1000) == 5
 
 
-def told_phase_by_phase(name):
-    schedule = load_recipe(name).model.schedule
-    return bool(schedule.phases) or schedule.repeats is not None
-
-
-@pytest.mark.parametrize("name", [name for name in names("recipes") if not told_phase_by_phase(name)])
+@pytest.mark.parametrize("name", [each for each in names("recipes") if not follows_stretches(load_recipe(each).model)])
 def test_what_training_knows_is_planned_as_it_trains(name):
     """Stretches of a recipe without phases of its own and repetitions are those of the clock of training."""
     method, pattern = load_recipe(name).model, parse_format("2:8")
     found = stretches(method, pattern, 1000)
     assert [(each.kind, each.first_step, each.steps) for each in found] == [
         (each.kind, each.first_step, each.steps) for each in phases(method, pattern, 1000)
+    ]
+
+
+def test_a_run_of_runs_is_trained_as_it_is_planned_each_retraining_by_itself():
+    method = recipe(schedule={"repeats": {"cycles": 2, "retrain_share": 0.1, "retrainings": 2}})
+    found = training_phases(stretches(method, parse_format("75%"), 100))
+    assert [(each.name, each.kind, each.first_step, each.steps, each.stretch) for each in found] == [
+        ("training", "dense", 0, 100, 0),
+        ("cycle 1 retraining 1", "frame", 100, 10, 1),
+        ("cycle 1 retraining 2", "frame", 110, 10, 1),
+        ("cycle 2 retraining 1", "sparse", 120, 10, 2),
+        ("cycle 2 retraining 2", "sparse", 130, 10, 2),
     ]
 
 
