@@ -33,7 +33,7 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
-    "slope": (FF, BP),
+    **dict.fromkeys(("slope", "tasd"), (FF, BP)),
     "fully-sparse": (FF, BP, WU),
     **dict.fromkeys(("s-ste", "sparse-activations"), (FF, WU)),
 }
@@ -148,6 +148,6 @@ def expected_phases(name):
             return {"dense", "leak", "sparse"}
         case "sdgf":
             return {"dense", "frame", "sparse"}
-        case "step" | "gradual":
+        case "step" | "gradual" | "tasd":
             return {"dense", "sparse"}
     return {"sparse"}
