@@ -37,7 +37,7 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     **dict.fromkeys(
         ("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "spdf", "static-masks", "transposable"), (FF, BP)
     ),
-    "slope": (FF, BP),
+    **dict.fromkeys(("slope", "tasd"), (FF, BP)),
     "fully-sparse": (FF, BP, WU),
     **dict.fromkeys(("s-ste", "sparse-activations"), (FF, WU)),
 }
@@ -166,6 +166,6 @@ def expected_phases(name):
             return {"dense", "leak", "sparse"}
         case "sdgf":
             return {"dense", "frame", "sparse"}
-        case "step" | "gradual" | "spdf":
+        case "step" | "gradual" | "spdf" | "tasd":
             return {"dense", "sparse"}
     return {"sparse"}

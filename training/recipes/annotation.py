@@ -171,7 +171,7 @@ def annotate(
             if not named and not taken.format.is_dense:
                 prunings[operator.name] = _pruning(operator, stage, taken.format, reduced_on_load=False)
             continue
-        own = ratio(recipe, operator.module, operator.stage, pattern)
+        own = stage.multiplied_as(ratio(recipe, operator.module, operator.stage, pattern))
         if not takes(recipe, stage, own):
             raise ConfigError(
                 f"sparsity: got {own} with {recipe.name}, need N:M such as 2:8: its masks are the N largest of each "

@@ -275,6 +275,9 @@ class Recipe(About):
             raise ValueError("optimizer_state: got kept, need weight masks that are given: others bring weights back")
         if self.backward is not None and self.backward.within_forward and not forward:
             raise ValueError("backward.within_forward: got true, need weights pruned in forward")
+        for name, stage in (("forward", self.forward), ("backward", self.backward)):
+            if stage is not None and stage.terms and self.mask_search.method != "given":
+                raise ValueError(f"{name}.terms: got a sum, need masks that are given: others take no share of zeros")
         if self.layer_density != "uniform" and self.mask_search.method != "given":
             raise ValueError(
                 f"layer_density: got {self.layer_density}, need uniform, or masks that are given: N:M is the same "

@@ -6,7 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ...configs.formats import parse_format
+from ...configs.operand_format import OperandFormat
+from ...configs.quantity import FormatText
 from ...configs.section import Section
+from ...configs.terms import Terms
+from ...configs.unstructured import Unstructured
 from ..graph import Stage
 
 PRODUCT_STAGES = (Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT)
@@ -33,6 +38,11 @@ class PrunedStage(Section):
         description="which N of a group are kept: the largest, or of a gradient any, or any drawn by magnitude "
         "and scaled so that their mean is the gradient, with the least variance (MVUE)",
     )
+    terms: FormatText | None = Field(
+        default=None,
+        description="a sum of N:M terms, such as 2:8+1:8, that a share of zeros is multiplied as where the sum holds "
+        "as many as are kept: term by term the largest of those, and what no term takes is left out",
+    )
     within_forward: bool = Field(
         default=False,
         description="the largest of what the forward mask keeps, not of all weights (double pruning; backward only)",
@@ -57,6 +67,24 @@ class PrunedStage(Section):
         if self.selection == "unbiased" and self.rescale:
             raise ValueError("got rescale with selection unbiased, need one of them: what is drawn is scaled already")
         return self
+
+    @model_validator(mode="after")
+    def _terms_are_a_sum_of_weights(self) -> Self:
+        if self.terms is not None and (self.operand != "weight" or not isinstance(parse_format(self.terms), Terms)):
+            raise ValueError(f"got terms {self.terms} of operand {self.operand}, need a sum such as 2:8+1:8 of weights")
+        return self
+
+    def multiplied_as(self, own: OperandFormat) -> OperandFormat:
+        """A format as the array is given it.
+
+        >>> stage = PrunedStage(operand="weight", terms="2:8+1:8")
+        >>> [str(stage.multiplied_as(parse_format(text))) for text in ("80%", "50%", "2:4")]
+        ['2:8+1:8', '50%', '2:4']
+        """
+        if self.terms is None or not isinstance(own, Unstructured):
+            return own
+        terms = parse_format(self.terms)
+        return terms if own.density <= terms.density else own
 
     def check_place(self, name: str) -> None:
         """Refuse what a stage's product has no operand for, or cannot do.

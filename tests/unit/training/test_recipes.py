@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from bisparse.configs.errors import ConfigError
+from bisparse.configs.formats import parse_format
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.configs.terms import Terms
@@ -133,6 +134,7 @@ PRUNED = {
     "sdgf-stepwise": {"body:FF", "odd:FF"},
     "step": {"body:FF", "odd:FF"},
     "fully-sparse": {"body:FF", "odd:FF", "body:BP", "head:BP", "body:WU", "odd:WU", "head:WU"},
+    "tasd": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "slope": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "s-ste": {"body:FF", "odd:FF", "body:WU", "odd:WU", "head:WU"},
     "sparse-activations": {"body:FF", "odd:FF", "head:WU"},
@@ -261,6 +263,19 @@ def test_recipes_that_keep_the_largest_take_sums_of_terms_and_need_them_made_ahe
     for recipe in ("transposable", "bi-mask", "sdgp", "s-ste"):
         with pytest.raises(ConfigError, match=rf"got 2:8\+1:8 with {recipe}, need N:M such as 2:8"):
             annotate(NETWORK, load_recipe(recipe).model, terms, pre_generation=True)
+
+
+def test_a_share_of_zeros_is_multiplied_as_a_sum_that_holds_as_many():
+    """``odd`` has 20 output channels, which groups of 8 do not divide; zeros without a rule would not mind."""
+    method = load_recipe("tasd").model
+
+    def at(text):
+        return annotate(NETWORK, method, parse_format(text), pre_generation=True)
+
+    assert {str(each.pattern) for each in at("80%").prunings.values()} == {"2:8+1:8"}
+    assert set(at("80%").prunings) == {"body:FF", "odd:FF", "body:BP", "head:BP"}
+    assert at("80%").dense_reasons["odd:BP"] == "20 channels are not divisible by 8"
+    assert {str(each.pattern) for each in at("50%").prunings.values()} == {"50%"}, "more than the sum holds"
 
 
 def test_maxnorm_alone_rescales_and_only_gradients_with_several_positions_a_sample():
@@ -491,6 +506,14 @@ def test_a_recipe_of_ones_own_is_loaded_from_its_file(tmp_path):
         (
             "backward: {operand: gradient, selection: unbiased, rescale: true}\n",
             "backward: got rescale with selection unbiased, need one of them: what is drawn is scaled already",
+        ),
+        (
+            "forward: {operand: weight, terms: '2:8'}\n",
+            "forward: got terms 2:8 of operand weight, need a sum such as 2:8+1:8 of weights",
+        ),
+        (
+            "forward: {operand: weight, terms: '2:8+1:8'}\n",
+            "forward.terms: got a sum, need masks that are given: others take no share of zeros",
         ),
         (
             "forward: {operand: weight, within_forward: true}\n",

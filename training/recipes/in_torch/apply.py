@@ -191,7 +191,7 @@ class _Network:
             patched = ""
             if stage is Stage.WEIGHT_GRADIENT and axes.kernel_axes:
                 patched = patched_reason(pruned.operand, transposed=axes.transposed)
-            reason = self.unreachable(path) or patched or dense_reason(recipe, facts, own)
+            reason = self.unreachable(path) or patched or dense_reason(recipe, facts, pruned.multiplied_as(own))
             if reason is None:
                 found[stage] = own
             else:

@@ -200,8 +200,8 @@ class Layer:
                     torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                shared = not isinstance(now[BP], Pattern | Terms) and now[BP].turned == now.get(FF)
-                if shared:
+                grouped = isinstance(backward.multiplied_as(now[BP]), Pattern | Terms)
+                if not grouped and now[BP].turned == now.get(FF):
                     masks[BP] = masks[FF]
                 elif backward.within_forward and FF in masks:
                     masks[BP] = self._mask(weight * masks[FF], now[BP], BP) & masks[FF]
@@ -211,8 +211,13 @@ class Layer:
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
+        rule = self._recipe.pruned_in(stage)
         if isinstance(sparse, Unstructured):
-            return largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
+            largest = largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
+            taken = sparse if rule is None else rule.multiplied_as(sparse)
+            if not isinstance(taken, Terms):
+                return largest
+            return mask_of_terms(weight * largest, self.axes, taken, stage) & largest
         if isinstance(sparse, Structured):
             return structured_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
         if isinstance(sparse, Terms):

@@ -31,7 +31,8 @@ def softened(weight: Tensor, mask: Tensor, axes: WeightAxes, pattern: Pattern, s
     axis = axes.axis(stage)
     pruned = axes.by_group(weight.abs().masked_fill(mask, 0.0)).movedim(axis, -1)
     length = pruned.shape[-1]
-    grouped = functional.pad(pruned, (0, -length % pattern.group)).unflatten(-1, (-1, pattern.group))
+    padded = functional.pad(pruned, (0, -length % pattern.group))
+    grouped = padded.reshape(*padded.shape[:-1], -1, pattern.group)
     largest = grouped.amax(-1, keepdim=True).expand_as(grouped).flatten(-2)[..., :length]
     thresholds = largest.movedim(-1, axis).reshape(weight.shape)
     return torch.where(mask, weight - weight.sign() * thresholds, 0.0)

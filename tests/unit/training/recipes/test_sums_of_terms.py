@@ -51,6 +51,32 @@ def test_masks_follow_the_weights_of_recipes_that_make_them_anew(text, witness, 
         assert np.array_equal(applied.mask("", BP).numpy(), witness.terms_mask(master, SUMS[text], witness.OUT)[0])
 
 
+@pytest.mark.parametrize("percent", [50, 70, 80])
+def test_weights_without_a_rule_are_multiplied_as_terms_that_hold_as_many(percent, witness, shipped):
+    """At 50% the sum of 37.5% holds too few: all that is kept is multiplied."""
+    torch.manual_seed(0)
+    recipe = shipped("tasd", schedule=shipped("static-masks").schedule)
+    module = nn.Linear(16, 32, bias=False).double()
+    applied = apply(module, recipe, parse_format(f"{percent}%"))
+    values = torch.randn(5, 16, dtype=torch.float64, requires_grad=True)
+    output = module(values)
+    gradient = torch.randn_like(output)
+    output.backward(gradient)
+    master = module.weight.detach().numpy()
+    kept = abs(master) >= np.sort(abs(master), axis=None)[-round(master.size * (100 - percent) / 100)]
+    summed = percent > 62
+    taken = {
+        axis: kept & witness.terms_mask((master * kept)[None], SUMS["2:8+1:8"], axis)[0] if summed else kept
+        for axis in (witness.IN, witness.OUT)
+    }
+    np.testing.assert_allclose(output.detach(), values.detach().numpy() @ (master * taken[witness.IN]).T, rtol=1e-12)
+    np.testing.assert_allclose(values.grad, gradient.numpy() @ (master * taken[witness.OUT]), rtol=1e-12)
+    np.testing.assert_allclose(module.weight.grad, gradient.numpy().T @ values.detach().numpy(), rtol=1e-12)
+    lost = 1 - taken[witness.IN].sum() / kept.sum()
+    assert bool(0 < lost < 0.25) is summed, "a few that no term takes"
+    assert applied.dense_reasons == {}
+
+
 @pytest.mark.parametrize("recipe", ["transposable", "bi-mask", "sdgp", "s-ste", "fully-sparse"])
 def test_masks_of_another_kind_take_n_of_m_alone(recipe, shipped):
     with pytest.raises(ConfigError, match=r"sparsity: got 2:8\+1:8, need N:M such as 2:8"):
