@@ -103,6 +103,12 @@ class Lot:
         side = np.searchsorted(starts, chosen, side="right") - 1
         return cls(sides=sides, side=side, row=chosen - starts[side])
 
+    @property
+    def numbers(self) -> IntArray:
+        """[J] of the tiles, through all sides."""
+        starts = np.cumsum([0, *(len(side) for side in self.sides)])
+        return np.asarray(starts[self.side] + self.row)
+
     def pick(self, tiles: IntArray) -> Lot:
         """Some of the tiles, in rising order, with what moves for them."""
         picked = Lot(sides=self.sides, side=self.side[tiles], row=self.row[tiles])
