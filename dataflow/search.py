@@ -26,9 +26,8 @@ from .objective import TIME, Objective, slowest_alike
 from .search_sides import Lot, Side, Timed, sides_of_product
 from .tile_grid import TileGrid
 
-_FIRST_TILES, _MOST_FIRST, _MORE_TILES = 8, 32, 128
-"""Tiles that are looked at in the first round at least and at most, and in each after that. A round takes as long as
-some twenty tiles in it."""
+_FIRST_TILES, _MOST_FIRST, _MORE_TILES = 8, 16, 128
+"""Tiles that are looked at in the first round, at least and at most, and in each after that."""
 
 _FIRST_BATCH, _BATCH = 16, 256
 """Candidates of a round that are timed exactly at once: the lowest bounds first. Mostly no other can win."""
@@ -168,7 +167,7 @@ def _least_energy(sides: Sequence[Side], fastest: _Best, lots: Sequence[Lot]) ->
     if not len(within):
         return best, timed
     possible = Lot.of(sides, within)
-    least = possible.least_joules(limit)
+    least = np.where(possible.least_cycles <= limit, possible.least_joules(limit), np.inf)
     tiles = np.flatnonzero(least <= best.joules)
     ranked = tiles[np.argsort(least[tiles], kind="stable")]
     done = 0

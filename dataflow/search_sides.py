@@ -122,6 +122,13 @@ class Lot:
         in_west = np.array([side.a_in_west for side in self.sides])[self.side]
         return Ground(tiles=self.sides[0].pairs.tiles(numbers), a_in_west=in_west)
 
+    @property
+    def least_cycles(self) -> IntArray:
+        """[J] cycles that no array mapping of a tile beats: closer than its floor."""
+        return np.concatenate([times.least_of_full.min(axis=0) for times in self._times]) * self.ground.gemm.count + (
+            self.ground.unhidden_cycles
+        )
+
     @cached_property
     def _by_side(self) -> list[tuple[Side, slice]]:
         """Each side that has any, and which of the tiles are its own."""
