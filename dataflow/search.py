@@ -128,7 +128,7 @@ def _least_value(sides: Sequence[Side]) -> tuple[_Best, int, list[Lot]]:
     """The candidate of the least value, how many were timed exactly, and the tiles that were looked at."""
     floors = np.concatenate([side.floors for side in sides])
     # All whose times may be alike if the lowest floor is reached: mostly no other is looked at, for time or energy.
-    promising = np.count_nonzero(floors <= slowest_alike(floors.min()))
+    promising = int(np.count_nonzero(floors <= slowest_alike(floors.min())))
     promising = min(max(promising, _FIRST_TILES), _MOST_FIRST, len(floors))
     first = np.sort(np.argpartition(floors, promising - 1)[:promising])
     lots = [Lot.of(sides, first)]
