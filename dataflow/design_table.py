@@ -216,8 +216,8 @@ class DesignTable:
             beside: more numbers, one of each of these designs.
         """
         chosen = np.arange(len(self)) if designs is None else designs
-        if len(chosen) == 1:
-            return chosen, np.zeros(1, dtype=np.int64)
+        if len(chosen) == 1 or not (names or beside):
+            return chosen[:1], np.zeros(len(chosen), dtype=np.int64)
         columns = np.stack([*(self.numbers[name][chosen].view(np.int64) for name in names), *beside], axis=1)
         _, index, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
         return chosen[index], which.reshape(-1)

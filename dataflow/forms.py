@@ -225,7 +225,8 @@ def search_forms(
     """Find the fastest form and mapping of a product on designs of a table; arguments as for ``search_many``."""
     gemm = met_by(gemm, table.designs[0])
     wanted: dict[Form, list[IntArray]] = {}
-    first, which = table.alike(("rows", "cols"), designs)
+    # How many groups fill an array depends on its size; nothing else about forms differs between designs of a table.
+    first, which = table.alike(("rows", "cols") if gemm.packable else (), designs)
     for number, design in enumerate(first.tolist()):
         for form in forms_of(gemm, table.designs[design]):
             wanted.setdefault(form, []).append(designs[which == number])

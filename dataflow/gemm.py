@@ -7,7 +7,6 @@ rows of the image under it. Kernel positions ("taps") are folded into one GEMM a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,6 +27,15 @@ PLACES: tuple[Place, ...] = ("a", "b", "c")
 
 SUM_BYTES = 4
 """Bytes of a partial sum, and of a finished one that is kept whole."""
+
+
+def those(a: bool, b: bool) -> Operands:
+    """Which of the operands it is true of.
+
+    >>> those(False, True)
+    'b'
+    """
+    return ("ab" if b else "a") if a else "b" if b else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +194,8 @@ class Gemm:
 
     def expand(self, operands: Operands = "ab") -> Gemm:
         """The same product, its sparse operands, or some, multiplied densely."""
-        return replace(self, expanded=self.those(lambda each: each in operands and each in self.sparse))
+        sparse = self.sparse
+        return replace(self, expanded=those("a" in operands and "a" in sparse, "b" in operands and "b" in sparse))
 
     def formed(self, form: Form) -> Gemm:
         """A product as it is lowered, in a form."""
@@ -243,12 +252,6 @@ class Gemm:
 
     # Sparse operands -------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def those(chosen: Callable[[Operand], bool]) -> Operands:
-        """Operands that are chosen."""
-        a, b = map(chosen, OPERANDS)
-        return ("ab" if b else "a") if a else "b" if b else ""
-
     def format_of(self, operand: Operand) -> OperandFormat:
         """The format of an operand."""
         return self.a if operand == "a" else self.b
@@ -256,12 +259,13 @@ class Gemm:
     @property
     def sparse(self) -> Operands:
         """Operands that are not dense, however they are multiplied."""
-        return self.those(lambda each: not self.format_of(each).is_dense)
+        return those(not self.a.is_dense, not self.b.is_dense)
 
     @property
     def compressed(self) -> Operands:
         """Operands that the array takes as pairs."""
-        return self.those(lambda each: each not in self.expanded and not self.format_of(each).is_dense)
+        expanded = self.expanded
+        return those("a" not in expanded and not self.a.is_dense, "b" not in expanded and not self.b.is_dense)
 
     def in_pairs(self, operand: Operand) -> bool:
         """Whether an operand lies in memory as pairs of value and index."""

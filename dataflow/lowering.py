@@ -28,7 +28,7 @@ from ..configs.terms import Terms
 from ..training.graph import ComputedScores, Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
 from ..training.recipes.streamed_zeros import StreamedZeros
-from .gemm import Gemm, Operand, SpatialAxis, Window
+from .gemm import Gemm, Operand, SpatialAxis, Window, those
 from .structured_products import bound, in_parts, unwritten
 from .term_products import in_terms, terms_of
 
@@ -102,11 +102,10 @@ def _stream(gemm: Gemm, operator: Operator, streamed: StreamedZeros) -> Gemm:
         and operator.geometry.transposed
     ):
         a, b = b, a
-    a, b = (gemm.a if "a" in gemm.sparse else a), (gemm.b if "b" in gemm.sparse else b)
-    streaming = replace(gemm, a=a, b=b)
-    return replace(
-        streaming, encoded_on_load=streaming.those(lambda each: each not in gemm.sparse and each in streaming.sparse)
-    )
+    before = gemm.sparse
+    a, b = (gemm.a if "a" in before else a), (gemm.b if "b" in before else b)
+    encoded = those("a" not in before and not a.is_dense, "b" not in before and not b.is_dense)
+    return replace(gemm, a=a, b=b, encoded_on_load=encoded)
 
 
 def _matrix_products(operator: Operator, product: MatrixProduct, batch: int) -> tuple[list[Gemm], int]:

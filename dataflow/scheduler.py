@@ -264,6 +264,7 @@ class _Steps:
         lowered = lower(operator, self.batch, pruning, self.pruned.streamed.get(operator.name))
         operands = _operands(group, pruning)
         applied = self.vector.applied(operator, operands[0]), self.vector.applied(operator, operands[1])
+        gemms = [gemm if gemm.applied == applied else replace(gemm, applied=applied) for gemm in lowered.gemms]
         zeros = lowered.zero_fill_elements
         fill = (self.vector.zero_fill(operator, zeros),) if zeros else ()
         assert operator.geometry is not None, "products have a geometry"
@@ -272,7 +273,7 @@ class _Steps:
             module=operator.module,
             kind=operator.kind,
             stage=operator.stage,
-            products=tuple(self.plan(replace(gemm, applied=applied)) for gemm in lowered.gemms),
+            products=tuple(map(self.plan, gemms)),
             useful_macs=round(lowered.useful_macs * self.pruned.kept_gradients.get(operator.name, 1.0)),
             dense_macs=operator.geometry.asked_macs(self.batch),
             operands=operands,

@@ -26,8 +26,8 @@ from .objective import TIME, Objective, slowest_alike
 from .search_sides import Lot, Side, Timed, sides_of_product
 from .tile_grid import TileGrid
 
-_FIRST_TILES, _MORE_TILES = 8, 64
-"""Tiles that are looked at in the first round, and in each after that."""
+_FIRST_TILES, _MOST_FIRST, _MORE_TILES = 8, 16, 128
+"""Tiles that are looked at in the first round, at least and at most, and in each after that."""
 
 _FIRST_BATCH, _BATCH = 16, 256
 """Candidates of a round that are timed exactly at once: the lowest bounds first. Mostly no other can win."""
@@ -80,9 +80,9 @@ def best_mapping(
     sides = list(sides_of_product(gemm, hardware, objective, mappings, interleave=interleave))
     if not sides:
         raise _no_tile_fits(gemm, hardware, mappings[0].west)
-    best, timed = _least_value(sides)
+    best, timed, lots = _least_value(sides)
     if not objective.needs_energy:
-        best, more = _least_energy(sides, best)
+        best, more = _least_energy(sides, best, lots)
         timed += more
     legal = sum(side.candidates for side in sides)
     # What is looked at for its time, and again for its energy, was timed twice.
@@ -124,46 +124,58 @@ class _Best:
         return self.joules, self.moved_bytes, self.cycles, self.number
 
 
-def _least_value(sides: Sequence[Side]) -> tuple[_Best, int]:
-    """The candidate of the least value, and how many were timed exactly."""
+def _least_value(sides: Sequence[Side]) -> tuple[_Best, int, list[Lot]]:
+    """The candidate of the least value, how many were timed exactly, and the tiles that were looked at."""
     floors = np.concatenate([side.floors for side in sides])
-    first = np.sort(np.argpartition(floors, min(_FIRST_TILES, len(floors)) - 1)[:_FIRST_TILES])
-    best, timed = _best_of(Lot.of(sides, first), None)
+    # All whose times may be alike if the lowest floor is reached: mostly no other is looked at, for time or energy.
+    promising = int(np.count_nonzero(floors <= slowest_alike(floors.min())))
+    promising = min(max(promising, _FIRST_TILES), _MOST_FIRST, len(floors))
+    first = np.sort(np.argpartition(floors, promising - 1)[:promising])
+    lots = [Lot.of(sides, first)]
+    best, timed = _best_of(lots[0], None)
     assert best is not None, "a side has a tile, and a mapping that no other repeats"
     ranked = np.setdiff1d(np.flatnonzero(floors <= best.value), first)
     ranked = ranked[np.argsort(floors[ranked], kind="stable")]
     done = 0
     while done < len(ranked) and floors[ranked[done]] <= best.value:
         chosen = ranked[done : done + _MORE_TILES]
-        lot = Lot.of(sides, np.sort(chosen[floors[chosen] <= best.value]))
-        found, looked_at = _best_of(lot, best.value)
+        lots.append(Lot.of(sides, np.sort(chosen[floors[chosen] <= best.value])))
+        found, looked_at = _best_of(lots[-1], best.value)
         best = best if found is None else min(best, found, key=_Best.rank)
         done, timed = done + _MORE_TILES, timed + looked_at
-    return best, timed
+    return best, timed, lots
 
 
-def _least_energy(sides: Sequence[Side], fastest: _Best) -> tuple[_Best, int]:
-    """Of the candidates that are as fast as the fastest, or nearly, the one of the least energy.
+def _least_energy(sides: Sequence[Side], fastest: _Best, lots: Sequence[Lot]) -> tuple[_Best, int]:
+    """Of the candidates that are as fast as the fastest, or nearly, the one of the least energy; how many were timed.
 
     Args:
         sides: all of them.
         fastest: the fastest candidate.
+        lots: tiles that were looked at for it.
     """
     limit = slowest_alike(fastest.cycles)
     within = np.flatnonzero(np.concatenate([side.cycles for side in sides]) <= limit)
     if not len(within):
         # Its own floor is above it: counts that 64 bits do not hold, which whoever adds them up refuses.
         return fastest, 0
+    best, timed = fastest, 0
+    for lot in lots:
+        best, looked_at = _thriftier(lot, limit, best)
+        timed += looked_at
+    within = np.setdiff1d(within, np.concatenate([lot.numbers for lot in lots]), assume_unique=True)
+    if not len(within):
+        return best, timed
     possible = Lot.of(sides, within)
-    least = possible.least_joules(limit)
-    tiles = np.flatnonzero(least <= fastest.joules)
+    least = np.where(possible.least_cycles <= limit, possible.least_joules(limit), np.inf)
+    tiles = np.flatnonzero(least <= best.joules)
     ranked = tiles[np.argsort(least[tiles], kind="stable")]
-    best, done, timed, step = fastest, 0, 0, _FIRST_TILES
+    done = 0
     while done < len(ranked) and least[ranked[done]] <= best.joules:
-        chosen = ranked[done : done + step]
+        chosen = ranked[done : done + _MORE_TILES]
         lot = possible.pick(np.sort(chosen[least[chosen] <= best.joules]))
         best, looked_at = _thriftier(lot, limit, best)
-        done, step, timed = done + step, min(2 * step, _MORE_TILES), timed + looked_at
+        done, timed = done + _MORE_TILES, timed + looked_at
     return best, timed
 
 

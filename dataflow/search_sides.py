@@ -103,6 +103,12 @@ class Lot:
         side = np.searchsorted(starts, chosen, side="right") - 1
         return cls(sides=sides, side=side, row=chosen - starts[side])
 
+    @property
+    def numbers(self) -> IntArray:
+        """[J] of the tiles, through all sides."""
+        starts = np.cumsum([0, *(len(side) for side in self.sides)])
+        return np.asarray(starts[self.side] + self.row)
+
     def pick(self, tiles: IntArray) -> Lot:
         """Some of the tiles, in rising order, with what moves for them."""
         picked = Lot(sides=self.sides, side=self.side[tiles], row=self.row[tiles])
@@ -115,6 +121,13 @@ class Lot:
         numbers = np.concatenate([side.numbers[self.row[own]] for side, own in self._by_side])
         in_west = np.array([side.a_in_west for side in self.sides])[self.side]
         return Ground(tiles=self.sides[0].pairs.tiles(numbers), a_in_west=in_west)
+
+    @property
+    def least_cycles(self) -> IntArray:
+        """[J] cycles that no array mapping of a tile beats: closer than its floor."""
+        return np.concatenate([times.least_of_full.min(axis=0) for times in self._times]) * self.ground.gemm.count + (
+            self.ground.unhidden_cycles
+        )
 
     @cached_property
     def _by_side(self) -> list[tuple[Side, slice]]:

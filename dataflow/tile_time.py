@@ -105,9 +105,9 @@ class TileTime:
         found = self.of_kind[mapping, tile]
         return np.broadcast_to(found, (len(mapping), 2, 2, 3, *found.shape[4:]))
 
-    @property
-    def repeats(self) -> BoolArray:
-        """[A, J] where a mapping, cut to what the tile offers, is one that stands already with smaller numbers."""
+    @cached_property
+    def _full(self) -> tuple[ArrayTiming, ArrayTile, dict[str, IntArray]]:
+        """What asks the dataflow of full tiles: the array, the tiles [J], the numbers of mappings [A, 1] or [1, J]."""
         tiles = self.tiles
         full = ArrayTile(
             m=tiles.size_m[:, 0],
@@ -117,9 +117,23 @@ class TileTime:
             sparsity=self._sparsity,
         )
         numbers = {name: values[:, :, 0, 0, 0] for name, values in self.numbers.items()}
-        found = self.lying.repeats(timing_per_candidate(tiles.design.array), full, numbers)
-        shape = np.broadcast_shapes((1, len(tiles)), *(values.shape for values in numbers.values()))
+        return timing_per_candidate(tiles.design.array), full, numbers
+
+    @property
+    def repeats(self) -> BoolArray:
+        """[A, J] where a mapping, cut to what the tile offers, is one that stands already with smaller numbers."""
+        found = self.lying.repeats(*self._full)
+        shape = np.broadcast_shapes((1, len(self.tiles)), *(values.shape for values in self._full[2].values()))
         return np.broadcast_to(found, shape)
+
+    @property
+    def least_of_full(self) -> IntArray:
+        """[A, J] cycles of all tiles that are full ones, no port in the way: less than of all, and soon known."""
+        m, n, k = (
+            np.where(axis.size[:, 0] == axis.size[:, 1], axis.trips, axis.fulls)
+            for axis in (self.tiles.m, self.tiles.n, self.tiles.k)
+        )
+        return np.asarray(m * n * k * self.lying.least_cycles(*self._full))
 
     # Cycles ----------------------------------------------------------------------------------------------------------
 

@@ -11,19 +11,18 @@ store, the best designs' hardware files and single designs' reports.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .ablation.directory import read_ablation, write_ablation
-from .ablation.terminal import ablation_text
-from .assignment.terminal import assignment_text
-from .codesign.directory import read_codesign, write_codesign
-from .codesign.terminal import codesign_text
-from .run.directory import read_run, write_run
-from .run.terminal import text_summary
-from .run.whole_training import training_run_text
-
 if TYPE_CHECKING:
+    from .ablation.directory import read_ablation, write_ablation
+    from .ablation.terminal import ablation_text
+    from .assignment.terminal import assignment_text
+    from .codesign.directory import read_codesign, write_codesign
+    from .codesign.terminal import codesign_text
     from .explore.designs import write_design
     from .explore.directory import write_exploration
     from .explore.terminal import exploration_text
+    from .run.directory import read_run, write_run
+    from .run.terminal import text_summary
+    from .run.whole_training import training_run_text
 
 __all__ = [
     "ablation_text",
@@ -42,15 +41,26 @@ __all__ = [
     "write_run",
 ]
 
-_LATER = {
+_HOME = {
+    "ablation_text": "ablation.terminal",
+    "assignment_text": "assignment.terminal",
+    "codesign_text": "codesign.terminal",
     "exploration_text": "explore.terminal",
+    "read_ablation": "ablation.directory",
+    "read_codesign": "codesign.directory",
+    "read_run": "run.directory",
+    "text_summary": "run.terminal",
+    "training_run_text": "run.whole_training",
+    "write_ablation": "ablation.directory",
+    "write_codesign": "codesign.directory",
     "write_design": "explore.designs",
     "write_exploration": "explore.directory",
+    "write_run": "run.directory",
 }
-"""Names whose modules need pandas, for which no report of a single run waits."""
+"""Where names are at home: loaded when asked for, so that the report of a run waits for no study's, nor for pandas."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -50,6 +50,9 @@ from .steps import (
 )
 from .walk import hand_over, walked
 
+UNKNOWN = -1.0
+"""Joules of a mapping that nobody asked for yet."""
+
 
 class Kernel(NamedTuple):
     """The two searches of a dataflow: functions of (case, best, possible, least, fastest), all [S].
@@ -272,9 +275,7 @@ def parts_of(formulas: Formulas) -> Parts:
                 continue
             if not laid:
                 lie(case, design, m, n, k, found.unhidden, alike, legal, cycles, handovers, total)
-                for mapping in range(mappings):
-                    if total[mapping] < NEVER:
-                        room.joules[mapping] = spent_on_array(case, design, m, n, k, mapping)
+                room.joules[:] = UNKNOWN
                 laid = True
             moved = found.moved[order]
             fastest = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
@@ -282,8 +283,12 @@ def parts_of(formulas: Formulas) -> Parts:
                 if total[mapping] >= NEVER:
                     continue
                 bound = max(fastest, product.repetitions * total[mapping] + found.unhidden)
+                if bound > alike:
+                    continue
+                if room.joules[mapping] == UNKNOWN:
+                    room.joules[mapping] = spent_on_array(case, design, m, n, k, mapping)
                 dynamic = room.joules[mapping] + found.joules[order]
-                if bound > alike or joules_in_all(dynamic, design.watts, bound, design.clock) > best.joules:
+                if joules_in_all(dynamic, design.watts, bound, design.clock) > best.joules:
                     continue
                 taken = walked(
                     starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
@@ -349,7 +354,7 @@ def parts_of(formulas: Formulas) -> Parts:
         room = new_room(tables.at_m.shape[1], columns, depths, case.parameters.shape[1])
         bounds = np.empty(possible.shape[1])
         for row in range(len(case.designs)):
-            if fastest[row].cycles >= NEVER:
+            if fastest[row].cycles >= NEVER or possible[row, 0] < 0:
                 continue
             design, own, alike = case.designs[row], best[row], slower_by_a_part(fastest[row].cycles, kind.alike)
             found, line = 0, tables.line[design.ladder]

@@ -46,7 +46,7 @@ class Room(NamedTuple):
         handovers: [A + 1, 12, 7] of a tile's kinds, where tiles overlap: cycles of the slowest port, of the array with
             the tile alone, and what ``Handover`` says.
         total: [A] of all tiles; NEVER under a mapping that is not worth trying.
-        joules: [A] on the array of all tiles.
+        joules: [A] on the array of all tiles; below zero under a mapping of which it is not asked for yet.
     """
 
     kept_a: IntArray
