@@ -94,7 +94,7 @@ class TensorEngine(Section):
         if split is not None and split > widest:
             raise ValueError(f"split_columns: got {split}, need at most {widest}, so that there are two segments")
         if split is not None and self.tile_overlap:
-            raise ValueError(f"split_columns: got {split} beside tile_overlap: true, need one of them without the other")
+            raise ValueError(f"split_columns: got {split} beside tile_overlap: true, need one of them alone")
         return self
 
     @property

@@ -126,9 +126,7 @@ def actions_on_array(
         tiles_along_k=trips_k,
     )
     hops = lying.hop_bytes(array, passed)
-    counts = counts_on_array(
-        gemm.issued_macs, hops, results, west_bytes, north_bytes, output_bytes, split, array.cols
-    )
+    counts = counts_on_array(gemm.issued_macs, hops, results, west_bytes, north_bytes, output_bytes, split, array.cols)
     return dict(zip(ON_ARRAY, counts, strict=True))
 
 

@@ -93,7 +93,7 @@ def most_shares(gemm: Gemm, engine: TensorEngine, axis: str) -> int:
 
 
 def split_forms(gemm: Gemm, form: Form, engine: TensorEngine) -> Iterator[Form]:
-    """Splits of k worth trying of a product in a form: over doubles of groups of columns, and over as many as there are.
+    """Splits of k worth trying of a product in a form: over doubles of groups of columns, and over as many as fit.
 
     Args:
         gemm: the product as it is lowered.

@@ -32,8 +32,8 @@ AXIS = np.dtype(
     ]
 )
 """A tile size along an axis: tiles in all, full ones, last ones, and ``AxisTiles.pitch``; by kind of tile its extent,
-how many there are, accumulations of an output and groups of a share of k, and what A and B keep along k (``kept_scale``), and what
-``AxisTiles`` says. Kinds: full and last; along k the first, one in the middle, the last."""
+how many there are, accumulations of an output and groups, of a share of k where it is split, what A and B keep along k
+(``kept_scale``), and what ``AxisTiles`` says. Kinds: full and last; along k the first, one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [

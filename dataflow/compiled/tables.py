@@ -180,9 +180,7 @@ def _walks(shape: Shape) -> tuple[IntArray, case.Records]:
 # Designs -------------------------------------------------------------------------------------------------------------
 
 
-def designs_of(
-    gemm: Gemm, table: DesignTable, index: IntArray, ladder: IntArray, *, interleave: bool
-) -> case.Records:
+def designs_of(gemm: Gemm, table: DesignTable, index: IntArray, ladder: IntArray, *, interleave: bool) -> case.Records:
     """What a kernel is told of designs, [S].
 
     Args:

@@ -268,7 +268,7 @@ def with_shared_port(schedule: Schedule) -> Schedule:
 
 
 def with_split_depth(schedule: Schedule, seed: int) -> Schedule:
-    """The same schedule on an array so wide that k is split, wherever the outputs of a product and its mapping allow."""
+    """The same schedule on an array so wide that k is split, wherever a product and its mapping allow it."""
     draw, hardware = Draw(seed), schedule.hardware
     engine = hardware.tensor_engine.model_copy(update={"cols": 1 << draw.between(5, 8), "split_columns": 1})
 

@@ -1,10 +1,10 @@
 """The fidelity checks: what the models say against witnesses that share nothing with them.
 
 Six questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, does a tensor core reproduce
-Sparseloop, do the closed forms of the array agree with the register-level machine (one tile, tiles that overlap, k split over columns),
-does traffic agree with a walk of the loop nest, does a schedule played as events agree with itself and with the closed
-forms, and do the shipped graphs have the multiply-accumulates that torch counted. A mismatch is told with all that it
-takes to repeat it; nothing is averaged and nothing has a tolerance.
+Sparseloop, do the closed forms of the array agree with the register-level machine (one tile, tiles that overlap, k
+split over columns), does traffic agree with a walk of the loop nest, does a schedule played as events agree with itself
+and with the closed forms, and do the shipped graphs have the multiply-accumulates that torch counted. A mismatch is
+told with all that it takes to repeat it; nothing is averaged and nothing has a tolerance.
 """
 
 from __future__ import annotations
@@ -179,9 +179,7 @@ def _play_disagreement(seed: int) -> str | None:
     # Imported here: who checks something else does not wait for simpy.
     from .event_agreement import check_schedule
 
-    return (
-        check_schedule(seed) or check_schedule(seed, tile_overlap=True) or check_schedule(seed, split_depth=True)
-    )
+    return check_schedule(seed) or check_schedule(seed, tile_overlap=True) or check_schedule(seed, split_depth=True)
 
 
 def _counts(tell: Progress) -> CheckOutcome:

@@ -184,7 +184,8 @@ def on_array(hardware, gemm, walk, mapping, tile):
         array = int(weight_stationary_cycles(timing, **laid))
         handover = weight_stationary_handover(timing, **laid)
         folds_of_k = math.ceil(groups / (engine.rows * mapping.resident_groups))
-        west_bytes, north_bytes = lanes * operand[moving] * math.ceil(columns * shares / engine.cols), operand[stationary]
+        folds_of_columns = math.ceil(columns * shares / engine.cols)
+        west_bytes, north_bytes = lanes * operand[moving] * folds_of_columns, operand[stationary]
         writes = sums * folds_of_k
         reads = writes if tile.adds else writes - sums
         hops = west_bytes * engine.cols + north_bytes * engine.rows / 2 + shares * writes * engine.rows

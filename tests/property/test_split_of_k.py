@@ -7,7 +7,7 @@ import pytest
 from bisparse.accel.energy import EnergyModel
 from bisparse.accel.specification import Hardware, load_hardware
 from bisparse.configs.errors import MappingError
-from bisparse.configs.pattern import Pattern
+from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.forms import best_form, check_form, forms_of, search_forms
 from bisparse.dataflow.gemm import PLAIN, Form, Gemm
@@ -16,8 +16,12 @@ from bisparse.dataflow.objective import Objective, slowest_alike
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.shares import split_forms
+from bisparse.dataflow.tile_grid import TileGrid
+from bisparse.reports.run.mapping_picture import MappingWords
+from bisparse.sim.product.single_product import array_figures, fewest_cycles, plain_product
 from bisparse.sim.witness.array_agreement import check_split
 from bisparse.sim.witness.machines.random_splits import random_split
+from bisparse.sim.witness.traffic_agreement import check_tiling, random_tiling
 from bisparse.training.graph import Stage
 
 from .small_problems import small_problem
@@ -161,6 +165,38 @@ def test_pruned_products_are_split_in_whole_groups():
     assert after.cycles < best_form(gemm, WIDE).cycles
 
 
+def test_the_array_alone_splits_too():
+    """So that a product is never slower on the array alone than with memory in its way."""
+    wide = with_segments(WIDE, 16)
+    alone = array_figures(wide.tensor_engine, plain_product(4096, 10, 512))
+    assert alone.mapping.endswith("k split over 8 groups of columns")
+    assert alone.cycles <= best_form(plain_product(4096, 10, 512), wide).cycles
+    assert alone.cycles < array_figures(WIDE.tensor_engine, plain_product(4096, 10, 512)).cycles / 3
+    listed, _ = fewest_cycles(wide.tensor_engine, DENSE, np.array([[4096, 64], [10, 64], [512, 64]]))
+    assert listed.tolist() == [alone.cycles, array_figures(wide.tensor_engine, plain_product(64, 64, 64)).cycles]
+
+
+# Saved, drawn --------------------------------------------------------------------------------------------------------
+
+
+def test_a_mapping_that_splits_is_drawn():
+    words = MappingWords.read(str(best_form(plain(4096, 10, 512), with_segments(WIDE, 16)).mapping))
+    assert words is not None
+    assert words.shares == 8
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_traffic_is_that_of_the_tiles_walked(seed):
+    """An axis of outputs that stand beside each other is not cut; nothing else in memory knows of the split."""
+    case = random_tiling(seed)
+    beside = "mn"[seed % 2]
+    gemm = replace(case.gemm, split=2, beside=beside)
+    grid = TileGrid.ladder(gemm, case.hardware)
+    assert set(grid.m.size[:, 0] if beside == "m" else grid.n.size[:, 0]) == {gemm.m if beside == "m" else gemm.n}
+    sizes = {f"tile_{axis}": int(getattr(grid, f"size_{axis}")[-1, 0]) for axis in "mnk"}
+    assert check_tiling(replace(case, gemm=gemm, candidate=len(grid) - 1, **sizes)) is None
+
+
 # Refused -------------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +211,10 @@ def test_a_split_that_a_design_does_not_have_is_refused():
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"split_columns": 65}, "need at most 64"), ({"split_columns": 8, "tile_overlap": True}, "without the other")],
+    [
+        ({"split_columns": 65}, "need at most 64"),
+        ({"split_columns": 8, "tile_overlap": True}, "need one of them alone"),
+    ],
 )
 def test_a_design_that_cannot_split_is_refused(fields, message):
     engine = WIDE.tensor_engine.model_dump() | fields

@@ -27,8 +27,16 @@ class SplitCase:
         """Run it on the register-level machine."""
         case = self.case
         a, b = case.operands()
-        sparse = {"taps": case.taps, "pattern": case.pattern, "compressed": case.compressed}
-        return run_split(case.machine, case.mapping, a, b, split=self.split, **sparse)
+        return run_split(
+            case.machine,
+            case.mapping,
+            a,
+            b,
+            split=self.split,
+            taps=case.taps,
+            pattern=case.pattern,
+            compressed=case.compressed,
+        )
 
 
 def random_split(seed: int) -> SplitCase:
