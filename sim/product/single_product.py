@@ -237,9 +237,9 @@ def fewest_cycles(
     m, n, k = products
     if engine.split_columns is not None:
         # Over how many columns k is split differs from product to product.
-        each = [plain_product(*sizes, pattern) for sizes in products.T.tolist()]
-        found = [array_figures(engine, gemm, dataflow).cycles for gemm in each]
-        return np.array(found, dtype=np.int64), m * n * pattern.slots(k)
+        each = [plain_product(rows, columns, depth, pattern) for rows, columns, depth in products.T.tolist()]
+        fewest = [array_figures(engine, gemm, dataflow).cycles for gemm in each]
+        return np.array(fewest, dtype=np.int64), np.asarray(m * n * pattern.slots(k))
     of_one = plain_product(1, 1, 1, pattern)
     tile = ArrayTile(
         m=m,

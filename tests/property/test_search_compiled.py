@@ -51,11 +51,11 @@ def test_it_takes_the_same_for_nearly_as_fast(seed, monkeypatch):
     test_it_finds_the_mapping_that_numpy_finds(seed)
 
 
-@pytest.mark.parametrize("seed", range(400, 412))
+@pytest.mark.parametrize("seed", range(400, 406))
 def test_it_finds_the_mapping_of_a_split_that_numpy_finds(seed):
     draw = Draw(seed)
     kind, gemm = wild_kind(draw), replace(any_gemm(draw), n=draw.one(1, 3, 7))
-    for loaded in [wild_numbers(draw, kind) for _ in range(4)]:
+    for loaded in [wild_numbers(draw, kind) for _ in range(2)]:
         engine = loaded.model.tensor_engine.model_copy(update={"split_columns": draw.one(1, 2, 4)})
         if not engine.supports(gemm.pattern):
             continue
