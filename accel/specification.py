@@ -72,24 +72,29 @@ class TensorEngine(Section):
         default=False,
         description="whether a tile enters while the one before it empties, as folds of a tile do; needs overlapped",
     )
+    split_columns: PositiveInt | None = Field(
+        default=None,
+        le=LARGEST_SIDE,
+        description="columns of a segment that has an entrance from the west and adds its sums to those of the segment "
+        "before: segments share k out where outputs fill few columns; none: k is not split",
+    )
     zero_gating: bool = Field(
         default=False, description="whether a PE that meets a zero operand holds its sum: no multiply, no add"
     )
 
     @model_validator(mode="after")
-    def _latencies_agree(self) -> Self:
-        if self.accumulate_latency > self.mac_latency:
-            raise ValueError(
-                f"accumulate_latency: got {self.accumulate_latency}, need at most mac_latency ({self.mac_latency})"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _folds_overlap_where_tiles_do(self) -> Self:
+    def _fields_agree(self) -> Self:
+        longest, widest, split = self.mac_latency, self.cols // 2, self.split_columns
+        if self.accumulate_latency > longest:
+            raise ValueError(f"accumulate_latency: got {self.accumulate_latency}, need at most mac_latency ({longest})")
         if self.tile_overlap and not self.overlapped:
             raise ValueError(
                 "tile_overlap: got true, need overlapped: true beside it: tiles follow one another as folds do"
             )
+        if split is not None and split > widest:
+            raise ValueError(f"split_columns: got {split}, need at most {widest}, so that there are two segments")
+        if split is not None and self.tile_overlap:
+            raise ValueError(f"split_columns: got {split} beside tile_overlap: true, need one of them alone")
         return self
 
     @property

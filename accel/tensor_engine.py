@@ -82,6 +82,21 @@ def ceil_div(count: Count, size: Count) -> Count:
     return -(-count // size)
 
 
+def with_sum_chain(array: ArrayTiming, shares: Count) -> ArrayTiming:
+    """The timing of an array whose columns stand in groups, each with a share of k, their sums added on the way out.
+
+    A sum of the first group passes east along the foot of the columns, a column a cycle, and meets the sum of the same
+    output of each later group, whose operands are skewed by as much. Every meeting takes an adder's latency, so that
+    all sums are finished that much later.
+
+    >>> array = ArrayTiming(rows=4, cols=8, mac_latency=3, accumulate_latency=2, register_depth=1,
+    ...                     overlapped=True, shifted_drain=True, chained_load=False)
+    >>> with_sum_chain(array, 4).mac_latency
+    9
+    """
+    return array._replace(mac_latency=array.mac_latency + (shares - 1) * array.accumulate_latency)
+
+
 def output_stationary_cycles(
     array: ArrayTiming, m: Count, n: Count, slots: Count, interleave_m: Count = 1, interleave_n: Count = 1
 ) -> Count:

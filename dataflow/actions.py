@@ -45,7 +45,9 @@ IN_MEMORY = ("west_write_bits", "north_write_bits", "output_write_bits", "output
 """Actions of buffers, DRAM and the reduction engine, in the order of ``counts_in_memory``."""
 
 
-def counts_on_array(macs: Any, hops: Any, results: Any, west: Any, north: Any, output: Any) -> tuple[Any, ...]:
+def counts_on_array(
+    macs: Any, hops: Any, results: Any, west: Any, north: Any, output: Any, split: Any, cols: Any
+) -> tuple[Any, ...]:
     """How often the array does each of ``ON_ARRAY``.
 
     Args:
@@ -55,12 +57,17 @@ def counts_on_array(macs: Any, hops: Any, results: Any, west: Any, north: Any, o
         west: bytes through the west port.
         north: through the north port.
         output: through the output port.
+        split: groups of columns that share k out; what leaves was added up over them, and passed the array's width.
+        cols: columns of the array.
     """
     # Every fold writes its sums; all but the first of an output read them: writes exceed reads by one result.
+    leaving = (output + results) // 2
+    added = macs + (split - 1) * (leaving // SUM_BYTES)
+    hops = hops + min(split - 1, 1) * cols * leaving
     return (
         macs,
-        macs,
-        macs * 8 * SUM_BYTES + 8 * hops,
+        added,
+        added * 8 * SUM_BYTES + 8 * hops,
         8 * hops,
         8 * west,
         8 * north,
@@ -109,16 +116,17 @@ def actions_on_array(
         north_bytes: through the north port.
         output_bytes: through the output port.
     """
-    results = passed_sum_bytes(gemm)
+    results, split = passed_sum_bytes(gemm), gemm.split
     passed = Passed(
         west_bytes=west_bytes,
         north_bytes=north_bytes,
-        output_bytes=output_bytes,
-        result_bytes=results,
+        # Each group of columns hands its own sums down.
+        output_bytes=split * output_bytes,
+        result_bytes=split * results,
         tiles_along_k=trips_k,
     )
     hops = lying.hop_bytes(array, passed)
-    counts = counts_on_array(gemm.issued_macs, hops, results, west_bytes, north_bytes, output_bytes)
+    counts = counts_on_array(gemm.issued_macs, hops, results, west_bytes, north_bytes, output_bytes, split, array.cols)
     return dict(zip(ON_ARRAY, counts, strict=True))
 
 

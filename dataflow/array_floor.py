@@ -22,6 +22,7 @@ from .dataflows.tile import Sparsity, TileSums
 from .design_table import DesignTable
 from .formats.stored import least_stored_bytes
 from .gemm import SUM_BYTES, Operand
+from .shares import array_for, groups_of_share, sizes_on_array, slots_of_share, times_along
 from .side_mappings import timing_of_each
 from .tile_pairs import Combinations
 
@@ -50,16 +51,16 @@ class ArrayFloor:
         tiles, gemm = self.tiles, self.tiles.gemm
         depth = self._number("register_depth")
         return TileSums(
-            array=timing_of_each(self.table, self.index, beside=3),
+            array=array_for(gemm, timing_of_each(self.table, self.index, beside=3)),
             deepest=depth if self.interleave else np.ones_like(depth),
-            m=tiles.m,
-            n=tiles.n,
+            m=sizes_on_array(gemm, tiles.m, "m"),
+            n=sizes_on_array(gemm, tiles.n, "n"),
             k=tiles.k,
-            slots=tiles.slots,
-            groups=tiles.groups,
+            slots=np.asarray(slots_of_share(gemm, tiles.slots, tiles.groups)),
+            groups=np.asarray(groups_of_share(gemm, tiles.groups)),
             count_k=tiles.count_k,
-            m_extent=gemm.m,
-            n_extent=gemm.n,
+            m_extent=gemm.m * times_along(gemm, "m"),
+            n_extent=gemm.n * times_along(gemm, "n"),
             sparsity=Sparsity.of(gemm),
         )
 

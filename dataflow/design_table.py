@@ -46,6 +46,7 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         engine.stationary_load,
         engine.spread_groups,
         engine.tile_overlap,
+        engine.split_columns,
         engine.dataflows,
         engine.swap_operands,
         engine.compressed_west,

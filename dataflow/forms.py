@@ -4,7 +4,8 @@ A depthwise convolution is thousands of products that fill a column or a row of 
 the price of multiplications by the zeros between them. Only groups of a convolution are packed, whose rows of A are
 the same positions; heads of attention multiply rows of their own. A pruned operand may not lie where a dense one does,
 or selecting for it may be slower than multiplying its zeros: then it gets them back on its way into the buffer. Both
-need hardware that sets values among zeros (``buffers.zero_insertion``). Every form is mapped at its best; of those that
+need hardware that sets values among zeros (``buffers.zero_insertion``). Where outputs leave columns idle, groups of
+columns may share k out (``shares``). Every form is mapped at its best; of those that
 are as fast as the fastest, or nearly, the one is taken that takes the least energy; of equals the one that moves the
 fewest bytes, of these the one that multiplies least.
 """
@@ -28,14 +29,17 @@ from .product_cost import MappedProducts
 from .search import Choice, best_mapping
 from .search_compiled import fastest_mapping
 from .search_many import BestMappings, search_many
+from .shares import most_shares, split_forms
 
 
 def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
     """The forms worth trying on a design, the plain one first."""
     engine = hardware.tensor_engine
-    if not hardware.buffers.zero_insertion:
-        return tuple(form for form in _forms(gemm, hardware, (1,)) if _inserts_none(gemm, form)) or (PLAIN,)
-    return _forms(gemm, hardware, (1, *_packs(gemm, (engine.rows, engine.cols))))
+    if hardware.buffers.zero_insertion:
+        found = _forms(gemm, hardware, (1, *_packs(gemm, (engine.rows, engine.cols))))
+    else:
+        found = tuple(form for form in _forms(gemm, hardware, (1,)) if _inserts_none(gemm, form)) or (PLAIN,)
+    return (*found, *itertools.chain.from_iterable(split_forms(gemm, form, engine) for form in found))
 
 
 def _inserts_none(gemm: Gemm, form: Form) -> bool:
@@ -83,7 +87,7 @@ def _would_share_groups(gemm: Gemm) -> bool:
 
 def sparse_as_met(gemm: Gemm, hardware: Hardware) -> tuple[Gemm, ...]:
     """A product, not packed, with the operands sparse that a design may take as pairs; dense where it may take none."""
-    forms = [form for form in forms_of(gemm, hardware) if form.packed == 1]
+    forms = [form for form in forms_of(gemm, hardware) if form.packed == form.split == 1]
     return tuple(gemm.formed(form) for form in forms if not form.expanded) or (gemm.formed(forms[0]),)
 
 
@@ -110,6 +114,8 @@ def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
         fault = f"need one of them multiplied densely: {hardware.name} skips zeros of one operand"
     elif not hardware.buffers.zero_insertion and not _inserts_none(gemm, form):
         fault = f"need neither on {hardware.name}: its buffers.zero_insertion is false"
+    elif form.split > (most := most_shares(gemm.formed(form), hardware.tensor_engine, form.beside)):
+        fault = f"need k split over at most {most} on {hardware.name}: see its tensor_engine.split_columns"
     if fault:
         raise MappingError(f"{gemm.name}: got {form}, {fault}")
 

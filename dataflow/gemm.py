@@ -7,7 +7,8 @@ rows of the image under it. Kernel positions ("taps") are folded into one GEMM a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Literal
 
 from ..configs.arrays import Counts
@@ -94,16 +95,21 @@ class Form:
         packed: repetitions that lie side by side in one product, see ``Gemm.pack``; 1 for one after another.
         expanded: whether sparse operands get their zeros back on their way into the buffer and are multiplied densely.
         alone: of two sparse operands the only one that keeps its zeros out; the other is expanded. None for both.
+        split: shares of k that groups of columns take side by side, see ``shares``; 1 where no column has a share.
+        beside: the axis of C whose columns stand there so many times, where k is split.
     """
 
     packed: int = 1
     expanded: bool = False
     alone: Operand | None = None
+    split: int = 1
+    beside: Literal["m", "n"] = "n"
 
     def __str__(self) -> str:
         packed = f"{self.packed} packed" if self.packed > 1 else ""
+        split = f"k split over {self.split} groups of columns" if self.split > 1 else ""
         sparse = "multiplied densely" if self.expanded else f"{self.alone.upper()} alone sparse" if self.alone else ""
-        return ", ".join(filter(None, (packed, sparse)))
+        return ", ".join(filter(None, (packed, split, sparse)))
 
 
 PLAIN = Form()
@@ -141,6 +147,8 @@ class Gemm:
             stored. Partial sums that spill still are.
         packable: its repetitions are groups of one convolution: they share positions, and lie side by side in memory.
         packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
+        split: groups of columns that share k out, see ``Form``.
+        beside: the axis of C that lies along them.
         spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
         applied: lane cycles for what is done to an element of A, and of B, on its way into the buffer.
     """
@@ -168,6 +176,8 @@ class Gemm:
     on_chip: tuple[Place, ...] = ()
     packable: bool = False
     packed: int = 1
+    split: int = 1
+    beside: Literal["m", "n"] = "n"
     spare: int = 0
     applied: tuple[float, float] = (0.0, 0.0)
 
@@ -200,6 +210,7 @@ class Gemm:
     def formed(self, form: Form) -> Gemm:
         """A product as it is lowered, in a form."""
         packed = self.pack(form.packed) if form.packed > 1 else self
+        packed = replace(packed, split=form.split, beside=form.beside)
         if form.alone is not None:
             return packed.expand("b" if form.alone == "a" else "a")
         return packed.expand() if form.expanded else packed
@@ -210,13 +221,14 @@ class Gemm:
         alone: Operand | None = None
         if self.sparse == "ab" and len(self.expanded) == 1:
             alone = "b" if self.expanded == "a" else "a"
-        return Form(packed=self.packed, expanded=bool(self.expanded) and alone is None, alone=alone)
+        expanded = bool(self.expanded) and alone is None
+        return Form(packed=self.packed, expanded=expanded, alone=alone, split=self.split, beside=self.beside)
 
     @property
     def as_lowered(self) -> Gemm:
         """The product that forms are made of: one repetition after another, sparse operands compressed."""
         sides = {axis: getattr(self, axis) // self.packed for axis in self.block_axes}
-        return replace(self, **sides, count=self.repetitions, packed=1, spare=0, expanded="")
+        return replace(self, **sides, count=self.repetitions, packed=1, split=1, beside="n", spare=0, expanded="")
 
     @property
     def block_axes(self) -> tuple[Axis, Axis]:
@@ -317,10 +329,11 @@ class Gemm:
     @property
     def slots(self) -> int:
         """S: accumulations an output, those included in which a lane waits for others."""
-        return int(self.slots_along(*self._channels_and_taps))
+        return int(self.slots_along(*self.channels_and_taps))
 
     @property
-    def _channels_and_taps(self) -> tuple[int, int]:
+    def channels_and_taps(self) -> tuple[int, int]:
+        """Channels along k at a kernel position, and kernel positions along k."""
         channels = self.channels if self.tap_axis == "k" else self.k
         return channels, self.k // channels
 
@@ -337,7 +350,7 @@ class Gemm:
     def _kept(self, operand: Operand) -> tuple[int, int]:
         """Elements kept along k, times a scale, and the scale."""
         kept = self.format_of(operand)
-        return int(kept.kept_elements(*self._channels_and_taps)), kept.kept_scale
+        return int(kept.kept_elements(*self.channels_and_taps)), kept.kept_scale
 
     @property
     def issued_macs(self) -> int:
@@ -357,30 +370,11 @@ class Gemm:
     @property
     def shape_key(self) -> tuple[object, ...]:
         """All that a mapping depends on: products with equal keys share one."""
-        return (
-            self.m,
-            self.n,
-            self.k,
-            self.count,
-            self.taps,
-            self.tap_axis,
-            self.window,
-            self.a,
-            self.b,
-            self.expanded,
-            self.reduced_on_load,
-            self.encoded_on_load,
-            self.b_contiguous,
-            self.scattered_result,
-            self.result_spacing,
-            self.result_piece,
-            self.result,
-            self.on_chip,
-            self.packable,
-            self.packed,
-            self.spare,
-            self.applied,
-        )
+        shape: tuple[object, ...] = _shape_of(self)
+        return shape
+
+
+_shape_of = attrgetter(*(each.name for each in fields(Gemm) if each.name not in ("name", "operator", "stage")))
 
 
 def part_of(moved: Counts, wanted: int, places: int) -> Counts:

@@ -164,9 +164,14 @@ def sides_of(engine: TensorEngine, gemm: Gemm, dataflows: tuple[str, ...] | None
             continue
         for swapped in (False, True) if dataflow_named(name).swaps(engine) else (False,):
             side = Side(dataflow=name, swapped=swapped)
-            if not gemm.compressed or _selects(side.lying, engine, gemm):
+            if (not gemm.compressed or _selects(side.lying, engine, gemm)) and _shares_out(side.lying, gemm):
                 found.append(side)
     return tuple(found)
+
+
+def _shares_out(lying: Dataflow, gemm: Gemm) -> bool:
+    """Whether the outputs of a product lie along columns as its split of k has them; where it has none, always."""
+    return gemm.split == 1 or (lying.shares_depth and gemm.beside == ("n" if lying.west == "a" else "m"))
 
 
 def _selects(lying: Dataflow, engine: TensorEngine, gemm: Gemm) -> bool:

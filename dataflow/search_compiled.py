@@ -178,7 +178,7 @@ def search(
         return None
     pairs, ladder = _ladders(gemm, table, index)
     told, product = tables.tables_of(pairs), tables.product_of(pairs)
-    designs = tables.designs_of(table, index, ladder, interleave=interleave)
+    designs = tables.designs_of(gemm, table, index, ladder, interleave=interleave)
     best = np.zeros(len(index), dtype=case.BEST)
     best["cycles"], best["moved"], best["joules"] = NEVER, NEVER, np.inf
     first, _ = table.alike(OF_TIMING, index)

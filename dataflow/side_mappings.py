@@ -8,10 +8,11 @@ import numpy as np
 
 from ..accel.tensor_engine import ArrayTiming
 from ..configs.arrays import BoolArray, IntArray
-from .dataflows.tile import ArrayTile, Sparsity
+from .dataflows.tile import Sparsity
 from .design_table import DesignTable
 from .gemm import Gemm
 from .mapping import Side
+from .shares import array_for, tile_on_array
 
 OF_TIMING = ("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")
 """The numbers of a design that an array's timing has."""
@@ -73,13 +74,8 @@ class SideMappings:
             groups: groups of M along k.
         """
         lying = self.side.lying
-        tile = ArrayTile(
-            m=m[:, None],
-            n=n[:, None],
-            slots=slots[:, None],
-            groups=groups[:, None],
-            sparsity=Sparsity.of(self.gemm),
-        )
-        cycles = lying.least_cycles(timing_of_each(table, designs), tile, lying.named(self.parameters))
+        gemm, array = self.gemm, array_for(self.gemm, timing_of_each(table, designs))
+        tile = tile_on_array(gemm, m=m[:, None], n=n[:, None], slots=slots[:, None], groups=groups[:, None])
+        cycles = lying.least_cycles(array, tile, lying.named(self.parameters))
         # Where nothing depends on the mapping or the design, all have the same.
         return np.array(np.broadcast_to(cycles, (len(designs), self.parameters.shape[1])))

@@ -22,6 +22,7 @@ from .design_view import per_candidate
 from .formats.stored import Stored, stored_bytes
 from .gemm import SUM_BYTES, Operand
 from .mapping import ArrayMapping
+from .shares import array_for, tile_on_array
 from .tile_grid import TileGrid
 from .tile_overlap import least_of_kind, numbers_of_kind
 
@@ -81,7 +82,11 @@ class TileTime:
         """What the array sees of every tile kind."""
         m, n, _, slots = self._sizes
         groups = _kinds_apart(self.tiles.groups)[None, :, None, None, :]
-        return ArrayTile(m=m, n=n, slots=slots, groups=groups, sparsity=self._sparsity)
+        return tile_on_array(self.tiles.gemm, m=m, n=n, slots=slots, groups=groups)
+
+    @property
+    def _array(self) -> ArrayTiming:
+        return array_for(self.tiles.gemm, self.tiles.design.array)
 
     @property
     def _sparsity(self) -> Sparsity:
@@ -109,12 +114,12 @@ class TileTime:
     def _full(self) -> tuple[ArrayTiming, ArrayTile, dict[str, IntArray]]:
         """What asks the dataflow of full tiles: the array, the tiles [J], the numbers of mappings [A, 1] or [1, J]."""
         tiles = self.tiles
-        full = ArrayTile(
+        full = tile_on_array(
+            tiles.gemm,
             m=tiles.size_m[:, 0],
             n=tiles.size_n[:, 0],
             slots=tiles.slots[:, 0],
             groups=tiles.groups[:, 0],
-            sparsity=self._sparsity,
         )
         numbers = {name: values[:, :, 0, 0, 0] for name, values in self.numbers.items()}
         return timing_per_candidate(tiles.design.array), full, numbers
@@ -140,12 +145,12 @@ class TileTime:
     @cached_property
     def array_cycles(self) -> IntArray:
         """Cycles of the array alone."""
-        return self._apart(self.lying.cycles(self.tiles.design.array, self._tile, self.numbers))
+        return self._apart(self.lying.cycles(self._array, self._tile, self.numbers))
 
     @cached_property
     def handover(self) -> Handover:
         """When tiles let the next one in."""
-        found = self.lying.handover(self.tiles.design.array, self._tile, self.numbers)
+        found = self.lying.handover(self._array, self._tile, self.numbers)
         return Handover(*(self._apart(each) for each in found))
 
     @staticmethod
@@ -223,7 +228,7 @@ class TileTime:
 
     @cached_property
     def _sends(self) -> Sends:
-        return self.lying.sends(self.tiles.design.array, self._tile, self.numbers)
+        return self.lying.sends(self._array, self._tile, self.numbers)
 
     @cached_property
     def west_bytes(self) -> IntArray:
@@ -246,7 +251,7 @@ class TileTime:
     @cached_property
     def issue_and_bubble_cycles(self) -> tuple[IntArray, IntArray]:
         """Of the array's cycles: those in which PEs issue, and those lost to the accumulate latency."""
-        issue, bubble = self.lying.issue_and_bubble_cycles(self.tiles.design.array, self._tile, self.numbers)
+        issue, bubble = self.lying.issue_and_bubble_cycles(self._array, self._tile, self.numbers)
         return self._apart(issue), self._apart(bubble)
 
     @property
@@ -256,7 +261,7 @@ class TileTime:
         if not self._sparsity.waits:
             return np.zeros_like(issue)
         balanced = replace(self._tile, slots=_kinds_apart(self.tiles.balanced_slots)[None, :, None, None, :])
-        alone, _ = self.lying.issue_and_bubble_cycles(self.tiles.design.array, balanced, self.numbers)
+        alone, _ = self.lying.issue_and_bubble_cycles(self._array, balanced, self.numbers)
         return issue - self._apart(alone)
 
 

@@ -6,8 +6,9 @@ takes at once, and below that into a quarter of it, an eighth of that ..., down 
 
 Legal sizes: output positions of a convolution are whole images, some neighbours along one spatial axis of an image
 with all positions of the axes inside it, and one of those outside; channels go in whole groups of M; an axis of packed
-blocks is not cut; anything else goes freely. Tiles of an axis are all full but the last; where every image is cut alike
-and leaves a short piece, the full ones of all images come first and the short ones after them.
+blocks, or one that lies along columns several times, is not cut; anything else goes freely. Tiles of an axis are all
+full but the last; where every image is cut alike and leaves a short piece, the full ones of all images come first and
+the short ones after them.
 """
 
 from __future__ import annotations
@@ -205,8 +206,8 @@ def _extent(gemm: Gemm, axis: Axis) -> int:
 
 
 def _whole(gemm: Gemm, axis: Axis) -> bool:
-    """Whether an axis is not cut: along it lie the blocks of packed repetitions."""
-    return gemm.packed > 1 and axis in gemm.block_axes
+    """Whether an axis is not cut: along it lie the blocks of packed repetitions, or groups of columns that share k."""
+    return (gemm.packed > 1 and axis in gemm.block_axes) or (gemm.split > 1 and axis == gemm.beside)
 
 
 def _group(gemm: Gemm, axis: Axis) -> int:

@@ -68,6 +68,8 @@ class Decision(Section):
     """Whether sparse operands are multiplied densely."""
     alone: Literal["a", "b"] | None = None
     """Of two sparse operands the one that is not."""
+    split: Turns = 1
+    """Groups of columns that share k out."""
 
     @property
     def mapping(self) -> Mapping:
@@ -80,7 +82,13 @@ class Decision(Section):
             tile_n=self.tile_n,
             tile_k=self.tile_k,
             order=self.order,
-            form=Form(packed=self.packed, expanded=self.expanded, alone=self.alone),
+            form=Form(
+                packed=self.packed,
+                expanded=self.expanded,
+                alone=self.alone,
+                split=self.split,
+                beside="m" if self.split > 1 and array.west == "b" else "n",
+            ),
         )
 
 
@@ -305,4 +313,5 @@ def _decision(product: PlannedProduct) -> dict[str, Any]:
         **({"packed": form.packed} if form.packed > 1 else {}),
         **({"expanded": True} if form.expanded else {}),
         **({"alone": form.alone} if form.alone else {}),
+        **({"split": form.split} if form.split > 1 else {}),
     }

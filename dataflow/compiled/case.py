@@ -32,8 +32,8 @@ AXIS = np.dtype(
     ]
 )
 """A tile size along an axis: tiles in all, full ones, last ones, and ``AxisTiles.pitch``; by kind of tile its extent,
-how many there are, accumulations of an output, groups and what A and B keep along k (``kept_scale``), and what
-``AxisTiles`` says. Kinds: full and last; along k the first, one in the middle, the last."""
+how many there are, accumulations of an output and groups, of a share of k where it is split, what A and B keep along k
+(``kept_scale``), and what ``AxisTiles`` says. Kinds: full and last; along k the first, one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [
@@ -115,6 +115,7 @@ class Product(NamedTuple):
         n: columns.
         k: depth.
         repetitions: times that it runs.
+        split: groups of columns that share k out.
         compressed_a: whether the array takes A as pairs.
         compressed_b: whether B.
         reduced: the operand that is reduced on its way in: 0 for A, 1 for B, 2 for none.
@@ -139,6 +140,7 @@ class Product(NamedTuple):
     n: int
     k: int
     repetitions: int
+    split: int
     compressed_a: bool
     compressed_b: bool
     reduced: int

@@ -110,6 +110,7 @@ def parts_of(formulas: Formulas) -> Parts:
             if not legal[mapping]:
                 continue
             rows, cols = (n.extent[0], m.extent[0]) if exchanged else (m.extent[0], n.extent[0])
+            cols *= product.split
             held = k.slots[0] if grouping.apart else k.groups[0]
             if tile_repeats(array, grouping, rows, cols, k.slots[0], held, first, second):
                 continue
@@ -129,6 +130,7 @@ def parts_of(formulas: Formulas) -> Parts:
                 else:
                     tile_m, tile_n = m.extent[at_m], n.extent[at_n]
                     rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
+                    cols *= product.split
                     # The first along k and those in the middle differ in nothing but sums that come back.
                     for at_k in range(0, 3, 2):
                         depth, slots = k.extent[at_k], k.slots[at_k]
@@ -216,6 +218,7 @@ def parts_of(formulas: Formulas) -> Parts:
                 continue
             tile_m, tile_n, depth, slots = m.extent[at_m], n.extent[at_n], k.extent[at_k], k.slots[at_k]
             rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
+            cols *= product.split
             held = slots if grouping.apart else k.groups[at_k]
             sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
             of_a = operand_bytes(tile_m, k.kept_a[at_k], depth, stored_a, value, product.compressed_a)
@@ -224,10 +227,10 @@ def parts_of(formulas: Formulas) -> Parts:
             passed_west += many * west * sends.west
             passed_north += many * north * sends.north
             passed_output += many * output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0)
-        times = product.repetitions
+        times, split = product.repetitions, product.split
         west, north, output = times * passed_west, times * passed_north, times * passed_output
-        hops = tile_hops(array, Passed(west, north, output, product.passed_sums, k.trips))
-        counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output)
+        hops = tile_hops(array, Passed(west, north, split * output, split * product.passed_sums, k.trips))
+        counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output, split, array.cols)
         return float(joules_of(counts, design.on_array))
 
     def least_on_array(case: Case, design: Record, room: Room, x: int, y: int, z: int) -> float:
@@ -247,8 +250,9 @@ def parts_of(formulas: Formulas) -> Parts:
             times * passed[z, 1] * sends_north,
             times * passed[z, 2],
         )
-        hops = float(tile_hops(array, Passed(west, north, output, product.passed_sums, trips_k)))
-        counts = counts_on_array(float(product.macs), hops, results, west, north, output)
+        split = product.split
+        hops = float(tile_hops(array, Passed(west, north, split * output, split * product.passed_sums, trips_k)))
+        counts = counts_on_array(float(product.macs), hops, results, west, north, output, split, array.cols)
         return float(joules_of(counts, design.on_array))
 
     def thrift(
@@ -310,7 +314,7 @@ def parts_of(formulas: Formulas) -> Parts:
             design, own, legal = case.designs[row], best[row], case.legal[row]
             sizes = tables.sizes[design.ladder]
             keep_all(product, tables, kind, design, room)
-            fold_all(tables, kind, design, apart, room)
+            fold_all(product, tables, kind, design, apart, room)
             pass_ports(product, sizes[2], kind.exchanged, room)
             price_blocks(product, tables, design, room)
             find_least(sizes[0], sizes[1], sizes[2], room)

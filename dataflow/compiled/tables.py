@@ -10,8 +10,10 @@ from ...accel.specification import SIDES
 from ...configs.arrays import IntArray
 from ..actions import IN_MEMORY, ON_ARRAY, finished_sum_bytes, passed_sum_bytes
 from ..design_table import DesignTable
-from ..gemm import AXES, PLACES, Axis
+from ..gemm import AXES, PLACES, Axis, Gemm
 from ..loop_nest import RUN, Shape, loop_nest
+from ..shares import array_for, groups_of_share, slots_of_share
+from ..side_mappings import OF_TIMING, timing_of_each
 from ..tile_bytes import FIRST_MIDDLE_LAST, TileBytes
 from ..tile_pairs import TilePairs
 from . import case, numba_build
@@ -29,6 +31,7 @@ def product_of(pairs: TilePairs) -> case.Product:
         n=gemm.n,
         k=gemm.k,
         repetitions=gemm.count,
+        split=gemm.split,
         compressed_a="a" in gemm.compressed,
         compressed_b="b" in gemm.compressed,
         reduced=_WHICH[gemm.reduced_on_load],
@@ -142,7 +145,8 @@ def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
         grid = _along_k(pairs)
         for name, each in own.items():
             found[name] = each[:, FIRST_MIDDLE_LAST]
-        found["count"], found["slots"], found["groups"] = grid.count_k, grid.slots, grid.groups
+        found["count"], found["groups"] = grid.count_k, groups_of_share(pairs.gemm, grid.groups)
+        found["slots"] = slots_of_share(pairs.gemm, grid.slots, grid.groups)
         found["kept_a"], found["kept_b"] = grid.kept_a, grid.kept_b
     else:
         for name, each in own.items():
@@ -176,10 +180,11 @@ def _walks(shape: Shape) -> tuple[IntArray, case.Records]:
 # Designs -------------------------------------------------------------------------------------------------------------
 
 
-def designs_of(table: DesignTable, index: IntArray, ladder: IntArray, *, interleave: bool) -> case.Records:
+def designs_of(gemm: Gemm, table: DesignTable, index: IntArray, ladder: IntArray, *, interleave: bool) -> case.Records:
     """What a kernel is told of designs, [S].
 
     Args:
+        gemm: the product.
         table: of them.
         index: which.
         ladder: the ladder of each.
@@ -188,8 +193,9 @@ def designs_of(table: DesignTable, index: IntArray, ladder: IntArray, *, interle
     numbers = {name: values[index] for name, values in table.numbers.items()}
     found = np.zeros(len(index), dtype=case.DESIGN)
     found["ladder"] = ladder
-    for at, name in enumerate(("rows", "cols", "mac_latency", "accumulate_latency", "register_depth")):
-        found["array"][:, at] = numbers[name]
+    array = array_for(gemm, timing_of_each(table, index, beside=0))
+    for at, name in enumerate(OF_TIMING):
+        found["array"][:, at] = getattr(array, name)
     for at, side in enumerate(SIDES):
         found["ports"][:, at], found["buffers"][:, at] = numbers[f"{side}_port"], numbers[f"{side}_bytes"]
     found["ports"][:, len(SIDES)] = numbers["operand_port"]

@@ -72,6 +72,8 @@ class Dataflow(ABC):
         west: the operand that enters from the west.
         lanes_wait: whether lanes of the north operand can wait for each other: what is sparse without a rule can be
             skipped there.
+        shares_depth: whether sums leave at the foot of columns, so that groups of columns may take a share of k each,
+            see ``shares``.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Dataflow(ABC):
     parameters: tuple[str, ...]
     west: Operand = "a"
     lanes_wait: bool = False
+    shares_depth: bool = False
 
     # Where it may lie ------------------------------------------------------------------------------------------------
 
@@ -220,7 +223,7 @@ class _Transposed(Dataflow):
     def __init__(self, base: Dataflow, *, name: str, title: str) -> None:
         self.name, self.title = name, title
         self.parameters, self.west = base.parameters, base.north
-        self.lanes_wait = base.lanes_wait
+        self.lanes_wait, self.shares_depth = base.lanes_wait, base.shares_depth
         self._base = base
 
     @property

@@ -78,7 +78,7 @@ class OutputStationary(FormulaDataflow):
 
     name, title = "os", "output stationary"
     parameters = ("interleave_m", "interleave_n")
-    lanes_wait = True
+    lanes_wait = shares_depth = True
     formulas = Formulas(
         cycles=tile_cycles,
         handover=tile_handover,

@@ -84,6 +84,7 @@ class WeightStationary(FormulaDataflow):
 
     name, title = "ws", "weight stationary"
     parameters = ("resident_groups", "interleave")
+    shares_depth = True
     formulas = Formulas(
         cycles=tile_cycles,
         handover=tile_handover,

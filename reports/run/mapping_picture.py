@@ -22,6 +22,7 @@ _WORDS = re.compile(
     r"loops (?P<order>[mnk]{3})(?:, (?P<form>.*))?"
 )
 _INTERLEAVE = re.compile(r"interleave (\d+)x(\d+)")
+_SPLIT = re.compile(r"k split over (\d+) groups of columns")
 _TITLES = {"OS": "output stationary", "WS": "weight stationary", "IS": "input stationary"}
 _MOST_FOLDS = 24
 
@@ -70,6 +71,12 @@ class MappingWords:
     def short(self) -> str:
         """Dataflow and tile."""
         return f"{self.dataflow} {self.tile['m']}x{self.tile['n']}x{self.tile['k']}"
+
+    @property
+    def shares(self) -> int:
+        """Groups of columns that share k out."""
+        found = _SPLIT.search(self.form)
+        return int(found[1]) if found else 1
 
     def fold(self, rows: int, columns: int) -> tuple[str, int, str, int] | None:
         """The dimension down the rows and its extent in a fold, and that along the columns; None where not known."""
@@ -180,7 +187,8 @@ def _fold(own: Drawing, words: MappingWords, rows: int, columns: int) -> None:
         own.words(left - 30, top + side / 2 + 4, west, anchor="end")
         own.words(left + side / 2 + 8, top - 8, north)
         own.words(262, top + side + 16, f"{down} {deep:,} down rows", size=11)
-        own.words(262, top + side + 32, f"{across} {wide:,} along columns", size=11)
+        along = f"{wide:,}" if words.shares == 1 else f"{words.tile[across]:,}, {words.shares} times,"
+        own.words(262, top + side + 32, f"{across} {along} along columns", size=11)
         own.words(262, top + side + 48, f"{deep // rows * (wide // columns)} sums stay in a PE", size=11)
     elif words.dataflow in ("WS", "IS"):
         stays, moves = ("B", "A") if (words.dataflow == "WS") != words.swapped else ("A", "B")

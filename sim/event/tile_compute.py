@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...accel.specification import SHARED_PORT, SIDES, Side
-from ...accel.tensor_engine import Handover, cycles_to_next
-from ...dataflow.dataflows.tile import ArrayTile, Sparsity
+from ...accel.tensor_engine import ArrayTiming, Handover, cycles_to_next
+from ...dataflow.dataflows.tile import ArrayTile
 from ...dataflow.gemm import Operand
 from ...dataflow.mapping import ArrayMapping
+from ...dataflow.shares import array_for, tile_on_array
 from .sparse_depth import balanced_slots_in
 from .tile_walk import SUM_BYTES, TileWalk
 
@@ -114,17 +115,21 @@ class _Shape:
     def _on_array(self) -> ArrayTile:
         walk = self.walk
         dense = not walk.gemm.compressed
-        return ArrayTile(
+        return tile_on_array(
+            walk.gemm,
             m=self.m,
             n=self.n,
             slots=self._slots,
             groups=walk.sizes_k[self.k_index] if dense else walk.depth.groups(walk.sizes_k[self.k_index]),
-            sparsity=Sparsity.of(walk.gemm),
         )
+
+    @property
+    def _array(self) -> ArrayTiming:
+        return array_for(self.walk.gemm, self.walk.hardware.tensor_engine.timing)
 
     def array_cycles(self, mapping: ArrayMapping) -> tuple[int, int, int]:
         """Cycles of the array, those in which PEs issue, those lost to latency."""
-        laid = self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers
+        laid = self._array, self._on_array, mapping.numbers
         issue, bubble = mapping.lying.issue_and_bubble_cycles(*laid)
         return int(mapping.lying.cycles(*laid)), int(issue), int(bubble)
 
@@ -134,12 +139,11 @@ class _Shape:
         if not tile.sparsity.waits:
             return 0
         balanced = replace(tile, slots=balanced_slots_in(walk.gemm, walk.sizes_k[self.k_index]))
-        timing = walk.hardware.tensor_engine.timing
-        return issue - int(mapping.lying.issue_and_bubble_cycles(timing, balanced, mapping.numbers)[0])
+        return issue - int(mapping.lying.issue_and_bubble_cycles(self._array, balanced, mapping.numbers)[0])
 
     def handover(self, mapping: ArrayMapping) -> Handover:
         """When the tile lets the next one in."""
-        return mapping.lying.handover(self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers)
+        return mapping.lying.handover(self._array, self._on_array, mapping.numbers)
 
     def _operand_bytes(self, operand: Operand) -> int:
         """An operand of the tile as the array takes it once: patches expanded, pairs where it is pruned."""
@@ -151,7 +155,7 @@ class _Shape:
     def port_bytes(self, mapping: ArrayMapping) -> dict[str, int]:
         """Bytes through each port."""
         lying = mapping.lying
-        sends = lying.sends(self.walk.hardware.tensor_engine.timing, self._on_array, mapping.numbers)
+        sends = lying.sends(self._array, self._on_array, mapping.numbers)
         # Each fold along k writes its sums; each reads those before it, the tile's first only if an earlier tile left
         # some.
         passes = int(sends.sums) + int(sends.sums) - 1 + (self.k_index > 0)

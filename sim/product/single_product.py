@@ -33,10 +33,11 @@ from ...dataflow.dataflows import dataflow_names, is_dataflow
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
 from ...dataflow.formats.skipped import met_by
 from ...dataflow.forms import best_form, sparse_as_met
-from ...dataflow.gemm import Gemm
-from ...dataflow.mapping import ArrayMapping, array_mappings
+from ...dataflow.gemm import PLAIN, Form, Gemm
+from ...dataflow.mapping import ArrayMapping, array_mappings, sides_of
 from ...dataflow.objective import Name, Objective
 from ...dataflow.product_cost import product_cost
+from ...dataflow.shares import array_for, split_forms, tile_on_array
 from ...dataflow.term_products import in_terms, terms_of
 from ...training.graph import Stage
 
@@ -195,15 +196,22 @@ def check_dataflow(hardware: Hardware, dataflow: str | None) -> None:
 def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: str | None = None) -> ArrayFigures:
     """The fewest cycles in which the array alone does a product, over every array mapping of a dataflow (all, if None).
 
+    And over every split of its k, where the design has such.
+
     Raises:
         MappingError: the engine lacks the pattern or the dataflow.
     """
-    mappings = array_mappings(engine, gemm, None if dataflow is None else (dataflow,))
-    cycles = [_cycles(engine, gemm, mapping) for mapping in mappings]
+    dataflows = None if dataflow is None else (dataflow,)
+    laid = [(gemm, mapping) for mapping in array_mappings(engine, gemm, dataflows)]
+    for split in (gemm.formed(form) for form in split_forms(gemm, PLAIN, engine)):
+        if sides_of(engine, split, dataflows):
+            laid += [(split, mapping) for mapping in array_mappings(engine, split, dataflows)]
+    cycles = [_cycles(engine, each, mapping) for each, mapping in laid]
     best = int(np.argmin(cycles))
+    formed, mapping = laid[best]
     return ArrayFigures(
-        dataflow=mappings[best].dataflow,
-        mapping=str(mappings[best]),
+        dataflow=mapping.dataflow,
+        mapping=", ".join(filter(None, (str(mapping), str(Form(split=formed.split))))),
         cycles=cycles[best],
         utilisation=gemm.issued_macs / (engine.rows * engine.cols * cycles[best]),
     )
@@ -227,6 +235,11 @@ def fewest_cycles(
         MappingError: the engine lacks the pattern or the dataflow.
     """
     m, n, k = products
+    if engine.split_columns is not None:
+        # Over how many columns k is split differs from product to product.
+        each = [plain_product(rows, columns, depth, pattern) for rows, columns, depth in products.T.tolist()]
+        fewest = [array_figures(engine, gemm, dataflow).cycles for gemm in each]
+        return np.array(fewest, dtype=np.int64), np.asarray(m * n * pattern.slots(k))
     of_one = plain_product(1, 1, 1, pattern)
     tile = ArrayTile(
         m=m,
@@ -290,14 +303,8 @@ def _sparse_text(gemm: Gemm) -> str:
 
 
 def _cycles(engine: TensorEngine, gemm: Gemm, mapping: ArrayMapping) -> int:
-    whole = ArrayTile(
-        m=gemm.m,
-        n=gemm.n,
-        slots=gemm.slots,
-        groups=gemm.groups_along(gemm.k, 1),
-        sparsity=Sparsity.of(gemm),
-    )
-    return int(mapping.lying.cycles(engine.timing, whole, mapping.numbers))
+    whole = tile_on_array(gemm, m=gemm.m, n=gemm.n, slots=gemm.slots, groups=gemm.groups_along(gemm.k, 1))
+    return int(mapping.lying.cycles(array_for(gemm, engine.timing), whole, mapping.numbers))
 
 
 def _mapped(gemm: Gemm, hardware: Hardware, objective: Objective, dataflow: str | None) -> MappedFigures:

@@ -16,7 +16,11 @@ from ...accel import tensor_engine
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import dataflow_named
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
+from ...dataflow.gemm import Gemm
+from ...dataflow.shares import Beside, array_for, tile_on_array
+from ...training.graph import Stage
 from .machines.random_cases import Case
+from .machines.random_splits import SplitCase
 from .machines.random_tiles import TilesCase
 
 
@@ -118,6 +122,34 @@ def check_tiles(tiles: TilesCase) -> str | None:
     return (
         f"closed form begins {begins} and {cycles} cycles, machine {list(run.begins)} and {run.cycles}{wrong}: {tiles}"
     )
+
+
+def check_split(split: SplitCase) -> str | None:
+    """Run a case on the machine with k split; None if closed form and numpy agree with it, else what differs."""
+    case, outcome = split.case, split.run()
+    a, b = case.operands()
+    array, tile, numbers = _laid(case, case.m, case.n, case.channels)
+    beside: Beside = "m" if case.mapping.dataflow == "is" else "n"
+    sparse = {case.compressed: case.pattern} if case.compressed and not case.pattern.is_dense else {}
+    gemm = Gemm(
+        name="case",
+        operator="case",
+        stage=Stage.FORWARD,
+        m=case.m,
+        n=case.n,
+        k=case.k,
+        taps=case.taps,
+        split=split.split,
+        beside=beside,
+        a=sparse.get("a", DENSE),
+        b=sparse.get("b", DENSE),
+    )
+    laid = tile_on_array(gemm, m=tile.m, n=tile.n, slots=tile.slots, groups=tile.groups)
+    expected = int(dataflow_named(case.mapping.dataflow).cycles(array_for(gemm, array), laid, numbers))
+    wrong = "" if np.array_equal(outcome.product, a @ b) else ", its product is wrong"
+    if expected == outcome.cycles and not wrong:
+        return None
+    return f"closed form {expected} cycles, machine {outcome.cycles}{wrong}: {split}"
 
 
 def disagreements(cases: Iterable[Case]) -> Iterator[Disagreement]:

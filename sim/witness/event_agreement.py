@@ -22,6 +22,7 @@ from ...dataflow.gemm import Gemm
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
 from ...dataflow.schedule import Schedule
+from ...dataflow.shares import Beside, most_shares
 from ...dataflow.tile_grid import TileGrid
 from ...dataflow.works import Access, ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, VectorWork, Work
 from ...training.graph import Stage, TrainingGraph
@@ -266,8 +267,36 @@ def with_shared_port(schedule: Schedule) -> Schedule:
     return replace(schedule, hardware=hardware.model_copy(update={"buffers": shared}))
 
 
+def with_split_depth(schedule: Schedule, seed: int) -> Schedule:
+    """The same schedule on an array so wide that k is split, wherever a product and its mapping allow it."""
+    draw, hardware = Draw(seed), schedule.hardware
+    engine = hardware.tensor_engine.model_copy(update={"cols": 1 << draw.between(5, 8), "split_columns": 1})
+
+    def split(product: PlannedProduct) -> PlannedProduct:
+        gemm, mapping = product.gemm, product.mapping
+        beside: Beside = "n" if mapping.array.west == "a" else "m"
+        most = most_shares(gemm, engine, beside)
+        if most == 1:
+            return product
+        whole = {f"tile_{beside}": getattr(gemm, beside)}
+        found = replace(gemm, split=draw.between(2, most), beside=beside)
+        return replace(product, gemm=found, mapping=replace(mapping, **whole, form=found.form))
+
+    works = [
+        replace(work, products=tuple(split(each) for each in work.products)) if isinstance(work, TensorWork) else work
+        for work in schedule.works
+    ]
+    design = hardware.model_copy(update={"tensor_engine": engine})
+    return replace(schedule, hardware=design, works=tuple(works))
+
+
 def check_schedule(
-    seed: int, *, applications: bool = False, tile_overlap: bool = False, shared_port: bool = False
+    seed: int,
+    *,
+    applications: bool = False,
+    tile_overlap: bool = False,
+    shared_port: bool = False,
+    split_depth: bool = False,
 ) -> str | None:
     """Play a random schedule in every way; None if all agree, else what differs.
 
@@ -276,12 +305,15 @@ def check_schedule(
         applications: whether operands are normalised on their way in.
         tile_overlap: whether tiles overlap on the array.
         shared_port: whether the operands share a port on their way to it.
+        split_depth: whether k is split over groups of columns.
     """
     schedule = with_applications(random_schedule(seed), seed) if applications else random_schedule(seed)
     if tile_overlap:
         schedule = with_tile_overlap(schedule)
     if shared_port:
         schedule = with_shared_port(schedule)
+    if split_depth:
+        schedule = with_split_depth(schedule, seed)
     fast = time_step(schedule, play=FAST)
     for name, play in (("without fast-forward", SLOW), ("channels apart", APART)):
         other = time_step(schedule, play=play)

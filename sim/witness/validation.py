@@ -1,10 +1,10 @@
 """The fidelity checks: what the models say against witnesses that share nothing with them.
 
 Six questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, does a tensor core reproduce
-Sparseloop, do the closed forms of the array agree with the register-level machine (one tile, and tiles that overlap),
-does traffic agree with a walk of the loop nest, does a schedule played as events agree with itself and with the closed
-forms, and do the shipped graphs have the multiply-accumulates that torch counted. A mismatch is told with all that it
-takes to repeat it; nothing is averaged and nothing has a tolerance.
+Sparseloop, do the closed forms of the array agree with the register-level machine (one tile, tiles that overlap, k
+split over columns), does traffic agree with a walk of the loop nest, does a schedule played as events agree with itself
+and with the closed forms, and do the shipped graphs have the multiply-accumulates that torch counted. A mismatch is
+told with all that it takes to repeat it; nothing is averaged and nothing has a tolerance.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from ...accel.specification import load_hardware
 from ...configs import library
 from ...training.graph import Stage, TrainingGraph
 from ...training.graph_file import load_graph
-from .array_agreement import check_case, check_tiles
+from .array_agreement import check_case, check_split, check_tiles
 from .machines.random_cases import random_case
+from .machines.random_splits import random_split
 from .machines.random_tiles import random_tiles
 from .peers import TEXTBOOK_DESIGN, scalesim_rows
 from .sparseloop import SparseloopRow, sparseloop_rows
@@ -98,7 +99,7 @@ def validate(
 
     Args:
         seed: of the random cases.
-        gemms: random products for the register-level machine; of a tenth as many, tiles that overlap there.
+        gemms: random products for the register-level machine; of a tenth as many, tiles that overlap, and k split.
         tilings: random tilings and loop orders for the loop-nest walker.
         schedules: random schedules for the event engine.
         recount: counts with torch; None where torch is not installed.
@@ -113,6 +114,7 @@ def validate(
             _run("Sparseloop, tensor core and 2:4", list(sparseloop_rows(exact=True)), _sparseloop, tell),
             _run("register-level machine, random GEMMs", seeds[:gemms], _machine_disagreement, tell),
             _run("register-level machine, tiles that overlap", seeds[: gemms // 10], _tiles_disagreement, tell),
+            _run("register-level machine, k split over columns", seeds[: gemms // 10], _split_disagreement, tell),
             _run("loop-nest walk, random tilings and orders", seeds[:tilings], _walk_disagreement, tell),
             _run("event engine, random schedules", seeds[:schedules], _play_disagreement, tell),
             _counts(tell),
@@ -164,6 +166,11 @@ def _tiles_disagreement(seed: int) -> str | None:
     return None if found is None else f"random_tiles({seed}): {found}"
 
 
+def _split_disagreement(seed: int) -> str | None:
+    found = check_split(random_split(seed))
+    return None if found is None else f"random_split({seed}): {found}"
+
+
 def _walk_disagreement(seed: int) -> str | None:
     return check_tiling(random_tiling(seed))
 
@@ -172,7 +179,7 @@ def _play_disagreement(seed: int) -> str | None:
     # Imported here: who checks something else does not wait for simpy.
     from .event_agreement import check_schedule
 
-    return check_schedule(seed) or check_schedule(seed, tile_overlap=True)
+    return check_schedule(seed) or check_schedule(seed, tile_overlap=True) or check_schedule(seed, split_depth=True)
 
 
 def _counts(tell: Progress) -> CheckOutcome:

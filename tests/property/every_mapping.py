@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from bisparse.accel.energy import EnergyModel
@@ -43,11 +43,13 @@ PRICES = EnergyModel(
 
 def legal_sizes(gemm, axis):
     """Every legal tile size along an axis."""
-    if gemm.window is not None and axis == gemm.position_axis:
+    if gemm.window is not None and axis == gemm.position_axis and not (gemm.split > 1 and axis == gemm.beside):
         (rows, row), images = (axis.positions for axis in gemm.window.axes), range(1, gemm.window.images + 1)
         in_row, in_image = set(range(1, row)), {height * row for height in range(1, rows)}
         return sorted(in_row | in_image | {several * rows * row for several in images})
     extent = {"m": gemm.m, "n": gemm.n, "k": gemm.k}[axis]
+    if gemm.split > 1 and axis == gemm.beside:
+        return [extent]
     taps = gemm.taps if axis == gemm.tap_axis else 1
     group = gemm.pattern.group if axis == "k" and gemm.compressed else 1
     channels = extent // taps
@@ -61,6 +63,13 @@ def spreads(engine, gemm, moving):
 
 def legal_array_mappings(engine, gemm):
     """Every way to lay a tile on the array, those that the search leaves out included."""
+    along_columns = {"a": "n", "b": "m"}
+    for mapping in _on_any_side(engine, gemm):
+        if gemm.split == 1 or along_columns[mapping.west] == gemm.beside:
+            yield mapping
+
+
+def _on_any_side(engine, gemm):
     depth = range(1, engine.register_depth + 1)
     compressed, pattern = gemm.compressed, gemm.pattern
     for swapped in (False, True) if engine.swap_operands else (False,):
@@ -129,10 +138,16 @@ def on_array(hardware, gemm, walk, mapping, tile):
     if gemm.compressed:
         side = tile.m if gemm.compressed == "a" else tile.n
         operand[gemm.compressed] = walk.depth.stored_bytes(side * tile.slots, side * tile.k, walk.value_bytes)
-    sums = 4 * tile.m * tile.n
+    sums, shares, timing = 4 * tile.m * tile.n, gemm.split, engine.timing
+    if shares > 1:
+        # Groups of M are shared out whole, N slots each; sums are added once for every share but the first.
+        groups = math.ceil(tile.groups / shares)
+        tile = replace(tile, groups=groups, slots=groups * (gemm.pattern.kept if gemm.compressed else 1))
+        timing = timing._replace(mac_latency=engine.mac_latency + (shares - 1) * engine.accumulate_latency)
     if mapping.dataflow == "os":
         west, north = ("b", "a") if mapping.swapped else ("a", "b")
         rows, cols = (tile.n, tile.m) if mapping.swapped else (tile.m, tile.n)
+        cols *= shares
         laid = {
             "m": rows,
             "n": cols,
@@ -140,15 +155,15 @@ def on_array(hardware, gemm, walk, mapping, tile):
             "interleave_m": mapping.interleave_m,
             "interleave_n": mapping.interleave_n,
         }
-        array = int(output_stationary_cycles(engine.timing, **laid))
-        handover = output_stationary_handover(engine.timing, **laid)
+        array = int(output_stationary_cycles(timing, **laid))
+        handover = output_stationary_handover(timing, **laid)
         a_fold_of_rows = engine.rows * min(mapping.interleave_m, math.ceil(rows / engine.rows))
         a_fold_of_cols = engine.cols * min(mapping.interleave_n, math.ceil(cols / engine.cols))
         west_bytes = operand[west] * math.ceil(cols / a_fold_of_cols)
         north_bytes = operand[north] * math.ceil(rows / a_fold_of_rows)
         writes, reads = sums, sums if tile.adds else 0
         hops = west_bytes * engine.cols + north_bytes * engine.rows
-        hops += sums * engine.rows / 2 if engine.drain == "shift" else 0
+        hops += shares * sums * engine.rows / 2 if engine.drain == "shift" else 0
     else:
         moving, stationary = ("a", "b") if mapping.dataflow == "ws" else ("b", "a")
         vectors, columns = (tile.m, tile.n) if moving == "a" else (tile.n, tile.m)
@@ -159,20 +174,22 @@ def on_array(hardware, gemm, walk, mapping, tile):
             kept, held, groups, lanes = 1, 1, tile.slots, kept
         laid = {
             "moving": vectors,
-            "columns": columns,
+            "columns": columns * shares,
             "groups": groups,
             "group_slots": kept,
             "group_load": held,
             "resident_groups": mapping.resident_groups,
             "interleave": mapping.interleave,
         }
-        array = int(weight_stationary_cycles(engine.timing, **laid))
-        handover = weight_stationary_handover(engine.timing, **laid)
+        array = int(weight_stationary_cycles(timing, **laid))
+        handover = weight_stationary_handover(timing, **laid)
         folds_of_k = math.ceil(groups / (engine.rows * mapping.resident_groups))
-        west_bytes, north_bytes = lanes * operand[moving] * math.ceil(columns / engine.cols), operand[stationary]
+        folds_of_columns = math.ceil(columns * shares / engine.cols)
+        west_bytes, north_bytes = lanes * operand[moving] * folds_of_columns, operand[stationary]
         writes = sums * folds_of_k
         reads = writes if tile.adds else writes - sums
-        hops = west_bytes * engine.cols + north_bytes * engine.rows / 2 + writes * engine.rows
+        hops = west_bytes * engine.cols + north_bytes * engine.rows / 2 + shares * writes * engine.rows
+    hops += writes * engine.cols if shares > 1 else 0
     ports = hardware.buffers
     slowest = max(
         math.ceil(west_bytes / ports.west.port_bytes_per_cycle),
@@ -262,10 +279,11 @@ class Walked:
         macs = sum(count * tile.m * tile.n * tile.slots for tile, count in self.tiles.items())
         fills = {"a": gemm.count * moved.a_held_bytes, "b": gemm.count * moved.b_held_bytes}
         finished = 4 * gemm.count * gemm.m * gemm.n
+        added = macs + over["output_writes"] // 4 * (gemm.split - 1)
         return {
             "multiplies": macs,
-            "accumulates": macs,
-            "register_bits": 32 * macs + 8 * over["hop_bytes"],
+            "accumulates": added,
+            "register_bits": 32 * added + 8 * over["hop_bytes"],
             "link_bits": 8 * over["hop_bytes"],
             "west_read_bits": 8 * over["west_bytes"],
             "west_write_bits": 8 * fills[west],
@@ -313,6 +331,7 @@ def brute_force(gemm, hardware, name):
                 cycles = each.cycles(times)
                 joules = joules_of(each.actions(gemm, mapping, times))
                 joules += PRICES.static_watts * cycles / hardware.clock_hz
-                whole = Mapping(array=mapping, tile_m=sizes[0], tile_n=sizes[1], tile_k=sizes[2], order=each.walk.order)
+                tile = dict(zip(("tile_m", "tile_n", "tile_k"), sizes, strict=True))
+                whole = Mapping(array=mapping, **tile, order=each.walk.order, form=gemm.form)
                 found[whole] = value_of(name, cycles, joules), each.moved_bytes, cycles, joules
     return found, claims

@@ -40,6 +40,12 @@ def test_so_is_one_whose_operands_share_a_port(seed, tile_overlap):
     assert check_schedule(seed, tile_overlap=tile_overlap, shared_port=True) is None
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_so_is_one_whose_depth_is_split_over_columns(seed):
+    assert check_schedule(seed, split_depth=True) is None
+
+
 def test_a_port_as_wide_as_both_holds_nobody_up():
     """What two operands share holds them up only where it is narrower than their ports together."""
     narrower = 0

@@ -223,11 +223,12 @@ class WeightStationaryArray:
         self._arrived_from[cols:] = np.where(completes, finished, self._program.steps.idle)[:-cols]
         leaves = completes[-cols:]
         if leaves.any():
-            column = np.nonzero(leaves)[0]
-            step = finished[-cols:][leaves]
-            self.left_at[self._program.steps.fold[step]] = self._clock
-            at = self._program.column_fold[self._program.steps.fold[step]] * cols + column
-            self.output_buffer[self._program.vector[step], at] += total[-cols:][leaves]
-            self._left += len(column)
-            self.sums_left += int(np.count_nonzero(total[-cols:][leaves]))
-            self.last_leaving = self._clock
+            self._leave(np.nonzero(leaves)[0], finished[-cols:][leaves], total[-cols:][leaves])
+
+    def _leave(self, column: IntArray, step: IntArray, value: FloatArray) -> None:
+        self.left_at[self._program.steps.fold[step]] = self._clock
+        at = self._program.column_fold[self._program.steps.fold[step]] * self._machine.cols + column
+        self.output_buffer[self._program.vector[step], at] += value
+        self._left += len(column)
+        self.sums_left += int(np.count_nonzero(value))
+        self.last_leaving = self._clock

@@ -14,6 +14,7 @@ from bisparse.dataflow.works import PlannedProduct
 from bisparse.sim.event.engine import time_step
 from bisparse.sim.witness.machines.loop_nest import tile_extents
 from bisparse.sim.witness.machines.random_cases import random_case
+from bisparse.sim.witness.machines.random_splits import random_split
 from bisparse.sim.witness.machines.random_tiles import random_tiles
 from bisparse.training.graph import Stage
 
@@ -107,3 +108,17 @@ def test_tiles_that_overlap_are_in_the_array_as_long_as_on_the_machine(seed):
     plan = schedule(without_limit(case.machine, tile_overlap=True), tensor(planned(case, tile, "mnk")))
     (found,) = time_step(plan).works
     assert sum(found.causes.get(cause, 0) for cause in ("busy", "bubble", "fill_drain")) == run.cycles
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_product_whose_k_is_split_is_in_the_array_as_long_as_on_the_machine(seed):
+    """A product of one tile."""
+    drawn = random_split(seed)
+    case = replace(drawn.case, taps=1)
+    beside = "m" if case.mapping.dataflow == "is" else "n"
+    plan = planned(case, (case.m, case.n, case.k), "mnk")
+    gemm = replace(plan.gemm, split=drawn.split, beside=beside)
+    split = replace(plan, gemm=gemm, mapping=replace(plan.mapping, form=gemm.form))
+    (found,) = time_step(schedule(without_limit(case.machine, split_columns=1), tensor(split))).works
+    on_array = sum(found.causes.get(cause, 0) for cause in ("busy", "bubble", "fill_drain"))
+    assert on_array == replace(drawn, case=case).run().cycles
