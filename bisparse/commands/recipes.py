@@ -32,9 +32,9 @@ def list_recipes(as_json: options.Json = False) -> None:
         if of_a_kind:
             headings[len(rows)] = kind or "other"
         for recipe in of_a_kind:
-            pruned = map(pruned_words, (recipe.forward, recipe.backward, recipe.weight_update))
+            forward, backward, update = map(pruned_words, (recipe.forward, recipe.backward, recipe.weight_update))
             runs = "simulated" if recipe.simulated_only else "trains"
-            rows.append((f"  {recipe.name}", *pruned, runs, recipe.title))
+            rows.append((f"  {recipe.name}", forward, backward, update, runs, recipe.title))
     print_table(rows, headings=headings)
 
 
