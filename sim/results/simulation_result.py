@@ -99,7 +99,7 @@ class OperatorResult:
         stage: one of ``STAGES``.
         engine: the engine that does it.
         sparsity: the format of the pruned operand, then of operands whose zeros stream in; or ``dense``.
-        pruned_operand: ``weight``, ``gradient``, or empty; with ``input`` and ``gradient`` where zeros stream in.
+        pruned_operand: ``weight``, ``gradient``, ``input`` or empty; with the latter two where zeros stream in.
         dense_reason: why the recipe left it dense, or empty.
         cycles: exposed cycles: what the step would be shorter by, had it taken no time.
         hidden_cycles: cycles that ran beside other work.
