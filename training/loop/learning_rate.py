@@ -18,3 +18,8 @@ def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -
         return settings.learning_rate * (step + 1) / warmup
     passed = (step - warmup) / max(steps - warmup, 1)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * passed))
+
+
+def restarted_rate(settings: TrainingSettings, step: int, steps: int) -> float:
+    """The rate of the update numbered ``step`` from 0 of a retraining that starts at the highest one."""
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))

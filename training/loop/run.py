@@ -39,7 +39,7 @@ from .cycles import Cycles
 from .devices import device_random_state, set_device_random_state
 from .evaluation import Evaluation, among, classes_first
 from .identity import check_identity
-from .learning_rate import learning_rate
+from .learning_rate import learning_rate, restarted_rate
 from .optimizers import make_optimizer
 from .own_graph import captured
 from .phase_rules import PhaseRules
@@ -182,8 +182,14 @@ class Run:
             told = f"{place.training.name}, {told}"
         return f"{told}, validation {self.epochs[-1].validation_accuracy:.1%}" if self.epochs else told
 
+    def _rate(self, place: Place) -> float:
+        training, repeats = place.training, self.timetable.repeats
+        if repeats is not None and repeats.rewind == "restart" and training.cycle:
+            return restarted_rate(self.settings, place.at_step - training.at_step, training.steps)
+        return learning_rate(self.settings, place.at_step, self.timetable.steps_per_epoch)
+
     def _train_step(self, place: Place, log: RunLog) -> float:
-        rate = learning_rate(self.settings, place.at_step, self.timetable.steps_per_epoch)
+        rate = self._rate(place)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         phase, epoch = self.applied.phase, len(self.epochs) + 1
@@ -270,7 +276,7 @@ class Run:
             EpochResult(
                 epoch=epoch,
                 step=self.step,
-                learning_rate=learning_rate(self.settings, place.at_step, self.timetable.steps_per_epoch),
+                learning_rate=self._rate(place),
                 train_loss=self.loss_sum / (place.done + 1),
                 validation_loss=measured.loss,
                 validation_accuracy=measured.accuracy,

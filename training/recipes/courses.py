@@ -134,10 +134,11 @@ class Repeats(Section):
         default=Course(shape="geometric"), description="kept of the weights, cycle by cycle, from 1 to the run's"
     )
     retrain_share: float = Field(default=1.0, gt=0, le=1, description="of a training's steps, that each retraining has")
-    rewind: Literal["weights", "learning-rate"] = Field(
+    rewind: Literal["weights", "learning-rate", "restart"] = Field(
         default="weights",
         description="what goes back to where a retraining begins in the first training: weights, optimizer and "
-        "learning rate (a lottery ticket); or the learning rate alone, with an optimizer that starts anew",
+        "learning rate (a lottery ticket); the learning rate alone, with an optimizer that starts anew; or nothing: the "
+        "learning rate starts anew, too, and falls from its highest over the retraining's own steps",
     )
     retrainings: PositiveInt = Field(default=1, description="of each cycle, whose weights are averaged (model soups)")
 

@@ -139,8 +139,19 @@ def test_a_soup_is_the_mean_of_retrainings_that_start_alike_and_read_other_data(
             assert not np.array_equal(boundaries[first + 10][0][path], boundaries[first + 1][0][path])
             if after is not None:
                 assert np.array_equal(after[0][path] != 0, one[2][path])
+    rates = [float(row["learning_rate"]) for row in log_rows(tmp_path / "run")]
+    assert rates[18:27] == rates[9:18] == rates[45:54]
     assert [len(each.retrainings) for each in summary.cycles] == [0, 2, 2]
     assert log_rows(tmp_path / "run")[30]["phase"] == "cycle 1 retraining 2"
+
+
+def test_a_retraining_may_start_at_the_highest_learning_rate_again(recipe_of, tmp_path):
+    repeats = {"cycles": 1, "retrain_share": 0.5, "rewind": "restart"}
+    summary = run(digits(recipe_of({"repeats": repeats}), sparsity="75%", batch=64), tmp_path / "run")
+    rates = [float(row["learning_rate"]) for row in log_rows(tmp_path / "run")][18:]
+    expected = [0.5 * (1 + np.cos(np.pi * step / 9)) * summary.settings.learning_rate for step in range(9)]
+    assert rates == pytest.approx(expected, rel=1e-5)
+    assert summary.epochs[-1].learning_rate == pytest.approx(expected[-1])
 
 
 def test_the_mean_is_that_of_the_weights_that_the_retrainings_ended_with():
