@@ -177,7 +177,7 @@ class _Costs:
     ) -> _Spent:
         """What happens in a stretch beside its steps, every time that it is trained."""
         spent = _NOTHING
-        for work in recipe.extra_work:
+        for work in recipe.works:
             times = 0 if work.in_every_step else self._times(work, stretch)
             if not times:
                 continue
@@ -277,9 +277,9 @@ def _with_event(recipe: Recipe, happens: ExtraWork) -> Recipe:
     """The recipe of a step with one thing beside those of every step."""
     always = {"every_steps": 1, "from_share": 0.0, "until_share": 1.0}
     works = (
-        work.model_copy(update=always) if work is happens else work
-        for work in recipe.extra_work
-        if work.in_every_step or work is happens
+        work.model_copy(update=always) if work == happens else work
+        for work in recipe.works
+        if work.in_every_step or work == happens
     )
     whole = happens.work == "weight-gradient"
     changed = {"weight_gradient": "dense"} if whole else {"extra_work": tuple(works)}

@@ -32,7 +32,8 @@ def network() -> nn.Sequential:
 PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
-    **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
+    **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "static-masks", "transposable"), (FF, BP)),
+    **dict.fromkeys(("granet", "random-erk", "random-uniform", "rigl"), (FF, BP)),
 }
 """Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
 
@@ -50,9 +51,7 @@ def largest(mask, module, stage, group, order=None):
 
 
 SIMULATED = {
-    "granet": "a mask-update, which moves masks by a rule of its own",
     "lottery-ticket": "schedule.repeats",
-    "rigl": "a mask-update, which moves masks by a rule of its own",
     "spdf": "schedule.phases",
 }
 """Recipes that are simulated alone, and what training does not know of them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
@@ -19,6 +19,8 @@ from ...configs.section import Section
 from ..rewrites.kinds import AnyRewrite
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
+from .mask_search import MaskSearch
+from .pruned_weights import PrunedWeights
 
 
 class PrunedStage(Section):
@@ -44,20 +46,6 @@ class PrunedStage(Section):
         if self.operand == "weight" and (self.selection == "random" or self.rescale):
             raise ValueError("got selection random or rescale with operand weight, need operand gradient")
         return self
-
-
-class MaskSearch(Section):
-    """How masks are found, and what that costs in passes over the weights beyond the compression of each stage."""
-
-    method: Literal["top-n", "transposable", "given"] = Field(
-        default="top-n",
-        description="the N largest of each group, one mask that is N:M along both axes, or masks that are given and "
-        "stay: N:M, or any share of zeros",
-    )
-    passes: float = Field(
-        default=0.0, ge=0, description="passes over the weights, a search; of a permuted mask, a random order each"
-    )
-    every_steps: PositiveInt = Field(default=1, description="steps between searches")
 
 
 class Decay(Section):
@@ -201,6 +189,7 @@ class Recipe(Section):
     )
     mask_search: MaskSearch = MaskSearch()
     decay: Decay | None = None
+    pruned_weights: PrunedWeights = PrunedWeights()
     dense: DenseRule = DenseRule()
     layers: tuple[LayerRule, ...] = ()
     activations: tuple[ActivationRule, ...] = Field(
@@ -251,6 +240,7 @@ class Recipe(Section):
             for number, rule in enumerate(self.layers):
                 if {*rule.stages} != {"FF", "BP"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
+        self._check_masks_that_change()
         if self.schedule != RecipeSchedule() and not self.prunes:
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
         if self.schedule.dense_share == 1:
@@ -259,6 +249,19 @@ class Recipe(Section):
             does = "prunes" if self.prunes else "rewrites layers"
             raise ValueError(f"name: got dense of a recipe that {does}, need another: dense is the baseline")
         return self
+
+    def _check_masks_that_change(self) -> None:
+        """What pruned weights do, and how masks move, on masks that are given."""
+        state, moves, schedule = self.pruned_weights.state, self.mask_search.moves, self.schedule
+        if state != "learning" and (self.mask_search.method != "given" or not self.prunes):
+            raise ValueError(f"pruned_weights.state: got {state}, need learning, or mask_search.method: given")
+        if moves is not None and state != "frozen":
+            raise ValueError(f"mask_search.moves: got it with {state} weights, need pruned_weights.state: frozen")
+        if self.pruned_weights.count and (not schedule.final_share or schedule.leak or schedule.frames):
+            raise ValueError(
+                f"pruned_weights.state: got {state}, need schedule.final_share above 0, with the hard mask, and "
+                "neither leak nor frames"
+            )
 
     @model_validator(mode="after")
     def _extra_work_has_a_place(self) -> Self:
@@ -269,10 +272,13 @@ class Recipe(Section):
                 f"layer_density: got {self.layer_density}, need uniform, or masks that are given: N:M is the same "
                 "everywhere"
             )
-        titles = [work.title for work in self.extra_work]
+        titles = [work.title for work in self.works]
         for number, work in enumerate(self.extra_work):
-            if work.title in titles[:number]:
-                raise ValueError(f"extra_work.{number}.name: got {work.title!r} twice, need names that differ")
+            if work.title in titles[:number] + titles[len(self.extra_work) :]:
+                raise ValueError(
+                    f"extra_work.{number}.name: got {work.title!r} twice, need names that differ; what "
+                    "mask_search.moves costs is not told again"
+                )
             if work.work == "weight-gradient" and self.weight_gradient == "dense":
                 raise ValueError(f"extra_work.{number}: got weight-gradient, need weight_gradient: kept beside it")
         return self
@@ -289,6 +295,8 @@ class Recipe(Section):
                 "decay": None,
                 "weight_gradient": "dense",
                 "layer_density": "uniform",
+                "mask_search": self.mask_search.model_copy(update={"moves": None}),
+                "pruned_weights": PrunedWeights(),
                 "extra_work": (),
             }
         )
@@ -310,11 +318,24 @@ class Recipe(Section):
         return self.schedule != RecipeSchedule() and (not phases or phases[-1].is_full)
 
     @property
+    def masks_change_together(self) -> bool:
+        """Whether masks take more to be found than the weight of their own layer, or pruned weights are held back."""
+        plain = MaskSearch(method="given", passes=self.mask_search.passes, every_steps=self.mask_search.every_steps)
+        return self.mask_search.method == "given" and (
+            self.mask_search != plain or self.pruned_weights.state != "learning"
+        )
+
+    @property
+    def works(self) -> tuple[ExtraWork, ...]:
+        """What it costs beside products and masks: what it lists, and what its moving masks cost."""
+        return (*self.extra_work, *self.mask_search.moves_cost(kept_gradients=self.weight_gradient == "kept"))
+
+    @property
     def left_to_run(self) -> tuple[str, ...]:
         """What a step at its full ratio does not show: phases that come after, and work that is not in every step."""
         phases = () if self.changes_over_time else self.schedule.phases
         later = [phase.name for phase in phases if not phase.is_full]
-        return (*later, *(work.title for work in self.extra_work if not work.in_every_step))
+        return (*later, *(work.title for work in self.works if not work.in_every_step))
 
     @property
     def simulated_only(self) -> str:
@@ -326,7 +347,7 @@ class Recipe(Section):
         if self.schedule.repeats is not None:
             return "schedule.repeats"
         if any(work.work == "mask-update" for work in self.extra_work):
-            return "a mask-update, which moves masks by a rule of its own"
+            return "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)"
         return ""
 
     def check_trains(self) -> None:

@@ -118,7 +118,7 @@ PRUNED = {
     "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     **{
         name: {"stem:FF", "body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in ("granet", "lottery-ticket", "random-erk", "rigl")
+        for name in ("granet", "lottery-ticket", "random-erk", "random-uniform", "rigl")
     },
     "mdgf-exponential": {"body:FF", "odd:FF"},
     "mdgf-linear": {"body:FF", "odd:FF"},
@@ -147,7 +147,9 @@ def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
 
 
-GIVEN = {"gradual-magnitude", "granet", "lottery-ticket", "random-erk", "rigl", "spdf", "static-masks"}
+GIVEN = {
+    *("gradual-magnitude", "granet", "lottery-ticket", "random-erk", "random-uniform", "rigl", "spdf", "static-masks"),
+}
 """Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
 
 

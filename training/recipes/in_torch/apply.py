@@ -16,10 +16,11 @@ from ....configs.permuted import Permuted
 from ...graph import Stage
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
-from ..rules import Facts, check_rules, dense_reason, ratio
+from ..rules import Facts, check_rules, dense_reason, has_own_ratio, ratio
 from .applied import AppliedRecipe
 from .hosting import host, layer_of
 from .layer import Layer
+from .mask_engine import MaskEngine
 from .precision import PRECISIONS, Precision
 from .reach import LAYERS, Reach
 from .shortcuts import close_shortcuts
@@ -75,6 +76,7 @@ def apply(
         )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
+    own_ratio = frozenset(path for path in modules if has_own_ratio(recipe, path))
     recipe = with_layer_densities(recipe, pattern, _Network(model, modules).shapes(recipe, pattern))
     clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     generator = torch.Generator().manual_seed(seed)
@@ -96,6 +98,11 @@ def apply(
     for stage, pruned in ((Stage.FORWARD, recipe.forward), (Stage.BACKWARD, recipe.backward)):
         if pruned is not None:
             reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}
+    engine = None
+    if recipe.masks_change_together:
+        engine = MaskEngine(
+            recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules, own_ratio=own_ratio
+        )
     for path, module in modules.items():
         if network.unreachable(path) is None:
             host(module, layers[path])
@@ -108,6 +115,7 @@ def apply(
         dense_reasons=reasons,
         generator=generator,
         shortcuts=close_shortcuts(model),
+        engine=engine,
     )
 
 

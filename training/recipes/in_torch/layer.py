@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,9 @@ from .weight_masks import (
     transposable_mask,
 )
 
+if TYPE_CHECKING:
+    from .mask_engine import MaskEngine
+
 FF, BP = Stage.FORWARD, Stage.BACKWARD
 
 
@@ -45,6 +48,7 @@ class Layer:
         axes: of its weight.
         tally: where it counts what it sees; None when nobody watches.
         churn: how much its mask changes a step.
+        engine: what finds its masks together with those of other layers; None where it finds its own.
         cached: masks are kept until torch's counters say that the weight changed; else each forward pass makes them.
     """
 
@@ -62,6 +66,7 @@ class Layer:
         self.path, self.patterns, self.axes = path, patterns, axes
         self.tally: Tally | None = None
         self.churn = Churn()
+        self.engine: MaskEngine | None = None
         self.cached = False
         self._recipe, self._clock, self._precision, self._generator = recipe, clock, precision, generator
         self._order: Tensor | None = None
@@ -93,12 +98,13 @@ class Layer:
         twin = copy.copy(self)
         memo[id(self)] = twin
         twin.churn = copy.deepcopy(self.churn, memo)
-        twin.follow(self._clock, copy.deepcopy(self._generator, memo))
+        twin.follow(self._clock, copy.deepcopy(self._generator, memo), self.engine)
         return twin
 
-    def follow(self, clock: StepClock, generator: torch.Generator) -> None:
-        """Tell the time by this clock, and draw from this generator."""
+    def follow(self, clock: StepClock, generator: torch.Generator, engine: MaskEngine | None) -> None:
+        """Tell the time by this clock, draw from this generator, and ask this engine."""
         self._clock, self._generator = clock, generator
+        self.engine = engine if self.patterns else None
 
     def refresh(self) -> None:
         """Make masks anew at the next use, however the weight was changed; a permuted order stays."""
@@ -141,7 +147,7 @@ class Layer:
             self.churn.see(watched, self._clock.step)
         self._seen, self._known = master, key
 
-    def _patterns_now(self) -> dict[Stage, OperandFormat]:
+    def patterns_now(self) -> dict[Stage, OperandFormat]:
         """The ratio of each stage in this phase; a frame's larger groups may not divide the channels."""
         recipe, phase = self._recipe, self._clock.phase
         now = {stage: pattern_in(recipe, pattern, phase) for stage, pattern in self.patterns.items()}
@@ -150,7 +156,9 @@ class Layer:
         return {stage: own for stage, own in now.items() if self.axes.channels(stage) % own.unit == 0}
 
     def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
-        now = self._patterns_now()
+        if self.engine is not None:
+            return {stage: mask.to(weight.device) for stage, mask in self.engine.masks(self.path).items()}
+        now = self.patterns_now()
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
@@ -160,13 +168,14 @@ class Layer:
         stays = self._recipe.mask_search.method == "given" or self._recipe.mask_search.every_steps > 1
         if not stays or (backward is not None and backward.permuted):
             # What is searched for now and then is a permuted mask's order; its masks follow the weights.
-            return self._top_n_masks(weight, now)
+            return self.largest(weight, now)
         if self._kept_masks is None or self._search_is_due():
-            self._kept_masks = self._top_n_masks(weight, now)
+            self._kept_masks = self.largest(weight, now)
             self._searched = self._clock.step
         return self._kept_masks
 
-    def _top_n_masks(self, weight: Tensor, now: dict[Stage, OperandFormat]) -> dict[Stage, Tensor]:
+    def largest(self, weight: Tensor, now: dict[Stage, OperandFormat]) -> dict[Stage, Tensor]:
+        """The masks that keep the largest magnitudes of the weight, or of what stands in its place, as formats say."""
         masks = {}
         if FF in now:
             masks[FF] = self._mask(weight, now[FF], FF)
@@ -180,9 +189,12 @@ class Layer:
                     torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                shared = not isinstance(now[BP], Pattern) and now[BP].turned == now.get(FF)
-                masks[BP] = masks[FF] if shared else self._mask(weight, now[BP], BP)
+                masks[BP] = masks[FF] if self.shares_mask(now) else self._mask(weight, now[BP], BP)
         return masks
+
+    def shares_mask(self, now: dict[Stage, OperandFormat]) -> bool:
+        """Whether one mask serves FF and BP: of N:M each has its own."""
+        return BP in now and not isinstance(now[BP], Pattern) and now[BP].turned == now.get(FF)
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
@@ -240,7 +252,7 @@ class Layer:
         magnitudes = grouped.abs()
         if backward.selection == "random":
             magnitudes = torch.rand(grouped.shape, generator=self._generator).to(gradient.device)
-        mask = top_n_mask(magnitudes, Pattern.only(self._patterns_now()[BP]), axis)
+        mask = top_n_mask(magnitudes, Pattern.only(self.patterns_now()[BP]), axis)
         kept = (grouped * mask).reshape(gradient.shape)
         return _rescaled(kept, gradient, linear) if backward.rescale else kept
 
@@ -250,7 +262,7 @@ class Layer:
         backward = self._recipe.backward
         if backward is None or backward.operand != "gradient" or self._clock.phase.kind in ("dense", "leak"):
             return False
-        return BP in self._patterns_now()
+        return BP in self.patterns_now()
 
     def decay(self, master: Tensor) -> Tensor | None:
         """SR-STE's term for the master weight's gradient: strength x (1 - mask) x weight; None where there is none."""
@@ -263,6 +275,8 @@ class Layer:
     def passes(self, module: nn.Module, master: Tensor, values: Tensor) -> tuple[Tensor, Passes]:
         """The input as the product reads it, and what each pass multiplies by."""
         values, geometry = padded_input(module, values)
+        if self.engine is not None and module.training:
+            self.engine.see_inputs(self.path, values)
         self.expect_writes()
         return values, Passes(
             geometry=geometry,

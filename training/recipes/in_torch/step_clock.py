@@ -20,7 +20,7 @@ class StepClock:
     """
 
     def __init__(self, recipe: Recipe, pattern: OperandFormat, steps: int | None) -> None:
-        timed = recipe.schedule != type(recipe.schedule)()
+        timed = recipe.schedule != type(recipe.schedule)() or recipe.mask_search.moves is not None
         if timed and steps is None:
             raise ConfigError(f"steps: got nothing, need the steps of the whole run: {recipe.name} changes over time")
         self.recipe, self.pattern, self.steps = recipe, pattern, steps if timed else None
@@ -31,10 +31,11 @@ class StepClock:
     @property
     def phase(self) -> Phase:
         """Of the next update; the last one after the end of the run."""
-        for each in self._phases:
-            if self.step < each.end_step:
-                return each
-        return self._phases[-1]
+        return self.phase_at(self.step)
+
+    def phase_at(self, step: int) -> Phase:
+        """Of the update after so many, as far as it is planned."""
+        return next((each for each in self._phases if step < each.end_step), self._phases[-1])
 
     @property
     def waits_for_switch(self) -> bool:

@@ -22,6 +22,9 @@ def declared(shipped, name, variant):
         recipe = recipe.model_copy(
             update={"mask_search": recipe.mask_search.model_copy(update={"every_steps": variant, "passes": 3.0})}
         )
+    if (moves := recipe.mask_search.moves) is not None:
+        moves = moves.model_copy(update={"every_steps": variant, "until_share": 1.0})
+        recipe = recipe.model_copy(update={"mask_search": recipe.mask_search.model_copy(update={"moves": moves})})
     if name == "step":
         share = {2: 2 / 7, 3: 3 / 7}[variant]
         recipe = recipe.model_copy(
