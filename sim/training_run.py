@@ -148,6 +148,8 @@ class _Costs:
                 costs_as = "dense" if pattern.is_dense else str(pattern)
                 step = self._step(simulator, _without_events(recipe), pattern)
                 beside = self._beside(stretch, simulator, recipe, pattern, step)
+        if stretch.searches:
+            beside = self._found(stretch, simulator)
         clock = self.simulator.hardware.model.clock_hz
         return TrainingPhase(
             kind=stretch.kind,
@@ -181,11 +183,25 @@ class _Costs:
             times = 0 if work.in_every_step else self._times(work, stretch)
             if not times:
                 continue
-            each = _Spent.beyond(self._step(simulator, _with_event(recipe, work), pattern), plain) * times
-            spent += each
-            _, before, so_far = self._happened.get(work.title, (work, 0, _NOTHING))
-            self._happened[work.title] = work, before + times, so_far + each
+            spent += self._happens(work, times, self._step(simulator, _with_event(recipe, work), pattern), plain)
         return spent
+
+    def _found(self, stretch: Stretch, simulator: Simulator) -> _Spent:
+        """What finding masks takes in every step of a stretch in which pruned weights count: as in a masked step."""
+        recipe = self.recipe.model
+        spent, plain = _NOTHING, {"schedule": type(recipe.schedule)(), "extra_work": ()}
+        bare = self._step(simulator, recipe.model_copy(update=plain), self.pattern)
+        for work in recipe.works_while_pruned_count:
+            beside = recipe.model_copy(update=plain | {"extra_work": (work,)})
+            spent += self._happens(work, stretch.steps, self._step(simulator, beside, self.pattern), bare)
+        return spent
+
+    def _happens(self, work: ExtraWork, times: int, step: StepReport, plain: StepReport) -> _Spent:
+        """Noted, and what it takes: so many steps with it beyond as many without."""
+        each = _Spent.beyond(step, plain) * times
+        _, before, so_far = self._happened.get(work.title, (work, 0, _NOTHING))
+        self._happened[work.title] = work, before + times, so_far + each
+        return each
 
     def _times(self, work: ExtraWork, stretch: Stretch) -> int:
         if work.work == "weight-gradient" and stretch.pass_ != "training":

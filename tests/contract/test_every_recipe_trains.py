@@ -33,7 +33,8 @@ PRUNED: dict[str, tuple[Stage, ...]] = {
     "dense": (),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "static-masks", "transposable"), (FF, BP)),
-    **dict.fromkeys(("granet", "random-erk", "random-uniform", "rigl"), (FF, BP)),
+    **dict.fromkeys(("granet", "random-erk", "random-uniform", "rigl", "snip", "essential-sparsity"), (FF, BP)),
+    **dict.fromkeys(("journey-matters", "iss-p", "pdp"), (FF, BP)),
 }
 """Stages; FF alone unless said. ``sdgp`` prunes gradients there, not weights."""
 
@@ -109,7 +110,8 @@ def check_masks(applied, model, name, pattern):
         assert set(applied.layers[path].patterns) == set(stages)
         for stage in (FF, BP):
             mask = applied.mask(path, stage)
-            if stage not in stages or name.startswith("sdgp") or applied.phase.kind == "dense":
+            waits = name == "snip" and applied.step == 0
+            if stage not in stages or name.startswith("sdgp") or applied.phase.kind == "dense" or waits:
                 assert mask is None
                 continue
             if applied.phase.kind == "frame":
@@ -133,10 +135,12 @@ def expected_phases(name):
     match name.partition("-")[0]:
         case "dense":
             return {"dense"}
-        case "mdgf":
+        case "mdgf" | "pdp":
             return {"dense", "leak", "sparse"}
+        case "iss":
+            return {"leak", "sparse"}
         case "sdgf":
             return {"dense", "frame", "sparse"}
-        case "step" | "gradual":
+        case "step" | "gradual" | "journey":
             return {"dense", "sparse"}
     return {"sparse"}

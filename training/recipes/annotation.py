@@ -132,8 +132,9 @@ def annotate(
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
     network = _Network(graph)
-    if given_formats is None and shares_out(recipe, pattern):
-        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network))
+    measured = None if densities is None else densities.weights_at_last(recipe.name)
+    if given_formats is None and (shares_out(recipe, pattern) or measured):
+        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network), measured)
     given = recipe.mask_search.method == "given"
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}

@@ -133,6 +133,11 @@ class RecipeSchedule(Section):
 
     dense_share: float = Field(default=0.0, ge=0, le=1, description="trained dense first")
     final_share: float = Field(default=0.0, ge=0, le=1, description="trained last with the hard mask at the full ratio")
+    shares_of: Literal["steps", "compute"] = Field(
+        default="steps",
+        description="what dense_share and final_share are of: all steps, or the compute of the run, a step's being the "
+        "share of pruned weights that it keeps",
+    )
     leak: Literal["linear", "exponential"] | None = Field(
         default=None, description="between them pruned weights count with a factor that falls from 1 (MDGF)"
     )
@@ -331,11 +336,17 @@ class Recipe(Section):
         return (*self.extra_work, *self.mask_search.moves_cost(kept_gradients=self.weight_gradient == "kept"))
 
     @property
+    def works_while_pruned_count(self) -> tuple[ExtraWork, ...]:
+        """What each step costs beside while pruned weights still count."""
+        return self.pruned_weights.works_while_they_count(whole_network=self.mask_search.scope == "network")
+
+    @property
     def left_to_run(self) -> tuple[str, ...]:
         """What a step at its full ratio does not show: phases that come after, and work that is not in every step."""
         phases = () if self.changes_over_time else self.schedule.phases
         later = [phase.name for phase in phases if not phase.is_full]
-        return (*later, *(work.title for work in self.works if not work.in_every_step))
+        works = (*self.works_while_pruned_count, *(work for work in self.works if not work.in_every_step))
+        return (*later, *(work.title for work in works))
 
     @property
     def simulated_only(self) -> str:

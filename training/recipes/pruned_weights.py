@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ...configs.section import Section
+from .extra_work import ExtraWork
 
 
 class PrunedWeights(Section):
@@ -40,3 +41,23 @@ class PrunedWeights(Section):
     def count(self) -> bool:
         """Whether products multiply by them until the hard mask comes."""
         return self.state in ("soft", "shrinking")
+
+    def works_while_they_count(self, *, whole_network: bool) -> tuple[ExtraWork, ...]:
+        """What every step costs beside as long as they count: their masks follow the weights.
+
+        The weights are sorted for the threshold. A soft mask takes four operations a weight (a square, an exponential,
+        a division, a product), a shrinkage one, on weights that pass through the update anyway: assumed.
+
+        Args:
+            whole_network: one sorted list of all layers' weights, not one a layer.
+        """
+        if not self.count:
+            return ()
+        name = "sort of all weights" if whole_network else "sort of weights"
+        soft = self.state == "soft"
+        return (
+            ExtraWork(work="sort", name=name, whole_network=whole_network),
+            ExtraWork(
+                work="threshold", name="soft mask" if soft else "shrinkage", passes=4.0 if soft else 1.0, passing=True
+            ),
+        )

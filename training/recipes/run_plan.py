@@ -40,6 +40,7 @@ class Stretch:
         trains: N:M or a share of zeros that is trained with; dense where nothing is pruned.
         recipe: what a step costs as, without a schedule; None where it costs as dense training.
         pattern: of that recipe.
+        searches: masks are found in every step that save nothing: pruned weights count.
         reason: why it costs as dense although it trains otherwise; empty where it does not.
         on_the_way: its ratio is not the run's own: a design may lack it, and run it densely.
         begins: pruning begins here: what is done once is done here.
@@ -58,6 +59,7 @@ class Stretch:
     trains: OperandFormat
     recipe: Recipe | None
     pattern: OperandFormat
+    searches: bool = False
     reason: str = ""
     on_the_way: bool = False
     begins: bool = False
@@ -108,6 +110,7 @@ def _of_phase(recipe: Recipe, pattern: OperandFormat, phase: Phase) -> Stretch:
         trains=trains,
         recipe=None if plain is None else plain[0],
         pattern=DENSE if plain is None else plain[1],
+        searches=phase.kind == "leak" and recipe.pruned_weights.count,
         reason="pruned weights still count" if phase.kind == "leak" else "",
         on_the_way=phase.frames_left > 0,
     )

@@ -115,10 +115,14 @@ PRUNED = {
     "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "static-masks": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "gradual-magnitude": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    **{
+        name: {"body:FF", "odd:FF", "body:BP", "head:BP"}
+        for name in ("essential-sparsity", "iss-p", "journey-matters", "pdp")
+    },
     "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     **{
         name: {"stem:FF", "body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in ("granet", "lottery-ticket", "random-erk", "random-uniform", "rigl")
+        for name in ("granet", "lottery-ticket", "random-erk", "random-uniform", "rigl", "snip")
     },
     "mdgf-exponential": {"body:FF", "odd:FF"},
     "mdgf-linear": {"body:FF", "odd:FF"},
@@ -149,6 +153,7 @@ def test_weight_gradients_and_products_of_activations_are_never_pruned(recipe):
 
 GIVEN = {
     *("gradual-magnitude", "granet", "lottery-ticket", "random-erk", "random-uniform", "rigl", "spdf", "static-masks"),
+    *("essential-sparsity", "iss-p", "journey-matters", "pdp", "snip"),
 }
 """Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
 

@@ -19,6 +19,7 @@ from ..phases import pattern_in
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
+from .soft_mask import soft_weight
 from .step_clock import StepClock
 from .tally import Tally
 from .top_n import top_n_mask
@@ -226,7 +227,24 @@ class Layer:
         # A phase with another ratio needs another mask. A layer may sit out the very step in which a search falls due.
         return last < self._clock.phase.first_step or last // every < self._clock.step // every
 
+    @property
+    def _softens(self) -> bool:
+        return self._recipe.pruned_weights.state == "soft" and self._clock.phase.kind == "leak" and bool(self._masks)
+
+    def learned(self, master: Tensor) -> Tensor:
+        """Where the gradient of what FF multiplies by goes: the master weight, or to it through its soft mask."""
+        self._bring_up_to_date(master)
+        return self._softened(master) if self._softens and torch.is_grad_enabled() else master
+
+    def _softened(self, weight: Tensor) -> Tensor:
+        stage = FF if FF in self._masks else BP
+        sparse, temperature = self.patterns_now()[stage], self._recipe.pruned_weights.temperature
+        assert temperature is not None, "soft weights have one"
+        return soft_weight(weight, self._masks[stage], temperature, axes=self.axes, sparse=sparse, stage=stage)
+
     def _weights_of(self, weight: Tensor) -> dict[Stage, Tensor]:
+        if self._softens:
+            return dict.fromkeys((FF, BP), self._softened(weight))
         leak = self._clock.leak
 
         def pruned(mask: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from ..declaration import Recipe
 from .layer import Layer
 from .mask_moves import check_moves, moved
 from .scores import SCORES, Score, Seen
+from .soft_mask import check_softens
 from .step_clock import StepClock
 from .weight_masks import largest_masks
 
@@ -62,8 +63,11 @@ class MaskEngine:
         self._gradients: dict[str, Tensor] = {}
         for path, layer in self._layers.items():
             layer.engine = self
-            for sparse in layer.patterns.values() if self._search.moves is not None else ():
-                check_moves(path, sparse)
+            for sparse in layer.patterns.values():
+                if self._search.moves is not None:
+                    check_moves(path, sparse)
+                if recipe.pruned_weights.state == "soft":
+                    check_softens(path, sparse)
 
     @property
     def freezes(self) -> bool:
@@ -109,7 +113,7 @@ class MaskEngine:
                     f"{f'{path}.weight'.lstrip('.')}: got no {self._score.needs}, need one before the first update: "
                     f"masks are found by the score {self._search.score}; try a batch that reaches every layer"
                 )
-            for master, kept in self._kept(owned):
+            for master, kept in self._kept(owned) if self.freezes else ():
                 if master.grad is not None:
                     master.grad.mul_(kept)
 
@@ -117,11 +121,15 @@ class MaskEngine:
         """Find the masks of a phase that begins, move them when that is due, and hold at zero what is pruned."""
         found_before = self._found_at is not None
         with torch.no_grad():
-            if self._prunes and (self._found_at is None or self._found_at < self._clock.phase.first_step):
+            follows = self._recipe.pruned_weights.count and self._clock.phase.kind == "leak"
+            if follows or self._found_at is None or self._found_at < self._clock.phase.first_step:
                 self._find()
             if found_before and self._moves_at(self._clock.step):
                 self._move()
-            for master, kept in self._kept(owned):
+            shrunk_by = self._recipe.pruned_weights.shrunk_by
+            for master, kept in self._kept(owned) if follows and shrunk_by is not None else ():
+                master.copy_(torch.where(kept, master, master * (1.0 - shrunk_by)))
+            for master, kept in self._kept(owned) if self.freezes else ():
                 master.mul_(kept)
                 for remembered in optimizer.state[master].values():
                     if isinstance(remembered, Tensor) and remembered.shape == master.shape:
@@ -138,8 +146,6 @@ class MaskEngine:
 
     def _kept(self, owned: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Weights with what any pass keeps of them; none that a dense layer shares."""
-        if not self.freezes:
-            return
         shared: dict[int, tuple[Tensor, list[Masks]]] = {}
         for path in self._modules:
             master = self._master(path)
