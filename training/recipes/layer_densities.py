@@ -93,7 +93,7 @@ def with_layer_densities(
 def _as_measured(
     recipe: Recipe, pattern: Unstructured, shapes: Shapes, measured: Mapping[str, float]
 ) -> dict[str, float]:
-    """Of each layer that the threshold is for: its measured zeros, times the network's zeros to be over those it had."""
+    """Of each layer that the threshold is for: its measured zeros, times the zeros asked for over those measured."""
     if recipe.mask_search.scope != "network":
         return {}
     elements = {

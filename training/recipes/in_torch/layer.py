@@ -173,7 +173,7 @@ class Layer:
         if self._kept_masks is None or self._search_is_due():
             self._kept_masks = self.largest(weight, now)
             self._searched = self._clock.step
-        return self._kept_masks
+        return {stage: mask.to(weight.device) for stage, mask in self._kept_masks.items()}
 
     def largest(self, weight: Tensor, now: dict[Stage, OperandFormat]) -> dict[Stage, Tensor]:
         """The masks that keep the largest magnitudes of the weight, or of what stands in its place, as formats say."""
@@ -211,14 +211,14 @@ class Layer:
         if self._tile_mask is None or self._search_is_due():
             self._tile_mask = transposable_mask(weight, self.axes, pattern)
             self._searched = self._clock.step
-        return self._tile_mask
+        return self._tile_mask.to(weight.device)
 
     def _permuted(self, weight: Tensor, pattern: Pattern, forward_mask: Tensor) -> Tensor:
         if self._order is None or self._search_is_due():
             tried = max(1, round(self._recipe.mask_search.passes))
             self._order = best_order(weight, self.axes, pattern, forward_mask, tried, self._generator)
             self._searched = self._clock.step
-        return permuted_backward_mask(weight, self.axes, pattern, forward_mask, self._order)
+        return permuted_backward_mask(weight, self.axes, pattern, forward_mask, self._order.to(weight.device))
 
     def _search_is_due(self) -> bool:
         last, every = self._searched or 0, self._recipe.mask_search.every_steps

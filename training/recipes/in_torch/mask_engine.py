@@ -126,15 +126,18 @@ class MaskEngine:
                 self._find()
             if found_before and self._moves_at(self._clock.step):
                 self._move()
-            shrunk_by = self._recipe.pruned_weights.shrunk_by
-            for master, kept in self._kept(owned) if follows and shrunk_by is not None else ():
-                master.copy_(torch.where(kept, master, master * (1.0 - shrunk_by)))
+            if follows and self._recipe.pruned_weights.shrunk_by is not None:
+                self._shrink(owned, self._recipe.pruned_weights.shrunk_by)
             for master, kept in self._kept(owned) if self.freezes else ():
                 master.mul_(kept)
                 for remembered in optimizer.state[master].values():
                     if isinstance(remembered, Tensor) and remembered.shape == master.shape:
                         remembered.mul_(kept)
         self._gradients = {}
+
+    def _shrink(self, owned: set[int], share: float) -> None:
+        for master, kept in self._kept(owned):
+            master.copy_(torch.where(kept, master, master * (1.0 - share)))
 
     @property
     def _prunes(self) -> bool:

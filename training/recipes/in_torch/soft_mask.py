@@ -62,6 +62,6 @@ def _of_groups(values: Tensor, group: int, axis: int, *, least: bool) -> Tensor:
     last = values.movedim(axis, -1)
     length = last.shape[-1]
     padded = functional.pad(last, (0, -length % group), value=torch.inf if least else 0.0)
-    groups = padded.unflatten(-1, (-1, group))
+    groups = padded.reshape(*padded.shape[:-1], -1, group)
     found = groups.amin(-1, keepdim=True) if least else groups.amax(-1, keepdim=True)
     return found.expand_as(groups).flatten(-2)[..., :length].movedim(-1, axis)

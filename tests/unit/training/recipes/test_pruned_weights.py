@@ -155,6 +155,25 @@ def test_unimportant_weights_shrink_in_proportion_and_are_then_gone():
     assert np.count_nonzero(module.weight.detach().numpy()) == 16
 
 
+@pytest.mark.parametrize("name", ["gradual-magnitude", "granet", "iss-p", "journey-matters", "pdp"])
+def test_every_phase_keeps_as_many_weights_as_its_simulation_takes(name):
+    recipe, pattern, steps = load_recipe(name).model, parse_format("80%"), 40
+    recipe = recipe.model_copy(update={"layer_density": "uniform"})
+    module = nn.Sequential(layer(), layer(16), layer(8, 16)).double()
+    applied, optimizer = started(module, recipe, "80%", steps)
+    for stretch in stretches(recipe, pattern, steps):
+        for step in range(stretch.first_step, stretch.first_step + stretch.steps):
+            masks = [applied.mask(path, FF) for path in ("0", "1", "2")]
+            kept = [
+                each.weight.numel() if mask is None else int(mask.sum())
+                for each, mask in zip(module, masks, strict=True)
+            ]
+            assert sum(kept) == sum(round(stretch.trains.density * each.weight.numel()) for each in module), step
+            optimizer.zero_grad()
+            module(batch(step)).square().mean().backward()
+            optimizer.step()
+
+
 # Cost ----------------------------------------------------------------------------------------------------------------
 
 
