@@ -6,7 +6,7 @@ count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -110,6 +110,7 @@ def annotate(
     pre_generation: bool,
     given_formats: GivenFormats | None = None,
     densities: LayerDensities | None = None,
+    kept_weights: Mapping[str, float] | None = None,
 ) -> PrunedGraph:
     """Lay a recipe over a graph.
 
@@ -121,6 +122,7 @@ def annotate(
         given_formats: of the weights of a checkpoint, for a recipe whose masks are given; they are facts, and of the
             recipe's rules only the names of what stays dense are asked.
         densities: of activations and gradients that a run measured; else as the recipe declares them, if it does.
+        kept_weights: densities by layer that a run under the recipe ended with, where one threshold is the network's.
 
     Raises:
         ConfigError: a rule of the recipe names no product of this graph, or its masks are N:M and a format is not;
@@ -132,9 +134,8 @@ def annotate(
     modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
     check_rules(recipe, modules, of=graph.name)
     network = _Network(graph)
-    measured = None if densities is None else densities.weights_at_last(recipe.name)
-    if given_formats is None and (shares_out(recipe, pattern) or measured):
-        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network), measured)
+    if given_formats is None and (shares_out(recipe, pattern) or kept_weights):
+        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network), kept_weights)
     given = recipe.mask_search.method == "given"
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}

@@ -260,6 +260,8 @@ class Recipe(Section):
         state, moves, schedule = self.pruned_weights.state, self.mask_search.moves, self.schedule
         if state != "learning" and (self.mask_search.method != "given" or not self.prunes):
             raise ValueError(f"pruned_weights.state: got {state}, need learning, or mask_search.method: given")
+        if self.masks_change_together and self.backward is not None and self.backward.permuted:
+            raise ValueError("backward.permuted: got true with masks that are scored, drawn, moved or held, need false")
         if moves is not None and state != "frozen":
             raise ValueError(f"mask_search.moves: got it with {state} weights, need pruned_weights.state: frozen")
         if self.pruned_weights.count and (not schedule.final_share or schedule.leak or schedule.frames):

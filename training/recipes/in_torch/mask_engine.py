@@ -130,7 +130,7 @@ class MaskEngine:
                 self._shrink(owned, self._recipe.pruned_weights.shrunk_by)
             for master, kept in self._kept(owned) if self.freezes else ():
                 master.mul_(kept)
-                for remembered in optimizer.state[master].values():
+                for remembered in optimizer.state.get(master, {}).values():
                     if isinstance(remembered, Tensor) and remembered.shape == master.shape:
                         remembered.mul_(kept)
         self._gradients = {}

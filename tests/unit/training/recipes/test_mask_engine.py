@@ -355,9 +355,9 @@ def test_a_run_ends_with_the_densities_that_its_simulation_has(name):
             LayerDensity(epoch=1, module=path, forward_weight_density=each / sizes[path]) for path, each in kept.items()
         )
         run = LayerDensities(name="run", sha256="", rows=rows, trained_as=(recipe.name, "80%"))
-        another = replace(run, trained_as=("dense", "80%"))
-        assert annotate(graph, recipe, pattern, pre_generation=True, densities=another).prunings == prunings
-        prunings = annotate(graph, recipe, pattern, pre_generation=True, densities=run).prunings
+        assert replace(run, trained_as=("dense", "80%")).weights_at_last(recipe.name) is None
+        measured = run.weights_at_last(recipe.name)
+        prunings = annotate(graph, recipe, pattern, pre_generation=True, kept_weights=measured).prunings
         simulated |= {
             product.module: sizes[product.module] * prunings[product.name].pattern.density
             for product in graph.products
@@ -405,6 +405,13 @@ def test_what_moves_cost_is_told_once():
         (
             {"mask_search": {"method": "given"}, "pruned_weights": {"state": "soft", "temperature": 1e-3}},
             "got soft, need schedule.final_share above 0",
+        ),
+        (
+            {
+                "mask_search": {"method": "given", "start": "random"},
+                "backward": {"operand": "weight", "permuted": True},
+            },
+            "backward.permuted: got true with masks that are scored",
         ),
         ({"pruned_weights": {"state": "soft"}}, "temperature: got None with state soft, need a number"),
         ({"pruned_weights": {"state": "frozen", "shrunk_by": 0.1}}, "shrunk_by: got 0.1 with state frozen, need none"),

@@ -5,7 +5,7 @@ from .gradient import GRADIENT
 from .magnitude import MAGNITUDE
 from .movement import MOVEMENT
 from .random import RANDOM
-from .seen import Evidence, Score, Seen
+from .seen import Score, Seen
 from .taylor import TAYLOR
 from .wanda import WANDA
 
@@ -19,4 +19,4 @@ SCORES: dict[ScoreName, Score] = {
 }
 """By the name that a recipe gives it."""
 
-__all__ = ["SCORES", "Evidence", "Score", "Seen"]
+__all__ = ["SCORES", "Score", "Seen"]
