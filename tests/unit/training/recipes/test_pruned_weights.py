@@ -103,6 +103,45 @@ def test_a_soft_mask_multiplies_and_learns_as_pdp_says(sparsity):
     assert kinds == ["dense"] * 2 + ["leak"] * 6 + ["sparse"] * 2
 
 
+def canonical(weight, module):
+    """[groups, out, in, kernel...], whatever torch stores first."""
+    grouped = weight.reshape(module.groups, weight.shape[0] // module.groups, *weight.shape[1:])
+    return grouped.swapaxes(1, 2) if isinstance(module, nn.ConvTranspose2d) else grouped
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+@pytest.mark.parametrize("sparsity", ["75%", "2:4"])
+def test_convolutions_have_their_soft_thresholds_in_groups_of_input_channels(kind, sparsity):
+    torch.manual_seed(4)
+    tau, module = 0.02, kind(8, 16, 3, groups=2, bias=False).double()
+    recipe = pruned_weights("pdp", final_share=0.2)
+    held = recipe.pruned_weights.model_copy(update={"temperature": tau})
+    dense_rule = recipe.dense.model_copy(update={"first_convolution": False})
+    recipe = recipe.model_copy(update={"pruned_weights": held, "dense": dense_rule})
+    started(module, recipe, sparsity, 10)
+    lines = canonical(module.weight.detach().numpy(), module)
+    inputs_last = np.moveaxis(lines, 2, -1)
+    flat = thresholds(inputs_last.reshape(-1, inputs_last.shape[-1]), sparsity)
+    limits = np.moveaxis(
+        np.broadcast_to(flat, inputs_last.reshape(-1, inputs_last.shape[-1]).shape).reshape(inputs_last.shape), -1, 2
+    )
+    factor, slope = soft(lines, tau, limits)
+    counted = canonical_back(factor * lines, module)
+    values = torch.randn(2, 8, 5, 5, dtype=torch.float64)
+    plain = kind(8, 16, 3, groups=2, bias=False).double()
+    plain.weight.data = torch.from_numpy(counted.copy())
+    for each in (module, plain):
+        each(values).square().sum().backward()
+    torch.testing.assert_close(module(values), plain(values), rtol=1e-10, atol=1e-12)
+    expected = plain.weight.grad.numpy() * canonical_back(slope, module)
+    np.testing.assert_allclose(module.weight.grad, expected, rtol=1e-9, atol=1e-12)
+
+
+def canonical_back(lines, module):
+    grouped = lines.swapaxes(1, 2) if isinstance(module, nn.ConvTranspose2d) else lines
+    return np.ascontiguousarray(grouped).reshape(tuple(module.weight.shape))
+
+
 def test_a_soft_mask_s_share_of_zeros_grows_along_the_ramp_and_one_threshold_may_serve_the_network():
     recipe = load_recipe("pdp").model
     ramp = recipe.schedule.ramp.model_copy(update={"updates": 4})
