@@ -229,7 +229,8 @@ def _of_recipe(recipe: Recipe, figures: dict[tuple[str, str, str], Figure]) -> l
 
 def prunes(recipe: Recipe) -> str:
     """Where a recipe leaves something out; in brackets what it asks for and no design here leaves out."""
-    stages = [name for name, stage in (("FF", recipe.forward), ("BP", recipe.backward)) if stage is not None]
+    declared = (("FF", recipe.forward), ("BP", recipe.backward), ("WU", recipe.weight_update))
+    stages = [name for name, stage in declared if stage is not None]
     stages += ["(WU)"] if recipe.weight_gradient == "kept" else []
     return " ".join([*stages, *(["rewrites"] if recipe.rewrites else [])])
 

@@ -197,6 +197,7 @@ class Simulator:
             pre_generation=policy.pre_generation,
             given_formats=None if own is None else given_formats(own, graph, self.hardware.model),
             densities=options.densities if streams and self._skips_streamed else None,
+            kept_weights=None if options.densities is None else options.densities.weights_at_last(recipe.name),
         )
         mapper = self._shared.on_design.mapper(options)
         if decisions:

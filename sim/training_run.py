@@ -3,8 +3,9 @@
 What a step costs beside its products is the same in every phase but for STEP's optimizer: until the switch Adam's
 second moment is watched, after it that moment is frozen. A ratio on the way to the full one that the design has no
 pattern for runs dense: the weights are masked, and the array multiplies by the zeros. What a recipe does every so many
-steps, or once, is priced as a step with it less a step without it, each by itself. Making masks that save nothing is
-not priced, nor are validation, loading of data and the host.
+steps, or once, is priced as a step with it less a step without it, each by itself, and so are the sorts of a recipe
+whose pruned weights count until the hard mask comes. Making other masks that save nothing is not priced, nor are
+validation, loading of data and the host.
 """
 
 from __future__ import annotations
@@ -148,6 +149,8 @@ class _Costs:
                 costs_as = "dense" if pattern.is_dense else str(pattern)
                 step = self._step(simulator, _without_events(recipe), pattern)
                 beside = self._beside(stretch, simulator, recipe, pattern, step)
+        if stretch.searches:
+            beside = self._found(stretch, simulator)
         clock = self.simulator.hardware.model.clock_hz
         return TrainingPhase(
             kind=stretch.kind,
@@ -177,15 +180,29 @@ class _Costs:
     ) -> _Spent:
         """What happens in a stretch beside its steps, every time that it is trained."""
         spent = _NOTHING
-        for work in recipe.extra_work:
+        for work in recipe.works:
             times = 0 if work.in_every_step else self._times(work, stretch)
             if not times:
                 continue
-            each = _Spent.beyond(self._step(simulator, _with_event(recipe, work), pattern), plain) * times
-            spent += each
-            _, before, so_far = self._happened.get(work.title, (work, 0, _NOTHING))
-            self._happened[work.title] = work, before + times, so_far + each
+            spent += self._happens(work, times, self._step(simulator, _with_event(recipe, work), pattern), plain)
         return spent
+
+    def _found(self, stretch: Stretch, simulator: Simulator) -> _Spent:
+        """What finding masks takes in every step of a stretch in which pruned weights count: as in a masked step."""
+        recipe = self.recipe.model
+        spent, plain = _NOTHING, {"schedule": type(recipe.schedule)(), "extra_work": ()}
+        bare = self._step(simulator, recipe.model_copy(update=plain), self.pattern)
+        for work in recipe.works_while_pruned_count:
+            beside = recipe.model_copy(update=plain | {"extra_work": (work,)})
+            spent += self._happens(work, stretch.steps, self._step(simulator, beside, self.pattern), bare)
+        return spent
+
+    def _happens(self, work: ExtraWork, times: int, step: StepReport, plain: StepReport) -> _Spent:
+        """Noted, and what it takes: so many steps with it beyond as many without."""
+        each = _Spent.beyond(step, plain) * times
+        _, before, so_far = self._happened.get(work.title, (work, 0, _NOTHING))
+        self._happened[work.title] = work, before + times, so_far + each
+        return each
 
     def _times(self, work: ExtraWork, stretch: Stretch) -> int:
         if work.work == "weight-gradient" and stretch.pass_ != "training":
@@ -277,9 +294,9 @@ def _with_event(recipe: Recipe, happens: ExtraWork) -> Recipe:
     """The recipe of a step with one thing beside those of every step."""
     always = {"every_steps": 1, "from_share": 0.0, "until_share": 1.0}
     works = (
-        work.model_copy(update=always) if work is happens else work
-        for work in recipe.extra_work
-        if work.in_every_step or work is happens
+        work.model_copy(update=always) if work == happens else work
+        for work in recipe.works
+        if work.in_every_step or work == happens
     )
     whole = happens.work == "weight-gradient"
     changed = {"weight_gradient": "dense"} if whole else {"extra_work": tuple(works)}

@@ -97,6 +97,14 @@ class LayerDensities:
             for module, rows in by_module.items()
         }
 
+    def weights_at_last(self, recipe: str) -> dict[str, float] | None:
+        """Of each layer what FF multiplies by in the last epoch; None where the run did not train under the recipe."""
+        if self.trained_as is None or self.trained_as[0] != recipe:
+            return None
+        last = max(row.epoch for row in self.rows)
+        found = ((row.module, row.forward_weight_density) for row in self.rows if row.epoch == last)
+        return {module: share for module, share in found if share is not None}
+
 
 def _mean(shares: Iterable[float | None]) -> float | None:
     measured = [share for share in shares if share is not None]

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..training.recipes.courses import DeclaredPhase, Repeats
-    from ..training.recipes.declaration import Recipe, RecipeSchedule
+    from ..training.recipes.declaration import Recipe
     from ..training.recipes.extra_work import ExtraWork
+    from ..training.recipes.mask_search import Moves
     from ..training.recipes.pruned_stage import PrunedStage
+    from ..training.recipes.schedule import RecipeSchedule
 
-_SELECTIONS = {
-    "magnitude": "the N largest of every M",
-    "random": "any N of every M",
-    "unbiased": "N of every M, drawn by magnitude and scaled so that their mean is the gradient",
+_PRUNED_WEIGHTS = {
+    "learning": "learn on behind the mask",
+    "frozen": "are zero",
+    "soft": "count with a factor that the loss is differentiated through, until the mask is hard",
+    "shrinking": "count and shrink, until the mask is hard",
 }
+
 DEFINITIONS = {"published": "as published", "assumed": "our reading: what nobody published is assumed"}
 
 
@@ -32,7 +36,13 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "FF", _stage(recipe.forward, recipe)
     if recipe.pass_ == "training":
         yield "BP", _backward(recipe)
-        yield "WU", _weight_update(recipe)
+        yield "WU", _update(recipe)
+    if recipe.prunes and recipe.pass_ == "training":
+        if recipe.mask_search.moves is not None:
+            yield "moves", _moves(recipe.mask_search.moves)
+        weights = any(stage is not None and stage.operand == "weight" for stage in (recipe.forward, recipe.backward))
+        if weights and (recipe.pruned_weights.state != "learning" or recipe.weight_gradient == "dense"):
+            yield "pruned weights", _PRUNED_WEIGHTS[recipe.pruned_weights.state]
     if recipe.prunes:
         yield "stays dense", _dense(recipe)
     if recipe.layer_density != "uniform":
@@ -78,11 +88,18 @@ def _backward(recipe: Recipe) -> str:
     return _stage(recipe.backward, recipe)
 
 
-def _weight_update(recipe: Recipe) -> str:
-    if recipe.weight_update is not None:
-        return _stage(recipe.weight_update, recipe)
-    kept = recipe.weight_gradient == "kept"
-    return "gradients of kept weights alone are asked for" if kept else "all weight gradients, dense"
+def _update(recipe: Recipe) -> str:
+    kept = ", of kept weights alone" if recipe.weight_gradient == "kept" else ""
+    if recipe.weight_update is None:
+        return f"weight gradients{kept or ', all of them'}"
+    return f"{_stage(recipe.weight_update, recipe)}, along samples and positions{kept}"
+
+
+_SELECTIONS = {
+    "magnitude": "the N largest of every M",
+    "random": "any N of every M",
+    "unbiased": "N of every M, drawn by magnitude and scaled so that their mean is the gradient",
+}
 
 
 def _stage(stage: PrunedStage | None, recipe: Recipe) -> str:
@@ -93,20 +110,27 @@ def _stage(stage: PrunedStage | None, recipe: Recipe) -> str:
         rescaled = ", scaled back to their L1 norm" if stage.rescale else ""
         streams = "output gradients" if stage.operand == "gradient" else "inputs"
         return f"{streams}: {_SELECTIONS[stage.selection]}, anew in each step{rescaled}"
-    if stage.soft:
-        return "weights: the N largest of every M, each less by the largest that is pruned, scaled once"
-    if stage.within_forward:
-        return "weights: of what FF keeps the N largest of every M along its own sums"
     order = ", in a permuted order of channels" if stage.permuted else ""
+    order += ", of what FF keeps" if stage.within_forward else ""
+    order += ", less by the largest that is pruned beside them" if stage.soft else ""
     match search.method:
         case "given":
-            moves = any(work.work == "mask-update" for work in recipe.extra_work)
-            return f"weights: a mask that {'moves, as its work says' if moves else 'is given'}{order}"
+            found = "drawn" if "random" in (search.start, search.score) else f"of the largest by {search.score}"
+            scope = ", one threshold for the network" if search.scope == "network" else ""
+            return f"weights: a mask that is given, {found}{scope}{order}"
         case "transposable":
             return f"weights: one mask that is N:M both ways, anew every {search.every_steps} steps{order}"
         case "top-n":
             often = "in each step" if search.every_steps == 1 or stage.permuted else f"every {search.every_steps} steps"
             return f"weights: the N largest of every M along what it sums over, anew {often}{order}"
+
+
+def _moves(moves: Moves) -> str:
+    grown = "those of the largest gradient" if moves.grow == "gradient" else "any"
+    return (
+        f"every {moves.every_steps} steps until {moves.until_share:.4g} of the run: {moves.exchanged:.4g} of what "
+        f"is kept at first, {grown} come back"
+    )
 
 
 def _dense(recipe: Recipe) -> str:
@@ -117,7 +141,10 @@ def _dense(recipe: Recipe) -> str:
         "convolutions of more than one position": rule.wide_kernels,
         "layers whose channels M does not divide": rule.indivisible,
     }
-    return ", ".join((*(name for name, holds in said.items() if holds), *rule.names)) or "nothing"
+    but = rule.all_but
+    all_but = ", ".join(but) if isinstance(but, tuple) else but
+    alone = [f"all but {all_but}"] if all_but else []
+    return ", ".join((*alone, *(name for name, holds in said.items() if holds), *rule.names)) or "nothing"
 
 
 def _when(schedule: RecipeSchedule) -> Iterator[str]:
@@ -159,10 +186,11 @@ def _phase(phase: DeclaredPhase) -> str:
 
 
 def _repeats(repeats: Repeats) -> str:
+    back = "rewound" if repeats.rewind == "weights" else "the learning rate alone rewound"
     each = "once" if repeats.retrainings == 1 else f"{repeats.retrainings} times and averaged"
     return (
-        f"a dense training, then {repeats.cycles} cycles: pruned ({repeats.density.shape}), and retrained {each} for "
-        f"{repeats.retrain_share:.4g} of a training's steps"
+        f"a dense training, then {repeats.cycles} cycles: pruned ({repeats.density.shape}), {back}, "
+        f"and retrained {each} for {repeats.retrain_share:.4g} of a training's steps"
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...configs.formats import parse_format
 from ...configs.sums import sum_in_order
 
 
@@ -145,6 +146,16 @@ class TrainingRun:
         """Steps of every repetition."""
         return sum(phase.steps * phase.times for phase in self.phases)
 
+    @property
+    def average_density(self) -> float:
+        """Mean share of what is pruned that a training step keeps: times its weights, the average parameter count.
+
+        As the recipe declares it of the network; where pruned weights still count, all are kept.
+        """
+        trained = [(phase.steps * phase.times, phase) for phase in self.phases if phase.pass_ == "training"]
+        kept = sum_in_order(steps * _density(phase) for steps, phase in trained)
+        return kept / max(sum(steps for steps, _ in trained), 1)
+
     def seconds_after(self, steps: int) -> float:
         """Seconds of the first so many steps; what happens every so many of them is spread over its phase."""
         return self._of_first(steps, lambda phase: (phase.step_seconds, phase.event_seconds))
@@ -178,3 +189,7 @@ class TrainingRun:
                 "events": tuple(TrainingEvent(**each) for each in document.get("events", ())),
             }
         )
+
+
+def _density(phase: TrainingPhase) -> float:
+    return 1.0 if phase.kind in ("dense", "leak") else parse_format(phase.sparsity).density

@@ -7,7 +7,7 @@ count.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -121,6 +121,7 @@ def annotate(
     pre_generation: bool,
     given_formats: GivenFormats | None = None,
     densities: LayerDensities | None = None,
+    kept_weights: Mapping[str, float] | None = None,
 ) -> PrunedGraph:
     """Lay a recipe over a graph.
 
@@ -132,6 +133,7 @@ def annotate(
         given_formats: of the weights of a checkpoint, for a recipe whose masks are given; they are facts, and of the
             recipe's rules only the names of what stays dense are asked.
         densities: of activations and gradients that a run measured; else as the recipe declares them, if it does.
+        kept_weights: densities by layer that a run under the recipe ended with, where one threshold is the network's.
 
     Raises:
         ConfigError: a rule of the recipe names no product of this graph, or its masks are N:M and a format is not;
@@ -144,8 +146,8 @@ def annotate(
     check_pass(recipe, inference=graph.inference, of=graph.name)
     check_rules(recipe, modules, of=graph.name)
     network = _Network(graph)
-    if given_formats is None and shares_out(recipe, pattern):
-        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network))
+    if given_formats is None and (shares_out(recipe, pattern) or kept_weights):
+        recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network), kept_weights)
     given = recipe.mask_search.method == "given"
     prunings: dict[str, Pruning] = {}
     reasons: dict[str, str] = {}

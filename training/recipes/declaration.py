@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
@@ -20,23 +20,11 @@ from ...configs.section import Section
 from ..graph import Stage
 from ..rewrites.kinds import AnyRewrite
 from .about import About
-from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
+from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
-
-
-class MaskSearch(Section):
-    """How masks are found, and what that costs in passes over the weights beyond the compression of each stage."""
-
-    method: Literal["top-n", "transposable", "given"] = Field(
-        default="top-n",
-        description="the N largest of each group, one mask that is N:M along both axes, or masks that are given and "
-        "stay: N:M, or any share of zeros",
-    )
-    passes: float = Field(
-        default=0.0, ge=0, description="passes over the weights, a search; of a permuted mask, a random order each"
-    )
-    every_steps: PositiveInt = Field(default=1, description="steps between searches")
+from .pruned_weights import PrunedWeights
+from .schedule import RecipeSchedule
 
 
 class Decay(Section):
@@ -92,91 +80,6 @@ class ActivationRule(Section):
         return self
 
 
-class VarianceSwitch(Section):
-    """STEP's rule: dense Adam until its second moment settles, then N:M with that moment frozen."""
-
-    earliest_share: float = Field(default=0.1, ge=0, le=1, description="of all steps, before which it never switches")
-    latest_share: float = Field(default=0.5, ge=0, le=1, description="of all steps, at which it switches at last")
-    change: float = Field(default=1e-8, gt=0, description="mean change of the second moment a step that counts as none")
-    average: Literal["arithmetic", "geometric"] = Field(default="arithmetic", description="over the weights")
-
-    @model_validator(mode="after")
-    def _earliest_is_first(self) -> Self:
-        if self.earliest_share > self.latest_share:
-            raise ValueError(f"earliest_share: got {self.earliest_share}, need at most latest_share")
-        return self
-
-
-class Ramp(Section):
-    """A share of zeros that grows, update by update, from an initial one to the full."""
-
-    shape: Literal["cubic", "linear", "cosine"] = Field(
-        default="cubic",
-        description="zeros left to come fall with the cube of the time left, evenly, or by a half cosine",
-    )
-    initial_percent: float = Field(default=0.0, ge=0, lt=100, description="zeros before the first update")
-    updates: int = Field(default=10, ge=1, le=1000, description="of the masks, evenly spread; the last one is full")
-
-    def zeros_percent(self, full: float, update: int) -> float:
-        """Zeros after an update, the first is 1, on the way to a full share.
-
-        >>> [round(Ramp(updates=4).zeros_percent(80.0, update), 2) for update in (1, 2, 3, 4)]
-        [46.25, 70.0, 78.75, 80.0]
-        """
-        share = left_to_go(self.shape, update / self.updates)
-        return full + (min(self.initial_percent, full) - full) * share
-
-
-class RecipeSchedule(Section):
-    """What changes over a training run. Shares are of all its steps; nothing changes unless something here says so."""
-
-    dense_share: float = Field(default=0.0, ge=0, le=1, description="trained dense first")
-    final_share: float = Field(default=0.0, ge=0, le=1, description="trained last with the hard mask at the full ratio")
-    leak: Literal["linear", "exponential"] | None = Field(
-        default=None, description="between them pruned weights count with a factor that falls from 1 (MDGF)"
-    )
-    leak_folds: float = Field(
-        default=10.0, gt=0, allow_inf_nan=False, description="of an exponential leak: factors of e that it falls by"
-    )
-    frames: Literal["stepwise", "geometric"] | None = Field(
-        default=None, description="between them the ratio tightens in equal frames (SDGF)"
-    )
-    ramp: Ramp | None = Field(
-        default=None,
-        description="between them a share of zeros grows update by update; N:M is at its full ratio at once",
-    )
-    switch: VarianceSwitch | None = Field(default=None, description="dense until Adam's variance settles (STEP)")
-    phases: tuple[DeclaredPhase, ...] = Field(default=(), description="one by one, in place of all of the above")
-    repeats: Repeats | None = Field(default=None, description="prune, rewind, retrain, again and again")
-
-    @model_validator(mode="after")
-    def _one_change_at_a_time(self) -> Self:
-        said = [name for name in ("leak", "frames", "ramp", "switch", "repeats") if getattr(self, name) is not None]
-        said += ["phases"] if self.phases else []
-        if len(said) > 1:
-            raise ValueError(f"got {' and '.join(said)}, need one of them")
-        if {*said} & {"phases", "repeats"} and (self.dense_share or self.final_share):
-            raise ValueError(f"got {said[0]} with dense_share or final_share, need {said[0]} alone to say when")
-        if sum(phase.share or 0.0 for phase in self.phases) > 1 + 1e-9:
-            raise ValueError("phases: got shares of more than 1 together, need at most 1")
-        if sum(phase.share is None and phase.steps is None for phase in self.phases) > 1:
-            raise ValueError("phases: got several without share and steps, need at most one, which takes the rest")
-        tasks = [phase.task or 0 for phase in self.phases]
-        if any(tasks) and tasks != list(range(1, len(tasks) + 1)):
-            raise ValueError(f"phases: got tasks {', '.join(map(str, tasks))}, need one a phase, from 1 on, in order")
-        if any(tasks) and not all(phase.sparsity == "full" and not phase.zeros_percent for phase in self.phases):
-            raise ValueError(
-                "phases: got a task with sparsity or zeros_percent, need the run's own: its masks are drawn"
-            )
-        if self.switch is not None and (self.dense_share or self.final_share):
-            raise ValueError("got switch with dense_share or final_share, need the switch alone to say when")
-        if self.dense_share + self.final_share > 1:
-            raise ValueError(
-                f"got dense_share + final_share of {self.dense_share + self.final_share:g}, need at most 1"
-            )
-        return self
-
-
 class Recipe(About):
     """A sparse-training method."""
 
@@ -198,6 +101,7 @@ class Recipe(About):
     )
     mask_search: MaskSearch = MaskSearch()
     decay: Decay | None = None
+    pruned_weights: PrunedWeights = PrunedWeights()
     dense: DenseRule = DenseRule()
     layers: tuple[LayerRule, ...] = ()
     activations: tuple[ActivationRule, ...] = Field(
@@ -257,6 +161,7 @@ class Recipe(About):
             for number, rule in enumerate(self.layers):
                 if not {"FF", "BP"} <= {*rule.stages} and {*rule.stages} != {"WU"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
+        self._check_masks_that_change()
         if self.schedule != RecipeSchedule() and not self.prunes:
             raise ValueError("schedule: got a change over time, need a stage that is pruned")
         if self.schedule.dense_share == 1:
@@ -265,6 +170,21 @@ class Recipe(About):
             does = "prunes" if self.prunes else "rewrites layers"
             raise ValueError(f"name: got dense of a recipe that {does}, need another: dense is the baseline")
         return self
+
+    def _check_masks_that_change(self) -> None:
+        """What pruned weights do, and how masks move, on masks that are given."""
+        state, moves, schedule = self.pruned_weights.state, self.mask_search.moves, self.schedule
+        if state != "learning" and (self.mask_search.method != "given" or not self.prunes):
+            raise ValueError(f"pruned_weights.state: got {state}, need learning, or mask_search.method: given")
+        if self.masks_change_together and self.backward is not None and self.backward.permuted:
+            raise ValueError("backward.permuted: got true with masks that are scored, drawn, moved or held, need false")
+        if moves is not None and state != "frozen":
+            raise ValueError(f"mask_search.moves: got it with {state} weights, need pruned_weights.state: frozen")
+        if self.pruned_weights.count and (not schedule.final_share or schedule.leak or schedule.frames):
+            raise ValueError(
+                f"pruned_weights.state: got {state}, need schedule.final_share above 0, with the hard mask, and "
+                "neither leak nor frames"
+            )
 
     @model_validator(mode="after")
     def _extra_work_has_a_place(self) -> Self:
@@ -283,10 +203,13 @@ class Recipe(About):
                 f"layer_density: got {self.layer_density}, need uniform, or masks that are given: N:M is the same "
                 "everywhere"
             )
-        titles = [work.title for work in self.extra_work]
+        titles = [work.title for work in self.works]
         for number, work in enumerate(self.extra_work):
-            if work.title in titles[:number]:
-                raise ValueError(f"extra_work.{number}.name: got {work.title!r} twice, need names that differ")
+            if work.title in titles[:number] + titles[len(self.extra_work) :]:
+                raise ValueError(
+                    f"extra_work.{number}.name: got {work.title!r} twice, need names that differ; what "
+                    "mask_search.moves costs is not told again"
+                )
             if work.work == "weight-gradient" and self.weight_gradient == "dense":
                 raise ValueError(f"extra_work.{number}: got weight-gradient, need weight_gradient: kept beside it")
         return self
@@ -305,6 +228,8 @@ class Recipe(About):
                 "weight_gradient": "dense",
                 "optimizer_state": "dense",
                 "layer_density": "uniform",
+                "mask_search": self.mask_search.model_copy(update={"moves": None}),
+                "pruned_weights": PrunedWeights(),
                 "extra_work": (),
             }
         )
@@ -342,11 +267,30 @@ class Recipe(About):
         return self.schedule != RecipeSchedule() and (not phases or phases[-1].is_full)
 
     @property
+    def masks_change_together(self) -> bool:
+        """Whether masks take more to be found than the weight of their own layer, or pruned weights are held back."""
+        plain = MaskSearch(method="given", passes=self.mask_search.passes, every_steps=self.mask_search.every_steps)
+        return self.mask_search.method == "given" and (
+            self.mask_search != plain or self.pruned_weights.state != "learning"
+        )
+
+    @property
+    def works(self) -> tuple[ExtraWork, ...]:
+        """What it costs beside products and masks: what it lists, and what its moving masks cost."""
+        return (*self.extra_work, *self.mask_search.moves_cost(kept_gradients=self.weight_gradient == "kept"))
+
+    @property
+    def works_while_pruned_count(self) -> tuple[ExtraWork, ...]:
+        """What each step costs beside while pruned weights still count."""
+        return self.pruned_weights.works_while_they_count(whole_network=self.mask_search.scope == "network")
+
+    @property
     def left_to_run(self) -> tuple[str, ...]:
         """What a step at its full ratio does not show: phases that come after, and work that is not in every step."""
         phases = () if self.changes_over_time else self.schedule.phases
         later = [phase.name for phase in phases if not phase.is_full]
-        return (*later, *(work.title for work in self.extra_work if not work.in_every_step))
+        works = (*self.works_while_pruned_count, *(work for work in self.works if not work.in_every_step))
+        return (*later, *(work.title for work in works))
 
     @property
     def simulated_only(self) -> str:
@@ -360,8 +304,10 @@ class Recipe(About):
         said = "schedule.repeats" if self.schedule.repeats is not None else "tasks" if self.tasks else ""
         if said and self.mask_search.method != "given":
             return f"{said} of masks that do not stay (mask_search.method: {self.mask_search.method})"
+        if self.masks_change_together and (self.schedule.phases or said):
+            return f"{said or 'schedule.phases'} of masks that are scored, drawn, moved or held (mask_search)"
         if any(work.work == "mask-update" for work in self.extra_work):
-            return "a mask-update, which moves masks by a rule of its own"
+            return "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)"
         return ""
 
     @property

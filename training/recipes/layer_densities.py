@@ -1,4 +1,7 @@
-"""Densities by layer where a recipe shares a network's zeros out among its layers: alike, or as ERK does.
+"""Densities by layer where a recipe shares a network's zeros out among its layers: alike, as ERK does, or as measured.
+
+A recipe with one threshold for the network leaves each layer a share that only training finds; where a run under it was
+measured the zeros of its layers are taken, in proportion, so that together they are those asked for.
 
 ERK (Evci et al., 2020: Rigging the lottery): d_l = eps * (sum of a weight's dims) / (product of them), eps such that
 the layers together keep the density asked for; a d_l above 1 is 1, and eps is solved for the others. ERK+ (Liu et al.,
@@ -16,6 +19,7 @@ from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
 from ...configs.unstructured import Unstructured
 from .declaration import LayerRule, Recipe
+from .rules import has_own_ratio
 
 Shapes = Mapping[str, Sequence[tuple[int, ...]]]
 """The shapes of each layer's weights that are pruned, by module path, in the network's order."""
@@ -55,7 +59,9 @@ def erk_densities(shapes: Shapes, density: float, *, dense: tuple[str, ...] = ()
         full |= over
 
 
-def with_layer_densities(recipe: Recipe, pattern: OperandFormat, shapes: Shapes) -> Recipe:
+def with_layer_densities(
+    recipe: Recipe, pattern: OperandFormat, shapes: Shapes, measured: Mapping[str, float] | None = None
+) -> Recipe:
     """The recipe with a rule a layer, where it shares out zeros; itself where it does not, or the pattern is N:M.
 
     Layers that a rule of the recipe names keep that rule: it stands first.
@@ -64,20 +70,42 @@ def with_layer_densities(recipe: Recipe, pattern: OperandFormat, shapes: Shapes)
         recipe: the method.
         pattern: of the network as a whole; N:M is the same everywhere.
         shapes: of the layers that it prunes.
+        measured: densities of layers in a run under it, which go before if one threshold holds for the network.
 
     Raises:
         ConfigError: what stays dense is more than may be kept.
     """
-    if not shares_out(recipe, pattern) or not shapes:
+    if not shapes or not isinstance(pattern, Unstructured) or pattern.is_dense:
         return recipe
-    assert isinstance(pattern, Unstructured), "it has a share of zeros"
-    last = (list(shapes)[-1],) if recipe.layer_density == "erk-plus" else ()
-    found = erk_densities(shapes, pattern.density, dense=last)
+    found = _as_measured(recipe, pattern, shapes, measured or {})
+    if not found and not shares_out(recipe, pattern):
+        return recipe
+    if not found:
+        last = (list(shapes)[-1],) if recipe.layer_density == "erk-plus" else ()
+        found = erk_densities(shapes, pattern.density, dense=last)
     rules = tuple(
         LayerRule(names=(glob.escape(name),), sparsity=str(replace(pattern, zeros_percent=_zeros_percent(each))))
         for name, each in found.items()
     )
     return recipe.model_copy(update={"layers": (*recipe.layers, *rules)})
+
+
+def _as_measured(
+    recipe: Recipe, pattern: Unstructured, shapes: Shapes, measured: Mapping[str, float]
+) -> dict[str, float]:
+    """Of each layer that the threshold is for: its measured zeros, times the zeros asked for over those measured."""
+    if recipe.mask_search.scope != "network":
+        return {}
+    elements = {
+        name: sum(map(math.prod, each))
+        for name, each in shapes.items()
+        if name in measured and not has_own_ratio(recipe, name)
+    }
+    zeros = sum(size * (1 - measured[name]) for name, size in elements.items())
+    if not zeros:
+        return {}
+    scale = (1 - pattern.density) * sum(elements.values()) / zeros
+    return {name: 1 - min(scale * (1 - measured[name]), 0.999999) for name in elements}
 
 
 def shares_out(recipe: Recipe, pattern: OperandFormat) -> bool:

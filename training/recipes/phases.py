@@ -16,7 +16,8 @@ from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import LARGEST_GROUP, Pattern
 from ...configs.unstructured import Unstructured
-from .declaration import Recipe, VarianceSwitch
+from .declaration import Recipe
+from .schedule import VarianceSwitch
 
 PhaseKind = Literal["dense", "leak", "frame", "sparse"]
 
@@ -26,11 +27,12 @@ class Phase:
     """Consecutive steps of a training run.
 
     Attributes:
-        kind: ``dense``: nothing is pruned. ``leak``: pruned weights count with a factor. ``frame``: hard masks at a
+        kind: ``dense``: nothing is pruned. ``leak``: pruned weights count, with a factor. ``frame``: hard masks at a
             ratio on the way to the full one. ``sparse``: hard masks at the full ratio.
         first_step: counted from 0.
         steps: at least 1.
-        frames_left: of a frame, how many follow it: 0 for the last, which has the full ratio.
+        frames_left: of a frame, or of a leak whose ratio tightens, how many follow it: 0 for the last, which has the
+            full ratio.
         stretch: of a schedule of phases or repetitions, the number of its stretch in ``run_plan.stretches``: ratios and
             fields of the recipe are those of that stretch. None where the recipe's own ramps say what holds.
         name: that the schedule gives it, or empty.
@@ -79,8 +81,9 @@ def phases(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: i
         return _joined([("dense", at, 0), ("sparse", steps - at, 0)])
     if not recipe.prunes:
         return _joined([("dense", steps, 0)])
-    dense = round(schedule.dense_share * steps)
-    final = min(round(schedule.final_share * steps), steps - dense)
+    dense_share, final_share = _shares_of_steps(recipe, pattern)
+    dense = round(dense_share * steps)
+    final = min(round(final_share * steps), steps - dense)
     between = steps - dense - final
     middle: list[tuple[PhaseKind, int, int]]
     if schedule.leak is not None:
@@ -88,10 +91,32 @@ def phases(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: i
     elif schedule.frames is not None or (schedule.ramp is not None and isinstance(pattern, Unstructured)):
         count = len(frame_patterns(recipe, pattern))
         edges = [between * number // count for number in range(count + 1)]
-        middle = [("frame", edges[i + 1] - edges[i], count - 1 - i) for i in range(count)]
+        kind: PhaseKind = "leak" if recipe.pruned_weights.count else "frame"
+        middle = [(kind, edges[i + 1] - edges[i], count - 1 - i) for i in range(count)]
     else:
-        middle = [("sparse", between, 0)]
+        middle = [("leak" if recipe.pruned_weights.count else "sparse", between, 0)]
     return _joined([("dense", dense, 0), *middle, ("sparse", final, 0)])
+
+
+def _shares_of_steps(recipe: Recipe, pattern: OperandFormat) -> tuple[float, float]:
+    """Of all steps, those trained dense first and those at the full ratio last.
+
+    Shares c of the compute are shares c / d of the steps, over the sum of all such, d being the density of what is
+    pruned: 1 first, the mean of the frames' between, that of the full ratio last.
+
+    >>> from .declaration import load_recipe
+    >>> halves = load_recipe("journey-matters").model
+    >>> [round(each, 3) for each in _shares_of_steps(halves, parse_format("50%"))]
+    [0.188, 0.376]
+    """
+    schedule = recipe.schedule
+    if schedule.shares_of == "steps":
+        return schedule.dense_share, schedule.final_share
+    frames = frame_patterns(recipe, pattern)
+    between = sum(each.density for each in frames) / len(frames)
+    spent = schedule.dense_share, 1 - schedule.dense_share - schedule.final_share, schedule.final_share
+    taken = [share / density for share, density in zip(spent, (1.0, between, pattern.density), strict=True)]
+    return taken[0] / sum(taken), taken[2] / sum(taken)
 
 
 def latest_switch(rule: VarianceSwitch, steps: int) -> int:
@@ -139,12 +164,12 @@ def frame_patterns(recipe: Recipe, pattern: OperandFormat) -> tuple[OperandForma
 
 
 def pattern_in(recipe: Recipe, pattern: OperandFormat, phase: Phase) -> OperandFormat:
-    """The ratio in force for a layer whose full ratio is ``pattern``: of a frame its own, else the full one.
+    """The ratio in force for a layer whose full ratio is ``pattern``: of a frame or leak its own, else the full one.
 
     A layer with a ratio of its own may have fewer frames than the run: it starts with its first when the run's frames
     are as many as its own.
     """
-    if phase.kind != "frame":
+    if phase.kind not in ("frame", "leak"):
         return pattern
     own = frame_patterns(recipe, pattern)
     return own[max(len(own) - 1 - phase.frames_left, 0)]
@@ -156,6 +181,8 @@ def leak_at(recipe: Recipe, phase: Phase, step: int) -> float:
         return 1.0
     if phase.kind != "leak":
         return 0.0
+    if recipe.pruned_weights.count:
+        return 1.0
     passed = (step - phase.first_step) / phase.steps
     if recipe.schedule.leak == "exponential":
         return math.exp(-recipe.schedule.leak_folds * passed)

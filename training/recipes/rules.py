@@ -70,6 +70,11 @@ def takes(recipe: Recipe, stage: PrunedStage, own: OperandFormat) -> bool:
     return isinstance(own, Pattern) and not isinstance(own, Permuted)
 
 
+def has_own_ratio(recipe: Recipe, module: str) -> bool:
+    """Whether a rule of the recipe gives a layer a ratio of its own."""
+    return any(_matches(module, rule.names) for rule in recipe.layers)
+
+
 def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | None:
     """Why a layer stays dense in a stage that the recipe prunes; None when it is pruned."""
     rule, channels = recipe.dense, facts.contracted_channels

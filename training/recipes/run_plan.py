@@ -20,8 +20,9 @@ from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE
 from ...configs.unstructured import Unstructured
 from .courses import Course, DeclaredPhase, Repeats
-from .declaration import Recipe, RecipeSchedule
+from .declaration import Recipe
 from .phases import Phase, PhaseKind, pattern_in, phases, recipe_in
+from .schedule import RecipeSchedule
 
 _PLAIN = RecipeSchedule()
 
@@ -40,6 +41,7 @@ class Stretch:
         trains: N:M or a share of zeros that is trained with; dense where nothing is pruned.
         recipe: what a step costs as, without a schedule; None where it costs as dense training.
         pattern: of that recipe.
+        searches: masks are found in every step that save nothing: pruned weights count.
         reason: why it costs as dense although it trains otherwise; empty where it does not.
         on_the_way: its ratio is not the run's own: a design may lack it, and run it densely.
         begins: pruning begins here: what is done once is done here.
@@ -59,6 +61,7 @@ class Stretch:
     trains: OperandFormat
     recipe: Recipe | None
     pattern: OperandFormat
+    searches: bool = False
     reason: str = ""
     on_the_way: bool = False
     begins: bool = False
@@ -134,6 +137,7 @@ def _of_phase(recipe: Recipe, pattern: OperandFormat, phase: Phase) -> Stretch:
         trains=trains,
         recipe=None if plain is None else plain[0],
         pattern=DENSE if plain is None else plain[1],
+        searches=phase.kind == "leak" and recipe.pruned_weights.count,
         reason="pruned weights still count" if phase.kind == "leak" else "",
         on_the_way=phase.frames_left > 0,
     )

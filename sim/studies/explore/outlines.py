@@ -67,7 +67,7 @@ class StepKey:
             vector=vector_prices_of(point.hardware.model),
         )
         sparse = replace(dense, policy=policy, recipe=point.recipe.sha256, pattern=point.pattern)
-        largest = point.hardware.model.reduction_engine.largest_group if point.recipe.model.extra_work else 0
+        largest = point.hardware.model.reduction_engine.largest_group if point.recipe.model.works else 0
         return replace(sparse, largest_group=largest), dense
 
 

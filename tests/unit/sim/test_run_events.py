@@ -229,3 +229,33 @@ def test_a_mask_search_in_the_update_s_stream_tells_its_share(name, every, passe
     assert search.busy_cycles == -(-elements // 256) * 8
     assert 0 <= search.cycles <= search.busy_cycles
     assert search.joules > 0
+
+
+def test_while_pruned_weights_count_steps_are_dense_and_sort_their_weights():
+    """Three quarters of them: four passes of 2048 cycles through the sorters and 40 of latency beside a dense step."""
+    on = simulator()
+    training = run(recipe("iss-p"), 100, on=on)
+    soft, hard = training.phases
+    assert (soft.kind, soft.steps, soft.costs_as, soft.step_cycles) == (
+        "leak",
+        75,
+        "dense",
+        on.dense.numbers.total_cycles,
+    )
+    sort, shrinkage = training.events
+    assert (sort.times, sort.cycles, sort.engine) == (75, 75 * (4 * 2048 + 40), "reduction")
+    assert (shrinkage.times, shrinkage.engine) == (75, "vector")
+    assert soft.event_cycles == sort.cycles + shrinkage.cycles
+    assert hard.step_cycles == run(recipe(), 100, on=on).phases[0].step_cycles
+    assert hard.event_cycles == 0
+
+
+@pytest.mark.parametrize("sparsity", ["50%", "80%"])
+def test_a_run_from_a_quarter_of_its_compute_to_three_has_the_average_density_that_its_shares_say(sparsity):
+    training = run(recipe("journey-matters"), 10_000, sparsity)
+    compute = training.average_density * 10_000
+    first, last = training.phases[0], training.phases[-1]
+    assert first.kind == "dense"
+    assert first.steps == pytest.approx(0.25 * compute, rel=1e-3)
+    assert last.steps * (1 - int(sparsity[:-1]) / 100) == pytest.approx(0.25 * compute, rel=1e-3)
+    assert run(recipe("iss-p"), 100).average_density == pytest.approx(0.75 + 0.25 * 0.2)

@@ -123,10 +123,23 @@ PRUNED = {
     "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "static-masks": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     "gradual-magnitude": {"body:FF", "odd:FF", "body:BP", "head:BP"},
+    **{
+        name: {"body:FF", "odd:FF", "body:BP", "head:BP"}
+        for name in ("essential-sparsity", "iss-p", "journey-matters", "pdp")
+    },
     "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     **{
         name: {"stem:FF", "body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups")
+        for name in (
+            "cl-dst",
+            "granet",
+            "lottery-ticket",
+            "random-erk",
+            "random-uniform",
+            "rigl",
+            "snip",
+            "sparse-model-soups",
+        )
     },
     "mdgf-exponential": {"body:FF", "odd:FF"},
     "mdgf-linear": {"body:FF", "odd:FF"},

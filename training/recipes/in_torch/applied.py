@@ -19,6 +19,7 @@ from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
 from .kept_weights import Held, Kept, kept_weights, leave_the_rest, zero_the_rest
 from .layer import Layer
+from .mask_engine import MaskEngine
 from .shortcuts import ClosedShortcuts
 from .step_clock import StepClock
 from .tally import Tally
@@ -47,11 +48,12 @@ class AppliedRecipe:
         dense_reasons: dict[str, str],
         generator: torch.Generator,
         shortcuts: ClosedShortcuts,
+        engine: MaskEngine | None,
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
-        self._shortcuts = shortcuts
+        self._shortcuts, self._engine = shortcuts, engine
         self._hooks: list[Any] = []
         self._kept: Kept = []
         self._held: Held = []
@@ -171,10 +173,12 @@ class AppliedRecipe:
     def _before_update(
         self, optimizer: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> None:
-        if self.recipe.decay is not None and any(each is not None for each in (*arguments[1:], *named.values())):
+        looked_at = self.recipe.decay is not None or self._engine is not None
+        if looked_at and any(each is not None for each in (*arguments[1:], *named.values())):
+            why = "masks are found by" if self.recipe.decay is None else "the recipe's decay is added to"
             raise ConfigError(
-                "optimizer.step: got a closure, need gradients that are there already: the recipe's decay is added to "
-                "them; try calling backward before step()"
+                f"optimizer.step: got a closure, need gradients that are there already: {why} them; try calling "
+                "backward before step()"
             )
         self._kept = kept_weights(self._masks_at_work())
         decayed: set[int] = set()
@@ -188,12 +192,15 @@ class AppliedRecipe:
             if decay is not None:
                 master.grad.add_(decay)
                 decayed.add(id(master))
+        if self._engine is not None:
+            self._engine.before_update(owned)
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.before_update(optimizer)
 
     def _masks_at_work(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
         """Weights whose pruned elements have no gradient, with the masks of this update: where every pass has one."""
-        if self._clock.recipe_now.weight_gradient != "kept":
+        if self._clock.recipe_now.weight_gradient != "kept" or (self._engine is not None and self._engine.freezes):
+            # The engine holds them at zero itself.
             return
         for path, layer in self.layers.items():
             stages = [stage for stage in (Stage.FORWARD, Stage.BACKWARD) if layer.multiplies_by_its_own(stage)]
@@ -208,13 +215,14 @@ class AppliedRecipe:
         else:
             zero_the_rest(self._kept, optimizer)
         self._clock.step += 1
-        if self._watch is None or not self._clock.waits_for_switch:
-            return
-        self._watch.after_update(optimizer)
-        if self._watch.settled(self._clock.step):
-            assert isinstance(optimizer, FrozenVarianceAdam), "attach saw to it"
-            optimizer.freeze()
-            self._clock.switch()
+        if self._watch is not None and self._clock.waits_for_switch:
+            self._watch.after_update(optimizer)
+            if self._watch.settled(self._clock.step):
+                assert isinstance(optimizer, FrozenVarianceAdam), "attach saw to it"
+                optimizer.freeze()
+                self._clock.switch()
+        if self._engine is not None:
+            self._engine.after_update(optimizer, _owned(optimizer))
 
     # What the layers hold -------------------------------------------------------------------------------------------
 
@@ -249,8 +257,11 @@ class AppliedRecipe:
     def refresh(self) -> None:
         """Make every mask anew at its next use: after weights were written through ``.data``, which torch hides.
 
-        Transposable masks are searched anew, too; a permuted order stays until its next search.
+        Transposable masks are searched anew, too; a permuted order stays until its next search, as do masks that are
+        drawn, that moved, or that gradients decided.
         """
+        if self._engine is not None:
+            self._engine.refresh()
         for layer in self.layers.values():
             layer.refresh()
 
@@ -282,13 +293,14 @@ class AppliedRecipe:
         self.__dict__ |= state
         # A model copied alone goes by the clock of the one that trains; with its recipe it has its own.
         for layer in self.layers.values():
-            layer.follow(self._clock, self._generator)
+            layer.follow(self._clock, self._generator, self._engine)
 
     # Going on later -------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """What the model's and the optimizer's own state dicts do not tell."""
-        return {
+        engine = {} if self._engine is None else {"engine": self._engine.state_dict()}
+        return engine | {
             "recipe": self.recipe.name,
             "sparsity": str(self.pattern),
             "clock": self._clock.state_dict(),
@@ -309,6 +321,8 @@ class AppliedRecipe:
         self._watch_state = state["watch"]
         if self._watch is not None and self._watch_state is not None:
             self._watch.load_state_dict(self._watch_state)
+        if self._engine is not None:
+            self._engine.load_state_dict(state["engine"])
         for path, layer in self.layers.items():
             layer.load_state_dict(_on(self.master(path).device, state["layers"][path]))
 

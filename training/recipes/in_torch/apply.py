@@ -18,10 +18,11 @@ from ...graph import Stage
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
-from ..rules import Facts, check_rules, dense_reason, patched_reason, ratio, takes
+from ..rules import Facts, check_rules, dense_reason, has_own_ratio, patched_reason, ratio, takes
 from .applied import AppliedRecipe
 from .hosting import host, layer_of
 from .layer import Layer
+from .mask_engine import MaskEngine
 from .precision import PRECISIONS, Precision
 from .reach import LAYERS, Reach
 from .shortcuts import close_shortcuts
@@ -87,6 +88,7 @@ def apply(
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
     network = _Network(model, modules)
+    own_ratio = frozenset(path for path in modules if has_own_ratio(recipe, path))
     clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     plans = [network.planned(each.recipe, each.pattern) for each in clock.stretches]
     recipe = network.shared_out(recipe, pattern)
@@ -108,6 +110,11 @@ def apply(
     for stage in PRODUCT_STAGES:
         if recipe.pruned_in(stage) is not None:
             reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}
+    engine = None
+    if recipe.masks_change_together:
+        engine = MaskEngine(
+            recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules, own_ratio=own_ratio
+        )
     for path, module in modules.items():
         if network.unreachable(path) is None:
             host(module, layers[path])
@@ -120,6 +127,7 @@ def apply(
         dense_reasons=reasons,
         generator=generator,
         shortcuts=close_shortcuts(model),
+        engine=engine,
     )
 
 

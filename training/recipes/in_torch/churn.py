@@ -25,7 +25,7 @@ class Churn:
         if step == self._step:
             return
         if self._mask is not None:
-            self._changed = self._changed + torch.count_nonzero(mask ^ self._mask)
+            self._changed = self._changed + torch.count_nonzero(mask ^ self._mask.to(mask.device))
             self._pairs += 1
         self._mask, self._step = mask, step
 

@@ -59,7 +59,7 @@ def _multiplied(module: nn.Module, layer: Layer, values: Tensor, output_size: li
     values, passes = layer.passes(module, master, values)
     if output_size is not None and isinstance(module, TransposedConvolutions):
         passes = passes.padded_to(module, values, output_size)
-    output: Tensor = Product.apply(values, master, bias, passes)  # type: ignore[no-untyped-call]
+    output: Tensor = Product.apply(values, layer.learned(master), bias, passes)  # type: ignore[no-untyped-call]
     return output.squeeze(0) if single else output
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from ..pruned_stage import PRODUCT_STAGES
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
+from .soft_mask import soft_weight
 from .soft_threshold import nearest_scale, softened
 from .step_clock import StepClock
 from .streams import StreamPruning
@@ -35,6 +36,9 @@ from .weight_masks import (
     transposable_mask,
 )
 
+if TYPE_CHECKING:
+    from .mask_engine import MaskEngine
+
 FF, BP, WU = PRODUCT_STAGES
 
 
@@ -48,6 +52,7 @@ class Layer:
         axes: of its weight.
         tally: where it counts what it sees; None when nobody watches.
         churn: how much its mask changes a step.
+        engine: what finds its masks together with those of other layers; None where it finds its own.
         cached: masks are kept until torch's counters say that the weight changed; else each forward pass makes them.
     """
 
@@ -65,6 +70,7 @@ class Layer:
         self.path, self.patterns, self.plan, self.axes = path, patterns, plan, axes
         self.tally: Tally | None = None
         self.churn = Churn()
+        self.engine: MaskEngine | None = None
         self.cached = False
         self._clock, self._precision, self._generator = clock, precision, generator
         self._order: Tensor | None = None
@@ -97,12 +103,13 @@ class Layer:
         twin = copy.copy(self)
         memo[id(self)] = twin
         twin.churn = copy.deepcopy(self.churn, memo)
-        twin.follow(self._clock, copy.deepcopy(self._generator, memo))
+        twin.follow(self._clock, copy.deepcopy(self._generator, memo), self.engine)
         return twin
 
-    def follow(self, clock: StepClock, generator: torch.Generator) -> None:
-        """Tell the time by this clock, and draw from this generator."""
+    def follow(self, clock: StepClock, generator: torch.Generator, engine: MaskEngine | None) -> None:
+        """Tell the time by this clock, draw from this generator, and ask this engine."""
         self._clock, self._generator = clock, generator
+        self.engine = engine if self.patterns else None
 
     def refresh(self) -> None:
         """Make masks anew at the next use, however the weight was changed; a permuted order stays."""
@@ -155,7 +162,7 @@ class Layer:
             self.churn.see(watched, self._clock.step)
         self._seen, self._known = master, key
 
-    def _patterns_now(self) -> dict[Stage, OperandFormat]:
+    def patterns_now(self) -> dict[Stage, OperandFormat]:
         """The ratio of each stage in this phase; a frame's larger groups may not divide the channels."""
         recipe, phase = self._recipe, self._clock.phase
         if phase.stretch is not None:
@@ -170,7 +177,9 @@ class Layer:
         return rule is not None and rule.operand == "weight"
 
     def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
-        now = {stage: own for stage, own in self._patterns_now().items() if self._prunes_weight(stage)}
+        if self.engine is not None:
+            return {stage: mask.to(weight.device) for stage, mask in self.engine.masks(self.path).items()}
+        now = {stage: own for stage, own in self.patterns_now().items() if self._prunes_weight(stage)}
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
@@ -180,13 +189,14 @@ class Layer:
         stays = self._recipe.mask_search.method == "given" or self._recipe.mask_search.every_steps > 1
         if not stays or (backward is not None and backward.permuted):
             # What is searched for now and then is a permuted mask's order; its masks follow the weights.
-            return self._top_n_masks(weight, now)
+            return self.largest(weight, now)
         if self._kept_masks is None or self._search_is_due():
-            self._kept_masks = self._top_n_masks(weight, now)
+            self._kept_masks = self.largest(weight, now)
             self._searched = self._clock.step
-        return self._kept_masks
+        return {stage: mask.to(weight.device) for stage, mask in self._kept_masks.items()}
 
-    def _top_n_masks(self, weight: Tensor, now: dict[Stage, OperandFormat]) -> dict[Stage, Tensor]:
+    def largest(self, weight: Tensor, now: dict[Stage, OperandFormat]) -> dict[Stage, Tensor]:
+        """The masks that keep the largest magnitudes of the weight, or of what stands in its place, as formats say."""
         masks = {}
         if FF in now:
             masks[FF] = self._mask(weight, now[FF], FF)
@@ -200,14 +210,21 @@ class Layer:
                     torch.ones_like(weight, dtype=torch.bool) if forward is None else forward,
                 )
             else:
-                grouped = isinstance(backward.multiplied_as(now[BP]), Pattern | Terms)
-                if not grouped and now[BP].turned == now.get(FF):
+                if self.shares_mask(now):
                     masks[BP] = masks[FF]
                 elif backward.within_forward and FF in masks:
                     masks[BP] = self._mask(weight * masks[FF], now[BP], BP) & masks[FF]
                 else:
                     masks[BP] = self._mask(weight, now[BP], BP)
         return masks
+
+    def shares_mask(self, now: dict[Stage, OperandFormat]) -> bool:
+        """Whether one mask serves FF and BP: of N:M, and of sums of it, each has its own."""
+        backward = self._recipe.backward
+        if backward is None or BP not in now:
+            return False
+        grouped = isinstance(backward.multiplied_as(now[BP]), Pattern | Terms)
+        return not grouped and now[BP].turned == now.get(FF)
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
@@ -228,7 +245,7 @@ class Layer:
         if self._tile_mask is None or self._search_is_due():
             self._tile_mask = transposable_mask(weight, self.axes, pattern)
             self._searched = self._clock.step
-        return self._tile_mask
+        return self._tile_mask.to(weight.device)
 
     def prune(self, master: Tensor, found: Tensor | None = None) -> None:
         """Choose the masks of the phase that begins, in weights that may be others than those it then trains.
@@ -237,7 +254,7 @@ class Layer:
             master: the weight to choose in.
             found: the mask, where it was chosen for the network as a whole.
         """
-        now = self._patterns_now()
+        now = self.patterns_now()
         with torch.no_grad():
             masks = self._top_n_masks(master.detach(), now) if found is None else dict.fromkeys(now, found)
         self.hold(masks)
@@ -258,14 +275,14 @@ class Layer:
 
     def formats_now(self) -> dict[Stage, OperandFormat]:
         """What each stage's weight has at the next update; nothing where it is dense."""
-        return {} if self._clock.phase.kind == "dense" else self._patterns_now()
+        return {} if self._clock.phase.kind == "dense" else self.patterns_now()
 
     def _permuted(self, weight: Tensor, pattern: Pattern, forward_mask: Tensor) -> Tensor:
         if self._order is None or self._search_is_due():
             tried = max(1, round(self._recipe.mask_search.passes))
             self._order = best_order(weight, self.axes, pattern, forward_mask, tried, self._generator)
             self._searched = self._clock.step
-        return permuted_backward_mask(weight, self.axes, pattern, forward_mask, self._order)
+        return permuted_backward_mask(weight, self.axes, pattern, forward_mask, self._order.to(weight.device))
 
     def _search_is_due(self) -> bool:
         last, every = self._searched or 0, self._recipe.mask_search.every_steps
@@ -274,7 +291,24 @@ class Layer:
         # A phase with another ratio needs another mask. A layer may sit out the very step in which a search falls due.
         return last < self._clock.phase.first_step or last // every < self._clock.step // every
 
+    @property
+    def _softens(self) -> bool:
+        return self._recipe.pruned_weights.state == "soft" and self._clock.phase.kind == "leak" and bool(self._masks)
+
+    def learned(self, master: Tensor) -> Tensor:
+        """Where the gradient of what FF multiplies by goes: the master weight, or to it through its soft mask."""
+        self._bring_up_to_date(master)
+        return self._softened(master) if self._softens and torch.is_grad_enabled() else master
+
+    def _softened(self, weight: Tensor) -> Tensor:
+        stage = FF if FF in self._masks else BP
+        sparse, temperature = self.patterns_now()[stage], self._recipe.pruned_weights.temperature
+        assert temperature is not None, "soft weights have one"
+        return soft_weight(weight, self._masks[stage], temperature, axes=self.axes, sparse=sparse, stage=stage)
+
     def _weights_of(self, weight: Tensor) -> dict[Stage, Tensor]:
+        if self._softens:
+            return dict.fromkeys((FF, BP), self._softened(weight))
         leak = self._clock.leak
 
         def pruned(mask: Tensor) -> Tensor:
@@ -293,7 +327,7 @@ class Layer:
 
     def _soft(self, weight: Tensor) -> Tensor:
         """S-STE's weight: soft thresholds, and the scale that was found with the first of them."""
-        pattern = Pattern.only(self._patterns_now()[FF])
+        pattern = Pattern.only(self.patterns_now()[FF])
         soft = softened(weight, self._masks[FF], self.axes, pattern, FF)
         if self._scale is None:
             self._scale = nearest_scale(weight, soft)
@@ -306,7 +340,7 @@ class Layer:
         rule = self._recipe.pruned_in(stage)
         if rule is None or rule.operand != operand or self._clock.phase.kind in ("dense", "leak"):
             return None
-        pattern = self._patterns_now().get(stage)
+        pattern = self.patterns_now().get(stage)
         if pattern is None:
             return None
         return StreamPruning(
@@ -329,6 +363,8 @@ class Layer:
     def passes(self, module: nn.Module, master: Tensor, values: Tensor) -> tuple[Tensor, Passes]:
         """The input as the product reads it, and what each pass multiplies by."""
         values, geometry = padded_input(module, values)
+        if self.engine is not None and module.training:
+            self.engine.see_inputs(self.path, values)
         self.expect_writes()
         return values, Passes(
             geometry=geometry,

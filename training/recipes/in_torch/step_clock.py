@@ -24,7 +24,7 @@ class StepClock:
     """
 
     def __init__(self, recipe: Recipe, pattern: OperandFormat, steps: int | None) -> None:
-        timed = recipe.schedule != type(recipe.schedule)()
+        timed = recipe.schedule != type(recipe.schedule)() or recipe.mask_search.moves is not None
         if timed and steps is None:
             raise ConfigError(f"steps: got nothing, need the steps of the whole run: {recipe.name} changes over time")
         self.recipe, self.pattern, self.steps = recipe, pattern, steps if timed else None
@@ -39,8 +39,12 @@ class StepClock:
     @property
     def phase(self) -> Phase:
         """Of the next update; the last one after the end of the run, or of the training or task that was begun."""
+        return self.phase_at(self.step)
+
+    def phase_at(self, step: int) -> Phase:
+        """Of the update after so many, as far as it is planned."""
         begun = self._begun
-        return next((each for each in begun if self.step < each.end_step), begun[-1])
+        return next((each for each in begun if step < each.end_step), begun[-1])
 
     @property
     def _begun(self) -> tuple[Phase, ...]:

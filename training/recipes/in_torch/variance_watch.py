@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ....configs.sums import sum_in_order
-from ..declaration import VarianceSwitch
 from ..phases import latest_switch
+from ..schedule import VarianceSwitch
 
 
 class VarianceWatch:

@@ -63,3 +63,10 @@ class WeightAxes:
     def axis(self, stage: Stage) -> int:
         """The axis of ``by_group`` that a stage contracts over."""
         return 2 if self._is_second(stage) else 1
+
+    def over_inputs(self, channels: Tensor, weight: Tensor) -> Tensor:
+        """A value an input channel, [groups x inputs], laid over every weight that multiplies that channel."""
+        grouped = self.by_group(weight)
+        shape = [1] * grouped.dim()
+        shape[0], shape[self.axis(Stage.FORWARD)] = self.groups, -1
+        return channels.to(weight.device).reshape(shape).expand_as(grouped).flatten(0, 1)

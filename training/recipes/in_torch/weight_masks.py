@@ -7,6 +7,9 @@ on tiles of channels at a fixed kernel position.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -50,18 +53,48 @@ def largest_mask(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tens
         axes: where its channels lie.
         sparse: the format, blocks as outputs by inputs.
     """
-    channels = _channels(weight, axes)
     if isinstance(sparse, Balanced):
-        mask = _largest_in_each(channels, sparse)
+        mask = _largest_in_each(_channels(weight, axes), sparse)
         return (mask.transpose(-1, -2) if axes.transposed else mask).movedim(1, 3).reshape(weight.shape)
+    return largest_masks([(weight, axes, sparse)])[0]
+
+
+def largest_masks(weights: Sequence[tuple[Tensor, WeightAxes, Unstructured]]) -> list[Tensor]:
+    """The same of several weights together: one list of their elements or blocks, as many kept as their formats say.
+
+    Of equal ones those of the first weight are kept first. None of the formats is balanced.
+    """
+    norms = [block_norms(*each) for each in weights]
+    listed = torch.cat([each.flatten().to(norms[0].device) for each in norms])
+    count = sum(kept_blocks(each.numel(), sparse) for each, (_, _, sparse) in zip(norms, weights, strict=True))
+    order = listed.sort(descending=True, stable=True).indices
+    kept = torch.zeros(len(listed), dtype=torch.bool, device=listed.device)
+    kept[order[:count]] = True
+    ends = accumulate(each.numel() for each in norms)
+    return [
+        mask_of_blocks(kept[end - each.numel() : end].reshape(each.shape).to(each.device), *weight)
+        for end, each, weight in zip(ends, norms, weights, strict=True)
+    ]
+
+
+def kept_blocks(blocks: int, sparse: Unstructured) -> int:
+    """How many of so many a format keeps: at least one."""
+    return max(1, round(sparse.density * blocks))
+
+
+def block_norms(weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tensor:
+    """Sums of squares of the blocks of a weight, [groups, kernel, down, across]; of elements alone, theirs."""
+    channels = _channels(weight, axes)
     rows, columns = channels.shape[-2:]
     squares = functional.pad(channels.square(), (0, -columns % sparse.cols, 0, -rows % sparse.rows))
     across, down = squares.shape[-1] // sparse.cols, squares.shape[-2] // sparse.rows
-    norms = squares.reshape(*squares.shape[:-2], down, sparse.rows, across, sparse.cols).sum((-3, -1))
-    order = norms.flatten().sort(descending=True, stable=True).indices
-    kept = torch.zeros(norms.numel(), dtype=torch.bool, device=weight.device)
-    kept[order[: max(1, round(sparse.density * norms.numel()))]] = True
-    blocks = kept.reshape(norms.shape).repeat_interleave(sparse.rows, -2).repeat_interleave(sparse.cols, -1)
+    return squares.reshape(*squares.shape[:-2], down, sparse.rows, across, sparse.cols).sum((-3, -1))
+
+
+def mask_of_blocks(kept: Tensor, weight: Tensor, axes: WeightAxes, sparse: Unstructured) -> Tensor:
+    """The mask of a weight's shape in which whole blocks are kept, laid as ``block_norms`` has them."""
+    rows, columns = _channels(weight, axes).shape[-2:]
+    blocks = kept.repeat_interleave(sparse.rows, -2).repeat_interleave(sparse.cols, -1)
     mask = blocks[..., :rows, :columns]
     if axes.transposed:
         mask = mask.transpose(-1, -2)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.formats import parse_format
+from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.graph import Stage
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import load_recipe
@@ -13,7 +14,7 @@ from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.layer_densities import erk_densities
 from torch import nn
 
-from bisparse.api import capture
+from bisparse.api import capture, simulate
 
 SHAPES = {"stem": [(16, 3, 3, 3)], "body": [(64, 16, 3, 3)], "wide": [(256, 64, 1, 1)], "head": [(10, 256)]}
 
@@ -98,3 +99,19 @@ def test_the_masks_have_their_densities():
 def test_n_m_is_the_same_everywhere():
     applied = apply(network(), load_recipe("random-erk").model, parse_format("2:4"))
     assert {str(each) for layer in applied.layers.values() for each in layer.patterns.values()} == {"2:4"}
+
+
+@pytest.mark.parametrize(("sparsity", "zeros"), [("75%", (0.5, 0.875)), ("60%", (0.4, 0.7))])
+def test_a_simulation_has_the_zeros_that_a_run_with_one_threshold_left_each_layer(sparsity, zeros):
+    """Of 128 and of 256 weights 64 and 224 were zero; where other shares are asked for, of each in proportion."""
+    model = nn.Sequential(nn.Linear(8, 16, bias=False), nn.Linear(16, 16, bias=False))
+    rows = tuple(
+        LayerDensity(epoch=epoch, module=path, forward_weight_density=kept)
+        for epoch, path, kept in ((1, "0", 1.0), (1, "1", 1.0), (2, "0", 0.5), (2, "1", 0.125))
+    )
+    measured = LayerDensities(name="run", sha256="", rows=rows, trained_as=("essential-sparsity", "75%"))
+    result = simulate(
+        capture(model, "8"), "sat-unstructured", "essential-sparsity", sparsity, densities=measured, batch=4
+    )
+    found = result.operators.set_index("name")["sparsity"]
+    assert [found[f"{path}:FF"] for path in ("0", "1")] == [f"{100 * each:g}%" for each in zeros]

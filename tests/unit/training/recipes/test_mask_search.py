@@ -7,9 +7,10 @@ import pytest
 import torch
 from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Stage
-from bisparse.training.recipes.declaration import MaskSearch, RecipeSchedule
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.churn import Churn
+from bisparse.training.recipes.mask_search import MaskSearch
+from bisparse.training.recipes.schedule import RecipeSchedule
 from torch import nn
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD

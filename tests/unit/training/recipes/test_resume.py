@@ -8,8 +8,9 @@ import pytest
 import torch
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import RecipeSchedule, VarianceSwitch, load_recipe
+from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
+from bisparse.training.recipes.schedule import RecipeSchedule, VarianceSwitch
 from torch import nn
 
 STEPS = 7
@@ -22,6 +23,9 @@ def declared(shipped, name, variant):
         recipe = recipe.model_copy(
             update={"mask_search": recipe.mask_search.model_copy(update={"every_steps": variant, "passes": 3.0})}
         )
+    if (moves := recipe.mask_search.moves) is not None:
+        moves = moves.model_copy(update={"every_steps": variant, "until_share": 1.0})
+        recipe = recipe.model_copy(update={"mask_search": recipe.mask_search.model_copy(update={"moves": moves})})
     if name == "step":
         share = {2: 2 / 7, 3: 3 / 7}[variant]
         recipe = recipe.model_copy(

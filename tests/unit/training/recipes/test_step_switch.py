@@ -7,9 +7,9 @@ import pytest
 import torch
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import RecipeSchedule, VarianceSwitch
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from bisparse.training.recipes.in_torch.variance_watch import VarianceWatch
+from bisparse.training.recipes.schedule import RecipeSchedule, VarianceSwitch
 from torch import nn
 
 EXACTLY = {"rtol": 1e-10, "atol": 1e-12}
