@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
-from ....configs.structured import Structured
 from ....configs.terms import Terms
-from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
@@ -26,15 +24,7 @@ from .step_clock import StepClock
 from .streams import StreamPruning
 from .tally import Tally
 from .weight_axes import WeightAxes
-from .weight_masks import (
-    best_order,
-    largest_mask,
-    mask_of_terms,
-    permuted_backward_mask,
-    stage_mask,
-    structured_mask,
-    transposable_mask,
-)
+from .weight_masks import best_order, format_mask, permuted_backward_mask, transposable_mask
 
 if TYPE_CHECKING:
     from .mask_engine import MaskEngine
@@ -172,14 +162,15 @@ class Layer:
             return now
         return {stage: own for stage, own in now.items() if stage is WU or self.axes.channels(stage) % own.unit == 0}
 
-    def _prunes_weight(self, stage: Stage) -> bool:
-        rule = self._recipe.pruned_in(stage)
-        return rule is not None and rule.operand == "weight"
+    def weights_now(self) -> dict[Stage, OperandFormat]:
+        """Of those, the stages that prune the weight."""
+        rules = ((stage, own, self._recipe.pruned_in(stage)) for stage, own in self.patterns_now().items())
+        return {stage: own for stage, own, rule in rules if rule is not None and rule.operand == "weight"}
 
     def _masks_of(self, weight: Tensor) -> dict[Stage, Tensor]:
         if self.engine is not None:
             return {stage: mask.to(weight.device) for stage, mask in self.engine.masks(self.path).items()}
-        now = {stage: own for stage, own in self.patterns_now().items() if self._prunes_weight(stage)}
+        now = self.weights_now()
         if not now:
             return {}
         if self._recipe.mask_search.method == "transposable":
@@ -229,17 +220,9 @@ class Layer:
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
         rule = self._recipe.pruned_in(stage)
-        if isinstance(sparse, Unstructured):
-            largest = largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
-            taken = sparse if rule is None else rule.multiplied_as(sparse)
-            if not isinstance(taken, Terms):
-                return largest
-            return mask_of_terms(weight * largest, self.axes, taken, stage) & largest
-        if isinstance(sparse, Structured):
-            return structured_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
-        if isinstance(sparse, Terms):
-            return mask_of_terms(weight, self.axes, sparse, stage)
-        return stage_mask(weight, self.axes, Pattern.only(sparse), stage)
+        return format_mask(
+            weight, self.axes, sparse, stage, taken=sparse if rule is None else rule.multiplied_as(sparse)
+        )
 
     def _transposable(self, weight: Tensor, pattern: Pattern) -> Tensor:
         if self._tile_mask is None or self._search_is_due():
@@ -256,7 +239,7 @@ class Layer:
         """
         now = self.patterns_now()
         with torch.no_grad():
-            masks = self._top_n_masks(master.detach(), now) if found is None else dict.fromkeys(now, found)
+            masks = self.largest(master.detach(), now) if found is None else dict.fromkeys(now, found)
         self.hold(masks)
 
     @property

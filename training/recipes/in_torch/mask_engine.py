@@ -217,7 +217,7 @@ class MaskEngine:
         joint = [(values[path], self._layers[path].axes, own) for path, own in together.items()]
         masks = dict(zip(together, largest_masks(joint) if joint else [], strict=True))
         for path, layer in self._layers.items():
-            now = layer.patterns_now()
+            now = layer.weights_now()
             self._masks[path] = dict.fromkeys(now, masks[path]) if path in masks else layer.largest(values[path], now)
         self._found_at = self._clock.step
         return True
@@ -230,7 +230,7 @@ class MaskEngine:
         """Formats of the layers that one threshold holds for, as FF has them."""
         found: dict[str, Unstructured] = {}
         for path, layer in self._layers.items():
-            own = _of_forward(layer.patterns_now())
+            own = _of_forward(layer.weights_now())
             if isinstance(own, Unstructured) and not isinstance(own, Balanced) and path not in self._own_ratio:
                 found[path] = own
         return found
@@ -280,7 +280,7 @@ def _any(masks: list[Masks], device: torch.device) -> Tensor:
 
 def _moved(layer: Layer, masks: Masks, values: Tensor, growth: Tensor, share: float) -> Masks:
     """A layer's masks after a move; one that serves both passes moves once."""
-    now, found = layer.patterns_now(), Masks()
+    now, found = layer.weights_now(), Masks()
     for stage, mask in masks.items():
         if stage is Stage.BACKWARD and layer.shares_mask(now):
             found[stage] = found[Stage.FORWARD]

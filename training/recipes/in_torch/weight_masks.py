@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ....configs.balanced import Balanced, kept_of_line
 from ....configs.lines import Lines
+from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ....configs.structured import Structured
 from ....configs.terms import Terms
@@ -99,6 +100,30 @@ def mask_of_blocks(kept: Tensor, weight: Tensor, axes: WeightAxes, sparse: Unstr
     if axes.transposed:
         mask = mask.transpose(-1, -2)
     return mask.movedim(1, 3).reshape(weight.shape)
+
+
+def format_mask(
+    weight: Tensor, axes: WeightAxes, sparse: OperandFormat, stage: Stage, *, taken: OperandFormat
+) -> Tensor:
+    """The largest of a weight, as a format keeps them.
+
+    Args:
+        weight: the master weight, or what stands in its place.
+        axes: where its channels lie.
+        sparse: the format, as the stage has it.
+        stage: along whose contraction axis groups lie.
+        taken: what the product is multiplied as: of zeros without a rule perhaps a sum of N:M terms.
+    """
+    if isinstance(sparse, Unstructured):
+        largest = largest_mask(weight, axes, sparse if stage is Stage.FORWARD else sparse.turned)
+        if not isinstance(taken, Terms):
+            return largest
+        return mask_of_terms(weight * largest, axes, taken, stage) & largest
+    if isinstance(sparse, Structured):
+        return structured_mask(weight, axes, sparse if stage is Stage.FORWARD else sparse.turned)
+    if isinstance(sparse, Terms):
+        return mask_of_terms(weight, axes, sparse, stage)
+    return stage_mask(weight, axes, Pattern.only(sparse), stage)
 
 
 def _channels(weight: Tensor, axes: WeightAxes) -> Tensor:
