@@ -124,6 +124,8 @@ class Recurrence(torch.autograd.Function):
             of_inputs, of_states = of_inputs[::-1], of_states[::-1]
         of_input = torch.stack(of_inputs, axis)
         of_state = of_input if adds_up(course.kind) and passes.precision == "fp32" else torch.stack(of_states, axis)
+        if passes.see_gradient is not None:
+            passes.see_gradient(of_state)
         of_weight = of_bias = None
         if wants_weight:
             operands = torch.stack([now.operand for now in read], axis)
@@ -172,8 +174,6 @@ class _Read:
 def _through(passes: Passes, of_state: Tensor, weight: Tensor, straight: Tensor | None) -> Tensor:
     """The gradient of h: what comes through the product, and what comes past it."""
     moving = of_state
-    if passes.see_gradient is not None:
-        passes.see_gradient(of_state)
     if passes.prune_gradient is not None:
         # A rescaled gradient is an operand again.
         moving = rounded(passes.prune_gradient(of_state), passes.precision)
