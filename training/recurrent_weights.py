@@ -20,6 +20,15 @@ def is_recurrent(parameter: str) -> bool:
     return _RECURRENT.fullmatch(parameter) is not None
 
 
+def meets_state(parameter: str) -> bool:
+    """Whether it is one that a layer's own state meets.
+
+    >>> meets_state("weight_hh_l0"), meets_state("weight_ih_l0")
+    (True, False)
+    """
+    return is_recurrent(parameter) and parameter.startswith("weight_hh")
+
+
 def own_place(module: str, parameter: str | None) -> str:
     """The dotted path under which a product is known: its module's, or its weight's where the module has several.
 

@@ -30,7 +30,7 @@ def network() -> nn.Sequential:
 
 
 PRUNED: dict[str, tuple[Stage, ...]] = {
-    "dense": (),
+    **dict.fromkeys(("dense", "random-graph-rnn", "sparse-rnn"), ()),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "random-erk", "static-masks", "transposable"), (FF, BP)),
 }
@@ -138,6 +138,6 @@ def expected_phases(name):
             return {"dense", "leak", "sparse"}
         case "sdgf":
             return {"dense", "frame", "sparse"}
-        case "step" | "gradual":
+        case "step" | "gradual" | "sparse":
             return {"dense", "sparse"}
     return {"sparse"}

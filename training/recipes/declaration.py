@@ -19,6 +19,7 @@ from ...configs.section import Section
 from ..rewrites.kinds import AnyRewrite
 from .courses import DeclaredPhase, Repeats, left_to_go
 from .extra_work import ExtraWork
+from .random_graph import RandomGraph
 
 
 class PrunedStage(Section):
@@ -58,6 +59,9 @@ class MaskSearch(Section):
         default=0.0, ge=0, description="passes over the weights, a search; of a permuted mask, a random order each"
     )
     every_steps: PositiveInt = Field(default=1, description="steps between searches")
+    graph: RandomGraph | None = Field(
+        default=None, description="of given masks of recurrent layers: units are joined by a random graph"
+    )
 
 
 class Decay(Section):
@@ -76,6 +80,10 @@ class DenseRule(Section):
         default=True, description="channels not divisible by M; otherwise the last group is short"
     )
     names: tuple[str, ...] = Field(default=(), description="module paths, with * and ?")
+    all_but: Literal["recurrent", "state"] | None = Field(
+        default=None,
+        description="everything but the weights of recurrent layers, or but those that a layer's own state meets",
+    )
 
 
 class LayerRule(Section):
@@ -245,6 +253,11 @@ class Recipe(Section):
                 )
             if self.mask_search.passes or self.decay is not None:
                 raise ValueError("mask_search.method: got given, need neither passes nor decay: nothing is searched")
+        if self.mask_search.graph is not None and (self.mask_search.method != "given" or self.dense.all_but != "state"):
+            raise ValueError(
+                "mask_search.graph: got it, need mask_search.method: given and dense.all_but: state: a graph joins the "
+                "units of one layer"
+            )
         if self.mask_search.method == "transposable":
             if not both:
                 raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")

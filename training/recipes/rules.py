@@ -15,6 +15,7 @@ from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE, Pattern
 from ..graph import Stage
+from ..recurrent_weights import is_recurrent, meets_state
 from .declaration import Recipe
 
 
@@ -62,6 +63,13 @@ def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | 
         return "weight tied to an embedding"
     if named := named_dense(recipe, facts.module):
         return named
+    weight = facts.module.rpartition(".")[2]
+    if rule.all_but == "recurrent" and not is_recurrent(weight):
+        return "not of a recurrent layer"
+    if rule.all_but == "state" and not meets_state(weight):
+        return "not met by the state of a recurrent layer"
+    if recipe.mask_search.graph is not None and (unlike := recipe.mask_search.graph.unlike(pattern)):
+        return unlike
     if rule.indivisible and channels % pattern.unit:
         counted = "1 channel is" if channels == 1 else f"{channels} channels are"
         return f"{counted} not divisible by {pattern.unit}"

@@ -19,6 +19,7 @@ from ..phases import pattern_in
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
+from .recurrent.graph_mask import graph_mask
 from .step_clock import StepClock
 from .tally import Tally
 from .top_n import top_n_mask
@@ -186,6 +187,10 @@ class Layer:
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
+        if (graph := self._recipe.mask_search.graph) is not None:
+            assert isinstance(sparse, Unstructured), "others were refused"
+            seed = self._generator.initial_seed()
+            return graph_mask(graph, weight, sparse.density, seed=seed, path=self.path)
         if isinstance(sparse, Unstructured):
             return largest_mask(weight, self.axes, sparse if stage is FF else sparse.turned)
         if isinstance(sparse, Structured):
