@@ -270,7 +270,7 @@ class TrainingGraph:
         counted_macs: multiply-accumulates that torch's own counter found, by pass (``forward``, ``backward``), with the
             known fault of that counter corrected (see ``training.capture``).
         dense_in_training: parameters that products multiply by and that ``bisparse.apply`` leaves dense, whatever the
-            recipe: packed weights of attention and recurrent layers, and those that no layer of torch's own holds.
+            recipe: packed weights of attention, and those that no layer of torch's own holds.
         notes: what the capture assumed or found that a reader of the figures must know, a sentence each.
     """
 

@@ -122,6 +122,13 @@ _FACTORY_DEFAULTS: dict[Kind, TrainingDefaults] = {
     "labelled-sequences": _OF_TOKENS,
 }
 
+
+def _of_cells(learning_rate: float) -> TrainingDefaults:
+    return TrainingDefaults(
+        epochs=2, batch=32, optimizer="adam", learning_rate=learning_rate, weight_decay=0.01, warmup_epochs=0.25
+    )
+
+
 _ALL = (
     TrainableModel(
         name="mlp",
@@ -180,6 +187,24 @@ _ALL = (
         defaults=TrainingDefaults(
             epochs=2, batch=32, optimizer="adam", learning_rate=1e-2, weight_decay=0.01, warmup_epochs=0.5
         ),
+    ),
+    TrainableModel(
+        name="lstm",
+        title="LSTM: an embedding of width 64, one layer of 128 units, a head",
+        kinds=("text",),
+        defaults=_of_cells(4e-2),
+    ),
+    TrainableModel(
+        name="gru",
+        title="GRU: an embedding of width 64, one layer of 128 units, a head",
+        kinds=("text",),
+        defaults=_of_cells(2e-2),
+    ),
+    TrainableModel(
+        name="rnn",
+        title="RNN: an embedding of width 64, one layer of 128 units with tanh, a head",
+        kinds=("text",),
+        defaults=_of_cells(6e-3),
     ),
 )
 

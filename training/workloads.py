@@ -142,6 +142,13 @@ _ALL = (
         default_batch=256,
         title="MobileNetV2 1.0 for ImageNet (1000 classes, 224x224), dropout 0.2 before the classifier",
     ),
+    ShippedWorkload(
+        name="lstm-text",
+        factory=f"{_MODELS}.recurrent:lstm_text",
+        inputs=(InputShape((32,), integer=True),),
+        default_batch=64,
+        title="LSTM of 512 units on 32 of 128 symbols: embedding of width 128, a head",
+    ),
 )
 
 WORKLOADS: dict[str, ShippedWorkload] = {workload.name: workload for workload in _ALL}

@@ -115,6 +115,8 @@ def _stage(stage: PrunedStage | None, recipe: Recipe) -> str:
     order += ", less by the largest that is pruned beside them" if stage.soft else ""
     match search.method:
         case "given":
+            if search.graph is not None:
+                return f"weights: units joined by a random graph ({search.graph.kind}){order}"
             found = "drawn" if "random" in (search.start, search.score) else f"of the largest by {search.score}"
             scope = ", one threshold for the network" if search.scope == "network" else ""
             return f"weights: a mask that is given, {found}{scope}{order}"
@@ -141,9 +143,8 @@ def _dense(recipe: Recipe) -> str:
         "convolutions of more than one position": rule.wide_kernels,
         "layers whose channels M does not divide": rule.indivisible,
     }
-    but = rule.all_but
-    all_but = ", ".join(but) if isinstance(but, tuple) else but
-    alone = [f"all but {all_but}"] if all_but else []
+    but = [*rule.all_but, *([f"{rule.all_but_weights} weights"] if rule.all_but_weights else [])]
+    alone = [f"all but {', '.join(but)}"] if but else []
     return ", ".join((*alone, *(name for name, holds in said.items() if holds), *rule.names)) or "nothing"
 
 

@@ -32,7 +32,7 @@ def network() -> nn.Sequential:
 
 
 PRUNED: dict[str, tuple[Stage, ...]] = {
-    "dense": (),
+    **dict.fromkeys(("dense", "random-graph-rnn", "sparse-rnn"), ()),
     **dict.fromkeys(("sdwp", "sdgp", "sdgp-maxnorm"), (BP,)),
     **dict.fromkeys(("bdwp", "bi-mask", "gradual-magnitude", "spdf", "static-masks", "transposable"), (FF, BP)),
     **dict.fromkeys(("granet", "random-erk", "random-uniform", "rigl", "snip", "essential-sparsity"), (FF, BP)),

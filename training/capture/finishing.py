@@ -25,6 +25,7 @@ from ..graph import (
     TrainingGraph,
     UnknownOperator,
 )
+from ..recurrent_weights import own_place
 from .drafts import Category, Draft, Value
 from .products import as_input_gradient_of, swapped
 
@@ -120,6 +121,7 @@ class GraphBuilder:
             kind = draft.kind if draft.kind == "convolution" else "matmul"
             if kind == "matmul" and placement.parameter is not None:
                 kind = "linear"
+            draft.module = own_place(draft.module, placement.parameter)
             self._emit(f"{draft.module or 'model'}:{placement.stage}", draft, kind, placement)
             return
         stage = Stage.FORWARD

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ...configs.errors import CaptureError
 from ..input_shape import InputShape
 from ..passes.inference import LOSS_MODULE
+from ..recipes.in_torch.recurrent.as_products import recurrence_as_products
 from .attention import plain_attention
 from .causal import causal_attention
 from .drafts import Category, Value
@@ -111,6 +112,7 @@ class Prepared:
             self.counter,
             same_chance(),
             _plain_recurrent_layers(),
+            recurrence_as_products(),
             plain_attention(self.assumed),
             rows_of_one_sequence(),
             torch.device(self.device),
@@ -248,7 +250,7 @@ def _check_loss(name: str, value: object) -> None:
 
 @contextmanager
 def _plain_recurrent_layers() -> Iterator[None]:
-    """Recurrent layers by their products: oneDNN has one kernel for each, which would hide them."""
+    """Those that torch runs itself by their products: oneDNN has one kernel for each, which would hide them."""
     before = torch._C._get_mkldnn_enabled()
     torch._C._set_mkldnn_enabled(False)
     try:

@@ -19,6 +19,7 @@ from ...configs.errors import ConfigError
 from ..data import load_data
 from ..graph import Stage
 from ..layer_costs import LAYER_COSTS_FILE, LayerCost, LayerCosts, Place, load_layer_costs, write_layer_costs
+from ..recipes.in_torch.recurrent.weights import weights_of
 from ..recipes.in_torch.weight_axes import Convolutions, WeightAxes
 from ..recipes.in_torch.weight_masks import stage_mask
 from ..run_summary import SUMMARY_FILE, WEIGHTS_FILE, read_summary
@@ -42,13 +43,15 @@ def layer_costs(
         loss: the model's loss as it stands, for FF; None to leave it out.
 
     Raises:
-        ConfigError: no Linear or convolution has such a path.
+        ConfigError: no layer that multiplies has such a path.
     """
-    layers = {path: each for path, each in model.named_modules() if isinstance(each, (nn.Linear, *Convolutions))}
+    layers: dict[str, nn.Module] = {}
+    for path, each in model.named_modules():
+        layers |= {path: each} if isinstance(each, (nn.Linear, *Convolutions)) else dict(weights_of(path, each))
     before = loss() if loss is not None else 0.0
     for path, stage, pattern in places:
         if path not in layers:
-            raise ConfigError(f"{path}: got no Linear or convolution of this path in {type(model).__name__}, need one")
+            raise ConfigError(f"{path}: got no layer that multiplies of this path in {type(model).__name__}, need one")
         weight = layers[path].weight
         assert isinstance(weight, Tensor), "a layer that multiplies has a weight"
         mask = stage_mask(weight.detach(), WeightAxes.of(layers[path]), pattern, stage)

@@ -16,12 +16,15 @@ from .attention import Activation
 from .convnet import ConvNet
 from .gpt2 import Gpt2
 from .mlp import MLP
+from .recurrent import Cells, RecurrentText
 from .resnet import resnet9
 from .vit import VisionTransformer
 
 _RESNET9_WIDTH = 16
 _MOST_PATCHES = 64
 _GPT_WIDTH = 64
+_CELLS_WIDTH = 64
+_CELLS_HIDDEN = 128
 _GPT_DEVIATION = 0.02 * (768 / _GPT_WIDTH) ** 0.5
 """Of every weight at first: GPT-2's 0.02 at width 768, scaled so that a product keeps its size at this width."""
 _POSITION_DEVIATION = 0.2
@@ -92,6 +95,13 @@ def _gpt(data: DataSet, activation: Activation = "gelu-tanh") -> nn.Module:
     return gpt
 
 
+def _of_cells(cells: Cells) -> Callable[[DataSet], nn.Module]:
+    def build(data: DataSet) -> nn.Module:
+        return RecurrentText(cells, vocabulary=data.classes, width=_CELLS_WIDTH, hidden=_CELLS_HIDDEN)
+
+    return build
+
+
 BUILDERS: dict[str, Callable[[DataSet], nn.Module]] = {
     "mlp": _mlp,
     "convnet": _convnet,
@@ -99,6 +109,9 @@ BUILDERS: dict[str, Callable[[DataSet], nn.Module]] = {
     "vit": _vit,
     "gpt": _gpt,
     "gpt-squared-relu": partial(_gpt, activation="squared-relu"),
+    "lstm": _of_cells("lstm"),
+    "gru": _of_cells("gru"),
+    "rnn": _of_cells("rnn"),
 }
 """By the names of ``training.trainable``. Initial weights come from torch's generator: seed it first."""
 

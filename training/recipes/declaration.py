@@ -51,6 +51,10 @@ class DenseRule(Section):
     all_but: tuple[str, ...] = Field(
         default=(), description="all but these module paths, with * and ?; none because of this where it is empty"
     )
+    all_but_weights: Literal["recurrent", "state"] | None = Field(
+        default=None,
+        description="everything but the weights of recurrent layers, or but those that a layer's own state meets",
+    )
 
 
 class LayerRule(Section):
@@ -155,6 +159,13 @@ class Recipe(About):
         soft = self.forward is not None and self.forward.soft
         if soft and (self.mask_search.method != "top-n" or self.schedule.leak is not None or both):
             raise ValueError("forward.soft: got it with masks of another kind, need the N largest of FF alone")
+        if self.mask_search.graph is not None and (
+            self.mask_search.method != "given" or self.dense.all_but_weights != "state"
+        ):
+            raise ValueError(
+                "mask_search.graph: got it, need mask_search.method: given and dense.all_but_weights: state: a graph joins the "
+                "units of one layer"
+            )
         if self.mask_search.method == "transposable":
             if not both:
                 raise ValueError("mask_search.method: got transposable, need weights pruned in forward and backward")
@@ -269,7 +280,9 @@ class Recipe(About):
     @property
     def masks_change_together(self) -> bool:
         """Whether masks take more to be found than the weight of their own layer, or pruned weights are held back."""
-        plain = MaskSearch(method="given", passes=self.mask_search.passes, every_steps=self.mask_search.every_steps)
+        plain = MaskSearch().model_copy(
+            update={name: getattr(self.mask_search, name) for name in ("method", "passes", "every_steps", "graph")}
+        )
         return self.mask_search.method == "given" and (
             self.mask_search != plain or self.pruned_weights.state != "learning"
         )

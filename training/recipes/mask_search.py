@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from ...configs.section import Section
 from .courses import left_to_go
 from .extra_work import ExtraWork
+from .random_graph import RandomGraph
 
 ScoreName = Literal["magnitude", "random", "gradient", "movement", "taylor", "wanda"]
 """What weights are compared by; the largest are kept. Each is a function in ``in_torch.scores``."""
@@ -86,11 +87,14 @@ class MaskSearch(Section):
         default="score", description="of masks that are given, the first ones: by score, or at random, layer by layer"
     )
     moves: Moves | None = Field(default=None, description="of masks that are given, while training goes on")
+    graph: RandomGraph | None = Field(
+        default=None, description="of given masks of recurrent layers: units are joined by a random graph"
+    )
 
     @model_validator(mode="after")
     def _only_given_masks_have_scores(self) -> Self:
         own = MaskSearch.model_construct()
-        for name in ("score", "scope", "start", "moves"):
+        for name in ("score", "scope", "start", "moves", "graph"):
             if self.method != "given" and getattr(self, name) != getattr(own, name):
                 raise ValueError(f"{name}: got it with method {self.method}, need method given")
         return self

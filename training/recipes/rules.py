@@ -17,6 +17,7 @@ from ...configs.pattern import DENSE, Pattern
 from ...configs.permuted import Permuted
 from ...configs.terms import Terms
 from ..graph import Stage
+from ..recurrent_weights import is_recurrent, meets_state
 from .declaration import Recipe
 from .pruned_stage import PrunedStage
 
@@ -88,6 +89,13 @@ def dense_reason(recipe: Recipe, facts: Facts, pattern: OperandFormat) -> str | 
         return "a kernel of more than one position"
     if named := named_dense(recipe, facts.module):
         return named
+    weight = facts.module.rpartition(".")[2]
+    if rule.all_but_weights == "recurrent" and not is_recurrent(weight):
+        return "not of a recurrent layer"
+    if rule.all_but_weights == "state" and not meets_state(weight):
+        return "not met by the state of a recurrent layer"
+    if recipe.mask_search.graph is not None and (unlike := recipe.mask_search.graph.unlike(pattern)):
+        return unlike
     if rule.indivisible and channels % pattern.unit:
         counted = "1 channel is" if channels == 1 else f"{channels} channels are"
         return f"{counted} not divisible by {pattern.unit}"

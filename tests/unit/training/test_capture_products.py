@@ -228,13 +228,6 @@ def test_weight_normalisation_can_be_captured(graph_of):
     assert [operator.parameter for operator in graph.products] == ["parametrizations.weight.original1"] * 2
 
 
-def test_recurrent_network_accumulates_over_time(graph_of):
-    graph = graph_of(nn.LSTM(6, 10, batch_first=True), (4, 6))
-    stages = [operator.stage.value for operator in graph.products]
-    # Four steps of two products; the first hidden state is constant, and the input needs no gradient.
-    assert (stages.count("FF"), stages.count("WU"), stages.count("BP")) == (8, 8, 3)
-
-
 def test_checkpointing_counts_the_recomputation_as_forward_work(graph_of):
     class Checkpointed(nn.Module):
         def __init__(self):

@@ -113,7 +113,7 @@ def laid(recipe: str | Recipe, pattern: str = "2:8", over: TrainingGraph = NETWO
 
 
 PRUNED = {
-    "dense": set(),
+    **{name: set() for name in ("dense", "random-graph-rnn", "sparse-rnn")},
     "sr-ste": {"body:FF", "odd:FF"},
     "sdwp": {"body:BP", "head:BP"},
     "sdgp": {"body:BP", "head:BP"},
@@ -204,8 +204,11 @@ def test_products_of_activations_are_never_pruned_nor_weight_gradients_unless_a_
 GIVEN = {name for name in PRUNED if load_recipe(name).model.mask_search.method == "given"}
 """Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
 
+RECURRENT = {"random-graph-rnn", "sparse-rnn"}
+"""Those that prune recurrent layers alone, of which there is none here."""
 
-@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", *STREAMING, *GIVEN}))
+
+@pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", *STREAMING, *GIVEN, *RECURRENT}))
 def test_weights_made_ahead_are_compressed_in_memory(recipe):
     assert {(each.operand, each.reduced_on_load) for each in laid(recipe).prunings.values()} == {("weight", False)}
     on_the_way = laid(recipe, pre_generation=False).prunings

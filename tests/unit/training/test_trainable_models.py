@@ -41,7 +41,7 @@ def text():
 
 
 def test_every_name_can_be_built():
-    assert list(TRAINABLE) == ["mlp", "convnet", "resnet9", "vit", "gpt", "gpt-squared-relu"]
+    assert list(TRAINABLE) == ["mlp", "convnet", "resnet9", "vit", "gpt", "gpt-squared-relu", "lstm", "gru", "rnn"]
     assert BUILDERS.keys() == TRAINABLE.keys()
     assert all(name == model.name for name, model in TRAINABLE.items())
 
@@ -66,6 +66,22 @@ def test_gpt_fits_the_text_and_starts_at_an_even_guess(name, text):
     loss = functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten())
     assert loss.item() == pytest.approx(math.log(text.classes), abs=0.3)
     assert capture(network, [text.input_shape], name="gpt", default_batch=4, source="a test").products
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_a_recurrent_network_fits_the_text_and_learns_at_its_settings(name, text):
+    torch.manual_seed(0)
+    network, losses = build(name, text), []
+    optimizer = torch.optim.AdamW(network.parameters(), lr=defaults(name, text).learning_rate)
+    for batch, _ in zip(TrainingBatches(text, batch=8, seed=0, epoch=0), range(12), strict=False):
+        logits = network(torch.from_numpy(batch.inputs))
+        assert logits.shape == (8, 64, text.classes)
+        losses.append(functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten().long()))
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[0].item() == pytest.approx(math.log(text.classes), abs=0.3)
+    assert losses[-1].item() < 3.6
 
 
 def test_convnet_has_three_convolutions_to_prune_beside_the_first_and_two_million_macs():
@@ -126,7 +142,7 @@ def test_models_and_data_that_do_not_fit_are_refused(digits, text, tmp_path):
     with pytest.raises(ConfigError) as caught:
         build("resnet-9", digits)
     assert str(caught.value) == (
-        "model: got 'resnet-9', need one of mlp, convnet, resnet9, vit, gpt, gpt-squared-relu or "
+        "model: got 'resnet-9', need one of mlp, convnet, resnet9, vit, gpt, gpt-squared-relu, lstm, gru, rnn or "
         "package.module:factory; try resnet9"
     )
     with pytest.raises(ConfigError, match=r"got gpt for digits \(images\), need a model of images; try mlp"):

@@ -28,7 +28,11 @@ PARAMETERS = {
     # 7168 positions more, each of width 768.
     "gpt2-small-8k": 124_439_808 + 7168 * 768,
     "mobilenet-v2-imagenet": 3_504_872,
+    # Embedding 128 x 128; four gates of 512 units with 128 inputs, 512 states and two biases; a head of 128 symbols.
+    "lstm-text": 128 * 128 + 4 * 512 * (128 + 512 + 2) + 128 * (512 + 1),
 }
+
+LANGUAGE = ("bert-base", "gpt2-small", "gpt2-small-8k", "lstm-text")
 
 FORWARD_MACS_A_SAMPLE = {
     # The figures usually quoted (torchvision lists 4.09 and 0.30 G).
@@ -101,7 +105,7 @@ def test_each_weight_has_all_three_products_but_the_first(name):
     without_input_gradient = [weight for weight, stages in by_weight.items() if stages != {"FF", "BP", "WU"}]
     # The network's input needs no gradient; a lookup stands before the first product of the language models.
     first = next(operator.parameter for operator in graph.products)
-    assert without_input_gradient == ([] if name in ("bert-base", "gpt2-small", "gpt2-small-8k") else [first])
+    assert without_input_gradient == ([] if name in LANGUAGE else [first])
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

@@ -1,4 +1,4 @@
-"""A recipe laid over a module, to be trained: every Linear and convolution multiplies as the recipe says."""
+"""A recipe laid over a module, to be trained: every Linear, convolution and recurrent layer multiplies as it says."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
 from ..rules import Facts, check_rules, dense_reason, has_own_ratio, patched_reason, ratio, takes
 from .applied import AppliedRecipe
-from .hosting import host, layer_of
+from .hosting import host, is_hosted
 from .layer import Layer
 from .mask_engine import MaskEngine
 from .precision import PRECISIONS, Precision
 from .reach import LAYERS, Reach
+from .recurrent.weights import RecurrentWeight, weights_of
 from .shortcuts import close_shortcuts
 from .step_clock import StepClock
 from .weight_axes import Convolutions, WeightAxes
 
-_BEYOND_REACH = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
+_BEYOND_REACH = (nn.MultiheadAttention, nn.Bilinear)
 """Modules with weights of their own that they hand to one of torch's functions: nothing here to prune."""
 
 
@@ -51,11 +52,11 @@ def apply(
     model registers.
 
     Args:
-        model: any module; its Linear and Conv layers are found wherever they are.
+        model: any module; its Linear, Conv and recurrent layers are found wherever they are.
         recipe: the method.
         pattern: N:M, for every layer without a format of its own; any format where the recipe's masks are given.
         steps: updates of the whole run, for a recipe that changes over time.
-        precision: of operands and activations of every Linear and Conv; sums and master weights are FP32.
+        precision: of operands and activations of every such layer; sums and master weights are FP32.
         seed: of whatever the recipe draws.
         follows_schedule: whether the caller does what a schedule asks of a loop, as ``bisparse train`` does: prunes
             and rewinds between trainings that are repeated (``steps`` are those of one), begins tasks, freezes, cuts
@@ -82,8 +83,8 @@ def apply(
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
         raise ConfigError(
-            f"{type(model).__name__}: got no Linear or Conv layer, need one for {recipe.name} to prune; try the recipe "
-            "dense"
+            f"{type(model).__name__}: got no Linear, Conv or recurrent layer, need one for {recipe.name} to prune; "
+            "try the recipe dense"
         )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
@@ -115,9 +116,9 @@ def apply(
         engine = MaskEngine(
             recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules, own_ratio=own_ratio
         )
-    for path, module in modules.items():
-        if network.unreachable(path) is None:
-            host(module, layers[path])
+    # All of them first: two weights may be of one module, which is another once it is hosted.
+    for path in [each for each in modules if network.unreachable(each) is None]:
+        host(modules[path], layers[path])
     return AppliedRecipe(
         recipe=recipe,
         pattern=pattern,
@@ -132,21 +133,29 @@ def apply(
 
 
 def _layers_that_multiply(model: nn.Module) -> dict[str, nn.Module]:
-    """Linear and Conv layers by path, in the order in which the model registers them."""
+    """Linear and Conv layers and weights of recurrent ones by path, in the order in which the model registers them."""
     found: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
-        if layer_of(module) is not None:
+        if is_hosted(module):
             raise ConfigError(f"{path}: got a layer under a recipe already, need a plain model; try remove() first")
-        if not isinstance(module, LAYERS):
-            continue
-        if isinstance(module.weight, UninitializedParameter):
-            raise ConfigError(f"{path}: got a lazy layer without a weight, need one; try running the model once first")
-        if parametrize.is_parametrized(module, "weight"):
-            raise ConfigError(f"{path}: got a parametrised weight, need a plain one; try removing its parametrisation")
-        if not isinstance(module.weight, nn.Parameter):
-            raise ConfigError(f"{path}: got a weight that a hook computes, need a parameter; try removing that hook")
-        found[path] = module
+        if isinstance(module, LAYERS):
+            _check_weight(path, module, "weight")
+            found[path] = module
+        for name, weight in weights_of(path, module):
+            _check_weight(name, module, weight.name)
+            found[name] = weight
     return found
+
+
+def _check_weight(path: str, module: nn.Module, name: str) -> None:
+    """Refuse a weight that masks cannot be laid over."""
+    weight = getattr(module, name)
+    if isinstance(weight, UninitializedParameter):
+        raise ConfigError(f"{path}: got a lazy layer without a weight, need one; try running the model once first")
+    if parametrize.is_parametrized(module, name):
+        raise ConfigError(f"{path}: got a parametrised weight, need a plain one; try removing its parametrisation")
+    if not isinstance(weight, nn.Parameter):
+        raise ConfigError(f"{path}: got a weight that a hook computes, need a parameter; try removing that hook")
 
 
 def _check_precision(modules: dict[str, nn.Module], precision: Precision) -> None:
@@ -154,8 +163,9 @@ def _check_precision(modules: dict[str, nn.Module], precision: Precision) -> Non
         weight = module.weight
         assert isinstance(weight, nn.Parameter), "others were refused"
         if precision != "fp32" and weight.dtype is not torch.float32:
+            name = path if isinstance(module, RecurrentWeight) else f"{path}.weight".lstrip(".")
             raise ConfigError(
-                f"{f'{path}.weight'.lstrip('.')}: got {weight.dtype}, need torch.float32: the sums of {precision} "
+                f"{name}: got {weight.dtype}, need torch.float32: the sums of {precision} "
                 "products are FP32; try model.float(), or precision='fp32'"
             )
 

@@ -2,11 +2,13 @@
 
 A layer under a recipe keeps its class's face (``isinstance``, state-dict keys, attributes); only its ``forward`` is
 another, by a subclass made on the spot. What the recipe knows of it hangs on the module as a plain attribute, which
-state dicts do not see; a module that is copied or pickled takes it along.
+state dicts do not see; a module that is copied or pickled takes it along. A module with recurrent layers has several
+weights: what hangs on it is known by their names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,12 +17,27 @@ from torch import Tensor, nn
 from ....configs.errors import ConfigError
 from .layer import Layer
 from .product import Product
+from .recurrent.pruned import States, run_cell, run_layers
+from .recurrent.weights import Recurrent, RecurrentWeight
 from .weight_axes import TransposedConvolutions
 
 _ATTRIBUTE = "_bisparse_layer"
+_ATTRIBUTES = "_bisparse_layers"
 
 
-class Hosted:
+class _OnTheSpot:
+    """Mixed into a layer's class: copied and pickled by the layer's own."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle by the layer's own class: that made on the spot is in no module."""
+        # Older protocols call object's constructor by other means; what this returns suits all of them.
+        made = super().__reduce_ex__(max(protocol, 2))
+        assert isinstance(made, tuple), "objects are not pickled by name"
+        _, (hosting, *arguments), *rest = made
+        return _unpickled, (hosting.__bases__[1], *arguments), *rest
+
+
+class Hosted(_OnTheSpot):
     """Mixed into a layer's class: its forward pass is a product with a weight for each pass."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -32,17 +49,29 @@ class Hosted:
             own = super().forward  # type: ignore[misc]
             result: Tensor = own(input) if output_size is None else own(input, output_size)
             return result
-        if torch.is_autocast_enabled(input.device.type):
-            raise ConfigError(f"{layer.path}: got torch.autocast, need none; try apply(..., precision='bf16')")
+        _refuse_autocast(input, layer.path)
         return _multiplied(self, layer, input, output_size)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle by the layer's own class: that made on the spot is in no module."""
-        # Older protocols call object's constructor by other means; what this returns suits all of them.
-        made = super().__reduce_ex__(max(protocol, 2))
-        assert isinstance(made, tuple), "objects are not pickled by name"
-        _, (hosting, *arguments), *rest = made
-        return _unpickled, (hosting.__bases__[1], *arguments), *rest
+
+class HostedRecurrent(_OnTheSpot):
+    """Mixed into a class of recurrent layers, or of one cell: every product has a weight for each pass."""
+
+    def forward(self, input: Tensor, hx: States = None) -> Any:
+        """As the layers' own, under their recipe."""
+        assert isinstance(self, nn.RNNBase | nn.RNNCellBase), "mixed into one"
+        layers = _layers_of(self)
+        if all(layer.plain for layer in layers.values()):
+            own: Callable[..., Any] = super().forward  # type: ignore[misc]
+            return own(input, hx)
+        _refuse_autocast(input, next(iter(layers.values())).path)
+        if isinstance(self, nn.RNNBase):
+            return run_layers(self, layers, input, hx)
+        return run_cell(self, layers, input, hx)
+
+
+def _refuse_autocast(values: Any, path: str) -> None:
+    if isinstance(values, Tensor) and torch.is_autocast_enabled(values.device.type):
+        raise ConfigError(f"{path}: got torch.autocast, need none; try apply(..., precision='bf16')")
 
 
 def _multiplied(module: nn.Module, layer: Layer, values: Tensor, output_size: list[int] | None) -> Tensor:
@@ -69,7 +98,8 @@ _HOSTING: dict[type[nn.Module], type[nn.Module]] = {}
 
 def _hosting(own: type[nn.Module]) -> type[nn.Module]:
     if own not in _HOSTING:
-        _HOSTING[own] = type(f"Pruned{own.__name__}", (Hosted, own), {"__module__": own.__module__})
+        mixed = HostedRecurrent if issubclass(own, Recurrent) else Hosted
+        _HOSTING[own] = type(f"Pruned{own.__name__}", (mixed, own), {"__module__": own.__module__})
     return _HOSTING[own]
 
 
@@ -80,19 +110,39 @@ def _unpickled(own: type[nn.Module], *arguments: Any) -> nn.Module:
 
 def host(module: nn.Module, layer: Layer) -> None:
     """Put a layer under its recipe."""
+    if isinstance(module, RecurrentWeight):
+        owner = module.owner
+        owner.__dict__.setdefault(_ATTRIBUTES, {})[module.name] = layer
+        if not isinstance(owner, HostedRecurrent):
+            owner.__class__ = _hosting(type(owner))
+        return
     module.__dict__[_ATTRIBUTE] = layer
     module.__class__ = _hosting(type(module))
 
 
 def release(module: nn.Module) -> None:
     """Make it a plain layer again; one that is, stays."""
-    if layer_of(module) is None:
+    if isinstance(module, RecurrentWeight):
+        module = module.owner
+    if not is_hosted(module):
         return
-    del module.__dict__[_ATTRIBUTE]
+    for name in (_ATTRIBUTE, _ATTRIBUTES):
+        module.__dict__.pop(name, None)
     module.__class__ = type(module).__bases__[1]
+
+
+def is_hosted(module: nn.Module) -> bool:
+    """Whether a module is under a recipe."""
+    return layer_of(module) is not None or bool(_layers_of(module))
 
 
 def layer_of(module: nn.Module) -> Layer | None:
     """What a recipe knows of a module; None when it is under none."""
     found = module.__dict__.get(_ATTRIBUTE)
     return found if isinstance(found, Layer) else None
+
+
+def _layers_of(module: nn.Module) -> dict[str, Layer]:
+    """What a recipe knows of the weights of a module with several, by their names."""
+    found: dict[str, Layer] = module.__dict__.get(_ATTRIBUTES, {})
+    return found

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ....configs.operand_format import OperandFormat
 from ....configs.pattern import DENSE, Pattern
 from ....configs.terms import Terms
+from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
@@ -18,6 +19,7 @@ from ..pruned_stage import PRODUCT_STAGES
 from .churn import Churn
 from .precision import Precision
 from .product import Passes, padded_input
+from .recurrent.graph_mask import graph_mask
 from .soft_mask import soft_weight
 from .soft_threshold import nearest_scale, softened
 from .step_clock import StepClock
@@ -219,6 +221,10 @@ class Layer:
 
     def _mask(self, weight: Tensor, sparse: OperandFormat, stage: Stage) -> Tensor:
         """The largest of each group along a stage's axis; of zeros without a rule the largest of the whole weight."""
+        if (graph := self._recipe.mask_search.graph) is not None:
+            assert isinstance(sparse, Unstructured), "others were refused"
+            seed = self._generator.initial_seed()
+            return graph_mask(graph, weight, sparse.density, seed=seed, path=self.path)
         rule = self._recipe.pruned_in(stage)
         return format_mask(
             weight, self.axes, sparse, stage, taken=sparse if rule is None else rule.multiplied_as(sparse)

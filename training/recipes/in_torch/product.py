@@ -172,9 +172,8 @@ def padded_input(module: nn.Module, values: Tensor) -> tuple[Tensor, Geometry]:
 
     Padding that is not of zeros, or differs between the sides, is laid around the input first.
     """
-    if isinstance(module, nn.Linear):
+    if not isinstance(module, nn.modules.conv._ConvNd):
         return values, Geometry(linear=True)
-    assert isinstance(module, nn.modules.conv._ConvNd), "a Linear or a convolution"
     padding = (0,) * len(module.kernel_size) if isinstance(module.padding, str) else module.padding
     transposed = isinstance(module, TransposedConvolutions)
     if not transposed and (isinstance(module.padding, str) or module.padding_mode != "zeros"):

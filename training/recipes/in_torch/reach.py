@@ -1,10 +1,11 @@
-"""Which weights a recipe at work reaches: of Linear layers and convolutions that are called as torch made them."""
+"""Which weights a recipe at work reaches: of Linear, convolutional and recurrent layers called as torch made them."""
 
 from __future__ import annotations
 
 from torch import nn
 from torch.nn.utils import parametrize
 
+from .recurrent.weights import RecurrentWeight, weights_of
 from .weight_axes import Convolutions
 
 LAYERS = (nn.Linear, *Convolutions)
@@ -21,6 +22,8 @@ class Reach:
 
     def unreachable(self, path: str, module: nn.Module) -> str | None:
         """Why a layer does not multiply where a recipe could say by what; None when it does."""
+        if isinstance(module, RecurrentWeight):
+            return module.unreachable
         if path in self._inside_attention:
             return "torch's MultiheadAttention multiplies by its weight without calling it"
         if type(module).forward not in _PLAIN_FORWARDS or "forward" in module.__dict__:
@@ -35,5 +38,11 @@ class Reach:
             if isinstance(module, LAYERS)
             and not parametrize.is_parametrized(module, "weight")
             and self.unreachable(path, module) is None
+        }
+        within |= {
+            id(weight.weight)
+            for path, module in self._model.named_modules()
+            for name, weight in weights_of(path, module)
+            if self.unreachable(name, weight) is None
         }
         return {name for name, parameter in self._model.named_parameters() if id(parameter) in within}

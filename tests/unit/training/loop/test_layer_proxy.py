@@ -69,7 +69,7 @@ def test_sensitivity_is_the_rise_of_the_loss_with_one_layer_pruned_and_the_weigh
 
 
 def test_a_path_that_is_no_layer_is_refused():
-    with pytest.raises(ConfigError, match="1: got no Linear or convolution of this path in Sequential"):
+    with pytest.raises(ConfigError, match="1: got no layer that multiplies of this path in Sequential"):
         list(layer_costs(model(), [("1", FF, Pattern(2, 4))]))
 
 

@@ -23,6 +23,7 @@ from bisparse.training.models.vit import VisionTransformer
 from bisparse.training.recipes.annotation import annotate
 from bisparse.training.recipes.declaration import DenseRule, LayerRule, load_recipe
 from bisparse.training.recipes.in_torch import apply
+from bisparse.training.recipes.in_torch.hosting import release
 from bisparse.training.workloads import WORKLOADS
 from torch import nn
 
@@ -194,9 +195,7 @@ def test_what_is_trained_is_what_is_simulated(workload, pattern, captured):
         assert reached == set(applied.layers), "every layer is in the graph"
         for layer in module.modules():
             # A model without storage has no weights to be pruned; give its classes back.
-            if "_bisparse_layer" in vars(layer):
-                del vars(layer)["_bisparse_layer"]
-                layer.__class__ = type(layer).__bases__[1]
+            release(layer)
 
 
 def test_rules_hold_in_a_module_as_in_a_graph():
