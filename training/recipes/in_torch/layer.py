@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from ...graph import Stage
 from ..declaration import Recipe
 from ..phases import pattern_in
 from .churn import Churn
+from .mask_source import MaskSource
 from .precision import Precision
 from .product import Passes, padded_input
 from .soft_mask import soft_weight
@@ -33,9 +34,6 @@ from .weight_masks import (
     structured_mask,
     transposable_mask,
 )
-
-if TYPE_CHECKING:
-    from .mask_engine import MaskEngine
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
 
@@ -67,7 +65,7 @@ class Layer:
         self.path, self.patterns, self.axes = path, patterns, axes
         self.tally: Tally | None = None
         self.churn = Churn()
-        self.engine: MaskEngine | None = None
+        self.engine: MaskSource | None = None
         self.cached = False
         self._recipe, self._clock, self._precision, self._generator = recipe, clock, precision, generator
         self._order: Tensor | None = None
@@ -102,7 +100,7 @@ class Layer:
         twin.follow(self._clock, copy.deepcopy(self._generator, memo), self.engine)
         return twin
 
-    def follow(self, clock: StepClock, generator: torch.Generator, engine: MaskEngine | None) -> None:
+    def follow(self, clock: StepClock, generator: torch.Generator, engine: MaskSource | None) -> None:
         """Tell the time by this clock, draw from this generator, and ask this engine."""
         self._clock, self._generator = clock, generator
         self.engine = engine if self.patterns else None
