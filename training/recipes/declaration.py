@@ -163,8 +163,8 @@ class Recipe(About):
             self.mask_search.method != "given" or self.dense.all_but_weights != "state"
         ):
             raise ValueError(
-                "mask_search.graph: got it, need mask_search.method: given and dense.all_but_weights: state: a graph joins "
-                "the units of one layer"
+                "mask_search.graph: got it, need mask_search.method: given and dense.all_but_weights: state: a graph "
+                "joins the units of one layer"
             )
         if self.mask_search.method == "transposable":
             if not both:

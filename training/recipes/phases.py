@@ -107,7 +107,7 @@ def _shares_of_steps(recipe: Recipe, pattern: OperandFormat) -> tuple[float, flo
     >>> from .declaration import load_recipe
     >>> halves = load_recipe("journey-matters").model
     >>> [round(each, 3) for each in _shares_of_steps(halves, parse_format("50%"))]
-    [0.188, 0.376]
+    [0.158, 0.316]
     """
     schedule = recipe.schedule
     if schedule.shares_of == "steps":

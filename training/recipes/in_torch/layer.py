@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from ..declaration import Recipe
 from ..phases import pattern_in
 from ..pruned_stage import PRODUCT_STAGES
 from .churn import Churn
+from .mask_source import MaskSource
 from .precision import Precision
 from .product import Passes, padded_input
 from .recurrent.graph_mask import graph_mask
@@ -27,9 +28,6 @@ from .streams import StreamPruning
 from .tally import Tally
 from .weight_axes import WeightAxes
 from .weight_masks import best_order, format_mask, permuted_backward_mask, transposable_mask
-
-if TYPE_CHECKING:
-    from .mask_engine import MaskEngine
 
 FF, BP, WU = PRODUCT_STAGES
 
@@ -62,7 +60,7 @@ class Layer:
         self.path, self.patterns, self.plan, self.axes = path, patterns, plan, axes
         self.tally: Tally | None = None
         self.churn = Churn()
-        self.engine: MaskEngine | None = None
+        self.engine: MaskSource | None = None
         self.cached = False
         self._clock, self._precision, self._generator = clock, precision, generator
         self._order: Tensor | None = None
@@ -98,7 +96,7 @@ class Layer:
         twin.follow(self._clock, copy.deepcopy(self._generator, memo), self.engine)
         return twin
 
-    def follow(self, clock: StepClock, generator: torch.Generator, engine: MaskEngine | None) -> None:
+    def follow(self, clock: StepClock, generator: torch.Generator, engine: MaskSource | None) -> None:
         """Tell the time by this clock, draw from this generator, and ask this engine."""
         self._clock, self._generator = clock, generator
         self.engine = engine if self.patterns else None

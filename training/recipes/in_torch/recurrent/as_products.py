@@ -49,7 +49,10 @@ class _Dense:
             forward_weight=self.weight_hh,
             backward_weight=self.weight_hh,
             precision="fp32",
+            prune_input=None,
             prune_gradient=None,
+            update_input=None,
+            update_gradient=None,
             see_gradient=None,
         )
         course = Course(kind=self.kind, axis=axis, reverse=reverse, passes=passes)

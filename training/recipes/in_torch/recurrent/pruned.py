@@ -41,12 +41,16 @@ class _Pruned:
         _, passes = self.layer_hh.passes(self.module, self.weight_hh, hidden)
         course = Course(kind=self.kind, axis=axis, reverse=reverse, passes=passes)
         ran: tuple[Tensor, ...] = Recurrence.apply(  # type: ignore[no-untyped-call]
-            from_input, hidden, cell, self.weight_hh, bias, course
+            from_input, hidden, cell, self.layer_hh.learned(self.weight_hh), bias, course
         )
-        if self.layer_hh.tally is not None and self.module.training:
+        if self.module.training:
             # Every state is multiplied but the last, which stands first where time runs backwards.
-            self.layer_hh.tally.see("input", hidden)
-            self.layer_hh.tally.see("input", ran[0].narrow(axis, int(reverse), ran[0].shape[axis] - 1))
+            states = ran[0].detach().narrow(axis, int(reverse), ran[0].shape[axis] - 1)
+            if self.layer_hh.engine is not None:
+                self.layer_hh.engine.see_inputs(self.layer_hh.path, states)
+            if self.layer_hh.tally is not None:
+                self.layer_hh.tally.see("input", hidden)
+                self.layer_hh.tally.see("input", states)
         return ran
 
 
@@ -55,7 +59,7 @@ def multiplied(module: nn.Module, layer: Layer, master: Tensor, bias: Tensor | N
     if layer.tally is not None and module.training:
         layer.tally.see("input", values)
     values, passes = layer.passes(module, master, values)
-    output: Tensor = Product.apply(values, master, bias, passes)  # type: ignore[no-untyped-call]
+    output: Tensor = Product.apply(values, layer.learned(master), bias, passes)  # type: ignore[no-untyped-call]
     return output
 
 

@@ -1,8 +1,8 @@
 """One direction of one recurrent layer: T products of the state, one after another, each with a weight of its pass.
 
-    y_t  = h_(t-1) W_ff^T     FF: T products of B rows, each waiting for the gates of the step before
+    y_t  = p(h_(t-1)) W_ff^T  FF: T products of B rows, each waiting for the gates of the step before
     dh  += p(dy_t) W_bp       BP: T products of B rows, last step first
-    dW   = dy^T h             WU: one product over all steps, T B summed up
+    dW   = p(dy)^T p(h)       WU: one product over all steps, T B summed up
 
 The products of the input wait for nothing and are one product of T B rows, outside. So cuDNN computes a layer, too
 (Appleyard, Kocisky and Blunsom, arXiv 1604.01946). Torch's own layer on a CPU makes T small weight gradients and adds
@@ -76,8 +76,9 @@ class Recurrence(torch.autograd.Function):
         before: list[_Read] = []
         for place in course.order(len(parts)):
             operand = rounded(hidden, passes.precision)
+            moving = passes.pruned(passes.prune_input, operand)
             addend = parts[place] if summed else bias
-            state = operand @ kernel if addend is None else torch.addmm(addend, operand, kernel)
+            state = moving @ kernel if addend is None else torch.addmm(addend, moving, kernel)
             done = step(course.kind, parts[place], rounded(state, passes.precision), hidden, cell)
             before.append(_Read(operand, hidden, cell, done.kept))
             hidden, cell = done.hidden, done.cell
@@ -129,7 +130,11 @@ class Recurrence(torch.autograd.Function):
         of_weight = of_bias = None
         if wants_weight:
             operands = torch.stack([now.operand for now in read], axis)
-            of_weight = passes.geometry.weight_gradient(of_state, operands, weight)
+            of_weight = passes.geometry.weight_gradient(
+                passes.pruned(passes.update_gradient, of_state), passes.pruned(passes.update_input, operands), weight
+            )
+            if passes.keep is not None:
+                of_weight = of_weight * passes.keep
         if wants_bias:
             of_bias = passes.geometry.bias_gradient(of_state)
         return (
@@ -173,10 +178,7 @@ class _Read:
 
 def _through(passes: Passes, of_state: Tensor, weight: Tensor, straight: Tensor | None) -> Tensor:
     """The gradient of h: what comes through the product, and what comes past it."""
-    moving = of_state
-    if passes.prune_gradient is not None:
-        # A rescaled gradient is an operand again.
-        moving = rounded(passes.prune_gradient(of_state), passes.precision)
+    moving = passes.pruned(passes.prune_gradient, of_state)
     if passes.precision == "fp32" and straight is not None:
         return torch.addmm(straight, moving, weight)
     through = rounded(moving @ weight, passes.precision)
