@@ -149,6 +149,8 @@ def test_what_cannot_be_pruned_is_told_and_packed_sequences_are_refused():
     packed = nn.utils.rnn.pack_sequence([torch.ones(3, 8)])
     with pytest.raises(ConfigError, match=r"^0: got a packed sequence, need .*dense.names: \['0.\*'\]"):
         layer[0](packed)
+    with pytest.raises(ConfigError, match=r"^GRU: got sequences without a step, need one or more"):
+        layer(torch.ones(0, 2, 8))
 
 
 def test_a_copy_and_a_pickle_go_on_and_removing_leaves_torchs_own_layer():

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .....configs.errors import ConfigError
 from .cells import Kind, adds_up
 
 
@@ -70,7 +71,12 @@ class Layers:
             values: the input, a batch of sequences.
             hidden: states before the first step [layers * directions, B, H].
             cell: likewise, of an LSTM.
+
+        Raises:
+            ConfigError: the sequences have no step.
         """
+        if not values.shape[1 if self.batch_first else 0]:
+            raise ConfigError(f"{self.kind}: got sequences without a step, need one or more; try another input shape")
         last: list[tuple[Tensor, ...]] = []
         ways = 2 if self.bidirectional else 1
         for first in range(0, len(self.directions), ways):
