@@ -137,8 +137,8 @@ class Repeats(Section):
     rewind: Literal["weights", "learning-rate", "restart"] = Field(
         default="weights",
         description="what goes back to where a retraining begins in the first training: weights, optimizer and "
-        "learning rate (a lottery ticket); the learning rate alone, with an optimizer that starts anew; or nothing: the "
-        "learning rate starts anew, too, and falls from its highest over the retraining's own steps",
+        "learning rate (a lottery ticket); the learning rate alone, with an optimizer that starts anew; or nothing: "
+        "the learning rate starts anew, too, and falls from its highest over the retraining's own steps",
     )
     retrainings: PositiveInt = Field(default=1, description="of each cycle, whose weights are averaged (model soups)")
 
