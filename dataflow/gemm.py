@@ -21,6 +21,7 @@ Operand = Literal["a", "b"]
 Operands = Literal["", "a", "b", "ab"]
 Result = Literal["value", "sum"]
 Place = Literal["a", "b", "c"]
+Beside = Literal["m", "n"]
 
 AXES: tuple[Axis, ...] = ("m", "n", "k")
 OPERANDS: tuple[Operand, ...] = ("a", "b")
@@ -103,7 +104,7 @@ class Form:
     expanded: bool = False
     alone: Operand | None = None
     split: int = 1
-    beside: Literal["m", "n"] = "n"
+    beside: Beside = "n"
 
     def __str__(self) -> str:
         packed = f"{self.packed} packed" if self.packed > 1 else ""
@@ -177,7 +178,7 @@ class Gemm:
     packable: bool = False
     packed: int = 1
     split: int = 1
-    beside: Literal["m", "n"] = "n"
+    beside: Beside = "n"
     spare: int = 0
     applied: tuple[float, float] = (0.0, 0.0)
 

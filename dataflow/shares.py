@@ -1,31 +1,30 @@
 """The split of k over columns that outputs leave idle: what the array sees of a product whose k is split.
 
 Where a tile has fewer columns of outputs than the array has columns, the outputs may stand in several groups of columns
-side by side. Each group takes a share of k, whole groups of M, the last share perhaps short, and is fed its share of
-the west operand by an entrance of its own; sums of the same output are added along the foot of the columns on their way
-out. So the array runs a tile of as many times the columns with that much less depth, and finishes every sum a few
-cycles later (``accel.tensor_engine.with_sum_chain``). Buffers, ports and DRAM meet the tile as it was.
+side by side. Each group takes a share of k, whole groups of M, the last ones perhaps short or empty, and is fed its
+share of the west operand by an entrance of its own; sums of the same output are added along the foot of the columns on
+their way out. So the array runs a tile of as many times the columns with that much less depth, and finishes every sum a
+few cycles later (``accel.tensor_engine.with_sum_chain``). Buffers, ports and DRAM meet the tile as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 from ..accel.specification import TensorEngine
 from ..accel.tensor_engine import ArrayTiming, Count, ceil_div, with_sum_chain
 from ..configs.pattern import Pattern
 from .dataflows.tile import ArrayTile, Sparsity
-from .gemm import Form, Gemm
+from .gemm import Beside, Form, Gemm
 from .mapping import sides_of
 from .tiling import AxisTiles
 
-Beside = Literal["m", "n"]
 _BESIDE: tuple[Beside, ...] = get_args(Beside)
 
 
-def times_along(gemm: Gemm, axis: str) -> int:
+def times_along(gemm: Gemm, axis: Beside) -> int:
     """How often the outputs stand along an axis of C on the array."""
     return gemm.split if axis == gemm.beside else 1
 
@@ -63,7 +62,7 @@ def tile_on_array(gemm: Gemm, *, m: Count, n: Count, slots: Count, groups: Count
     )
 
 
-def sizes_on_array(gemm: Gemm, tiles: AxisTiles, axis: str) -> AxisTiles:
+def sizes_on_array(gemm: Gemm, tiles: AxisTiles, axis: Beside) -> AxisTiles:
     """Tiles along m or n as the array sees them."""
     times = times_along(gemm, axis)
     return tiles if times == 1 else replace(tiles, size=tiles.size * times)
@@ -74,7 +73,7 @@ def array_for(gemm: Gemm, array: ArrayTiming) -> ArrayTiming:
     return with_sum_chain(array, gemm.split)
 
 
-def most_shares(gemm: Gemm, engine: TensorEngine, axis: str) -> int:
+def most_shares(gemm: Gemm, engine: TensorEngine, axis: Beside) -> int:
     """Groups of columns in whole segments that outputs may stand in along an axis; 1 where there is no other.
 
     >>> from ..accel.specification import load_hardware

@@ -16,8 +16,8 @@ from ...accel import tensor_engine
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import dataflow_named
 from ...dataflow.dataflows.tile import ArrayTile, Sparsity
-from ...dataflow.gemm import Gemm
-from ...dataflow.shares import Beside, array_for, tile_on_array
+from ...dataflow.gemm import Beside, Gemm
+from ...dataflow.shares import array_for, tile_on_array
 from ...training.graph import Stage
 from .machines.random_cases import Case
 from .machines.random_splits import SplitCase

@@ -18,11 +18,11 @@ from ...accel.specification import BYTES_OF, SIDES, Hardware
 from ...configs.pattern import DENSE
 from ...dataflow.dataflows import BUILT_IN
 from ...dataflow.formats.skipped import met_by
-from ...dataflow.gemm import Gemm
+from ...dataflow.gemm import Beside, Gemm
 from ...dataflow.mapping import LOOP_ORDERS, Mapping, array_mappings
 from ...dataflow.product_cost import ProductCost, product_cost
 from ...dataflow.schedule import Schedule
-from ...dataflow.shares import Beside, most_shares
+from ...dataflow.shares import most_shares
 from ...dataflow.tile_grid import TileGrid
 from ...dataflow.works import Access, ChainedVectorWork, Fused, PlannedProduct, TensorWork, UpdateWork, VectorWork, Work
 from ...training.graph import Stage, TrainingGraph
