@@ -81,14 +81,17 @@ def shipped_steps():
     Steps of recipes whose masks are given differ in what they declare beside products: on two designs. Those that
     skip more than SAT does have the recipe that asks for it, and one that does not.
     """
-    others = [name for name in names("workloads") if name != _LONG]
-    recipes = [name for name in names("recipes") if name not in (*_DECLARED, *_KERNELS, *_REWRITING)]
+    others = [name for name in names("workloads") if name not in (_LONG, _RECURRENT)]
+    recipes = _everywhere()
     every = (
         *product(ENGINES, OTHERS, others, recipes),
         *product(ENGINES, SKIPPING, others, ("static-masks", "bdwp")),
         *product(ENGINES, (TIMED,), others, ("dense", "bdwp")),
         *product(ENGINES, (SAT, "sat-unstructured"), others, _DECLARED),
         *product(ENGINES, ("sat-unstructured",), ("resnet9-cifar10",), _REWRITING),
+        *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
+        *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
+        *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
         *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
     )
     for engine, hardware, workload, recipe in every:
@@ -111,9 +114,21 @@ def shipped_steps():
         )
 
 
+def _everywhere():
+    """Recipes that are frozen on every design; what is left out is frozen where it differs."""
+    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NEWER, *_OF_CELLS}
+    return [name for name in names("recipes") if name not in left_out]
+
+
 _LONG = "gpt2-small-8k"
+_RECURRENT = "lstm-text"
+_OF_CELLS = ("random-graph-rnn", "sparse-rnn")
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
 _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
+_NEWER = (
+    "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",
+    "sparse-activations", "tasd",
+)  # fmt: skip
 _DECLARED = ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups", "spdf")
 
 
@@ -267,10 +282,11 @@ def trainings():
         return Case(kind="training", file="trainings", workload=workload, recipe=recipe, hardware=hardware, **more)
 
     resnet9 = "resnet9-cifar10"
-    recipes = [name for name in names("recipes") if name not in (*_DECLARED, *_KERNELS, *_REWRITING)]
+    recipes = _everywhere()
     every = (
         *product(OTHERS, recipes, ("sgd-momentum", "adam")),
         *product((SAT, "sat-unstructured"), _DECLARED, ("sgd-momentum", "adam")),
+        *product((SAT, "sat-unstructured"), _NEWER, ("sgd-momentum",)),
     )
     for hardware, recipe, optimizer in every:
         yield case(resnet9, recipe, hardware, training_steps=1000, options={"optimizer": optimizer})
