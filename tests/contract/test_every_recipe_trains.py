@@ -56,7 +56,7 @@ def largest(mask, module, stage, group, order=None):
 
 
 SIMULATED = {
-    "cl-dst": "a mask-update, which moves masks by a rule of its own",
+    "cl-dst": "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)",
     "cpu-spmm": "pass: inference",
     "fast-sparse-convnets": "pass: inference",
     "sparse-ift-doped": "rewrites of layers (doped with a dense part of low rank for 75% zeros)",
