@@ -15,8 +15,11 @@ from bisparse.sim.witness.rtl.array import play
 from bisparse.sim.witness.rtl.cases import cases_for, job_of, random_twin
 
 TWINS, PRODUCTS = 12, 20
-PRODUCTS_LARGE = 4
+OTHER_TWINS, OTHER_PRODUCTS = 2, 4
 
+YOSYS = shutil.which("yosys")
+if YOSYS is None:
+    warnings.warn("NO YOSYS: no synthesiser read the hardware; install Debian's yosys", stacklevel=1)
 if not icarus.found():
     warnings.warn(
         "NO ICARUS VERILOG: the hardware was not simulated; install Debian's iverilog (apt-get install iverilog)",
@@ -27,13 +30,12 @@ simulated = pytest.mark.skipif(not icarus.found(), reason="no iverilog on this m
 
 def played(twins, products):
     """Every case, what the hardware gave, and what the machine gave."""
-    cases = [cases_for(twin, products, start=1000 * number) for number, twin in enumerate(twins)]
-    hardware = play([(twin, [job_of(case) for case in own]) for twin, own in zip(twins, cases, strict=True)])
-    return [
-        (case, found, case.run())
-        for own, gave in zip(cases, hardware, strict=True)
-        for case, found in zip(own, gave, strict=True)
-    ]
+    found = []
+    for number, twin in enumerate(twins):
+        cases = cases_for(twin, products, start=1000 * number)
+        hardware = play(twin, [job_of(case) for case in cases])
+        found += [(case, gave, case.run()) for case, gave in zip(cases, hardware, strict=True)]
+    return found
 
 
 def mismatches(found):
@@ -77,9 +79,13 @@ def test_what_was_played_has_every_kind(small):
 
 
 @simulated
-def test_eight_by_eight_is_the_machines():
-    twins = [replace(twin, machine=replace(twin.machine, rows=8, cols=8)) for twin in map(random_twin, (4, 9))]
-    assert mismatches(played(twins, PRODUCTS_LARGE)) == []
+@pytest.mark.parametrize(("rows", "cols"), [(8, 8), (1, 3), (3, 1), (1, 1)])
+def test_other_sizes_are_the_machines(rows, cols):
+    twins = [
+        replace(twin, machine=replace(twin.machine, rows=rows, cols=cols))
+        for twin in map(random_twin, range(OTHER_TWINS))
+    ]
+    assert mismatches(played(twins, OTHER_PRODUCTS)) == []
 
 
 FAULTS = {
@@ -112,10 +118,10 @@ def test_a_product_that_does_not_fit_is_refused_before_anything_is_simulated():
     (case,) = cases_for(twin, 1, start=0)
     for changed, said in (({"pairs_west": True}, "pairs_west: got True, need False"), ({"group": 0}, "at most 0")):
         with pytest.raises(MappingError, match=said):
-            play([(replace(twin, **changed), [job_of(case)])])
+            play(replace(twin, **changed), [job_of(case)])
 
 
-@pytest.mark.skipif(shutil.which("yosys") is None, reason="no yosys on this machine")
+@pytest.mark.skipif(YOSYS is None, reason="no yosys on this machine; see the warning")
 @pytest.mark.parametrize("ports", ["0", "1"])
 def test_yosys_reads_the_hardware_and_finds_no_loop_and_no_double_driver(ports, tmp_path):
     for name, text in icarus.design().items():

@@ -1,4 +1,4 @@
-"""Products on tensor engines in SystemVerilog: what they come to, and the cycle in which the last result leaves."""
+"""Products on a tensor engine in SystemVerilog: what they come to, and the cycle in which the last result leaves."""
 
 from __future__ import annotations
 
@@ -27,36 +27,30 @@ class Played:
     cycles: int
 
 
-def play(batches: Sequence[tuple[Twin, Sequence[Job]]]) -> list[list[Played]]:
-    """Products on several engines, in one simulation: those of one engine one after another.
+def play(twin: Twin, jobs: Sequence[Job]) -> list[Played]:
+    """Products on an engine, one after another in one simulation; several engines in one would take longer.
 
     Args:
-        batches: each engine with its products, at least one.
+        twin: the engine.
+        jobs: at least one.
 
     Raises:
         ConfigError: there is no Icarus Verilog.
-        MappingError: a product does not fit its engine.
+        MappingError: a product does not fit the engine.
         RuntimeError: the hardware found a hazard.
     """
-    files: dict[str, str] = {}
-    benches: dict[str, dict[str, int | str]] = {}
-    for number, (twin, jobs) in enumerate(batches):
-        name = f"engine{number}"
-        depth = 0
-        for file, lines in _memories(twin, [lay_out(twin, job) for job in jobs]):
-            files[f"{name}_{file}.hex"] = "\n".join(lines) + "\n"
-            depth = depth if file == "jobs" else max(depth, len(lines))
-        benches[name] = {"NAME": name, "JOBS": len(jobs), "DEPTH": depth, **twin.parameters()}
-    said: dict[tuple[str, int], list[list[str]]] = {}
-    for line in simulate("array_bench.sv", top_of("array_bench", benches), files):
-        if "x" in line:
+    files, depth = {}, 0
+    for file, lines in _memories(twin, [lay_out(twin, job) for job in jobs]):
+        files[f"engine_{file}.hex"] = "\n".join(lines) + "\n"
+        depth = depth if file == "jobs" else len(lines)
+    given = {"NAME": "engine", "JOBS": len(jobs), "DEPTH": depth, **twin.parameters()}
+    said: list[list[list[str]]] = [[] for _ in jobs]
+    for line in simulate("array_bench.sv", top_of("array_bench", {"engine": given}), files):
+        if "x" in line.lower():
             raise RuntimeError(f"a result was never set: {line}")
-        name, kind, job, *numbers = line.split()
-        said.setdefault((name, int(job)), []).append([kind, *numbers])
-    return [
-        [_played(twin, job, said[f"engine{number}", place]) for place, job in enumerate(jobs)]
-        for number, (twin, jobs) in enumerate(batches)
-    ]
+        _, kind, job, *numbers = line.split()
+        said[int(job)].append([kind, *numbers])
+    return [_played(twin, job, lines) for job, lines in zip(jobs, said, strict=True)]
 
 
 def _memories(twin: Twin, laid: Sequence[tuple[Counts, Memories]]) -> Iterator[tuple[str, list[str]]]:
