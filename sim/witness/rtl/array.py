@@ -43,7 +43,7 @@ def play(twin: Twin, jobs: Sequence[Job]) -> list[Played]:
     for file, lines in _memories(twin, [lay_out(twin, job) for job in jobs]):
         files[f"engine_{file}.hex"] = "\n".join(lines) + "\n"
         depth = depth if file == "jobs" else len(lines)
-    given = {"NAME": "engine", "JOBS": len(jobs), "DEPTH": depth, **twin.parameters()}
+    given: dict[str, int | str] = {"NAME": "engine", "JOBS": len(jobs), "DEPTH": depth, **twin.parameters()}
     said: list[list[list[str]]] = [[] for _ in jobs]
     for line in simulate("array_bench.sv", top_of("array_bench", {"engine": given}), files):
         if "x" in line.lower():
