@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bisparse.sim.witness.rtl.synthesis import cells, sha256
+from bisparse.sim.witness.rtl.synthesis import cells, design_sha256
 
 KEYS = ("module", "group", "kept", "width", "depth")
 COUNTS = ("luts", "memory_luts", "flip_flops", "dsps", "brams")
@@ -36,11 +36,10 @@ def main() -> None:
     """Write the table, a row as soon as it is there."""
     with Path(sys.argv[1]).open("w", encoding="utf-8", newline="", buffering=1) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*KEYS, *COUNTS, "tool", "sha256"))
+        writer.writerow((*KEYS, *COUNTS, "tool", "design_sha256"))
         for key, parameters in designs():
-            module = str(key[0])
-            found = cells(module, parameters)
-            writer.writerow((*key, *(getattr(found, each) for each in COUNTS), found.tool, sha256(module)))
+            found = cells(str(key[0]), parameters)
+            writer.writerow((*key, *(getattr(found, each) for each in COUNTS), found.tool, design_sha256()))
 
 
 if __name__ == "__main__":

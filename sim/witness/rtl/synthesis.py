@@ -45,20 +45,12 @@ class Cells:
     tool: str
 
 
-def sources(module: str) -> dict[str, str]:
-    """The texts that a module is made of, by file: its own, and those of what it instantiates."""
-    texts = design()
-    found = {f"{module}.sv": texts[f"{module}.sv"]}
-    for text in list(found.values()):
-        for file in texts:
-            if file not in found and re.search(rf"^\s*{Path(file).stem} #\(", text, re.MULTILINE):
-                found |= sources(Path(file).stem)
-    return found
+def design_sha256() -> str:
+    """Of the hardware's text: counts of another text are counts of something else.
 
-
-def sha256(module: str) -> str:
-    """Of what a module is made of: counts of another text are counts of something else."""
-    return hashlib.sha256("".join(text for _, text in sorted(sources(module).items())).encode()).hexdigest()
+    Of all of it: a module read with fewer beside it is mapped to a LUT more or less.
+    """
+    return hashlib.sha256("".join(text for _, text in sorted(design().items())).encode()).hexdigest()
 
 
 def cells(module: str, parameters: Names[str, int]) -> Cells:
@@ -77,7 +69,7 @@ def cells(module: str, parameters: Names[str, int]) -> Cells:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, text in sources(module).items():
+        for file, text in design().items():
             (folder / file).write_text(text, encoding="utf-8")
         command = ["yosys", "-q", "-p", script]
         done = subprocess.run(
