@@ -52,10 +52,10 @@ static_watts: 1
         ("tensor_engine:\n  patterns: ['2:4']\n", "mine.yaml:4: sparsity: got 2:8, need one that mine has: 2:4"),
         ("reduction_engine:\n  largest_group: 4\n", "mine.yaml:4: 1.0:FF: got groups of 8, need at most 4"),
         (
-            "energy_table: 7nm\n",
-            "mine.yaml:3: energy_table: got '7nm', need one of 16nm-fpga, 45nm or a path to a file",
+            "energy_table: 5nm\n",
+            "mine.yaml:3: energy_table: got '5nm', need one of 16nm-fpga, 22nm, 45nm, 7nm or a path to a file",
         ),
-        ("energy_table: 7nm.yaml\n", "mine.yaml:3: energy_table: got no such file, need a path to a file of energy"),
+        ("energy_table: 5nm.yaml\n", "mine.yaml:3: energy_table: got no such file, need a path to a file of energy"),
         (
             "dram:\n  technology: hbm9\n",
             "mine.yaml:4: dram.technology: got 'hbm9', need one that energy table 16nm-fpga prices: ddr4, lpddr4, hbm2",

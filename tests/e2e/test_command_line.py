@@ -238,7 +238,7 @@ def test_validate_prints_the_agreement_table(run):
     assert done.code == 0
     header, *rows, verdict = done.out.splitlines()
     assert header.split() == ["check", "cases", "mismatches", "seconds"]
-    assert len(rows) == 8
+    assert len(rows) == 9
     assert "torch is not used" in rows[-1]
     assert verdict == "all agree; repeat with --seed 3"
 
