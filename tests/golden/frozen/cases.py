@@ -92,6 +92,7 @@ def shipped_steps():
         *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
         *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
         *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
+        *product(ENGINES[:1], ("systolic-textbook",), (_RECURRENT,), ("dense",)),
         *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
     )
     for engine, hardware, workload, recipe in every:
