@@ -231,8 +231,9 @@ def search_forms(
     """Find the fastest form and mapping of a product on designs of a table; arguments as for ``search_many``."""
     gemm = met_by(gemm, table.designs[0])
     wanted: dict[Form, list[IntArray]] = {}
-    # How many groups fill an array depends on its size; nothing else about forms differs between designs of a table.
-    first, which = table.alike(("rows", "cols") if gemm.packable else (), designs)
+    # How many groups, or shares of k, fill an array depends on its size; nothing else about forms differs in a table.
+    by_size = gemm.packable or table.designs[0].tensor_engine.split_columns is not None
+    first, which = table.alike(("rows", "cols") if by_size else (), designs)
     for number, design in enumerate(first.tolist()):
         for form in forms_of(gemm, table.designs[design]):
             wanted.setdefault(form, []).append(designs[which == number])
