@@ -1,6 +1,6 @@
 """What a study of ``size_and_length.py`` says: the tables of docs/accuracy.md, and a law fitted to what pruning costs.
 
-python examples/accuracy/size_and_length_law.py docs/accuracy/kjv-size-and-length.csv
+python examples/accuracy/size_and_length_law.py docs/accuracy/size-and-length/kjv.csv
 
 The law is a power of the weights and of the symbols trained on: loss above dense's = c * weights^a * symbols^b, fitted
 to logarithms by least squares, each point the mean over its seeds. Its standard errors are of the fit: they know
