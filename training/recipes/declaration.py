@@ -340,7 +340,7 @@ class Recipe(About):
             if phase.pass_ != "training":
                 return f"forward passes alone (schedule.phases.{number}.pass)"
             for path in phase.set_:
-                if path.partition(".")[0] in ("rewrites", "schedule"):
+                if path.startswith(_NOT_SET_BY_PHASES):
                     return f"a phase that sets {path} (schedule.phases.{number}.set)"
         return ""
 
@@ -375,6 +375,12 @@ def load_recipe(name_or_path: str) -> Loaded[Recipe]:
     }
     return replace(loaded, model=loaded.model.model_copy(update=inherited)) if inherited else loaded
 
+
+_NOT_SET_BY_PHASES = (
+    *("rewrites", "schedule", "pruned_weights"),
+    *(f"mask_search.{name}" for name in ("score", "scope", "start", "moves", "graph")),
+)
+"""Fields that training reads once, before the first phase."""
 
 _OF_THE_METHOD_ITSELF: dict[str, Any] = {"method": "", "published": ()}
 """Fields of a recipe that speak of it alone, with what they are where nothing is said."""

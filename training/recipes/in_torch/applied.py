@@ -198,7 +198,7 @@ class AppliedRecipe:
             self._watch.before_update(optimizer)
 
     def _masks_at_work(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
-        """Weights whose pruned elements have no gradient, with the masks of this update: where every pass has one."""
+        """Weights whose pruned elements have no gradient, with the masks of this update; none if a pass has none."""
         if self._clock.recipe_now.weight_gradient != "kept" or (self._engine is not None and self._engine.freezes):
             # The engine holds them at zero itself.
             return
@@ -206,8 +206,7 @@ class AppliedRecipe:
             stages = [stage for stage in (Stage.FORWARD, Stage.BACKWARD) if layer.multiplies_by_its_own(stage)]
             masks = [layer.mask(self.master(path), stage) for stage in stages]
             found = [mask for mask in masks if mask is not None]
-            if len(found) == len(masks):
-                yield self.master(path), found
+            yield self.master(path), found if len(found) == len(masks) else []
 
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
         if self._held:

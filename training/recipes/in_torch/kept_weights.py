@@ -7,7 +7,7 @@ optimizer that knows nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
@@ -20,18 +20,22 @@ Held = list[tuple[Tensor, Tensor, Tensor]]
 """Master weights with the elements that learn, and what the others are."""
 
 
-def kept_weights(masks: Iterable[tuple[Tensor, list[Tensor]]]) -> Kept:
-    """What is kept of each weight, by all masks of all layers that share it.
+def kept_weights(masks: Iterable[tuple[Tensor, Collection[Tensor]]]) -> Kept:
+    """What is kept of each weight, by all masks of all layers that share it; none that one of them multiplies whole.
 
     Args:
-        masks: weights, and masks of their shapes.
+        masks: the weight of each layer, and masks of its shape: none where the layer is dense.
     """
     found: dict[int, tuple[Tensor, Tensor]] = {}
+    whole: set[int] = set()
     for master, own in masks:
+        if not own:
+            whole.add(id(master))
         for mask in own:
+            here = mask.to(master.device)
             _, before = found.get(id(master), (master, None))
-            found[id(master)] = master, mask if before is None or before is mask else before | mask
-    return list(found.values())
+            found[id(master)] = master, here if before is None or before is here else before | here
+    return [each for weight, each in found.items() if weight not in whole]
 
 
 @torch.no_grad()

@@ -9,7 +9,6 @@ needs a batch before the first mask has that batch dense, and its update is mask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from ....configs.operand_format import OperandFormat
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
 from ..declaration import Recipe
+from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
 from .mask_moves import check_moves, moved
 from .scores import SCORES, Score, Seen
@@ -128,11 +128,8 @@ class MaskEngine:
                 self._move()
             if follows and self._recipe.pruned_weights.shrunk_by is not None:
                 self._shrink(owned, self._recipe.pruned_weights.shrunk_by)
-            for master, kept in self._kept(owned) if self.freezes else ():
-                master.mul_(kept)
-                for remembered in optimizer.state.get(master, {}).values():
-                    if isinstance(remembered, Tensor) and remembered.shape == master.shape:
-                        remembered.mul_(kept)
+            if self.freezes:
+                zero_the_rest(self._kept(owned), optimizer)
         self._gradients = {}
 
     def _shrink(self, owned: set[int], share: float) -> None:
@@ -147,16 +144,10 @@ class MaskEngine:
         moves, steps = self._search.moves, self._clock.steps
         return moves is not None and steps is not None and moves.due(step, steps)
 
-    def _kept(self, owned: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Weights with what any pass keeps of them; none that a dense layer shares."""
-        shared: dict[int, tuple[Tensor, list[Masks]]] = {}
-        for path in self._modules:
-            master = self._master(path)
-            if id(master) in owned:
-                shared.setdefault(id(master), (master, []))[1].append(self._masks.get(path, {}))
-        for master, each in shared.values():
-            if all(each):
-                yield master, _any(each, master.device)
+    def _kept(self, owned: set[int]) -> Kept:
+        """Weights with what any pass keeps of them."""
+        masters = ((self._master(path), self._masks.get(path, {})) for path in self._modules)
+        return kept_weights((master, masks.values()) for master, masks in masters if id(master) in owned)
 
     # Evidence -------------------------------------------------------------------------------------------------------
 
@@ -223,8 +214,8 @@ class MaskEngine:
         return True
 
     def _of_kept(self, path: str, values: Tensor) -> Tensor:
-        masks = self._masks.get(path)
-        return values * _any([masks], values.device) if masks else values
+        masks = self._masks.get(path, {})
+        return next((values * kept for _, kept in kept_weights([(values, masks.values())])), values)
 
     def _together(self) -> dict[str, Unstructured]:
         """Formats of the layers that one threshold holds for, as FF has them."""
@@ -267,15 +258,6 @@ class MaskEngine:
             path: {Stage(stage): mask.clone() for stage, mask in own.items()} for path, own in state["masks"].items()
         }
         self._found_at, self._summed = state["found_at"], dict(state["summed"])
-
-
-def _any(masks: list[Masks], device: torch.device) -> Tensor:
-    """What one of the masks keeps, in whatever stage."""
-    each = [mask for own in masks for mask in {id(mask): mask for mask in own.values()}.values()]
-    kept = each[0].to(device)
-    for mask in each[1:]:
-        kept = kept | mask.to(device)
-    return kept
 
 
 def _moved(layer: Layer, masks: Masks, values: Tensor, growth: Tensor, share: float) -> Masks:
