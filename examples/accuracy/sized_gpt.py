@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bisparse.training.models.gpt2 import Gpt2
-from torch import nn
+from bisparse.training.models.gpt2 import Gpt2, start_small
 
 
 def sized(width: int, depth: int, *, classes: int, sample_shape: tuple[int, ...]) -> Gpt2:
@@ -24,12 +23,7 @@ def sized(width: int, depth: int, *, classes: int, sample_shape: tuple[int, ...]
     gpt = Gpt2(
         vocabulary=classes, longest=sample_shape[0], width=width, depth=depth, heads=max(4, width // 64), dropout=0.0
     )
-    for module in gpt.modules():
-        if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02 * (768 / width) ** 0.5)
-        if isinstance(module, nn.Linear):
-            nn.init.zeros_(module.bias)
-    return gpt
+    return start_small(gpt, width)
 
 
 width_64 = partial(sized, 64, 2)

@@ -14,7 +14,7 @@ from ..capture.factories import load_factory
 from ..data.data_set import DataSet
 from .attention import Activation
 from .convnet import ConvNet
-from .gpt2 import Gpt2
+from .gpt2 import Gpt2, start_small
 from .mlp import MLP
 from .recurrent import Cells, RecurrentText
 from .resnet import resnet9
@@ -25,8 +25,6 @@ _MOST_PATCHES = 64
 _GPT_WIDTH = 64
 _CELLS_WIDTH = 64
 _CELLS_HIDDEN = 128
-_GPT_DEVIATION = 0.02 * (768 / _GPT_WIDTH) ** 0.5
-"""Of every weight at first: GPT-2's 0.02 at width 768, scaled so that a product keeps its size at this width."""
 _POSITION_DEVIATION = 0.2
 """Of the vision transformer's positions: the usual 0.02 drowns in a patch that torch's own start makes about 0.6."""
 
@@ -87,12 +85,7 @@ def _gpt(data: DataSet, activation: Activation = "gelu-tanh") -> nn.Module:
         dropout=0.0,
         activation=activation,
     )
-    for module in gpt.modules():
-        if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=_GPT_DEVIATION)
-        if isinstance(module, nn.Linear):
-            nn.init.zeros_(module.bias)
-    return gpt
+    return start_small(gpt, _GPT_WIDTH)
 
 
 def _of_cells(cells: Cells) -> Callable[[DataSet], nn.Module]:

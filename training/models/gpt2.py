@@ -46,6 +46,21 @@ class Gpt2(nn.Module):
         return functional.linear(features, self.token_embedding.weight)
 
 
+def start_small(gpt: Gpt2, width: int) -> Gpt2:
+    """The same with new initial weights: GPT-2's deviation, 0.02 at width 768, scaled so that products keep their size.
+
+    Args:
+        gpt: of that width.
+        width: of the residual stream.
+    """
+    for module in gpt.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02 * (768 / width) ** 0.5)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
+    return gpt
+
+
 def gpt2_small() -> Gpt2:
     """GPT-2 small."""
     return Gpt2()

@@ -36,6 +36,15 @@ def training_joules(point: CodesignPoint) -> float:
     return point.training_joules
 
 
+def beats(other: tuple[float, float], own: tuple[float, float]) -> bool:
+    """Whether an accuracy at a cost is as good for less as another, or better for as much.
+
+    >>> beats((0.9, 1.0), (0.9, 2.0)), beats((0.9, 1.0), (0.9, 1.0)), beats((0.8, 1.0), (0.9, 2.0))
+    (True, False, False)
+    """
+    return other != own and other[0] >= own[0] and other[1] <= own[1]
+
+
 def pareto_front(
     points: Sequence[CodesignPoint], cost: Callable[[CodesignPoint], float] = training_seconds
 ) -> tuple[CodesignPoint, ...]:
@@ -50,12 +59,8 @@ def pareto_front(
     """
 
     def beaten(point: CodesignPoint) -> bool:
-        own = (point.accuracy.mean, -cost(point))
-        for other in points:
-            theirs = (other.accuracy.mean, -cost(other))
-            if theirs != own and theirs[0] >= own[0] and theirs[1] >= own[1]:
-                return True
-        return False
+        own = (point.accuracy.mean, cost(point))
+        return any(beats((other.accuracy.mean, cost(other)), own) for other in points)
 
     return tuple(sorted((point for point in points if not beaten(point)), key=cost))
 

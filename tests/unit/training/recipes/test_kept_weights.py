@@ -28,6 +28,5 @@ def test_a_weight_that_a_dense_layer_shares_learns_whole():
 def test_a_phase_does_not_set_what_training_reads_once(path):
     plain = load_recipe("spdf").model.model_dump(mode="json", by_alias=True)
     plain["schedule"]["phases"][0]["set"] = {path: "network"}
-    assert (
-        Recipe.model_validate(plain, strict=False).simulated_only == f"a phase that sets {path} (schedule.phases.0.set)"
-    )
+    told = Recipe.model_validate(plain, strict=False).simulated_only
+    assert told == f"a phase that sets {path} (schedule.phases.0.set)"
