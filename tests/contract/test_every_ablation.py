@@ -16,6 +16,8 @@ from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
 
+from .pairs import pairs
+
 TIMED = "sat-vcu1525-timed"
 """Differs from ``sat-vcu1525`` by its memory alone, and takes ten times as long to search."""
 
@@ -33,12 +35,7 @@ RECIPES = sorted({of_a_step(name): name for name, model in OF_A_STEP.items() if 
 """Those of a training step of the network as it is; of several that are one there the last stands for all."""
 
 CASES = [
-    *[
-        (design, recipe)
-        for design in names("hardware")
-        for recipe in RECIPES
-        if design != TIMED and (recipe == "dense" or "2:8" in load_hardware(design).model.tensor_engine.patterns)
-    ],
+    *[(design, recipe) for recipe, design in pairs(RECIPES, [each for each in names("hardware") if each != TIMED])],
     (TIMED, "bdwp"),
 ]
 

@@ -19,6 +19,8 @@ from bisparse.training.recipes.declaration import load_recipe
 import bisparse
 from bisparse.api import load_workload
 
+from .pairs import pairs, prunes
+
 DESIGNS = names("hardware")
 OF_A_STEP = {name: model for name in names("recipes") if (model := load_recipe(name).model).pass_ == "training"}
 RECIPES = [name for name, model in OF_A_STEP.items() if not model.rewrites]
@@ -64,23 +66,17 @@ def supported(design):
 
 
 CASES = [
-    *[{"recipe": recipe, "design": design} for recipe in RECIPES for design in DESIGNS if "2:8" in supported(design)],
-    *[{"recipe": "dense", "design": design} for design in DESIGNS if "2:8" not in supported(design)],
+    *[{"recipe": recipe, "design": design} for recipe, design in pairs(RECIPES, DESIGNS)],
     *[{"recipe": recipe, "sparsity": pattern} for recipe in ("bdwp", "sdgp") for pattern in supported("sat-vcu1525")],
     *[
         {"design": "datacenter-128x128", "recipe": recipe, "dataflows": (dataflow,)}
         for dataflow in ("os", "ws", "is")
         for recipe in ("bdwp", "sdgp")
     ],
-    *[{"design": design, "interleave": False} for design in DESIGNS if "2:8" in supported(design)],
+    *[{"design": design, "interleave": False} for design in DESIGNS if prunes(design)],
     *[{"objective": objective} for objective in NAMES],
     *[{"optimizer": optimizer} for optimizer in OPTIMIZERS],
-    *[
-        {"recipe": recipe, "design": design, "engine": "event"}
-        for recipe in RECIPES
-        for design in DESIGNS
-        if "2:8" in supported(design)
-    ],
+    *[{"recipe": recipe, "design": design, "engine": "event"} for recipe, design in pairs(RECIPES, DESIGNS, turn=1)],
     *[{"engine": engine, "overlap_vector": True, "timeline": engine == "event"} for engine in ("analytic", "event")],
     *[{"engine": "event", "recipe": "sdgp", "pre_generation": False, "overlap_update": over} for over in (False, True)],
     *[
@@ -160,10 +156,7 @@ def test_memory_at_its_peak_is_the_top_of_the_curve(result):
     assert memory.fits == (memory.peak_bytes <= memory.capacity_bytes) == (result.batch <= memory.largest_batch)
 
 
-@pytest.mark.parametrize(
-    ("recipe", "design"),
-    [(recipe, design) for design in DESIGNS for recipe in RECIPES if recipe == "dense" or "2:8" in supported(design)],
-)
+@pytest.mark.parametrize(("recipe", "design"), pairs(RECIPES, DESIGNS))
 def test_tensors_on_chip_save_traffic_and_energy_and_never_cost_time(recipe, design):
     kept, unkept = (run(recipe, design, keep_on_chip=keep) for keep in (True, False))
     moved, before = (each.dram_read_bytes + each.dram_write_bytes for each in (kept, unkept))
@@ -173,8 +166,9 @@ def test_tensors_on_chip_save_traffic_and_energy_and_never_cost_time(recipe, des
     assert [row.mapping for row in kept.rows] == [row.mapping for row in unkept.rows]
 
 
-@pytest.mark.parametrize("design", [design for design in DESIGNS if supported(design)])
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    ("recipe", "design"), [each for each in pairs(RECIPES, DESIGNS) if supported(each[1]) and each[0] != "dense"]
+)
 def test_more_sparsity_is_never_more_arithmetic_or_time(recipe, design):
     steps = [run(recipe, design, pattern) for pattern in ("2:4", "2:8", "1:8")]
     assert [step.useful_macs for step in steps] == sorted((step.useful_macs for step in steps), reverse=True)

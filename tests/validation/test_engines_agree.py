@@ -17,11 +17,20 @@ from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
 
+LARGE = ("mobilenet-v2-imagenet", "gpt2-small")
+"""Groups that are packed, and attention."""
+
 OPERATOR = {False: 0.10, True: 0.25}
 """Promised for the worst operator, steps in turn and side by side; 3% are for the step."""
 
 FOUND = {False: 1e-5, True: 4e-3}
 """Measured on these: steps in turn, and with vector work beside products, whose pieces only the event engine knows."""
+
+CASES = [
+    *[("resnet9-cifar10", design) for design in names("hardware")],
+    *[(network, design) for network in LARGE for design in ("sat-vcu1525", "datacenter-128x128")],
+]
+"""Every design, and what small networks lack on a small array and a large one."""
 
 
 @cache
@@ -32,8 +41,7 @@ def simulator(workload, design):
     )
 
 
-@pytest.mark.parametrize("design", names("hardware"))
-@pytest.mark.parametrize("workload", ["resnet9-cifar10", "mobilenet-v2-imagenet", "gpt2-small"])
+@pytest.mark.parametrize(("workload", "design"), CASES)
 @pytest.mark.parametrize("beside", [False, True], ids=["in turn", "side by side"])
 def test_engines_agree(design, workload, beside):
     asked = simulator(workload, design).with_options(Options(batch=16, overlap_vector=beside))
