@@ -204,6 +204,8 @@ class Recipe(About):
         forward = self.forward is not None and self.forward.operand == "weight"
         if self.optimizer_state == "kept" and (self.mask_search.method != "given" or not forward):
             raise ValueError("optimizer_state: got kept, need weight masks that are given: others bring weights back")
+        if self.optimizer_state == "kept" and self.weight_gradient == "dense":
+            raise ValueError("optimizer_state: got kept, need weight_gradient: kept beside it: others are updated")
         if self.backward is not None and self.backward.within_forward and not forward:
             raise ValueError("backward.within_forward: got true, need weights pruned in forward")
         for name, stage in (("forward", self.forward), ("backward", self.backward)):

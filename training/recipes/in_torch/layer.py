@@ -363,7 +363,6 @@ class Layer:
             update_input=self._pruning(WU, "input"),
             update_gradient=self._pruning(WU, "gradient"),
             see_gradient=self._see_gradient if self.tally is not None else None,
-            keep=self.mask(master, FF) if self._recipe.optimizer_state == "kept" else None,
         )
 
     def _see_gradient(self, gradient: Tensor) -> None:

@@ -102,7 +102,6 @@ class Passes:
         update_input: p of the input in WU, or None.
         update_gradient: p of the output gradient in WU, or None.
         see_gradient: given each output gradient, or None.
-        keep: a mask of the weights that have a gradient, or None: all have.
     """
 
     geometry: Geometry
@@ -114,7 +113,6 @@ class Passes:
     update_input: Prune | None
     update_gradient: Prune | None
     see_gradient: Callable[[Tensor], None] | None
-    keep: Tensor | None = None
 
     def pruned(self, prune: Prune | None, operand: Tensor) -> Tensor:
         """An operand, pruned if it is; what was scaled is rounded again."""
@@ -160,8 +158,6 @@ class Product(torch.autograd.Function):
         if wants_weight:
             moving, source = passes.pruned(passes.update_gradient, gradient), passes.pruned(passes.update_input, values)
             weight_gradient = passes.geometry.weight_gradient(moving, source, weight)
-            if passes.keep is not None:
-                weight_gradient = weight_gradient * passes.keep
         if wants_bias:
             bias_gradient = passes.geometry.bias_gradient(gradient)
         return input_gradient, weight_gradient, bias_gradient, None

@@ -133,8 +133,6 @@ class Recurrence(torch.autograd.Function):
             of_weight = passes.geometry.weight_gradient(
                 passes.pruned(passes.update_gradient, of_state), passes.pruned(passes.update_input, operands), weight
             )
-            if passes.keep is not None:
-                of_weight = of_weight * passes.keep
         if wants_bias:
             of_bias = passes.geometry.bias_gradient(of_state)
         return (
