@@ -181,6 +181,8 @@ def apply(
     steps: int | None = None,
     precision: Precision = "fp32",
     seed: int = 0,
+    input_shape: InputShapes | None = None,
+    integer_inputs: bool | Collection[int] = False,
 ) -> AppliedRecipe:
     """Let a torch model train under a recipe, in your own loop.
 
@@ -191,9 +193,11 @@ def apply(
         steps: updates of the whole run, for a recipe that changes over time.
         precision: ``fp32``; or ``fp16`` or ``bf16`` operands and activations with FP32 sums and master weights.
         seed: of whatever the recipe draws.
+        input_shape: of one sample, as ``simulate`` takes it, for a recipe that rewrites layers: the model is changed.
+        integer_inputs: as for ``simulate``.
 
     Returns:
-        The recipe at work: ``attach(optimizer)`` before training, ``remove()`` after it.
+        The recipe at work: ``attach(optimizer)`` before training, ``remove()`` after it. An optimizer is made after.
 
     Raises:
         ConfigError: a rule names none of the model's layers, a layer cannot be pruned, or ``steps`` is missing.
@@ -203,9 +207,21 @@ def apply(
 
     loaded = _recipe(recipe)
     try:
+        if loaded.model.rewrites and input_shape is not None:
+            _rewrite(model, loaded.model, input_shape, integer_inputs)
         return apply_recipe(model, loaded.model, _format(sparsity), steps=steps, precision=precision, seed=seed)
     except ConfigError as error:
         raise loaded.placed(error) from None
+
+
+def _rewrite(
+    model: torch.nn.Module, recipe: Recipe, input_shape: InputShapes, integer_inputs: bool | Collection[int]
+) -> None:
+    from .training.rewrites.in_torch import check_rewritten, rewrite_module
+
+    recipe.check_trains()
+    planned = rewrite_module(model, recipe.rewrites, capture(model, input_shape, integer_inputs=integer_inputs))
+    check_rewritten(capture(model, input_shape, integer_inputs=integer_inputs), planned)
 
 
 def train(

@@ -95,7 +95,7 @@ class Simulator:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shared", _Shared(hardware=self.hardware, prices=self.prices))
         self.graph.check_batch(self.options.batch)
-        if self.options.densities is not None:
+        if self.options.densities is not None and self.options.densities.trained_as is None:
             matched_modules(self.graph, self.options.densities)
         if self.options.weights is not None:
             fit_weights(self.options.weights, self.graph)
@@ -116,22 +116,26 @@ class Simulator:
         """What is simulated of the workload as a recipe's rewrites leave it.
 
         Raises:
-            ConfigError: one of them does not fit the workload, or measured densities or a checkpoint's zeros are given,
-                which are those of other layers; ``field`` says which entry.
+            ConfigError: one of them does not fit the workload, or measured densities or a checkpoint's zeros are given
+                that are those of other layers; ``field`` says which entry.
         """
-        if not recipe.rewrites:
-            return self.graph
-        for name in ("densities", "weights"):
-            given = getattr(self.options, name)
-            if given is not None:
+        densities, weights = self.options.densities, self.options.weights
+        trained = densities is not None and densities.trained_as is not None and densities.trained_as[0] == recipe.name
+        graph = self.graph
+        if recipe.rewrites:
+            wrong = weights or (None if trained else densities)
+            if wrong is not None:
+                name, need = ("weights", "") if wrong is weights else ("densities", ", or a run that it trained")
                 raise ConfigError(
-                    f"{name}: got {given.name} with {recipe.name}, which rewrites layers ({recipe.rewrites[0].title}), "
-                    "need a recipe without rewrites: what was measured of the layers says nothing of those in their "
-                    "place",
+                    f"{name}: got {wrong.name} with {recipe.name}, which rewrites layers ({recipe.rewrites[0].title}), "
+                    f"need a recipe without rewrites{need}: what was measured of the layers says nothing of those in "
+                    "their place",
                     field="rewrites",
                 )
-        graph = self.workload.graph_of(self.options, recipe.rewrites)
-        check_step_size(graph, self.batch)
+            graph = self.workload.graph_of(self.options, recipe.rewrites)
+            check_step_size(graph, self.batch)
+        if densities is not None and trained:
+            matched_modules(graph, densities)
         return graph
 
     @property
@@ -371,7 +375,7 @@ class Simulator:
     def _density_match(self, pruned: PrunedGraph) -> DensityMatch | None:
         if self.options.densities is None:
             return None
-        matched, unmatched = matched_modules(self.graph, self.options.densities)
+        matched, unmatched = matched_modules(pruned.graph, self.options.densities)
         return DensityMatch(
             matched_modules=len(matched),
             unmatched_modules=tuple(unmatched),

@@ -7,12 +7,16 @@ import re
 import pytest
 import torch
 from bisparse.configs.errors import ConfigError
+from bisparse.configs.formats import parse_format
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.training.graph import Stage
+from bisparse.training.capture import capture
+from bisparse.training.graph import Stage, TrainingGraph
+from bisparse.training.loop.agreement import check_agreement
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from bisparse.training.recipes.phases import frame_patterns
+from bisparse.training.rewrites.in_torch import check_rewritten, rewrite_module
 from torch import nn
 
 FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
@@ -59,10 +63,6 @@ SIMULATED = {
     "cl-dst": "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)",
     "cpu-spmm": "pass: inference",
     "fast-sparse-convnets": "pass: inference",
-    "sparse-ift-doped": "rewrites of layers (doped with a dense part of low rank for 75% zeros)",
-    "sparse-ift-factorised": "rewrites of layers (factorised for 75% zeros)",
-    "sparse-ift-parallel": "rewrites of layers (4 parallel branches)",
-    "sparse-ift-wide": "rewrites of layers (keep channels 2)",
     "sparsebytenn": "pass: inference",
 }
 """Recipes that are simulated alone, and what training does not know of them."""
@@ -81,29 +81,74 @@ def test_one_that_repeats_its_training_needs_a_loop_that_rewinds(name):
         apply(network(), load_recipe(name).model, Pattern(2, 4), steps=STEPS)
 
 
+def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+    """Of eight classes, each a picture with noise."""
+    labels = torch.arange(16) % 8
+    return torch.randn(8, 3, 6, 6)[labels] + 0.1 * torch.randn(16, 3, 6, 6), labels
+
+
+def optimizer_of(recipe, model):
+    if recipe.schedule.switch is not None:
+        return FrozenVarianceAdam(model.parameters(), lr=5e-3)
+    return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+
+def step_of(model, optimizer, values, labels, before_update=lambda: None) -> float:
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(values), labels)
+    loss.backward()
+    before_update()
+    optimizer.step()
+    return loss.item()
+
+
+TRAINED_ONCE = {name: model for name in names("recipes") if (model := load_recipe(name).model).trains_once}
+
+
+@pytest.mark.parametrize("name", [name for name, model in TRAINED_ONCE.items() if model.rewrites])
+def test_one_that_rewrites_layers_trains_what_its_rewritten_graph_has(name):
+    recipe = TRAINED_ONCE[name]
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.Conv2d(16, 16, 3, stride=2, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Linear(64, 8),
+    )  # fmt: skip
+
+    def graph() -> TrainingGraph:
+        return capture(model, (3, 6, 6), name="net", default_batch=16, source="test")
+
+    planned = rewrite_module(model, recipe.rewrites, graph())
+    found = graph()
+    check_rewritten(found, planned)
+    applied = apply(model, recipe, parse_format("75%"), steps=STEPS)
+    check_agreement(applied, found)
+    optimizer = optimizer_of(recipe, model)
+    applied.attach(optimizer)
+    values, labels = pictures()
+    losses = [step_of(model, optimizer, values, labels) for _ in range(STEPS)]
+    assert losses[-1] < 0.7 * losses[0]
+    kept = [applied.mask(path, FF).float().mean() for path, layer in applied.layers.items() if FF in layer.patterns]
+    assert len(kept) >= 3
+    assert all(abs(share - 0.25) < 0.02 for share in kept)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("name", [name for name in names("recipes") if load_recipe(name).model.trains_once])
+@pytest.mark.parametrize("name", [name for name, model in TRAINED_ONCE.items() if not model.rewrites])
 def test_it_trains(name, precision):
     recipe, pattern = load_recipe(name).model, Pattern(2, 4)
     model = network()
     kinds = [type(module) for module in model]
     applied = apply(model, recipe, pattern, steps=STEPS, precision=precision)
-    if recipe.schedule.switch is not None:
-        optimizer = FrozenVarianceAdam(model.parameters(), lr=5e-3)
-    else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    optimizer = optimizer_of(recipe, model)
     applied.attach(optimizer)
-    labels = torch.arange(16) % 8
-    values = torch.randn(8, 3, 6, 6)[labels] + 0.1 * torch.randn(16, 3, 6, 6)
-    losses, kinds_of_phases = [], set()
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(values), labels)
-        loss.backward()
+    values, labels = pictures()
+    kinds_of_phases = set()
+
+    def look() -> None:
         check_masks(applied, model, name, pattern)
         kinds_of_phases.add(applied.phase.kind)
-        optimizer.step()
-        losses.append(loss.item())
+
+    losses = [step_of(model, optimizer, values, labels, look) for _ in range(STEPS)]
     assert losses[-1] < 0.5 * losses[0]
     assert kinds_of_phases == expected_phases(name)
 

@@ -6,14 +6,41 @@ from pathlib import Path
 
 from torch import nn
 
+from ...configs.errors import CaptureError, ConfigError
 from ..capture import capture
 from ..data import DataSet
 from ..graph import TrainingGraph
+from ..recipes.declaration import Recipe
+from ..rewrites.in_torch import check_rewritten, rewrite_module
 from ..settings import TrainingSettings
 
 
+def rewritten_by(
+    recipe: Recipe, model: nn.Module, graph: TrainingGraph, settings: TrainingSettings, data: DataSet
+) -> TrainingGraph:
+    """Make a recipe's rewrites on a run's model; the graph of what is then trained.
+
+    Raises:
+        ConfigError: they do not fit the model, or its code fixes a size that they change.
+    """
+    if not recipe.rewrites:
+        return graph
+    recipe.check_trains()
+    planned = rewrite_module(model, recipe.rewrites, graph)
+    try:
+        found = captured(model, settings, data)
+    except CaptureError as error:
+        raise ConfigError(
+            f"rewrites: got a model that does not run once they are made: {error}; need one whose code fixes no size "
+            "that they change",
+            field="rewrites",
+        ) from error
+    check_rewritten(found, planned)
+    return found
+
+
 def captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:
-    """One training step of a run's model, before any recipe."""
+    """One training step of a run's model, as it is."""
     return capture(
         model,
         data.input_shape,

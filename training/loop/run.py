@@ -41,7 +41,7 @@ from .evaluation import Evaluation, among, classes_first
 from .identity import check_identity
 from .learning_rate import learning_rate, restarted_rate
 from .optimizers import make_optimizer
-from .own_graph import captured
+from .own_graph import captured, rewritten_by
 from .phase_rules import PhaseRules
 from .run_log import RunLog
 from .summarising import patterns_of, write_end
@@ -107,6 +107,7 @@ class Run:
         graph = captured(model, settings, data)
         pattern = parse_format(settings.sparsity)
         try:
+            trained = rewritten_by(recipe.model, model, graph, settings, data)
             applied = apply(
                 model,
                 recipe.model,
@@ -116,7 +117,7 @@ class Run:
                 seed=settings.seed,
                 follows_schedule=True,
             )
-            check_agreement(applied, graph)
+            check_agreement(applied, trained)
             tasks = Tasks(data, recipe.model.tasks, model, applied, device)
             rules = PhaseRules(settings, data, tasks.data, model, applied.phases)
         except ConfigError as error:

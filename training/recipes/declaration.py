@@ -312,8 +312,9 @@ class Recipe(About):
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
         if self.pass_ == "inference":
             return "pass: inference"
-        if self.rewrites:
-            return f"rewrites of layers ({self.rewrites[0].title})"
+        untrained = [each.title for each in self.rewrites if not each.trains]
+        if untrained:
+            return f"rewrites of layers ({untrained[0]})"
         if fault := self._untrained_phase:
             return fault
         said = "schedule.repeats" if self.schedule.repeats is not None else "tasks" if self.tasks else ""

@@ -34,6 +34,11 @@ class Doped(LayerRewrite):
         """What it does, in a phrase."""
         return f"doped with a dense part of low rank for {self.zeros_percent:g}% zeros"
 
+    @property
+    def trains(self) -> bool:
+        """It does."""
+        return True
+
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
     ) -> tuple[TrainingGraph, tuple[str, ...]]:

@@ -32,6 +32,11 @@ class Factorised(LayerRewrite):
         """What it does, in a phrase."""
         return f"factorised for {self.zeros_percent:g}% zeros"
 
+    @property
+    def trains(self) -> bool:
+        """It does."""
+        return True
+
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot be factorised; empty where it can."""
         return plain_layer(layer) or unnormalised(layer, self.between)

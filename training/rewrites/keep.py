@@ -70,6 +70,11 @@ class Keep(Rewrite):
         """What it keeps, in a phrase."""
         return "keep " + ", ".join(f"{name} {_words(ratio)}" for name, ratio in self._asked().items())
 
+    @property
+    def trains(self) -> bool:
+        """It does."""
+        return True
+
     def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
         """Rewrite a graph; deployed it is the same.
 

@@ -31,6 +31,11 @@ class LowRank(LayerRewrite):
         """What it does, in a phrase."""
         return f"low rank {self.rank}"
 
+    @property
+    def trains(self) -> bool:
+        """It does."""
+        return True
+
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
     ) -> tuple[TrainingGraph, tuple[str, ...]]:

@@ -32,6 +32,11 @@ class Monarch(LayerRewrite):
         """What it does, in a phrase."""
         return f"Monarch of {self.blocks} blocks"
 
+    @property
+    def trains(self) -> bool:
+        """It does."""
+        return True
+
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
     ) -> tuple[TrainingGraph, tuple[str, ...]]:

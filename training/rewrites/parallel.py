@@ -34,6 +34,11 @@ class Parallel(LayerRewrite):
         """What it does, in a phrase."""
         return f"{self.branches} parallel branches"
 
+    @property
+    def trains(self) -> bool:
+        """It does."""
+        return True
+
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot have branches; empty where it can."""
         return unnormalised(layer, self.between)

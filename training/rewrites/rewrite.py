@@ -39,6 +39,11 @@ class Rewrite(Section, ABC):
     def title(self) -> str:
         """What it does, with its numbers, in a phrase: ``low rank 64``."""
 
+    @property
+    def trains(self) -> bool:
+        """Whether ``in_torch`` makes the same of a module, so that the rewritten network trains."""
+        return False
+
     @abstractmethod
     def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
         """Rewrite a graph.

@@ -42,6 +42,12 @@ class SparsePlusLowRank(LayerRewrite):
     kept_percent: float | None = Field(
         default=None, gt=0, lt=100, description="of a rebuilt weight: elements of the sparse matrix, in percent of all"
     )
+    scale: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="alpha / r of the low-rank matrix; training alone asks",
+    )
     keep_weight: bool = Field(default=False, description="a rebuilt weight is kept for the backward pass")
 
     @model_validator(mode="after")
@@ -60,6 +66,11 @@ class SparsePlusLowRank(LayerRewrite):
         """What it does, in a phrase."""
         kept = "" if self.kept_percent is None else f" of {self.kept_percent:g}%"
         return f"a sparse matrix{kept} plus low rank {self.rank}, {self.form}"
+
+    @property
+    def trains(self) -> bool:
+        """It does in the form that is factored."""
+        return self.form == "factored"
 
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool

@@ -21,7 +21,7 @@ from bisparse.sim.studies.assignment.run_assignment import Assigner
 from bisparse.sim.studies.codesign.plan import plan
 from bisparse.sim.studies.sensitivity.run_sensitivity import with_range
 from bisparse.sim.training_run import simulate_training
-from bisparse.training.densities import LayerDensity, load_densities, write_densities
+from bisparse.training.densities import LayerDensities, LayerDensity, load_densities, write_densities
 from bisparse.training.recipes.declaration import Recipe, load_recipe
 
 from bisparse.api import load_workload
@@ -120,14 +120,15 @@ def test_an_ablation_and_a_range_take_it(simulator, recipe):
 
 
 def test_what_does_not_train_says_so(simulator, recipe):
-    message = r"low: got a recipe that is simulated alone, for training does not know rewrites of layers \(low rank 8\)"
+    untrained = recipe(LOW_RANK.replace("low-rank, rank", "adapters, rank"))
+    message = r"low: got a recipe that is simulated alone, for training does not know rewrites of layers \(adapters"
     with pytest.raises(ConfigError, match=message):
-        recipe().model.check_trains()
+        untrained.model.check_trains()
     with pytest.raises(ConfigError, match=message):
         plan(
             "mlp",
             "digits",
-            recipes=[str(recipe().sources[0])],
+            recipes=[str(untrained.sources[0])],
             sparsities=["2:8"],
             seeds=1,
             hardware=simulator.hardware,
@@ -196,6 +197,17 @@ def test_what_was_measured_of_the_layers_is_refused(simulator, recipe, tmp_path)
     under.run(load_recipe("dense"), DENSE)
     with pytest.raises(ConfigError, match=r"recipe.yaml:5: densities: got .*, need a recipe without rewrites"):
         under.run(recipe(), DENSE)
+
+
+def test_what_was_measured_of_layers_that_a_recipe_made_goes_with_it(simulator, recipe):
+    rows = tuple(LayerDensity(epoch=0, module=f"4.0.{part}", input_density=0.5) for part in ("reduce", "expand"))
+    measured = LayerDensities(name="run", sha256="", rows=rows, trained_as=("low", "dense"))
+    under = simulator.with_options(replace(simulator.options, densities=measured))
+    result = under.run(recipe(), DENSE)
+    assert result.densities.matched_modules == 2
+    assert result.effectual_macs < result.useful_macs
+    with pytest.raises(ConfigError, match=r"densities: got modules of run such as '4.0.reduce', need those of"):
+        under.run(load_recipe("bdwp"), Pattern(2, 8))
 
 
 def test_adapters_are_merged_in_inference_and_their_step_computes_again_what_it_is_told_to():

@@ -15,6 +15,7 @@ from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
+from ...rewrites.in_torch import rewrites_of
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
@@ -75,6 +76,11 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
+    if recipe.rewrites != rewrites_of(model):
+        raise ConfigError(
+            f"{recipe.name}: got a model that its rewrites were not made on, need one that they were; try "
+            "bisparse.apply(..., input_shape=...), or bisparse train"
+        )
     if not (recipe.trains_once or follows_schedule):
         raise ConfigError(
             f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "

@@ -1,0 +1,178 @@
+"""What stands in the place of a layer, or beside it, as modules: named as the rewritten graph names them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....configs.errors import ConfigError
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+PlainLayer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+
+
+def plain_layer(model: nn.Module, path: str) -> PlainLayer:
+    """A layer of a model by its path.
+
+    Raises:
+        ConfigError: it is neither torch's Linear nor a Conv: what else its code does with its weight is not known.
+    """
+    layer = model.get_submodule(path)
+    if type(layer) is nn.Linear or type(layer) in CONVOLUTIONS:
+        assert isinstance(layer, PlainLayer), "one of these"
+        return layer
+    raise ConfigError(
+        f"layers: got {path}, a {type(layer).__name__}, need nn.Linear or nn.Conv1d to 3d to train it rewritten; try "
+        f"except_layers: [{path!r}]",
+        field="layers",
+    )
+
+
+def factors(layer: PlainLayer, rank: int, *, bias: bool) -> tuple[PlainLayer, PlainLayer]:
+    """A layer of its own kernel to ``rank`` channels, and one from these to its outputs, with a bias or without."""
+    if isinstance(layer, nn.Linear):
+        return (
+            nn.Linear(layer.in_features, rank, bias=False, **_like(layer)),
+            nn.Linear(rank, layer.out_features, bias=bias, **_like(layer)),
+        )
+    pointwise = type(layer)(rank, layer.out_channels, 1, bias=bias, **_like(layer))
+    return convolution(layer, layer.in_channels, rank, groups=1, bias=False), pointwise
+
+
+def same_shape(layer: PlainLayer) -> PlainLayer:
+    """Another layer of the same shape, drawn anew, without a bias."""
+    if isinstance(layer, nn.Linear):
+        return nn.Linear(layer.in_features, layer.out_features, bias=False, **_like(layer))
+    return convolution(layer, layer.in_channels, layer.out_channels, groups=layer.groups, bias=False)
+
+
+def convolution(
+    layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, in_channels: int, out_channels: int, *, groups: int, bias: bool
+) -> nn.Conv1d | nn.Conv2d | nn.Conv3d:
+    """A convolution of other channels, with the kernel, stride and padding of a layer, drawn anew."""
+    made: nn.Conv1d | nn.Conv2d | nn.Conv3d = type(layer)(
+        in_channels,
+        out_channels,
+        layer.kernel_size,  # type: ignore[arg-type]
+        layer.stride,  # type: ignore[arg-type]
+        layer.padding,  # type: ignore[arg-type]
+        layer.dilation,  # type: ignore[arg-type]
+        groups=groups,
+        bias=bias,
+        padding_mode=layer.padding_mode,
+        **_like(layer),
+    )
+    return made
+
+
+def in_turn(layer: PlainLayer, rank: int, names: tuple[str, str], *, between: str = "nothing") -> nn.Sequential:
+    """Two factors in the place of a layer, and what stands between them."""
+    first, second = factors(layer, rank, bias=layer.bias is not None)
+    parts: OrderedDict[str, nn.Module] = OrderedDict([(names[0], first)])
+    if between.startswith("batch-norm"):
+        parts["norm"] = _norm(layer, rank)
+    if between.endswith("relu"):
+        parts["relu"] = nn.ReLU()
+    parts[names[1]] = second
+    return nn.Sequential(parts)
+
+
+def put_beside(layer: PlainLayer, rank: int, names: tuple[str, str], *, scale: float | None = None) -> None:
+    """Add the product of two dense factors to what a layer gives; times ``scale`` where there is one.
+
+    A scaled second factor begins at zero, as that of an adapter does. The layer stays what it is, so that a recipe
+    finds it and prunes it.
+    """
+    first, second = factors(layer, rank, bias=False)
+    if scale is not None:
+        nn.init.zeros_(second.weight)
+    for name, factor in zip(names, (first, second), strict=True):
+        layer.add_module(name, factor)
+    layer.register_forward_hook(_Beside(*names, scale))
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A hook behind a layer's forward pass. Of its module it holds names alone: a copy of the module has its own."""
+
+    first: str
+    second: str
+    scale: float | None
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        low: Tensor = layer.get_submodule(self.second)(layer.get_submodule(self.first)(inputs[0]))
+        return output + (low if self.scale is None else low * self.scale)
+
+
+class Branches(nn.Module):
+    """Several layers of one shape, each normalised by itself where that is asked, summed; one bias."""
+
+    def __init__(self, layer: PlainLayer, count: int, *, between: str) -> None:
+        super().__init__()
+        self._count = count
+        for number in range(1, count + 1):
+            self.add_module(f"branch_{number}", same_shape(layer))
+            self.add_module(
+                f"norm_{number}", _norm(layer, layer.weight.shape[0]) if between == "batch-norm" else nn.Identity()
+            )
+        self.bias = layer.bias
+        self._positions = () if isinstance(layer, nn.Linear) else (1,) * len(layer.kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sum over branches."""
+        branches = range(1, self._count + 1)
+        made = (getattr(self, f"norm_{each}")(getattr(self, f"branch_{each}")(x)) for each in branches)
+        total: Tensor = reduce(torch.add, made)
+        return total if self.bias is None else total + self.bias.view(-1, *self._positions)
+
+
+class MonarchLayer(nn.Module):
+    """Two block-diagonal products with a permutation between them and one behind (``rewrites.monarch``)."""
+
+    def __init__(self, layer: nn.Linear, blocks: int) -> None:
+        super().__init__()
+        inputs, outputs = layer.in_features // blocks, layer.out_features // blocks
+        inner = min(inputs, outputs)
+        self.blocks_1 = Blocks(blocks, inner, inputs, **_like(layer))
+        self.blocks_2 = Blocks(blocks, outputs, inner, **_like(layer))
+        self.bias = layer.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., K] to [..., N]."""
+        blocks, inner, width = self.blocks_1.weight.shape
+        hidden = self.blocks_1(x.reshape(-1, blocks, width).transpose(0, 1)).transpose(0, 1)
+        dealt = hidden.reshape(-1, inner, blocks).transpose(1, 2).transpose(0, 1)
+        made: Tensor = self.blocks_2(dealt).permute(1, 2, 0).reshape(*x.shape[:-1], -1)
+        return made if self.bias is None else made + self.bias
+
+
+class Blocks(nn.Module):
+    """The blocks of a block-diagonal matrix, drawn as torch draws those of a linear layer of a block's inputs."""
+
+    def __init__(self, blocks: int, outputs: int, inputs: int, **like: Any) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(blocks, outputs, inputs, **like))
+        nn.init.uniform_(self.weight, -(inputs**-0.5), inputs**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[blocks, rows, inputs] to [blocks, rows, outputs]."""
+        return torch.bmm(x, self.weight.transpose(1, 2))
+
+
+def _norm(layer: PlainLayer, channels: int) -> nn.Module:
+    assert not isinstance(layer, nn.Linear), "a normalisation of linear layers was refused with the entry"
+    return _NORMS[len(layer.kernel_size) - 1](channels, **_like(layer))
+
+
+def _like(layer: nn.Module) -> dict[str, Any]:
+    """Where and in what type new weights are made."""
+    weight = layer.weight
+    assert isinstance(weight, Tensor), "a layer has one"
+    return {"device": weight.device, "dtype": weight.dtype}

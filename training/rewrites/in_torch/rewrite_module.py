@@ -1,0 +1,110 @@
+"""A recipe's rewrites made on a module, and the proof that its graph is the rewritten one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import assert_never
+
+from torch import nn
+
+from ....configs.errors import ConfigError
+from ...graph import TrainingGraph
+from ..apply import Change, RewrittenGraph, rewritten
+from ..doped import Doped
+from ..factorised import Factorised
+from ..keep import Keep
+from ..layers import layers_of
+from ..low_rank import LowRank
+from ..monarch import Monarch
+from ..parallel import Parallel
+from ..rewrite import Rewrite
+from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
+from .layer_parts import Branches, MonarchLayer, in_turn, plain_layer, put_beside
+from .resized_module import put, resize, without_blocks
+
+_Layered = LowRank | Factorised | Parallel | Doped | Monarch | SparsePlusLowRank
+
+
+def rewrite_module(model: nn.Module, rewrites: Sequence[Rewrite], graph: TrainingGraph) -> RewrittenGraph:
+    """Make a recipe's rewrites on a model that is to be trained.
+
+    New layers are drawn from torch's generator, as their classes draw them.
+
+    Args:
+        model: it is changed.
+        rewrites: entries of a recipe, all of kinds that train.
+        graph: of a training step of the model.
+
+    Returns:
+        The rewritten graph. The caller captures the model once more and asks ``check_rewritten``.
+
+    Raises:
+        ConfigError: an entry does not fit the model, or a layer of it is of a class that cannot be rewritten.
+    """
+    planned = rewritten(graph, rewrites, deployed=False)
+    for number, change in enumerate(planned.changes):
+        try:
+            _make(model, change)
+        except ConfigError as error:
+            joint = "." if error.field else ": "
+            raise ConfigError(f"rewrites.{number}{joint}{error}", field=f"rewrites.{number}") from None
+    model.__dict__[_MADE] = tuple(rewrites)
+    return planned
+
+
+_MADE = "_bisparse_rewrites"
+
+
+def rewrites_of(model: nn.Module) -> tuple[Rewrite, ...]:
+    """What a model was rewritten by; empty of one that is as it was built."""
+    made: tuple[Rewrite, ...] = model.__dict__.get(_MADE, ())
+    return made
+
+
+def check_rewritten(captured: TrainingGraph, planned: RewrittenGraph) -> None:
+    """Refuse a model whose products are not those of the graph that was rewritten: what trains is what is simulated.
+
+    Raises:
+        ConfigError: they differ: the model's code knows a size that a rewrite changes.
+    """
+    found, wanted = (
+        Counter((each.module, each.stage.value, each.geometry) for each in graph.products)
+        for graph in (captured, planned.graph)
+    )
+    for module, stage, geometry in sorted((found - wanted) + (wanted - found), key=str):
+        raise ConfigError(
+            f"rewrites: got a model that multiplies otherwise at {module}:{stage} than its rewritten graph "
+            f"({geometry}), need layers whose sizes no code of the model fixes; try a pattern that leaves it out",
+            field="rewrites",
+        )
+
+
+def _make(model: nn.Module, change: Change) -> None:
+    entry = change.rewrite
+    if isinstance(entry, Keep):
+        if entry.layers is not None:
+            without_blocks(model, change.before, change.outcome.graph)
+        resize(model, change.before, change.outcome.graph)
+        return
+    assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
+    known, _ = layers_of(change.before)
+    for path in change.outcome.layers:
+        layer = plain_layer(model, path)
+        match entry:
+            case LowRank():
+                put(model, path, in_turn(layer, entry.rank, ("reduce", "expand")))
+            case Factorised():
+                rank = entry.rank(known[path])
+                put(model, path, in_turn(layer, rank, ("first", "second"), between=entry.between))
+            case Parallel():
+                put(model, path, Branches(layer, entry.branches, between=entry.between))
+            case Doped():
+                put_beside(layer, entry.rank(known[path]), ("doped_a", "doped_b"))
+            case SparsePlusLowRank():
+                put_beside(layer, entry.rank, FACTORS, scale=entry.scale)
+            case Monarch():
+                assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
+                put(model, path, MonarchLayer(layer, entry.blocks))
+            case _:
+                assert_never(entry)
