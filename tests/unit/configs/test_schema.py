@@ -1,13 +1,14 @@
 from typing import Annotated, Literal, Self
 
 import pytest
-from bisparse.configs import library
+from bisparse.configs import library, schema
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
 from bisparse.configs.provenance import Provenance
 from bisparse.configs.quantity import Bytes, Hertz, PatternText
 from bisparse.configs.schema import load, load_annotated
 from bisparse.configs.section import Section
+from bisparse.training.recipes.declaration import load_recipe
 from pydantic import Field, field_validator, model_validator
 
 
@@ -305,3 +306,24 @@ def test_a_fault_at_the_top_of_a_base_file_is_told_of_the_base_file():
     write("engine: {rows: 4}\nengines: 3\n", "base.yaml")
     with pytest.raises(ConfigError, match=r"^base\.yaml:2: engines: got engines, need a known field; try engine$"):
         load(write("extends: base.yaml\nname: mine"), Design)
+
+
+def test_a_shipped_file_is_read_once_and_ones_own_each_time(tmp_path):
+    assert load_recipe("bdwp") is load_recipe("bdwp")
+    mine = tmp_path / "mine.yaml"
+    for title in ("One", "Another"):
+        mine.write_text(f"extends: bdwp\nname: mine\ntitle: {title}\nsource: here\n")
+        assert load_recipe(str(mine)).model.title == title
+
+
+def test_a_shipped_file_that_was_written_since_is_read_again(monkeypatch):
+    before = load_recipe("sdgp")
+    written = {"later": 0}
+    monkeypatch.setattr(schema, "_stamps", lambda files: tuple((written["later"], 1) for _ in files))
+    assert load_recipe("sdgp") is not before
+    after = load_recipe("sdgp")
+    assert load_recipe("sdgp") is after
+    written["later"] = 1
+    again = load_recipe("sdgp")
+    assert again is not after
+    assert again.sha256 == before.sha256
