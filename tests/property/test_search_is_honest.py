@@ -64,17 +64,17 @@ def overlapping(seed):
     return gemm, hardware.model_copy(update={"tensor_engine": engine})
 
 
-@pytest.mark.parametrize("seed", range(500, 540))
+@pytest.mark.parametrize("seed", range(500, 520))
 def test_the_search_finds_the_fastest_where_tiles_overlap(seed):
     assert_honest(*overlapping(seed), "time")
 
 
-@pytest.mark.parametrize("seed", range(540, 555))
+@pytest.mark.parametrize("seed", range(540, 548))
 def test_the_search_finds_the_least_energy_where_tiles_overlap(seed):
     assert_honest(*overlapping(seed), "energy")
 
 
-@pytest.mark.parametrize("seed", range(560, 600))
+@pytest.mark.parametrize("seed", range(560, 580))
 def test_the_search_finds_the_fastest_where_operands_share_a_port(seed):
     """As wide as a half of both ports, so that it often sets the pace."""
     gemm, hardware = small_problem(seed)
@@ -84,36 +84,36 @@ def test_the_search_finds_the_fastest_where_operands_share_a_port(seed):
     assert_honest(gemm, hardware.model_copy(update={"buffers": shared}), "time")
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_the_search_finds_the_fastest_of_all_mappings(seed):
     assert_honest(*small_problem(seed), "time")
 
 
-@pytest.mark.parametrize("seed", range(400, 430))
+@pytest.mark.parametrize("seed", range(400, 415))
 def test_the_search_finds_the_least_energy_of_what_is_nearly_as_fast(seed, monkeypatch):
     """A tenth slower counts as fast here: small products take too few cycles for a thousandth."""
     monkeypatch.setattr(objective, "ALIKE", 10)
     assert_honest(*small_problem(seed), "time")
 
 
-@pytest.mark.parametrize("seed", range(430, 445))
+@pytest.mark.parametrize("seed", range(430, 438))
 def test_without_prices_it_finds_what_moves_least_of_what_is_nearly_as_fast(seed, monkeypatch):
     monkeypatch.setattr(objective, "ALIKE", 10)
     assert_honest(*small_problem(seed), "time", None)
 
 
-@pytest.mark.parametrize("seed", range(100, 120))
+@pytest.mark.parametrize("seed", range(100, 110))
 def test_the_search_finds_the_least_energy_of_all_mappings(seed):
     assert_honest(*small_problem(seed), "energy")
 
 
-@pytest.mark.parametrize("seed", range(200, 220))
+@pytest.mark.parametrize("seed", range(200, 210))
 def test_the_search_finds_the_least_energy_delay_of_all_mappings(seed):
     assert_honest(*small_problem(seed), "energy-delay")
 
 
 @pytest.mark.parametrize("problem", [small_problem, overlapping])
-@pytest.mark.parametrize("seed", range(300, 340))
+@pytest.mark.parametrize("seed", range(300, 320))
 def test_any_mapping_costs_what_counting_by_hand_says(seed, problem):
     """Not only the best: cycles, bytes and every action of mappings picked at random."""
     gemm, hardware = problem(seed)
