@@ -129,6 +129,12 @@ def _flip_flops(shape: ElementShape) -> dict[str, int]:
     return found
 
 
+def kept_bits(shape: ElementShape) -> int:
+    """Bits of its distributed memories: operands kept for more than a step, and the sums that a PE turns between."""
+    other = shape.vector_bits if shape.vectors_both_ways else shape.pair_bits
+    return shape.depth * (shape.vector_bits + other + SUM_BITS)
+
+
 _WORDS_OF_MEMORY = 32
 """Words of the distributed memory that the hardware's are mapped to, RAM32M16: 8 LUTs."""
 

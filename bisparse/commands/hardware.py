@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import fit, options
+from . import area, fit, options
 from .shipped import as_path
 from .terminal import print_json, print_table
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("fit")(fit.fit)
 app.command("parts")(fit.list_parts)
+app.command("area")(area.area)
 
 
 @app.command("list")

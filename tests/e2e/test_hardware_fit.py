@@ -1,4 +1,4 @@
-"""``bisparse hardware fit`` and ``hardware parts``: what a design takes of a part, in words and as data."""
+"""``bisparse hardware fit``, ``parts`` and ``area``: what a design takes, in words and as data."""
 
 
 def test_fit_tells_the_verdict_the_shortage_and_the_largest_array(run):
@@ -32,3 +32,12 @@ def test_an_unknown_part_is_told_with_those_that_there_are(run):
     assert done.code != 0
     assert "need one of" in done.err
     assert "Traceback" not in done.err
+
+
+def test_area_is_told_by_component_and_as_data(run):
+    words = run("hardware", "area", "edge-16x16", "--table", "45nm")
+    document = run("hardware", "area", "edge-16x16", "--table", "45nm", "--json").document
+    assert words.code == 0
+    assert f"{document['total_mm2']['value']:.3f}" in words.out
+    assert set(document["mm2"]) >= {"PE registers", "west buffer", "reduction engine"}
+    assert "need one of" in run("hardware", "area", "edge-16x16", "--table", "28nm").err
