@@ -15,7 +15,7 @@ from .accel.dataflow_names import check_dataflow_names_with
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import ablate, apply, capture, codesign, compare, explore, simulate, train
+    from .api import ablate, apply, capture, codesign, compare, explore, fit, simulate, train
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError, TrainingError
     from .configs.pattern import Pattern
     from .sim.results.simulation_result import SimulationResult
@@ -31,6 +31,7 @@ _HOME = {
     "capture": ".api",
     "codesign": ".api",
     "explore": ".api",
+    "fit": ".api",
     "apply": ".api",
     "train": ".api",
     "BisparseError": ".configs.errors",
@@ -65,6 +66,7 @@ __all__ = [
     "codesign",
     "compare",
     "explore",
+    "fit",
     "simulate",
     "train",
 ]

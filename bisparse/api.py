@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas
     import torch
 
+    from .accel.resources.fit import Fit
     from .runs import Design
     from .training.capture import Loss
     from .training.recipes.in_torch import AppliedRecipe
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     Data = torch.utils.data.Dataset[Any]
     """Anything with a length whose items are (image, class)."""
 
-__all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "load_workload", "simulate", "train"]
+__all__ = ["ablate", "apply", "capture", "codesign", "compare", "explore", "fit", "load_workload", "simulate", "train"]
 
 
 def _report(result: SimulationResult, directory: Path) -> Path:
@@ -363,6 +364,22 @@ def explore(
             write_exploration(study, space, directory, version=__version__)
     study.table.attrs["study"] = study.meta
     return study.table
+
+
+def fit(hardware: Design = defaults.HARDWARE, part: str = defaults.PART) -> Fit:
+    """What a design takes of an FPGA part, where it would lie, and whether it fits.
+
+    Args:
+        hardware: as for ``simulate``.
+        part: a shipped part's name or a YAML file; ``bisparse hardware parts`` lists them.
+
+    Raises:
+        ConfigError: there is no such design or part, or the part's operators have none of the design's format.
+    """
+    from .accel.resources.fit import fit as fit_of
+    from .accel.resources.parts import load_part
+
+    return fit_of(design_of(hardware).model, load_part(part).model)
 
 
 def _ratios(

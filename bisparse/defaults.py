@@ -1,6 +1,8 @@
 """What is simulated where nobody says: the paper's method and ratio on its reference design."""
 
 HARDWARE = "sat-vcu1525"
+PART = "vcu1525"
+"""The card that it is on."""
 RECIPE = "bdwp"
 SPARSITY = "2:8"
 RECIPES = ("dense", "sr-ste", "sdgp", "bdwp")

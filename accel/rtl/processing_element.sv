@@ -86,8 +86,17 @@ module processing_element #(
     end
 
     // The bank in use, and the one behind it that is being filled.
-    logic [WORDS*STAY_BITS-1:0] behind, in_use, bank;
-    assign bank = opens ? behind : in_use;
+    logic [WORDS*STAY_BITS-1:0] behind, in_use;
+    // The same words a power of two apart: what picks one of them is a multiplexer then, not a shifter.
+    localparam int APART = 1 << $clog2(STAY_BITS);
+    logic [WORDS*APART-1:0] behind_words, in_use_words;
+    genvar w;
+    generate
+        for (w = 0; w < WORDS; w = w + 1) begin : apart
+            assign behind_words[w*APART+:APART] = APART'(behind[w*STAY_BITS+:STAY_BITS]);
+            assign in_use_words[w*APART+:APART] = APART'(in_use[w*STAY_BITS+:STAY_BITS]);
+        end
+    endgenerate
     always_ff @(posedge clock) begin
         if (opens) in_use <= behind;
         if (reset) waits <= 0;
@@ -96,28 +105,28 @@ module processing_element #(
     generate
         if (CHAINED_LOAD) begin : chain
             always_ff @(posedge clock) if (load) behind <= (WORDS*STAY_BITS)'({behind, stays});
-            assign stays_south = behind[last_word*STAY_BITS+:STAY_BITS];
+            assign stays_south = behind_words[last_word*APART+:STAY_BITS];
         end else begin : latches
             always_ff @(posedge clock) if (load) behind[load_word*STAY_BITS+:STAY_BITS] <= stays;
             assign stays_south = stays;
         end
     endgenerate
 
-    // The N-of-M selector.
+    // The N-of-M selector. What is picked is picked of both places where it may be: a choice of whole words takes more.
     logic signed [DATA_BITS-1:0] value, selected;
     logic [INDEX_BITS-1:0] index;
     generate
         if (PAIRS_WEST) begin : pairs_from_west
             logic signed [DATA_BITS-1:0] of_bank, of_north;
             assign {index, value} = west_now;
-            assign of_bank  = bank[(word+index)*STAY_BITS+:STAY_BITS];
-            assign of_north = north_now[index*DATA_BITS+:DATA_BITS];
+            assign of_bank = opens ? behind_words[(word+index)*APART+:STAY_BITS] : in_use_words[(word+index)*APART+:STAY_BITS];
+            assign of_north = keeps_north ? north[index*DATA_BITS+:DATA_BITS] : north_was[index*DATA_BITS+:DATA_BITS];
             assign selected = weight_stationary ? of_bank : of_north;
         end else begin : vectors_from_west
             logic [PAIR_BITS-1:0] of_bank;
-            assign of_bank        = bank[word*STAY_BITS+:STAY_BITS];
+            assign of_bank = opens ? behind_words[word*APART+:STAY_BITS] : in_use_words[word*APART+:STAY_BITS];
             assign {index, value} = weight_stationary ? of_bank : north_now;
-            assign selected       = west_now[index*DATA_BITS+:DATA_BITS];
+            assign selected = keeps_west ? west[index*DATA_BITS+:DATA_BITS] : west_was[index*DATA_BITS+:DATA_BITS];
         end
     endgenerate
 

@@ -1,4 +1,4 @@
-"""``bisparse hardware``: the shipped designs, one design with the source of its numbers, a check of a file."""
+"""``bisparse hardware``: the shipped designs, one design with the source of its numbers, a check of a file, its fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options
+from . import area, fit, options
 from .shipped import as_path
 from .terminal import print_json, print_table
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 """Status of a parameter that no file mentions."""
 
-app = typer.Typer(help="Designs: list the shipped ones, show one, check a file.", no_args_is_help=True)
+app = typer.Typer(
+    help="Designs: list the shipped ones, show one, check a file, fit one to an FPGA part.", no_args_is_help=True
+)
+app.command("fit")(fit.fit)
+app.command("parts")(fit.list_parts)
+app.command("area")(area.area)
 
 
 @app.command("list")

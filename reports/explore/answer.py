@@ -9,10 +9,11 @@ from ...sim.studies.explore.choices import ENERGY_DELAY
 from ...sim.studies.explore.dense_or_sparse import Pair, fronts_shared, is_hardware
 from ...sim.studies.explore.dense_or_sparse import pair as pair_of
 from ...sim.studies.explore.figures import ACCURACY
+from ...sim.studies.explore.part_figures import about
 from ..shared.against_dense import EVEN
 from ..shared.quantities import percent, significant, times
 from .findings import Findings
-from .words import about, figure_name, figure_text, listed, many, settings_text
+from .words import figure_name, figure_text, listed, many, settings_text
 
 SAME, LITTLE = 0.001, 0.02
 """A loss below the first is none, below the second little."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...sim.studies.explore.front import pareto_mask
+from ...sim.studies.explore.part_figures import about
 from ..shared.plotly_data import SPARSE, Figure, plain
 from ..shared.quantities import axis_scale
 from .findings import SHORT_KEY, Findings
-from .words import about, figure_name, figure_text, settings_text
+from .words import figure_name, figure_text, settings_text
 
 MOST_POINTS = 4_000
 """Beaten designs drawn one by one; of more, one a cell of a grid is drawn. Vectors all, which print sharp."""

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...sim.studies.explore.figures import ACCURACY, ACCURACY_FIGURE, FIGURES, Figure
+from ...sim.studies.explore.figures import ACCURACY
+from ...sim.studies.explore.part_figures import about
 from ..shared.quantities import byte_count, percent, scaled, significant, times
 
 _UNITS = ("_bytes_per_second", "_bytes", "_hz", "_seconds")
@@ -99,11 +100,6 @@ def size(value: float) -> str:
 def settings_text(settings: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """A configuration in a line: ``rows 32, cols 32, sparsity 2:8``."""
     return ", ".join(f"{labels.get(axis, axis)} {setting_text(axis, value)}" for axis, value in settings.items())
-
-
-def about(figure: str) -> Figure:
-    """What a figure is."""
-    return ACCURACY_FIGURE if figure == ACCURACY else FIGURES[figure]
 
 
 def figure_name(figure: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ....accel.design_fields import as_value, value_at
 from .axis_values import Value
 from .fields import HARDWARE, OPTIONS
-from .figures import ACCURACY, ACCURACY_FIGURE, FIGURES
+from .part_figures import about
 from .point import Figures, Point
 
 
@@ -22,7 +22,7 @@ def combined(figures: Sequence[Figures]) -> Figures:
 
 
 def _combined(name: str, values: Sequence[int | float]) -> int | float:
-    how = ACCURACY_FIGURE.combine if name == ACCURACY else FIGURES[name].combine
+    how = about(name).combine
     if len(values) == 1 or how == "same":
         return values[0]
     if how == "geometric":

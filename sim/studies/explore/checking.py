@@ -28,6 +28,7 @@ from .expressions import CONSTANTS, FUNCTIONS, Expression
 from .fields import HARDWARE, OPTIONS, all_names, target_of
 from .figures import ACCURACY, FIGURES
 from .inputs import Inputs
+from .part_figures import PART_FIGURES
 from .point_names import OF_SPARSITY
 from .sweep import Sweep
 
@@ -79,7 +80,7 @@ class Check:
         self.axes, self.scenarios = _mapping(data, "axes"), _mapping(data, "scenarios")
         self.derived = _mapping(data, "derived")
         self.constraints = [each for each in _list(data, "constraints") if isinstance(each, str)]
-        self.figures = {*FIGURES, *([ACCURACY] if data.get("accuracy") is not None else [])}
+        self.figures = {*FIGURES, *PART_FIGURES, *([ACCURACY] if data.get("accuracy") is not None else [])}
         self.targets: dict[KeyPath, Target] = {}
         self.expressions: dict[KeyPath, Expression] = {}
 

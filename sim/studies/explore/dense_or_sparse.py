@@ -17,6 +17,7 @@ from ....configs.arrays import IntArray
 from .choices import ENERGY_DELAY, Goals
 from .figures import FIGURES
 from .front import pareto_mask
+from .part_figures import about
 
 TRAINING_AXES = ("recipe", "sparsity", "batch", "workload")
 """Axes that are no hardware, besides the ``options``."""
@@ -141,7 +142,7 @@ def dense_figure(figure: str) -> str | None:
     """
     if has_dense(figure):
         return f"dense.{figure}"
-    return figure if figure in FIGURES and FIGURES[figure].combine == "same" else None
+    return figure if about(figure).combine == "same" else None
 
 
 def fronts_shared(table: pd.DataFrame, rows: IntArray, goals: Goals) -> tuple[int, int, int] | None:

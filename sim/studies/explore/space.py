@@ -28,6 +28,7 @@ from .fields import OPTIONS, target_of
 from .figures import ACCURACY, FIGURES, KNOWN_BEFORE, hardware_figures
 from .inputs import Inputs
 from .making import Maker
+from .part_figures import PART_FIGURES
 from .point import Figures, Point
 from .point_names import PointNames, Rule, Vocabulary
 from .sweep import Sweep
@@ -178,7 +179,9 @@ class Space:
             pattern=parse_format(ratio),
             options=self._maker.options(names, settings),
         )
-        self.supplied(point)
+        if self.accuracy is not None:
+            # Told before anything is simulated.
+            self.accuracy.of_point(point.recipe, point.pattern)
         return point
 
     def base_point(self, scenario: Settings) -> Point:
@@ -199,15 +202,32 @@ class Space:
         return self._maker.hardware(PointNames(self._vocabulary, settings), settings)
 
     def supplied(self, point: Point) -> Figures:
-        """The figures that no simulation gives, but a training run: ``accuracy``, where the sweep names one.
+        """The figures that no simulation gives, where the sweep speaks of them.
+
+        Those of FPGA parts follow from the hardware; ``accuracy`` a training run gives.
 
         They are of the sweep, not of the point: a key does not depend on them.
 
         Raises:
             ConfigError: the training run did not train this recipe at this ratio.
         """
+        hardware = point.hardware.model
+        found = {name: figure(hardware) for name, figure in self._part_figures.items()}
         study = self.accuracy
-        return {} if study is None else {ACCURACY: study.of_point(point.recipe, point.pattern)}
+        return found if study is None else {**found, ACCURACY: study.of_point(point.recipe, point.pattern)}
+
+    @cached_property
+    def supplied_figures(self) -> tuple[str, ...]:
+        """Names of the figures that ``supplied`` gives."""
+        return (*self._part_figures, *([ACCURACY] if self.sweep.accuracy is not None else []))
+
+    @cached_property
+    def _part_figures(self) -> dict[str, Callable[[Hardware], int | float]]:
+        """Formulas of those of FPGA parts that constraints and objectives speak of."""
+        spoken = {name for constraint in self._constraints for name in constraint.names}
+        spoken |= {goal.figure for goal in self.objectives}
+        formulas = {name: PART_FIGURES[name].of_hardware for name in PART_FIGURES if name in spoken}
+        return {name: formula for name, formula in formulas.items() if formula is not None}
 
     @cached_property
     def accuracy(self) -> Accuracy | None:
@@ -278,7 +298,9 @@ class Space:
     def broken_constraints(self, settings: Settings) -> dict[int, str]:
         """Constraints that cannot be judged, by number, and why; every figure stands at 1 for the trial."""
         names = PointNames(
-            self._vocabulary, settings, lambda name: 1.0 if name in FIGURES or name == ACCURACY else None
+            self._vocabulary,
+            settings,
+            lambda name: 1.0 if name in FIGURES or name in PART_FIGURES or name == ACCURACY else None,
         )
         broken = {}
         for number, constraint in enumerate(self._constraints):
@@ -304,7 +326,10 @@ class Space:
     def _hardware_figure(self, settings: Settings) -> Callable[[str], Value | None]:
         def figure(name: str) -> Value | None:
             try:
-                return hardware_figures(self.hardware(settings).model).get(name)
+                hardware = self.hardware(settings).model
+                if name in self._part_figures:
+                    return self._part_figures[name](hardware)
+                return hardware_figures(hardware).get(name)
             except ConfigError:
                 # There is no such design, which is told when it is asked for.
                 return None

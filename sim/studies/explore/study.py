@@ -19,7 +19,7 @@ from ....configs.needs import install_line
 from ....configs.whole_file import write_all_whole
 from .axis_values import Settings
 from .base import combined
-from .figures import ACCURACY, FIGURES
+from .figures import FIGURES
 from .front import pareto_mask
 from .point import Figures, Outcome
 from .store import DesignRow, Store
@@ -55,7 +55,7 @@ class Study:
     def of_store(cls, store: Store, space: Space, meta: dict[str, Any]) -> Study:
         """The study whose designs and runs a store holds."""
         designs, scenarios = store.designs(), space.scenarios()
-        names = [*FIGURES, *([ACCURACY] if space.sweep.accuracy is not None else [])]
+        names = [*FIGURES, *space.supplied_figures]
         table, runs = _Rows(names), _Rows(names)
         for start in range(0, len(designs), _AT_ONCE):
             some = designs[start : start + _AT_ONCE]
@@ -167,7 +167,7 @@ class Verdict:
 
 def _supplied(space: Space, design: DesignRow, scenario: Settings, outcome: Outcome) -> Outcome:
     """The outcome with the figures that the sweep supplies, which no store holds."""
-    if outcome.figures is None or space.sweep.accuracy is None:
+    if outcome.figures is None or not space.supplied_figures:
         return outcome
     return Outcome(figures=outcome.figures | space.supplied(space.point({**design.settings, **scenario})))
 

@@ -21,6 +21,9 @@ from .icarus import design
 LUTS_OF_MEMORY = {"RAM32M16": 8, "RAM64M8": 8, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4}
 """LUTs that a distributed memory takes, from the widths of its cells."""
 
+_WIDE = 5
+"""Inputs from which on a multiplexer is a wide one; what Yosys' own help recommends."""
+
 _PATIENCE_SECONDS = 1200
 
 
@@ -29,7 +32,7 @@ class Cells:
     """What a module takes.
 
     Attributes:
-        luts: look-up tables, those of distributed memories included.
+        luts: look-up tables, those of distributed memories included; hard multiplexers between them are none.
         memory_luts: of them, those.
         flip_flops: registers.
         dsps: multiplier slices.
@@ -53,8 +56,14 @@ def design_sha256() -> str:
     return hashlib.sha256("".join(text for _, text in sorted(design().items())).encode()).hexdigest()
 
 
-def cells(module: str, parameters: Names[str, int]) -> Cells:
+def cells(module: str, parameters: Names[str, int], *, hard_multiplexers: bool = False) -> Cells:
     """Cells of a module with these parameters.
+
+    Args:
+        module: of the hardware.
+        parameters: that differ from its own.
+        hard_multiplexers: whether wide choices are mapped to the multiplexers between LUTs. Where words are picked, as
+            in a PE, that is right and takes fewer LUTs; chains of conditions, as in a sorter, take more.
 
     Raises:
         ConfigError: there is no Yosys.
@@ -63,9 +72,10 @@ def cells(module: str, parameters: Names[str, int]) -> Cells:
     if shutil.which("yosys") is None:
         raise ConfigError("yosys: got no program of that name, need Yosys; try apt-get install yosys")
     chosen = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
+    wide = f" -widemux {_WIDE}" if hard_multiplexers else ""
     script = (
         f"read_verilog -sv *.sv; hierarchy -check -top {module} {chosen}; "
-        f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf; tee -q -o cells.json stat -json"
+        f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf{wide}; tee -q -o cells.json stat -json"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

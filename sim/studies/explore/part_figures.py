@@ -1,0 +1,104 @@
+"""Figures of a design in an FPGA part: what it takes, and of the scarcest resource of the fullest region, which share.
+
+They follow from the hardware alone, so that a constraint on them rules a design out before anything is simulated. A
+study's table has a column for those that its sweep speaks of and for no other: counting takes as long as some steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+
+from ....accel.resources.amounts import ENDS, RESOURCES, TITLES, End
+from ....accel.resources.components import components
+from ....accel.resources.operators import load_operators
+from ....accel.resources.parts import Part, load_part
+from ....accel.resources.placement import Placement, place
+from ....accel.specification import Hardware
+from ....configs.library import names
+from .figures import ACCURACY, ACCURACY_FIGURE, FIGURES, Figure
+
+
+def _part_figures() -> Iterator[tuple[str, Figure]]:
+    for part in names("parts"):
+        for end in ENDS:
+            of, words = ("", "") if end == "value" else (f"_{end}", f", operators at their {end} end")
+            yield (
+                f"fit.{part}.share{of}",
+                Figure(
+                    unit="",
+                    title=f"largest share of a resource in a region of {part}{words}; 1 or less fits",
+                    of_hardware=_share(part, end),
+                    combine="same",
+                ),
+            )
+        for number, resource in enumerate(RESOURCES):
+            yield (
+                f"fit.{part}.{resource}",
+                Figure(
+                    unit="",
+                    title=f"{TITLES[resource]} taken of {part}",
+                    of_hardware=_count(part, number),
+                    combine="same",
+                    whole=True,
+                ),
+            )
+
+
+def _share(part: str, end: End) -> Callable[[Hardware], float]:
+    return lambda hardware: _placed(hardware, part, end).share
+
+
+def _count(part: str, number: int) -> Callable[[Hardware], int]:
+    return lambda hardware: math.ceil(_placed(hardware, part, "value").total[number])
+
+
+def _placed(hardware: Hardware, part: str, end: End) -> Placement:
+    """A design in a part; of designs that differ in nothing that is counted, once."""
+    key = (
+        hardware.tensor_engine,
+        hardware.buffers,
+        hardware.reduction_engine,
+        hardware.update_engine,
+        hardware.vector_engine.lanes,
+        hardware.vector_engine.load_lanes,
+    )
+    return _remembered(_Counted(key, hardware), part, end)
+
+
+class _Counted:
+    """A design that is equal to another where what is counted is."""
+
+    __slots__ = ("hardware", "key")
+
+    def __init__(self, key: tuple[object, ...], hardware: Hardware) -> None:
+        self.key, self.hardware = key, hardware
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Counted) and self.key == other.key
+
+
+@lru_cache(maxsize=1024)
+def _remembered(design: _Counted, part: str, end: End) -> Placement:
+    model = _part(part)
+    return place(components(design.hardware, load_operators(model.operators)), model, end)
+
+
+@cache
+def _part(name: str) -> Part:
+    return load_part(name).model
+
+
+PART_FIGURES: dict[str, Figure] = dict(_part_figures())
+"""Every figure of a design in a shipped part, by name: ``fit.PART.share``, ``fit.PART.luts`` and so on."""
+
+
+def about(figure: str) -> Figure:
+    """What a figure is, of a step, of the hardware, of a part or of a training run."""
+    if figure == ACCURACY:
+        return ACCURACY_FIGURE
+    return FIGURES.get(figure) or PART_FIGURES[figure]
