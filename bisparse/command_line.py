@@ -30,6 +30,7 @@ from .commands import (
     init,
     recipes,
     report,
+    sensitivity,
     step,
     trace,
     train,
@@ -60,6 +61,7 @@ app.command()(codesign.codesign)
 app.command()(explore.explore)
 app.command()(gemm.gemm)
 app.command()(init.init)
+app.command()(sensitivity.sensitivity)
 app.command()(trace.trace)
 app.command()(train.train)
 app.command()(validate.validate)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .explore.directory import write_exploration
     from .explore.terminal import exploration_text
     from .run.directory import read_run, write_run
+    from .run.sensitivity_text import sensitivity_text
     from .run.terminal import text_summary
     from .run.whole_training import training_run_text
 
@@ -32,6 +33,7 @@ __all__ = [
     "read_ablation",
     "read_codesign",
     "read_run",
+    "sensitivity_text",
     "text_summary",
     "training_run_text",
     "write_ablation",
@@ -49,6 +51,7 @@ _HOME = {
     "read_ablation": "ablation.directory",
     "read_codesign": "codesign.directory",
     "read_run": "run.directory",
+    "sensitivity_text": "run.sensitivity_text",
     "text_summary": "run.terminal",
     "training_run_text": "run.whole_training",
     "write_ablation": "ablation.directory",
