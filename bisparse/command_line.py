@@ -24,6 +24,7 @@ from .commands import (
     assign,
     capture,
     codesign,
+    consistent,
     explore,
     gemm,
     hardware,
@@ -58,6 +59,7 @@ app.command()(ablate.ablate)
 app.command()(assign.assign)
 app.command()(capture.capture)
 app.command()(codesign.codesign)
+app.command()(consistent.consistent)
 app.command()(explore.explore)
 app.command()(gemm.gemm)
 app.command()(init.init)

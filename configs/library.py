@@ -16,7 +16,7 @@ from .file_kinds import looks_like
 from .file_reading import check_not_special, is_file, is_folder
 from .near import nearest
 
-KINDS = ("hardware", "workloads", "recipes", "sweeps", "methods", "energy", "dram", "peers")
+KINDS = ("hardware", "workloads", "recipes", "sweeps", "claims", "methods", "energy", "dram", "peers")
 """Kinds of shipped files; each is a folder of the package."""
 
 SUFFIXES = (".yaml", ".yml", ".json", ".json.gz", ".csv", ".cfg")

@@ -116,9 +116,9 @@ class _Study:
             draws=draws,
             refused=draws - len(drawn),
             seed=seed,
-            speedup=_interval(drawn, _SPEEDUP),
-            energy_ratio=_interval(drawn, _ENERGY),
-            beside={name: _interval(drawn, name) for name in _BESIDE},
+            speedup=interval_of(_values(drawn, _SPEEDUP)),
+            energy_ratio=interval_of(_values(drawn, _ENERGY)),
+            beside={name: interval_of(_values(drawn, name)) for name in _BESIDE},
             swings=tuple(sorted(swings, key=lambda swing: -swing.width("speedups", speedup))),
             without_range=uncertain.without_range,
             varied_with=uncertain.varied_with,
@@ -147,14 +147,15 @@ class _Study:
 def drawn_values(assumptions: Sequence[Assumption], draws: int, seed: int) -> Iterator[dict[str, Value]]:
     """Values of all assumptions, so many times."""
     generator = np.random.default_rng(seed)
-    shares = [latin_shares(generator, draws, alike(each.name, is_number=each.is_number)) for each in assumptions]
+    shares = [latin_shares(generator, draws, _alike(each)) for each in assumptions]
     for number in range(draws):
         yield {each.name: each.at(float(share[number])) for each, share in zip(assumptions, shares, strict=True)}
 
 
-def alike(name: str, *, is_number: bool) -> int:
+def _alike(assumption: Assumption) -> int:
     """Neighbouring draws that have the same value of an assumption."""
-    if name.startswith(_OF_A_STEP) or not is_number:
+    name = assumption.name
+    if name.startswith(_OF_A_STEP) or not assumption.is_number:
         return _TO_A_STEP
     return 1 if name.startswith(_NO_MAPPINGS) else _TO_A_MAPPING
 
@@ -169,8 +170,12 @@ def _figure(outcome: Outcome, name: str) -> float | None:
     return None if outcome.figures is None else float(outcome.figures[name])
 
 
-def _interval(outcomes: Sequence[Outcome], name: str) -> Interval:
-    values = [_figure(each, name) for each in outcomes]
-    found = np.array([each for each in values if each is not None])
+def _values(outcomes: Sequence[Outcome], name: str) -> list[float]:
+    return [value for value in (_figure(each, name) for each in outcomes) if value is not None]
+
+
+def interval_of(values: Sequence[float]) -> Interval:
+    """Where values lie."""
+    found = np.array(values)
     low, high = np.percentile(found, _INSIDE)
     return Interval(low=float(low), high=float(high), least=float(found.min()), most=float(found.max()))
