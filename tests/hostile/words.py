@@ -44,14 +44,25 @@ STARTS: dict[str, str] = {
 
 WITH_TORCH = frozenset({"assign", "capture", "codesign", "train"})
 
-DEAR = {"ablate": 0.2, "codesign": 0.05, "consistent": 0.2, "explore": 0.2, "sensitivity": 0.1, "train": 0.2, "validate": 0.2}
+DEAR = {
+    "ablate": 0.2,
+    "codesign": 0.05,
+    "consistent": 0.2,
+    "explore": 0.2,
+    "sensitivity": 0.1,
+    "train": 0.2,
+    "validate": 0.2,
+}
 """Commands that take seconds, and how often they are drawn beside the others."""
 
 SECONDS = {"codesign": 90.0, "consistent": 60.0, "explore": 60.0, "sensitivity": 60.0, "train": 60.0, "validate": 60.0}
 """That a command may take which starts processes of its own, or trains."""
 
 LONG = frozenset(
-    {"--epochs", "--seeds", "--gemms", "--tilings", "--schedules", "--warmup-epochs", "--limit", "--torch", "--range", "--draws"}
+    {
+        *("--draws", "--epochs", "--gemms", "--limit", "--range", "--schedules", "--seeds", "--tilings", "--torch"),
+        "--warmup-epochs",
+    }
 )
 """Options that ask for so much of a thing: who asks for a billion is not refused, and waits."""
 
