@@ -66,7 +66,9 @@ class DrawnDesigns:
         self.assumptions = self._open() if ranges else ()
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_uncertain": {}, "_varied": {}, "_tables": {}}
+        # What was made stays behind, the base with its workload too.
+        kept = {name: value for name, value in self.__dict__.items() if name != "base"}
+        return kept | {"_uncertain": {}, "_varied": {}, "_tables": {}}
 
     @property
     def unknowns(self) -> tuple[Unknown, ...]:
