@@ -24,12 +24,14 @@ from .commands import (
     assign,
     capture,
     codesign,
+    consistent,
     explore,
     gemm,
     hardware,
     init,
     recipes,
     report,
+    sensitivity,
     step,
     trace,
     train,
@@ -57,9 +59,11 @@ app.command()(ablate.ablate)
 app.command()(assign.assign)
 app.command()(capture.capture)
 app.command()(codesign.codesign)
+app.command()(consistent.consistent)
 app.command()(explore.explore)
 app.command()(gemm.gemm)
 app.command()(init.init)
+app.command()(sensitivity.sensitivity)
 app.command()(trace.trace)
 app.command()(train.train)
 app.command()(validate.validate)

@@ -21,6 +21,7 @@ KINDS = (
     "workloads",
     "recipes",
     "sweeps",
+    "claims",
     "methods",
     "energy",
     "dram",

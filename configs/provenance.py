@@ -9,6 +9,8 @@ A single value may also say between which it lies, or what else it may be, and w
     rows: {value: 32, status: assumed, source: "not published", range: [16, 64], scales: [tensor_engine.cols]}
     drain: {value: shift, status: assumed, source: "not published", range: [shift, wire]}
 
+or, where nothing is gained by varying it, why: ``fixed``. A list's other contents are texts, items joined by commas.
+
 Stripping gives the plain tree (``rows: 32``) that a model validates, and beside it what was said of each
 leaf. A leaf is a single value or a list that holds neither mappings nor lists. What is said of a mapping goes
 for every leaf in it.
@@ -34,7 +36,7 @@ _FEWEST = 2
 LABELS = ("name", "title", "description")
 """Keys whose texts claim nothing about the world, and so have no provenance."""
 
-_ANNOTATION = ("value", "status", "source", "range", "scales")
+_ANNOTATION = ("value", "status", "source", "range", "scales", "fixed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Provenance:
         range: the lowest and the highest that it may be, of numbers; else what it may be, itself among them. Empty
             where nothing is said.
         scales: dotted names of fields that are larger and smaller with it, in proportion.
+        fixed: why it is not varied, of one without a range; empty where nothing is said.
     """
 
     value: Any
@@ -55,6 +58,7 @@ class Provenance:
     source: str
     range: tuple[Any, ...] = ()
     scales: tuple[str, ...] = ()
+    fixed: str = ""
 
 
 def strip_provenance(
@@ -100,6 +104,7 @@ class _Stripper:
             status, source = self._annotation(value, path, origin)
             plain = self.strip(value["value"], path, (*origin, "value"), status, source)
             self._note_range(value, path, origin)
+            self._note_fixed(value, path, origin)
             return plain
         if is_leaf(value):
             if not (path and path[-1] in LABELS):
@@ -137,15 +142,31 @@ class _Stripper:
             return
         found, scales = annotation.get("range"), annotation.get("scales", [])
         known = self.provenance.get(dotted(path))
-        if known is None or isinstance(annotation["value"], list):
+        if known is None:
             raise self._refusal(path, origin, "a range of more than one value, need it at a single one")
         if not isinstance(found, list) or len(found) < _FEWEST or not is_leaf(found) or None in found:
             need = "need a list: the lowest and the highest, or all that it may be"
             raise self._refusal(path, (*origin, "range"), f"range {shown(found)}, {need}")
+        if isinstance(annotation["value"], list) and not all(isinstance(each, str) for each in found):
+            need = "need texts, the items of each list joined by commas"
+            raise self._refusal(path, (*origin, "range"), f"range {shown(found)} of a list, {need}")
         if not isinstance(scales, list) or not all(isinstance(name, str) for name in scales):
             got = f"scales {shown(scales)}, need a list of fields; try [tensor_engine.cols]"
             raise self._refusal(path, (*origin, "scales"), got)
         self.provenance[dotted(path)] = replace(known, range=tuple(found), scales=tuple(scales))
+
+    def _note_fixed(self, annotation: dict[str, Any], path: KeyPath, origin: KeyPath) -> None:
+        """Keep why a single value is not varied."""
+        if "fixed" not in annotation:
+            return
+        why, known = annotation["fixed"], self.provenance.get(dotted(path))
+        if known is None:
+            raise self._refusal(path, origin, "fixed of more than one value, need it at a single one")
+        if not isinstance(why, str) or not why:
+            raise self._refusal(path, (*origin, "fixed"), f"fixed {shown(why)}, need why it is not varied, in words")
+        if known.range:
+            raise self._refusal(path, origin, "fixed beside a range, need one of them")
+        self.provenance[dotted(path)] = replace(known, fixed=why)
 
     def _refusal(self, path: KeyPath, origin: KeyPath, got: str) -> ConfigError:
         return ConfigError(f"{self.document.place_of(origin)}: {dotted(path)}: got {got}")

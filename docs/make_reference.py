@@ -17,6 +17,7 @@ from bisparse.accel.dram_timings import DramTimings, load_dram_timings
 from bisparse.accel.energy_table import EnergyTable, load_energy_table
 from bisparse.accel.specification import Hardware, load_hardware
 from bisparse.configs.schema import Loaded
+from bisparse.sim.studies.consistency.claims import Claims
 from bisparse.sim.studies.explore.sweep import Sweep
 from bisparse.training.recipes.declaration import Recipe
 from pydantic import BaseModel
@@ -66,6 +67,9 @@ def files_page() -> str:
         *_kind("Hardware", Hardware, load_hardware("sat-vcu1525"), "`configs/hardware/`, `bisparse init mine.yaml`"),
         *_kind("Recipes", Recipe, None, "`configs/recipes/`, `bisparse init mine.yaml --kind recipe`"),
         *_kind("Sweeps", Sweep, None, "`configs/sweeps/`, `bisparse init mine.yaml --kind sweep`"),
+        *_kind(
+            "Claims", Claims, None, "`configs/claims/`; [what nobody published](../unknowns.md) tells them in words"
+        ),
         *_kind("Energy tables", EnergyTable, load_energy_table("16nm-fpga"), "`configs/energy/`"),
         *_kind("DRAM timings", DramTimings, load_dram_timings("ddr4-2400"), "`configs/dram/`"),
     ]

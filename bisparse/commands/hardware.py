@@ -126,6 +126,7 @@ class _Known:
     source: str = ""
     range: tuple[Any, ...] = ()
     scales: tuple[str, ...] = ()
+    fixed: str = ""
 
 
 def _parameters(loaded: Loaded[Hardware]) -> dict[str, _Known]:
@@ -139,7 +140,12 @@ def _parameters(loaded: Loaded[Hardware]) -> dict[str, _Known]:
         if path in said:
             known = said[path]
             parameters[path] = _Known(
-                value=known.value, status=known.status, source=known.source, range=known.range, scales=known.scales
+                value=known.value,
+                status=known.status,
+                source=known.source,
+                range=known.range,
+                scales=known.scales,
+                fixed=known.fixed,
             )
         elif isinstance(value, dict):
             for key, each in value.items():
@@ -153,15 +159,16 @@ def _parameters(loaded: Loaded[Hardware]) -> dict[str, _Known]:
 
 def _open(known: _Known) -> dict[str, Any]:
     """What a parameter leaves open, for a document: nothing where it leaves nothing."""
-    both = {"range": list(known.range), "scales": list(known.scales)}
-    return {name: value for name, value in both.items() if value}
+    every = {"range": list(known.range), "scales": list(known.scales), "fixed": known.fixed}
+    return {name: value for name, value in every.items() if value}
 
 
 def _range(known: _Known, scaled_with: str) -> str:
-    """What ``--range`` varies a parameter within, and with which other it grows and shrinks."""
+    """What ``--range`` varies a parameter within, with which other it grows and shrinks, or why it stays."""
     number = not isinstance(known.value, bool | list) and len(known.range) == 2
     within = (" to " if number else " or ").join(map(_shown, known.range))
-    return "; ".join(filter(None, (within, scaled_with and f"as {scaled_with}")))
+    stays = known.fixed and f"fixed: {known.fixed}"
+    return "; ".join(filter(None, (within, scaled_with and f"as {scaled_with}", stays)))
 
 
 def _shown(value: Any) -> str:

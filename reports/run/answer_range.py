@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...sim.results.answer_range import AnswerRange, Interval, Swing
+from ...sim.results.answer_range import MATTERS, AnswerRange, Interval, Swing
 from ...sim.results.simulation_result import SimulationResult
-from ..shared.quantities import significant, times
+from ..shared.quantities import percent, significant, times
 
 _NAMED = 3
 """Assumptions that the sentence names."""
@@ -37,8 +37,31 @@ def range_note(found: AnswerRange) -> str:
     refused = f"; {found.refused} of them cannot run the step" if found.refused else ""
     return (
         f"Nine in ten of {found.draws} designs drawn within the ranges of {len(found.swings)} parameters at "
-        f"once{refused}. "
-        f"{found.without_range} assumed parameters have no range in the files, and are kept as they are."
+        f"once{refused}.{_with(found)}"
+    )
+
+
+def _with(found: AnswerRange) -> str:
+    """What becomes of parameters without a range of their own."""
+    told = [
+        f"{number} {words}"
+        for number, words in (
+            (found.varied_with, "more are varied with them, in proportion"),
+            (len(found.fixed), "assumed ones are kept, for reasons that the files give"),
+            (found.without_range, "assumed ones have no range in the files, and are kept as they are"),
+        )
+        if number
+    ]
+    return f" {'; '.join(told)}." if told else ""
+
+
+def matter_words(result: SimulationResult, found: AnswerRange) -> str:
+    """How many assumptions matter."""
+    speed = {each.parameter for each in found.matter("speedups", result.speedup_vs_dense)}
+    energy = {each.parameter for each in found.matter("energy_ratios", result.energy_ratio_vs_dense)}
+    return (
+        f"Of {len(found.swings)} parameters varied alone {len(speed)} move the speedup by {percent(MATTERS)} or more, "
+        f"{len(energy)} the energy ratio, {len(found.swings) - len(speed | energy)} neither."
     )
 
 
@@ -58,6 +81,7 @@ def value_words(value: object) -> str:
 
 def ends_words(swing: Swing) -> str:
     """What an assumption was varied to."""
-    return (
-        " to ".join(map(value_words, swing.values)) if len(swing.values) > 1 else f"or {value_words(swing.values[0])}"
-    )
+    words = list(map(value_words, swing.values))
+    if len(words) > 1 and not isinstance(swing.value, bool | str):
+        return " to ".join(words)
+    return f"or {' or '.join(words)}"

@@ -10,7 +10,7 @@ from ..shared.plotly_data import DENSE, SPARSE, Figure, plain, wrapped
 from ..shared.quantities import seconds, times
 from ..shared.section import Part, Section
 from ..shared.table import Cell, Table
-from .answer_range import ends_words, range_note, range_sentence, swing_name, value_words
+from .answer_range import ends_words, matter_words, range_note, range_sentence, swing_name, value_words
 from .run_view import RunView
 from .verdict import bound_words, help_words
 
@@ -24,21 +24,32 @@ def range_section(view: RunView) -> Section | None:
     if found is None:
         return None
     heading, table = "How far the answer moves", _range_table(found)
-    words = f"{range_sentence(view.result)} {range_note(found)}"
+    words = f"{range_sentence(view.result)} {matter_words(view.result, found)} {range_note(found)}"
     return Section(
         heading=heading,
-        lede=f"{words} In the picture each parameter moves alone, from one end of its range to the other.",
-        figures={"range": _tornado(view.result, found)},
+        lede=f"{words} In the pictures each parameter moves alone, from one end of its range to the other.",
+        figures={
+            "range": _tornado(found, "speedups", view.result.speedup_vs_dense),
+            "energy-range": _tornado(found, "energy_ratios", view.result.energy_ratio_vs_dense),
+        },
         table=table,
         template="run/range.html.jinja",
         markdown=(Part(heading=heading, words=words, table=table),),
     )
 
 
-def _tornado(result: SimulationResult, found: AnswerRange) -> Figure:
-    """A bar a parameter from its least speedup to its most, around the answer."""
-    nominal, shown = result.speedup_vs_dense, found.swings[:_DRAWN]
-    spans = [_span(swing, nominal) for swing in shown]
+_AXES = {
+    "speedups": ("speedup, x", ("slower", "faster"), (DENSE, SPARSE)),
+    "energy_ratios": ("energy ratio, x of dense", ("less energy", "more energy"), (SPARSE, DENSE)),
+}
+"""Of a figure: words at its axis, what its bars are called, and their colours: the better one has the pruned step's."""
+
+
+def _tornado(found: AnswerRange, figure: str, nominal: float) -> Figure:
+    """A bar a parameter from the figure's least to its most, around the answer."""
+    words, names, colours = _AXES[figure]
+    shown = sorted(found.swings, key=lambda swing: -swing.width(figure, nominal))[:_DRAWN]
+    spans = [_span(swing, figure, nominal) for swing in shown]
     least, most = min(low for low, _ in spans), max(high for _, high in spans)
     room = (most - least) * 0.08 or 0.01
     return {
@@ -56,10 +67,7 @@ def _tornado(result: SimulationResult, found: AnswerRange) -> Figure:
                 "marker": {"color": colour},
                 "hovertemplate": "%{y}: %{customdata}<extra></extra>",
             }
-            for name, colour, ends in (
-                ("slower", DENSE, [low for low, _ in spans]),
-                ("faster", SPARSE, [high for _, high in spans]),
-            )
+            for name, colour, ends in zip(names, colours, zip(*spans, strict=True), strict=True)
         ],
         "layout": {
             "height": 96 + 44 * len(shown),
@@ -67,7 +75,7 @@ def _tornado(result: SimulationResult, found: AnswerRange) -> Figure:
             "barmode": "overlay",
             "bargap": 0.3,
             "xaxis": {
-                "title": {"text": f"speedup, x; {times(nominal)} as assumed"},
+                "title": {"text": f"{words}; {times(nominal)} as assumed"},
                 "range": [least - room, most + room],
                 "automargin": True,
                 "fixedrange": True,
@@ -84,9 +92,9 @@ def _tick(swing: Swing) -> str:
     return wrapped(" ".join(words).replace("_", " "))
 
 
-def _span(swing: Swing, nominal: float) -> tuple[float, float]:
-    """The least and the most speedup, the answer among them."""
-    values = [nominal, *(each for each in swing.speedups if each is not None)]
+def _span(swing: Swing, figure: str, nominal: float) -> tuple[float, float]:
+    """The least and the most of a figure, the answer among them."""
+    values = [nominal, *(each for each in getattr(swing, figure) if each is not None)]
     return min(values), max(values)
 
 

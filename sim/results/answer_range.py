@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+MATTERS = 0.01
+"""Of an answer: an assumption that moves it by less does not matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,10 @@ class Swing:
         found = [each for each in getattr(self, figure) if each is not None]
         return max(nominal, *found) - min(nominal, *found) if found else 0.0
 
+    def moves(self, figure: str, nominal: float) -> float:
+        """The most by which a figure leaves the nominal one, as a share of that."""
+        return max((abs(each / nominal - 1) for each in getattr(self, figure) if each is not None), default=0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRange:
@@ -58,7 +65,10 @@ class AnswerRange:
         speedup: ``speedup_vs_dense`` over the draws.
         energy_ratio: ``energy_ratio_vs_dense`` over the draws.
         swings: each assumption alone, what moves the speedup most first.
-        without_range: assumed parameters that their files give no range; they are kept as they are taken.
+        without_range: assumed parameters of which their files give no range and do not say why they have none.
+        varied_with: parameters that are larger and smaller with one of the swings', in proportion.
+        fixed: why an assumed parameter is not varied, by name.
+        beside: intervals of other figures over the draws, by name.
     """
 
     draws: int
@@ -68,11 +78,20 @@ class AnswerRange:
     energy_ratio: Interval
     swings: tuple[Swing, ...]
     without_range: int
+    varied_with: int = 0
+    fixed: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, Interval] = field(default_factory=dict)
+
+    def matter(self, figure: str, nominal: float, *, share: float = MATTERS) -> tuple[Swing, ...]:
+        """Assumptions that move a figure (``speedups``, ``energy_ratios``) by a share of it or more, most first."""
+        found = [each for each in self.swings if each.moves(figure, nominal) >= share]
+        return tuple(sorted(found, key=lambda swing: -swing.width(figure, nominal)))
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> AnswerRange:
         """The range that a document was made of."""
         lists = ("values", "speedups", "energy_ratios")
         swings = tuple(Swing(**each | {name: tuple(each[name]) for name in lists}) for each in document["swings"])
-        intervals = {name: Interval(**document[name]) for name in ("speedup", "energy_ratio")}
-        return cls(**document | intervals | {"swings": swings})
+        intervals: dict[str, Any] = {name: Interval(**document[name]) for name in ("speedup", "energy_ratio")}
+        beside = {name: Interval(**each) for name, each in document.get("beside", {}).items()}
+        return cls(**document | intervals | {"swings": swings, "beside": beside})

@@ -6,16 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bisparse.reports import write_ablation, write_codesign, write_run
+from bisparse.reports import write_ablation, write_codesign, write_consistency, write_run
 from bisparse.reports.explore import designs
 from bisparse.reports.explore.directory import write_exploration
 
 import bisparse
 
 from ..unit.reports.codesign import codesign_sample
+from ..unit.reports.consistency import consistency_sample
 from ..unit.reports.explore import explore_sample
 
-KINDS = ("run", "compare", "event", "ablation", "codesign", "explore", "design")
+KINDS = ("run", "compare", "event", "ablation", "codesign", "consistency", "explore", "design")
 """Of pages; ``design`` is that of one design of a study, which shares its library with the others of it."""
 
 SMALL = {"model_or_name": "resnet9-cifar10", "batch": 16}
@@ -46,6 +47,9 @@ def write_every_kind(directory: Path) -> dict[str, Path]:
         "event": write_run([played], directory / "event", command="bisparse simulate resnet9-cifar10 --engine event"),
         "ablation": write_ablation(ablation, directory / "ablation", command="bisparse ablate resnet9-cifar10"),
         "codesign": write_codesign(codesign_sample.study(), directory / "codesign", command="bisparse codesign"),
+        "consistency": write_consistency(
+            consistency_sample.study(), directory / "consistency", command="bisparse consistent sample"
+        ),
         "explore": directory / "explore" / "report.html",
         "design": design,
     }

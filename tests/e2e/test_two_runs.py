@@ -21,11 +21,21 @@ axes: {hardware.tensor_engine.rows: [8, 16]}
 objectives: [{minimise: step_seconds}]
 """
 
+CLAIMS = """\
+name: tiny
+base: {hardware: sat-vcu1525, recipe: bdwp, sparsity: "2:8", batch: 8}
+runs: {workload: [mlp.json]}
+claims: []
+answers: [{name: speed, value: speedup_vs_dense}]
+"""
+
 COMMANDS = {
     "simulate": "simulate mlp.json --batch 8 --out held",
     "compare": "compare mlp.json --batch 8 --out held",
     "ablate": "ablate mlp.json --batch 8 --out held",
     "report": "report held",
+    "sensitivity": "sensitivity mlp.json --batch 8 --out held",
+    "consistent": "consistent claims.yaml --jobs 1 --out held",
     "explore": "explore sweep.yaml --jobs 1 --out held",
     "train": "train --model mlp --data digits --out held",
     "codesign": "codesign --model mlp --data digits --recipes bdwp --seeds 1 --out held",
@@ -37,11 +47,12 @@ def test_a_directory_that_another_process_writes_is_refused(command, run, tmp_pa
     if command in ("train", "codesign"):
         pytest.importorskip("torch")
         pytest.importorskip("sklearn")
-    if command == "explore":
+    if command in ("explore", "consistent"):
         pytest.importorskip("simpleeval")
     monkeypatch.setattr(run_directory, "_PATIENCE_SECONDS", 0.0)
     save_graph(MLP, tmp_path / "mlp.json")
     (tmp_path / "sweep.yaml").write_text(SWEEP)
+    (tmp_path / "claims.yaml").write_text(CLAIMS)
     with sole_owner(tmp_path / "held"):
         (tmp_path / "held" / "kept.txt").write_text("of the first")
         refused = run(*COMMANDS[command].split())

@@ -19,6 +19,17 @@ from bisparse.command_line import main
 
 from ..stand_ins import TRANSFORMERS
 
+CLAIMS = """\
+name: tiny
+base: {hardware: sat-vcu1525, recipe: bdwp, sparsity: "2:8", batch: 8}
+axes: {hardware.tensor_engine.rows: [8, 16]}
+ranges: false
+runs: {workload: [mlp.json]}
+claims: [{name: fast, source: a test, value: speedup_vs_dense, least: 1}]
+answers: [{name: energy, value: energy_ratio_vs_dense}]
+draws: 2
+"""
+
 SWEEP = """\
 name: tiny
 base: {hardware: sat-vcu1525, workload: mlp.json, recipe: bdwp, sparsity: "2:8", batch: 8}
@@ -115,7 +126,8 @@ def _plain(*, explored: bool) -> None:
     timed = library.find("hardware", "sat-vcu1525-timed").read_text()
     Path("timed.yaml").write_text(timed.replace("value: ddr4-2400", "value: timing.yaml"))
     Path("mine.yaml").write_text("name: mine\nextends: base.yaml\ndense: {names: ['l1*']}\n")
-    for name, text in (("sweep.yaml", SWEEP), ("scale.cfg", SCALESIM), ("topology.csv", TOPOLOGY)):
+    files = {"sweep.yaml": SWEEP, "claims.yaml": CLAIMS, "scale.cfg": SCALESIM, "topology.csv": TOPOLOGY}
+    for name, text in files.items():
         Path(name).write_text(text)
     Path("products.csv").write_text(PRODUCTS)
     Path("dens").mkdir()

@@ -20,10 +20,12 @@ STARTS: dict[str, str] = {
     "ablate": "mlp.json --batch 8",
     "assign": "dense --ratios 2:8,4:8",
     "capture": "net.py:made --input 1x8x8 --out graph.json --no-cache",
+    "consistent": "claims.yaml --out agreed --jobs 1",
     "codesign": "--model mlp --data digits --epochs 1 --recipes bdwp --seeds 1 --jobs 1 --out study",
     "explore": "sweep.yaml --out made --jobs 1",
     "gemm": "24x16x32",
     "init": "new.yaml",
+    "sensitivity": "mlp.json --batch 8 --hardware design.yaml --draws 2",
     "trace": "mlp.json l1:FF --out bursts.txt --limit 50",
     "train": "--model mlp --data digits --epochs 1 --recipe dense --out made",
     "validate": "--seed 1 --gemms 2 --tilings 2 --schedules 1 --no-torch",
@@ -42,14 +44,25 @@ STARTS: dict[str, str] = {
 
 WITH_TORCH = frozenset({"assign", "capture", "codesign", "train"})
 
-DEAR = {"ablate": 0.2, "codesign": 0.05, "explore": 0.2, "train": 0.2, "validate": 0.2}
+DEAR = {
+    "ablate": 0.2,
+    "codesign": 0.05,
+    "consistent": 0.2,
+    "explore": 0.2,
+    "sensitivity": 0.1,
+    "train": 0.2,
+    "validate": 0.2,
+}
 """Commands that take seconds, and how often they are drawn beside the others."""
 
-SECONDS = {"codesign": 90.0, "explore": 60.0, "train": 60.0, "validate": 60.0}
+SECONDS = {"codesign": 90.0, "consistent": 60.0, "explore": 60.0, "sensitivity": 60.0, "train": 60.0, "validate": 60.0}
 """That a command may take which starts processes of its own, or trains."""
 
 LONG = frozenset(
-    {"--epochs", "--seeds", "--gemms", "--tilings", "--schedules", "--warmup-epochs", "--limit", "--torch", "--range"}
+    {
+        *("--draws", "--epochs", "--gemms", "--limit", "--range", "--schedules", "--seeds", "--tilings", "--torch"),
+        "--warmup-epochs",
+    }
 )
 """Options that ask for so much of a thing: who asks for a billion is not refused, and waits."""
 

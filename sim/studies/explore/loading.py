@@ -75,6 +75,13 @@ def load_sweep(name_or_path: str | Path) -> Loaded[Sweep]:
     )
 
 
+def checked_sweep(document: Document) -> Loaded[Sweep]:
+    """A sweep whose document another file makes; ``ConfigError`` as for ``load_sweep``."""
+    model = _checked(document)
+    sources = (Path(document.file),)
+    return Loaded(model=model, provenance={}, sources=sources, sha256=content_hash(document.data), document=document)
+
+
 def sweep_of_data(data: Mapping[str, Any]) -> Loaded[Sweep]:
     """Check a sweep given as plain data, as a notebook has it; paths in it are from the working directory.
 

@@ -17,16 +17,13 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ....configs.errors import BisparseError, ConfigError
 from ....configs.worker_pool import WorkerPool
 from .axis_values import Settings
 from .evaluation import evaluate
 from .point import Outcome, Point
-
-if TYPE_CHECKING:
-    from .space import Space
 
 _IN_FLIGHT = 2
 """Chunks a worker is given ahead: one at work, one waiting."""
@@ -51,6 +48,13 @@ class Chunk:
     settings: tuple[Settings, ...]
 
 
+class Points(Protocol):
+    """What makes points of settings, such as a space; small to pickle."""
+
+    def point(self, settings: Settings) -> Point:
+        """What a point is; ``ConfigError`` where there is none."""
+
+
 class Workers(Protocol):
     """What evaluates chunks."""
 
@@ -72,7 +76,7 @@ class Workers(Protocol):
         """Let the workers go."""
 
 
-def evaluate_settings(space: Space, settings: Sequence[Settings], version: str) -> list[Outcome]:
+def evaluate_settings(space: Points, settings: Sequence[Settings], version: str) -> list[Outcome]:
     """Evaluate points of a space; one that cannot be made is an outcome with the reason."""
     outcomes: list[Outcome | None] = [None] * len(settings)
     points: dict[int, Point] = {}
@@ -92,7 +96,7 @@ class InProcess:
     count = 1
     remark = ""
 
-    def __init__(self, space: Space, version: str) -> None:
+    def __init__(self, space: Points, version: str) -> None:
         self._space, self._version = space, version
 
     def outcomes(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Outcome]]]:
@@ -109,7 +113,7 @@ class Pool:
 
     remark = ""
 
-    def __init__(self, space: Space, version: str, jobs: int) -> None:
+    def __init__(self, space: Points, version: str, jobs: int) -> None:
         self.count = jobs
         self._pool = WorkerPool(jobs, _begin, space, version)
 
@@ -135,11 +139,11 @@ class Pool:
         self._pool.end()
 
 
-_here: tuple[Space, str] | None = None
+_here: tuple[Points, str] | None = None
 """In a worker process: the space and the version of bisparse."""
 
 
-def _begin(space: Space, version: str) -> None:
+def _begin(space: Points, version: str) -> None:
     global _here
     _here = space, version
 
@@ -152,7 +156,7 @@ def _evaluate_here(settings: Sequence[Settings]) -> list[Outcome]:
 class Dask:
     """Workers of a dask.distributed cluster."""
 
-    def __init__(self, space: Space, version: str, address: str) -> None:
+    def __init__(self, space: Points, version: str, address: str) -> None:
         """Connect.
 
         Raises:
@@ -288,6 +292,6 @@ def evaluate_sent(space: bytes, settings: Sequence[Settings], version: str) -> l
 
 
 @lru_cache(maxsize=4)
-def _unpickled(space: bytes) -> Space:
-    found: Space = pickle.loads(space)
+def _unpickled(space: bytes) -> Points:
+    found: Points = pickle.loads(space)
     return found

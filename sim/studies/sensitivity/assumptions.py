@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ....accel.design_fields import design_names, design_target, value_at
+from ....accel.design_fields import Target, design_names, design_target, joined, split, value_at
 from ....accel.energy_table import EnergyTable
 from ....accel.specification import Hardware
 from ....accel.varied_design import Change, Family, typed_value
@@ -115,13 +115,29 @@ class Uncertain:
 
     @property
     def without_range(self) -> int:
-        """How many assumed values nobody says a range of, but for those that scale with another."""
+        """How many assumed values nobody says a range of, nor why they have none, but for those that scale."""
         scaled = {name for each in self.assumptions for name in each.scales}
-        return sum(
-            known.status == "assumed" and not known.range and f"{prefix}{name}" not in scaled
+        return sum(not known.range and not known.fixed and name not in scaled for name, known in self._assumed.items())
+
+    @property
+    def varied_with(self) -> int:
+        """How many values scale with others and have no range of their own."""
+        own = {each.name for each in self.assumptions}
+        return len({name for each in self.assumptions for name in each.scales} - own)
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """Why assumed values are not varied, by name, of those whose files say it."""
+        return {name: known.fixed for name, known in self._assumed.items() if known.fixed}
+
+    @property
+    def _assumed(self) -> dict[str, Provenance]:
+        return {
+            f"{prefix}{name}": known
             for loaded, prefix in ((self.hardware, HARDWARE), (self.table, ENERGY))
             for name, known in loaded.provenance.items()
-        )
+            if known.status == "assumed"
+        }
 
     @cached_property
     def _family(self) -> Family:
@@ -161,8 +177,8 @@ class Uncertain:
             if isinstance(written, bool) or not isinstance(written, int | float):
                 raise ConfigError(f"got {shown(written)}, need a number")
             return float(written)
-        target = design_target(_words(name), name=name.removeprefix(HARDWARE), known=design_names())
-        return typed_value(target, written, _WRITTEN)
+        found = typed_value(_target(name), written, _WRITTEN)
+        return joined(found) if isinstance(found, list | tuple) else found
 
     def _number_at(self, name: str) -> int | float:
         found = value_at(self.hardware.model, _words(name)) if name.startswith(HARDWARE) else self._price(_path(name))
@@ -188,7 +204,7 @@ class Uncertain:
         known = self.hardware.provenance.get(name)
         return Change(
             path=tuple(map(str, path)),
-            value=value,
+            value=split(value) if _target(f"{HARDWARE}{name}").listed else value,
             status=known.status if known else "assumed",
             source="varied within its range",
             place=self.hardware.document.place_of(path),
@@ -224,6 +240,10 @@ class Uncertain:
             sha256=content_hash(data),
             document=document,
         )
+
+
+def _target(name: str) -> Target:
+    return design_target(_words(name), name=name.removeprefix(HARDWARE), known=design_names())
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 Draws are a Latin hypercube: each takes its own slice of an assumption's range, so that few of them cover all. Slices
 are wider where a value of its own for each draw would take long: designs are drawn one for every four draws, since each
-has its mappings searched, and what lays out a step (policies, lengths of vector work) once for every twelve. Dense and
-pruned step run on the same drawn design: what an assumption does to both cancels in a ratio.
+has its mappings searched, and what lays out a step (policies, lengths of vector work) or tells kinds of designs apart
+(whatever is no number) once for every twelve. Dense and pruned step run on the same drawn design at the same prices:
+what an assumption does to both cancels in a ratio.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from ...results.simulation_result import SimulationResult
 from ...simulation import Simulator
 from ..explore.evaluation import evaluate
 from ..explore.point import Outcome, Point
-from .assumptions import Uncertain, Value
+from .assumptions import Assumption, Uncertain, Value
 
 DRAWS, SEED = 72, 0
 
 _TO_A_MAPPING, _TO_A_STEP = 4, 12
-"""Draws that share a design as far as mappings depend on it; draws that share the works of a step."""
+"""Draws that share a design as far as mappings depend on it; draws that share the works of a step and a kind."""
 
 _OF_A_STEP = ("hardware.vector_engine.operations.", "hardware.policy.")
 """What the names of assumptions begin with that lay out the works of a step."""
@@ -41,6 +42,9 @@ _INSIDE = (5.0, 95.0)
 
 _SPEEDUP, _ENERGY = "speedup_vs_dense", "energy_ratio_vs_dense"
 
+_BESIDE = ("step_seconds", "energy_joules", "dense.energy_joules", "watts", "dense.watts")
+"""Figures whose intervals are told beside."""
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -52,6 +56,7 @@ def with_range(
     *,
     progress: Progress | None = None,
     draws: int = DRAWS,
+    seed: int = SEED,
 ) -> SimulationResult:
     """A step's result with the range of its answer; as it is where nothing is pruned, for that has no answer.
 
@@ -62,6 +67,7 @@ def with_range(
         pattern: its ratio.
         progress: told what is done.
         draws: designs drawn.
+        seed: of the draws.
 
     Raises:
         ConfigError: the files give no ranges, or one that is none; or no drawn design runs the step.
@@ -69,7 +75,7 @@ def with_range(
     if recipe.model.is_baseline:
         return result
     study = _Study(simulator=simulator, recipe=recipe, pattern=pattern, progress=progress)
-    return replace(result, range=study.range(draws, result.speedup_vs_dense))
+    return replace(result, range=study.range(draws, seed, result.speedup_vs_dense))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +85,7 @@ class _Study:
     pattern: OperandFormat
     progress: Progress | None
 
-    def range(self, draws: int, speedup: float) -> AnswerRange:
+    def range(self, draws: int, seed: int, speedup: float) -> AnswerRange:
         """Simulate everything, and see where the answer lies around a speedup."""
         uncertain = Uncertain(hardware=self.simulator.hardware, table=self.simulator.table)
         assumptions = uncertain.assumptions
@@ -90,7 +96,8 @@ class _Study:
                 "{value: 32, status: assumed, source: why, range: [16, 64]}"
             )
         alone = [(each.name, end) for each in assumptions for end in each.ends]
-        outcomes = self._simulated(uncertain, [*(dict([each]) for each in alone), *_drawn(uncertain, draws)])
+        drawn_at_once = drawn_values(assumptions, draws, seed)
+        outcomes = self._simulated(uncertain, [*(dict([each]) for each in alone), *drawn_at_once])
         found, outcomes = dict(zip(alone, outcomes, strict=False)), outcomes[len(alone) :]
         drawn = [each for each in outcomes if each.figures is not None]
         if not drawn:
@@ -108,11 +115,14 @@ class _Study:
         return AnswerRange(
             draws=draws,
             refused=draws - len(drawn),
-            seed=SEED,
-            speedup=_interval(drawn, _SPEEDUP),
-            energy_ratio=_interval(drawn, _ENERGY),
+            seed=seed,
+            speedup=interval_of(_values(drawn, _SPEEDUP)),
+            energy_ratio=interval_of(_values(drawn, _ENERGY)),
+            beside={name: interval_of(_values(drawn, name)) for name in _BESIDE},
             swings=tuple(sorted(swings, key=lambda swing: -swing.width("speedups", speedup))),
             without_range=uncertain.without_range,
+            varied_with=uncertain.varied_with,
+            fixed=uncertain.fixed,
         )
 
     def _simulated(self, uncertain: Uncertain, designs: Sequence[dict[str, Value]]) -> list[Outcome]:
@@ -134,23 +144,23 @@ class _Study:
         return Point.of(self.simulator, self.recipe, self.pattern, hardware, prices)
 
 
-def _drawn(uncertain: Uncertain, draws: int) -> Iterator[dict[str, Value]]:
+def drawn_values(assumptions: Sequence[Assumption], draws: int, seed: int) -> Iterator[dict[str, Value]]:
     """Values of all assumptions, so many times."""
-    generator = np.random.default_rng(SEED)
-    assumptions = uncertain.assumptions
-    shares = [_shares(generator, draws, _alike(each.name)) for each in assumptions]
+    generator = np.random.default_rng(seed)
+    shares = [latin_shares(generator, draws, _alike(each)) for each in assumptions]
     for number in range(draws):
         yield {each.name: each.at(float(share[number])) for each, share in zip(assumptions, shares, strict=True)}
 
 
-def _alike(name: str) -> int:
+def _alike(assumption: Assumption) -> int:
     """Neighbouring draws that have the same value of an assumption."""
-    if name.startswith(_OF_A_STEP):
+    name = assumption.name
+    if name.startswith(_OF_A_STEP) or not assumption.is_number:
         return _TO_A_STEP
     return 1 if name.startswith(_NO_MAPPINGS) else _TO_A_MAPPING
 
 
-def _shares(generator: np.random.Generator, draws: int, alike: int) -> FloatArray:
+def latin_shares(generator: np.random.Generator, draws: int, alike: int = 1) -> FloatArray:
     """[draws] shares of a range, each in a slice of its own; so many neighbours alike."""
     slices = -(-draws // alike)
     return np.repeat((generator.permutation(slices) + generator.random(slices)) / slices, alike)[:draws]
@@ -160,8 +170,12 @@ def _figure(outcome: Outcome, name: str) -> float | None:
     return None if outcome.figures is None else float(outcome.figures[name])
 
 
-def _interval(outcomes: Sequence[Outcome], name: str) -> Interval:
-    values = [_figure(each, name) for each in outcomes]
-    found = np.array([each for each in values if each is not None])
+def _values(outcomes: Sequence[Outcome], name: str) -> list[float]:
+    return [value for value in (_figure(each, name) for each in outcomes) if value is not None]
+
+
+def interval_of(values: Sequence[float]) -> Interval:
+    """Where values lie."""
+    found = np.array(values)
     low, high = np.percentile(found, _INSIDE)
     return Interval(low=float(low), high=float(high), least=float(found.min()), most=float(found.max()))

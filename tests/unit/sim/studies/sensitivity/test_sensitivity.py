@@ -1,5 +1,6 @@
 """The range of an answer: what may vary, how it is varied, and that each figure is that of a simulation."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,12 @@ from bisparse.accel.set_fields import set_fields
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
+from bisparse.reports import sensitivity_text
 from bisparse.sim.options import Options
 from bisparse.sim.results.simulation_result import SimulationResult
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.sensitivity.assumptions import Assumption, Uncertain
-from bisparse.sim.studies.sensitivity.run_sensitivity import _drawn, with_range
+from bisparse.sim.studies.sensitivity.run_sensitivity import drawn_values, with_range
 from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
@@ -118,11 +120,11 @@ def test_draws_lie_around_the_answer_and_what_moves_most_stands_first(answered):
     assert widths == sorted(widths, reverse=True)
     assert found.speedup.least <= found.speedup.low < found.speedup.high <= found.speedup.most
     assert found.draws == 8
-    assert found.without_range > 0
+    assert found.without_range == 0, "of SAT all is varied, or said to be fixed"
 
 
 def test_the_same_draws_every_time_and_the_same_document(answered):
-    first, second = (list(_drawn(uncertain(), 24)) for _ in range(2))
+    first, second = (list(drawn_values(uncertain().assumptions, 24, 0)) for _ in range(2))
     assert first == second
     assert len({each["hardware.vector_engine.lanes"] for each in first}) > 12
     assert len({each["hardware.buffers.west.capacity_bytes"] for each in first}) == 6, "a design for every four"
@@ -136,3 +138,57 @@ def test_without_ranges_or_without_pruning_there_is_no_answer_to_range(monkeypat
     monkeypatch.setattr(Uncertain, "assumptions", ())
     with pytest.raises(ConfigError, match="got no ranges in the files of sat-vcu1525, need some"):
         with_range(asked, asked.run(BDWP, PATTERN), BDWP, PATTERN)
+
+
+def test_of_every_assumed_value_of_sat_a_file_says_a_range_or_why_it_has_none():
+    for name in ("sat-vcu1525", "sat-vcu1525-timed"):
+        hardware = load_hardware(name)
+        found = Uncertain(hardware=hardware, table=energy_table_of(hardware))
+        assert found.without_range == 0
+        assert all(len(why) > 5 for why in found.fixed.values())
+    assert Uncertain(hardware=load_hardware("edge-16x16"), table=found.table).without_range > 0
+
+
+def test_a_list_has_lists_in_its_range():
+    found = {each.name: each for each in uncertain().assumptions}
+    fused = found["hardware.vector_engine.fused"]
+    assert fused.value == fused.choices[0], "as it is taken"
+    hardware, _ = uncertain().varied({fused.name: "bias_add"})
+    assert hardware.model.vector_engine.fused == ("bias_add",)
+    with pytest.raises(ConfigError, match="got range a list of 2 of a list, need texts"):
+        load_hardware({"extends": "sat-vcu1525", "vector_engine": {"fused": ranged(["relu"], 16, 64)}})
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"fixed": 3}, "got fixed 3, need why it is not varied, in words"),
+        ({"fixed": "a reason", "range": [16, 64]}, "got fixed beside a range, need one of them"),
+    ],
+)
+def test_why_a_value_is_not_varied_is_words_in_the_place_of_a_range(more, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        uncertain(tensor_engine={"rows": {"value": 32, "status": "assumed", "source": "a test", **more}})
+
+
+def test_joules_have_an_interval_at_the_prices_that_the_ratio_has(answered):
+    found = answered.range
+    assert found.fixed
+    assert found.varied_with > 0
+    own, dense = (found.beside[name] for name in ("energy_joules", "dense.energy_joules"))
+    assert own.least < answered.energy_joules < own.most
+    # Prices differ by far more than the ratio does: both steps are priced alike.
+    assert own.most / own.least > 2 * found.energy_ratio.most / found.energy_ratio.least
+    assert dense.least < answered.dense.energy_joules < dense.most
+
+
+def test_what_matters_is_what_moves_the_answer_by_a_hundredth(answered):
+    nominal = answered.speedup_vs_dense
+    matter = answered.range.matter("speedups", nominal)
+    assert "hardware.vector_engine.lanes" in {each.parameter for each in matter}
+    for swing in answered.range.swings:
+        most = max((abs(each - nominal) for each in swing.speedups if each is not None), default=0.0)
+        assert (swing in matter) == (most >= 0.01 * nominal)
+    text = sensitivity_text(answered)
+    assert f"{len(matter)} move the speedup by 1.0% or more" in " ".join(text.split())
+    assert "vector_engine.lanes" in text

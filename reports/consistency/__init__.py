@@ -1,0 +1,1 @@
+"""The report of designs that agree with claims."""
