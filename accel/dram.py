@@ -22,7 +22,7 @@ class DramTiming:
     """The memory as the array's clock sees it; numbers may be arrays, an element a design.
 
     Attributes:
-        bytes_per_cycle: peak bandwidth of all channels.
+        bytes_per_cycle: bandwidth that long transfers reach over all channels.
         latency_cycles: from a request to its first byte.
         run_overhead_bytes: bytes of time lost a contiguous run, in the simple model.
         burst_bytes: smallest transfer.

@@ -99,7 +99,7 @@ class EnergyModel:
             banks[name].leakage_mw * buffer.banks for name, buffer in buffers.items()
         )
         prices = {
-            "multiplies": table.multiply(hardware.tensor_engine.precision),
+            "multiplies": table.multiply(hardware.tensor_engine.multiplied_as),
             "accumulates": table.accumulate("fp32"),
             "register_bits": table.register_pj_per_bit,
             "link_bits": table.link_hop_pj_per_bit,

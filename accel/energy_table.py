@@ -192,8 +192,10 @@ def energy_table_of(design: Loaded[Hardware]) -> Loaded[EnergyTable]:
     if "fp32" not in table.accumulate_pj:
         missing = "accumulate_pj: got no fp32, need it: every design sums in FP32"
         raise loaded.placed(ConfigError(missing, field="accumulate_pj"))
+    engine = hardware.tensor_engine
+    multiplied = "precision" if engine.multiply_precision is None else "multiply_precision"
     for field, value, prices in (
-        ("tensor_engine.precision", hardware.tensor_engine.precision, table.multiply_pj),
+        (f"tensor_engine.{multiplied}", engine.multiplied_as, table.multiply_pj),
         ("dram.technology", hardware.dram.technology, table.dram_pj_per_bit),
     ):
         if value not in prices:

@@ -16,8 +16,9 @@ import numpy as np
 from ..configs.arrays import Counts
 from ..configs.errors import ConfigError
 from .dram import DramTiming
-from .specification import Hardware, VectorEngine, VectorOperation
+from .specification import Hardware
 from .tensor_engine import Count
+from .vector_engine import VectorEngine, VectorOperation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

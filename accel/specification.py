@@ -6,24 +6,24 @@ Sizes are integers in the unit that the field's name carries. A preset states th
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from ..configs.operand_format import OperandFormat
 from ..configs.pattern import LARGEST_GROUP
 from ..configs.quantity import Bytes, BytesPerSecond, Hertz, PatternText, Seconds, as_field
 from ..configs.schema import Loaded, load_annotated
 from ..configs.section import Section
-from ..configs.vector_kinds import NORMALISATIONS, VECTOR_KINDS
 from .dataflow_names import checked_dataflow_name
 from .dram_timings import DramTimings
 from .exploits import LARGEST_SIDE, Exploits
+from .limits import LARGEST_MEMORY, LONGEST_LATENCY, MOST_LANES
 from .scalesim_config import read_scalesim_config
 from .tensor_engine import ArrayTiming, Drain, StationaryLoad
+from .vector_engine import VectorEngine
 
 DataflowName = Annotated[str, AfterValidator(as_field(checked_dataflow_name))]
 """The name of a dataflow that can be had."""
@@ -32,22 +32,27 @@ Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
 BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
 
 
-# Bounds that no machine reaches: what stays within them overflows nothing that is not refused.
-_LONGEST_LATENCY = 1 << 16
-_MOST_LANES = 1 << 24
-_LARGEST_MEMORY = 1 << 60
-
-
 class TensorEngine(Section):
     """The systolic array."""
 
     rows: PositiveInt = Field(le=LARGEST_SIDE, description="R, rows of processing elements")
     cols: PositiveInt = Field(le=LARGEST_SIDE, description="C, columns of processing elements")
+    units: PositiveInt = Field(
+        default=1,
+        le=LARGEST_SIDE,
+        description="arrays of R x C that share every tile: each takes a part of its m, or of its n",
+    )
+    share_from: PositiveInt = Field(
+        default=1,
+        le=LARGEST_SIDE,
+        description="columns of a product from which on several units take parts of its rows; narrower ones share its "
+        "columns alone",
+    )
     mac_latency: PositiveInt = Field(
-        le=_LONGEST_LATENCY, description="P, cycles from issue to a usable result, hop included"
+        le=LONGEST_LATENCY, description="P, cycles from issue to a usable result, hop included"
     )
     accumulate_latency: PositiveInt = Field(
-        le=_LONGEST_LATENCY, description="L, cycles before a dependent accumulation may issue"
+        le=LONGEST_LATENCY, description="L, cycles before a dependent accumulation may issue"
     )
     register_depth: PositiveInt = Field(description="D, partial sums or stationary values a PE holds", le=64)
     overlapped: bool = Field(description="whether a fold starts while the one before it empties")
@@ -63,11 +68,20 @@ class TensorEngine(Section):
         default=False, description="whether the streamed operand may be compressed (WS, IS)"
     )
     precision: Precision = Field(default="fp16", description="format of the operands; sums are FP32")
+    multiply_precision: Precision | None = Field(
+        default=None,
+        description="format that operands are rounded to in front of the multipliers; none: as they lie in memory",
+    )
     spread_groups: bool = Field(
         default=False,
         description="whether the N kept values of a group that stays lie in N PEs of a column, or all in one (WS, IS)",
     )
     exploits: Exploits = Field(default=Exploits(), description="what the PEs skip beyond N:M patterns")
+    taps_apart: bool = Field(
+        default=False,
+        description="whether a fold holds stationary values of one kernel position alone, rows beyond its channels "
+        "idle, or those of all positions one after another (WS, IS)",
+    )
     tile_overlap: bool = Field(
         default=False,
         description="whether a tile enters while the one before it empties, as folds of a tile do; needs overlapped",
@@ -95,7 +109,30 @@ class TensorEngine(Section):
             raise ValueError(f"split_columns: got {split}, need at most {widest}, so that there are two segments")
         if split is not None and self.tile_overlap:
             raise ValueError(f"split_columns: got {split} beside tile_overlap: true, need one of them alone")
+        self._check_units()
         return self
+
+    def _check_units(self) -> None:
+        several = f"units: got {self.units}, need 1"
+        if self.units > 1 and self.split_columns is not None:
+            raise ValueError(f"{several} beside split_columns: a tile is shared in one way")
+        if self.units == 1 and self.share_from > 1:
+            raise ValueError(f"share_from: got {self.share_from}, need 1 where there is one unit")
+        if self.units > 1 and not self.exploits.skips_none:
+            raise ValueError(f"{several} beside exploits: who waits for whom is not known over several arrays")
+        for field in ("spread_groups", "split_columns"):
+            if self.taps_apart and getattr(self, field):
+                raise ValueError(f"taps_apart: got true, need false beside {field}")
+
+    @property
+    def processing_elements(self) -> int:
+        """Of all units: multiply-accumulates that can be issued a cycle."""
+        return self.rows * self.cols * self.units
+
+    @property
+    def multiplied_as(self) -> Precision:
+        """The format that the multipliers take."""
+        return self.multiply_precision or self.precision
 
     @property
     def timing(self) -> ArrayTiming:
@@ -137,11 +174,11 @@ class Buffer(Section):
     """One on-chip buffer and the port that the array sees."""
 
     capacity_bytes: Bytes = Field(
-        le=_LARGEST_MEMORY, gt=0, description="whole capacity, shared out over the tiles held at once"
+        le=LARGEST_MEMORY, gt=0, description="whole capacity, shared out over the tiles held at once"
     )
-    banks: PositiveInt = Field(le=_MOST_LANES, description="banks; the energy of an access is that of one bank")
+    banks: PositiveInt = Field(le=MOST_LANES, description="banks; the energy of an access is that of one bank")
     port_bytes_per_cycle: PositiveInt = Field(
-        le=_MOST_LANES, description="bytes a cycle between the buffer and the array"
+        le=MOST_LANES, description="bytes a cycle between the buffer and the array"
     )
 
 
@@ -152,7 +189,7 @@ class Buffers(Section):
     north: Buffer = Field(description="N2S, the operand that enters from the north")
     output: Buffer = Field(description="partial sums and results, 4 bytes each")
     shared_port_bytes_per_cycle: PositiveInt | None = Field(
-        le=_MOST_LANES,
+        le=MOST_LANES,
         default=None,
         description="bytes a cycle that both operands share on their way to the array, where one memory feeds west and "
         "north; without it each port stands alone",
@@ -198,6 +235,12 @@ class Dram(Section):
     technology: str = Field(description="row of the energy table: ddr4, lpddr4, hbm2")
     channels: PositiveInt = Field(le=LARGEST_SIDE, description="independent channels")
     channel_bytes_per_second: BytesPerSecond = Field(le=1e18, gt=0, description="peak bandwidth of a channel")
+    efficiency: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of the peak that long transfers reach, whatever is lost where runs end; 1 with timing",
+    )
     latency_seconds: Seconds = Field(le=1.0, ge=0, description="from request to first byte")
     run_overhead_bytes: int = Field(
         le=1 << 30,
@@ -207,7 +250,7 @@ class Dram(Section):
     burst_bytes: PositiveInt = Field(
         le=1 << 30, description="smallest transfer; compressed streams are rounded up to it"
     )
-    capacity_bytes: Bytes = Field(le=_LARGEST_MEMORY, gt=0, description="whole capacity of the card")
+    capacity_bytes: Bytes = Field(le=LARGEST_MEMORY, gt=0, description="whole capacity of the card")
     timing: DramTimings | None = Field(
         default=None, description="timing set of a channel, by name or path; without one the simple model"
     )
@@ -217,6 +260,8 @@ class Dram(Section):
         timing = self.timing
         if timing is None:
             return self
+        if self.efficiency != 1:
+            raise ValueError(f"efficiency: got {self.efficiency:g}, need 1: timing {timing.name} says what is lost")
         if self.burst_bytes != timing.burst_bytes:
             gives = f"{timing.burst_bytes}, {timing.burst_length} transfers of {timing.channel_bits} bits"
             raise ValueError(f"burst_bytes: got {self.burst_bytes}, need what timing {timing.name} gives: {gives}")
@@ -228,97 +273,21 @@ class Dram(Section):
 
     @property
     def bytes_per_second(self) -> float:
-        """Peak bandwidth of all channels."""
-        return self.channels * self.channel_bytes_per_second
+        """Bandwidth that long transfers reach over all channels."""
+        return self.channels * self.channel_bytes_per_second * self.efficiency
 
 
 class ReductionEngine(Section):
     """SORE: top-K sorters that turn dense weights into N:M."""
 
-    lanes: PositiveInt = Field(le=_MOST_LANES, description="groups sorted side by side, one element a lane a cycle")
+    lanes: PositiveInt = Field(le=MOST_LANES, description="groups sorted side by side, one element a lane a cycle")
     largest_group: int = Field(ge=1, le=LARGEST_GROUP, description="largest M that a lane can sort")
 
 
 class UpdateEngine(Section):
     """WUVE: the optimizer in FP32."""
 
-    lanes: PositiveInt = Field(le=_MOST_LANES, description="weights updated a cycle, when memory keeps up")
-
-
-class VectorOperation(Section):
-    """The price of one kind of vector operation."""
-
-    cycles_per_element: float = Field(le=1e6, ge=0, description="lane cycles an element")
-    passes: int = Field(le=1000, default=1, ge=0, description="times that its inputs are read")
-    reads: Literal["inputs", "outputs", "picked", "labels"] = Field(
-        default="inputs",
-        description="what is read: inputs; of the largest input as much as the outputs have (a gather); one element of "
-        "that for each label, and the other inputs (picked); the other inputs alone (labels)",
-    )
-
-    @property
-    def by_label(self) -> bool:
-        """Whether it works once a label, not once an element."""
-        return self.reads in ("picked", "labels")
-
-
-class VectorEngine(Section):
-    """Everything that is not a matrix product."""
-
-    lanes: PositiveInt = Field(le=_MOST_LANES, description="elements worked on side by side")
-    fused: tuple[str, ...] = Field(default=(), description="kinds done in the write-back of the operator before them")
-    fused_statistics: tuple[str, ...] = Field(
-        default=(),
-        description="kinds of several passes whose first one, over what the work before them makes, is done in its "
-        "write-back; the others read it again",
-    )
-    fused_application: tuple[str, ...] = Field(
-        default=(),
-        description="kinds of fused_statistics whose other pass is done by whoever reads their result, as it is read: "
-        "the result is never written where all of its readers can",
-    )
-    load_lanes: NonNegativeInt = Field(
-        default=0,
-        le=_MOST_LANES,
-        description="elements worked on side by side on their way into the buffers of the tensor engine, for "
-        "fused_application; 0: none",
-    )
-    operations: dict[str, VectorOperation] = Field(description="price by kind")
-
-    @model_validator(mode="after")
-    def _kinds_priced(self) -> Self:
-        if "unknown" not in self.operations:
-            raise ValueError("operations: got no entry 'unknown', need one: it prices the operators that have no entry")
-        for kind in self.operations:
-            if kind not in VECTOR_KINDS:
-                raise ValueError(f"operations.{kind}: got {kind!r}, need a kind of vector operation{_near(kind)}")
-        for field, kinds in (("fused", self.fused), ("fused_statistics", self.fused_statistics)):
-            for position, kind in enumerate(kinds):
-                if kind not in self.operations:
-                    need = f"need a kind that stands in operations{_near(kind, self.operations)}"
-                    raise ValueError(f"{field}.{position}: got {kind!r}, {need}")
-        for position, kind in enumerate(self.fused_statistics):
-            if self.operations[kind].passes < 2:
-                raise ValueError(f"fused_statistics.{position}: got {kind!r}, need a kind of 2 passes or more")
-        self._check_application()
-        return self
-
-    def _check_application(self) -> None:
-        for position, kind in enumerate(self.fused_application):
-            where = f"fused_application.{position}: got {kind!r}, need"
-            if kind not in NORMALISATIONS:
-                raise ValueError(f"{where} a normalisation of one tensor{_near(kind, NORMALISATIONS)}")
-            if kind not in self.fused_statistics:
-                raise ValueError(f"{where} a kind of fused_statistics: its statistics are known before it is applied")
-            if self.operations[kind].passes != 2:
-                raise ValueError(f"{where} a kind of 2 passes: statistics, then application")
-        if self.fused_application and not self.load_lanes:
-            raise ValueError("load_lanes: got 0, need at least 1 for fused_application")
-
-
-def _near(word: str, known: Iterable[str] = VECTOR_KINDS) -> str:
-    near = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"; try {near[0]}" if near else ""
+    lanes: PositiveInt = Field(le=MOST_LANES, description="weights updated a cycle, when memory keeps up")
 
 
 class Policy(Section):
@@ -356,7 +325,7 @@ class Hardware(Section):
 
     @property
     def dram_bytes_per_cycle(self) -> float:
-        """Peak DRAM bandwidth in bytes a clock cycle."""
+        """DRAM bandwidth that long transfers reach, in bytes a clock cycle."""
         return self.dram.bytes_per_second / self.clock_hz
 
     @property
@@ -367,7 +336,7 @@ class Hardware(Section):
     @property
     def peak_macs_per_cycle(self) -> int:
         """Multiply-accumulates that the array can issue a cycle."""
-        return self.tensor_engine.rows * self.tensor_engine.cols
+        return self.tensor_engine.processing_elements
 
 
 PARTS: dict[tuple[str, ...], str] = {("dram", "timing"): "dram"}

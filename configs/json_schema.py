@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
+
+from .provenance import Status
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """What pydantic writes."""
 
 _SAID = {
-    "status": {"enum": ["published", "derived", "assumed", "given"]},
+    "status": {"enum": list(get_args(Status))},
     "source": {"type": "string"},
 }
 

@@ -26,9 +26,13 @@ from .complaints import shown
 from .errors import ConfigError
 from .strict_yaml import Document, KeyPath, Place, dotted
 
-Status = Literal["published", "derived", "assumed", "given"]
+Status = Literal["published", "derived", "fitted", "assumed", "given"]
 """How well a value is known. ``published``: it stands in the source. ``derived``: computed from what stands
-there. ``assumed``: chosen by the authors. ``given``: written by the user."""
+there. ``fitted``: what agrees best with measurements, which the source names. ``assumed``: chosen by the authors.
+``given``: written by the user."""
+
+SOURCED: tuple[Status, ...] = ("published", "derived", "fitted")
+"""Those that say nothing without a source."""
 
 _FEWEST = 2
 """Values that a range lists."""
@@ -131,7 +135,7 @@ class _Stripper:
             raise self._refusal(path, (*origin, "status"), f"{got}, need one of {', '.join(statuses)}")
         if source is not None and not isinstance(source, str):
             raise self._refusal(path, (*origin, "source"), f"source {shown(source)}, need a text")
-        if not source and status in ("published", "derived"):
+        if not source and status in SOURCED:
             got = f"status {status} without a source, need the source; try status: assumed"
             raise self._refusal(path, origin, got)
         return status, source or ""

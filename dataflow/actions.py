@@ -18,6 +18,7 @@ from ..configs.arrays import BoolArray
 from ..configs.sums import sum_in_order
 from .dataflows.dataflow import Dataflow, Passed
 from .gemm import SUM_BYTES, Gemm, Operand
+from .shares import copies_of
 from .tile_time import TileTime, timing_per_candidate
 from .traffic import Traffic
 
@@ -117,9 +118,11 @@ def actions_on_array(
         output_bytes: through the output port.
     """
     results, split = passed_sum_bytes(gemm), gemm.split
+    west: Operand = lying.west
+    north: Operand = lying.north
     passed = Passed(
-        west_bytes=west_bytes,
-        north_bytes=north_bytes,
+        west_bytes=copies_of(gemm, west) * west_bytes,
+        north_bytes=copies_of(gemm, north) * north_bytes,
         # Each group of columns hands its own sums down.
         output_bytes=split * output_bytes,
         result_bytes=split * results,

@@ -22,7 +22,7 @@ from .dataflows.tile import Sparsity, TileSums
 from .design_table import DesignTable
 from .formats.stored import least_stored_bytes
 from .gemm import SUM_BYTES, Operand
-from .shares import array_for, groups_of_share, sizes_on_array, slots_of_share, times_along
+from .shares import array_for, groups_of_share, on_array, sizes_on_array, slots_of_share
 from .side_mappings import timing_of_each
 from .tile_pairs import Combinations
 
@@ -59,8 +59,8 @@ class ArrayFloor:
             slots=np.asarray(slots_of_share(gemm, tiles.slots, tiles.groups)),
             groups=np.asarray(groups_of_share(gemm, tiles.groups)),
             count_k=tiles.count_k,
-            m_extent=gemm.m * times_along(gemm, "m"),
-            n_extent=gemm.n * times_along(gemm, "n"),
+            m_extent=int(on_array(gemm, "m", gemm.m)),
+            n_extent=int(on_array(gemm, "n", gemm.n)),
             sparsity=Sparsity.of(gemm),
         )
 

@@ -52,6 +52,11 @@ def kind_of(hardware: Hardware) -> tuple[Any, ...]:
         engine.compressed_west,
         engine.compressed_moving,
         engine.precision,
+        engine.multiply_precision,
+        engine.units,
+        engine.share_from,
+        # How many rows a kernel position fills depends on how many there are.
+        engine.rows if engine.taps_apart else None,
         # How long lanes wait for each other depends on how many there are.
         None if engine.exploits.skips_none else (engine.exploits.model_dump_json(), engine.rows, engine.cols),
         hardware.buffers.shared_port_bytes_per_cycle is None,
@@ -105,6 +110,7 @@ class DesignTable:
                 hardware.clock_hz,
                 dram.channels,
                 dram.channel_bytes_per_second,
+                dram.efficiency,
                 dram.latency_seconds,
                 dram.run_overhead_bytes,
                 dram.burst_bytes,
@@ -190,6 +196,11 @@ class DesignTable:
                 timed=self.memories[0].timed,
             ),
         )
+
+    @property
+    def peak_macs_per_cycle(self) -> IntArray:
+        """[S] multiply-accumulates that the arrays can issue a cycle."""
+        return np.asarray(self.numbers["rows"] * self.numbers["cols"] * self.first.tensor_engine.units)
 
     @property
     def value_bytes(self) -> int:

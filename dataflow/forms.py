@@ -29,7 +29,7 @@ from .product_cost import MappedProducts
 from .search import Choice, best_mapping
 from .search_compiled import fastest_mapping
 from .search_many import BestMappings, search_many
-from .shares import most_shares, split_forms
+from .shares import most_shares, split_forms, unit_forms
 
 
 def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
@@ -39,7 +39,8 @@ def forms_of(gemm: Gemm, hardware: Hardware) -> tuple[Form, ...]:
         found = _forms(gemm, hardware, (1, *_packs(gemm, (engine.rows, engine.cols))))
     else:
         found = tuple(form for form in _forms(gemm, hardware, (1,)) if _inserts_none(gemm, form)) or (PLAIN,)
-    return (*found, *itertools.chain.from_iterable(split_forms(gemm, form, engine) for form in found))
+    found = (*found, *itertools.chain.from_iterable(split_forms(gemm, form, engine) for form in found))
+    return tuple(itertools.chain.from_iterable(unit_forms(gemm, form, engine) for form in found))
 
 
 def _inserts_none(gemm: Gemm, form: Form) -> bool:
@@ -88,7 +89,9 @@ def _would_share_groups(gemm: Gemm) -> bool:
 def sparse_as_met(gemm: Gemm, hardware: Hardware) -> tuple[Gemm, ...]:
     """A product, not packed, with the operands sparse that a design may take as pairs; dense where it may take none."""
     forms = [form for form in forms_of(gemm, hardware) if form.packed == form.split == 1]
-    return tuple(gemm.formed(form) for form in forms if not form.expanded) or (gemm.formed(forms[0]),)
+    met = (gemm.formed(form) for form in forms if not form.expanded)
+    # Along which axis arrays share it is for whoever times them.
+    return tuple(dict.fromkeys(replace(each, along="m") for each in met)) or (gemm.formed(forms[0]),)
 
 
 def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
@@ -116,6 +119,8 @@ def check_form(form: Form, gemm: Gemm, hardware: Hardware) -> None:
         fault = f"need neither on {hardware.name}: its buffers.zero_insertion is false"
     elif form.split > (most := most_shares(gemm.formed(form), hardware.tensor_engine, form.beside)):
         fault = f"need k split over at most {most} on {hardware.name}: see its tensor_engine.split_columns"
+    elif form not in unit_forms(gemm, form, hardware.tensor_engine):
+        fault = f"need what tensor_engine.units and share_from of {hardware.name} allow"
     if fault:
         raise MappingError(f"{gemm.name}: got {form}, {fault}")
 
@@ -138,11 +143,12 @@ def best_form(
     dataflows: tuple[str, ...] | None = None,
     interleave: bool = True,
 ) -> Choice:
-    """Find the best mapping of a product in its best form; arguments as for ``best_mapping``.
+    """Find the best mapping of a product, as the design meets it, in its best form; as for ``best_mapping``.
 
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers, in any form.
     """
+    gemm = met_by(gemm, hardware)
     found: list[tuple[int, Choice]] = []
     refused: MappingError | None = None
     for form in forms_of(gemm, hardware):
@@ -237,7 +243,7 @@ def search_forms(
     for number, design in enumerate(first.tolist()):
         for form in forms_of(gemm, table.designs[design]):
             wanted.setdefault(form, []).append(designs[which == number])
-    peak = table.numbers["rows"] * table.numbers["cols"]
+    peak = table.peak_macs_per_cycle
     found: list[BestMappings] = []
     # [F, S] of each form, and the fastest so far [S].
     cycles, joules, moved, macs = [], [], [], []

@@ -98,6 +98,7 @@ class Form:
         alone: of two sparse operands the only one that keeps its zeros out; the other is expanded. None for both.
         split: shares of k that groups of columns take side by side, see ``shares``; 1 where no column has a share.
         beside: the axis of C whose columns stand there so many times, where k is split.
+        along: the axis of C that several arrays share out, where a design has such, see ``shares``.
     """
 
     packed: int = 1
@@ -105,12 +106,14 @@ class Form:
     alone: Operand | None = None
     split: int = 1
     beside: Beside = "n"
+    along: Beside = "m"
 
     def __str__(self) -> str:
         packed = f"{self.packed} packed" if self.packed > 1 else ""
         split = f"k split over {self.split} groups of columns" if self.split > 1 else ""
         sparse = "multiplied densely" if self.expanded else f"{self.alone.upper()} alone sparse" if self.alone else ""
-        return ", ".join(filter(None, (packed, split, sparse)))
+        shared = "arrays side by side along n" if self.along == "n" else ""
+        return ", ".join(filter(None, (packed, split, shared, sparse)))
 
 
 PLAIN = Form()
@@ -150,6 +153,9 @@ class Gemm:
         packed: repetitions that lie side by side, see ``pack``; m, n, k and ``count`` are those of packs.
         split: groups of columns that share k out, see ``Form``.
         beside: the axis of C that lies along them.
+        units: arrays that share every tile out, see ``shares``.
+        along: the axis of C that they share out.
+        tap_rows: rows that stationary values of one kernel position fill up; 1 where positions follow each other.
         spare: places of the last pack that no repetition takes: they take time and multiply zeros, and move nothing.
         applied: lane cycles for what is done to an element of A, and of B, on its way into the buffer.
     """
@@ -179,6 +185,9 @@ class Gemm:
     packed: int = 1
     split: int = 1
     beside: Beside = "n"
+    units: int = 1
+    along: Beside = "m"
+    tap_rows: int = 1
     spare: int = 0
     applied: tuple[float, float] = (0.0, 0.0)
 
@@ -211,7 +220,7 @@ class Gemm:
     def formed(self, form: Form) -> Gemm:
         """A product as it is lowered, in a form."""
         packed = self.pack(form.packed) if form.packed > 1 else self
-        packed = replace(packed, split=form.split, beside=form.beside)
+        packed = replace(packed, split=form.split, beside=form.beside, along=form.along)
         if form.alone is not None:
             return packed.expand("b" if form.alone == "a" else "a")
         return packed.expand() if form.expanded else packed
@@ -223,13 +232,15 @@ class Gemm:
         if self.sparse == "ab" and len(self.expanded) == 1:
             alone = "b" if self.expanded == "a" else "a"
         expanded = bool(self.expanded) and alone is None
-        return Form(packed=self.packed, expanded=expanded, alone=alone, split=self.split, beside=self.beside)
+        alike = Form(packed=self.packed, expanded=expanded, alone=alone, split=self.split, beside=self.beside)
+        return replace(alike, along=self.along)
 
     @property
     def as_lowered(self) -> Gemm:
         """The product that forms are made of: one repetition after another, sparse operands compressed."""
         sides = {axis: getattr(self, axis) // self.packed for axis in self.block_axes}
-        return replace(self, **sides, count=self.repetitions, packed=1, split=1, beside="n", spare=0, expanded="")
+        plain = replace(self, packed=1, split=1, beside="n", along="m", spare=0, expanded="")
+        return replace(plain, **sides, count=self.repetitions)
 
     @property
     def block_axes(self) -> tuple[Axis, Axis]:

@@ -27,6 +27,7 @@ class Life:
         last: the work that reads it last, or makes it when nobody does.
         made: whether a work of the step makes it.
         updates: whether the update reads it: it is the gradient of a parameter.
+        leaves: whether it is a result of a forward pass, which nobody in the step reads.
     """
 
     tensor: str
@@ -34,6 +35,7 @@ class Life:
     last: int
     made: bool
     updates: bool
+    leaves: bool = False
 
     @property
     def works(self) -> int:
@@ -50,6 +52,7 @@ def lives(order: WorkOrder) -> tuple[Life, ...]:
         last_read.update(dict.fromkeys(group.reads, position))
         made.update(dict.fromkeys(group.writes, position))
     for_update = {name for op in order.graph.operators if op.stage is Stage.UPDATE for name in op.inputs}
+    learns = any(operator.stage is not Stage.FORWARD for operator in order.graph.operators)
     found = []
     for name in dict.fromkeys((*last_read, *made)):
         role = order.tensor(name).role
@@ -59,5 +62,6 @@ def lives(order: WorkOrder) -> tuple[Life, ...]:
         # A gradient that something else of the step reads is added up there, and the sum is what is updated with.
         updates = name in for_update or (role == "parameter_gradient" and name not in last_read)
         last = end if updates or role == "cache" else max(last_read.get(name, first), first)
-        found.append(Life(tensor=name, first=first, last=last, made=name in made, updates=updates))
+        leaves = not learns and name not in last_read
+        found.append(Life(tensor=name, first=first, last=last, made=name in made, updates=updates, leaves=leaves))
     return tuple(sorted(found, key=lambda life: (life.first, life.last, life.tensor)))

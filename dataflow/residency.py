@@ -10,7 +10,7 @@ Decided for many designs at once, [S], whose mappings differ; one design is S = 
 Idealised: the spare room of the buffers is one pool, without banks or fragments, and reaches every engine. Reading and
 writing it costs no time and no energy beyond the fill of a tile. Never kept: gradients of weights, for the order of
 work does not say when they are used; parameters and their copies, which live across steps; data and labels, which no
-work makes.
+work makes; what a forward pass alone is run for, which nobody in it reads.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Residency:
         graph, found = self.order.graph, []
         for life in lives(self.order):
             tensor = self.order.tensor(life.tensor)
-            if life.made and not life.updates and not is_weight_gradient(graph, tensor):
+            if life.made and not (life.updates or life.leaves or is_weight_gradient(graph, tensor)):
                 found.append(life)
         return sorted(found, key=lambda life: life.tensor)
 

@@ -1,4 +1,9 @@
-"""The split of k over columns that outputs leave idle: what the array sees of a product whose k is split.
+"""What an array sees of a tile of a product: its own part, where arrays or groups of columns share it out.
+
+Several arrays (``tensor_engine.units``) share every tile: each takes a part of its m, or of its n, as the product's
+form says, and all work side by side, each on the whole depth. So an array runs a tile of that much less m or n. The
+operand that all of them need is sent to all at once; of the other one, and of the sums, each has its own. Buffers,
+ports and DRAM meet the tile as it was.
 
 Where a tile has fewer columns of outputs than the array has columns, the outputs may stand in several groups of columns
 side by side. Each group takes a share of k, whole groups of M, the last ones perhaps short or empty, and is fed its
@@ -13,11 +18,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
+import numpy as np
+
 from ..accel.specification import TensorEngine
 from ..accel.tensor_engine import ArrayTiming, Count, ceil_div, with_sum_chain
 from ..configs.pattern import Pattern
 from .dataflows.tile import ArrayTile, Sparsity
-from .gemm import Beside, Form, Gemm
+from .gemm import Beside, Form, Gemm, Operand
 from .mapping import sides_of
 from .tiling import AxisTiles
 
@@ -29,13 +36,42 @@ def times_along(gemm: Gemm, axis: Beside) -> int:
     return gemm.split if axis == gemm.beside else 1
 
 
+def on_array(gemm: Gemm, axis: Beside, extent: Count) -> Count:
+    """Of rows or columns of C those that an array has at most: once for every share of k, a part for every unit.
+
+    >>> from ..training.graph import Stage
+    >>> shared = Gemm(name="g", operator="g", stage=Stage.FORWARD, m=100, n=64, k=64, units=3, along="m")
+    >>> on_array(shared, "m", 100), on_array(shared, "n", 64)
+    (34, 64)
+    """
+    times = times_along(gemm, axis)
+    stood = extent if times == 1 else extent * times
+    return stood if gemm.units == 1 or axis != gemm.along else ceil_div(stood, gemm.units)
+
+
+def copies_of(gemm: Gemm, operand: Operand) -> int:
+    """Arrays that an operand is sent to at once: all, of what does not lie along the axis that they share out."""
+    return 1 if gemm.along == ("m" if operand == "a" else "n") else gemm.units
+
+
+def unit_forms(gemm: Gemm, form: Form, engine: TensorEngine) -> tuple[Form, ...]:
+    """A form along every axis that several arrays may share out; one where there is one array."""
+    axes: tuple[Beside, ...] = ("m",)
+    if engine.units > 1:
+        axes = _BESIDE if gemm.formed(form).n >= engine.share_from else ("n",)
+    return tuple(replace(form, along=axis) for axis in axes)
+
+
 def groups_of_share(gemm: Gemm, groups: Count) -> Count:
-    """Groups along k that a share has at most, of those of a tile."""
+    """Groups along k that a share has at most, of those of a tile; where kernel positions lie apart, idle rows too."""
+    if gemm.tap_rows > 1:
+        _, taps = gemm.channels_and_taps
+        return taps * gemm.tap_rows * ceil_div(groups, taps * gemm.tap_rows)
     return groups if gemm.split == 1 else ceil_div(groups, gemm.split)
 
 
 def slots_of_share(gemm: Gemm, slots: Count, groups: Count) -> Count:
-    """Accumulations an output that a share has at most, of those of a tile; in a share every group takes N."""
+    """Accumulations an output that a share of k has at most, of those of a tile; in a share every group takes N."""
     if gemm.split == 1:
         return slots
     taken = gemm.pattern_taken
@@ -54,8 +90,8 @@ def tile_on_array(gemm: Gemm, *, m: Count, n: Count, slots: Count, groups: Count
         groups: groups along k, likewise.
     """
     return ArrayTile(
-        m=m * times_along(gemm, "m"),
-        n=n * times_along(gemm, "n"),
+        m=on_array(gemm, "m", m),
+        n=on_array(gemm, "n", n),
         slots=slots_of_share(gemm, slots, groups),
         groups=groups_of_share(gemm, groups),
         sparsity=Sparsity.of(gemm),
@@ -64,8 +100,8 @@ def tile_on_array(gemm: Gemm, *, m: Count, n: Count, slots: Count, groups: Count
 
 def sizes_on_array(gemm: Gemm, tiles: AxisTiles, axis: Beside) -> AxisTiles:
     """Tiles along m or n as the array sees them."""
-    times = times_along(gemm, axis)
-    return tiles if times == 1 else replace(tiles, size=tiles.size * times)
+    size = on_array(gemm, axis, tiles.size)
+    return tiles if size is tiles.size else replace(tiles, size=np.asarray(size))
 
 
 def array_for(gemm: Gemm, array: ArrayTiming) -> ArrayTiming:

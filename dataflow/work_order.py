@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..accel.specification import VectorEngine
+from ..accel.vector_engine import VectorEngine
 from ..training.graph import Operator, Stage, Tensor, TrainingGraph
 from ..training.recipes.annotation import Preparation, PrunedGraph
 from .deferred import Application, Deferred, defer

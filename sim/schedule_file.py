@@ -23,7 +23,7 @@ from ..configs.schema import validate
 from ..configs.section import Section
 from ..configs.strict_yaml import Document, parse
 from ..configs.whole_file import write_whole
-from ..dataflow.gemm import Form
+from ..dataflow.gemm import Beside, Form
 from ..dataflow.mapping import SHARED_NUMBERS, ArrayMapping, Mapping, Side, array_mappings
 from ..dataflow.schedule import Schedule
 from ..dataflow.works import PlannedProduct
@@ -70,6 +70,8 @@ class Decision(Section):
     """Of two sparse operands the one that is not."""
     split: Turns = 1
     """Groups of columns that share k out."""
+    along: Beside = "m"
+    """The axis that several arrays share out, of a design that has such."""
 
     @property
     def mapping(self) -> Mapping:
@@ -88,6 +90,7 @@ class Decision(Section):
                 alone=self.alone,
                 split=self.split,
                 beside="m" if self.split > 1 and array.west == "b" else "n",
+                along=self.along,
             ),
         )
 
@@ -314,4 +317,5 @@ def _decision(product: PlannedProduct) -> dict[str, Any]:
         **({"expanded": True} if form.expanded else {}),
         **({"alone": form.alone} if form.alone else {}),
         **({"split": form.split} if form.split > 1 else {}),
+        **({"along": form.along} if form.along != "m" else {}),
     }

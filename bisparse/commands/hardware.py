@@ -42,7 +42,7 @@ def list_designs(as_json: options.Json = False) -> None:
         rows.append(
             (
                 design.name,
-                f"{engine.rows}x{engine.cols}",
+                ("" if engine.units == 1 else f"{engine.units} x ") + f"{engine.rows}x{engine.cols}",
                 f"{design.clock_hz / 1e6:g} MHz",
                 engine.precision,
                 ",".join(engine.dataflows),
@@ -109,6 +109,7 @@ def _key_figures(design: Hardware) -> dict[str, Any]:
         "title": design.title,
         "rows": engine.rows,
         "cols": engine.cols,
+        **({"units": engine.units} if engine.units > 1 else {}),
         "clock_hz": design.clock_hz,
         "precision": engine.precision,
         "dataflows": list(engine.dataflows),

@@ -22,18 +22,18 @@ Records = npt.NDArray[np.void]
 Record = Any
 """One of them: its fields are read by name."""
 
+_TILED = ("channels", "rows", "run_rows")
+
 AXIS = np.dtype(
     [
         *(("trips", "i8"), ("fulls", "i8"), ("lasts", "i8"), ("pitch", "i8")),
-        *(
-            (name, "i8", 3)
-            for name in ("extent", "count", "slots", "groups", "kept_a", "kept_b", "channels", "rows", "run_rows")
-        ),
+        *((name, "i8", 3) for name in ("extent", "laid", "count", "slots", "groups", "kept_a", "kept_b", *_TILED)),
     ]
 )
 """A tile size along an axis: tiles in all, full ones, last ones, and ``AxisTiles.pitch``; by kind of tile its extent,
-how many there are, accumulations of an output and groups, of a share of k where it is split, what A and B keep along k
-(``kept_scale``), and what ``AxisTiles`` says. Kinds: full and last; along k the first, one in the middle, the last."""
+the same as an array sees it, how many there are, accumulations of an output and groups, of a share of k where it is
+split, what A and B keep along k (``kept_scale``), and what ``AxisTiles`` says. Kinds: full and last; along k the first,
+one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [
@@ -114,8 +114,12 @@ class Product(NamedTuple):
         m: rows of C.
         n: columns.
         k: depth.
+        laid_m: of the rows those of an array.
+        laid_n: of the columns.
         repetitions: times that it runs.
         split: groups of columns that share k out.
+        copies_a: arrays that A is sent to at once.
+        copies_b: B.
         compressed_a: whether the array takes A as pairs.
         compressed_b: whether B.
         reduced: the operand that is reduced on its way in: 0 for A, 1 for B, 2 for none.
@@ -139,8 +143,12 @@ class Product(NamedTuple):
     m: int
     n: int
     k: int
+    laid_m: int
+    laid_n: int
     repetitions: int
     split: int
+    copies_a: int
+    copies_b: int
     compressed_a: bool
     compressed_b: bool
     reduced: int

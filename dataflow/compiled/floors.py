@@ -62,7 +62,7 @@ def floors_of(formulas: Formulas) -> tuple[Callable[..., float], Callable[..., i
         if memory > limit:
             return float(memory)
         array, deepest, ports = array_of(design, kind), design.deepest, design.ports
-        extent = product.n if kind.exchanged else product.m
+        extent = product.laid_n if kind.exchanged else product.laid_m
         rows, cols = (on_n, on_m) if kind.exchanged else (on_m, on_n)
         slots, groups, trips_k = along_k
         sums = Folds(rows[0], cols[0], rows[1], cols[1], groups, slots, rows[2], cols[2], trips_k, extent)

@@ -38,6 +38,7 @@ from .room import (
 )
 from .steps import (
     array_of,
+    copies_to,
     full_tiles,
     is_before,
     is_thriftier,
@@ -109,8 +110,7 @@ def parts_of(formulas: Formulas) -> Parts:
             total[mapping] = NEVER
             if not legal[mapping]:
                 continue
-            rows, cols = (n.extent[0], m.extent[0]) if exchanged else (m.extent[0], n.extent[0])
-            cols *= product.split
+            rows, cols = (n.laid[0], m.laid[0]) if exchanged else (m.laid[0], n.laid[0])
             held = k.slots[0] if grouping.apart else k.groups[0]
             if tile_repeats(array, grouping, rows, cols, k.slots[0], held, first, second):
                 continue
@@ -129,8 +129,7 @@ def parts_of(formulas: Formulas) -> Parts:
                             handovers[mapping, at_k] = handovers[mapping, at_k - 3]
                 else:
                     tile_m, tile_n = m.extent[at_m], n.extent[at_n]
-                    rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
-                    cols *= product.split
+                    rows, cols = (n.laid[at_n], m.laid[at_m]) if exchanged else (m.laid[at_m], n.laid[at_n])
                     # The first along k and those in the middle differ in nothing but sums that come back.
                     for at_k in range(0, 3, 2):
                         depth, slots = k.extent[at_k], k.slots[at_k]
@@ -217,8 +216,7 @@ def parts_of(formulas: Formulas) -> Parts:
             if many == 0:
                 continue
             tile_m, tile_n, depth, slots = m.extent[at_m], n.extent[at_n], k.extent[at_k], k.slots[at_k]
-            rows, cols = (tile_n, tile_m) if exchanged else (tile_m, tile_n)
-            cols *= product.split
+            rows, cols = (n.laid[at_n], m.laid[at_m]) if exchanged else (m.laid[at_m], n.laid[at_n])
             held = slots if grouping.apart else k.groups[at_k]
             sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
             of_a = operand_bytes(tile_m, k.kept_a[at_k], depth, stored_a, value, product.compressed_a)
@@ -229,7 +227,9 @@ def parts_of(formulas: Formulas) -> Parts:
             passed_output += many * output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0)
         times, split = product.repetitions, product.split
         west, north, output = times * passed_west, times * passed_north, times * passed_output
-        hops = tile_hops(array, Passed(west, north, split * output, split * product.passed_sums, k.trips))
+        to_west, to_north = copies_to(product, exchanged)
+        passed = Passed(to_west * west, to_north * north, split * output, split * product.passed_sums, k.trips)
+        hops = tile_hops(array, passed)
         counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output, split, array.cols)
         return float(joules_of(counts, design.on_array))
 
@@ -240,7 +240,7 @@ def parts_of(formulas: Formulas) -> Parts:
         along_k, passed = room.along_k, room.passed
         on_m, on_n = (folds_m[x, 0], folds_m[x, 1], folds_m[x, 2]), (folds_n[y, 0], folds_n[y, 1], folds_n[y, 2])
         rows, cols = (on_n, on_m) if kind.exchanged else (on_m, on_n)
-        extent = product.n if kind.exchanged else product.m
+        extent = product.laid_n if kind.exchanged else product.laid_m
         slots, groups, trips_k = along_k[z, 0], along_k[z, 1], along_k[z, 2]
         sums = Folds(rows[0], cols[0], rows[1], cols[1], groups, slots, rows[2], cols[2], trips_k, extent)
         sends_west, sends_north = least_sends(array, grouping, design.deepest, sums)
@@ -251,7 +251,9 @@ def parts_of(formulas: Formulas) -> Parts:
             times * passed[z, 2],
         )
         split = product.split
-        hops = float(tile_hops(array, Passed(west, north, split * output, split * product.passed_sums, trips_k)))
+        to_west, to_north = copies_to(product, kind.exchanged)
+        moved = Passed(to_west * west, to_north * north, split * output, split * product.passed_sums, trips_k)
+        hops = float(tile_hops(array, moved))
         counts = counts_on_array(float(product.macs), hops, results, west, north, output, split, array.cols)
         return float(joules_of(counts, design.on_array))
 
@@ -314,7 +316,7 @@ def parts_of(formulas: Formulas) -> Parts:
             design, own, legal = case.designs[row], best[row], case.legal[row]
             sizes = tables.sizes[design.ladder]
             keep_all(product, tables, kind, design, room)
-            fold_all(product, tables, kind, design, apart, room)
+            fold_all(tables, kind, design, apart, room)
             pass_ports(product, sizes[2], kind.exchanged, room)
             price_blocks(product, tables, design, room)
             find_least(sizes[0], sizes[1], sizes[2], room)

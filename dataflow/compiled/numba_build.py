@@ -91,6 +91,7 @@ _STEPS: tuple[Callable[..., Any], ...] = (
     blocks.count_block,
     blocks.count_result,
     steps.array_of,
+    steps.copies_to,
     steps.place_of,
     steps.sizes_of,
     steps.turning,

@@ -139,11 +139,10 @@ def keep_all(product: Product, tables: Tables, kind: Kind, design: Record, room:
             kept_b[y, z] = kept_of(of_b[line, i, at_k[ladder, z]], for_b, held, count)
 
 
-def fold_all(product: Product, tables: Tables, kind: Kind, design: Record, apart: bool, room: Room) -> None:
+def fold_all(tables: Tables, kind: Kind, design: Record, apart: bool, room: Room) -> None:
     """Put into the room folds along m, n and k: the dataflow's rows lie along m, or along n where operands change.
 
     Args:
-        product: the product.
         tables: of its tiles.
         kind: of the search.
         design: the design.
@@ -152,19 +151,17 @@ def fold_all(product: Product, tables: Tables, kind: Kind, design: Record, apart
     """
     ladder, deepest, rows, cols = design.ladder, design.deepest, design.array[0], design.array[1]
     on_m, on_n = (cols, rows) if kind.exchanged else (rows, cols)
-    # Along columns the outputs stand once for every share of k.
-    times_m, times_n = (product.split, 1) if kind.exchanged else (1, product.split)
     of_m, of_n, of_k, at_m, at_n, at_k = tables.m, tables.n, tables.k, tables.at_m, tables.at_n, tables.at_k
     folds_m, folds_n, along_k = room.folds_m, room.folds_n, room.along_k
     for x in range(tables.sizes[ladder, 0]):
         m = of_m[at_m[ladder, x]]
-        full, last = m.extent[0] * times_m, m.extent[1] * times_m
+        full, last = m.laid[0], m.laid[1]
         folds_m[x, 0] = folds_along(m.fulls, full, m.lasts, last, on_m)
         folds_m[x, 1] = folds_along(m.fulls, full, m.lasts, last, on_m * deepest)
         folds_m[x, 2] = m.trips
     for y in range(tables.sizes[ladder, 1]):
         n = of_n[at_n[ladder, y]]
-        full, last = n.extent[0] * times_n, n.extent[1] * times_n
+        full, last = n.laid[0], n.laid[1]
         folds_n[y, 0] = folds_along(n.fulls, full, n.lasts, last, on_n)
         folds_n[y, 1] = folds_along(n.fulls, full, n.lasts, last, on_n * deepest)
         folds_n[y, 2] = n.trips

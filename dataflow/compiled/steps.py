@@ -98,6 +98,11 @@ def turning(m: Record, n: Record, k: Record) -> int:
     return (1 if m.trips > 1 else 0) + (2 if n.trips > 1 else 0) + (4 if k.trips > 1 else 0)
 
 
+def copies_to(product: Product, exchanged: bool) -> tuple[int, int]:
+    """Arrays that the west and the north operand are sent to at once."""
+    return (product.copies_b, product.copies_a) if exchanged else (product.copies_a, product.copies_b)
+
+
 def first_request(product: Product, design: Record) -> float:
     """Cycles before the first byte arrives."""
     return float(design.latency) if product.requests else 0.0

@@ -12,7 +12,7 @@ from ..actions import IN_MEMORY, ON_ARRAY, finished_sum_bytes, passed_sum_bytes
 from ..design_table import DesignTable
 from ..gemm import AXES, PLACES, Axis, Gemm
 from ..loop_nest import RUN, Shape, loop_nest
-from ..shares import array_for, groups_of_share, slots_of_share
+from ..shares import array_for, copies_of, groups_of_share, on_array, slots_of_share
 from ..side_mappings import OF_TIMING, timing_of_each
 from ..tile_bytes import FIRST_MIDDLE_LAST, TileBytes
 from ..tile_pairs import TilePairs
@@ -31,7 +31,11 @@ def product_of(pairs: TilePairs) -> case.Product:
         n=gemm.n,
         k=gemm.k,
         repetitions=gemm.count,
+        laid_m=int(on_array(gemm, "m", gemm.m)),
+        laid_n=int(on_array(gemm, "n", gemm.n)),
         split=gemm.split,
+        copies_a=copies_of(gemm, "a"),
+        copies_b=copies_of(gemm, "b"),
         compressed_a="a" in gemm.compressed,
         compressed_b="b" in gemm.compressed,
         reduced=_WHICH[gemm.reduced_on_load],
@@ -149,7 +153,7 @@ def _axis(pairs: TilePairs, axis: Axis) -> case.Records:
         found["slots"] = slots_of_share(pairs.gemm, grid.slots, grid.groups)
         found["kept_a"], found["kept_b"] = grid.kept_a, grid.kept_b
     else:
-        for name, each in own.items():
+        for name, each in (own | {"laid": np.asarray(on_array(pairs.gemm, axis, tiles.size))}).items():
             found[name][:, :2] = each
         found["count"][:, 0], found["count"][:, 1] = tiles.fulls, tiles.lasts
     return found

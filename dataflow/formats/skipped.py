@@ -181,7 +181,8 @@ def _is_single(sparse: OperandFormat) -> bool:
 def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
     """A product as a design meets it: what is sparse without a rule with what the PEs skip of it.
 
-    Zeros that are found on the way in are skipped where those of both operands are; elsewhere they are values.
+    Zeros that are found on the way in are skipped where those of both operands are; elsewhere they are values. Several
+    arrays share its tiles; its kernel positions may have rows of their own.
 
     Args:
         gemm: as it is lowered.
@@ -203,7 +204,10 @@ def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
     if both is not None and isinstance(b, Skipped) and meets(gemm, hardware):
         rows, cols = min(engine.rows, gemm.m), min(engine.cols, gemm.n)
         b = replace(b, meeting=Meeting(group=both.group, queue=both.queue, rows=rows, cols=cols))
-    return gemm if (a, b) == (gemm.a, gemm.b) else replace(gemm, a=a, b=b)
+    apart = engine.taps_apart and gemm.taps > 1 and gemm.tap_axis == "k"
+    units, tap_rows = engine.units, engine.rows if apart else 1
+    alike = (a, b, units, tap_rows) == (gemm.a, gemm.b, gemm.units, gemm.tap_rows)
+    return gemm if alike else replace(gemm, a=a, b=b, units=units, tap_rows=tap_rows)
 
 
 def skipped_as(declared: Unstructured, engine: TensorEngine, lanes: int) -> Skipped | SkippedBlocks | None:

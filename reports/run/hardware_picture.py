@@ -97,7 +97,9 @@ def _array(own: Drawing, known: Mapping[str, str], rows: int, columns: int) -> N
     own.box(230, 96, 140, 140, fill="@paper", line="@sparse")
     own.grid(230, 96, 140, 140, across=min(columns, MOST_LINES), down=min(rows, MOST_LINES), line="@pale")
     own.box(244, 139, 112, 54, fill="@paper", line="@line")
-    own.words(300, 161, f"{rows} x {columns} PEs", bold=True, size=13, anchor="middle")
+    units = known.get("hardware.tensor_engine.units", "1")
+    several = "" if units == "1" else f"{units} x "
+    own.words(300, 161, f"{several}{rows} x {columns} PEs", bold=True, size=13, anchor="middle")
     precision = known.get("hardware.tensor_engine.precision", "")
     own.words(300, 181, fitted(precision, 100), anchor="middle", colour="@quiet")
 
@@ -118,6 +120,7 @@ _ROWS = (
     ("latency of a multiply-accumulate", "hardware.tensor_engine.mac_latency"),
     ("latency of an addition to a sum", "hardware.tensor_engine.accumulate_latency"),
     ("registers of a PE", "hardware.tensor_engine.register_depth"),
+    ("multiplied as", "hardware.tensor_engine.multiply_precision"),
     ("port that the operands share, bytes a cycle", "hardware.buffers.shared_port_bytes_per_cycle"),
     ("DRAM, a channel", "hardware.dram.channel_bytes_per_second"),
     ("DRAM, latency", "hardware.dram.latency_seconds"),

@@ -142,7 +142,7 @@ def _side_by_side(block: Sequence[ListedProduct], hardware: Hardware) -> list[di
         engine = first.engine(hardware)
         sizes = np.array([(block[at].m, block[at].n, block[at].k) for at in numbers], dtype=np.int64).T
         cycles, useful = fewest_cycles(engine, first.pattern, sizes, parse_dataflow(first.dataflow))
-        pes = engine.rows * engine.cols
+        pes = engine.processing_elements
         for at, own, kept in zip(numbers, cycles.tolist(), useful.tolist(), strict=True):
             found[at] = {**block[at].given, **dict(zip(FIGURES, (kept, own, kept / (pes * own)), strict=True))}
     return found

@@ -12,7 +12,7 @@ those cycles: skipped multiplications never count as done, so it is never above 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -37,7 +37,7 @@ from ...dataflow.gemm import PLAIN, Form, Gemm
 from ...dataflow.mapping import ArrayMapping, array_mappings, sides_of
 from ...dataflow.objective import Name, Objective
 from ...dataflow.product_cost import product_cost
-from ...dataflow.shares import array_for, split_forms, tile_on_array
+from ...dataflow.shares import array_for, split_forms, tile_on_array, unit_forms
 from ...dataflow.term_products import in_terms, terms_of
 from ...training.graph import Stage
 
@@ -196,13 +196,15 @@ def check_dataflow(hardware: Hardware, dataflow: str | None) -> None:
 def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: str | None = None) -> ArrayFigures:
     """The fewest cycles in which the array alone does a product, over every array mapping of a dataflow (all, if None).
 
-    And over every split of its k, where the design has such.
+    And over every split of its k, and every way in which arrays share it, where the design has such.
 
     Raises:
         MappingError: the engine lacks the pattern or the dataflow.
     """
     dataflows = None if dataflow is None else (dataflow,)
-    laid = [(gemm, mapping) for mapping in array_mappings(engine, gemm, dataflows)]
+    gemm = replace(gemm, units=engine.units)
+    ways = [replace(gemm, along=form.along) for form in unit_forms(gemm, PLAIN, engine)]
+    laid = [(each, mapping) for each in ways for mapping in array_mappings(engine, each, dataflows)]
     for split in (gemm.formed(form) for form in split_forms(gemm, PLAIN, engine)):
         if sides_of(engine, split, dataflows):
             laid += [(split, mapping) for mapping in array_mappings(engine, split, dataflows)]
@@ -211,9 +213,9 @@ def array_figures(engine: TensorEngine, gemm: Gemm, dataflow: str | None = None)
     formed, mapping = laid[best]
     return ArrayFigures(
         dataflow=mapping.dataflow,
-        mapping=", ".join(filter(None, (str(mapping), str(Form(split=formed.split))))),
+        mapping=", ".join(filter(None, (str(mapping), str(Form(split=formed.split, along=formed.along))))),
         cycles=cycles[best],
-        utilisation=gemm.issued_macs / (engine.rows * engine.cols * cycles[best]),
+        utilisation=gemm.issued_macs / (engine.processing_elements * cycles[best]),
     )
 
 
@@ -235,8 +237,8 @@ def fewest_cycles(
         MappingError: the engine lacks the pattern or the dataflow.
     """
     m, n, k = products
-    if engine.split_columns is not None:
-        # Over how many columns k is split differs from product to product.
+    if engine.split_columns is not None or engine.units > 1:
+        # Over how many columns k is split, and which axis arrays share, differs from product to product.
         each = [plain_product(rows, columns, depth, pattern) for rows, columns, depth in products.T.tolist()]
         fewest = [array_figures(engine, gemm, dataflow).cycles for gemm in each]
         return np.array(fewest, dtype=np.int64), np.asarray(m * n * pattern.slots(k))

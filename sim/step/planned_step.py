@@ -112,7 +112,7 @@ class PlannedStep:
             residence=residence,
             value_bytes=table.value_bytes,
             clock_hz=table.clock_hz[rows],
-            peak_macs_per_cycle=(table.numbers["rows"] * table.numbers["cols"])[rows],
+            peak_macs_per_cycle=table.peak_macs_per_cycle[rows],
             zero_gating=False,
         )
 

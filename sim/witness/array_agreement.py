@@ -7,7 +7,7 @@ recomputed on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,7 @@ from ...training.graph import Stage
 from .machines.random_cases import Case
 from .machines.random_splits import SplitCase
 from .machines.random_tiles import TilesCase
+from .machines.random_units import UnitsCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +127,34 @@ def check_tiles(tiles: TilesCase) -> str | None:
 
 def check_split(split: SplitCase) -> str | None:
     """Run a case on the machine with k split; None if closed form and numpy agree with it, else what differs."""
-    case, outcome = split.case, split.run()
+    beside: Beside = "m" if split.case.mapping.dataflow == "is" else "n"
+    return _against(split, replace(_gemm_of(split.case), split=split.split, beside=beside))
+
+
+def check_units(shared: UnitsCase) -> str | None:
+    """Run a case on machines that share it; None if closed form and numpy agree with them, else what differs."""
+    tap_rows = shared.case.machine.rows if shared.apart else 1
+    gemm = replace(_gemm_of(shared.case), units=shared.units, along=shared.along, tap_rows=tap_rows)
+    return _against(shared, gemm)
+
+
+def _against(drawn: SplitCase | UnitsCase, gemm: Gemm) -> str | None:
+    """Whether the machines that run a product as it is formed take the cycles of the closed form, and find it."""
+    case, outcome = drawn.case, drawn.run()
     a, b = case.operands()
     array, tile, numbers = _laid(case, case.m, case.n, case.channels)
-    beside: Beside = "m" if case.mapping.dataflow == "is" else "n"
+    laid = tile_on_array(gemm, m=tile.m, n=tile.n, slots=tile.slots, groups=tile.groups)
+    expected = int(dataflow_named(case.mapping.dataflow).cycles(array_for(gemm, array), laid, numbers))
+    wrong = "" if np.array_equal(outcome.product, a @ b) else ", its product is wrong"
+    if expected == outcome.cycles and not wrong:
+        return None
+    return f"closed form {expected} cycles, machine {outcome.cycles}{wrong}: {drawn}"
+
+
+def _gemm_of(case: Case) -> Gemm:
+    """The product of a case, by itself."""
     sparse = {case.compressed: case.pattern} if case.compressed and not case.pattern.is_dense else {}
-    gemm = Gemm(
+    return Gemm(
         name="case",
         operator="case",
         stage=Stage.FORWARD,
@@ -139,17 +162,9 @@ def check_split(split: SplitCase) -> str | None:
         n=case.n,
         k=case.k,
         taps=case.taps,
-        split=split.split,
-        beside=beside,
         a=sparse.get("a", DENSE),
         b=sparse.get("b", DENSE),
     )
-    laid = tile_on_array(gemm, m=tile.m, n=tile.n, slots=tile.slots, groups=tile.groups)
-    expected = int(dataflow_named(case.mapping.dataflow).cycles(array_for(gemm, array), laid, numbers))
-    wrong = "" if np.array_equal(outcome.product, a @ b) else ", its product is wrong"
-    if expected == outcome.cycles and not wrong:
-        return None
-    return f"closed form {expected} cycles, machine {outcome.cycles}{wrong}: {split}"
 
 
 def disagreements(cases: Iterable[Case]) -> Iterator[Disagreement]:

@@ -9,6 +9,7 @@ closed form.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -242,14 +243,9 @@ def with_applications(schedule: Schedule, seed: int) -> Schedule:
         b = draw.between(1, 9) / 2 if "b" not in gemm.sparse and draw.chance(0.4) else 0.0
         return replace(gemm, applied=(a, b))
 
-    works = [
-        replace(work, products=tuple(replace(each, gemm=applied(each.gemm)) for each in work.products))
-        if isinstance(work, TensorWork)
-        else work
-        for work in schedule.works
-    ]
     hardware = schedule.hardware.model_copy(update={"vector_engine": vector})
-    return replace(schedule, hardware=hardware, works=tuple(works))
+    changed = with_products(schedule, lambda product: replace(product, gemm=applied(product.gemm)))
+    return replace(changed, hardware=hardware)
 
 
 def with_tile_overlap(schedule: Schedule) -> Schedule:
@@ -282,12 +278,30 @@ def with_split_depth(schedule: Schedule, seed: int) -> Schedule:
         found = replace(gemm, split=draw.between(2, most), beside=beside)
         return replace(product, gemm=found, mapping=replace(mapping, **whole, form=found.form))
 
+    return replace(with_products(schedule, split), hardware=hardware.model_copy(update={"tensor_engine": engine}))
+
+
+def with_units(schedule: Schedule, seed: int) -> Schedule:
+    """The same schedule on several arrays, each product shared along either axis."""
+    draw = Draw(seed)
+
+    def shared(product: PlannedProduct) -> PlannedProduct:
+        gemm, rows = product.gemm, schedule.hardware.tensor_engine.rows
+        tap_rows = rows if gemm.tap_axis == "k" and draw.chance(0.5) else 1
+        along: Beside = "m" if draw.chance(0.5) else "n"
+        found = replace(gemm, units=draw.between(2, 4), along=along, tap_rows=tap_rows)
+        return replace(product, gemm=found, mapping=replace(product.mapping, form=found.form))
+
+    return with_products(schedule, shared)
+
+
+def with_products(schedule: Schedule, changed: Callable[[PlannedProduct], PlannedProduct]) -> Schedule:
+    """The same schedule with every product changed."""
     works = [
-        replace(work, products=tuple(split(each) for each in work.products)) if isinstance(work, TensorWork) else work
+        replace(work, products=tuple(changed(each) for each in work.products)) if isinstance(work, TensorWork) else work
         for work in schedule.works
     ]
-    design = hardware.model_copy(update={"tensor_engine": engine})
-    return replace(schedule, hardware=design, works=tuple(works))
+    return replace(schedule, works=tuple(works))
 
 
 def check_schedule(
@@ -297,6 +311,7 @@ def check_schedule(
     tile_overlap: bool = False,
     shared_port: bool = False,
     split_depth: bool = False,
+    several: bool = False,
 ) -> str | None:
     """Play a random schedule in every way; None if all agree, else what differs.
 
@@ -306,6 +321,7 @@ def check_schedule(
         tile_overlap: whether tiles overlap on the array.
         shared_port: whether the operands share a port on their way to it.
         split_depth: whether k is split over groups of columns.
+        several: whether arrays share every tile, and kernel positions have rows of their own.
     """
     schedule = with_applications(random_schedule(seed), seed) if applications else random_schedule(seed)
     if tile_overlap:
@@ -314,6 +330,8 @@ def check_schedule(
         schedule = with_shared_port(schedule)
     if split_depth:
         schedule = with_split_depth(schedule, seed)
+    if several:
+        schedule = with_units(schedule, seed)
     fast = time_step(schedule, play=FAST)
     for name, play in (("without fast-forward", SLOW), ("channels apart", APART)):
         other = time_step(schedule, play=play)

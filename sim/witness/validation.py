@@ -2,9 +2,9 @@
 
 Six questions, each asked of many cases: does the textbook design reproduce SCALE-Sim, does a tensor core reproduce
 Sparseloop, do the closed forms of the array agree with the register-level machine (one tile, tiles that overlap, k
-split over columns), does traffic agree with a walk of the loop nest, does a schedule played as events agree with itself
-and with the closed forms, and do the shipped graphs have the multiply-accumulates that torch counted. A mismatch is
-told with all that it takes to repeat it; nothing is averaged and nothing has a tolerance.
+split over columns, arrays that share a tile), does traffic agree with a walk of the loop nest, does a schedule played
+as events agree with itself and with the closed forms, and do the shipped graphs have the multiply-accumulates that
+torch counted. A mismatch is told with all that it takes to repeat it; nothing is averaged and nothing has a tolerance.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from ...accel.specification import load_hardware
 from ...configs import library
 from ...training.graph import Stage, TrainingGraph
 from ...training.graph_file import load_graph
-from .array_agreement import check_case, check_split, check_tiles
+from .array_agreement import check_case, check_split, check_tiles, check_units
 from .machines.random_cases import random_case
 from .machines.random_splits import random_split
 from .machines.random_tiles import random_tiles
+from .machines.random_units import random_units
 from .peers import TEXTBOOK_DESIGN, scalesim_rows
 from .sparseloop import SparseloopRow, sparseloop_rows
 from .traffic_agreement import check_tiling, random_tiling
@@ -99,7 +100,8 @@ def validate(
 
     Args:
         seed: of the random cases.
-        gemms: random products for the register-level machine; of a tenth as many, tiles that overlap, and k split.
+        gemms: random products for the register-level machine; of a tenth as many each, tiles that overlap, k split,
+            and several arrays.
         tilings: random tilings and loop orders for the loop-nest walker.
         schedules: random schedules for the event engine.
         recount: counts with torch; None where torch is not installed.
@@ -115,6 +117,7 @@ def validate(
             _run("register-level machine, random GEMMs", seeds[:gemms], _machine_disagreement, tell),
             _run("register-level machine, tiles that overlap", seeds[: gemms // 10], _tiles_disagreement, tell),
             _run("register-level machine, k split over columns", seeds[: gemms // 10], _split_disagreement, tell),
+            _run("register-level machine, arrays that share", seeds[: gemms // 10], _units_disagreement, tell),
             _run("loop-nest walk, random tilings and orders", seeds[:tilings], _walk_disagreement, tell),
             _run("event engine, random schedules", seeds[:schedules], _play_disagreement, tell),
             _counts(tell),
@@ -171,6 +174,11 @@ def _split_disagreement(seed: int) -> str | None:
     return None if found is None else f"random_split({seed}): {found}"
 
 
+def _units_disagreement(seed: int) -> str | None:
+    found = check_units(random_units(seed))
+    return None if found is None else f"random_units({seed}): {found}"
+
+
 def _walk_disagreement(seed: int) -> str | None:
     return check_tiling(random_tiling(seed))
 
@@ -179,7 +187,12 @@ def _play_disagreement(seed: int) -> str | None:
     # Imported here: who checks something else does not wait for simpy.
     from .event_agreement import check_schedule
 
-    return check_schedule(seed) or check_schedule(seed, tile_overlap=True) or check_schedule(seed, split_depth=True)
+    return (
+        check_schedule(seed)
+        or check_schedule(seed, tile_overlap=True)
+        or check_schedule(seed, split_depth=True)
+        or check_schedule(seed, several=True)
+    )
 
 
 def _counts(tell: Progress) -> CheckOutcome:

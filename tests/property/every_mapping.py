@@ -144,9 +144,15 @@ def on_array(hardware, gemm, walk, mapping, tile):
         groups = math.ceil(tile.groups / shares)
         tile = replace(tile, groups=groups, slots=groups * (gemm.pattern.kept if gemm.compressed else 1))
         timing = timing._replace(mac_latency=engine.mac_latency + (shares - 1) * engine.accumulate_latency)
+    # Each of several arrays has a part of one axis, and the operand of the other axis goes to all of them.
+    m, n = (math.ceil(tile.m / gemm.units), tile.n) if gemm.along == "m" else (tile.m, math.ceil(tile.n / gemm.units))
+    sent = {"a": 1, "b": gemm.units} if gemm.along == "m" else {"a": gemm.units, "b": 1}
+    if gemm.tap_rows > 1:
+        channels = math.ceil(tile.groups / gemm.taps / engine.rows) * engine.rows
+        tile = replace(tile, groups=gemm.taps * channels)
     if mapping.dataflow == "os":
         west, north = ("b", "a") if mapping.swapped else ("a", "b")
-        rows, cols = (tile.n, tile.m) if mapping.swapped else (tile.m, tile.n)
+        rows, cols = (n, m) if mapping.swapped else (m, n)
         cols *= shares
         laid = {
             "m": rows,
@@ -162,11 +168,11 @@ def on_array(hardware, gemm, walk, mapping, tile):
         west_bytes = operand[west] * math.ceil(cols / a_fold_of_cols)
         north_bytes = operand[north] * math.ceil(rows / a_fold_of_rows)
         writes, reads = sums, sums if tile.adds else 0
-        hops = west_bytes * engine.cols + north_bytes * engine.rows
+        hops = sent[west] * west_bytes * engine.cols + sent[north] * north_bytes * engine.rows
         hops += shares * sums * engine.rows / 2 if engine.drain == "shift" else 0
     else:
         moving, stationary = ("a", "b") if mapping.dataflow == "ws" else ("b", "a")
-        vectors, columns = (tile.m, tile.n) if moving == "a" else (tile.n, tile.m)
+        vectors, columns = (m, n) if moving == "a" else (n, m)
         kept, groups, lanes = gemm.pattern.kept, tile.groups, 1
         held = gemm.pattern.group if gemm.compressed == moving else kept
         if spreads(engine, gemm, moving):
@@ -188,7 +194,8 @@ def on_array(hardware, gemm, walk, mapping, tile):
         west_bytes, north_bytes = lanes * operand[moving] * folds_of_columns, operand[stationary]
         writes = sums * folds_of_k
         reads = writes if tile.adds else writes - sums
-        hops = west_bytes * engine.cols + north_bytes * engine.rows / 2 + shares * writes * engine.rows
+        hops = sent[moving] * west_bytes * engine.cols + sent[stationary] * north_bytes * engine.rows / 2
+        hops += shares * writes * engine.rows
     hops += writes * engine.cols if shares > 1 else 0
     ports = hardware.buffers
     slowest = max(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from bisparse.accel.energy import COMPONENT_OF, COMPONENTS, EnergyModel
-from bisparse.accel.energy_table import EnergyTable, SramPoint
+from bisparse.accel.energy_table import EnergyTable, SramPoint, load_energy_table
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
 
@@ -133,3 +133,10 @@ def test_components_add_up_to_the_whole():
     both_ways = actions["west_read_bits"] * 0.016 + actions["west_write_bits"] * 0.032
     assert parts["west buffer"] == pytest.approx(both_ways * 1e-12)
     assert sum(parts.values()) == pytest.approx(model.dynamic_joules(actions) + parts["static"])
+
+
+def test_multiplications_are_priced_in_the_format_that_the_multipliers_take():
+    told = {"extends": "sat-vcu1525", "tensor_engine": {"precision": "fp32", "multiply_precision": "bf16"}}
+    node = load_energy_table("45nm").model
+    prices = EnergyModel.of(load_hardware(told).model, node).prices_pj
+    assert prices["multiplies"] == node.multiply("bf16") < node.multiply("fp32")

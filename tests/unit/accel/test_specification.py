@@ -34,7 +34,7 @@ def test_every_shipped_design_loads_and_says_where_its_figures_come_from(name):
     loaded = load_hardware(name)
     assert loaded.model.name == name
     statuses = {entry.status for entry in loaded.provenance.values()}
-    assert statuses <= {"published", "derived", "assumed"}
+    assert statuses <= {"published", "derived", "fitted", "assumed"}
 
 
 def test_a_design_of_ones_own_changes_what_it_says_and_keeps_the_rest(tmp_path):

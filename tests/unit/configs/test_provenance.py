@@ -68,9 +68,9 @@ def test_plain_leaves_take_the_status_that_the_caller_names():
     ("annotation", "message"),
     [
         ("{value: 3, statis: assumed}", "got statis, no such part of a value; try status"),
-        ("{value: 3}", "got no status, need one of published, derived, assumed, given"),
-        ("{value: 3, status: sure}", "got status 'sure', need one of published, derived, assumed, given"),
-        ("{value: 3, status: [a]}", "got status a list of 1, need one of published, derived, assumed, given"),
+        ("{value: 3}", "got no status, need one of published, derived, fitted, assumed, given"),
+        ("{value: 3, status: sure}", "got status 'sure', need one of published, derived, fitted, assumed, given"),
+        ("{value: 3, status: [a]}", "got status a list of 1, need one of published, derived, fitted, assumed, given"),
         (
             "{value: 3, status: published}",
             "got status published without a source, need the source; try status: assumed",

@@ -18,9 +18,9 @@ from bisparse.training.recipes.declaration import load_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bisparse.api import load_workload
+from bisparse.api import load_workload, simulate
 
-from .hand_made import annotated
+from .hand_made import HIDDEN, MLP, annotated
 
 SAT = load_hardware("sat-vcu1525").model
 
@@ -221,3 +221,9 @@ def test_larger_buffers_never_save_less_where_all_fits():
 def test_the_choice_does_not_depend_on_anything_but_the_inputs():
     pruned = annotated()
     assert schedules(pruned, SAT, 4)[1].resident == schedules(pruned, SAT, 4)[1].resident
+
+
+def test_what_a_forward_pass_is_run_for_is_written():
+    """All of this one fits on chip, and nobody in the step reads its last result."""
+    found = simulate(MLP, recipe="dense", pass_="inference", batch=4)
+    assert found.dram_write_bytes == 4 * HIDDEN * 2
