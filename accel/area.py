@@ -171,13 +171,13 @@ def _array(hardware: Hardware, prices: Prices) -> Iterator[tuple[str, Area]]:
     engine, shape = hardware.tensor_engine, element_shape(hardware)
     pes = hardware.peak_macs_per_cycle
     sums = "int32" if engine.precision == "int8" else "fp32"
-    yield "PE multipliers", prices.cell(f"multiply_um2.{engine.precision}", pes)
+    yield "PE multipliers", prices.cell(f"multiply_um2.{engine.multiplied_as}", pes)
     yield "PE adders", prices.cell(f"add_um2.{sums}", pes)
     bits = sum(each.flip_flops for each in element(shape).values()) + kept_bits(shape)
     bits += 2 * shape.data_bits * shape.multiplier_stages + SUM_BITS * (shape.adder_stages - 1)
     yield "PE registers", prices.cell("register_um2_per_bit", bits * pes)
     yield "PE multiplexers", prices.cell("multiplexer_um2_per_bit", _choices(shape) * pes)
-    yield "adders of partial sums", prices.cell(f"add_um2.{sums}", engine.cols)
+    yield "adders of partial sums", prices.cell(f"add_um2.{sums}", engine.cols * engine.units)
 
 
 def _choices(shape: ElementShape) -> int:

@@ -63,17 +63,18 @@ def components(hardware: Hardware, operators: Operators) -> tuple[Component, ...
         ConfigError: the table has no operator for the design's operands.
     """
     engine, shape = hardware.tensor_engine, element_shape(hardware)
-    precision, sums = engine.precision, "int32" if engine.precision == "int8" else "fp32"
+    rows, precision = engine.rows * engine.units, engine.multiplied_as
+    sums = "int32" if engine.precision == "int8" else "fp32"
     found = [
-        Component(name=f"PE {name}", piece=exactly(amounts.times(engine.cols)), count=engine.rows, group=ROWS)
+        Component(name=f"PE {name}", piece=exactly(amounts.times(engine.cols)), count=rows, group=ROWS)
         for name, amounts in _element(shape).items()
     ]
     for name, operator in (
         ("PE multipliers", operators.one("multiply", precision)),
         ("PE adders", operators.one("add", sums)),
     ):
-        found.append(Component(name=name, piece=operator.times(engine.cols), count=engine.rows, group=ROWS))
-    found.append(Component(name="row sequencers", piece=exactly(row_sequencer(shape)), count=engine.rows, group=ROWS))
+        found.append(Component(name=name, piece=operator.times(engine.cols), count=rows, group=ROWS))
+    found.append(Component(name="row sequencers", piece=exactly(row_sequencer(shape)), count=rows, group=ROWS))
     return (*found, *_edges(hardware, shape, operators.one("add", sums)), *_engines(hardware, operators))
 
 
@@ -101,9 +102,11 @@ _element = lru_cache(maxsize=256)(element)
 
 def _edges(hardware: Hardware, shape: ElementShape, adder: Estimate) -> Iterator[Component]:
     engine = hardware.tensor_engine
-    yield Component(name="column drains", piece=exactly(column_drain(engine.rows, shape)), count=engine.cols)
-    yield Component(name="skew", piece=exactly(skew(engine.rows, engine.cols, shape)), count=1)
-    yield Component(name="adders of partial sums", piece=adder, count=engine.cols)
+    cols = engine.cols * engine.units
+    yield Component(name="column drains", piece=exactly(column_drain(engine.rows, shape)), count=cols)
+    skewed = exactly(skew(engine.rows, engine.cols, shape))
+    yield Component(name="skew", piece=skewed, count=engine.units)
+    yield Component(name="adders of partial sums", piece=adder, count=cols)
     for side, buffer in hardware.buffers.by_side.items():
         memory = memory_of(buffer)
         # A register on either side of the port; between them, at most, one of four sources a bit.

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bisparse.accel.resources.components import components
 from bisparse.accel.resources.edges import column_drain, row_sequencer
 from bisparse.accel.resources.memories import Memory
+from bisparse.accel.resources.operators import load_operators
 from bisparse.accel.resources.processing_element import ElementShape, element
+from bisparse.accel.specification import load_hardware
 
 ROOT = Path(__file__).parents[4]
 TABLE = ROOT / "docs" / "rtl-synthesis.csv"
@@ -106,3 +109,22 @@ def test_memories_take_the_shape_that_fits_best():
     assert Memory(banks=1, width_bits=64, words=8192).bram36_a_bank == 16
     assert Memory(banks=1, width_bits=64, words=8192).urams_a_bank == 2
     assert Memory(banks=1, width_bits=73, words=1).urams_a_bank == 2
+
+
+def test_several_arrays_take_as_much_each():
+    one = load_hardware("datacenter-128x128").model
+    two = one.model_copy(update={"tensor_engine": one.tensor_engine.model_copy(update={"units": 2})})
+    operators = load_operators("dsp48e2")
+    taken = [{each.name: each.whole.value for each in components(design, operators)} for design in (one, two)]
+    twice = {name for name in taken[0] if taken[1][name] == taken[0][name].times(2)}
+    same = {name for name in taken[0] if taken[1][name] == taken[0][name]}
+    assert {
+        "PE multipliers",
+        "PE results",
+        "row sequencers",
+        "column drains",
+        "skew",
+        "adders of partial sums",
+    } <= twice
+    assert same >= {"west buffer", "update engine", "vector engine"}
+    assert twice | same == set(taken[0])
