@@ -91,7 +91,7 @@ def test_other_sizes_are_the_machines(rows, cols):
 FAULTS = {
     "output_sequencer.sv": ("1'b1 != ACCUMULATE_LATENCY", "1'b1 != ACCUMULATE_LATENCY + 1"),
     "drain_column.sv": ("passed <= r", "passed < r"),
-    "processing_element.sv": ("opens ? behind : in_use", "in_use"),
+    "processing_element.sv": ("opens ? behind_words", "1'b0 ? behind_words"),
     "moving_sequencer.sv": (".STAGES(ACCUMULATE_LATENCY)", ".STAGES(ACCUMULATE_LATENCY + 1)"),
     "chain_loader.sv": ("last_position - position", "position"),
     "mac_pipeline.sv": ("adder_from_above ? sum_above : kept", "kept"),
