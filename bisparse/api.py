@@ -205,24 +205,18 @@ def apply(
     """
     check_torch()
     from .training.recipes.in_torch import apply as apply_recipe
+    from .training.rewrites.in_torch import rewrite_captured
 
     loaded = _recipe(recipe)
     try:
         if loaded.model.rewrites and input_shape is not None:
-            _rewrite(model, loaded.model, input_shape, integer_inputs)
+            loaded.model.check_trains()
+            rewrite_captured(
+                model, loaded.model.rewrites, lambda: capture(model, input_shape, integer_inputs=integer_inputs)
+            )
         return apply_recipe(model, loaded.model, _format(sparsity), steps=steps, precision=precision, seed=seed)
     except ConfigError as error:
         raise loaded.placed(error) from None
-
-
-def _rewrite(
-    model: torch.nn.Module, recipe: Recipe, input_shape: InputShapes, integer_inputs: bool | Collection[int]
-) -> None:
-    from .training.rewrites.in_torch import check_rewritten, rewrite_module
-
-    recipe.check_trains()
-    planned = rewrite_module(model, recipe.rewrites, capture(model, input_shape, integer_inputs=integer_inputs))
-    check_rewritten(capture(model, input_shape, integer_inputs=integer_inputs), planned)
 
 
 def train(

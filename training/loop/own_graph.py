@@ -6,12 +6,11 @@ from pathlib import Path
 
 from torch import nn
 
-from ...configs.errors import CaptureError, ConfigError
 from ..capture import capture
 from ..data import DataSet
 from ..graph import TrainingGraph
 from ..recipes.declaration import Recipe
-from ..rewrites.in_torch import check_rewritten, rewrite_module
+from ..rewrites.in_torch import rewrite_captured
 from ..settings import TrainingSettings
 
 
@@ -26,17 +25,7 @@ def rewritten_by(
     if not recipe.rewrites:
         return graph
     recipe.check_trains()
-    planned = rewrite_module(model, recipe.rewrites, graph)
-    try:
-        found = captured(model, settings, data)
-    except CaptureError as error:
-        raise ConfigError(
-            f"rewrites: got a model that does not run once they are made: {error}; need one whose code fixes no size "
-            "that they change",
-            field="rewrites",
-        ) from error
-    check_rewritten(found, planned)
-    return found
+    return rewrite_captured(model, recipe.rewrites, lambda: captured(model, settings, data), graph)
 
 
 def captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:

@@ -1,5 +1,5 @@
 """Rewrites made on a torch module that is to be trained: what ``rewritten`` makes of its graph, made of the module."""
 
-from .rewrite_module import check_rewritten, rewrite_module, rewrites_of
+from .rewrite_module import check_rewritten, rewrite_captured, rewrite_module, rewrites_of
 
-__all__ = ["check_rewritten", "rewrite_module", "rewrites_of"]
+__all__ = ["check_rewritten", "rewrite_captured", "rewrite_module", "rewrites_of"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from torch import nn
 
-from ....configs.errors import ConfigError
+from ....configs.errors import CaptureError, ConfigError
 from ...graph import TrainingGraph
 from ..apply import Change, RewrittenGraph, rewritten
 from ..doped import Doped
@@ -51,6 +51,36 @@ def rewrite_module(model: nn.Module, rewrites: Sequence[Rewrite], graph: Trainin
             raise ConfigError(f"rewrites.{number}{joint}{error}", field=f"rewrites.{number}") from None
     model.__dict__[_MADE] = tuple(rewrites)
     return planned
+
+
+def rewrite_captured(
+    model: nn.Module, rewrites: Sequence[Rewrite], take: Callable[[], TrainingGraph], graph: TrainingGraph | None = None
+) -> TrainingGraph:
+    """Make a recipe's rewrites on a model, and prove that what trains is what is simulated.
+
+    Args:
+        model: it is changed.
+        rewrites: entries of a recipe, all of kinds that train.
+        take: captures a training step of the model as it is.
+        graph: of it as it was; captured when None.
+
+    Returns:
+        The graph of the rewritten model.
+
+    Raises:
+        ConfigError: an entry does not fit, or the model's code fixes a size that one changes.
+    """
+    planned = rewrite_module(model, rewrites, take() if graph is None else graph)
+    try:
+        found = take()
+    except CaptureError as error:
+        raise ConfigError(
+            f"rewrites: got a model that does not run once they are made: {error}; need one whose code fixes no size "
+            "that they change",
+            field="rewrites",
+        ) from error
+    check_rewritten(found, planned)
+    return found
 
 
 _MADE = "_bisparse_rewrites"
