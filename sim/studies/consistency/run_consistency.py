@@ -15,7 +15,7 @@ from ....configs.errors import BisparseError, ConfigError
 from ....configs.library import content_hash
 from ....configs.schema import Loaded
 from ....dataflow import search_compiled
-from ..explore.axis_values import Settings
+from ..explore.axis_values import Settings, Value
 from ..explore.evaluation import evaluate
 from ..explore.point import Figures, Outcome
 from ..explore.probing import check_points
@@ -169,7 +169,7 @@ class _Study:
         asked = [each.name for each in self.judge.asked]
         unknowns = self.designs.unknowns
         answers = {name: [each.answers[at] for each in left] for at, name in enumerate(asked)}
-        candidates = {
+        candidates: dict[str, Sequence[Value]] = {
             each.name: [design.settings[each.name] for design in left]
             for each in unknowns
             if all(each.name in design.settings for design in left)
@@ -195,7 +195,7 @@ class _Study:
                 )
                 for at, name in enumerate(asked)
             ),
-            telling=told_by(candidates | answers, answers, apart=self._kinds(designs, unknowns)),
+            telling=told_by({**candidates, **answers}, answers, apart=self._kinds(designs, unknowns)),
             designs=tuple(designs),
         )
 
