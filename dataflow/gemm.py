@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
+
+import numpy.typing as npt
 
 from ..configs.arrays import Counts
 from ..configs.operand_format import OperandFormat
@@ -215,6 +217,14 @@ class Gemm:
         if form.alone is not None:
             return packed.expand("b" if form.alone == "a" else "a")
         return packed.expand() if form.expanded else packed
+
+    def pick(self, chosen: npt.NDArray[Any] | slice) -> Gemm:
+        """The product of some candidates: itself, see ``gemm_batch``."""
+        return self
+
+    def to_meet(self, axes: int) -> Gemm:
+        """The product with sizes that meet arrays of more axes: itself."""
+        return self
 
     @property
     def form(self) -> Form:
