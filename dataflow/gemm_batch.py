@@ -21,7 +21,7 @@ _SIZES = ("m", "n", "k", "taps", "result_spacing")
 _APART = ("name", "operator", "window", *_SIZES)
 _ALIKE = tuple(each.name for each in fields(Gemm) if each.name not in (*_APART, "stage"))
 
-_MOST_MACS = 1 << 56
+_MOST_MACS = 1 << 46
 """Products of more multiply-accumulates, all of them dense, stand alone: their counts may need more than 64 bits."""
 
 

@@ -175,6 +175,7 @@ def _resident(works: tuple[Work, ...], order: WorkOrder, products: DesignProduct
     """What stays on chip, the works mapped as if nothing did."""
     hardware = products.hardware
     residency = Residency(order=order, works=works, batch=batch, precision=hardware.tensor_engine.precision)
+    products.foresee(product for work in works for product in work.products)
     demands = [[products.demand(product) for product in work.products] for work in works]
     return residency.choose(demands, np.array([hardware.buffers.capacity_bytes]))
 

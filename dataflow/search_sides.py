@@ -199,7 +199,7 @@ class Lot:
         """[A, J, O] of each side: dynamic energy of every candidate, exact."""
         prices = self.sides[0].objective.prices
         in_memory = self.ground.memory_joules(prices)
-        on_array = [prices.dynamic_joules(array_actions(times.tiles.gemm, times)) for times in self._times]
+        on_array = [prices.dynamic_joules(array_actions(times)) for times in self._times]
         return [
             np.asarray(each[:, :, None] + in_memory[own][None])
             for each, (_, own) in zip(on_array, self._by_side, strict=True)

@@ -221,7 +221,7 @@ class TileGrid(TileBytes):
             all_bytes=self.sum_over_blocks(per_tile, first + second),
         )
 
-    def fits(self, a_in_west: bool) -> BoolArray:
+    def fits(self, a_in_west: bool | BoolArray) -> BoolArray:
         """[J] whether tiles of all three fit the buffers of their design, A in the west buffer or B."""
         return fits(self.held, self.gemm, self.design.room, a_in_west)
 
