@@ -213,7 +213,8 @@ class Gemm:
     def formed(self, form: Form) -> Gemm:
         """A product as it is lowered, in a form."""
         packed = self.pack(form.packed) if form.packed > 1 else self
-        packed = replace(packed, split=form.split, beside=form.beside)
+        if (packed.split, packed.beside) != (form.split, form.beside):
+            packed = replace(packed, split=form.split, beside=form.beside)
         if form.alone is not None:
             return packed.expand("b" if form.alone == "a" else "a")
         return packed.expand() if form.expanded else packed

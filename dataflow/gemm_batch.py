@@ -83,6 +83,6 @@ def batches_of(gemms: Sequence[Gemm], most: int) -> list[list[int]]:
     for number, gemm in enumerate(gemms):
         macs = gemm.m * gemm.n * gemm.k * gemm.count
         alone = number if macs > _MOST_MACS else None
-        key = (*(getattr(gemm, name) for name in _ALIKE), gemm.window is None, alone)
+        key = (*(getattr(gemm, name) for name in _ALIKE), alone)
         together.setdefault(key, []).append(number)
     return [each[start : start + most] for each in together.values() for start in range(0, len(each), most)]

@@ -30,7 +30,7 @@ from .search_rounds import best_of_each
 from .search_sides import Side, sides_of_products
 from .tile_grid import TileGrid
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 """Products that are searched side by side at most: their tiles' floors are as many as a cache holds."""
 
 
