@@ -1,4 +1,4 @@
-"""Products that are searched side by side get what each gets alone."""
+"""Products that are searched or priced side by side get what each gets alone."""
 
 from dataclasses import replace
 
@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
+from bisparse.dataflow.design_view import of_design
+from bisparse.dataflow.epilogue import NO_EPILOGUE, Epilogue
 from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
 from bisparse.dataflow.gemm_batch import GemmBatch, batches_of
 from bisparse.dataflow.objective import Objective
+from bisparse.dataflow.product_cost import MappedProducts, mapped_cost, product_cost
 from bisparse.dataflow.search import Choice, best_mapping, best_mappings
 from bisparse.training.graph import Stage
 
@@ -51,6 +54,28 @@ def test_each_gets_what_it_gets_alone(seed, name):
     for gemm, found in zip(gemms, together, strict=True):
         alone = best_mapping(gemm, hardware, objective=objective)
         assert replace(found, timed_exactly=0) == replace(alone, timed_exactly=0)
+
+
+@pytest.mark.parametrize("applied", [(0.0, 0.0), (1.5, 0.0)])
+@pytest.mark.parametrize("rides", [False, True])
+def test_each_costs_what_it_costs_alone(rides, applied):
+    lanes = SAT.vector_engine.model_copy(update={"load_lanes": 16})
+    design = SAT.model_copy(update={"vector_engine": lanes})
+    gemms = [replace(each, applied=applied) for each in products(0)]
+    after = [_epilogue(gemm) if rides else NO_EPILOGUE for gemm in gemms]
+    mappings = [each.mapping for each in best_mappings(gemms, design)]
+    for numbers in batches_of(gemms, len(gemms)):
+        mapped = MappedProducts.of_each([gemms[at] for at in numbers], design, [mappings[at] for at in numbers])
+        together = mapped_cost(mapped, Epilogue.joined([after[at] for at in numbers]))
+        for place, at in enumerate(numbers):
+            assert of_design(together, place) == product_cost(gemms[at], design, mappings[at], after[at])
+
+
+def _epilogue(gemm):
+    elements = gemm.results
+    return Epilogue(
+        lane_operations=0.7 * elements, moved_bytes=5 * elements, result_elements=elements, result_bytes=2 * elements
+    )
 
 
 def test_one_that_fits_nowhere_leaves_the_others_theirs():
