@@ -23,8 +23,9 @@ from .tile_time import TileTime, timing_per_candidate
 from .traffic import Traffic
 
 
-def array_actions(gemm: Gemm, times: TileTime) -> dict[str, Any]:
+def array_actions(times: TileTime) -> dict[str, Any]:
     """Actions of candidates that depend on how tiles are laid on the array, [A, J], all repetitions."""
+    gemm = times.tiles.gemm
     return actions_on_array(
         gemm,
         timing_per_candidate(times.tiles.design.array),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..accel.specification import Hardware
+from .design_view import of_design
+from .gemm_batch import batches_of
 from .mapping import Mapping
 from .product_cost import MappedProducts
 from .residency import TileDemand
@@ -32,14 +35,33 @@ class DesignProducts:
         Raises:
             MappingError: the mapping is not legal on this design.
         """
-        key = (product.gemm.shape_key, product.mapping)
+        key = _key(product)
         if key not in self._mapped:
             self._mapped[key] = MappedProducts.of(product.gemm, self.hardware, product.mapping)
         return self._mapped[key]
 
     def demand(self, product: PlannedProduct) -> TileDemand:
         """What it asks of the buffers and of DRAM; errors as above."""
-        key = (product.gemm.shape_key, product.mapping)
+        key = _key(product)
         if key not in self._demands:
             self._demands[key] = TileDemand.of(self.mapped(product))
         return self._demands[key]
+
+    def foresee(self, products: Iterable[PlannedProduct]) -> None:
+        """Work out the demands that will be asked for, many side by side; errors as above."""
+        unknown = list({_key(each): each for each in products if _key(each) not in self._demands}.values())
+        for numbers, mapped in self.together(unknown):
+            demand = TileDemand.of(mapped)
+            for at, number in enumerate(numbers):
+                self._demands[_key(unknown[number])] = of_design(demand, slice(at, at + 1))
+
+    def together(self, products: Sequence[PlannedProduct]) -> Iterator[tuple[list[int], MappedProducts]]:
+        """Products under their mappings in batches, by number: few long arrays are sooner done than many short ones."""
+        for numbers in batches_of([product.gemm for product in products], len(products)):
+            gemms = [products[number].gemm for number in numbers]
+            mappings = [products[number].mapping for number in numbers]
+            yield numbers, MappedProducts.of_each(gemms, self.hardware, mappings)
+
+
+def _key(product: PlannedProduct) -> tuple[tuple[object, ...], Mapping]:
+    return product.gemm.shape_key, product.mapping

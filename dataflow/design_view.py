@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -154,13 +156,22 @@ def of_design(figures: Figures, design: int | slice) -> Figures:
         found = figures[design]
         found = found.item() if isinstance(found, np.generic) else found
     elif isinstance(figures, dict):
-        found = {name: of_design(each, design) for name, each in figures.items()}
+        parts = {name: of_design(each, design) for name, each in figures.items()}
+        found = parts if any(parts[name] is not each for name, each in figures.items()) else figures
     elif isinstance(figures, tuple):
-        found = tuple(of_design(each, design) for each in figures)
-    elif dataclasses.is_dataclass(figures) and not isinstance(figures, type):
-        changed = {each.name: getattr(figures, each.name) for each in dataclasses.fields(figures)}
-        picked = {name: of_design(value, design) for name, value in changed.items()}
-        found = dataclasses.replace(
-            figures, **{name: picked[name] for name in picked if picked[name] is not changed[name]}
-        )
+        items = tuple(of_design(each, design) for each in figures)
+        found = items if any(one is not each for one, each in zip(items, figures, strict=True)) else figures
+    elif not isinstance(figures, _PLAIN) and dataclasses.is_dataclass(figures) and not isinstance(figures, type):
+        values = {name: getattr(figures, name) for name in _names_of(type(figures))}
+        changed = {name: picked for name, each in values.items() if (picked := of_design(each, design)) is not each}
+        found = dataclasses.replace(figures, **changed) if changed else figures
     return cast(Figures, found)
+
+
+_PLAIN = (str, int, float, Enum, type(None))
+"""What has no parts, and comes most often."""
+
+
+@cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(kind))

@@ -8,7 +8,8 @@ Source: docs/hardware-model.md, "Engines beside the array".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -17,25 +18,39 @@ from ..configs.arrays import Counts, IntArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epilogue:
-    """The fused operators of one tensor work.
+    """The fused operators of one tensor work; or of one on many designs, or of many works: an array, [K, 1, 1], each.
 
     Attributes:
         lane_operations: lane cycles of all of them.
         moved_bytes: over the memory's pins on the way out: the results, unless they stay on chip, and what fused
-            operators move. Of many designs an array, [K, 1, 1].
+            operators move.
         result_elements: of all products of the work.
         result_bytes: of the same, as they would lie in memory.
     """
 
-    lane_operations: float = 0.0
+    lane_operations: Counts = 0.0
     moved_bytes: Counts = 0
-    result_elements: int = 0
-    result_bytes: int = 0
+    result_elements: Counts = 0
+    result_bytes: Counts = 0
+
+    @classmethod
+    def joined(cls, several: Sequence[Epilogue]) -> Epilogue:
+        """Those of several works, of which all or none have anything ride, and all or none pass the lanes."""
+        first = several[0]
+        if first.nothing or len(several) == 1:
+            return first
+        found = {each.name: np.array([getattr(one, each.name) for one in several]) for each in fields(cls)}
+        return cls(**{name: each.reshape(-1, 1, 1) for name, each in found.items()})
+
+    @property
+    def passes_lanes(self) -> bool:
+        """Whether the vector lanes have anything to do with results."""
+        return bool(np.any(self.lane_operations))
 
     @property
     def nothing(self) -> bool:
         """Whether nothing rides."""
-        return not self.result_elements
+        return not np.any(self.result_elements)
 
     def of_designs(self, chosen: IntArray) -> Epilogue:
         """The same on some of the designs."""
@@ -56,7 +71,7 @@ class Epilogue:
         >>> int(Epilogue(lane_operations=64, result_elements=32, result_bytes=64).lane_cycles(4, 3))
         2
         """
-        if not self.lane_operations:
+        if not self.passes_lanes:
             return 0 * elements
         share = self.lane_operations * elements / (self.result_elements * lanes)
         return np.asarray(np.ceil(share)).astype(np.int64)

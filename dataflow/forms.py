@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,8 +26,8 @@ from .formats.skipped import meets, met_by
 from .gemm import OPERANDS, PLAIN, Form, Gemm, Operand, Place
 from .objective import NEVER, TIME, Objective, slowest_alike
 from .product_cost import MappedProducts
-from .search import Choice, best_mapping
-from .search_compiled import fastest_mapping
+from .search import Choice, best_mappings
+from .search_compiled import fastest_mappings
 from .search_many import BestMappings, search_many
 from .shares import most_shares, split_forms, unit_forms
 
@@ -148,31 +148,69 @@ def best_form(
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers, in any form.
     """
-    gemm = met_by(gemm, hardware)
-    found: list[tuple[int, Choice]] = []
-    refused: MappingError | None = None
-    for form in forms_of(gemm, hardware):
-        formed = gemm.formed(form)
-        if found and not objective.needs_energy:
-            fastest = min(choice.cycles for _, choice in found)
-            if least_cycles(formed, hardware.peak_macs_per_cycle) > slowest_alike(fastest):
-                continue
-        try:
-            find = best_mapping if objective.needs_energy else fastest_mapping
-            choice = find(formed, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
-        except MappingError as error:
-            refused = refused or error
+    (found,) = best_forms([gemm], hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+    if isinstance(found, MappingError):
+        raise found
+    return found
+
+
+def best_forms(
+    gemms: Sequence[Gemm],
+    hardware: Hardware,
+    *,
+    objective: Objective = TIME,
+    dataflows: tuple[str, ...] | None = None,
+    interleave: bool = True,
+) -> list[Choice | MappingError]:
+    """Find the best mapping of each of some products in its best form, or why it has none; arguments as above."""
+    gemms = [met_by(gemm, hardware) for gemm in gemms]
+    find = best_mappings if objective.needs_energy else fastest_mappings
+    tried = [_Tried() for _ in gemms]
+    # A form of every product at a time: what one form takes rules out others.
+    for of_each in itertools.zip_longest(*(forms_of(gemm, hardware) for gemm in gemms)):
+        formed = {number: gemms[number].formed(form) for number, form in enumerate(of_each) if form is not None}
+        if not objective.needs_energy:
+            peak = hardware.peak_macs_per_cycle
+            formed = {number: gemm for number, gemm in formed.items() if tried[number].may_win(gemm, peak)}
+        found = find(list(formed.values()), hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+        for (number, gemm), choice in zip(formed.items(), found, strict=True):
+            tried[number].add(gemm, choice)
+    return [each.best(objective) for each in tried]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Forms of a product that were searched.
+
+    Attributes:
+        found: their multiply-accumulates and best mappings.
+        refused: why others have none.
+    """
+
+    found: list[tuple[int, Choice]] = field(default_factory=list)
+    refused: list[MappingError] = field(default_factory=list)
+
+    def may_win(self, gemm: Gemm, peak_macs_per_cycle: int) -> bool:
+        """Whether the product in another form may be as fast as in those."""
+        fastest = min((choice.cycles for _, choice in self.found), default=None)
+        return fastest is None or least_cycles(gemm, peak_macs_per_cycle) <= slowest_alike(fastest)
+
+    def add(self, gemm: Gemm, choice: Choice | MappingError) -> None:
+        """One more form."""
+        if isinstance(choice, MappingError):
+            self.refused.append(choice)
         else:
-            found.append((formed.issued_macs, choice))
-    if not found:
-        assert refused is not None, "there is a form"
-        raise refused
-    best = _best_of(found, objective)
-    return replace(
-        best,
-        candidates=sum(choice.candidates for _, choice in found),
-        timed_exactly=sum(choice.timed_exactly for _, choice in found),
-    )
+            self.found.append((gemm.issued_macs, choice))
+
+    def best(self, objective: Objective) -> Choice | MappingError:
+        """The best of them; or why the first has none."""
+        if not self.found:
+            return self.refused[0]
+        return replace(
+            _best_of(self.found, objective),
+            candidates=sum(choice.candidates for _, choice in self.found),
+            timed_exactly=sum(choice.timed_exactly for _, choice in self.found),
+        )
 
 
 def _best_of(found: Sequence[tuple[int, Choice]], objective: Objective) -> Choice:

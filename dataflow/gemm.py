@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
+
+import numpy.typing as npt
 
 from ..configs.arrays import Counts
 from ..configs.operand_format import OperandFormat
@@ -220,10 +222,19 @@ class Gemm:
     def formed(self, form: Form) -> Gemm:
         """A product as it is lowered, in a form."""
         packed = self.pack(form.packed) if form.packed > 1 else self
-        packed = replace(packed, split=form.split, beside=form.beside, along=form.along)
+        if (packed.split, packed.beside, packed.along) != (form.split, form.beside, form.along):
+            packed = replace(packed, split=form.split, beside=form.beside, along=form.along)
         if form.alone is not None:
             return packed.expand("b" if form.alone == "a" else "a")
         return packed.expand() if form.expanded else packed
+
+    def pick(self, chosen: npt.NDArray[Any] | slice) -> Gemm:
+        """The product of some candidates: itself, see ``gemm_batch``."""
+        return self
+
+    def to_meet(self, axes: int) -> Gemm:
+        """The product with sizes that meet arrays of more axes: itself."""
+        return self
 
     @property
     def form(self) -> Form:

@@ -83,7 +83,7 @@ class Pipeline:
             load_b=_at(tiles.b_load_cycles, next_b),
             load_sums=_at(tiles.sum_load_cycles, nest.load_sums[stays["c"], walk]),
             store=_at(stores, store),
-            lanes=_at(self.result_lane_cycles, np.minimum(store, 4)) if self.epilogue.lane_operations else 0 * weight,
+            lanes=_at(self.result_lane_cycles, np.minimum(store, 4)) if self.epilogue.passes_lanes else 0 * weight,
             latency_cycles=tiles.memory.latency_cycles,
         )
 

@@ -23,13 +23,14 @@ from .cycle_causes import ON_ARRAY
 from .design_view import DesignView, of_design
 from .epilogue import NO_EPILOGUE, Epilogue
 from .gemm import AXES, Gemm
+from .gemm_batch import GemmBatch
 from .holding import taken_bytes
-from .mapping import LOOP_ORDERS, Mapping
+from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, Side
 from .pipeline import Pipeline
 from .tile_grid import TileGrid
 from .tile_overlap import NUMBERS, at_pair, cycles_by_next, overlaps
 from .tile_time import TileTime
-from .tiling import tiles_of_sizes
+from .tiling import AxisTiles, tiles_of_sizes
 from .traffic import Traffic
 from .waits import sorting_limits, waits_by_cause
 
@@ -81,7 +82,7 @@ class SideTimes:
 
 @dataclass(frozen=True, kw_only=True)
 class MappedProducts:
-    """One product on many designs, or under many mappings: a candidate each, [K].
+    """Products of one batch on a design, or one on many designs: a mapping and a candidate each, [K].
 
     Attributes:
         tiles: a candidate's tile.
@@ -100,9 +101,18 @@ class MappedProducts:
         Raises:
             MappingError: the mapping is not legal on this design.
         """
-        tiles = _tiles_of(gemm, hardware, mapping)
-        side = SideTimes(rows=np.zeros(1, dtype=np.int64), times=TileTime.of(tiles, (mapping.array,)))
-        return cls(tiles=tiles, orders=np.array([LOOP_ORDERS.index(mapping.order)]), by_side=[side])
+        return cls.of_each([gemm], hardware, [mapping])
+
+    @classmethod
+    def of_each(cls, gemms: Sequence[Gemm], hardware: Hardware, mappings: Sequence[Mapping]) -> MappedProducts:
+        """Products of one batch (see ``gemm_batch``) on a design, each under a mapping; errors as above."""
+        tiles = _tiles_of(gemms, hardware, mappings)
+        by_side: dict[Side, list[int]] = {}
+        for number, mapping in enumerate(mappings):
+            by_side.setdefault(mapping.array.side, []).append(number)
+        orders = np.array([LOOP_ORDERS.index(mapping.order) for mapping in mappings])
+        sides = [_on_side(tiles, np.array(own), [mappings[at].array for at in own]) for own in by_side.values()]
+        return cls(tiles=tiles, orders=orders, by_side=sides)
 
     @property
     def gemm(self) -> Gemm:
@@ -173,7 +183,7 @@ class MappedProducts:
     @cached_property
     def actions(self) -> dict[str, Any]:
         """[K] counts for the energy model; a number where all are alike."""
-        on_array = _gathered([(side.rows, array_actions(self.gemm, side.times)) for side in self.by_side])
+        on_array = _gathered([(side.rows, array_actions(side.times)) for side in self.by_side])
         applied = applied_actions(self.gemm, self.applied_elements)
         return merge(on_array, memory_actions(self.gemm, self.traffic, self.a_in_west), applied)
 
@@ -187,17 +197,42 @@ class MappedProducts:
         return self.gemm.count * traffic.a_fetches * a, self.gemm.count * traffic.b_fetches * b
 
 
-def _tiles_of(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> TileGrid:
-    """The one candidate that a mapping names."""
+def _on_side(tiles: TileGrid, rows: IntArray, arrays: Sequence[ArrayMapping]) -> SideTimes:
+    """Some of the candidates, an array mapping each, all of one side."""
+    lying = arrays[0].lying
+    parameters = [[array.number(name) for array in arrays] for name in lying.parameters]
+    numbers = np.array(parameters, dtype=np.int64).reshape(len(parameters), len(arrays))
+    own = tiles if len(rows) == len(tiles) else tiles.pick(rows)
+    return SideTimes(rows=rows, times=TileTime.in_turn(own, lying, numbers))
+
+
+def _tiles_of(gemms: Sequence[Gemm], hardware: Hardware, mappings: Sequence[Mapping]) -> TileGrid:
+    """The candidates that mappings name, one of each product."""
+    parts: list[list[AxisTiles]] = []
+    for gemm, mapping in zip(gemms, mappings, strict=True):
+        parts.append(_axes_of(gemm, hardware, mapping))
+        if not all(map(len, parts[-1])):
+            raise _not_legal(gemm, hardware, mapping)
+    m, n, k = (AxisTiles.joined(axis) for axis in zip(*parts, strict=True))
+    tiles = TileGrid(gemm=GemmBatch.of(gemms), design=DesignView.of(hardware), m=m, n=n, k=k)
+    fitting = tiles.fits(np.array([mapping.array.west == "a" for mapping in mappings]))
+    if not fitting.all():
+        first = int(np.argmin(fitting))
+        raise _not_legal(gemms[first], hardware, mappings[first])
+    return AppliedTiles.of(tiles, hardware.vector_engine.load_lanes) if any(gemms[0].applied) else tiles
+
+
+def _axes_of(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> list[AxisTiles]:
+    """Along m, n and k the tiles that a mapping names, if they are legal."""
     wanted, expansion = (mapping.tile_m, mapping.tile_n, mapping.tile_k), hardware.buffers.patch_expansion
-    axes = [
+    return [
         tiles_of_sizes(gemm, axis, [size], patch_expansion=expansion) for axis, size in zip(AXES, wanted, strict=True)
     ]
-    tiles = TileGrid.product_of_axes(gemm, DesignView.of(hardware), axes)
-    if len(tiles) == 0 or not tiles.fits(mapping.array.west == "a")[0]:
-        shown = "x".join(map(str, wanted))
-        raise MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
-    return AppliedTiles.of(tiles, hardware.vector_engine.load_lanes) if any(gemm.applied) else tiles
+
+
+def _not_legal(gemm: Gemm, hardware: Hardware, mapping: Mapping) -> MappingError:
+    shown = f"{mapping.tile_m}x{mapping.tile_n}x{mapping.tile_k}"
+    return MappingError(f"{gemm.name}: got tile {shown}, need one that is legal and fits {hardware.name}")
 
 
 def mapped_cost(mapped: MappedProducts, epilogue: Epilogue = NO_EPILOGUE) -> ProductCost:

@@ -6,7 +6,7 @@ lets tensors that fit stay on chip, and lines up the updates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Decisions
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,7 @@ from ..training.recipes.annotation import PrunedGraph, Pruning, WeightCopies
 from .design_products import DesignProducts
 from .extra_works import extra_works
 from .formats.skipped import met_by
-from .forms import best_form, check_form
+from .forms import best_forms, check_form
 from .gemm import SUM_BYTES, Gemm
 from .lowering import lower
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping
@@ -55,7 +55,7 @@ class Mapper:
     interleave: bool = True
     decisions: Decisions[str, Mapping] = field(default_factory=dict)
     products: DesignProducts | None = field(default=None, repr=False)
-    _found: dict[tuple[object, ...], Choice] = field(default_factory=dict, repr=False)
+    _found: dict[tuple[object, ...], Choice | MappingError] = field(default_factory=dict, repr=False)
 
     def plan(self, gemm: Gemm) -> PlannedProduct:
         """Choose the mapping of a product.
@@ -73,18 +73,36 @@ class Mapper:
             mapping = self.decisions[gemm.name]
             check_form(mapping.form, gemm, self.hardware)
             return PlannedProduct(gemm=gemm.formed(mapping.form), mapping=mapping, candidates=1)
-        choice = self._found.get(gemm.shape_key)
-        if choice is None:
-            choice = best_form(
-                gemm,
-                self.hardware,
-                objective=self.objective,
-                dataflows=self.dataflows,
-                interleave=self.interleave,
-            )
-            self._found[gemm.shape_key] = choice
+        self.foresee([gemm])
+        choice = self._found[gemm.shape_key]
+        if isinstance(choice, MappingError):
+            raise choice
         formed = gemm.formed(choice.mapping.form)
         return PlannedProduct(gemm=formed, mapping=choice.mapping, candidates=choice.candidates)
+
+    def foresee(self, gemms: Iterable[Gemm]) -> None:
+        """Search for mappings that are about to be asked for: many products side by side are sooner done than each."""
+        if self.decisions:
+            return
+        unknown: dict[tuple[object, ...], Gemm] = {}
+        for gemm in gemms:
+            met = met_by(gemm, self.hardware)
+            if met.shape_key not in self._found:
+                unknown.setdefault(met.shape_key, met)
+        found = best_forms(
+            list(unknown.values()),
+            self.hardware,
+            objective=self.objective,
+            dataflows=self.dataflows,
+            interleave=self.interleave,
+        )
+        self._found.update(zip(unknown, found, strict=True))
+
+    def mapped(self, work: Work) -> Work:
+        """A work whose products get the mappings that are yet to be chosen; errors as for ``plan``."""
+        if not isinstance(work, TensorWork):
+            return work
+        return replace(work, products=tuple(self.plan(product.gemm) for product in work.products))
 
 
 def build_schedule(
@@ -119,13 +137,15 @@ def build_schedule(
     """
     _check_groups(pruned, mapper.hardware)
     order = order_on(pruned, mapper.hardware.vector_engine)
-    steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=mapper.plan, batch=batch, order=order)
-    works = tuple(steps.works())
+    steps = _Steps(pruned=pruned, hardware=mapper.hardware, plan=_unmapped, batch=batch, order=order)
+    unmapped, beside = tuple(steps.works()), extra_works(pruned, mapper.hardware, batch, _unmapped)
+    mapper.foresee(product.gemm for work in (*unmapped, *beside) for product in work.products)
+    works = tuple(map(mapper.mapped, unmapped))
     resident = None
     if keep_on_chip and not overlap_vector:
         resident = _resident(works, order, mapper.products or DesignProducts(hardware=mapper.hardware), batch)
         works = resident.works_of(0)
-    extra = extra_works(pruned, mapper.hardware, batch, mapper.plan)
+    extra = tuple(map(mapper.mapped, beside))
     return Schedule(
         hardware=mapper.hardware,
         pruned=pruned,
@@ -155,6 +175,7 @@ def _resident(works: tuple[Work, ...], order: WorkOrder, products: DesignProduct
     """What stays on chip, the works mapped as if nothing did."""
     hardware = products.hardware
     residency = Residency(order=order, works=works, batch=batch, precision=hardware.tensor_engine.precision)
+    products.foresee(product for work in works for product in work.products)
     demands = [[products.demand(product) for product in work.products] for work in works]
     return residency.choose(demands, np.array([hardware.buffers.capacity_bytes]))
 

@@ -7,6 +7,8 @@ other; what neither can hide added), and those whose bound is not above the best
 floor is at or below that value, the answer equals that of timing all of them. For time, what is hardly slower than the
 fastest is as good (see ``objective``), and the one of these that takes the least energy is chosen: again the lowest
 bounds first.
+
+Products that differ in their sizes alone are searched side by side (see ``gemm_batch``), each as if it were alone.
 """
 
 from __future__ import annotations
@@ -20,17 +22,16 @@ from ..accel.specification import Hardware
 from ..configs.errors import MappingError
 from .design_view import DesignView
 from .gemm import Gemm, Operand
+from .gemm_batch import batches_of
 from .holding import least_bytes
 from .mapping import LOOP_ORDERS, Mapping, array_mappings
-from .objective import TIME, Objective, slowest_alike
-from .search_sides import Lot, Side, Timed, sides_of_product
+from .objective import TIME, Objective
+from .search_rounds import best_of_each
+from .search_sides import Side, sides_of_products
 from .tile_grid import TileGrid
 
-_FIRST_TILES, _MOST_FIRST, _MORE_TILES = 8, 16, 128
-"""Tiles that are looked at in the first round, at least and at most, and in each after that."""
-
-_FIRST_BATCH, _BATCH = 16, 256
-"""Candidates of a round that are timed exactly at once: the lowest bounds first. Mostly no other can win."""
+_AT_ONCE = 32
+"""Products that are searched side by side at most: their tiles' floors are as many as a cache holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,163 +77,64 @@ def best_mapping(
     Raises:
         MappingError: the design lacks the pattern, or no tile fits its buffers.
     """
-    mappings = array_mappings(hardware.tensor_engine, gemm, dataflows, interleave=interleave)
-    sides = list(sides_of_product(gemm, hardware, objective, mappings, interleave=interleave))
-    if not sides:
-        raise _no_tile_fits(gemm, hardware, mappings[0].west)
-    best, timed, lots = _least_value(sides)
-    if not objective.needs_energy:
-        best, more = _least_energy(sides, best, lots)
-        timed += more
-    legal = sum(side.candidates for side in sides)
-    # What is looked at for its time, and again for its energy, was timed twice.
-    return Choice(
-        mapping=best.mapping,
-        value=best.value,
-        cycles=best.cycles,
-        joules=best.joules,
-        moved_bytes=int(gemm.own_part(gemm.count * best.moved_bytes)),
-        candidates=legal,
-        timed_exactly=min(timed, legal),
-    )
+    (found,) = best_mappings([gemm], hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+    if isinstance(found, MappingError):
+        raise found
+    return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Best:
-    """The best candidate so far; ties go to the one that moves fewer bytes, then to the faster, then to the first.
-
-    Attributes:
-        value: of the objective.
-        joules: its energy.
-        moved_bytes: between DRAM and chip, one repetition.
-        number: where it stands among all: side, array mapping, tile of the side, loop order.
-        cycles: its time.
-        mapping: the candidate.
-    """
-
-    value: float
-    joules: float
-    moved_bytes: int
-    number: tuple[int, int, int, int]
-    cycles: int
-    mapping: Mapping
-
-    def rank(self) -> tuple[float, int, int, tuple[int, int, int, int]]:
-        return self.value, self.moved_bytes, self.cycles, self.number
-
-    def by_energy(self) -> tuple[float, int, int, tuple[int, int, int, int]]:
-        return self.joules, self.moved_bytes, self.cycles, self.number
+def best_mappings(
+    gemms: Sequence[Gemm],
+    hardware: Hardware,
+    *,
+    objective: Objective = TIME,
+    dataflows: tuple[str, ...] | None = None,
+    interleave: bool = True,
+) -> list[Choice | MappingError]:
+    """Find the best mapping of each of some products, or why it has none; arguments as for ``best_mapping``."""
+    found: list[Choice | MappingError | None] = [None] * len(gemms)
+    for numbers in batches_of(gemms, _AT_ONCE):
+        batch = [gemms[number] for number in numbers]
+        try:
+            mappings = array_mappings(hardware.tensor_engine, batch[0], dataflows, interleave=interleave)
+        except MappingError as error:
+            for number, gemm in zip(numbers, batch, strict=True):
+                found[number] = MappingError(str(error).replace(batch[0].name, gemm.name, 1), field=error.field)
+            continue
+        sides = list(sides_of_products(batch, hardware, objective, mappings, interleave=interleave))
+        choices = _choices(batch, sides) if sides else {}
+        for at, number in enumerate(numbers):
+            found[number] = choices.get(at) or _no_tile_fits(batch[at], hardware, mappings[0].west)
+    return [each for each in found if each is not None]
 
 
-def _least_value(sides: Sequence[Side]) -> tuple[_Best, int, list[Lot]]:
-    """The candidate of the least value, how many were timed exactly, and the tiles that were looked at."""
-    floors = np.concatenate([side.floors for side in sides])
-    # All whose times may be alike if the lowest floor is reached: mostly no other is looked at, for time or energy.
-    promising = int(np.count_nonzero(floors <= slowest_alike(floors.min())))
-    promising = min(max(promising, _FIRST_TILES), _MOST_FIRST, len(floors))
-    first = np.sort(np.argpartition(floors, promising - 1)[:promising])
-    lots = [Lot.of(sides, first)]
-    best, timed = _best_of(lots[0], None)
-    assert best is not None, "a side has a tile, and a mapping that no other repeats"
-    ranked = np.setdiff1d(np.flatnonzero(floors <= best.value), first)
-    ranked = ranked[np.argsort(floors[ranked], kind="stable")]
-    done = 0
-    while done < len(ranked) and floors[ranked[done]] <= best.value:
-        chosen = ranked[done : done + _MORE_TILES]
-        lots.append(Lot.of(sides, np.sort(chosen[floors[chosen] <= best.value])))
-        found, looked_at = _best_of(lots[-1], best.value)
-        best = best if found is None else min(best, found, key=_Best.rank)
-        done, timed = done + _MORE_TILES, timed + looked_at
-    return best, timed, lots
-
-
-def _least_energy(sides: Sequence[Side], fastest: _Best, lots: Sequence[Lot]) -> tuple[_Best, int]:
-    """Of the candidates that are as fast as the fastest, or nearly, the one of the least energy; how many were timed.
-
-    Args:
-        sides: all of them.
-        fastest: the fastest candidate.
-        lots: tiles that were looked at for it.
-    """
-    limit = slowest_alike(fastest.cycles)
-    within = np.flatnonzero(np.concatenate([side.cycles for side in sides]) <= limit)
-    if not len(within):
-        # Its own floor is above it: counts that 64 bits do not hold, which whoever adds them up refuses.
-        return fastest, 0
-    best, timed = fastest, 0
-    for lot in lots:
-        best, looked_at = _thriftier(lot, limit, best)
-        timed += looked_at
-    within = np.setdiff1d(within, np.concatenate([lot.numbers for lot in lots]), assume_unique=True)
-    if not len(within):
-        return best, timed
-    possible = Lot.of(sides, within)
-    least = np.where(possible.least_cycles <= limit, possible.least_joules(limit), np.inf)
-    tiles = np.flatnonzero(least <= best.joules)
-    ranked = tiles[np.argsort(least[tiles], kind="stable")]
-    done = 0
-    while done < len(ranked) and least[ranked[done]] <= best.joules:
-        chosen = ranked[done : done + _MORE_TILES]
-        lot = possible.pick(np.sort(chosen[least[chosen] <= best.joules]))
-        best, looked_at = _thriftier(lot, limit, best)
-        done, timed = done + _MORE_TILES, timed + looked_at
-    return best, timed
-
-
-def _thriftier(lot: Lot, limit: int, best: _Best) -> tuple[_Best, int]:
-    """The least energy among candidates that take no more than some cycles, or the best so far; how many were timed."""
-    bounds = lot.joules
-    ranked = np.flatnonzero((lot.values <= limit) & (bounds <= best.joules))
-    ranked = ranked[np.argsort(bounds[ranked], kind="stable")]
-    done, step = 0, _FIRST_BATCH
-    while done < len(ranked) and bounds[ranked[done]] <= best.joules:
-        timed = lot.timed(np.sort(ranked[done : done + step]))
-        alike = np.flatnonzero(timed.cycles <= limit)
-        if len(alike):
-            best = min(best, _candidate(lot, timed, timed.first(timed.joules, alike)), key=_Best.by_energy)
-        done, step = done + step, _BATCH
-    return best, min(done, len(ranked))
-
-
-def _best_of(lot: Lot, limit: float | None) -> tuple[_Best | None, int]:
-    """The least value among candidates, if any keeps a limit; and how many were timed exactly.
-
-    Args:
-        lot: their tiles.
-        limit: the value; none when None.
-    """
-    values = lot.values
-    ranked = np.flatnonzero(np.isfinite(values) if limit is None else values <= limit)
-    ranked = ranked[np.argsort(values[ranked], kind="stable")]
-    best, done, step = None, 0, _FIRST_BATCH
-    while done < len(ranked) and (best is None or values[ranked[done]] <= best.value):
-        timed = lot.timed(np.sort(ranked[done : done + step]))
-        found = _candidate(lot, timed, timed.first(timed.value, np.arange(len(timed.value))))
-        best = found if best is None else min(best, found, key=_Best.rank)
-        done, step = done + step, _BATCH
-    return best, min(done, len(ranked))
-
-
-def _candidate(lot: Lot, timed: Timed, at: int) -> _Best:
-    """One of the candidates that were timed."""
-    number = int(timed.side[at]), int(timed.mapping[at]), int(timed.row[at]), int(timed.order[at])
-    side = lot.sides[number[0]]
-    m, n, k = (int(axis.size[0, 0]) for axis in side.pairs.sizes(side.numbers[[number[2]]]))
-    return _Best(
-        value=float(timed.value[at]),
-        joules=float(timed.joules[at]),
-        moved_bytes=int(timed.moved_bytes[at]),
-        number=number,
-        cycles=int(timed.cycles[at]),
-        mapping=Mapping(
-            array=side.mappings[number[1]],
-            tile_m=m,
-            tile_n=n,
-            tile_k=k,
-            order=LOOP_ORDERS[number[3]],
-            form=side.pairs.gemm.form,
-        ),
-    )
+def _choices(gemms: Sequence[Gemm], sides: Sequence[Side]) -> dict[int, Choice]:
+    """The best mappings of products of a batch, by number; of those that have any."""
+    best, timed = best_of_each(sides)
+    legal = np.sum([side.candidates for side in sides], axis=0)
+    sizes = [axis.size[:, 0].tolist() for axis in sides[0].pairs.sizes(best.tile)]
+    found = {}
+    for at, product in enumerate(best.product.tolist()):
+        gemm = gemms[product]
+        m, n, k = (each[at] for each in sizes)
+        found[product] = Choice(
+            mapping=Mapping(
+                array=sides[best.side[at]].mappings[best.mapping[at]],
+                tile_m=m,
+                tile_n=n,
+                tile_k=k,
+                order=LOOP_ORDERS[best.order[at]],
+                form=gemm.form,
+            ),
+            value=float(best.value[at]),
+            cycles=int(best.cycles[at]),
+            joules=float(best.joules[at]),
+            moved_bytes=int(gemm.own_part(gemm.count * int(best.moved_bytes[at]))),
+            candidates=int(legal[product]),
+            # What is looked at for its time, and again for its energy, was timed twice.
+            timed_exactly=min(int(timed[product]), int(legal[product])),
+        )
+    return found
 
 
 def _no_tile_fits(gemm: Gemm, hardware: Hardware, west: Operand) -> MappingError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -17,6 +18,7 @@ import numpy as np
 
 from ..accel.specification import Hardware, load_hardware
 from ..configs.arrays import IntArray
+from ..configs.errors import MappingError
 from ..training.graph import Stage
 from . import objective as objectives
 from .compiled import case, numba_build, tables
@@ -28,7 +30,7 @@ from .gemm import AXES, Gemm
 from .ladders import OF_LADDER
 from .mapping import LOOP_ORDERS, ArrayMapping, Mapping, Side, sides_of
 from .objective import NEVER, TIME, Objective
-from .search import Choice, best_mapping
+from .search import Choice, best_mappings
 from .side_mappings import OF_TIMING, SideMappings, timing_of_each
 from .tile_pairs import TilePairs
 from .tiling import AxisTiles, ladders_along
@@ -41,29 +43,42 @@ _MOST_MACS = 1 << 56
 """Products of more multiply-accumulates are left to numpy: bits of their registers are no number of 64 bits."""
 
 
-def fastest_mapping(
-    gemm: Gemm,
+def fastest_mappings(
+    gemms: Sequence[Gemm],
     hardware: Hardware,
     *,
     objective: Objective = TIME,
     dataflows: tuple[str, ...] | None = None,
     interleave: bool = True,
-) -> Choice:
-    """Find the best mapping of a product on one design for time; as ``search.best_mapping``.
+) -> list[Choice | MappingError]:
+    """Find the best mapping of each of some products on one design for time; as ``search.best_mappings``."""
+    found: dict[int, Choice | MappingError] = {}
+    if is_ready(len(gemms)):
+        for number, gemm in enumerate(gemms):
+            choice = _kernels_choice(gemm, hardware, objective, dataflows, interleave)
+            if choice is not None:
+                found[number] = choice
+    left = [number for number in range(len(gemms)) if number not in found]
+    asked = [gemms[number] for number in left]
+    others = best_mappings(asked, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
+    for gemm, each in zip(asked, others, strict=True):
+        if isinstance(each, Choice):
+            _found_before.append((gemm, hardware, objective, dataflows, interleave, each))
+    found.update(zip(left, others, strict=True))
+    return [found[number] for number in range(len(gemms))]
 
-    Raises:
-        MappingError: the design lacks the pattern, or no tile fits its buffers.
-    """
-    if is_ready(1) and hardware.tensor_engine.supports(gemm.pattern):
-        if next(_alone) > MORE_PATIENCE:
-            build()
-        if numba_build.is_built() and _finds_again():
-            found = compiled_choice(gemm, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
-            if found is not None:
-                return found
-    choice = best_mapping(gemm, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
-    _found_before.append((gemm, hardware, objective, dataflows, interleave, choice))
-    return choice
+
+def _kernels_choice(
+    gemm: Gemm, hardware: Hardware, objective: Objective, dataflows: tuple[str, ...] | None, interleave: bool
+) -> Choice | None:
+    """What the kernels find, where they are there and may be relied on."""
+    if not hardware.tensor_engine.supports(gemm.pattern):
+        return None
+    if next(_alone) > MORE_PATIENCE:
+        build()
+    if not (numba_build.is_built() and _finds_again()):
+        return None
+    return compiled_choice(gemm, hardware, objective=objective, dataflows=dataflows, interleave=interleave)
 
 
 def is_ready(searches: int) -> bool:

@@ -1,7 +1,10 @@
-"""What the mapping search of one design looks at: the sides of a product, their tiles, and floors and bounds of these.
+"""What the mapping search on one design looks at: the sides of products, their tiles, and floors and bounds of these.
 
 A *floor* of a tile is what no array mapping and no loop order of it beats; a *bound* is that of one candidate. Neither
-is above the exact value. The search itself is in ``search``.
+is above the exact value. The search itself is in ``search_rounds``.
+
+Products [L] of one batch (see ``gemm_batch``) stand side by side, filled up to as many tiles [C] each. A tile has a
+*place* among all: sides, products, tiles of a product, in this order.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from .gemm import Gemm
 from .ground import Ground, exact_cycles
 from .mapping import LOOP_ORDERS, ArrayMapping
 from .objective import Objective
+from .search_timed import Timed
 from .tile_floors import HARDLY_LESS, TileFloors
 from .tile_grid import TileGrid
 from .tile_pairs import TilePairs
@@ -39,8 +43,7 @@ class Side:
         objective: what is minimised.
         pairs: all combinations of tile sizes.
         floors_of: their floors.
-        numbers: of those that fit, [J], among all combinations.
-        cycles: [J] floors of their time.
+        cycles: [L, C] floors of their time; infinite where a tile does not fit.
     """
 
     hardware: Hardware
@@ -48,17 +51,14 @@ class Side:
     objective: Objective
     pairs: TilePairs
     floors_of: TileFloors
-    numbers: IntArray
     cycles: FloatArray
 
-    def __len__(self) -> int:
-        return len(self.numbers)
-
     @property
-    def candidates(self) -> int:
-        """Array mappings, tiles and loop orders that differ."""
+    def candidates(self) -> IntArray:
+        """[L] array mappings, tiles and loop orders that differ."""
         orders = np.broadcast_to(count_distinct_orders(self.floors_of.tiles.trips), self.pairs.shape)
-        return len(self.mappings) * int(orders.reshape(-1)[self.numbers].sum())
+        fitting = np.isfinite(self.cycles)
+        return np.asarray(len(self.mappings) * (orders.reshape(self.cycles.shape) * fitting).sum(axis=1))
 
     @property
     def a_in_west(self) -> bool:
@@ -67,19 +67,22 @@ class Side:
 
     @cached_property
     def floors(self) -> FloatArray:
-        """[J] what no array mapping and loop order of a tile beats."""
+        """[L, C] what no array mapping and loop order of a tile beats."""
         if not self.objective.needs_energy:
             return self.objective.value(self.hardware, self.cycles, None)
-        ground = Ground(tiles=self.pairs.tiles(self.numbers), a_in_west=self.a_in_west)
-        joules = self.array_joules + ground.memory_joules(self.objective.prices).min(axis=1)
-        return self.objective.value(self.hardware, self.cycles, joules * HARDLY_LESS)
+        found, numbers = np.full(self.cycles.size, np.inf), np.flatnonzero(np.isfinite(self.cycles))
+        ground = Ground(tiles=self.pairs.tiles(numbers), a_in_west=self.a_in_west)
+        joules = self.array_joules.reshape(-1)[numbers] + ground.memory_joules(self.objective.prices).min(axis=1)
+        cycles = self.cycles.reshape(-1)[numbers]
+        found[numbers] = self.objective.value(self.hardware, cycles, joules * HARDLY_LESS)
+        return found.reshape(self.cycles.shape)
 
     @cached_property
     def array_joules(self) -> FloatArray:
-        """[J] dynamic energy on the array that no array mapping of a tile beats, but for rounding."""
+        """[L, C] dynamic energy on the array that no array mapping of a tile beats, but for rounding."""
         actions = self.floors_of.array.least_actions(self.mappings[0].lying)
         on_array = self.objective.prices.dynamic_joules(actions)
-        return np.asarray(np.broadcast_to(on_array, self.pairs.shape).reshape(-1)[self.numbers])
+        return np.asarray(np.broadcast_to(on_array, self.pairs.shape)).reshape(self.cycles.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,39 +91,38 @@ class Lot:
 
     Attributes:
         sides: all of them.
-        side: of each tile, [J], rising.
-        row: of each tile among those of its side.
+        places: of the tiles, [J], rising.
     """
 
     sides: Sequence[Side]
-    side: IntArray
-    row: IntArray
-
-    @classmethod
-    def of(cls, sides: Sequence[Side], chosen: IntArray) -> Lot:
-        """Tiles numbered through all sides, in rising order."""
-        starts = np.cumsum([0, *(len(side) for side in sides)])
-        side = np.searchsorted(starts, chosen, side="right") - 1
-        return cls(sides=sides, side=side, row=chosen - starts[side])
-
-    @property
-    def numbers(self) -> IntArray:
-        """[J] of the tiles, through all sides."""
-        starts = np.cumsum([0, *(len(side) for side in self.sides)])
-        return np.asarray(starts[self.side] + self.row)
+    places: IntArray
 
     def pick(self, tiles: IntArray) -> Lot:
         """Some of the tiles, in rising order, with what moves for them."""
-        picked = Lot(sides=self.sides, side=self.side[tiles], row=self.row[tiles])
+        picked = Lot(sides=self.sides, places=self.places[tiles])
         vars(picked).update(ground=self.ground.pick(tiles))
         return picked
 
     @cached_property
+    def side(self) -> IntArray:
+        """[J] of each tile."""
+        return np.asarray(self.places // self.sides[0].cycles.size)
+
+    @cached_property
+    def number(self) -> IntArray:
+        """[J] of each tile among all of all products."""
+        return np.asarray(self.places % self.sides[0].cycles.size)
+
+    @cached_property
+    def product(self) -> IntArray:
+        """[J] whose each tile is."""
+        return np.asarray(self.number // self.sides[0].cycles.shape[1])
+
+    @cached_property
     def ground(self) -> Ground:
         """What moves for the tiles."""
-        numbers = np.concatenate([side.numbers[self.row[own]] for side, own in self._by_side])
         in_west = np.array([side.a_in_west for side in self.sides])[self.side]
-        return Ground(tiles=self.sides[0].pairs.tiles(numbers), a_in_west=in_west)
+        return Ground(tiles=self.sides[0].pairs.tiles(self.number), a_in_west=in_west)
 
     @property
     def least_cycles(self) -> IntArray:
@@ -151,6 +153,15 @@ class Lot:
         return found
 
     @cached_property
+    def owners(self) -> IntArray:
+        """Of every candidate whose it is."""
+        found = [
+            np.broadcast_to(self.product[own][None, :, None], cycles.shape).ravel()
+            for (_, own), cycles in zip(self._by_side, self._cycles, strict=True)
+        ]
+        return np.concatenate(found)
+
+    @cached_property
     def values(self) -> FloatArray:
         """Lower bounds on the objective of every candidate; infinite where an equal candidate stands already."""
         ground, found = self.ground, []
@@ -170,13 +181,17 @@ class Lot:
             [side.objective.joules(side.hardware, cycles, spent).ravel() for (side, _), cycles, spent in bounds]
         )
 
-    def least_joules(self, limit: int) -> FloatArray:
-        """[J] energy that no candidate of a tile beats that DRAM alone does within some cycles; infinite of none."""
-        on_array = np.concatenate([side.array_joules[self.row[own]] for side, own in self._by_side])
-        cycles = np.concatenate([side.cycles[self.row[own]] for side, own in self._by_side])
+    def least_joules(self, limit: IntArray) -> FloatArray:
+        """[J] energy that no candidate of a tile beats that DRAM alone does within some cycles; infinite of none.
+
+        Args:
+            limit: the cycles, [J].
+        """
+        on_array = np.concatenate([side.array_joules.reshape(-1)[self.number[own]] for side, own in self._by_side])
+        cycles = np.concatenate([side.cycles.reshape(-1)[self.number[own]] for side, own in self._by_side])
         first, ground = self.sides[0], self.ground
         in_memory = ground.memory_joules(first.objective.prices)
-        least = np.where(ground.in_memory <= limit, in_memory, np.inf).min(axis=1, initial=np.inf)
+        least = np.where(ground.in_memory <= limit[:, None], in_memory, np.inf).min(axis=1, initial=np.inf)
         return first.objective.joules(first.hardware, cycles, on_array + least) * HARDLY_LESS
 
     @cached_property
@@ -184,17 +199,11 @@ class Lot:
         """[A, J, O] of each side: dynamic energy of every candidate, exact."""
         prices = self.sides[0].objective.prices
         in_memory = self.ground.memory_joules(prices)
-        on_array = [prices.dynamic_joules(array_actions(self.ground.gemm, times)) for times in self._times]
+        on_array = [prices.dynamic_joules(array_actions(times)) for times in self._times]
         return [
             np.asarray(each[:, :, None] + in_memory[own][None])
             for each, (_, own) in zip(on_array, self._by_side, strict=True)
         ]
-
-    @property
-    def moved_bytes(self) -> IntArray:
-        """Of every candidate, one repetition."""
-        moved = self.ground.moved_bytes
-        return np.concatenate([np.tile(moved[own].ravel(), len(side.mappings)) for side, own in self._by_side])
 
     def timed(self, chosen: IntArray) -> Timed:
         """Candidates timed exactly.
@@ -214,9 +223,10 @@ class Lot:
         cycles = exact_cycles(self.ground, tile, order, of_kind)
         first = self.sides[0]
         return Timed(
+            product=self.product[tile],
             side=self.side[tile],
             mapping=mapping,
-            row=self.row[tile],
+            tile=self.number[tile],
             order=order,
             cycles=cycles,
             value=first.objective.value(first.hardware, cycles, spent),
@@ -225,74 +235,47 @@ class Lot:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
-    """Candidates timed exactly, [K].
-
-    Attributes:
-        side: of its side.
-        mapping: of its array mapping.
-        row: of its tile among those of the side.
-        order: of its loop order.
-        cycles: its time.
-        value: of the objective.
-        joules: its energy.
-        moved_bytes: between DRAM and chip, one repetition.
-    """
-
-    side: IntArray
-    mapping: IntArray
-    row: IntArray
-    order: IntArray
-    cycles: IntArray
-    value: FloatArray
-    joules: FloatArray
-    moved_bytes: IntArray
-
-    def first(self, figure: FloatArray, among: IntArray) -> int:
-        """Of some the best by a figure: of equals the one that moves fewer bytes, then the faster, then the first."""
-        keys = (self.order, self.row, self.mapping, self.side, self.cycles, self.moved_bytes, figure)
-        return int(among[np.lexsort([key[among] for key in keys])[0]])
-
-
 def _sizes(tiles: TileGrid, own: slice) -> TileGrid:
     """Some of the tiles, without what was worked out of them: the array asks for none of it."""
     m, n, k = (axis.take(own) for axis in (tiles.m, tiles.n, tiles.k))
-    return TileGrid(gemm=tiles.gemm, design=tiles.design, m=m, n=n, k=k)
+    return TileGrid(gemm=tiles.gemm.pick(own), design=tiles.design, m=m, n=n, k=k)
 
 
-def sides_of_product(
-    gemm: Gemm, hardware: Hardware, objective: Objective, mappings: tuple[ArrayMapping, ...], *, interleave: bool
+def sides_of_products(
+    gemms: Sequence[Gemm],
+    hardware: Hardware,
+    objective: Objective,
+    mappings: tuple[ArrayMapping, ...],
+    *,
+    interleave: bool,
 ) -> Iterator[Side]:
-    """The sides that array mappings lie on, with the tiles that fit there; none where no tile does.
+    """The sides that array mappings lie on, with the tiles that fit there; none where no tile of any product does.
 
     Args:
-        gemm: the product.
+        gemms: the products, of one batch.
         hardware: the design.
         objective: what is minimised.
         mappings: sorted by side.
         interleave: whether a PE may turn between accumulations.
     """
-    pairs = TilePairs.of_design(gemm, hardware)
+    pairs, own = TilePairs.of_design(gemms, hardware), len(gemms)
     floors = TileFloors(
         tiles=pairs.combinations,
         table=DesignTable(designs=[hardware]),
-        designs=np.zeros(1, dtype=np.int64),
-        ladder=np.zeros(1, dtype=np.int64),
+        designs=np.zeros(own, dtype=np.int64),
+        ladder=np.arange(own),
         cycles_a_unit=np.ones(1),
         interleave=interleave,
     )
     for _, members in groupby(mappings, key=lambda mapping: (mapping.dataflow, mapping.swapped)):
         same = tuple(members)
-        cycles = floors.of_side(same[0].lying).reshape(-1)
-        fitting = np.flatnonzero(np.isfinite(cycles))
-        if len(fitting):
+        cycles = floors.of_side(same[0].lying).reshape(own, -1)
+        if np.isfinite(cycles).any():
             yield Side(
                 hardware=hardware,
                 mappings=same,
                 objective=objective,
                 pairs=pairs,
                 floors_of=floors,
-                numbers=fitting,
-                cycles=cycles[fitting],
+                cycles=cycles,
             )

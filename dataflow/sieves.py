@@ -214,7 +214,7 @@ class Sieves:
             row, mapping, at, computing = row[chosen], mapping[chosen], at[chosen], computing[chosen]
         joules = np.zeros(len(row))
         if priced:
-            counts = {name: _at(count, at) for name, count in array_actions(self.gemm, times).items()}
+            counts = {name: _at(count, at) for name, count in array_actions(times).items()}
             joules = joules + self.table.prices(rows.design[row]).dynamic_joules(counts)
         return Candidates(
             row=number[row],

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..accel.dram import DramTiming
+from ..accel.tensor_engine import Count
 from ..configs.arrays import BoolArray, Counts, IntArray
 from .block_formulas import kept_of_window, on_diagonal, window_elements
 from .design_view import DesignView
@@ -31,7 +32,7 @@ class TileBytes:
     """Candidate tiles of one product on one design, or on a design each.
 
     Attributes:
-        gemm: the product.
+        gemm: the product, or one a candidate, see ``gemm_batch``.
         design: what is to be known of the design.
         m: tile sizes along m, [J] candidates.
         n: the same along n.
@@ -51,6 +52,11 @@ class TileBytes:
 
     def __len__(self) -> int:
         return len(self.m)
+
+    @cached_property
+    def by_block(self) -> Gemm:
+        """The product with its sizes shaped to meet those of blocks, [J, 2, 2] and the like."""
+        return self.gemm.to_meet(2)
 
     @property
     def trips(self) -> dict[Axis, IntArray]:
@@ -145,8 +151,8 @@ class TileBytes:
         return np.asarray(self.gemm.groups_along(channels, taps))
 
     @property
-    def _k_taps_and_channels(self) -> tuple[int, IntArray]:
-        taps = self.gemm.taps if self.gemm.tap_axis == "k" else 1
+    def _k_taps_and_channels(self) -> tuple[Count, IntArray]:
+        taps = self.gemm.to_meet(1).taps if self.gemm.tap_axis == "k" else 1
         return taps, self.size_k // taps
 
     # Bytes -----------------------------------------------------------------------------------------------------------

@@ -54,6 +54,9 @@ class TileFloors:
 
     def _alike(self, names: Sequence[str]) -> tuple[IntArray, Combinations, IntArray]:
         """One design of each set with the same ladder and numbers, its combinations, and the set of every design."""
+        if len(self.table) == 1:
+            # The ladders of one design are those of as many products: all differ.
+            return self.designs, self.tiles, self.ladder
         rows = np.full(len(self.table), -1)
         rows[self.designs] = self.ladder
         first, which = self.table.alike(names, self.designs, self.ladder)

@@ -49,7 +49,7 @@ class TileGrid(TileBytes):
     def pick(self, chosen: IntArray | BoolArray) -> TileGrid:
         """Some of the candidates. What was worked out of them already is carried over."""
         picked = TileGrid(
-            gemm=self.gemm,
+            gemm=self.gemm.pick(chosen),
             design=self.design.pick(chosen),
             m=self.m.take(chosen),
             n=self.n.take(chosen),
@@ -80,14 +80,14 @@ class TileGrid(TileBytes):
 
     def a_transfers(self) -> Transfers:
         """[J, 2, 3] what crosses from DRAM for an A tile."""
-        on_m = self.gemm.position_axis == "m"
+        gemm, on_m = self.by_block, self.gemm.position_axis == "m"
         positions, tapped = (self.m, self.k) if on_m else (self.k, self.m)
         whole, value = (tapped.trips == 1)[:, None, None], self.value_bytes
         # Along k the first tile, those in the middle and the last: shaped to meet.
         of_k, of_m = (slice(None), None, FIRST_MIDDLE_LAST), (slice(None), slice(None), None)
         here, there = (of_k, of_m) if on_m else (of_m, of_k)
-        run = a_run(whole, tapped.channels[here], tapped.size[here], self.gemm.taps, positions.run_rows[there], value)
-        stride = a_stride(whole, positions.pitch[:, None, None], self.gemm.channels, value)
+        run = a_run(whole, tapped.channels[here], tapped.size[here], gemm.taps, positions.run_rows[there], value)
+        stride = a_stride(whole, positions.pitch[:, None, None], gemm.channels, value)
         if self._in_pairs("a"):
             run = self.a_load_bytes
         return self.a_load_bytes, run, np.maximum(stride, run)
@@ -104,7 +104,7 @@ class TileGrid(TileBytes):
 
     def b_transfers(self) -> Transfers:
         """[J, 3, 2] what crosses from DRAM for a B tile."""
-        gemm = self.gemm
+        gemm = self.by_block
         if self._in_pairs("b") or gemm.diagonal == "b":
             # A stream, or the blocks of a pack, one behind the other.
             return self.b_load_bytes, self.b_load_bytes, self.b_load_bytes
@@ -135,14 +135,15 @@ class TileGrid(TileBytes):
         """
         if self.gemm.diagonal == "c":
             return tile_bytes, tile_bytes, tile_bytes
-        whole = (self.n.trips == 1)[:, None, None] & (not self.gemm.scattered_result)
+        gemm = self.by_block
+        whole = (self.n.trips == 1)[:, None, None] & (not gemm.scattered_result)
         rows = self.m.size
-        if self.gemm.tap_axis == "m":
-            rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.taps)
-        run = c_run(whole, rows[:, :, None], self.size_n[:, None, :], self.gemm.result_piece) * element_bytes
+        if gemm.tap_axis == "m":
+            rows = np.where((self.m.trips == 1)[:, None], rows, rows // self.gemm.to_meet(1).taps)
+        run = c_run(whole, rows[:, :, None], self.size_n[:, None, :], gemm.result_piece) * element_bytes
         # From a row of C to the next, or from a tap's channels to the next tap's.
-        apart = self.gemm.channels if self.gemm.tap_axis == "m" else 0
-        stride = c_stride(whole, apart, self.gemm.result_spacing, self.gemm.n) * element_bytes
+        apart = gemm.channels if gemm.tap_axis == "m" else 0
+        stride = c_stride(whole, apart, gemm.result_spacing, gemm.n) * element_bytes
         return tile_bytes, run, np.maximum(stride, run)
 
     @by_pair("c")
@@ -220,7 +221,7 @@ class TileGrid(TileBytes):
             all_bytes=self.sum_over_blocks(per_tile, first + second),
         )
 
-    def fits(self, a_in_west: bool) -> BoolArray:
+    def fits(self, a_in_west: bool | BoolArray) -> BoolArray:
         """[J] whether tiles of all three fit the buffers of their design, A in the west buffer or B."""
         return fits(self.held, self.gemm, self.design.room, a_in_west)
 

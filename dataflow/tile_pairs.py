@@ -1,4 +1,4 @@
-"""The combinations of tile sizes along m, n and k, by pairs of axes.
+"""The combinations of tile sizes along m, n and k, by pairs of axes, of one product or of many.
 
 What an operand's tiles hold and move depends on two of the three axes: it is worked out for every pair of sizes, and
 met by the others by broadcasting. A ladder has thousands of combinations and some hundred pairs.
@@ -6,7 +6,7 @@ met by the others by broadcasting. A ladder has thousands of combinations and so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from .block_totals import BlockTotals, totals_of
 from .design_view import DesignView
 from .formats.stored import Stored
 from .gemm import AXES, OPERANDS, PLACES, Axis, Gemm, Operand, Place
+from .gemm_batch import GemmBatch
 from .holding import AXES_OF, Held, HeldByPlace, Room, kept, least_bytes
 from .tile_grid import TileGrid
 from .tiling import AxisLadders, AxisTiles, ladders_along
@@ -30,7 +31,7 @@ class Combinations:
     """All combinations of tile sizes of a ladder each, arrays that broadcast to [E, M, N, K].
 
     Attributes:
-        gemm: the product.
+        gemm: the product, or one a ladder with its sizes [E, 1, 1, 1].
         m: tiles along m, [E, M, 1, 1].
         n: tiles along n, [E, 1, N, 1].
         k: tiles along k, [E, 1, 1, K].
@@ -100,10 +101,10 @@ class Combinations:
 
 @dataclass(frozen=True, kw_only=True)
 class TilePairs:
-    """The ladders [L] of a product.
+    """The ladders [L] of a product, or one of each of some products.
 
     Attributes:
-        gemm: the product.
+        gemm: the product, or one a ladder.
         design: what is to be known of the design, or of a design a ladder.
         axes: ladders along m, n and k.
     """
@@ -113,11 +114,16 @@ class TilePairs:
     axes: tuple[AxisLadders, AxisLadders, AxisLadders]
 
     @classmethod
-    def of_design(cls, gemm: Gemm, hardware: Hardware) -> TilePairs:
-        """The one ladder of a design."""
+    def of_design(cls, gemms: Sequence[Gemm], hardware: Hardware) -> TilePairs:
+        """The ladders of products of one batch (see ``gemm_batch``) on a design."""
         view, unit = DesignView.of(hardware), min(hardware.tensor_engine.rows, hardware.tensor_engine.cols)
-        m, n, k = (ladders_along(gemm, axis, [unit], patch_expansion=view.patch_expansion) for axis in AXES)
-        return cls(gemm=gemm, design=view, axes=(m, n, k))
+        m, n, k = (
+            AxisLadders.joined(
+                [ladders_along(gemm, axis, [unit], patch_expansion=view.patch_expansion) for gemm in gemms]
+            )
+            for axis in AXES
+        )
+        return cls(gemm=GemmBatch.of(gemms), design=view, axes=(m, n, k))
 
     @cached_property
     def shape(self) -> tuple[int, int, int, int]:
@@ -141,7 +147,7 @@ class TilePairs:
         """All combinations of sizes along some axes, ladder by ladder, with the first of the others."""
         ladder, *at = np.indices(self._sizes(axes)).reshape(4, -1)
         m, n, k = (each.tiles.take(each.at[ladder, along]) for each, along in zip(self.axes, at, strict=True))
-        return TileGrid(gemm=self.gemm, design=self.design.pick(ladder), m=m, n=n, k=k)
+        return TileGrid(gemm=self.gemm.pick(ladder), design=self.design.pick(ladder), m=m, n=n, k=k)
 
     @cached_property
     def along_k(self) -> TileGrid:
@@ -157,7 +163,7 @@ class TilePairs:
         ]
         by_k, of_k = self.along_k, (*self._sizes(("k",)), 3)
         return Combinations(
-            gemm=self.gemm,
+            gemm=self.gemm.to_meet(len(AXES)),
             m=along[0],
             n=along[1],
             k=along[2],
@@ -216,7 +222,8 @@ class TilePairs:
             own = [along if axis in AXES_OF[place] else 0 * along for axis, along in zip(AXES, at, strict=True)]
             index = np.ravel_multi_index((ladder, *own), self._sizes(AXES_OF[place]))
             pairs[place] = (self.pairs[place], index)
-        grid = TileGrid(gemm=self.gemm, design=self.design.pick(ladder), m=m, n=n, k=k, pairs=pairs)
+        gemm, design = self.gemm.pick(ladder), self.design.pick(ladder)
+        grid = TileGrid(gemm=gemm, design=design, m=m, n=n, k=k, pairs=pairs)
         grid.knows(
             held=HeldByPlace({place: self._held_by_pair[place].take(pairs[place][1]) for place in PLACES}),
             block_totals=BlockTotals(

@@ -109,6 +109,21 @@ class AxisLadders:
     at: IntArray
     present: BoolArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[AxisLadders]) -> AxisLadders:
+        """The ladders of several, one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        longest, start = max(part.at.shape[1] for part in parts), 0
+        at, present = [], []
+        for part in parts:
+            filled = longest - part.at.shape[1]
+            at.append(np.concatenate([part.at, part.at[:, -1:].repeat(filled, axis=1)], axis=1) + start)
+            present.append(np.concatenate([part.present, np.zeros((len(part.at), filled), dtype=bool)], axis=1))
+            start += len(part.tiles)
+        tiles = AxisTiles.joined([part.tiles for part in parts])
+        return cls(tiles=tiles, at=np.concatenate(at), present=np.concatenate(present))
+
 
 def ladders_along(gemm: Gemm, axis: Axis, units: Sequence[int], *, patch_expansion: bool) -> AxisLadders:
     """The tile sizes to try along one axis, on arrays of several extents: a ladder each.

@@ -98,6 +98,9 @@ class VectorWork:
 
     def with_resident(self, names: Collection[str]) -> VectorWork:
         """The same where tensors of these names stay on chip."""
+        touched = (*self.reads, *self.writes, *((self.displaces,) if self.displaces else ()))
+        if not any(access.tensor in names for access in touched):
+            return self
         return replace(
             self,
             reads=tuple(access.with_resident(names) for access in self.reads),
@@ -252,7 +255,9 @@ class TensorWork:
     def with_resident(self, names: Collection[str]) -> TensorWork:
         """The same where tensors of these names stay on chip."""
         places = tuple(place for place, name in zip(PLACES, self.operands, strict=True) if name in names)
-        products = tuple(replace(each, gemm=replace(each.gemm, on_chip=places)) for each in self.products)
+        products = self.products
+        if any(each.gemm.on_chip != places for each in products):
+            products = tuple(replace(each, gemm=replace(each.gemm, on_chip=places)) for each in products)
         return replace(self, products=products, fused=self.fused.with_resident(names))
 
     def epilogue(self, value_bytes: int, residence: Residence = AS_SCHEDULED) -> Epilogue:

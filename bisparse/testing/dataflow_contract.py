@@ -216,7 +216,7 @@ class DataflowContract(ABC):
             draw, gemm = np.random.default_rng(case.seed), case.gemm
             table, everyone = _table(draw, self.dataflow, case.seed), np.arange(DESIGNS_OF_A_TABLE)
             for row, hardware in enumerate(table.designs):
-                grid, pairs = TileGrid.ladder(gemm, hardware), TilePairs.of_design(gemm, hardware)
+                grid, pairs = TileGrid.ladder(gemm, hardware), TilePairs.of_design([gemm], hardware)
                 floors = ArrayFloor(tiles=pairs.combinations, table=table, index=everyone, interleave=True)
                 for side in sides_of(hardware.tensor_engine, gemm):
                     floor = np.broadcast_to(floors.cycles(side.lying), (len(table), *pairs.shape[1:]))[row].ravel()

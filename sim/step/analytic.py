@@ -49,7 +49,9 @@ def time_all(steps: Sequence[PlannedStep]) -> list[StepTime]:
 
 def time_steps(step: PlannedStep) -> StepTime:
     """Time a step on many designs: every count an array, [S]."""
-    return _timed(step, [_asked(step, work) for work in step.works])
+    asked = [_asked(step, work) for work in step.works]
+    step.costs.foresee_step(each for each in asked if each.products)
+    return _timed(step, asked)
 
 
 def _timed(step: PlannedStep, asked: Sequence[Asked]) -> StepTime:

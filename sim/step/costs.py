@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,15 +55,26 @@ class Asked:
         return product.gemm.shape_key, product.mapping, self.stays is None, rides
 
 
+class _Ridden(NamedTuple):
+    """A product and what rides on its way out; by what keys its costs are known, with that and without."""
+
+    product: PlannedProduct
+    epilogue: Epilogue
+    cost_key: tuple[object, ...]
+    bare_key: tuple[object, ...]
+
+
 @dataclass(kw_only=True)
 class CostCache:
     """Costs by product, mapping, designs, residence and epilogue.
 
     Attributes:
         mapped_on: how a product is mapped on designs.
+        products: those of the one design that there is; None where there are many.
     """
 
     mapped_on: MappedOn
+    products: DesignProducts | None = None
     _known: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @classmethod
@@ -73,7 +84,36 @@ class CostCache:
         def mapped_on(product: PlannedProduct, rows: IntArray, stays: Places | None) -> Parts:
             return [(np.arange(len(rows)), products.mapped(product))]
 
-        return cls(mapped_on=mapped_on)
+        return cls(mapped_on=mapped_on, products=products)
+
+    def foresee_step(self, asked: Iterable[Asked]) -> None:
+        """Work out what a step will ask for of its products on one design, alike ones side by side."""
+        if self.products is None:
+            return
+        together: dict[tuple[bool, bool], dict[tuple[object, ...], _Ridden]] = {}
+        for each in asked:
+            assert each.epilogue is not None, "costs are asked for"
+            rides = each.epilogue.nothing, each.epilogue.passes_lanes
+            for product in each.products:
+                key = ("cost", *_key(product, each.rows, each.stays), _after(each.epilogue))
+                if key not in self._known:
+                    bare = ("bare", *_key(product, each.rows, each.stays))
+                    together.setdefault(rides, {})[key] = _Ridden(product, each.epilogue, key, bare)
+        for several in together.values():
+            self._find_alike(self.products, list(several.values()))
+
+    def _find_alike(self, products: DesignProducts, several: Sequence[_Ridden]) -> None:
+        """Find costs of products on one design, of which all or none have anything ride, and pass the lanes."""
+        for numbers, mapped in products.together([each.product for each in several]):
+            some = [several[number] for number in numbers]
+            epilogue = Epilogue.joined([each.epilogue for each in some])
+            cost = mapped_cost(mapped, epilogue)
+            bare = None if epilogue.nothing else mapped.pipeline().cycles
+            for at, each in enumerate(some):
+                own = slice(at, at + 1)
+                self._known[each.cost_key] = of_design(cost, own)
+                if bare is not None:
+                    self._known[each.bare_key] = bare[own]
 
     def foresee(self, asked: Iterable[Asked]) -> None:
         """Work out what steps will ask for, all that they ask of a product side by side."""

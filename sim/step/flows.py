@@ -220,8 +220,8 @@ class _Stretches:
         over = self._left[number] <= ROUNDING
         self._done[number] += over
         made = over & self._makes[now]
-        for work in np.unique(now[made]):
-            self._over(int(work), made & (now == work))
+        for work in sorted(set(now[made].tolist())):
+            self._over(work, made & (now == work))
         self._now[number] = np.where(over, self._none, now)
         self._left[number] = np.where(over, np.inf, self._left[number])
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypedDict
 
 from ...accel.energy import Actions, EnergyModel
 from ...accel.engines import TENSOR
@@ -23,6 +24,13 @@ from .planned_step import PlannedStep
 from .step_figures import StepFigures, issued_macs, update_actions, utilisation
 from .step_numbers import StepNumbers
 from .step_time import StepTime, UpdateTime, WorkTime
+
+
+class _Energy(TypedDict):
+    """What a row says of its energy, see ``OperatorResult``."""
+
+    energy_joules: float
+    energy_by_component: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +70,11 @@ class StepReport(StepFigures):
         for update in self.step.updates:
             yield self._update_row(update)
 
-    def _priced(self, row: OperatorResult, actions: Actions) -> OperatorResult:
-        """The row with its energy: the actions, and static power for the cycles that it exposes."""
-        seconds = row.cycles / self.schedule.hardware.clock_hz
+    def _energy(self, cycles: int, actions: Actions) -> _Energy:
+        """The energy of a row: of its actions, and static power for the cycles that it exposes."""
+        seconds = cycles / self.schedule.hardware.clock_hz
         joules = {name: each for name, each in self.energy.by_component(actions, seconds).items() if each}
-        return replace(row, energy_joules=sum_in_order(joules.values()), energy_by_component=joules)
+        return _Energy(energy_joules=sum_in_order(joules.values()), energy_by_component=joules)
 
     def _tensor_row(self, time: WorkTime) -> OperatorResult:
         work, pruned = time.work, self.schedule.pruned
@@ -79,7 +87,8 @@ class StepReport(StepFigures):
         on_memory = sum(time.causes.get(cause, 0) for cause in ("reduction", *SIDES))
         if time.causes.get("dependence", 0) > on_memory:
             limit = "vector"
-        row = OperatorResult(
+        return OperatorResult(
+            **self._energy(time.cycles, self.product_actions(time)),
             name=work.operator,
             module=work.module,
             kind=work.kind,
@@ -103,7 +112,6 @@ class StepReport(StepFigures):
             candidates=sum(product.candidates for product in work.products),
             limit=limit,
         )
-        return self._priced(row, self.product_actions(time))
 
     def _streamed(self, work: Work) -> list[tuple[str, OperandFormat]]:
         """Zeros of activations and gradients that its products meet; those of a gradient that is pruned are."""
@@ -131,18 +139,19 @@ class StepReport(StepFigures):
 
     def _vector_row(self, time: WorkTime) -> OperatorResult:
         (head,) = time.work.own_vector_works
-        row = replace(
+        return replace(
             self._fused_row(head, 0.0),
+            **self._energy(time.cycles, self.vector_actions(head)),
             cycles=time.cycles,
             hidden_cycles=time.hidden_cycles,
             causes=_booked(time),
             limit=_slowest(time),
         )
-        return self._priced(row, self.vector_actions(head))
 
     def _fused_row(self, work: VectorWork, hidden_share: float) -> OperatorResult:
         lanes = self.schedule.hardware.vector_engine.lanes
-        row = OperatorResult(
+        return OperatorResult(
+            **self._energy(0, self.vector_actions(work)),
             name=work.operator,
             module=work.module,
             kind=work.kind,
@@ -153,12 +162,12 @@ class StepReport(StepFigures):
             dram_write_bytes=work.write_bytes,
             limit="fused",
         )
-        return self._priced(row, self.vector_actions(work))
 
     def _update_row(self, time: UpdateTime) -> OperatorResult:
         work = time.work
         pace = {name: time.busy[name] for name in ("dram", "update", "reduction")}
-        row = OperatorResult(
+        return OperatorResult(
+            **self._energy(time.exposed_cycles, update_actions(work)),
             name=work.operator,
             module=work.module,
             kind="parameter_update",
@@ -176,7 +185,6 @@ class StepReport(StepFigures):
             dram_write_bytes=work.write_bytes,
             limit=max(pace, key=lambda name: pace[name]),
         )
-        return self._priced(row, update_actions(work))
 
     def rows_beside(self, dense: StepReport) -> tuple[OperatorResult, ...]:
         """The rows, each with the dense step's figures of the same operator."""

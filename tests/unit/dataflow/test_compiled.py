@@ -10,6 +10,7 @@ from bisparse.dataflow.compiled.kernel import parts_of
 from bisparse.dataflow.dataflows import dataflow_named
 from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.objective import TIME
+from bisparse.dataflow.search import best_mapping
 from bisparse.training.graph import Stage
 
 pytest.importorskip("numba")
@@ -53,7 +54,7 @@ def test_without_a_place_to_keep_it_nothing_counts_as_built(monkeypatch):
 def test_kernels_that_find_something_else_are_not_used(monkeypatch, caplog):
     hardware = load_hardware("sat-vcu1525").model
     gemm = Gemm(name="any", operator="any", stage=Stage.FORWARD, m=96, n=80, k=200)
-    right = search_compiled.best_mapping(gemm, hardware)
+    right = best_mapping(gemm, hardware)
     searched = [(gemm, hardware, TIME, None, True, right)]
     monkeypatch.setattr(search_compiled, "_found_before", searched)
     assert search_compiled._finds_again.__wrapped__()

@@ -126,8 +126,8 @@ def test_memory_never_shrinks_with_the_batch():
 
 
 def test_no_mapping_is_searched_to_find_the_largest_batch(monkeypatch):
-    monkeypatch.setattr("bisparse.dataflow.search.best_mapping", None)
-    monkeypatch.setattr("bisparse.dataflow.scheduler.best_form", None)
+    monkeypatch.setattr("bisparse.dataflow.search.best_mappings", None)
+    monkeypatch.setattr("bisparse.dataflow.scheduler.best_forms", None)
     assert of_workload("resnet50-imagenet").largest_batch() > 512
 
 
