@@ -2,11 +2,11 @@
 
 A design of bisparse here is a full training step: forward, backward, weight gradients and updates, once dense and once
 under BDWP, every product's mapping searched as ``simulate`` searches it, time, traffic and energy. Stored and judged as
-``bisparse explore`` does it, on all cores. Measured around the designs of examples/sat-design-space, in four spaces:
+``bisparse explore`` does it, on all cores. Measured around the designs of space.yaml, in four spaces:
 
-- *study*: all 9,477 designs of the study with the whole array, its ratios and reduction lanes included: a study as it
-  comes, in which many designs share their mappings.
-- *grid*: all 3,159 arrays, buffers and memories of the study at 2:8, in its order. Neighbours share one or the other,
+- *study*: all 9,477 designs of it with the whole array, its ratios and reduction lanes included: a study as it comes,
+  in which many designs share their mappings.
+- *grid*: all 3,159 arrays, buffers and memories of it at 2:8, in its order. Neighbours share one or the other,
   and what they share is searched once, which is what an exhaustive study meets.
 - *sobol*: designs of the same axes from all over the space: less is shared.
 - *apart*: no two designs have an array or a memory bandwidth in common: nothing is shared.
@@ -106,8 +106,7 @@ def _options() -> argparse.Namespace:
 
 
 def _sweep(network: str, kind: str) -> dict[str, Any]:
-    sweep: dict[str, Any] = dict(parse(HERE.parent / "examples" / "sat-design-space" / "sweep.yaml").data)
-    del sweep["scenarios"]
+    sweep: dict[str, Any] = dict(parse(HERE / "space.yaml").data)
     sweep["base"]["workload"] = network
     if kind == "study":
         sweep["axes"]["pe_budget"] = [1024]

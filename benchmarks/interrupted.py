@@ -1,6 +1,6 @@
 """A study killed again and again without warning and resumed, against one that was not: the same table, row for row.
 
-The study is that of examples/sat-design-space on ResNet-9 alone: 28,431 training steps. ``bisparse explore`` runs once
+The study is that of space.yaml on ResNet-9: 28,431 training steps. ``bisparse explore`` runs once
 to its end; then again in another directory, where the process is killed with SIGKILL at random moments (its workers
 have to notice by themselves), started again with ``--resume`` each time, and left to end after the last. Compared
 byte by byte: ``designs.csv``, ``designs.parquet`` and every row of both stores. Exit code 1 if anything differs.
@@ -52,8 +52,7 @@ def _options() -> argparse.Namespace:
 
 
 def _compare(folder: Path, times: int, seed: int) -> int:
-    sweep = dict(parse(HERE.parent / "examples" / "sat-design-space" / "sweep.yaml").data)
-    del sweep["scenarios"]
+    sweep = dict(parse(HERE / "space.yaml").data)
     sweep["base"]["workload"] = "resnet9-cifar10"
     (folder / "sweep.yaml").write_text(yaml.safe_dump(sweep, sort_keys=False), encoding="utf-8")
     start = time.perf_counter()

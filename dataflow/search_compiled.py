@@ -83,8 +83,13 @@ def _kernels_choice(
 
 def is_ready(searches: int) -> bool:
     """Whether a process has searched so often, with so many searches more, that what is compiled is worth loading."""
-    _searched.append(_searched[-1] + searches)
+    foresee(searches)
     return _searched[-1] > PATIENCE
+
+
+def foresee(searches: int) -> None:
+    """Count searches that a process knows it will be asked for, so that it loads what is compiled the sooner."""
+    _searched.append(_searched[-1] + searches)
 
 
 _searched: deque[int] = deque([0], maxlen=1)
@@ -216,12 +221,12 @@ def search(
             tile=np.zeros(1, dtype=case.TILE),
         )
         possible = np.empty((len(index), int(np.prod(pairs.shape[1:]))), dtype=np.int64)
-        least = np.empty(possible.shape)
-        kernel.fastest(one, best, possible, least, best)
-        asked.append((kernel, one, possible, least))
+        kept, least = np.empty(possible.shape, dtype=np.int16), np.empty(possible.shape)
+        kernel.fastest(one, best, possible, kept, least, best)
+        asked.append((kernel, one, possible, kept, least))
     fastest = best.copy()
-    for kernel, one, possible, least in asked:
-        kernel.thriftiest(one, best, possible, least, fastest)
+    for kernel, one, *tiles in asked:
+        kernel.thriftiest(one, best, *tiles, fastest)
     return Found(pairs=pairs, ladder=ladder, sides=sides, parameters=parameters, best=best)
 
 

@@ -29,7 +29,7 @@ from ..configs.pattern import Pattern
 from ..dataflow.array_floor import ArrayFloor
 from ..dataflow.dataflows import dataflow_named
 from ..dataflow.dataflows.dataflow import Dataflow, Passed
-from ..dataflow.dataflows.tile import ArrayTile, Folds, Sparsity
+from ..dataflow.dataflows.tile import ArrayTile, Sparsity
 from ..dataflow.design_table import DesignTable
 from ..dataflow.gemm import Gemm
 from ..dataflow.mapping import LOOP_ORDERS, ArrayMapping, Mapping, sides_of
@@ -45,6 +45,7 @@ from ..dataflow.works import Fused, PlannedProduct, TensorWork
 from ..sim.event.engine import time_step
 from ..sim.witness.event_agreement import bare_schedule
 from .dataflow_cases import DataflowCase, columns, dataflow_cases, legal_numbers, small_hardware, small_product
+from .formulas_contract import FormulasContract
 
 DESIGNS_OF_A_TABLE = 4
 
@@ -72,7 +73,7 @@ class Played:
     sums: int
 
 
-class DataflowContract(ABC):
+class DataflowContract(FormulasContract, ABC):
     """Tests of one dataflow.
 
     Attributes:
@@ -81,9 +82,7 @@ class DataflowContract(ABC):
         search_cases: products that are searched.
     """
 
-    dataflow: ClassVar[Dataflow]
     machine_cases: ClassVar[int] = 40
-    search_cases: ClassVar[int] = 12
 
     @abstractmethod
     def play(
@@ -225,23 +224,6 @@ class DataflowContract(ABC):
                         times = TileTime.of(grid, legal)
                         exact = times.total(times.least_cycles).min(axis=0)
                         assert (floor <= exact * (1 + 1e-12)).all(), f"floor above the exact: {side}, {case}"
-
-    def test_floors_do_not_fall_where_more_folds_or_tiles_lie_along_m_and_n(self) -> None:
-        """Of a dataflow in plain formulas: a search rules sizes out at what no other size goes below."""
-        told = self.dataflow.in_formulas
-        if told is None:
-            return
-        formulas = told[0].formulas
-        for case in dataflow_cases(self.dataflow, self.search_cases):
-            draw, timing = np.random.default_rng(case.seed), case.timing
-            grouping = told[0].grouping(timing, Sparsity.of(case.gemm))
-            numbers = dict(zip(Folds._fields, draw.integers(1, 40, size=len(Folds._fields)).tolist(), strict=True))
-            folds = Folds(**(numbers | {"slots": numbers["slots"] + numbers["trips_k"]}))
-            for name in ("rows", "cols", "deep_rows", "deep_cols", "trips_m", "trips_n"):
-                more = folds._replace(**{name: numbers[name] + int(draw.integers(1, 20))})
-                for told_of in (formulas.least_cycles, formulas.least_sends):
-                    fewer, now = (np.array(told_of(timing, grouping, 2, each)) for each in (folds, more))
-                    assert (now >= fewer).all(), f"{told_of.__name__} falls where {name} grows: {case}"
 
     def test_the_search_finds_the_best_of_all(self) -> None:
         """Every legal mapping, tile and loop order timed exactly: none is faster."""

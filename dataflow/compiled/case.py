@@ -37,26 +37,28 @@ one in the middle, the last."""
 
 BLOCKS = np.dtype(
     [
-        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("held", "i8", 4), ("loaded", "i8", 6)),
-        *(("all_work", "f8"), ("first_work", "f8"), ("all_elements", "i8"), ("all_bytes", "i8"), ("there", "i8")),
+        *(("held", "i8", 4), ("all_work", "f8"), ("first_work", "f8"), ("all_elements", "i8"), ("all_bytes", "i8")),
+        *(("work", "f8", 6), ("each", "i8", 6), ("elements", "i8", 6), ("loaded", "i8", 6), ("there", "i8")),
     ]
 )
-"""Tiles of A (m, k) or B (k, n), of a size along both axes: by kind what DRAM is asked to load one (two figures) and
-elements that pass the reduction engine; bytes of its buffer that a tile takes, with those beside it along the first
-axis, along the second, all of them; work of all blocks, of the first; elements reduced and bytes of all, each
-once; whether there are any."""
+"""Tiles of A (m, k) or B (k, n), of a size along both axes. First, and together, what every design asks of all sizes:
+bytes of its buffer that a tile takes, with those beside it along the first axis, along the second, all of them; work of
+all blocks, of the first; elements reduced and bytes of all, each once. Then by kind what DRAM is asked to load one (two
+figures), elements that pass the reduction engine, bytes; and whether there are any."""
 
 RESULTS = np.dtype(
     [
-        *((name, "f8", 4) for name in ("work", "load_work", "store_work")),
-        *((name, "i8", 4) for name in ("each", "load_each", "store_each", "held")),
+        ("held", "i8", 4),
         *((name, "f8") for name in ("all_work", "last_work", "sums_work")),
-        *((name, "i8") for name in ("all_bytes", "sums_bytes", "there")),
+        *((name, "i8") for name in ("all_bytes", "sums_bytes")),
+        *((name, "f8", 4) for name in ("work", "load_work", "store_work")),
+        *((name, "i8", 4) for name in ("each", "load_each", "store_each")),
+        ("there", "i8"),
     ]
 )
-"""Tiles of C: by kind what DRAM is asked to store a finished one, to load and to store one of partial sums; bytes of
-its buffer as above; work of all finished blocks, of the last, of all sums stored and loaded once; their
-bytes; whether there are any."""
+"""Tiles of C: bytes of its buffer as above; work of all finished blocks, of the last, of all sums stored and loaded
+once; their bytes; by kind what DRAM is asked to store a finished one, to load and to store one of partial sums; whether
+there are any."""
 
 POSITION = np.dtype(
     [

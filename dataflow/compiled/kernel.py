@@ -28,15 +28,14 @@ from .floors import floors_of
 from .room import (
     Room,
     count_tiles,
-    find_least,
     fold_all,
     is_there,
-    keep_all,
+    look_around,
     new_room,
     pass_ports,
-    price_blocks,
 )
 from .steps import (
+    all_kept,
     array_of,
     copies_to,
     full_tiles,
@@ -44,24 +43,24 @@ from .steps import (
     is_thriftier,
     look,
     move,
+    operands_in_all,
     place_of,
     sizes_of,
     spend,
     take,
+    tiling_of,
 )
 from .walk import hand_over, walked
 
-UNKNOWN = -1.0
-"""Joules of a mapping that nobody asked for yet."""
-
 
 class Kernel(NamedTuple):
-    """The two searches of a dataflow: functions of (case, best, possible, least, fastest), all [S].
+    """The two searches of a dataflow: functions of (case, best, possible, kept, least, fastest), all [S].
 
     Attributes:
         fastest: lower ``best`` to the fastest mapping of each design, and put into ``possible`` [S, tiles] the numbers
-            of tiles that may have one that is nearly as fast, -1 behind the last, and into ``least`` [S, tiles] the
-            joules that each takes at least on the array and of static power. Does not look at ``fastest``.
+            of tiles that may have one that is nearly as fast, -1 behind the last, into ``kept`` [S, tiles] what of each
+            is, ``all_kept``, and into ``least`` [S, tiles] the joules that it takes at least on the array. Does not
+            look at ``fastest``.
         thriftiest: of what takes hardly longer than the ``fastest`` lower ``best`` to what takes the least energy.
     """
 
@@ -79,7 +78,8 @@ class Parts(NamedTuple):
 def parts_of(formulas: Formulas) -> Parts:
     """The searches of a dataflow, of its formulas: functions that run as they stand, and that a compiler takes."""
     tile_cycles, tile_sends, tile_repeats = formulas.cycles, formulas.sends, formulas.repeats
-    tile_handover, tile_hops, least_sends = formulas.handover, formulas.hops, formulas.least_sends
+    tile_handover, tile_hops = formulas.handover, formulas.hops
+    all_sends, least_sends = formulas.all_sends, formulas.least_sends
     floor_of, search_floors = floors_of(formulas)
 
     def lie(
@@ -94,15 +94,17 @@ def parts_of(formulas: Formulas) -> Parts:
         cycles: IntArray,
         handovers: IntArray,
         total: IntArray,
-    ) -> None:
+    ) -> int:
         """Put into the last three what ``Room`` says of a tile, under every mapping that may keep a limit.
 
-        ``unhidden`` cycles come on top of those of the array; ``legal`` [A] are mappings that registers hold.
+        ``unhidden`` cycles come on top of those of the array; ``legal`` [A] are the mappings that are asked about.
+        Returns the least of ``total``.
         """
         product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
         array, exchanged, ports = array_of(design, kind), kind.exchanged, design.ports
         stored_a, stored_b, value, mappings = product.stored_a, product.stored_b, product.value_bytes, len(total)
         cycles[mappings, :] = NEVER
+        least_total = NEVER
         # Full tiles, each at least as long as the first along k, rule most mappings out.
         all_full = full_tiles(m, 2) * full_tiles(n, 2) * full_tiles(k, 3)
         for mapping in range(mappings):
@@ -171,8 +173,10 @@ def parts_of(formulas: Formulas) -> Parts:
                     summed += cycles[mapping, number + at_k] * m.count[at_m] * n.count[at_n] * k.count[at_k]
             if worth:
                 total[mapping] = summed
+                least_total = min(least_total, summed)
                 for number in range(12):
                     cycles[mappings, number] = min(cycles[mappings, number], cycles[mapping, number])
+        return least_total
 
     def lower(case: Case, design: Record, number: int, legal: BoolArray, room: Room, best: Record) -> None:
         """Lower the best of a design to what a tile has that is faster."""
@@ -186,9 +190,9 @@ def parts_of(formulas: Formulas) -> Parts:
         move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], found)
         if look(product, kind.timed, design, m, n, k, a, b, c, found) >= best.cycles:
             return
-        lie(case, design, m, n, k, found.unhidden, best.cycles, legal, cycles, handovers, total)
+        on_array = lie(case, design, m, n, k, found.unhidden, best.cycles, legal, cycles, handovers, total)
         for order in range(6):
-            if found.memory[order] >= best.cycles:
+            if max(found.memory[order], product.repetitions * on_array + found.unhidden) >= best.cycles:
                 continue
             least = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
             for mapping in range(mappings):
@@ -203,35 +207,31 @@ def parts_of(formulas: Formulas) -> Parts:
                 if taken < best.cycles:
                     take(best, taken, np.inf, found.moved[order], kind.side, mapping, number, order)
 
-    def spent_on_array(case: Case, design: Record, m: Record, n: Record, k: Record, mapping: int) -> float:
-        """Joules on the array of all tiles under a mapping."""
-        product, kind, grouping = case.product, case.kind, case.grouping
-        array, exchanged = array_of(design, kind), kind.exchanged
-        first, second = case.parameters[0, mapping], case.parameters[1, mapping]
-        stored_a, stored_b, value = product.stored_a, product.stored_b, product.value_bytes
-        passed_west = passed_north = passed_output = 0
-        for number in range(12):
-            at_m, at_n, at_k = number // 6, number // 3 % 2, number % 3
-            many = m.count[at_m] * n.count[at_n] * k.count[at_k]
-            if many == 0:
+    def spend_on_array(
+        case: Case, design: Record, m: Record, n: Record, k: Record, legal: BoolArray, joules: FloatArray
+    ) -> float:
+        """Put into the last what all tiles spend on the array under every mapping that registers hold; the least."""
+        product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
+        array, split, times = array_of(design, kind), product.split, product.repetitions
+        tiling, (to_west, to_north) = (
+            tiling_of(kind.exchanged, grouping.apart, m, n, k),
+            copies_to(product, kind.exchanged),
+        )
+        of_a, of_b = operands_in_all(product, m, n, k)
+        of_west, of_north = (of_b, of_a) if kind.exchanged else (of_a, of_b)
+        least = np.inf
+        for mapping in range(len(joules)):
+            if not legal[mapping]:
                 continue
-            tile_m, tile_n, depth, slots = m.extent[at_m], n.extent[at_n], k.extent[at_k], k.slots[at_k]
-            rows, cols = (n.laid[at_n], m.laid[at_m]) if exchanged else (m.laid[at_m], n.laid[at_n])
-            held = slots if grouping.apart else k.groups[at_k]
-            sends = tile_sends(array, grouping, rows, cols, slots, held, first, second)
-            of_a = operand_bytes(tile_m, k.kept_a[at_k], depth, stored_a, value, product.compressed_a)
-            of_b = operand_bytes(tile_n, k.kept_b[at_k], depth, stored_b, value, product.compressed_b)
-            west, north = (of_b, of_a) if exchanged else (of_a, of_b)
-            passed_west += many * west * sends.west
-            passed_north += many * north * sends.north
-            passed_output += many * output_bytes(tile_m, tile_n, sends.sums, 1 if at_k > 0 else 0)
-        times, split = product.repetitions, product.split
-        west, north, output = times * passed_west, times * passed_north, times * passed_output
-        to_west, to_north = copies_to(product, exchanged)
-        passed = Passed(to_west * west, to_north * north, split * output, split * product.passed_sums, k.trips)
-        hops = tile_hops(array, passed)
-        counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output, split, array.cols)
-        return float(joules_of(counts, design.on_array))
+            sends = all_sends(array, grouping, tiling, parameters[0, mapping], parameters[1, mapping])
+            west, north = times * of_west * sends.west, times * of_north * sends.north
+            output = times * output_bytes(product.m, product.n, sends.sums, 0)
+            passed = Passed(to_west * west, to_north * north, split * output, split * product.passed_sums, k.trips)
+            hops = tile_hops(array, passed)
+            counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output, split, array.cols)
+            joules[mapping] = joules_of(counts, design.on_array)
+            least = min(least, joules[mapping])
+        return least
 
     def least_on_array(case: Case, design: Record, room: Room, x: int, y: int, z: int) -> float:
         """Joules on the array that no mapping of a tile beats, but for rounding."""
@@ -258,43 +258,51 @@ def parts_of(formulas: Formulas) -> Parts:
         return float(joules_of(counts, design.on_array))
 
     def thrift(
-        case: Case, design: Record, number: int, least: float, alike: int, legal: BoolArray, room: Room, best: Record
+        case: Case, design: Record, number: int, kept: int, fastest: int, legal: BoolArray, room: Room, best: Record
     ) -> None:
-        """Lower the best of a design to what a tile has within ``alike`` cycles that takes less energy.
+        """Lower the best of a design to what a tile has that is hardly slower than the fastest and takes less energy.
 
-        ``least`` is what ``Kernel`` says of the tile.
+        ``kept`` is what ``Kernel`` says of the tile, ``fastest`` are the cycles of the fastest.
         """
         product, kind, mappings = case.product, case.kind, len(room.total)
         starts, positions = case.tables.starts, case.tables.positions
-        cycles, handovers, total = room.cycles, room.handovers, room.total
+        cycles, handovers, total, eligible = room.cycles, room.handovers, room.total, room.eligible
         tables, found, latency, line = case.tables, case.tile[0], design.latency, case.tables.line[design.ladder]
-        x, y, z, row, column, depth = sizes_of(number, design.ladder, tables.at_m, tables.at_n, tables.at_k)
+        _, _, _, row, column, depth = sizes_of(number, design.ladder, tables.at_m, tables.at_n, tables.at_k)
         m, n, k = tables.m[row], tables.n[column], tables.k[depth]
         a, b, c = tables.a[line, row, depth], tables.b[line, column, depth], tables.c[line, row, column]
-        move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], found)
+        alike = slower_by_a_part(fastest, kind.alike)
+        move(m, n, k, a, b, c, kept & 15, kept >> 4 & 15, kept >> 8, found)
         if look(product, kind.timed, design, m, n, k, a, b, c, found) > alike:
             return
         spend(product, kind.exchanged, design, m, n, k, a, b, c, found)
-        laid = False
+        least_moving = np.inf
         for order in range(6):
-            if found.memory[order] > alike or least + HARDLY_LESS * found.joules[order] > best.joules:
+            if found.memory[order] <= alike:
+                least_moving = min(least_moving, found.joules[order])
+        # Nothing is faster than the fastest: what mappings take at least, before any is timed.
+        least = least_moving + spend_on_array(case, design, m, n, k, legal, room.joules)
+        if joules_in_all(least, design.watts, fastest, design.clock) > best.joules:
+            return
+        for mapping in range(mappings):
+            least = room.joules[mapping] + least_moving
+            eligible[mapping] = (
+                legal[mapping] and joules_in_all(least, design.watts, fastest, design.clock) <= best.joules
+            )
+        on_array = lie(case, design, m, n, k, found.unhidden, alike, eligible, cycles, handovers, total)
+        if product.repetitions * on_array + found.unhidden > alike:
+            return
+        for order in range(6):
+            if found.memory[order] > alike:
                 continue
-            if not laid:
-                lie(case, design, m, n, k, found.unhidden, alike, legal, cycles, handovers, total)
-                room.joules[:] = UNKNOWN
-                laid = True
             moved = found.moved[order]
-            fastest = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
+            bound = walked(starts, positions, latency, found, order, cycles[mappings], handovers[mappings], False)
             for mapping in range(mappings):
                 if total[mapping] >= NEVER:
                     continue
-                bound = max(fastest, product.repetitions * total[mapping] + found.unhidden)
-                if bound > alike:
-                    continue
-                if room.joules[mapping] == UNKNOWN:
-                    room.joules[mapping] = spent_on_array(case, design, m, n, k, mapping)
+                least = max(bound, product.repetitions * total[mapping] + found.unhidden)
                 dynamic = room.joules[mapping] + found.joules[order]
-                if joules_in_all(dynamic, design.watts, bound, design.clock) > best.joules:
+                if least > alike or joules_in_all(dynamic, design.watts, least, design.clock) > best.joules:
                     continue
                 taken = walked(
                     starts, positions, latency, found, order, cycles[mapping], handovers[mapping], kind.tile_overlap
@@ -304,7 +312,9 @@ def parts_of(formulas: Formulas) -> Parts:
                 if taken <= alike and is_thriftier(joules, moved, taken, before, best):
                     take(best, taken, joules, moved, kind.side, mapping, number, order)
 
-    def fastest(case: Case, best: Records, possible: IntArray, least: FloatArray, fastest: Records) -> None:
+    def fastest(
+        case: Case, best: Records, possible: IntArray, kept: IntArray, least: FloatArray, fastest: Records
+    ) -> None:
         """See ``Kernel``."""
         product, tables, kind, apart = case.product, case.tables, case.kind, case.grouping.apart
         columns, depths = tables.at_n.shape[1], tables.at_k.shape[1]
@@ -315,11 +325,9 @@ def parts_of(formulas: Formulas) -> Parts:
                 continue
             design, own, legal = case.designs[row], best[row], case.legal[row]
             sizes = tables.sizes[design.ladder]
-            keep_all(product, tables, kind, design, room)
             fold_all(tables, kind, design, apart, room)
+            look_around(product, tables, kind, design, room)
             pass_ports(product, sizes[2], kind.exchanged, room)
-            price_blocks(product, tables, design, room)
-            find_least(sizes[0], sizes[1], sizes[2], room)
             if kind.counted:
                 own.candidates += legal.sum() * count_tiles(tables, design, room)
             # First the most promising tile, whose time rules out most others; that of the design before is near it.
@@ -342,54 +350,45 @@ def parts_of(formulas: Formulas) -> Parts:
                 if room.floors[at] <= alike:
                     number = room.within[at]
                     x, y, z = place_of(number, columns, depths)
-                    on_array = least_on_array(case, design, room, x, y, z)
                     possible[row, count] = number
-                    least[row, count] = HARDLY_LESS * joules_in_all(
-                        on_array, design.watts, room.floors[at], design.clock
-                    )
+                    kept[row, count] = all_kept(room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y])
+                    least[row, count] = HARDLY_LESS * least_on_array(case, design, room, x, y, z)
                     count += 1
             if count < possible.shape[1]:
                 possible[row, count] = -1
 
-    def thriftiest(case: Case, best: Records, possible: IntArray, least: FloatArray, fastest: Records) -> None:
+    def thriftiest(
+        case: Case, best: Records, possible: IntArray, kept: IntArray, least: FloatArray, fastest: Records
+    ) -> None:
         """See ``Kernel``."""
-        product, tables, kind = case.product, case.tables, case.kind
-        columns, depths, tile = tables.at_n.shape[1], tables.at_k.shape[1], case.tile[0]
+        product, tables, kind, tile = case.product, case.tables, case.kind, case.tile[0]
         at_m, at_n, at_k, of_m, of_n, of_k = tables.at_m, tables.at_n, tables.at_k, tables.m, tables.n, tables.k
         of_a, of_b, of_c = tables.a, tables.b, tables.c
-        room = new_room(tables.at_m.shape[1], columns, depths, case.parameters.shape[1])
-        bounds = np.empty(possible.shape[1])
+        room, bounds = new_room(0, 0, 0, case.parameters.shape[1]), np.empty(possible.shape[1])
         for row in range(len(case.designs)):
             if fastest[row].cycles >= NEVER or possible[row, 0] < 0:
                 continue
-            design, own, alike = case.designs[row], best[row], slower_by_a_part(fastest[row].cycles, kind.alike)
+            design, own, cycles, legal = case.designs[row], best[row], fastest[row].cycles, case.legal[row]
             found, line = 0, tables.line[design.ladder]
-            keep_all(product, tables, kind, design, room)
-            for place in range(possible.shape[1]):
-                number = possible[row, place]
-                if number < 0:
-                    break
-                x, y, z, i, j, depth = sizes_of(number, design.ladder, at_m, at_n, at_k)
-                m, n, k, a, b, c = (
-                    of_m[i],
-                    of_n[j],
-                    of_k[depth],
-                    of_a[line, i, depth],
-                    of_b[line, j, depth],
-                    of_c[line, i, j],
-                )
-                move(m, n, k, a, b, c, room.kept_a[x, z], room.kept_b[y, z], room.kept_c[x, y], tile)
-                spend(product, kind.exchanged, design, m, n, k, a, b, c, tile)
-                bounds[found] = least[row, place] + HARDLY_LESS * tile.joules.min()
+            while found < possible.shape[1] and possible[row, found] >= 0:
+                number, stays, joules = possible[row, found], kept[row, found], least[row, found]
+                if joules_in_all(joules, design.watts, cycles, design.clock) <= own.joules:
+                    _, _, _, i, j, depth = sizes_of(number, design.ladder, at_m, at_n, at_k)
+                    m, n, k = of_m[i], of_n[j], of_k[depth]
+                    a, b, c = of_a[line, i, depth], of_b[line, j, depth], of_c[line, i, j]
+                    move(m, n, k, a, b, c, stays & 15, stays >> 4 & 15, stays >> 8, tile)
+                    spend(product, kind.exchanged, design, m, n, k, a, b, c, tile)
+                    joules += HARDLY_LESS * tile.joules.min()
+                bounds[found] = joules_in_all(joules, design.watts, cycles, design.clock)
                 found += 1
             for at in np.argsort(bounds[:found]):
                 if bounds[at] > own.joules:
                     break
-                thrift(case, design, possible[row, at], least[row, at], alike, case.legal[row], room, own)
+                thrift(case, design, possible[row, at], kept[row, at], cycles, legal, room, own)
 
     parts = Parts(
         kernel=Kernel(fastest=fastest, thriftiest=thriftiest),
-        called=(lie, floor_of, search_floors, lower, spent_on_array, least_on_array, thrift),
+        called=(lie, floor_of, search_floors, lower, spend_on_array, least_on_array, thrift),
     )
     # A compiler tells functions apart by name and by how many it had met: of two dataflows that two processes compiled
     # and a third one loads, functions of one name would be taken for each other.

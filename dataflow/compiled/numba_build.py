@@ -108,18 +108,19 @@ _STEPS: tuple[Callable[..., Any], ...] = (
     walk.until_next,
     walk.walked,
     steps.spend,
+    steps.tiling_of,
+    steps.operands_in_all,
+    steps.all_kept,
     steps.is_before,
     steps.is_thriftier,
     steps.take,
     room.new_room,
     room.kept_of,
-    room.keep_all,
     room.fold_all,
     room.pass_ports,
     room.once,
-    room.price_blocks,
-    room.find_least_of,
-    room.find_least,
+    room.go_below,
+    room.look_around,
     room.count_tiles,
     room.is_there,
 )
@@ -177,7 +178,7 @@ def compiled(formulas: Formulas) -> Kernel:
     """
     numba = _numba()
     plain = (formulas.cycles, formulas.handover, formulas.sends, formulas.repeats)
-    own = (*plain, formulas.least_cycles, formulas.least_sends, formulas.hops)
+    own = (*plain, formulas.all_sends, formulas.least_cycles, formulas.least_sends, formulas.hops)
     parts = kernel.parts_of(formulas)
     for function in (*own, *parts.called):
         _register(function)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...accel.tensor_engine import ceil_div
-from ...configs.arrays import FloatArray, IntArray
+from ...configs.arrays import BoolArray, FloatArray, IntArray
 from ..dataflows.tile import folds_along
 from ..formats.stored import least_stored_bytes
 from ..holding import bytes_to_keep, bytes_to_work
@@ -46,7 +46,8 @@ class Room(NamedTuple):
         handovers: [A + 1, 12, 7] of a tile's kinds, where tiles overlap: cycles of the slowest port, of the array with
             the tile alone, and what ``Handover`` says.
         total: [A] of all tiles; NEVER under a mapping that is not worth trying.
-        joules: [A] on the array of all tiles; below zero under a mapping of which it is not asked for yet.
+        joules: [A] on the array of all tiles.
+        eligible: [A] mappings that are worth timing.
     """
 
     kept_a: IntArray
@@ -71,6 +72,7 @@ class Room(NamedTuple):
     handovers: IntArray
     total: IntArray
     joules: FloatArray
+    eligible: BoolArray
 
 
 def new_room(m: int, n: int, k: int, mappings: int) -> Room:
@@ -98,6 +100,7 @@ def new_room(m: int, n: int, k: int, mappings: int) -> Room:
         np.zeros((mappings + 1, 12, 7), dtype=np.int64),
         np.zeros(mappings, dtype=np.int64),
         np.zeros(mappings),
+        np.zeros(mappings, dtype=np.bool_),
     )
 
 
@@ -117,26 +120,6 @@ def kept_of(blocks: Record, capacity: int, tiles_held: int, count: int) -> int:
         if bytes_to_keep(held[inside], held[0], held[3], tiles_held, count) <= capacity:
             found += 1 << inside
     return found
-
-
-def keep_all(product: Product, tables: Tables, kind: Kind, design: Record, room: Room) -> None:
-    """Put into the room what each buffer holds."""
-    ladder, held, count = design.ladder, design.tiles_held, product.repetitions
-    sizes_m, sizes_n, sizes_k = tables.sizes[ladder, 0], tables.sizes[ladder, 1], tables.sizes[ladder, 2]
-    at_m, at_n, at_k, line = tables.at_m, tables.at_n, tables.at_k, tables.line[ladder]
-    of_a, of_b, of_c, kept_a, kept_b, kept_c = tables.a, tables.b, tables.c, room.kept_a, room.kept_b, room.kept_c
-    for_a = design.buffers[1 if kind.exchanged else 0]
-    for_b = design.buffers[0 if kind.exchanged else 1]
-    for x in range(sizes_m):
-        i = at_m[ladder, x]
-        for z in range(sizes_k):
-            kept_a[x, z] = kept_of(of_a[line, i, at_k[ladder, z]], for_a, held, count)
-        for y in range(sizes_n):
-            kept_c[x, y] = kept_of(of_c[line, i, at_n[ladder, y]], design.buffers[2], held, count)
-    for y in range(sizes_n):
-        i = at_n[ladder, y]
-        for z in range(sizes_k):
-            kept_b[y, z] = kept_of(of_b[line, i, at_k[ladder, z]], for_b, held, count)
 
 
 def fold_all(tables: Tables, kind: Kind, design: Record, apart: bool, room: Room) -> None:
@@ -197,72 +180,64 @@ def once(product: Product, design: Record, operand: int, blocks: Record) -> floa
     return float(max(cycles, blocks.all_elements / design.lanes) if product.reduced == operand else cycles)
 
 
-def price_blocks(product: Product, tables: Tables, design: Record, room: Room) -> None:
-    """Put into the room what floors of DRAM are made of: cycles of all blocks each moved once, and of single ones."""
-    ladder, pace = design.ladder, design.cycles_a_work
+def look_around(product: Product, tables: Tables, kind: Kind, design: Record, room: Room) -> None:
+    """Put into the room, which has folds, what each buffer holds and what floors are made of.
+
+    Of the blocks of each pair of sizes: what is kept; where they fit, cycles of DRAM on all of them, each moved once,
+    and on single ones; and what no size that fits goes below, along m and n for each along k, along n for each along m.
+    """
+    ladder, held, count, pace = design.ladder, design.tiles_held, product.repetitions, design.cycles_a_work
     sizes_m, sizes_n, sizes_k = tables.sizes[ladder, 0], tables.sizes[ladder, 1], tables.sizes[ladder, 2]
     at_m, at_n, at_k, line = tables.at_m, tables.at_n, tables.at_k, tables.line[ladder]
-    of_a, of_b, of_c, once_a, once_b, results = tables.a, tables.b, tables.c, room.once_a, room.once_b, room.results
+    of_a, of_b, of_c, kept_a, kept_b, kept_c = tables.a, tables.b, tables.c, room.kept_a, room.kept_b, room.kept_c
+    once_a, once_b, results, folds_m, folds_n = room.once_a, room.once_b, room.results, room.folds_m, room.folds_n
+    for_a = design.buffers[1 if kind.exchanged else 0]
+    for_b = design.buffers[0 if kind.exchanged else 1]
+    for z in range(sizes_k):
+        room.least_m[z, 0] = room.least_n[z, 0] = -1
     for x in range(sizes_m):
         i = at_m[ladder, x]
         for z in range(sizes_k):
             a = of_a[line, i, at_k[ladder, z]]
-            once_a[x, z, 0], once_a[x, z, 1] = once(product, design, 0, a), pace * a.first_work
+            kept_a[x, z] = kept_of(a, for_a, held, count)
+            if kept_a[x, z] >= 0:
+                once_a[x, z, 0], once_a[x, z, 1] = once(product, design, 0, a), pace * a.first_work
+                go_below(room.least_m[z], room.least_a[z], folds_m[x], once_a[x, z])
+        room.least_c[x, 0] = -1
         for y in range(sizes_n):
             c = of_c[line, i, at_n[ladder, y]]
-            results[x, y, 0], results[x, y, 1], results[x, y, 2] = (
-                pace * c.all_work,
-                pace * c.last_work,
-                pace * c.sums_work,
-            )
+            kept_c[x, y] = kept_of(c, design.buffers[2], held, count)
+            if kept_c[x, y] >= 0:
+                results[x, y, 0], results[x, y, 1], results[x, y, 2] = (
+                    pace * c.all_work,
+                    pace * c.last_work,
+                    pace * c.sums_work,
+                )
+                go_below(room.least_c[x], room.least_results[x], folds_n[y], results[x, y])
     for y in range(sizes_n):
         i = at_n[ladder, y]
         for z in range(sizes_k):
             b = of_b[line, i, at_k[ladder, z]]
-            once_b[y, z, 0], once_b[y, z, 1] = once(product, design, 1, b), pace * b.first_work
+            kept_b[y, z] = kept_of(b, for_b, held, count)
+            if kept_b[y, z] >= 0:
+                once_b[y, z, 0], once_b[y, z, 1] = once(product, design, 1, b), pace * b.first_work
+                go_below(room.least_n[z], room.least_b[z], folds_n[y], once_b[y, z])
 
 
-def find_least(sizes_m: int, sizes_n: int, sizes_k: int, room: Room) -> None:
-    """Put into the room what no size that fits goes below, along m and n for each along k, along n for each along m."""
-    find_least_of(sizes_k, sizes_m, room.kept_a.T, room.folds_m, room.once_a, True, room.least_m, room.least_a)
-    find_least_of(sizes_k, sizes_n, room.kept_b.T, room.folds_n, room.once_b, True, room.least_n, room.least_b)
-    find_least_of(sizes_m, sizes_n, room.kept_c, room.folds_n, room.results, False, room.least_c, room.least_results)
-
-
-def find_least_of(
-    sizes: int,
-    others: int,
-    kept: IntArray,
-    folds: IntArray,
-    cycles: FloatArray,
-    crossed: bool,
-    least: IntArray,
-    least_cycles: FloatArray,
-) -> None:
-    """The same of one operand.
+def go_below(least: IntArray, least_cycles: FloatArray, folds: IntArray, cycles: FloatArray) -> None:
+    """Lower what no size that fits goes below to one that does.
 
     Args:
-        sizes: along an axis.
-        others: sizes along another, of which the least is sought.
-        kept: [sizes, others] below zero where a tile does not fit.
-        folds: [others, 3].
-        cycles: [sizes, others, 2], or the other way round.
-        crossed: whether the other way round.
-        least: [sizes, 3], the result; -1 where nothing fits.
-        least_cycles: [sizes, 2], the result.
+        least: [3] folds; the first below zero where no size did yet.
+        least_cycles: [2].
+        folds: [3] of a size.
+        cycles: [2] or more.
     """
-    for at in range(sizes):
-        least[at, 0] = -1
-        for other in range(others):
-            if kept[at, other] < 0:
-                continue
-            i, j = (other, at) if crossed else (at, other)
-            first = least[at, 0] < 0
-            for number in range(3):
-                least[at, number] = folds[other, number] if first else min(least[at, number], folds[other, number])
-            for number in range(2):
-                here = cycles[i, j, number]
-                least_cycles[at, number] = here if first else min(least_cycles[at, number], here)
+    first = least[0] < 0
+    for number in range(3):
+        least[number] = folds[number] if first else min(least[number], folds[number])
+    for number in range(2):
+        least_cycles[number] = cycles[number] if first else min(least_cycles[number], cycles[number])
 
 
 def count_tiles(tables: Tables, design: Record, room: Room) -> int:

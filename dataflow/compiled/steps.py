@@ -14,11 +14,13 @@ from ...accel.engines import reduction_cycles
 from ...accel.tensor_engine import ArrayTiming
 from ...configs.arrays import IntArray
 from ..actions import counts_in_memory
+from ..dataflows.tile import Tiling
 from ..gemm import AXES, PLACES, Axis, part_of
 from ..holding import AXES_OF, turning_inside
 from ..loop_nest import RUN
 from ..mapping import LOOP_ORDERS
 from ..objective import NEVER
+from ..tile_time import operand_bytes
 from ..traffic import distinct_orders, fetches, moved_in_all, repeated
 from .case import Kind, Product, Record
 
@@ -279,6 +281,44 @@ def weigh_axis(walk: int, runs: int, axis: Record, weights: IntArray) -> int:
     if runs == RUN:
         weights[RUN + 1] = max(axis.lasts - RUN + 1, 1)
     return int((walk * runs + min(axis.lasts, RUN) - 1) * (RUN + 1) + min(axis.fulls, RUN))
+
+
+def tiling_of(exchanged: bool, apart: bool, m: Record, n: Record, k: Record) -> Tiling:
+    """A tiling as the array sees it.
+
+    Args:
+        exchanged: whether operands change places.
+        apart: see ``Grouping``.
+        m: sizes along m.
+        n: along n.
+        k: along k.
+    """
+    on_m, on_n = (n, m) if exchanged else (m, n)
+    rows = on_m.fulls, on_m.laid[0], on_m.lasts, on_m.laid[1]
+    cols = on_n.fulls, on_n.laid[0], on_n.lasts, on_n.laid[1]
+    held = k.slots if apart else k.groups
+    return Tiling(rows, cols, (k.count[0], k.count[1], k.count[2]), (held[0], held[1], held[2]))
+
+
+def operands_in_all(product: Product, m: Record, n: Record, k: Record) -> tuple[int, int]:
+    """Bytes of all tiles of A and of B, each as it passes a port once."""
+    of_a = of_b = 0
+    stored_a, stored_b, value = product.stored_a, product.stored_b, product.value_bytes
+    for at_k in range(3):
+        depth, kept_a, kept_b, many = k.extent[at_k], k.kept_a[at_k], k.kept_b[at_k], k.count[at_k]
+        if many == 0:
+            continue
+        for at in range(2):
+            tile_a = operand_bytes(m.extent[at], kept_a, depth, stored_a, value, product.compressed_a)
+            tile_b = operand_bytes(n.extent[at], kept_b, depth, stored_b, value, product.compressed_b)
+            of_a += many * m.count[at] * tile_a
+            of_b += many * n.count[at] * tile_b
+    return of_a, of_b
+
+
+def all_kept(kept_a: int, kept_b: int, kept_c: int) -> int:
+    """What ``Room`` says is kept of A, B and C, in one number: four bits each, those of A last."""
+    return kept_a + (kept_b << 4) + (kept_c << 8)
 
 
 def is_before(side: int, mapping: int, tile: int, order: int, best: Record) -> bool:

@@ -51,6 +51,9 @@ class Formulas:
         handover: when it lets the next one in, ``Handover``; asked for only where tiles overlap.
         sends: what passes its ports, ``Sends``.
         repeats: whether a mapping stands already with smaller numbers.
+        all_sends: what passes the ports in all tiles, ``Sends``: ``sends`` of the west operand summed over the tiles
+            along n, of the north one over those along m, of sums over those along k, for each depends on these alone;
+            takes (array, grouping, tiling, first, second): ``Tiling``.
         least_cycles: of all tiles, which no mapping beats; takes (array, grouping, deepest, folds): ``Folds``, and
             accumulations that a PE may turn between at most.
         least_sends: the fewest sends of the west and of the north operand; takes the same. Neither of these two falls
@@ -62,6 +65,7 @@ class Formulas:
     handover: Callable[..., Any]
     sends: Callable[..., Any]
     repeats: Callable[..., Any]
+    all_sends: Callable[..., Any]
     least_cycles: Callable[..., Any]
     least_sends: Callable[..., Any]
     hops: Callable[..., Any]

@@ -17,7 +17,7 @@ from ...configs.arrays import BoolArray, Counts
 from ..gemm import Operand
 from .dataflow import Numbers, Passed, Sends
 from .formulas import FormulaDataflow, Formulas, Grouping
-from .tile import ArrayTile, Folds, Sparsity
+from .tile import ArrayTile, Folds, Sparsity, Tiling, folds_along
 
 
 def tile_cycles(
@@ -46,6 +46,14 @@ def tile_repeats(
 ) -> Counts:
     """An interleave beyond what the tile offers is cut to that."""
     return (on_m > ceil_div(m, array.rows)) | (on_n > ceil_div(n, array.cols))
+
+
+def all_sends(array: ArrayTiming, grouping: Grouping, tiling: Tiling, on_m: int, on_n: int) -> Sends:
+    """As ``tile_sends``, of all tiles."""
+    m, n, k = tiling.m, tiling.n, tiling.k
+    west = folds_along(n[0], n[1], n[2], n[3], array.cols * on_n)
+    north = folds_along(m[0], m[1], m[2], m[3], array.rows * on_m)
+    return Sends(west=west, north=north, sums=k[0] + k[1] + k[2])
 
 
 def least_cycles(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> Counts:
@@ -84,6 +92,7 @@ class OutputStationary(FormulaDataflow):
         handover=tile_handover,
         sends=tile_sends,
         repeats=tile_repeats,
+        all_sends=all_sends,
         least_cycles=least_cycles,
         least_sends=least_sends,
         hops=hop_bytes,

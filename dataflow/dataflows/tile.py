@@ -104,6 +104,22 @@ class Folds(NamedTuple):
     extent_m: Count
 
 
+class Tiling(NamedTuple):
+    """A tiling of a product as an array sees it.
+
+    Attributes:
+        m: along m: full tiles, the size of one, last ones, the size of one.
+        n: the same along n.
+        k: along k: the first tile, those between, and the last, how many of each.
+        groups: along k of one of each, as PEs hold them.
+    """
+
+    m: tuple[int, int, int, int]
+    n: tuple[int, int, int, int]
+    k: tuple[int, int, int]
+    groups: tuple[int, int, int]
+
+
 def folds_along(fulls: Count, full: Count, lasts: Count, last: Count, extent: Count) -> Count:
     """Folds along an axis, summed over its tiles.
 

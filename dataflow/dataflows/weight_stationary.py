@@ -20,7 +20,7 @@ from ...configs.pattern import Pattern
 from ..gemm import Operand
 from .dataflow import Numbers, Passed, Sends
 from .formulas import FormulaDataflow, Formulas, Grouping
-from .tile import ArrayTile, Folds, Sparsity
+from .tile import ArrayTile, Folds, Sparsity, Tiling, folds_along
 
 
 def tile_cycles(
@@ -51,6 +51,16 @@ def tile_repeats(
     """Groups and vectors beyond what the tile offers are cut to that, where the latency does not ask for more."""
     least = np.minimum(array.accumulate_latency, array.register_depth)
     return (held > ceil_div(groups, array.rows)) | (turns > np.maximum(m, least))
+
+
+def all_sends(array: ArrayTiming, grouping: Grouping, tiling: Tiling, held: int, turns: int) -> Sends:
+    """As ``tile_sends``, of all tiles."""
+    m, n, k, groups, on_rows = tiling.m, tiling.n, tiling.k, tiling.groups, array.rows * held
+    west = grouping.lanes * folds_along(n[0], n[1], n[2], n[3], array.cols)
+    sums = (
+        k[0] * ceil_div(groups[0], on_rows) + k[1] * ceil_div(groups[1], on_rows) + k[2] * ceil_div(groups[2], on_rows)
+    )
+    return Sends(west=west, north=m[0] + m[2], sums=sums)
 
 
 def least_cycles(array: ArrayTiming, grouping: Grouping, deepest: Count, folds: Folds) -> Counts:
@@ -90,6 +100,7 @@ class WeightStationary(FormulaDataflow):
         handover=tile_handover,
         sends=tile_sends,
         repeats=tile_repeats,
+        all_sends=all_sends,
         least_cycles=least_cycles,
         least_sends=least_sends,
         hops=hop_bytes,

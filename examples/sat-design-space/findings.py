@@ -1,7 +1,7 @@
-"""The reference design with one thing changed, at 2:8: the table in docs/sat-design-space.md.
+"""The reference design with one thing changed, at 2:8, and where it stands: the tables in docs/sat-design-space.md.
 
-python examples/sat-design-space/findings.py runs/sat-design-space    # from the study
-python examples/sat-design-space/findings.py                          # its designs alone, evaluated now
+python examples/sat-design-space/findings.py                          # one thing changed, evaluated now
+python examples/sat-design-space/findings.py runs/sat-design-space    # and, of the study, the best beside the reference
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bisparse.sim.studies.explore.base import combined
 from bisparse.sim.studies.explore.loading import load_space
 from bisparse.sim.studies.explore.workers import evaluate_settings
 
+LANES = "hardware.vector_engine.lanes"
 BASE = {
     "pe_budget": 1024,
     "hardware.tensor_engine.rows": 32,
@@ -24,8 +25,15 @@ BASE = {
     "hardware.buffers.output.capacity_bytes": 4 << 20,
     "hardware.dram.channels": 4,
     "hardware.reduction_engine.lanes": 32,
+    LANES: 32,
     "sparsity": "2:8",
 }
+SILICON = (
+    "pe_budget",
+    *(name for name in BASE if name.startswith(("hardware.tensor", "hardware.buffers", "hardware.dram"))),
+)
+"""What the study varies beside the vector engine's lanes and the ratio."""
+
 LEAST_BUFFERS = {
     "hardware.buffers.west.capacity_bytes": 512 << 10,
     "hardware.buffers.north.capacity_bytes": 512 << 10,
@@ -43,6 +51,8 @@ CHANGES: dict[str, dict[str, object]] = {
     "one DRAM channel": {"hardware.dram.channels": 1},
     "one SORE lane": {"hardware.reduction_engine.lanes": 1},
     "all three": {**LEAST_BUFFERS, "hardware.dram.channels": 1, "hardware.reduction_engine.lanes": 1},
+    "16 vector lanes": {LANES: 16},
+    "64 vector lanes": {LANES: 64},
     "2:4": {"sparsity": "2:4"},
     "1:8": {"sparsity": "1:8"},
 }
@@ -50,20 +60,34 @@ FIGURES = ("step_seconds", "energy_joules", "energy_delay_joule_seconds")
 
 
 def main() -> None:
-    """Print a row for each change."""
-    rows = from_study(Path(sys.argv[1])) if len(sys.argv) > 1 else evaluated(CHANGES)
+    """Print a row for each change; of a study that has been run, one for each number of vector lanes and each ratio."""
+    rows = evaluated(CHANGES)
     base = rows["as it is"]
     print("| changed | PEs | step time | energy | energy-delay | speedup over dense there |")
     print("|---|--:|--:|--:|--:|--:|")
     for name, row in rows.items():
         ratios = " | ".join(f"{row[figure] / base[figure]:.3f}" for figure in FIGURES)
         print(f"| {name} | {row['pe_count']:,.0f} | {ratios} | {row['speedup_vs_dense']:.3f} |")
+    if len(sys.argv) > 1:
+        _print_standing(pandas.read_parquet(Path(sys.argv[1]) / "designs.parquet"))
 
 
-def from_study(directory: Path) -> dict[str, Mapping[str, Any]]:
-    """The rows of the changed designs of a study that has been run."""
-    table = pandas.read_parquet(directory / "designs.parquet")
-    return {name: row_of(table, {**BASE, **change}) for name, change in CHANGES.items()}
+def _print_standing(table: pandas.DataFrame) -> None:
+    """The reference beside the best of the study, where vector lanes and the ratio are the same."""
+    time, _, product = FIGURES
+    print(
+        "\n| vector lanes | N:M | speedup | fastest | reference | least energy-delay | reference | best of dense | it |"
+    )
+    print("|--:|---|--:|---|--:|---|--:|---|--:|")
+    for (lanes, ratio), own in table.groupby([LANES, "sparsity"]):
+        reference = row_of(own, {name: BASE[name] for name in SILICON})
+        fastest, least, dense = (own.loc[own[figure].idxmin()] for figure in (time, product, f"dense.{product}"))
+        cells = [str(lanes), str(ratio), f"{reference['speedup_vs_dense']:.3f}"]
+        # The best, and how far behind it another design is.
+        for best, figure, other in ((fastest, time, reference), (least, product, reference), (dense, product, dense)):
+            rows = best["hardware.tensor_engine.rows"]
+            cells += [f"{rows:.0f} x {best['pe_budget'] // rows:.0f}", f"{other[figure] / own[figure].min() - 1:.1%}"]
+        print(f"| {' | '.join(cells)} |")
 
 
 def evaluated(names: Mapping[str, object]) -> dict[str, Mapping[str, Any]]:

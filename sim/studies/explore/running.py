@@ -36,7 +36,7 @@ LARGEST_CHUNK = 1024
 SMALLEST_CHUNK = 256
 """Fewer share too little to be split further, if every worker has some."""
 
-FIRST_CHUNKS = (16, 128)
+FIRST_CHUNKS = (16, 256)
 """Runs of each worker's first chunks at most: rows are kept within seconds, and how long runs take is known."""
 
 LONGEST_CHUNK_SECONDS = 30.0
@@ -124,10 +124,11 @@ def run(
                 f"{out}: got a store with {sum(store.versions().values())} runs, need an empty directory; try --resume "
                 "to use them, or another --out"
             )
-        if dask is None and asks(space) * len(space.scenarios()) >= WORTH_COMPILING and search_compiled.is_lacking():
+        runs = asks(space) * len(space.scenarios())
+        if dask is None and runs >= WORTH_COMPILING and search_compiled.is_lacking():
             told("compiling the mapping search, once on this machine", 0, 1)
             search_compiled.build()
-        workers = _workers(space, version, jobs, dask)
+        workers = _workers(space, version, jobs, dask, runs)
         try:
             progress = _Progress(space=space, store=store, workers=workers, version=version, told=told)
             progress.follow()
@@ -233,11 +234,11 @@ def stored_sweep(directory: Path, *, version: str) -> Loaded[Sweep] | None:
     return Loaded(model=validate(document, Sweep), provenance={}, sources=(), sha256=told["sha256"], document=document)
 
 
-def _workers(space: Space, version: str, jobs: int | None, dask: str | None) -> Workers:
+def _workers(space: Space, version: str, jobs: int | None, dask: str | None, runs: int) -> Workers:
     if dask is not None:
         return Dask(space, version, dask)
     jobs = jobs or cores()
-    return InProcess(space, version) if jobs == 1 else Pool(space, version, jobs)
+    return InProcess(space, version, runs) if jobs == 1 else Pool(space, version, jobs, runs)
 
 
 @dataclass(kw_only=True)

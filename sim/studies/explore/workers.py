@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ....configs.errors import BisparseError, ConfigError
 from ....configs.worker_pool import WorkerPool
+from ....dataflow import search_compiled
 from .axis_values import Settings
 from .evaluation import evaluate
 from .point import Outcome, Point
@@ -96,8 +97,10 @@ class InProcess:
     count = 1
     remark = ""
 
-    def __init__(self, space: Points, version: str) -> None:
+    def __init__(self, space: Points, version: str, runs: int) -> None:
+        """Of a study of so many runs."""
         self._space, self._version = space, version
+        search_compiled.foresee(runs)
 
     def outcomes(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Outcome]]]:
         """See ``Workers``."""
@@ -113,9 +116,10 @@ class Pool:
 
     remark = ""
 
-    def __init__(self, space: Points, version: str, jobs: int) -> None:
+    def __init__(self, space: Points, version: str, jobs: int, runs: int) -> None:
+        """So many processes, for a study of so many runs."""
         self.count = jobs
-        self._pool = WorkerPool(jobs, _begin, space, version)
+        self._pool = WorkerPool(jobs, _begin, space, version, runs // jobs)
 
     def outcomes(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Outcome]]]:
         """See ``Workers``."""
@@ -143,9 +147,11 @@ _here: tuple[Points, str] | None = None
 """In a worker process: the space and the version of bisparse."""
 
 
-def _begin(space: Points, version: str) -> None:
+def _begin(space: Points, version: str, runs: int) -> None:
     global _here
     _here = space, version
+    # Each run searches for a product's mapping at least.
+    search_compiled.foresee(runs)
 
 
 def _evaluate_here(settings: Sequence[Settings]) -> list[Outcome]:

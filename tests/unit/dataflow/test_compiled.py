@@ -1,5 +1,6 @@
 """What is compiled is kept where nobody takes one thing for another."""
 
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,13 @@ def test_without_a_place_to_keep_it_nothing_counts_as_built(monkeypatch):
     monkeypatch.setattr(numba_build, "_folder", lambda: None)
     assert not numba_build.is_built()
     numba_build.build_once(lambda: None)
+
+
+def test_a_process_that_knows_what_it_will_search_loads_what_is_compiled_at_once(monkeypatch):
+    monkeypatch.setattr(search_compiled, "_searched", deque([0], maxlen=1))
+    assert not search_compiled.is_ready(1)
+    search_compiled.foresee(search_compiled.PATIENCE)
+    assert search_compiled.is_ready(1)
 
 
 def test_kernels_that_find_something_else_are_not_used(monkeypatch, caplog):

@@ -189,7 +189,7 @@ WIDE = {"axes": {"hardware.dram.channels": {"from": 1, "to": 5000, "step": 1}}, 
 
 @pytest.mark.parametrize(
     ("seconds_a_run", "sizes"),
-    [(0.01, [16, 16, 128, 128, 1024, 1024, 1024, 1024, 616]), (0.125, [16, 16, 128, 128, *[240] * 19, 152])],
+    [(0.01, [16, 16, 256, 256, 1024, 1024, 1024, 1024, 360]), (0.125, [16, 16, 256, 256, *[240] * 18, 136])],
     ids=["fast", "slow"],
 )
 def test_what_is_finished_is_kept_soon_and_then_every_half_minute(monkeypatch, seconds_a_run, sizes):
