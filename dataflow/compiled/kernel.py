@@ -213,10 +213,8 @@ def parts_of(formulas: Formulas) -> Parts:
         """Put into the last what all tiles spend on the array under every mapping that registers hold; the least."""
         product, kind, grouping, parameters = case.product, case.kind, case.grouping, case.parameters
         array, split, times = array_of(design, kind), product.split, product.repetitions
-        tiling, (to_west, to_north) = (
-            tiling_of(kind.exchanged, grouping.apart, m, n, k),
-            copies_to(product, kind.exchanged),
-        )
+        tiling = tiling_of(kind.exchanged, grouping.apart, m, n, k)
+        to_west, to_north = copies_to(product, kind.exchanged)
         of_a, of_b = operands_in_all(product, m, n, k)
         of_west, of_north = (of_b, of_a) if kind.exchanged else (of_a, of_b)
         least = np.inf

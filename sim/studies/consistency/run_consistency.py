@@ -116,7 +116,9 @@ class _Running:
 
     def _compute(self, settings: list[list[Settings]], keys: list[list[str]], there: set[str], lacking: int) -> None:
         workers = (
-            InProcess(self.designs, self.version) if self.jobs == 1 else Pool(self.designs, self.version, self.jobs)
+            InProcess(self.designs, self.version, lacking)
+            if self.jobs == 1
+            else Pool(self.designs, self.version, self.jobs, lacking)
         )
         task, done = f"{self.designs.space.sweep.name}: runs", 0
         self.told(task, done, lacking)
