@@ -59,8 +59,8 @@ class ArrayFloor:
             slots=np.asarray(slots_of_share(gemm, tiles.slots, tiles.groups)),
             groups=np.asarray(groups_of_share(gemm, tiles.groups)),
             count_k=tiles.count_k,
-            m_extent=int(on_array(gemm, "m", gemm.m)),
-            n_extent=int(on_array(gemm, "n", gemm.n)),
+            m_extent=on_array(gemm, "m", gemm.m),
+            n_extent=on_array(gemm, "n", gemm.n),
             sparsity=Sparsity.of(gemm),
         )
 
