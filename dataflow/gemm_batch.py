@@ -82,7 +82,8 @@ def batches_of(gemms: Sequence[Gemm], most: int) -> list[list[int]]:
     together: dict[tuple[object, ...], list[int]] = {}
     for number, gemm in enumerate(gemms):
         macs = gemm.m * gemm.n * gemm.k * gemm.count
-        alone = number if macs > _MOST_MACS else None
+        # Where kernel positions lie apart on rows, what rows hold depends on how many positions there are.
+        alone = number if macs > _MOST_MACS or gemm.tap_rows > 1 else None
         key = (*(getattr(gemm, name) for name in _ALIKE), alone)
         together.setdefault(key, []).append(number)
     return [each[start : start + most] for each in together.values() for start in range(0, len(each), most)]
