@@ -145,7 +145,7 @@ def test_every_optimizer_and_engine_is_among_the_options():
 def test_most_of_what_is_frozen_runs():
     for name in files.FILES:
         outcomes = contents(name).values()
-        assert sum("reason" not in each for each in outcomes) > 0.6 * len(outcomes), name
+        assert sum("reason" not in each for each in outcomes) > 0.5 * len(outcomes), name
 
 
 # The instrument ------------------------------------------------------------------------------------------------------
