@@ -72,6 +72,9 @@ def luminance(colour):
     linear = [part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
+FIGURES = {"consistency": 1}
+"""At least on a page, where it is not two; printed, it is a page longer."""
+
 
 def contrast(one, other):
     low, high = sorted((luminance(one), luminance(other)))
@@ -81,7 +84,7 @@ def contrast(one, other):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_is_drawn_whole_and_can_be_read_at_every_width_in_every_scheme_and_on_paper(pages, browser, kind):
     browser.load(pages[kind])
-    assert browser.run("document.querySelectorAll('.chart').length") > 1
+    assert browser.run("document.querySelectorAll('.chart').length") >= FIGURES.get(kind, 2)
     browser.run("document.querySelectorAll('details.plain').forEach((each) => each.open = true)")
     for width, dark in ((1280, False), (1280, True), (400, True), (400, False)):
         browser.size(width)
@@ -252,7 +255,7 @@ def test_no_printed_page_is_empty_and_no_figure_is_wider_than_paper(pages, brows
         "'.chart svg.main-svg')].map((each) => each.getBoundingClientRect().width)); })"
     )
     letters = letters_by_page(browser.pdf())
-    assert len(letters) >= 3
+    assert len(letters) > FIGURES.get(kind, 2)
     assert min(letters) > 0, letters
     assert 0 < browser.run("window.widest") <= 670
     assert browser.run("document.querySelector('.chart').style.width") == "", "the screen has its own again"

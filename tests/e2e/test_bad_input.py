@@ -74,7 +74,7 @@ static_watts: 1
         ),
         (
             "tensor_engine:\n  tensor_engin: 2\n",
-            "mine.yaml:4: tensor_engine.tensor_engin: got tensor_engin, need one of rows, cols, mac_latency",
+            "mine.yaml:4: tensor_engine.tensor_engin: got tensor_engin, need one of rows, cols, units, share_from, mac_latency",
         ),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["gemm", "8x8x8", "--dataflow", "is"], "dataflow: got is, need one that sat-vcu1525 offers: os, ws"),
         (["gemm", "8x8x8", "--objective", "speed"], "objective: got 'speed', need one of time, energy, energy-delay"),
         (["gemm", "--from", GOLDEN, "--objective", "energy"], "--objective: got it with --from, which times the array"),
-        (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:26: 8x8x8: got sparsity 3:7, need one that"),
+        (["gemm", "8x8x8", "--sparsity", "3:7"], "sat-vcu1525.yaml:27: 8x8x8: got sparsity 3:7, need one that"),
         (
             ["gemm", "--from", GOLDEN, "--dataflow", "ws"],
             "--dataflow: got it with a list that has such a column, need one of the two",
@@ -143,7 +143,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["capture", "math:sqrt"], "--input: got nothing, need a shape for each input of math:sqrt; try"),
         (["simulate", SMALL, "more"], "bisparse simulate: got 'more' after its last argument, need nothing there"),
         (["simulat", SMALL], "bisparse: got 'simulat', need one of simulate, compare"),
-        (["hardware", "lst"], "bisparse hardware: got 'lst', need one of list, show, check; try list\n"),
+        (["hardware", "lst"], "bisparse hardware: got 'lst', need one of fit, parts, area, list, show, check; try list\n"),
         (["validate", "--seed", "abc"], "--seed: got 'abc', need a whole number; try 1\n"),
         (["workloads", "show", SMALL, "--batch", "0"], "--batch: got 0, need at least 1; try 512\n"),
         (["capture", "a:b", "--input", "3", "--batch", "0"], "--batch: got 0, need at least 1; try 32\n"),

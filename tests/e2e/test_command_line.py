@@ -238,7 +238,7 @@ def test_validate_prints_the_agreement_table(run):
     assert done.code == 0
     header, *rows, verdict = done.out.splitlines()
     assert header.split() == ["check", "cases", "mismatches", "seconds"]
-    assert len(rows) == 9
+    assert len(rows) == 10
     assert "torch is not used" in rows[-1]
     assert verdict == "all agree; repeat with --seed 3"
 
@@ -291,11 +291,12 @@ def test_a_design_is_shown_with_what_it_leaves_open(run):
     assert cells["tensor_engine.overlapped"].startswith("tensor_engine.overlapped true true or false assumed")
     port = "buffers.west.port_bytes_per_cycle"
     assert cells[port].startswith(f"{port} 256 128 to 512; as tensor_engine.rows assumed")
-    assert cells["buffers.west.banks"].startswith("buffers.west.banks 32 assumed")
+    assert cells["buffers.west.banks"].startswith("buffers.west.banks 32 8 to 128 assumed")
     known = run("hardware", "show", "sat-vcu1525", "--json").document["provenance"]
     assert known["clock_hz"]["range"] == ["150 MHz", "300 MHz"]
     assert known["tensor_engine.rows"]["scales"] == [port]
-    assert "range" not in known["buffers.west.banks"]
+    assert known["reduction_engine.largest_group"]["fixed"] == "says which ratios run, not how fast"
+    assert "range" not in known["reduction_engine.largest_group"]
 
 
 def test_a_users_file_is_checked(run, tmp_path):
