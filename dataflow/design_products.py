@@ -27,7 +27,7 @@ class DesignProducts:
     _demands: dict[tuple[tuple[object, ...], Mapping], TileDemand] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
-        return len(self._mapped)
+        return len(self._mapped.keys() | self._demands.keys())
 
     def mapped(self, product: PlannedProduct) -> MappedProducts:
         """A product under its mapping.

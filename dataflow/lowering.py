@@ -28,9 +28,10 @@ from ..configs.terms import Terms
 from ..training.graph import ComputedScores, Convolution, MatrixProduct, Operator, Stage
 from ..training.recipes.annotation import Pruning
 from ..training.recipes.streamed_zeros import StreamedZeros
-from .gemm import Gemm, Operand, SpatialAxis, Window, those
+from .gemm import Gemm, Operand, those
 from .structured_products import bound, in_parts, unwritten
 from .term_products import in_terms, terms_of
+from .window import SpatialAxis, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,9 @@ def build_schedule(
     works = tuple(map(mapper.mapped, unmapped))
     resident = None
     if keep_on_chip and not overlap_vector:
-        resident = _resident(works, order, mapper.products or DesignProducts(hardware=mapper.hardware), batch)
+        # One that holds nothing yet is false, and kept all the same.
+        products = DesignProducts(hardware=mapper.hardware) if mapper.products is None else mapper.products
+        resident = _resident(works, order, products, batch)
         works = resident.works_of(0)
     extra = tuple(map(mapper.mapped, beside))
     return Schedule(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..configs.terms import Terms
-from .gemm import Gemm, SpatialAxis, Window
+from .gemm import Gemm
+from .window import SpatialAxis, Window
 
 
 def terms_of(gemm: Gemm) -> int:

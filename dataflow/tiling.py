@@ -23,7 +23,8 @@ import numpy as np
 
 from ..accel.specification import Hardware
 from ..configs.arrays import BoolArray, IntArray
-from .gemm import AXES, Axis, Gemm, Window
+from .gemm import AXES, Axis, Gemm
+from .window import Window
 
 EXHAUSTIVE = 12
 """Up to this extent every tile size is tried."""

@@ -15,7 +15,8 @@ from functools import cached_property
 from itertools import accumulate, product
 from typing import NamedTuple
 
-from ...dataflow.gemm import Operand, Window
+from ...dataflow.gemm import Operand
+from ...dataflow.window import Window
 from ..event.block import Block
 from ..event.tile_walk import SUM_BYTES, TileWalk
 from ..witness.machines.loop_nest import TileVisit

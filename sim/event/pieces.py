@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from itertools import product
 
-from ...dataflow.gemm import Window
+from ...dataflow.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

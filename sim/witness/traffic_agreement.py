@@ -19,10 +19,11 @@ from ...configs.formats import parse_format
 from ...configs.library import names
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE
-from ...dataflow.gemm import Gemm, Operand, Place, SpatialAxis, Window
+from ...dataflow.gemm import Gemm, Operand, Place
 from ...dataflow.mapping import LOOP_ORDERS
 from ...dataflow.tile_grid import TileGrid
 from ...dataflow.traffic import Traffic
+from ...dataflow.window import SpatialAxis, Window
 from ...training.graph import Stage
 from ..event.block import Moved
 from ..event.tile_walk import TileWalk

@@ -72,6 +72,7 @@ def luminance(colour):
     linear = [part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
+
 FIGURES = {"consistency": 1}
 """At least on a page, where it is not two; printed, it is a page longer."""
 

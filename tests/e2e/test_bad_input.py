@@ -74,7 +74,7 @@ static_watts: 1
         ),
         (
             "tensor_engine:\n  tensor_engin: 2\n",
-            "mine.yaml:4: tensor_engine.tensor_engin: got tensor_engin, need one of rows, cols, units, share_from, mac_latency",
+            "mine.yaml:4: tensor_engine.tensor_engin: got tensor_engin, need one of rows, cols, units,",
         ),
     ],
 )
@@ -143,7 +143,10 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["capture", "math:sqrt"], "--input: got nothing, need a shape for each input of math:sqrt; try"),
         (["simulate", SMALL, "more"], "bisparse simulate: got 'more' after its last argument, need nothing there"),
         (["simulat", SMALL], "bisparse: got 'simulat', need one of simulate, compare"),
-        (["hardware", "lst"], "bisparse hardware: got 'lst', need one of fit, parts, area, list, show, check; try list\n"),
+        (
+            ["hardware", "lst"],
+            "bisparse hardware: got 'lst', need one of fit, parts, area, list, show, check; try list\n",
+        ),
         (["validate", "--seed", "abc"], "--seed: got 'abc', need a whole number; try 1\n"),
         (["workloads", "show", SMALL, "--batch", "0"], "--batch: got 0, need at least 1; try 512\n"),
         (["capture", "a:b", "--input", "3", "--batch", "0"], "--batch: got 0, need at least 1; try 32\n"),

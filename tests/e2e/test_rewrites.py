@@ -41,10 +41,11 @@ def test_a_comparison_sets_it_beside_dense(run, recipe):
     assert "rewrites" not in results[0]
 
 
-def test_it_does_not_train_and_says_so(run, recipe):
+def test_one_of_adapters_does_not_train_and_says_so(run, recipe):
+    recipe.write_text(RECIPE.replace("low-rank", "adapters"))
     done = run("train", "--model", "resnet9", "--data", "digits", "--recipe", recipe, "--out", "run")
     assert (done.code, done.out) == (2, "")
-    refused = "low: got a recipe that is simulated alone, for training does not know rewrites of layers (low rank 8)"
+    refused = "low: got a recipe that is simulated alone, for training does not know rewrites of layers (adapters of"
     assert refused in done.err
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.training.graph import Stage
 
 PRESET = load_hardware("sat-vcu1525").model

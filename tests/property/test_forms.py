@@ -10,12 +10,13 @@ from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.forms import best_form, check_form, forms_of, search_forms
-from bisparse.dataflow.gemm import PLAIN, Form, Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import PLAIN, Form, Gemm
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
 from bisparse.dataflow.objective import Objective, slowest_alike
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.scheduler import Mapper
 from bisparse.dataflow.search import best_mapping
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.sim.witness.machines.machine import run
 from bisparse.sim.witness.machines.random_cases import random_case
 from bisparse.training.graph import Stage

@@ -7,11 +7,12 @@ import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import DENSE, Pattern
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.objective import slowest_alike
 from bisparse.dataflow.product_cost import product_cost
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.tiling import tiles_of_sizes
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.sim.event.tile_walk import TileWalk
 from bisparse.sim.witness.traffic_agreement import Draw, random_hardware, random_product
 from bisparse.training.graph import Stage

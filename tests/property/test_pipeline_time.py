@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.pipeline import Pipeline
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.tile_overlap import NUMBERS
 from bisparse.dataflow.traffic import Traffic
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.sim.event.tile_walk import TileWalk
 from bisparse.sim.witness.traffic_agreement import random_tiling
 from bisparse.training.graph import Stage

@@ -13,11 +13,12 @@ from bisparse.dataflow import objective, search_compiled
 from bisparse.dataflow import search_many as searching
 from bisparse.dataflow.design_table import DesignTable
 from bisparse.dataflow.formats.skipped import met_by
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import LOOP_ORDERS, Mapping
 from bisparse.dataflow.objective import Objective
 from bisparse.dataflow.search import best_mapping
 from bisparse.dataflow.search_many import search_many
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.sim.product.single_product import plain_product
 from bisparse.training.graph import Stage
 

@@ -8,11 +8,12 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow.design_view import of_design
 from bisparse.dataflow.epilogue import NO_EPILOGUE, Epilogue
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.gemm_batch import GemmBatch, batches_of
 from bisparse.dataflow.objective import Objective
 from bisparse.dataflow.product_cost import MappedProducts, mapped_cost, product_cost
 from bisparse.dataflow.search import Choice, best_mapping, best_mappings
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.training.graph import Stage
 
 from .every_mapping import PRICES

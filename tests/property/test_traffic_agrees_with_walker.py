@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bisparse.dataflow import tile_bytes
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.holding import FREE_AXIS
 from bisparse.dataflow.mapping import LOOP_ORDERS
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.tiling import AxisTiles
 from bisparse.dataflow.traffic import fetches, repeated
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.sim.witness import traffic_agreement
 from bisparse.sim.witness.machines.loop_nest import count_traffic, tile_extents
 from bisparse.sim.witness.traffic_agreement import check_tiling, random_tiling

@@ -9,11 +9,12 @@ from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import MappingError
 from bisparse.configs.pattern import Pattern
 from bisparse.dataflow import tiling
-from bisparse.dataflow.gemm import Gemm, SpatialAxis, Window
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.dataflow.product_cost import MappedProducts
 from bisparse.dataflow.tile_grid import TileGrid
 from bisparse.dataflow.tiling import EXHAUSTIVE, axis_tiles
+from bisparse.dataflow.window import SpatialAxis, Window
 from bisparse.training.graph import Stage
 
 SAT = load_hardware("sat-vcu1525").model

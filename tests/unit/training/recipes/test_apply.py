@@ -28,7 +28,9 @@ from bisparse.training.workloads import WORKLOADS
 from torch import nn
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
-RECIPES = [name for name in names("recipes") if load_recipe(name).model.trains_once]
+EVERY = {name: load_recipe(name).model for name in names("recipes")}
+RECIPES = [name for name, model in EVERY.items() if model.trains_once and not model.rewrites]
+"""Those that go through a network as it is."""
 
 
 class TwoBranches(nn.Module):

@@ -47,7 +47,8 @@ def test_the_three_passes_of_slope(layer, pattern, witness, shipped):
     again = values.detach().clone().requires_grad_()
     backward(again).backward(gradient)
     torch.testing.assert_close(values.grad, again.grad)
-    torch.testing.assert_close(module.weight.grad, backward.weight.grad * masks[0])
+    # Of all weights, as the array writes it: what is pruned is set to zero with the update.
+    torch.testing.assert_close(module.weight.grad, backward.weight.grad)
     counted = np.moveaxis(both, 1, -1).reshape(-1, pattern.group).sum(-1)
     assert counted.max() <= pattern.kept
 
