@@ -161,8 +161,8 @@ class TileSums:
     slots: IntArray
     groups: IntArray
     count_k: IntArray
-    m_extent: int
-    n_extent: int
+    m_extent: Count
+    n_extent: Count
     sparsity: Sparsity
 
     @cached_property
