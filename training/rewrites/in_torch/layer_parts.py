@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ....configs.errors import ConfigError
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 PlainLayer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -168,7 +168,7 @@ class Blocks(nn.Module):
 
 def _norm(layer: PlainLayer, channels: int) -> nn.Module:
     assert not isinstance(layer, nn.Linear), "a normalisation of linear layers was refused with the entry"
-    return _NORMS[len(layer.kernel_size) - 1](channels, **_like(layer))
+    return BATCH_NORMS[len(layer.kernel_size) - 1](channels, **_like(layer))
 
 
 def _like(layer: nn.Module) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from torch import nn
 
 from ....configs.errors import ConfigError
 from ...graph import Convolution, Stage, TrainingGraph
-from .layer_parts import CONVOLUTIONS, convolution
+from .layer_parts import BATCH_NORMS, CONVOLUTIONS, convolution
 
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_KNOWN = (nn.Linear, *CONVOLUTIONS, *BATCH_NORMS, nn.LayerNorm, nn.GroupNorm, nn.Embedding)
 
 
 def resize(model: nn.Module, before: TrainingGraph, after: TrainingGraph) -> None:
@@ -80,14 +80,16 @@ def _any_in(modules: set[str], path: str) -> bool:
 
 
 def _built(module: nn.Module, weight: tuple[int, ...], groups: int) -> nn.Module | None:
-    """A module of the same class whose weight has that shape; None where its class is not known."""
+    """A module of the same class whose weight has that shape; None where its class is not one of torch's known here."""
+    if type(module) not in _KNOWN:
+        return None
     like: dict[str, Any] = {"device": next(module.parameters()).device, "dtype": next(module.parameters()).dtype}
     match module:
         case nn.Linear():
             return nn.Linear(weight[1], weight[0], bias=module.bias is not None, **like)
-        case nn.Conv1d() | nn.Conv2d() | nn.Conv3d() if type(module) in CONVOLUTIONS:
+        case nn.Conv1d() | nn.Conv2d() | nn.Conv3d():
             return convolution(module, weight[1] * groups, weight[0], groups=groups, bias=module.bias is not None)
-        case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d() if type(module) in _BATCH_NORMS:
+        case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
             return type(module)(
                 weight[0],
                 eps=module.eps,

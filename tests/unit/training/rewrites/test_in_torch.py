@@ -168,3 +168,11 @@ def test_a_model_that_multiplies_otherwise_is_refused():
     make, shape = NETWORKS["cnn"]
     with pytest.raises(ConfigError, match="rewrites: got a model that multiplies otherwise at "):
         check_rewritten(captured(make, shape), planned)
+
+
+def test_a_layer_of_ones_own_class_keeps_its_class():
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), Own(16, 12), nn.ReLU(), nn.Linear(12, 4))
+    planned = rewrite_module(model, [Keep(kind="keep", neurons=0.5)], captured(lambda: model, (8,)))
+    assert type(model[2]) is Own
+    assert model[2].weight.shape == (6, 8)
+    check_rewritten(captured(lambda: model, (8,)), planned)
