@@ -210,7 +210,9 @@ class _Costs:
         if work.every_steps == "once":
             # Before all retrainings of a cycle, or after them.
             return int(stretch.begins)
-        return stretch.times * work.times(stretch.at_step, stretch.steps, self.steps)
+        # Nothing is made ready at a task's last update: there the next one begins anew.
+        steps = stretch.steps - (stretch.task is not None)
+        return stretch.times * work.times(stretch.at_step, steps, self.steps)
 
     @property
     def events(self) -> tuple[TrainingEvent, ...]:

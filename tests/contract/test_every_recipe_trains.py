@@ -60,7 +60,6 @@ def largest(mask, module, stage, group, order=None):
 
 
 SIMULATED = {
-    "cl-dst": "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)",
     "cpu-spmm": "pass: inference",
     "fast-sparse-convnets": "pass: inference",
     "sparsebytenn": "pass: inference",
@@ -75,7 +74,7 @@ def test_one_that_is_simulated_alone_says_what_training_does_not_know(name):
         apply(network(), load_recipe(name).model, Pattern(2, 4), steps=STEPS)
 
 
-@pytest.mark.parametrize("name", ["lottery-ticket", "sparse-model-soups"])
+@pytest.mark.parametrize("name", ["cl-dst", "lottery-ticket", "sparse-model-soups"])
 def test_one_that_repeats_its_training_needs_a_loop_that_rewinds(name):
     with pytest.raises(ConfigError, match=f"{name}: got a recipe that repeats a whole training, .* try bisparse train"):
         apply(network(), load_recipe(name).model, Pattern(2, 4), steps=STEPS)

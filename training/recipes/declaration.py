@@ -320,7 +320,7 @@ class Recipe(About):
         said = "schedule.repeats" if self.schedule.repeats is not None else "tasks" if self.tasks else ""
         if said and self.mask_search.method != "given":
             return f"{said} of masks that do not stay (mask_search.method: {self.mask_search.method})"
-        if self.masks_change_together and (self.schedule.phases or said):
+        if self.masks_change_together and (self.schedule.phases or said) and not self._masks_are_a_tasks:
             return f"{said or 'schedule.phases'} of masks that are scored, drawn, moved or held (mask_search)"
         if any(work.work == "mask-update" for work in self.extra_work):
             return "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)"
@@ -336,6 +336,13 @@ class Recipe(About):
     def tasks(self) -> int:
         """How many its phases train, one after another; 0 where they all train what the data are."""
         return max((phase.task or 0 for phase in self.schedule.phases), default=0)
+
+    @property
+    def _masks_are_a_tasks(self) -> bool:
+        """Whether each task draws its masks, and by their weights alone, layer by layer, moves them."""
+        search = self.mask_search
+        by_weights = (search.score, search.scope, search.graph) == ("magnitude", "layer", None)
+        return self.tasks > 0 and by_weights and self.pruned_weights.state in ("learning", "frozen")
 
     @property
     def _untrained_phase(self) -> str:

@@ -112,6 +112,18 @@ def test_what_happens_every_k_steps_is_added_as_often_as_it_happens(engine):
     assert training.phases[0].step_cycles == plain.phases[0].step_cycles
 
 
+def test_masks_of_tasks_do_not_move_where_a_task_ends():
+    """A hundred steps in two tasks: moves after 10, 20, 30, 40, and after 60, 70, 80, 90; none after 50 and 100."""
+    phases = [{"name": "one", "share": 0.5, "task": 1}, {"name": "other", "task": 2}]
+    moves = {"every_steps": 10, "grow": "random"}
+    search = {"method": "given", "start": "random", "moves": moves}
+    training = run(recipe("cl-dst", schedule={"phases": phases}, mask_search=search), 100)
+    assert {event.name: event.times for event in training.events} == {
+        "drop: sort of weights": 8,
+        "mask-update of weights": 8,
+    }
+
+
 def test_what_is_in_every_step_is_in_its_cost_and_no_event():
     always = run(recipe(extra_work=[SORT | {"every_steps": 1}]), 100)
     assert (always.events, always.total_cycles) == ((), run(recipe(), 100).total_cycles + 100 * (4 * 2048 + 40))

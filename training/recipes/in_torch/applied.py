@@ -17,12 +17,13 @@ from ..phases import Phase
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
-from .kept_weights import Held, Kept, kept_weights, leave_the_rest, zero_the_rest
+from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
 from .mask_engine import MaskEngine
 from .shortcuts import ClosedShortcuts
 from .step_clock import StepClock
 from .tally import Tally
+from .task_masks import TaskMasks
 from .variance_watch import VarianceWatch
 from .whole_network import whole_network_masks
 
@@ -49,14 +50,14 @@ class AppliedRecipe:
         generator: torch.Generator,
         shortcuts: ClosedShortcuts,
         engine: MaskEngine | None,
+        task_masks: TaskMasks,
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
-        self._shortcuts, self._engine = shortcuts, engine
+        self._shortcuts, self._engine, self._task_masks = shortcuts, engine, task_masks
         self._hooks: list[Any] = []
         self._kept: Kept = []
-        self._held: Held = []
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
@@ -119,20 +120,11 @@ class AppliedRecipe:
             taken: of each layer's weight, what earlier tasks multiply by.
         """
         self._clock.begin(step)
-        for path, layer in self.layers.items():
-            if layer.formats_now():
-                drawn = torch.rand(self.master(path).shape, generator=self._generator)
-                layer.prune(drawn.to(self.master(path).device))
-        self.keep(taken)
+        self._task_masks.draw(taken)
 
     def keep(self, taken: Mapping[str, Tensor]) -> None:
         """Let only those weights learn that the masks at work keep and no earlier task took."""
-        learners = [
-            (self.master(path), layer.kept_masks[Stage.FORWARD] & ~taken.get(path, torch.tensor(data=False)))
-            for path, layer in self.layers.items()
-            if Stage.FORWARD in layer.kept_masks
-        ]
-        self._held = [(master, learns, master.detach().clone()) for master, learns in learners]
+        self._task_masks.keep(taken)
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
@@ -209,9 +201,7 @@ class AppliedRecipe:
             yield self.master(path), found if len(found) == len(masks) else []
 
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
-        if self._held:
-            leave_the_rest(self._held, optimizer)
-        else:
+        if not self._task_masks.after_update(optimizer):
             zero_the_rest(self._kept, optimizer)
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
@@ -286,7 +276,7 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_kept": [], "_held": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {"_hooks": [], "_kept": [], "_watch": None, "_watch_state": watch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state

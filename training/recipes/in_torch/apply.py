@@ -29,6 +29,7 @@ from .reach import LAYERS, Reach
 from .recurrent.weights import RecurrentWeight, weights_of
 from .shortcuts import close_shortcuts
 from .step_clock import StepClock
+from .task_masks import TaskMasks
 from .weight_axes import Convolutions, WeightAxes
 
 _BEYOND_REACH = (nn.MultiheadAttention, nn.Bilinear)
@@ -118,7 +119,7 @@ def apply(
         if recipe.pruned_in(stage) is not None:
             reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}
     engine = None
-    if recipe.masks_change_together:
+    if recipe.masks_change_together and not recipe.tasks:
         engine = MaskEngine(
             recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules, own_ratio=own_ratio
         )
@@ -135,6 +136,7 @@ def apply(
         generator=generator,
         shortcuts=close_shortcuts(model),
         engine=engine,
+        task_masks=TaskMasks(recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules),
     )
 
 

@@ -22,13 +22,11 @@ from ...graph import Stage
 from ..declaration import Recipe
 from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
-from .mask_moves import check_moves, moved
+from .mask_moves import Masks, check_moves, move_masks
 from .scores import SCORES, Score, Seen
 from .soft_mask import check_softens
 from .step_clock import StepClock
 from .weight_masks import largest_masks
-
-Masks = dict[Stage, Tensor]
 
 
 class MaskEngine:
@@ -237,7 +235,7 @@ class MaskEngine:
             if values is None or growth is None:
                 # No gradient reached the layer in this step.
                 continue
-            self._masks[path] = _moved(self._layers[path], masks, values[path], growth[path], share)
+            self._masks[path] = move_masks(self._layers[path], masks, values[path], growth[path], share)
 
     def _master(self, path: str) -> Tensor:
         weight = self._modules[path].weight
@@ -258,19 +256,6 @@ class MaskEngine:
             path: {Stage(stage): mask.clone() for stage, mask in own.items()} for path, own in state["masks"].items()
         }
         self._found_at, self._summed = state["found_at"], dict(state["summed"])
-
-
-def _moved(layer: Layer, masks: Masks, values: Tensor, growth: Tensor, share: float) -> Masks:
-    """A layer's masks after a move; one that serves both passes moves once."""
-    now, found = layer.weights_now(), Masks()
-    for stage, mask in masks.items():
-        if stage is Stage.BACKWARD and layer.shares_mask(now):
-            found[stage] = found[Stage.FORWARD]
-            continue
-        own = now[stage]
-        sparse = own.turned if stage is Stage.BACKWARD and isinstance(own, Unstructured) else own
-        found[stage] = moved(mask.to(values.device), values, growth, share, axes=layer.axes, sparse=sparse, stage=stage)
-    return found
 
 
 def _of_forward(now: dict[Stage, OperandFormat]) -> OperandFormat | None:

@@ -16,8 +16,11 @@ from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ....configs.unstructured import Unstructured
 from ...graph import Stage
+from .layer import Layer
 from .weight_axes import WeightAxes
 from .weight_masks import block_norms, largest_mask, mask_of_blocks, stage_mask
+
+Masks = dict[Stage, Tensor]
 
 _FIRST = 1e6
 """Of the largest growth: what is not dropped stays before all that may grow."""
@@ -60,6 +63,19 @@ def moved(
     if isinstance(sparse, Balanced):
         return largest_mask(ranked, axes, sparse)
     return stage_mask(ranked, axes, Pattern.only(sparse), stage)
+
+
+def move_masks(layer: Layer, masks: Masks, values: Tensor, growth: Tensor, share: float) -> Masks:
+    """A layer's masks after a move; one that serves both passes moves once. Values and share as of ``moved``."""
+    now, found = layer.weights_now(), Masks()
+    for stage, mask in masks.items():
+        if stage is Stage.BACKWARD and layer.shares_mask(now):
+            found[stage] = found[Stage.FORWARD]
+            continue
+        own = now[stage]
+        sparse = own.turned if stage is Stage.BACKWARD and isinstance(own, Unstructured) else own
+        found[stage] = moved(mask.to(values.device), values, growth, share, axes=layer.axes, sparse=sparse, stage=stage)
+    return found
 
 
 def _survivors(kept: Tensor, values: Tensor, share: float) -> tuple[Tensor, int]:

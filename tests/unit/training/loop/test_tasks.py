@@ -24,10 +24,11 @@ pytestmark = pytest.mark.usefixtures("one_thread", "captured_once")
 TWO = [{"name": "low digits", "share": 0.5, "task": 1}, {"name": "high digits", "task": 2}]
 
 
-def told(tmp_path, phases=TWO, base="static-masks", **given):
+def told(tmp_path, phases=TWO, base="static-masks", mask_search=None, **given):
     file = tmp_path / "tasks.yaml"
     whole = json.loads(load_recipe(base).model.model_dump_json(by_alias=True, exclude_defaults=True))
     own = {"name": "tasks", "title": "tasks", "source": "a test", "schedule": {"phases": phases}}
+    own |= {} if mask_search is None else {"mask_search": mask_search}
     file.write_text(json.dumps(whole | own))
     return digits(str(file), sparsity="80%", epochs=4, batch=64, **given)
 
@@ -98,6 +99,26 @@ def test_a_run_of_tasks_goes_on_bit_for_bit(trained, tmp_path, monkeypatch):
     assert (cut.tasks, cut.epochs, cut.test_accuracy) == (whole.tasks, whole.epochs, whole.test_accuracy)
     for one, other in zip(networks(tmp_path / "cut").values(), networks(trained).values(), strict=True):
         assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_masks_of_a_task_that_move_go_on_bit_for_bit_and_leave_earlier_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+    search = {"method": "given", "start": "random", "moves": {"every_steps": 7, "exchanged": 0.3, "grow": "random"}}
+    settings = told(tmp_path, base="cl-dst", mask_search=search)
+    whole = run(settings, tmp_path / "whole")
+    for step in (30, 45):
+        with pytest.raises(KilledError):
+            run(settings, tmp_path / "cut", progress=killed_at(step))
+    assert run(settings, tmp_path / "cut").tasks == whole.tasks
+    one, both = (each.validation_accuracies for each in whole.tasks)
+    assert both[0] == one[0], "nothing of the first task's changed"
+    first, second = networks(tmp_path / "whole").values()
+    for path in whole.patterns:
+        weights = [each[f"{path}.weight"] for each in (first, second)]
+        shared = (weights[0] != 0) & (weights[1] != 0)
+        assert torch.equal(weights[0][shared], weights[1][shared])
+    for name, kept in networks(tmp_path / "cut").items():
+        assert all(torch.equal(kept[each], networks(tmp_path / "whole")[name][each]) for each in kept)
 
 
 def test_data_that_cannot_be_cut_into_tasks_are_refused(tmp_path):
