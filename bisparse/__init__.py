@@ -15,12 +15,13 @@ from .accel.dataflow_names import check_dataflow_names_with
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import ablate, apply, capture, codesign, compare, explore, fit, simulate, train
+    from .api import ablate, apply, capture, compare, simulate, train
     from .configs.errors import BisparseError, CaptureError, ConfigError, MappingError, TrainingError
     from .configs.pattern import Pattern
     from .sim.results.simulation_result import SimulationResult
     from .sim.studies.ablation.ablation import Ablation
     from .sim.studies.codesign.codesign import Codesign
+    from .studies import codesign, consistent, explore, fit
     from .training.input_shape import InputShape
     from .training.recipes.in_torch import FrozenVarianceAdam
 
@@ -29,9 +30,10 @@ _HOME = {
     "compare": ".api",
     "ablate": ".api",
     "capture": ".api",
-    "codesign": ".api",
-    "explore": ".api",
-    "fit": ".api",
+    "codesign": ".studies",
+    "consistent": ".studies",
+    "explore": ".studies",
+    "fit": ".studies",
     "apply": ".api",
     "train": ".api",
     "BisparseError": ".configs.errors",
@@ -65,6 +67,7 @@ __all__ = [
     "capture",
     "codesign",
     "compare",
+    "consistent",
     "explore",
     "fit",
     "simulate",

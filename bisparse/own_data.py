@@ -10,12 +10,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .configs.errors import ConfigError
 from .configs.whole_file import write_all_whole
+
+if TYPE_CHECKING:
+    import torch
+
+    Data = torch.utils.data.Dataset[Any]
+    """Anything with a length whose items are (image, class)."""
 
 DATA_FILE = "data.npz"
 

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -19,27 +20,34 @@ from ..configs.whole_file import write_all_whole
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-Kind = Literal["hardware", "recipe", "sweep"]
+Kind = Literal["hardware", "recipe", "sweep", "claims"]
 
 _MODELINE = "# yaml-language-server: $schema={schema}"
 
 
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The file to make; it must not be there yet.")],
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="hardware, recipe or sweep.")] = "hardware",
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="hardware, recipe, sweep or claims.")
+    ] = "hardware",
     base: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME", help="Shipped file to begin with. [sat-vcu1525, bdwp, sat-quick]"),
+        typer.Option("--from", metavar="NAME", help="Shipped file to begin with. [sat-vcu1525, bdwp, sat-quick, sat]"),
     ] = None,
 ) -> None:
-    """Make a file of your own: a design, a recipe or a sweep.
+    """Make a file of your own: a design, a recipe, a sweep or claims.
 
     A design extends a shipped one: every field stands in it as a comment with its meaning and the value it has. Take
-    the # off to change one. A recipe and a sweep are copies. KIND.schema.json beside the file tells editors the fields.
+    the # off to change one. The others are copies. KIND.schema.json beside the file tells editors the fields.
 
     Example: bisparse init my-design.yaml
     """
-    makers: dict[str, Callable[[Path, str], str]] = {"hardware": _hardware, "recipe": _recipe, "sweep": _sweep}
+    makers: dict[str, Callable[[Path, str], str]] = {
+        "hardware": _hardware,
+        "recipe": _recipe,
+        "sweep": partial(_copy, "sweeps"),
+        "claims": partial(_copy, "claims"),
+    }
     if kind not in makers:
         raise ConfigError(f"--kind: got {kind!r}, need one of {', '.join(get_args(Kind))}")
     if file.suffix.lower() not in (".yaml", ".yml"):
@@ -63,12 +71,13 @@ def init(
     print(f"try {_NEXT[kind].format(file=shlex.quote(str(file)))}")
 
 
-_BASES = {"hardware": defaults.HARDWARE, "recipe": defaults.RECIPE, "sweep": "sat-quick"}
-_CALLED = {"hardware": "design", "recipe": "recipe", "sweep": "sweep"}
+_BASES = {"hardware": defaults.HARDWARE, "recipe": defaults.RECIPE, "sweep": "sat-quick", "claims": "sat"}
+_CALLED = {"hardware": "design", "recipe": "recipe", "sweep": "sweep", "claims": "claim file"}
 _NEXT = {
     "hardware": "bisparse simulate resnet18-tinyimagenet --hardware {file}",
     "recipe": "bisparse simulate resnet18-tinyimagenet --recipe {file}",
     "sweep": "bisparse explore {file} --dry-run",
+    "claims": "bisparse consistent {file} --draws 12",
 }
 
 
@@ -91,6 +100,10 @@ def _schema(kind: str) -> Any:
         from ..training.recipes.declaration import Recipe
 
         return file_schema(Recipe, annotated=True)
+    if kind == "claims":
+        from ..sim.studies.consistency.claims import Claims
+
+        return file_schema(Claims, annotated=True)
     from ..sim.studies.explore.sweep import Sweep
 
     return file_schema(Sweep)
@@ -105,10 +118,6 @@ _OF_THE_BASE = re.compile(r"^(?:method|published):.*\n(?:[ \t-].*\n)*", re.MULTI
 
 def _recipe(file: Path, base: str) -> str:
     return _OF_THE_BASE.sub("", _copy("recipes", file, base))
-
-
-def _sweep(file: Path, base: str) -> str:
-    return _copy("sweeps", file, base)
 
 
 def _copy(folder: str, file: Path, base: str) -> str:

@@ -47,7 +47,7 @@ def test_a_copy_of_a_recipe_says_all_but_what_was_published_of_the_method(run, b
     assert own.model_dump(exclude=apart) == of.model_dump(exclude=apart)
 
 
-@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep"])
+@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep", "claims"])
 @pytest.mark.parametrize("stem", ["true", "123", "null", "a: b", 'we"ird #x', "\\1", "two words", "-x", "größe"])
 def test_odd_names_are_quoted(run, tmp_path, kind, stem):
     """What is made is read again, under the very name of its file."""
@@ -78,7 +78,7 @@ def test_a_sweep_runs_as_it_is(run):
     assert done.err.startswith("mine: 192 designs")
 
 
-@pytest.mark.parametrize("kind", ["hardware", "recipe"])
+@pytest.mark.parametrize("kind", ["hardware", "recipe", "claims"])
 def test_the_schema_knows_every_field_of_the_shipped_files_and_no_other(run, tmp_path, kind):
     assert run("init", "mine.yaml", "--kind", kind).code == 0
     assert (tmp_path / "mine.yaml").read_text().startswith(f"# yaml-language-server: $schema={kind}.schema.json\n")
@@ -92,7 +92,7 @@ def test_the_schema_knows_every_field_of_the_shipped_files_and_no_other(run, tmp
 def shipped(kind):
     from bisparse.configs import library
 
-    folder = {"hardware": "hardware", "recipe": "recipes"}[kind]
+    folder = {"hardware": "hardware", "recipe": "recipes", "claims": "claims"}[kind]
     return [library.find(folder, name) for name in names(folder)]
 
 
@@ -127,7 +127,7 @@ def test_a_quantity_may_be_a_text_and_any_value_may_say_how_well_it_is_known(run
     [
         (("init", "there.yaml"), "there.yaml: got a file that is there, need a new one; try another name"),
         (("init", "mine.txt"), "mine.txt: got a file of another kind, need one that ends in .yaml; try mine.txt.yaml"),
-        (("init", "mine.yaml", "--kind", "car"), "--kind: got 'car', need one of hardware, recipe, sweep"),
+        (("init", "mine.yaml", "--kind", "car"), "--kind: got 'car', need one of hardware, recipe, sweep, claims"),
         (("init", "mine.yaml", "--from", "sat"), "hardware: got 'sat', need one of"),
         (
             ("init", "there.yaml/mine.yaml"),
@@ -143,7 +143,7 @@ def test_what_cannot_be_made_is_told(run, tmp_path, words, message):
     assert (tmp_path / "there.yaml").read_text() == "name: mine\n"
 
 
-@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep"])
+@pytest.mark.parametrize("kind", ["hardware", "recipe", "sweep", "claims"])
 def test_a_file_to_begin_with_that_is_no_text_is_told(run, tmp_path, kind):
     (tmp_path / "bad.yaml").write_bytes(b"name: \xff\n")
     done = run("init", "new.yaml", "--kind", kind, "--from", "bad.yaml")

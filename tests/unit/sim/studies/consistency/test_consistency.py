@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,18 @@ def found(tmp_path_factory):
     file.write_text(SMALL)
     loaded, sweep = load_claims(file)
     return consistent(loaded, sweep, file.parent, version="test", jobs=1)
+
+
+def test_python_and_the_library_find_the_same_and_the_directory_has_the_report(found, tmp_path):
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+    asked = bisparse.consistent(file, out=tmp_path / "out", jobs=1)
+    assert replace(asked, bisparse_version=found.bisparse_version) == found
+    command = (tmp_path / "out" / "consistent-command.txt").read_text()
+    assert command == f"bisparse consistent {file} --out {tmp_path / 'out'}\n"
+    assert bisparse.consistent(file, out=tmp_path / "out", jobs=1, resume=True) == asked
+    with pytest.raises(ConfigError, match="resume"):
+        bisparse.consistent(file, out=tmp_path / "out", jobs=1)
 
 
 def simulated(settings, sparsity="2:8"):
