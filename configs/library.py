@@ -25,6 +25,7 @@ KINDS = (
     "methods",
     "energy",
     "dram",
+    "currents",
     "parts",
     "operators",
     "area",

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bisparse.accel.dram_energy import DramCurrents, load_dram_currents
 from bisparse.accel.dram_timings import DramTimings, load_dram_timings
 from bisparse.accel.energy_table import EnergyTable, load_energy_table
 from bisparse.accel.specification import Hardware, load_hardware
@@ -72,6 +73,7 @@ def files_page() -> str:
         ),
         *_kind("Energy tables", EnergyTable, load_energy_table("16nm-fpga"), "`configs/energy/`"),
         *_kind("DRAM timings", DramTimings, load_dram_timings("ddr4-2400"), "`configs/dram/`"),
+        *_kind("DRAM currents", DramCurrents, load_dram_currents("ddr4-2400"), "`configs/currents/`"),
     ]
     return "\n\n".join(parts) + "\n"
 

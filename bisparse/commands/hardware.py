@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import area, fit, options
+from . import area, dram, fit, options
 from .shipped import as_path
 from .terminal import print_json, print_table
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("fit")(fit.fit)
 app.command("parts")(fit.list_parts)
 app.command("area")(area.area)
+app.command("dram")(dram.dram)
 
 
 @app.command("list")

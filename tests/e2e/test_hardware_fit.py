@@ -41,3 +41,13 @@ def test_area_is_told_by_component_and_as_data(run):
     assert f"{document['total_mm2']['value']:.3f}" in words.out
     assert set(document["mm2"]) >= {"PE registers", "west buffer", "reduction engine"}
     assert "need one of" in run("hardware", "area", "edge-16x16", "--table", "28nm").err
+
+
+def test_a_bit_of_dram_is_told_by_its_parts(run):
+    words = run("hardware", "dram", "ddr4-2400").out
+    document = run("hardware", "dram", "ddr4-2400", "--json").document
+    assert "pJ a bit, 50% read, at 100% of 19.2 GB/s" in words
+    for use in document["uses"].values():
+        assert f"{use['total']:.2f}" in words
+    refused = run("hardware", "dram", "ddr4-2400", "--busy", "0")
+    assert (refused.code, refused.err) == (2, "busy: got 0, need a share above 0, at most 1\n")
