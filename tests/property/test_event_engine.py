@@ -16,31 +16,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_a_step_is_the_same_however_it_is_played(seed):
     assert check_schedule(seed) is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_so_is_one_whose_operands_are_normalised_on_their_way_in(seed):
     assert check_schedule(seed, applications=True) is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_so_is_one_whose_tiles_overlap(seed, applications):
     assert check_schedule(seed, applications=applications, tile_overlap=True) is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_so_is_one_whose_operands_share_a_port(seed, tile_overlap):
     assert check_schedule(seed, tile_overlap=tile_overlap, shared_port=True) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_so_is_one_whose_depth_is_split_over_columns(seed):
     assert check_schedule(seed, split_depth=True) is None

@@ -64,7 +64,7 @@ def overlapping(seed):
     return gemm, hardware.model_copy(update={"tensor_engine": engine})
 
 
-@pytest.mark.parametrize("seed", range(500, 520))
+@pytest.mark.parametrize("seed", range(500, 510))
 def test_the_search_finds_the_fastest_where_tiles_overlap(seed):
     assert_honest(*overlapping(seed), "time")
 
@@ -74,7 +74,7 @@ def test_the_search_finds_the_least_energy_where_tiles_overlap(seed):
     assert_honest(*overlapping(seed), "energy")
 
 
-@pytest.mark.parametrize("seed", range(560, 580))
+@pytest.mark.parametrize("seed", range(560, 570))
 def test_the_search_finds_the_fastest_where_operands_share_a_port(seed):
     """As wide as a half of both ports, so that it often sets the pace."""
     gemm, hardware = small_problem(seed)
@@ -84,19 +84,19 @@ def test_the_search_finds_the_fastest_where_operands_share_a_port(seed):
     assert_honest(gemm, hardware.model_copy(update={"buffers": shared}), "time")
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_the_search_finds_the_fastest_of_all_mappings(seed):
     assert_honest(*small_problem(seed), "time")
 
 
-@pytest.mark.parametrize("seed", range(400, 415))
+@pytest.mark.parametrize("seed", range(400, 408))
 def test_the_search_finds_the_least_energy_of_what_is_nearly_as_fast(seed, monkeypatch):
     """A tenth slower counts as fast here: small products take too few cycles for a thousandth."""
     monkeypatch.setattr(objective, "ALIKE", 10)
     assert_honest(*small_problem(seed), "time")
 
 
-@pytest.mark.parametrize("seed", range(430, 438))
+@pytest.mark.parametrize("seed", range(430, 434))
 def test_without_prices_it_finds_what_moves_least_of_what_is_nearly_as_fast(seed, monkeypatch):
     monkeypatch.setattr(objective, "ALIKE", 10)
     assert_honest(*small_problem(seed), "time", None)
@@ -113,7 +113,7 @@ def test_the_search_finds_the_least_energy_delay_of_all_mappings(seed):
 
 
 @pytest.mark.parametrize("problem", [small_problem, overlapping])
-@pytest.mark.parametrize("seed", range(300, 320))
+@pytest.mark.parametrize("seed", range(300, 312))
 def test_any_mapping_costs_what_counting_by_hand_says(seed, problem):
     """Not only the best: cycles, bytes and every action of mappings picked at random."""
     gemm, hardware = problem(seed)
