@@ -1,7 +1,7 @@
 """The proximal step of the group sparse envelope: the convex envelope of half the squared norm on at most k groups.
 
 S_k(w) = 1/2 min { sum_j |w_j|^2 / u_j : 0 <= u_j <= 1, sum_j u_j <= k }. For given u the step w = argmin 1/2 |w - v|^2
-+ a S_k(w) is w_j = u_j / (u_j + a) v_j, and the best u are u_j = clip(|v_j| / m - a, 0, 1) with m > 0 such that they add
++ a S_k(w) is w_j = u_j / (u_j + a) v_j, and the best u are u_j = clip(|v_j| / m - a, 0, 1), m > 0 such that they add
 up to k: found by bisection. Groups with |v_j| <= a m become zero. Those of one number of channels are equally large, so
 that WGSEF's weights are equal among them. Source: Refael, Arbel, Huleihel (arXiv 2212.12921), whose envelope
 generalises Beck and Refael's; the step is derived here.
