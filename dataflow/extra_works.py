@@ -4,7 +4,8 @@ Each is priced on the engine that does it. Reduction engine: ``top-k`` and ``per
 through the sorters in groups of M, or of the largest group that they sort where the format has none; each element
 meets the N that are kept. ``sort`` merges G sorted lists at a time, G the largest group: ceil(log n / log G) passes,
 each but the last written back. Vector engine, an operation a lane and cycle: ``threshold`` compares each element and
-writes a bit, ``mask-update`` changes such bits, ``average`` adds up copies of the weights. Tensor engine:
+writes a bit, ``mask-update`` changes such bits, ``average`` adds up copies of the weights, ``group-step`` reads them
+once more and writes them, where a rule must see a whole group of them first. Tensor engine:
 ``score-product``, an operand [m, k] (tokens by inputs) times [k, rank], or of a weight [inputs, rank] times [rank,
 outputs], and ``predictor-product``, the former and the product with [rank, outputs] that predicts a layer's result.
 
@@ -43,14 +44,14 @@ class _Operand:
         name: of the work in a schedule, with what it is of.
         module: that they belong to; empty of the whole network.
         elements: how many.
-        pruning: of the product that they are an operand of.
+        pruning: of the product that they are an operand of; None of a step on groups, which is of all layers.
         product: that product.
     """
 
     name: str
     module: str
     elements: int
-    pruning: Pruning
+    pruning: Pruning | None
     product: Operator
 
 
@@ -116,13 +117,22 @@ def _of_layers(pruned: PrunedGraph, item: ExtraWork, batch: int) -> Iterator[_Op
             name=f"{product.parameter if of_weights else product.name}:{item.title}",
             module=product.module,
             elements=graph.tensors[tensor].elements(batch),
-            pruning=pruned.prunings[product.name],
+            pruning=pruned.prunings.get(product.name),
             product=product,
         )
 
 
 def _products(pruned: PrunedGraph, item: ExtraWork) -> Iterator[Operator]:
-    """The products that are pruned; of activations those forwards, of output gradients those backwards."""
+    """The products that are pruned; of activations those forwards, of output gradients those backwards.
+
+    Groups are of all layers that the work names, pruned or not.
+    """
+    if item.work == "group-step":
+        for product in pruned.graph.products:
+            layer = (product.parameter or "").removesuffix(".weight")
+            if product.stage is Stage.FORWARD and layer in item.layers:
+                yield product
+        return
     stage = {"activations": Stage.FORWARD, "output-gradients": Stage.BACKWARD}.get(item.of)
     forward = {
         each.parameter for each in pruned.graph.products if each.stage is Stage.FORWARD and each.name in pruned.prunings
@@ -163,6 +173,7 @@ def _moved(item: ExtraWork, moved_bytes: float) -> tuple[Access, ...]:
 def _sorted(item: ExtraWork, operand: _Operand, hardware: Hardware) -> VectorWork:
     elements, largest = operand.elements, hardware.reduction_engine.largest_group
     whole = elements * _element_bytes(item, hardware)
+    assert operand.pruning is not None, "what is sorted is pruned"
     pattern = operand.pruning.pattern
     if item.work == "sort":
         passes = math.ceil(item.passes * sort_passes(elements, largest))
@@ -196,6 +207,8 @@ def _on_lanes(item: ExtraWork, operand: _Operand, hardware: Hardware) -> VectorW
             read, written = item.passes * whole, whole
         case "mask-update":
             read, written = mask, mask
+        case "group-step":
+            read, written = whole, whole
         case _:
             read, written = whole, mask
     return VectorWork(

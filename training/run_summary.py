@@ -9,7 +9,7 @@ A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densiti
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,23 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubNetworkResult:
+    """A network within the one that was trained, with its weights and running statistics of its own.
+
+    Attributes:
+        title: what it keeps.
+        parameters: that it has.
+        test_accuracy: share of the test split, measured once, at the end.
+        test_loss: nats a sample.
+    """
+
+    title: str
+    parameters: int
+    test_accuracy: float
+    test_loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A finished run.
 
@@ -127,6 +144,9 @@ class RunSummary:
         cycles: of a recipe that repeats its training, the first training's first; else none.
         tasks: of a recipe that trains several, one after another; else none. Accuracies and losses at the end are those
             of all tasks then.
+        left_over: of a recipe that drives groups to zero, by the first layer that makes them, the share of their
+            squared norm that was set to zero when they were removed.
+        sub_networks: of a recipe whose steps train networks within another, drawn, each of them; else none.
     """
 
     settings: TrainingSettings
@@ -152,6 +172,8 @@ class RunSummary:
     device: str = "cpu"
     cycles: tuple[CycleResult, ...] = ()
     tasks: tuple[TaskResult, ...] = ()
+    left_over: dict[str, float] = field(default_factory=dict)
+    sub_networks: tuple[SubNetworkResult, ...] = ()
 
     @property
     def training_steps(self) -> int:
@@ -179,6 +201,7 @@ class RunSummary:
             TaskResult(**each | {"validation_accuracies": tuple(each["validation_accuracies"])})
             for each in fields.get("tasks", ())
         )
+        fields["sub_networks"] = tuple(SubNetworkResult(**each) for each in fields.get("sub_networks", ()))
         return cls(**fields)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from ...configs.quantity import FormatText
 from ...configs.section import Section
+from .group_penalty import GroupPenalty
 
 CourseShape = Literal["constant", "linear", "cubic", "cosine", "geometric", "steps"]
 
@@ -112,6 +113,15 @@ class DeclaredPhase(Section):
         default="full",
         description="whether the recipe's rewrites hold: none, full, or of what keep takes away a share that changes "
         "over the phase, from 0 to 1 unless said",
+    )
+    groups_to_zero: GroupPenalty | None = Field(
+        default=None,
+        description="of channels, heads and neurons those that the next phase's rewrites leave out are driven to zero",
+    )
+    drawn: bool = Field(
+        default=False,
+        description="the values of rewrites are drawn, one for each step, all equally likely, rather than in turn: the "
+        "network is trained whole, and each step trains one of those within it",
     )
     set_: dict[str, Course | bool | int | float | str | list[Any]] = Field(
         default={}, alias="set", description="fields of the recipe by their path, constant or over time"

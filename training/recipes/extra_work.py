@@ -19,6 +19,7 @@ WorkKind = Literal[
     "threshold",
     "mask-update",
     "average",
+    "group-step",
     "score-product",
     "predictor-product",
     "weight-gradient",
@@ -35,9 +36,9 @@ class ExtraWork(Section):
     """A piece of work on what the recipe prunes."""
 
     work: WorkKind = Field(
-        description="top-k, sort, permutation-search (reduction engine), threshold, mask-update, average (vector "
-        "engine), score-product, predictor-product (tensor engine), or the whole weight-gradient where "
-        "weight_gradient: kept leaves it out"
+        description="top-k, sort, permutation-search (reduction engine), threshold, mask-update, average, "
+        "group-step (vector engine), score-product, predictor-product (tensor engine), or the whole weight-gradient "
+        "where weight_gradient: kept leaves it out"
     )
     name: str = Field(default="", description="in reports; what is done to what, unless given")
     of: Literal["weights", "weight-gradients", "activations", "output-gradients"] = Field(
@@ -51,6 +52,7 @@ class ExtraWork(Section):
     )
     whole_network: bool = Field(default=False, description="one list of all layers' elements, not one a layer")
     rank: PositiveInt | None = Field(default=None, description="of a product: columns that the operand is brought to")
+    layers: tuple[str, ...] = Field(default=(), description="of a group-step: the layers whose weights are in groups")
     passing: bool = Field(default=False, description="done on what passes anyway: it moves no bytes of its own")
     every_steps: PositiveInt | Literal["once"] = Field(
         default=1, description="steps from one time to the next, or once, when pruning begins: in every repetition"
@@ -69,8 +71,11 @@ class ExtraWork(Section):
             raise ValueError("of: got weights of predictor-product, need activations: it predicts from a layer's input")
         if self.whole_network and self.work not in ("top-k", "sort"):
             raise ValueError(f"whole_network: got true of {self.work}, need top-k or sort")
-        if self.work in ("mask-update", "average") and self.of != "weights":
+        if self.work in ("mask-update", "average", "group-step") and self.of != "weights":
             raise ValueError(f"of: got {self.of} of {self.work}, need weights")
+        if bool(self.layers) != (self.work == "group-step"):
+            need = "the layers" if self.work == "group-step" else "none: it is of all that is pruned"
+            raise ValueError(f"layers: got {', '.join(self.layers) or 'none'} of {self.work}, need {need}")
         if self.work == "weight-gradient" and self.every_steps == 1:
             raise ValueError("every_steps: got 1 of weight-gradient, need more; try weight_gradient: dense")
         if self.from_share > self.until_share:

@@ -16,6 +16,7 @@ from ..declaration import Recipe
 from ..phases import Phase
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
+from .group_steps.driver import GroupDriver
 from .hosting import release
 from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
@@ -36,6 +37,8 @@ class AppliedRecipe:
         pattern: its full ratio.
         layers: every layer that multiplies, by dotted path; ``patterns`` of a layer says which stages are pruned.
         dense_reasons: why a layer stays dense in a stage that the recipe prunes, by ``path:FF`` and ``path:BP``.
+        left_over: of groups that were driven to zero, by the first layer that makes them, the share of their squared
+            norm that was set to zero at the end.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class AppliedRecipe:
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
         self._shortcuts, self._engine, self._task_masks = shortcuts, engine, task_masks
+        self.left_over: dict[str, float] = {}
+        self._drivers: list[GroupDriver] = []
         self._hooks: list[Any] = []
         self._kept: Kept = []
         self._removed = False
@@ -126,6 +131,10 @@ class AppliedRecipe:
         """Let only those weights learn that the masks at work keep and no earlier task took."""
         self._task_masks.keep(taken)
 
+    def drive(self, drivers: list[GroupDriver]) -> None:
+        """Let updates drive groups of weights to zero: before ``attach``."""
+        self._drivers = drivers
+
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
 
@@ -165,7 +174,7 @@ class AppliedRecipe:
     def _before_update(
         self, optimizer: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> None:
-        looked_at = self.recipe.decay is not None or self._engine is not None
+        looked_at = self.recipe.decay is not None or self._engine is not None or bool(self._drivers)
         if looked_at and any(each is not None for each in (*arguments[1:], *named.values())):
             why = "masks are found by" if self.recipe.decay is None else "the recipe's decay is added to"
             raise ConfigError(
@@ -186,6 +195,8 @@ class AppliedRecipe:
                 decayed.add(id(master))
         if self._engine is not None:
             self._engine.before_update(owned)
+        for driver in self._drivers:
+            driver.before_update(self._clock.step)
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.before_update(optimizer)
 
@@ -203,6 +214,9 @@ class AppliedRecipe:
     def _after_update(self, optimizer: torch.optim.Optimizer) -> None:
         if not self._task_masks.after_update(optimizer):
             zero_the_rest(self._kept, optimizer)
+        for driver in self._drivers:
+            driver.after_update(self._clock.step, optimizer)
+            self.left_over |= driver.left_over
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.after_update(optimizer)
@@ -276,7 +290,7 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_kept": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {"_hooks": [], "_kept": [], "_drivers": [], "_watch": None, "_watch_state": watch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -289,14 +303,20 @@ class AppliedRecipe:
     def state_dict(self) -> dict[str, Any]:
         """What the model's and the optimizer's own state dicts do not tell."""
         engine = {} if self._engine is None else {"engine": self._engine.state_dict()}
-        return engine | {
-            "recipe": self.recipe.name,
-            "sparsity": str(self.pattern),
-            "clock": self._clock.state_dict(),
-            "generator": self._generator.get_state(),
-            "watch": self._watch_state if self._watch is None else self._watch.state_dict(),
-            "layers": {path: layer.state_dict() for path, layer in self.layers.items()},
-        }
+        drivers = [each.state_dict() for each in self._drivers]
+        driven = {"drivers": drivers, "left_over": dict(self.left_over)} if drivers or self.left_over else {}
+        return (
+            engine
+            | driven
+            | {
+                "recipe": self.recipe.name,
+                "sparsity": str(self.pattern),
+                "clock": self._clock.state_dict(),
+                "generator": self._generator.get_state(),
+                "watch": self._watch_state if self._watch is None else self._watch.state_dict(),
+                "layers": {path: layer.state_dict() for path, layer in self.layers.items()},
+            }
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there; the model and the optimizer load theirs themselves.
@@ -312,6 +332,10 @@ class AppliedRecipe:
             self._watch.load_state_dict(self._watch_state)
         if self._engine is not None:
             self._engine.load_state_dict(state["engine"])
+        self.left_over = dict(state.get("left_over", {}))
+        # Those of phases that are over are gone with the groups that they drove.
+        for driver, own in zip(self._drivers, state.get("drivers", [])[-len(self._drivers) :], strict=False):
+            driver.load_state_dict(own)
         for path, layer in self.layers.items():
             layer.load_state_dict(_on(self.master(path).device, state["layers"][path]))
 

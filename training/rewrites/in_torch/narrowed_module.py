@@ -20,9 +20,11 @@ from ..features import Feature
 from ..keep import Keep, Plan
 from .calibration import Calibration, gradients_of, inputs_of
 from .coupled_slices import CoupledGroup, Slice, slices_of, tensors_of
+from .folding import fold
 from .group_scores import GROUP_SCORES, SeenGroup
 from .layer_parts import BATCH_NORMS
 from .proof import prove
+from .random_search import least_loss
 from .resized_module import resize, without_blocks
 
 Places = dict[str, list[Tensor]]
@@ -87,6 +89,10 @@ class Widths:
         """
         assert entry.chosen_by is not None, "whoever draws weights anew resizes"
         plan = entry.plan(self.graph)
+        if entry.candidates > 1:
+            one = entry.model_copy(update={"candidates": 1})
+            seeds = range(seed * entry.candidates, (seed + 1) * entry.candidates)
+            seed = least_loss(model, lambda twin, own: copy.copy(self).narrow(twin, one, seed=own), seeds, calibration)
         index = self._chosen(model, plan, entry, calibration, seed)
         return self._make(model, plan, index, calibration)
 
@@ -108,6 +114,8 @@ class Widths:
         for feature, kept in plan.sizes.items():
             group = self._group(plan, named, feature)
             stays = _survivors(group, scorer, kept)
+            if entry.folded and not bool(stays.all()):
+                fold(model, group, stays)
             for each in group.slices:
                 belongs = each.member >= 0
                 masks[each.tensor][each.axis][belongs] &= stays[each.member[belongs]]

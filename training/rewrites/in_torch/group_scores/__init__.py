@@ -3,6 +3,7 @@
 from ...choice import ChoiceName
 from .activation import ACTIVATION
 from .first import FIRST
+from .made import MADE
 from .magnitude import MAGNITUDE
 from .random import RANDOM
 from .saliency import SALIENCY
@@ -13,6 +14,7 @@ from .taylor import TAYLOR
 GROUP_SCORES: dict[ChoiceName, GroupScore] = {
     "first": FIRST,
     "random": RANDOM,
+    "made": MADE,
     "magnitude": MAGNITUDE,
     "scale": SCALE,
     "taylor": TAYLOR,
