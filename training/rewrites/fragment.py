@@ -109,7 +109,7 @@ class Fragment(Tape):
                     inputs=(None, weight.name),
                     geometry=MatrixProduct(m=rows, n=k, k=n, count=count),
                     shape=(count, rows, k),
-                    copied=copied_back,
+                    then=("copy", ()) if copied_back else None,
                 ),
                 Part(
                     of=(weight,),
@@ -150,6 +150,36 @@ class Fragment(Tape):
                 Part(of=(value,), kind="", inputs=(None,)),
             ),
         )
+
+    def gated(self, value: Value, gate: Value, *, module: str) -> Value:
+        """A value times numbers along its last axis, which learn: their gradient is summed over the other axes."""
+        whole = elements(value.shape)
+        parts = (
+            Part(of=(value,), kind="multiply", inputs=(None, gate.name), elements=whole),
+            Part(
+                of=(gate,),
+                kind="multiply",
+                inputs=(None, value.name),
+                elements=whole,
+                shape=value.shape,
+                then=("reduce", ()),
+            ),
+        )
+        return self.vector("multiply", (value, gate), module=module, shape=value.shape, parts=parts)
+
+    def gathered(self, value: Value, places: Value, shape: Shape, *, module: str) -> Value:
+        """Some columns of a value; their gradient is added up in zeros of its size."""
+        whole = elements(value.shape)
+        part = Part(of=(value,), kind="zero_fill", inputs=(None,), elements=whole, then=("copy", (places.name, None)))
+        return self.write(
+            kind="copy", module=module, inputs=(value, places), shape=shape, elements=elements(shape), parts=(part,)
+        )
+
+    def added_at(self, value: Value, few: Value, places: Value, *, module: str) -> Value:
+        """A value with columns added to some of its own; their gradient is gathered from there."""
+        part = Part(of=(few,), kind="copy", inputs=(None, places.name), elements=elements(few.shape))
+        same = Part(of=(value,), kind="", inputs=(None,))
+        return self.vector("copy", (value, places, few), module=module, shape=value.shape, parts=(part, same))
 
     def moved(self, value: Value, shape: Shape, *, module: str, back: bool) -> Value:
         """A value copied into another order; so is its gradient where ``back``, or else it is read as it lies."""

@@ -69,8 +69,13 @@ class SparsePlusLowRank(LayerRewrite):
 
     @property
     def trains(self) -> bool:
-        """It does in the form that is factored."""
-        return self.form == "factored"
+        """It does."""
+        return True
+
+    def kept_of(self, elements: int) -> int:
+        """Elements of the sparse matrix beside a rebuilt weight of so many."""
+        assert self.kept_percent is not None, "a rebuilt weight has it"
+        return max(1, math.floor(elements * self.kept_percent / 100))
 
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
@@ -92,9 +97,8 @@ class SparsePlusLowRank(LayerRewrite):
         return fragment.add(sparse, low, module=layer.name)
 
     def _rebuilt(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
-        assert self.kept_percent is not None, "a rebuilt weight has it"
         size = layer.inputs * layer.outputs
-        kept = (Size(fixed=max(1, math.floor(size * self.kept_percent / 100))),)
+        kept = (Size(fixed=self.kept_of(size)),)
         rank, inputs, outputs = (Size(fixed=each) for each in (self.rank, layer.inputs, layer.outputs))
         b = fragment.weight(f"{FACTORS[1]}.weight", (outputs, rank), learns=layer.learns)
         a = fragment.weight(f"{FACTORS[0]}.weight", (rank, inputs), learns=layer.learns)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ...graph import Stage
+from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
 from ..declaration import Recipe
 from ..phases import Phase
 from ..run_plan import Stretch
@@ -145,7 +146,9 @@ class AppliedRecipe:
             raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
         if self._hooks:
             raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
-        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.is_pruned}
+        masters = (self.master(path) for path, layer in self.layers.items() if layer.is_pruned)
+        # Frozen ones are pruned as they are.
+        pruned = {id(each) for each in masters if each.requires_grad}
         if pruned and not pruned & _owned(optimizer):
             raise ConfigError(
                 "optimizer: got one that holds none of the pruned weights, need the one that updates them; "
@@ -213,6 +216,7 @@ class AppliedRecipe:
             leave_the_rest(self._held, optimizer)
         else:
             zero_the_rest(self._kept, optimizer)
+        shrink_gates(self._modules.values(), optimizer)
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.after_update(optimizer)
@@ -265,7 +269,7 @@ class AppliedRecipe:
             layer.refresh()
 
     def remove(self) -> None:
-        """Leave a plain model whose weights are those that its forward pass multiplied by."""
+        """Leave a plain model whose weights are those that its forward pass multiplied by, merged adapters among it."""
         if self._removed:
             return
         self._removed = True
@@ -279,6 +283,7 @@ class AppliedRecipe:
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
+            merge_adapter(module)
         self._shortcuts.reopen()
 
     # Copies ---------------------------------------------------------------------------------------------------------
