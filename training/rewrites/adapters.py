@@ -19,12 +19,11 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from ...configs.section import Section
-from ..graph import Size, Stage, TrainingGraph
+from ..graph import Size, TrainingGraph
 from ..passes.freezing import without_learning
-from ..passes.naming import named
 from .fragment import Fragment, Value
 from .layer_rewrite import LayerRewrite
-from .layers import Layer, refuse_unnamed
+from .layers import Layer, frozen_but
 from .low_rank import factors, full_rank, plain_layer, product
 from .splice import with_fragments
 
@@ -90,7 +89,7 @@ class Adapters(LayerRewrite):
         if deployed and self.deployed == "merged":
             return graph, ("Adapters are merged into the weights offline: the network runs as it was.",)
         adapted = with_fragments(graph, layers.values(), self._build)
-        return (adapted if graph.inference else without_learning(adapted, self._frozen(graph))), ()
+        return (adapted if graph.inference else without_learning(adapted, frozen_but(graph, self.learning))), ()
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         base = product(fragment, layer, x, fragment.kept(layer.weight, learns=layer.learns), module=layer.name)
@@ -114,10 +113,3 @@ class Adapters(LayerRewrite):
         columns = fragment.gathered(x, inputs, (layer.linear.m, *few), module=layer.name)
         scaled = fragment.gated(columns, values, module=layer.name)
         return fragment.added_at(total, scaled, outputs, module=layer.name)
-
-    def _frozen(self, graph: TrainingGraph) -> set[str]:
-        """Parameters that learn in the graph and do not beside adapters."""
-        learners = {each.parameter for each in graph.operators if each.stage is Stage.UPDATE and each.parameter}
-        for number, pattern in enumerate(self.learning):
-            refuse_unnamed("learning", number, pattern, learners, what="a parameter that learns", of=graph.name)
-        return {name for name in learners if not any(named(pattern, name) for pattern in self.learning)}

@@ -37,6 +37,56 @@ class Fragment(Tape):
             ),
         )
 
+    def partly_linear(
+        self,
+        x: Value,
+        weight: Value,
+        *,
+        module: str,
+        rows: Size,
+        inputs: int,
+        outputs: int,
+        selected: Value,
+        met: Value,
+    ) -> Value:
+        """``linear`` by a weight of which a part learns.
+
+        Args:
+            x: [rows, inputs].
+            weight: [outputs, inputs], which does not learn.
+            module: that it belongs to.
+            rows: of x.
+            inputs: of the layer.
+            outputs: of the layer.
+            selected: the part that does: some rows of the weight, or some columns.
+            met: what its gradient is made of: x, or the columns of x that those of the weight meet.
+        """
+        k, n = Size(fixed=inputs), Size(fixed=outputs)
+        made, read = selected.shape
+        return self.write(
+            kind="linear",
+            module=module,
+            inputs=(x, weight),
+            shape=(rows, n),
+            geometry=MatrixProduct(m=rows, n=n, k=k),
+            parameter=weight.name,
+            parts=(
+                Part(
+                    of=(x,),
+                    kind="linear",
+                    inputs=(None, weight.name),
+                    geometry=MatrixProduct(m=rows, n=k, k=n),
+                    shape=(rows, k),
+                ),
+                Part(
+                    of=(selected,),
+                    kind="linear",
+                    inputs=(met.name, None),
+                    geometry=MatrixProduct(m=read, n=made, k=rows),
+                ),
+            ),
+        )
+
     def convolution(self, x: Value, weight: Value, *, module: str, geometry: Convolution) -> Value:
         """A convolution of x by a weight."""
         return self.write(
@@ -166,6 +216,10 @@ class Fragment(Tape):
             ),
         )
         return self.vector("multiply", (value, gate), module=module, shape=value.shape, parts=parts)
+
+    def first_columns(self, value: Value, shape: Shape, *, module: str) -> Value:
+        """The first columns of a value, copied for the backward pass alone."""
+        return self.write(kind="copy", module=module, inputs=(value,), shape=shape, elements=elements(shape), parts=())
 
     def gathered(self, value: Value, places: Value, shape: Shape, *, module: str) -> Value:
         """Some columns of a value; their gradient is added up in zeros of its size."""

@@ -17,6 +17,7 @@ from .low_rank import LowRank
 from .low_rank_attention import LowRankAttention
 from .monarch import Monarch
 from .parallel import Parallel
+from .partial import Partial
 from .sampled_attention import SampledAttention
 from .sparse_plus_low_rank import SparsePlusLowRank
 
@@ -32,6 +33,7 @@ AnyRewrite = Annotated[
     | LowRankAttention
     | Monarch
     | Parallel
+    | Partial
     | SampledAttention
     | SparsePlusLowRank,
     Field(discriminator="kind"),

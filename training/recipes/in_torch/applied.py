@@ -13,6 +13,7 @@ from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ...graph import Stage
 from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
+from ...rewrites.in_torch.partial_layer import make_whole
 from ..declaration import Recipe
 from ..phases import Phase
 from ..run_plan import Stretch
@@ -284,6 +285,7 @@ class AppliedRecipe:
                     self.master(path).copy_(pruned[path])
             release(module)
             merge_adapter(module)
+            make_whole(module)
         self._shortcuts.reopen()
 
     # Copies ---------------------------------------------------------------------------------------------------------

@@ -105,39 +105,6 @@ class Branches(nn.Module):
         return total if self.bias is None else total + self.bias.view(-1, *self._positions)
 
 
-class MonarchLayer(nn.Module):
-    """Two block-diagonal products with a permutation between them and one behind (``rewrites.monarch``)."""
-
-    def __init__(self, layer: nn.Linear, blocks: int) -> None:
-        super().__init__()
-        inputs, outputs = layer.in_features // blocks, layer.out_features // blocks
-        inner = min(inputs, outputs)
-        self.blocks_1 = Blocks(blocks, inner, inputs, **like(layer))
-        self.blocks_2 = Blocks(blocks, outputs, inner, **like(layer))
-        self.bias = layer.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., K] to [..., N]."""
-        blocks, inner, width = self.blocks_1.weight.shape
-        hidden = self.blocks_1(x.reshape(-1, blocks, width).transpose(0, 1)).transpose(0, 1)
-        dealt = hidden.reshape(-1, inner, blocks).transpose(1, 2).transpose(0, 1)
-        made: Tensor = self.blocks_2(dealt).permute(1, 2, 0).reshape(*x.shape[:-1], -1)
-        return made if self.bias is None else made + self.bias
-
-
-class Blocks(nn.Module):
-    """The blocks of a block-diagonal matrix, drawn as torch draws those of a linear layer of a block's inputs."""
-
-    def __init__(self, blocks: int, outputs: int, inputs: int, **like: Any) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(blocks, outputs, inputs, **like))
-        nn.init.uniform_(self.weight, -(inputs**-0.5), inputs**-0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[blocks, rows, inputs] to [blocks, rows, outputs]."""
-        return torch.bmm(x, self.weight.transpose(1, 2))
-
-
 def _norm(layer: PlainLayer, channels: int) -> nn.Module:
     assert not isinstance(layer, nn.Linear), "a normalisation of linear layers was refused with the entry"
     return BATCH_NORMS[len(layer.kernel_size) - 1](channels, **like(layer))

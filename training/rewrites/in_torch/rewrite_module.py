@@ -19,14 +19,17 @@ from ..layers import layers_of
 from ..low_rank import LowRank
 from ..monarch import Monarch
 from ..parallel import Parallel
+from ..partial import Partial
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
 from .beside import Beside, put_adapter, put_beside
-from .layer_parts import Branches, MonarchLayer, in_turn, plain_layer
+from .layer_parts import Branches, in_turn, plain_layer
+from .monarch_layer import MonarchLayer
+from .partial_layer import PartialLayer
 from .rebuilt import RebuiltLayer
 from .resized_module import put, resize, without_blocks
 
-_Layered = Adapters | LowRank | Factorised | Parallel | Doped | Monarch | SparsePlusLowRank
+_Layered = Adapters | LowRank | Factorised | Parallel | Doped | Monarch | Partial | SparsePlusLowRank
 
 
 def rewrite_module(model: nn.Module, rewrites: Sequence[Rewrite], graph: TrainingGraph) -> RewrittenGraph:
@@ -140,9 +143,12 @@ def _make(model: nn.Module, change: Change) -> None:
                 put(model, path, RebuiltLayer(layer, entry))
             case SparsePlusLowRank():
                 put_beside(layer, entry.rank, Beside(*FACTORS, entry.scale))
+            case Partial():
+                assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
+                put(model, path, PartialLayer(layer, entry))
             case Monarch():
                 assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
-                put(model, path, MonarchLayer(layer, entry.blocks))
+                put(model, path, MonarchLayer(layer, entry.blocks, nearest=entry.start == "dense"))
             case _:
                 assert_never(entry)
     _freeze(model, change)

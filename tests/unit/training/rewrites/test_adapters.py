@@ -11,6 +11,7 @@ from bisparse.training.graph import Stage
 from bisparse.training.rewrites.adapters import Adapters
 from bisparse.training.rewrites.apply import learning_weights_of
 from bisparse.training.rewrites.in_torch import rewrite_module
+from bisparse.training.rewrites.partial import Partial
 from torch import nn
 
 from .conftest import NETWORKS, captured, counted, made, swapped
@@ -50,9 +51,17 @@ def test_it_equals_the_capture_of_a_module_so_adapted(network, learning):
     assert graph.macs(4, Stage.FORWARD) == by_hand.counted_macs["forward"].at(4)
 
 
-def test_a_gate_and_a_residual_equal_the_capture_of_the_module_that_has_them():
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=("*.0",)),
+        Partial(kind="partial", inputs=0.25, multiple_of=8, layers=("*.projection", "*.2")),
+        Partial(kind="partial", outputs=0.25, layers=("*.projection",), learning=("norm",)),
+    ],
+    ids=["gate and residual", "inputs", "outputs"],
+)
+def test_what_learns_in_part_equals_the_capture_of_the_module_that_has_it(entry):
     make, shape = NETWORKS["transformer"]
-    entry = Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=("*.0",))
     model = make()
     planned = rewrite_module(model, [entry], captured(lambda: model, shape)).graph
     assert counted(planned) == counted(captured(lambda: model, shape))

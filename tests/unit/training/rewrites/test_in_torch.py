@@ -21,6 +21,7 @@ from bisparse.training.rewrites.kinds import (
     LowRank,
     Monarch,
     Parallel,
+    Partial,
     SparsePlusLowRank,
 )
 from torch import nn
@@ -55,6 +56,8 @@ CASES = [
         "adapters with a gate and a residual",
         Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=LAYERS["transformer"]),
     ),
+    ("transformer", "inputs that learn", Partial(kind="partial", inputs=0.3, layers=LAYERS["transformer"])),
+    ("transformer", "outputs that learn", Partial(kind="partial", outputs=0.3, layers=("*.projection",))),
     ("transformer", "monarch", Monarch(kind="monarch", blocks=4, layers=LAYERS["transformer"])),
     ("cnn", "wider", Keep(kind="keep", channels=2.0)),
     ("cnn", "narrower", Keep(kind="keep", channels={"stem": 0.5})),
