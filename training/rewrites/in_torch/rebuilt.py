@@ -25,7 +25,8 @@ class RebuiltLayer(nn.Module):
         super().__init__()
         self._shape, self._scale, self._keeps = layer.weight.shape, entry.scale, entry.keep_weight
         outputs, inputs = layer.weight.shape[0], layer.weight[0].numel()
-        names = {FACTORS[0]: (entry.rank, inputs), FACTORS[1]: (outputs, entry.rank)}
+        rank = entry.rank_of(outputs, inputs)
+        names = {FACTORS[0]: (rank, inputs), FACTORS[1]: (outputs, rank)}
         for name, shape in names.items():
             self.add_module(name, Weight(torch.empty(shape, **like(layer))))
         nn.init.kaiming_uniform_(self.get_submodule(FACTORS[0]).get_parameter("weight"), a=5**0.5)

@@ -142,7 +142,8 @@ def _make(model: nn.Module, change: Change) -> None:
             case SparsePlusLowRank() if entry.form == "rebuilt":
                 put(model, path, RebuiltLayer(layer, entry))
             case SparsePlusLowRank():
-                put_beside(layer, entry.rank, Beside(*FACTORS, entry.scale))
+                rank = entry.rank_of(known[path].outputs, known[path].inputs)
+                put_beside(layer, rank, Beside(*FACTORS, entry.scale))
             case Partial():
                 assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
                 put(model, path, PartialLayer(layer, entry))
