@@ -107,7 +107,7 @@ TRAINED_ONCE = {name: model for name in names("recipes") if (model := load_recip
 
 
 OF_BLOCKS = {name: model for name, model in TRAINED_ONCE.items() if "feed_forward" in str(model.rewrites)}
-OF_BLOCKS |= {name: TRAINED_ONCE[name] for name in ("dsee", "lora", "sltrain")}
+OF_BLOCKS |= {name: TRAINED_ONCE[name] for name in ("dsee", "lora", "sltrain", "sora")}
 """Recipes of language models: they name layers of a transformer's blocks."""
 
 

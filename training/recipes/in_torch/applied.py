@@ -16,6 +16,7 @@ from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
 from ...rewrites.in_torch.partial_layer import make_whole
 from ..declaration import Recipe
 from ..phases import Phase
+from ..rewritten_phases import gated_rank
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
@@ -217,7 +218,7 @@ class AppliedRecipe:
             leave_the_rest(self._held, optimizer)
         else:
             zero_the_rest(self._kept, optimizer)
-        shrink_gates(self._modules.values(), optimizer)
+        shrink_gates(self._modules.values(), optimizer, self._ranks)
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.after_update(optimizer)
@@ -227,6 +228,12 @@ class AppliedRecipe:
                 self._clock.switch()
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
+
+    @property
+    def _ranks(self) -> int | None:
+        """Of gated adapters that stay in this phase."""
+        number = self.phase.stretch
+        return gated_rank(self.recipe.rewrites if number is None else self.stretches[number].rewrites)
 
     # What the layers hold -------------------------------------------------------------------------------------------
 

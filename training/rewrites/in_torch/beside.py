@@ -101,8 +101,14 @@ def put_adapter(layer: PlainLayer, entry: Adapters) -> None:
         layer.register_parameter(_RESIDUAL, nn.Parameter(torch.zeros(entry.residual, **like(layer))))
 
 
-def shrink_gates(layers: Iterable[nn.Module], optimizer: torch.optim.Optimizer) -> None:
-    """The proximal step of gates, after an update: each is drawn towards zero, and is zero once it is there."""
+def shrink_gates(layers: Iterable[nn.Module], optimizer: torch.optim.Optimizer, ranks: int | None) -> None:
+    """The proximal step of gates, after an update: each is drawn towards zero, and the largest alone stay.
+
+    Args:
+        layers: of which some may have one.
+        optimizer: that updated them.
+        ranks: of each adapter that stay; None where all may.
+    """
     for layer in layers:
         for hook in layer._forward_hooks.values():
             gate = getattr(layer, _GATE, None) if isinstance(hook, Adapter) and hook.penalty else None
@@ -113,6 +119,8 @@ def shrink_gates(layers: Iterable[nn.Module], optimizer: torch.optim.Optimizer) 
             with torch.no_grad():
                 for rate in rates:
                     gate.copy_(nn.functional.softshrink(gate, float(rate) * hook.penalty))
+                if ranks is not None and ranks < len(gate):
+                    gate[gate.abs().sort(descending=True, stable=True).indices[ranks:]] = 0.0
 
 
 def merge_adapter(layer: nn.Module) -> None:

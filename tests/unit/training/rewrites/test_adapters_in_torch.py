@@ -164,3 +164,18 @@ def test_a_rebuilt_weight_is_computed_again_in_the_backward_pass():
     model[2].rebuilt = lambda: calls.append(1) or whole()
     model[2](torch.randn(5, 12, dtype=torch.float64, requires_grad=True)).sum().backward()
     assert len(calls) == 2, "once forwards, once backwards"
+
+
+def test_ranks_fall_as_a_phase_sets_them_and_the_largest_gates_stay():
+    phases = [{"name": "tuning", "share": 1.0, "set": {"rewrites.0.rank": {"shape": "steps", "values": [3, 1]}}}]
+    model, applied = under({**ADAPTERS, "gate": {"penalty": 0.1}}, schedule={"phases": phases})
+    gate = model[2].adapter_gate
+    optimizer = torch.optim.SGD([each for each in model.parameters() if each.requires_grad], lr=0.01)
+    applied.attach(optimizer)
+    left = []
+    for _ in range(10):
+        gate.grad = torch.tensor([0.5, 1.0, -0.5], dtype=torch.float64)
+        optimizer.step()
+        left.append(int(gate.count_nonzero()))
+    assert left == [3] * 5 + [1] * 5
+    assert gate[2] > 1
