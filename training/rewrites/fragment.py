@@ -217,6 +217,28 @@ class Fragment(Tape):
         )
         return self.vector("multiply", (value, gate), module=module, shape=value.shape, parts=parts)
 
+    def magnitude(self, value: Value, *, module: str) -> Value:
+        """What a value is without its sign, which nothing is propagated through."""
+        return self.vector("elementwise", (value,), module=module, shape=value.shape, parts=())
+
+    def shifted(self, value: Value, by: Value, *, module: str) -> Value:
+        """A value with a number added along one axis, whose gradient is summed over the others."""
+        parts = (
+            Part(of=(value,), kind="", inputs=(None,)),
+            Part(of=(by,), kind="bias_gradient", inputs=(None,), elements=elements(value.shape)),
+        )
+        return self.vector("bias_add", (value, by), module=module, shape=value.shape, parts=parts)
+
+    def masked(self, value: Value, scores: Value, *, module: str) -> Value:
+        """A value times a mask made of scores; its gradient goes to it there, and times the value to the scores."""
+        whole, straight = elements(value.shape), Part(of=(scores,), kind="", inputs=(None,))
+        mask = self.vector("elementwise", (scores,), module=module, shape=value.shape, parts=(straight,))
+        parts = (
+            Part(of=(value,), kind="multiply", inputs=(None, mask.name), elements=whole),
+            Part(of=(mask,), kind="multiply", inputs=(None, value.name), elements=whole),
+        )
+        return self.vector("multiply", (value, mask), module=module, shape=value.shape, parts=parts)
+
     def first_columns(self, value: Value, shape: Shape, *, module: str) -> Value:
         """The first columns of a value, copied for the backward pass alone."""
         return self.write(kind="copy", module=module, inputs=(value,), shape=shape, elements=elements(shape), parts=())

@@ -13,6 +13,7 @@ from .doped import Doped
 from .factorised import Factorised
 from .hashed_attention import HashedAttention
 from .keep import Keep
+from .learned_scores import LearnedScores
 from .low_rank import LowRank
 from .low_rank_attention import LowRankAttention
 from .monarch import Monarch
@@ -29,6 +30,7 @@ AnyRewrite = Annotated[
     | Factorised
     | HashedAttention
     | Keep
+    | LearnedScores
     | LowRank
     | LowRankAttention
     | Monarch

@@ -14,6 +14,7 @@ from ....configs.operand_format import OperandFormat
 from ...graph import Stage
 from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
 from ...rewrites.in_torch.partial_layer import make_whole
+from ...rewrites.in_torch.scored_layer import ScoredLayer, make_single
 from ..declaration import Recipe
 from ..phases import Phase
 from ..rewritten_phases import gated_rank
@@ -287,12 +288,13 @@ class AppliedRecipe:
         # All weights first: two layers may share one.
         pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
         for path, module in self._modules.items():
-            if self.layers[path].is_pruned:
+            if self.layers[path].is_pruned or isinstance(module, ScoredLayer):
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
             merge_adapter(module)
             make_whole(module)
+            make_single(module)
         self._shortcuts.reopen()
 
     # Copies ---------------------------------------------------------------------------------------------------------

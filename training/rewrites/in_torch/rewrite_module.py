@@ -16,6 +16,7 @@ from ..doped import Doped
 from ..factorised import Factorised
 from ..keep import Keep
 from ..layers import layers_of
+from ..learned_scores import LearnedScores
 from ..low_rank import LowRank
 from ..monarch import Monarch
 from ..parallel import Parallel
@@ -30,8 +31,9 @@ from .narrowed_module import Widths
 from .partial_layer import PartialLayer
 from .rebuilt import RebuiltLayer
 from .resized_module import put, resize, without_blocks
+from .scored_layer import ScoredLayer
 
-_Layered = Adapters | LowRank | Factorised | Parallel | Doped | Monarch | Partial | SparsePlusLowRank
+_Layered = Adapters | LearnedScores | LowRank | Factorised | Parallel | Doped | Monarch | Partial | SparsePlusLowRank
 
 
 def rewrite_module(
@@ -170,6 +172,9 @@ def _make(model: nn.Module, change: Change) -> None:
         match entry:
             case Adapters():
                 put_adapter(layer, entry)
+            case LearnedScores():
+                assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
+                put(model, path, ScoredLayer(layer, entry))
             case LowRank():
                 put(model, path, in_turn(layer, entry.rank, ("reduce", "expand")))
             case Factorised():

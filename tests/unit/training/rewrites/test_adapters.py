@@ -11,6 +11,7 @@ from bisparse.training.graph import Stage
 from bisparse.training.rewrites.adapters import Adapters
 from bisparse.training.rewrites.apply import learning_weights_of
 from bisparse.training.rewrites.in_torch import rewrite_module
+from bisparse.training.rewrites.learned_scores import LearnedScores
 from bisparse.training.rewrites.partial import Partial
 from torch import nn
 
@@ -57,8 +58,9 @@ def test_it_equals_the_capture_of_a_module_so_adapted(network, learning):
         Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=("*.0",)),
         Partial(kind="partial", inputs=0.25, multiple_of=8, layers=("*.projection", "*.2")),
         Partial(kind="partial", outputs=0.25, layers=("*.projection",), learning=("norm",)),
+        LearnedScores(kind="learned-scores", rank=3, score_rank=2, layers=("*.projection", "*.2")),
     ],
-    ids=["gate and residual", "inputs", "outputs"],
+    ids=["gate and residual", "inputs", "outputs", "scores"],
 )
 def test_what_learns_in_part_equals_the_capture_of_the_module_that_has_it(entry):
     make, shape = NETWORKS["transformer"]
