@@ -86,6 +86,10 @@ class Keep(Rewrite):
         description="which stay, with the weights that they have: the ones of the highest score, coupled slices "
         "together. None: weights are drawn anew, as of a network that begins so",
     )
+    compensated: bool = Field(
+        default=False,
+        description="with chosen_by: the mean of what goes is added to the biases of the linear layers that read it",
+    )
     batches: PositiveInt = Field(
         default=4, le=1000, description="of training data, that a score of gradients or activations looks at"
     )
@@ -100,6 +104,8 @@ class Keep(Rewrite):
             raise ValueError(
                 f"chosen_by: got {self.chosen_by} with a ratio above 1, need at most 1: wider has no choice"
             )
+        if self.compensated and self.chosen_by is None:
+            raise ValueError("compensated: got true without chosen_by, need weights that stay to add to")
         if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
             raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
         return self

@@ -19,6 +19,7 @@ from ...graph import TrainingGraph
 from ..features import Feature
 from ..keep import Keep, Plan
 from .calibration import Calibration, gradients_of, inputs_of
+from .compensation import compensate
 from .coupled_slices import CoupledGroup, Slice, slices_of, tensors_of
 from .group_scores import GROUP_SCORES, SeenGroup
 from .layer_parts import BATCH_NORMS
@@ -88,6 +89,12 @@ class Widths:
         assert entry.chosen_by is not None, "whoever draws weights anew resizes"
         plan = entry.plan(self.graph)
         index = self._chosen(model, plan, entry, calibration, seed)
+        if entry.compensated:
+            if calibration is None:
+                raise ConfigError(
+                    "compensated: got it, need batches to look at; try bisparse train", field="compensated"
+                )
+            compensate(model, index, inputs_of(model, calibration))
         return self._make(model, plan, index, calibration)
 
     def restore(self, model: nn.Module, entry: Keep, places: Places) -> list[Moved]:
