@@ -43,6 +43,7 @@ from .narrowing import Narrowing
 from .optimizers import make_optimizer
 from .own_graph import captured, rewritten_by
 from .run_log import RunLog
+from .starting import start_with
 from .summarising import machine, patterns_of, write_end
 from .tasks import Tasks
 from .timetable import Place, Timetable
@@ -102,6 +103,7 @@ class Run:
         batches = steps_per_epoch(data, settings.batch)
         torch.manual_seed(settings.seed)
         model = build(settings.model, data).to(device).train()
+        started = {} if settings.start is None else {"start": start_with(model, settings.start)}
         graph = captured(model, settings, data)
         try:
             narrowing = None
@@ -113,7 +115,7 @@ class Run:
             hung = HungOn.of(settings, recipe.model, data, model, trained, device)
         except ConfigError as error:
             raise recipe.placed(error) from None
-        identity = identity | {"graph": content_hash(graph_text(graph))}
+        identity = identity | started | {"graph": content_hash(graph_text(graph))}
         state = load_checkpoint(directory / CHECKPOINT_FILE)
         if state is not None:
             check_identity(directory / CHECKPOINT_FILE, state["identity"], identity)

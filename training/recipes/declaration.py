@@ -24,7 +24,7 @@ from .extra_work import ExtraWork
 from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
 from .pruned_weights import PrunedWeights
-from .rewritten_phases import change_widths, check_rewritten_phases, chooses, untrained_widths
+from .rewritten_phases import change_widths, check_rewritten_phases, chooses, is_gated_rank, untrained_widths
 from .schedule import RecipeSchedule
 
 
@@ -358,7 +358,7 @@ class Recipe(About):
             if phase.pass_ != "training":
                 return f"forward passes alone (schedule.phases.{number}.pass)"
             for path in phase.set_:
-                if path.startswith(_NOT_SET_BY_PHASES):
+                if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, self.rewrites):
                     return f"a phase that sets {path} (schedule.phases.{number}.set)"
         return untrained_widths(self.schedule.phases, self.rewrites, prunes=self.prunes)
 

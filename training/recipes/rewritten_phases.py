@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from ..rewrites.adapters import Adapters
 from ..rewrites.keep import Keep
 from ..rewrites.kinds import AnyRewrite
 from .courses import Course, DeclaredPhase
@@ -80,6 +81,22 @@ def _chosen_by(rewrites: Sequence[AnyRewrite]) -> str | None:
     if len(rewrites) != 1 or not isinstance(rewrites[0], Keep):
         return None
     return rewrites[0].chosen_by
+
+
+def is_gated_rank(path: str, rewrites: Sequence[AnyRewrite]) -> bool:
+    """Whether a field that a phase sets is the rank of adapters whose gates say which ranks stay: these alone.
+
+    >>> entry = Adapters(kind="adapters", rank=8, gate={"penalty": 0.1})
+    >>> is_gated_rank("rewrites.0.rank", [entry]), is_gated_rank("rewrites.0.residual", [entry])
+    (True, False)
+    """
+    gated = [f"rewrites.{at}.rank" for at, each in enumerate(rewrites) if isinstance(each, Adapters) and each.gate]
+    return gated == [path]
+
+
+def gated_rank(rewrites: Sequence[AnyRewrite]) -> int | None:
+    """How many ranks of gated adapters stay, of the first entry that has some."""
+    return next((each.rank for each in rewrites if isinstance(each, Adapters) and each.gate is not None), None)
 
 
 def untrained_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite], *, prunes: bool) -> str:

@@ -98,6 +98,10 @@ class Keep(Rewrite):
         description="what goes is folded into the layers that read it: each as the combination of those that stay that "
         "is nearest to it by its weights, in closed form and without data (UDFC)",
     )
+    compensated: bool = Field(
+        default=False,
+        description="with chosen_by: the mean of what goes is added to the biases of the linear layers that read it",
+    )
     batches: PositiveInt = Field(
         default=4, le=1000, description="of training data, that a score of gradients or activations looks at"
     )
@@ -118,6 +122,8 @@ class Keep(Rewrite):
             )
         if self.folded and (self.chosen_by is None or self.heads is not None or self.layers is not None):
             raise ValueError("folded: got true, need chosen_by, and channels or neurons alone")
+        if self.compensated and self.chosen_by is None:
+            raise ValueError("compensated: got true without chosen_by, need weights that stay to add to")
         if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
             raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
         return self

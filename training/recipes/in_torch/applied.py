@@ -12,8 +12,12 @@ from torch import Tensor, nn
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ...graph import Stage
+from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
+from ...rewrites.in_torch.partial_layer import make_whole
+from ...rewrites.in_torch.scored_layer import ScoredLayer, make_single
 from ..declaration import Recipe
 from ..phases import Phase
+from ..rewritten_phases import gated_rank
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .group_steps.driver import GroupDriver
@@ -146,7 +150,9 @@ class AppliedRecipe:
             raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
         if self._hooks:
             raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
-        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.is_pruned}
+        masters = (self.master(path) for path, layer in self.layers.items() if layer.is_pruned)
+        # Frozen ones are pruned as they are.
+        pruned = {id(each) for each in masters if each.requires_grad}
         if pruned and not pruned & _owned(optimizer):
             raise ConfigError(
                 "optimizer: got one that holds none of the pruned weights, need the one that updates them; "
@@ -217,6 +223,7 @@ class AppliedRecipe:
         for driver in self._drivers:
             driver.after_update(self._clock.step, optimizer)
             self.left_over |= driver.left_over
+        shrink_gates(self._modules.values(), optimizer, self._ranks)
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.after_update(optimizer)
@@ -226,6 +233,12 @@ class AppliedRecipe:
                 self._clock.switch()
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
+
+    @property
+    def _ranks(self) -> int | None:
+        """Of gated adapters that stay in this phase."""
+        number = self.phase.stretch
+        return gated_rank(self.recipe.rewrites if number is None else self.stretches[number].rewrites)
 
     # What the layers hold -------------------------------------------------------------------------------------------
 
@@ -269,7 +282,7 @@ class AppliedRecipe:
             layer.refresh()
 
     def remove(self) -> None:
-        """Leave a plain model whose weights are those that its forward pass multiplied by."""
+        """Leave a plain model whose weights are those that its forward pass multiplied by, merged adapters among it."""
         if self._removed:
             return
         self._removed = True
@@ -279,10 +292,13 @@ class AppliedRecipe:
         # All weights first: two layers may share one.
         pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
         for path, module in self._modules.items():
-            if self.layers[path].is_pruned:
+            if self.layers[path].is_pruned or isinstance(module, ScoredLayer):
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
+            merge_adapter(module)
+            make_whole(module)
+            make_single(module)
         self._shortcuts.reopen()
 
     # Copies ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from numbers import Integral
 
 import torch
@@ -16,6 +17,7 @@ from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
 from ...rewrites.in_torch import rewrites_of
+from ...rewrites.in_torch.scored_layer import ScoredLayer
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
@@ -27,6 +29,7 @@ from .mask_engine import MaskEngine
 from .precision import PRECISIONS, Precision
 from .reach import LAYERS, Reach
 from .recurrent.weights import RecurrentWeight, weights_of
+from .scored_masks import ScoredMasks
 from .shortcuts import close_shortcuts
 from .step_clock import StepClock
 from .task_masks import TaskMasks
@@ -103,8 +106,10 @@ def apply(
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
     _check_precision({path: each for path, each in modules.items() if network.unreachable(path) is None}, precision)
-    layers = {
-        path: Layer(
+    layers: dict[str, Layer] = {}
+    for path, module in modules.items():
+        kind = partial(ScoredMasks, module) if isinstance(module, ScoredLayer) else Layer
+        layers[path] = kind(
             path=path,
             patterns=network.patterns(path, recipe, pattern, reasons),
             axes=WeightAxes.of(module),
@@ -113,8 +118,6 @@ def apply(
             generator=generator,
             plan=tuple(plan.get(path, {}) for plan in plans),
         )
-        for path, module in modules.items()
-    }
     for stage in PRODUCT_STAGES:
         if recipe.pruned_in(stage) is not None:
             reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}

@@ -45,14 +45,16 @@ def gradients_of(model: nn.Module, calibration: Calibration) -> dict[str, Tensor
 @torch.no_grad()
 def inputs_of(model: nn.Module, calibration: Calibration) -> dict[str, Read]:
     """By weight of a Linear or Conv layer, what it was multiplied by in the batches; grouped ones are left out."""
-    squares: dict[str, Tensor] = {}
+    totals: dict[str, tuple[Tensor, Tensor, int]] = {}
 
     def note(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def seen(module: nn.Module, given: tuple[Any, ...]) -> None:
             channel = given[0].dim() + 1 - _weight(module).dim()
             others = [axis for axis in range(given[0].dim()) if axis != channel]
-            total = given[0].detach().square().sum(others)
-            squares[path] = squares[path] + total if path in squares else total
+            values = given[0].detach()
+            found = values.square().sum(others), values.sum(others), values.numel() // values.shape[channel]
+            known = totals.get(path)
+            totals[path] = found if known is None else (known[0] + found[0], known[1] + found[1], known[2] + found[2])
 
         return seen
 
@@ -70,8 +72,13 @@ def inputs_of(model: nn.Module, calibration: Calibration) -> dict[str, Read]:
         for hook in hooks:
             hook.remove()
     return {
-        f"{path}.weight".lstrip("."): Read(squares=_laid_over(layers[path], each), axis=_axis(layers[path]))
-        for path, each in squares.items()
+        f"{path}.weight".lstrip("."): Read(
+            squares=_laid_over(layers[path], squares),
+            sums=_laid_over(layers[path], sums),
+            count=count,
+            axis=_axis(layers[path]),
+        )
+        for path, (squares, sums, count) in totals.items()
     }
 
 
@@ -91,13 +98,13 @@ def _axis(module: nn.Module) -> int:
     return 0 if getattr(module, "groups", 1) > 1 else 1
 
 
-def _laid_over(module: nn.Module, squares: Tensor) -> Tensor:
+def _laid_over(module: nn.Module, totals: Tensor) -> Tensor:
     weight = _weight(module)
     if _axis(module) == 0:
-        squares = squares.repeat_interleave(weight.shape[0] // len(squares))
+        totals = totals.repeat_interleave(weight.shape[0] // len(totals))
     shape = [1] * weight.dim()
     shape[_axis(module)] = -1
-    return squares.reshape(shape).expand_as(weight)
+    return totals.reshape(shape).expand_as(weight)
 
 
 @contextmanager

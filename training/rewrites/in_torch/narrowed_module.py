@@ -19,6 +19,7 @@ from ...graph import TrainingGraph
 from ..features import Feature
 from ..keep import Keep, Plan
 from .calibration import Calibration, gradients_of, inputs_of
+from .compensation import compensate
 from .coupled_slices import CoupledGroup, Slice, slices_of, tensors_of
 from .folding import fold
 from .group_scores import GROUP_SCORES, SeenGroup
@@ -94,6 +95,12 @@ class Widths:
             seeds = range(seed * entry.candidates, (seed + 1) * entry.candidates)
             seed = least_loss(model, lambda twin, own: copy.copy(self).narrow(twin, one, seed=own), seeds, calibration)
         index = self._chosen(model, plan, entry, calibration, seed)
+        if entry.compensated:
+            if calibration is None:
+                raise ConfigError(
+                    "compensated: got it, need batches to look at; try bisparse train", field="compensated"
+                )
+            compensate(model, index, inputs_of(model, calibration))
         return self._make(model, plan, index, calibration)
 
     def restore(self, model: nn.Module, entry: Keep, places: Places) -> list[Moved]:

@@ -9,23 +9,31 @@ from typing import assert_never
 from torch import nn
 
 from ....configs.errors import CaptureError, ConfigError
-from ...graph import TrainingGraph
+from ...graph import Stage, TrainingGraph
+from ..adapters import Adapters
 from ..apply import Change, RewrittenGraph, rewritten
 from ..doped import Doped
 from ..factorised import Factorised
 from ..keep import Keep
 from ..layers import layers_of
+from ..learned_scores import LearnedScores
 from ..low_rank import LowRank
 from ..monarch import Monarch
 from ..parallel import Parallel
+from ..partial import Partial
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
+from .beside import Beside, put_adapter, put_beside
 from .calibration import Calibration
-from .layer_parts import Branches, MonarchLayer, in_turn, plain_layer, put_beside
+from .layer_parts import Branches, in_turn, plain_layer
+from .monarch_layer import MonarchLayer
 from .narrowed_module import Widths
+from .partial_layer import PartialLayer
+from .rebuilt import RebuiltLayer
 from .resized_module import put, resize, without_blocks
+from .scored_layer import ScoredLayer
 
-_Layered = LowRank | Factorised | Parallel | Doped | Monarch | SparsePlusLowRank
+_Layered = Adapters | LearnedScores | LowRank | Factorised | Parallel | Doped | Monarch | Partial | SparsePlusLowRank
 
 
 def rewrite_module(
@@ -162,6 +170,11 @@ def _make(model: nn.Module, change: Change) -> None:
     for path in change.outcome.layers:
         layer = plain_layer(model, path)
         match entry:
+            case Adapters():
+                put_adapter(layer, entry)
+            case LearnedScores():
+                assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
+                put(model, path, ScoredLayer(layer, entry))
             case LowRank():
                 put(model, path, in_turn(layer, entry.rank, ("reduce", "expand")))
             case Factorised():
@@ -170,11 +183,29 @@ def _make(model: nn.Module, change: Change) -> None:
             case Parallel():
                 put(model, path, Branches(layer, entry.branches, between=entry.between))
             case Doped():
-                put_beside(layer, entry.rank(known[path]), ("doped_a", "doped_b"))
+                put_beside(layer, entry.rank(known[path]), Beside("doped_a", "doped_b"))
+            case SparsePlusLowRank() if entry.form == "rebuilt":
+                put(model, path, RebuiltLayer(layer, entry))
             case SparsePlusLowRank():
-                put_beside(layer, entry.rank, FACTORS, scale=entry.scale)
+                rank = entry.rank_of(known[path].outputs, known[path].inputs)
+                put_beside(layer, rank, Beside(*FACTORS, entry.scale))
+            case Partial():
+                assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
+                put(model, path, PartialLayer(layer, entry))
             case Monarch():
                 assert isinstance(layer, nn.Linear), "convolutions were refused with the entry"
-                put(model, path, MonarchLayer(layer, entry.blocks))
+                put(model, path, MonarchLayer(layer, entry.blocks, nearest=entry.start == "dense"))
             case _:
                 assert_never(entry)
+    _freeze(model, change)
+
+
+def _freeze(model: nn.Module, change: Change) -> None:
+    """Let what learned before an entry and does not any more have no gradient."""
+    before, after = (
+        {each.parameter for each in graph.operators if each.stage is Stage.UPDATE}
+        for graph in (change.before, change.outcome.graph)
+    )
+    for name, parameter in model.named_parameters():
+        if name in before - after:
+            parameter.requires_grad_(requires_grad=False)

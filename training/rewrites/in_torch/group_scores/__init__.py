@@ -3,6 +3,7 @@
 from ...choice import ChoiceName
 from .activation import ACTIVATION
 from .first import FIRST
+from .fluctuation import FLUCTUATION
 from .made import MADE
 from .magnitude import MAGNITUDE
 from .random import RANDOM
@@ -20,6 +21,7 @@ GROUP_SCORES: dict[ChoiceName, GroupScore] = {
     "taylor": TAYLOR,
     "saliency": SALIENCY,
     "activation": ACTIVATION,
+    "fluctuation": FLUCTUATION,
 }
 """By the name that an entry gives it."""
 

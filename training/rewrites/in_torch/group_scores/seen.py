@@ -22,11 +22,25 @@ class Read:
     Attributes:
         squares: in the weight's shape: those of the channel that each element multiplies, summed over all samples and
             positions of the batches.
+        sums: in the same shape, of the channels themselves.
+        count: samples and positions.
         axis: of the weight, along which these channels lie.
     """
 
     squares: Tensor
+    sums: Tensor
+    count: int
     axis: int
+
+    @property
+    def means(self) -> Tensor:
+        """Of the channel that each element multiplies."""
+        return self.sums / self.count
+
+    @property
+    def variances(self) -> Tensor:
+        """Of it, of a sample of the values that it may have."""
+        return (self.squares - self.sums.square() / self.count).clamp(min=0) / max(self.count - 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
