@@ -50,6 +50,8 @@ class Method:
         typical_sparsity: as published.
         phases: of FF, BP, WU, inference those that it saves something in.
         published: figures, quoted.
+        apart: why they and ours cannot be compared, or what of ours is of their kind.
+        without_recipe: why no recipe realises it; empty where one does.
     """
 
     id: str
@@ -60,6 +62,8 @@ class Method:
     typical_sparsity: str
     phases: str
     published: str
+    apart: str
+    without_recipe: str
 
 
 @cache

@@ -20,6 +20,13 @@ def test_the_catalogue_has_58_methods_of_known_kinds_in_the_order_of_kinds():
     assert set(kinds) == set(METHOD_KINDS) - {"baseline"}
     assert kinds == sorted(kinds, key=METHOD_KINDS.index)
     assert all(method.title and method.phases and method.published for method in catalogue().values())
+    assert all(method.apart for method in catalogue().values())
+
+
+def test_a_method_has_a_recipe_or_a_reason_why_there_is_none_and_not_both():
+    """Where this fails for a recipe that is new, empty ``without_recipe`` of its method in the catalogue."""
+    realised = {load_recipe(name).model.method for name in RECIPES}
+    assert [each.id for each in catalogue().values() if (each.id in realised) == bool(each.without_recipe)] == []
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -32,9 +39,11 @@ def test_every_shipped_recipe_has_a_kind_and_that_of_its_method(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_a_shipped_recipe_is_usually_run_with_is_shipped_and_suits_it(name):
     recipe = load_recipe(name).model
-    assert (recipe.usual is None) == (not recipe.prunes)
+    assert (recipe.usual is None) == recipe.is_baseline
     if recipe.usual is not None:
         assert recipe.usual.workload in names("workloads")
+        assert (recipe.usual.sparsity is None) == (not recipe.prunes)
+    if recipe.prunes:
         assert recipe.mask_search.method != "top-n" or isinstance(parse_format(recipe.usual.sparsity), Pattern)
 
 
