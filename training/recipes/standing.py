@@ -1,7 +1,8 @@
 """What is here of each published method: the recipes that realise it, or why there is none, and what became of it.
 
-A method is *simulated* where a recipe realises it, and *runs on data* where one of them trains. One without a recipe
-says why in the catalogue (``without_recipe``).
+A method is *simulated* where a recipe realises it, and *runs on data* where one of them trains; of one outside of
+deep-network training the catalogue names the module that has its mathematics, and the network of its arithmetic. One
+without a recipe says why.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ class Standing:
     @property
     def simulated(self) -> bool:
         """Whether its cost is."""
-        return bool(self.recipes)
+        return bool(self.recipes or self.method.arithmetic)
 
     @property
     def runs_on_data(self) -> bool:
         """Whether something here learns by it."""
-        return any(not recipe.simulated_only for recipe in self.recipes)
+        return bool(self.method.mathematics) or any(not recipe.simulated_only for recipe in self.recipes)
 
     @property
     def reason(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.formats import parse_format
@@ -27,6 +29,15 @@ def test_a_method_has_a_recipe_or_a_reason_why_there_is_none_and_not_both():
     """Where this fails for a recipe that is new, empty ``without_recipe`` of its method in the catalogue."""
     realised = {load_recipe(name).model.method for name in RECIPES}
     assert [each.id for each in catalogue().values() if (each.id in realised) == bool(each.without_recipe)] == []
+
+
+def test_a_method_outside_of_deep_network_training_has_a_module_with_its_mathematics_and_no_recipe():
+    for method in catalogue().values():
+        assert (method.kind == "outside of deep-network training") == bool(method.mathematics)
+        if method.mathematics:
+            assert method.without_recipe
+            assert importlib.util.find_spec(method.mathematics)
+            assert importlib.util.find_spec(method.arithmetic.partition(":")[0] or "bisparse")
 
 
 @pytest.mark.parametrize("name", RECIPES)
