@@ -29,8 +29,10 @@ from bisparse.sim.options import Options
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.training_run import simulate_training
 from bisparse.training.recipes.about import About, Usual
-from bisparse.training.recipes.catalogue import METHOD_KINDS, Method, catalogue
+from bisparse.training.recipes.catalogue import METHOD_KINDS, catalogue
 from bisparse.training.recipes.declaration import Recipe, load_recipe
+from bisparse.training.recipes.measured import MeasuredAccuracy
+from bisparse.training.recipes.standing import Standing, standings
 
 import bisparse
 from bisparse.api import load_workload
@@ -109,7 +111,7 @@ def asked() -> Iterator[Figure]:
             recipe=name,
             says=declared(each.model),
             workload=usual(each.model).workload,
-            sparsity=usual(each.model).sparsity,
+            sparsity=usual(each.model).sparsity or "",
             design=design,
             run=run,
         )
@@ -131,7 +133,8 @@ def simulator(workload: str, design: str) -> Simulator:
 
 def measured(asked_for: Figure) -> Figure:
     """The figure with its numbers, or why there are none."""
-    recipe, pattern = load_recipe(asked_for.recipe), parse_format(asked_for.sparsity)
+    recipe = load_recipe(asked_for.recipe)
+    pattern = parse_format(asked_for.sparsity or "2:8")  # which is of no use to a recipe that prunes nothing
     of = simulator(asked_for.workload, asked_for.design)
     said = {name: getattr(asked_for, name) for name in COLUMNS}
     phases = recipe.model.schedule.phases
@@ -194,7 +197,11 @@ OF_RECIPES = (
     "recipe", "network", "ratio", "kept", "prunes", "run: products", *DESIGNS.values(), "inference: products",
     *DESIGNS.values(), "published", "here",
 )  # fmt: skip
-OF_METHODS = ("method", "what is sparse", "how zeros lie", "typical", "saves in", "published", "here")
+OF_METHODS = (
+    "method", "recipes", "simulated", "runs on data", "time of a run", "of inference", "accuracy", "published",
+    "why the two stand apart",
+)  # fmt: skip
+OF_PAPERS = ("method", "paper", "what is sparse", "how zeros lie", "typical", "saves in")
 
 
 def tables(figures: Iterable[Figure]) -> Iterator[str]:
@@ -210,14 +217,24 @@ def tables(figures: Iterable[Figure]) -> Iterator[str]:
             yield ""
     reasons = {each.reason: None for each in by_recipe.values() if each.reason and not each.time}
     yield from (f"- Does not run: {each}" for each in reasons)
-    yield from (*([""] if reasons else []), "## The 58 methods", "", *_header(OF_METHODS))
-    yield from (_row(_of_method(method, recipes)) for method in catalogue().values())
+    yield from (*([""] if reasons else []), "## The 58 methods: what is here of each", "", *_header(OF_METHODS))
+    here = list(standings(recipes.values()))
+    yield from (_row(_of_method(each, by_recipe)) for each in here)
+    stays = [
+        f"- `{each.method.id}` does not run on data: {each.reason}" for each in here if each.recipes and each.reason
+    ]
+    yield from (*([""] if stays else []), *stays)
+    yield from ("", "## The 58 methods: what each is", "", *_header(OF_PAPERS))
+    for method in catalogue().values():
+        yield _row(
+            [f"`{method.id}`", method.title, method.operand, method.pattern, method.typical_sparsity, method.phases]
+        )
 
 
 def _of_recipe(recipe: Recipe, figures: dict[tuple[str, str, str], Figure]) -> list[str]:
     run = usual(recipe)
-    kept = f"{100 * parse_format(run.sparsity).density:.4g}%"
-    cells = [f"`{recipe.name}`", run.workload, run.sparsity, kept, prunes(recipe)]
+    kept = f"{100 * parse_format(run.sparsity).density:.4g}%" if run.sparsity else "–"
+    cells = [f"`{recipe.name}`", run.workload, run.sparsity or "–", kept, prunes(recipe)]
     for kind in ("training", "inference"):
         own = [figures.get((recipe.name, design, kind)) for design in DESIGNS]
         products = {_number(each.macs) for each in own if each is not None and each.macs}
@@ -235,18 +252,46 @@ def prunes(recipe: Recipe) -> str:
     return " ".join([*stages, *(["rewrites"] if recipe.rewrites else [])])
 
 
-def _of_method(method: Method, recipes: dict[str, Recipe]) -> list[str]:
-    cells = [f"{method.title} (`{method.id}`)", method.operand, method.pattern, method.typical_sparsity]
-    return [*cells, method.phases, method.published, status(method.id, recipes)]
+def _of_method(standing: Standing, figures: dict[tuple[str, str, str], Figure]) -> list[str]:
+    method, recipes = standing.method, standing.recipes
+    run_as = dict.fromkeys(" ".join(filter(None, usually(recipe))) for recipe in recipes)
+    named = f"{', '.join(f'`{recipe.name}`' for recipe in recipes)} ({', '.join(run_as)})"
+    return [
+        f"`{method.id}`",
+        named if recipes else f"none: {standing.reason}",
+        "yes" if standing.simulated else "no",
+        "yes" if standing.runs_on_data else "no",
+        *(_times(recipes, figures, run) for run in ("training", "inference")),
+        _accuracy(standing.accuracies),
+        method.published if method.published.startswith('"') else "–",
+        method.apart,
+    ]
 
 
-def status(method: str, recipes: dict[str, Recipe]) -> str:
-    """What is here of a method."""
-    own = [recipe for recipe in recipes.values() if recipe.method == method]
-    if not own:
-        return "no recipe yet"
-    trains = any(not recipe.simulated_only for recipe in own)
-    return f"{'simulated, trains' if trains else 'simulated'}: {', '.join(f'`{recipe.name}`' for recipe in own)}"
+def usually(recipe: Recipe) -> tuple[str, str]:
+    """Workload and ratio that a recipe is run with."""
+    run = usual(recipe)
+    return run.workload, run.sparsity or ""
+
+
+def _times(recipes: Iterable[Recipe], figures: dict[tuple[str, str, str], Figure], run: str) -> str:
+    """Of dense, on each design, of all recipes from the least to the most."""
+    cells = []
+    for design in DESIGNS:
+        own = [figures.get((recipe.name, design, run)) for recipe in recipes]
+        times = sorted(float(each.time) for each in own if each is not None and each.time)
+        ends = [f"{time:.2f}" for time in (*times[:1], *times[-1:])]
+        cells.append("–".join(dict.fromkeys(ends)))
+    return ", ".join(cells) if any(cells) else "–"
+
+
+def _accuracy(measured: Iterable[MeasuredAccuracy]) -> str:
+    """Differences to dense, of each data set from the least to the most."""
+    by_place: dict[str, list[float]] = {}
+    for each in measured:
+        by_place.setdefault(f"{each.model} on {each.data}", []).append(each.difference_points)
+    ends = {place: dict.fromkeys(f"{end:+.2f}" for end in (min(own), max(own))) for place, own in by_place.items()}
+    return "; ".join(f"{' to '.join(own)} ({place})" for place, own in ends.items()) or "–"
 
 
 def _both(figure: Figure) -> str:

@@ -50,6 +50,10 @@ class Method:
         typical_sparsity: as published.
         phases: of FF, BP, WU, inference those that it saves something in.
         published: figures, quoted.
+        apart: why they and ours cannot be compared, or what of ours is of their kind.
+        without_recipe: why no recipe realises it; empty where one does.
+        mathematics: module that has it on data, of a method outside of deep-network training; else empty.
+        arithmetic: network that has what such a method asks of an accelerator; empty where that is nothing.
     """
 
     id: str
@@ -60,6 +64,10 @@ class Method:
     typical_sparsity: str
     phases: str
     published: str
+    apart: str
+    without_recipe: str
+    mathematics: str
+    arithmetic: str
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.formats import parse_format
@@ -20,6 +22,22 @@ def test_the_catalogue_has_58_methods_of_known_kinds_in_the_order_of_kinds():
     assert set(kinds) == set(METHOD_KINDS) - {"baseline"}
     assert kinds == sorted(kinds, key=METHOD_KINDS.index)
     assert all(method.title and method.phases and method.published for method in catalogue().values())
+    assert all(method.apart for method in catalogue().values())
+
+
+def test_a_method_has_a_recipe_or_a_reason_why_there_is_none_and_not_both():
+    """Where this fails for a recipe that is new, empty ``without_recipe`` of its method in the catalogue."""
+    realised = {load_recipe(name).model.method for name in RECIPES}
+    assert [each.id for each in catalogue().values() if (each.id in realised) == bool(each.without_recipe)] == []
+
+
+def test_a_method_outside_of_deep_network_training_has_a_module_with_its_mathematics_and_no_recipe():
+    for method in catalogue().values():
+        assert (method.kind == "outside of deep-network training") == bool(method.mathematics)
+        if method.mathematics:
+            assert method.without_recipe
+            assert importlib.util.find_spec(method.mathematics)
+            assert importlib.util.find_spec(method.arithmetic.partition(":")[0] or "bisparse")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -35,8 +53,9 @@ def test_what_a_shipped_recipe_is_usually_run_with_is_shipped_and_suits_it(name)
     assert (recipe.usual is None) == recipe.is_baseline
     if recipe.usual is not None:
         assert recipe.usual.workload in names("workloads")
-        of_a_rule = recipe.prunes and recipe.mask_search.method == "top-n"
-        assert not of_a_rule or isinstance(parse_format(recipe.usual.sparsity), Pattern)
+        assert (recipe.usual.sparsity is None) == (not recipe.prunes)
+    if recipe.prunes:
+        assert recipe.mask_search.method != "top-n" or isinstance(parse_format(recipe.usual.sparsity), Pattern)
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if load_recipe(name).model.method])
