@@ -330,6 +330,7 @@ class Recipe(About):
     def trains_once(self) -> bool:
         """Whether it trains, and asks nothing of a loop but to go through the data once."""
         asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
+        asked = asked or any(each.adds_to_loss for each in self.rewrites)
         return not self.simulated_only and self.schedule.repeats is None and not asked
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ...graph import Stage
+from ...rewrites.in_torch.sparse_activation import SparseActivation
 from ..declaration import Recipe
 from ..phases import Phase
 from ..run_plan import Stretch
@@ -49,17 +50,30 @@ class AppliedRecipe:
         generator: torch.Generator,
         shortcuts: ClosedShortcuts,
         engine: MaskEngine | None,
+        activations: list[SparseActivation],
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
-        self._shortcuts, self._engine = shortcuts, engine
+        self._shortcuts, self._engine, self._activations = shortcuts, engine, activations
         self._hooks: list[Any] = []
         self._kept: Kept = []
         self._held: Held = []
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
+        self._tell_activations()
+
+    def _tell_activations(self) -> None:
+        """Tell activations with a cut or a penalty how far the run is."""
+        for each in self._activations:
+            if self._clock.steps is not None:
+                each.at(self._clock.step, self._clock.steps)
+
+    def penalty(self) -> Tensor | None:
+        """What activations add to the loss of the passes since it was last asked for; None of a recipe without."""
+        terms = [each for each in (each.take_penalty() for each in self._activations) if each is not None]
+        return torch.stack(terms).sum() if terms else None
 
     @property
     def step(self) -> int:
@@ -222,6 +236,7 @@ class AppliedRecipe:
                 self._clock.switch()
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
+        self._tell_activations()
 
     # What the layers hold -------------------------------------------------------------------------------------------
 
@@ -316,6 +331,7 @@ class AppliedRecipe:
         """
         self._check_state(state)
         self._clock.load_state_dict(state["clock"])
+        self._tell_activations()
         self._generator.set_state(state["generator"])
         self._watch_state = state["watch"]
         if self._watch is not None and self._watch_state is not None:

@@ -15,7 +15,7 @@ from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
-from ...rewrites.in_torch import rewrites_of
+from ...rewrites.in_torch import activations_of, rewrites_of
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
@@ -83,8 +83,8 @@ def apply(
         )
     if not (recipe.trains_once or follows_schedule):
         raise ConfigError(
-            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
-            "its own, need one that a loop of your own goes through once; try bisparse train"
+            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters, batches or a "
+            "loss of its own, need one that a loop of your own goes through once; try bisparse train"
         )
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
@@ -135,6 +135,7 @@ def apply(
         generator=generator,
         shortcuts=close_shortcuts(model),
         engine=engine,
+        activations=activations_of(model),
     )
 
 

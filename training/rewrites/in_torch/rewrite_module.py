@@ -10,6 +10,7 @@ from torch import nn
 
 from ....configs.errors import CaptureError, ConfigError
 from ...graph import TrainingGraph
+from ..activation import Activation
 from ..apply import Change, RewrittenGraph, rewritten
 from ..doped import Doped
 from ..factorised import Factorised
@@ -20,6 +21,7 @@ from ..monarch import Monarch
 from ..parallel import Parallel
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
+from .activations import put_activations
 from .layer_parts import Branches, MonarchLayer, in_turn, plain_layer, put_beside
 from .resized_module import put, resize, without_blocks
 
@@ -116,6 +118,9 @@ def _make(model: nn.Module, change: Change) -> None:
         if entry.layers is not None:
             without_blocks(model, change.before, change.outcome.graph)
         resize(model, change.before, change.outcome.graph)
+        return
+    if isinstance(entry, Activation):
+        put_activations(model, change, entry)
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)
