@@ -23,9 +23,9 @@ from ...configs.errors import ConfigError
 from ..graph import Operator, Size, Stage, Tensor, TrainingGraph
 from ..passes.naming import named
 from .activation_terms import ActivationPenalty, Cut, DecodedNeurons
-from .activation_units import CUT, PENALTY, SELECTION, ActivationUnit, made_zeros, units_of
+from .activation_units import CUT, PENALTY, SELECTION, ActivationUnit, made_zeros, surroundings, units_of
 from .fewer_neurons import with_fewer_neurons
-from .fragment import Fragment, Part, Value, elements
+from .fragment import Fragment, Part, Shape, Value, elements
 from .layers import refuse_unnamed
 from .rewrite import Outcome, Rewrite
 from .splice import with_operators
@@ -102,7 +102,7 @@ class Activation(Rewrite):
         Raises:
             ConfigError: no activation function is named.
         """
-        units = self.named_units(graph)
+        units, left = self._fitting(graph)
         made, says = graph, []
         if self._replaces:
             made = _with_units(graph, units, self, deployed=deployed)
@@ -115,7 +115,23 @@ class Activation(Rewrite):
         if share:
             made = replace(made, made_zeros=made.made_zeros | made_zeros(made, units, share))
             says.append(f"{100 * share:g}% of what the activations make is taken for zero.")
-        return Outcome(graph=made, layers=tuple(dict.fromkeys(each.module for each in units)), says=tuple(says))
+        layers = tuple(dict.fromkeys(each.module for each in units))
+        return Outcome(graph=made, layers=layers, left=left, says=tuple(says))
+
+    def _fitting(self, graph: TrainingGraph) -> tuple[list[ActivationUnit], dict[str, str]]:
+        """Activation functions that are named and can be changed, and why others are left."""
+        units = self.named_units(graph)
+        if self.cut is None or self.cut.by != "core":
+            return units, {}
+        fitting = [each for each in units if surroundings(graph, each).along == -1]
+        if not fitting:
+            raise ConfigError(
+                f"layers: got {', '.join(self.layers)}, need an activation of {graph.name} that a linear layer reads: "
+                "core is of sentences of tokens",
+                field="layers",
+            )
+        kept = {each.module for each in fitting}
+        return fitting, {each.module: "no linear layer reads it" for each in units if each.module not in kept}
 
     @property
     def _replaces(self) -> bool:
@@ -194,7 +210,7 @@ def _place(graph: TrainingGraph, unit: ActivationUnit, entry: Activation, taken:
         half = Part(of=(out,), kind="multiply", inputs=(None, out.name), elements=elements(out.shape))
         out = fragment.vector("multiply", (out,), module=unit.module, shape=out.shape, parts=(half, half))
     if entry.cut is not None and entry.cut.by != "value":
-        out = _cut(fragment, out, entry.cut)
+        out = _cut(fragment, out, entry.cut, along=surroundings(graph, unit).along)
     instead: dict[str, tuple[Operator, ...]] = {each.name: () for each in (*unit.forward, *unit.backward)}
     stands_for = {unit.leaving: out.name}
     before: list[Operator] = []
@@ -216,9 +232,9 @@ def _function(fragment: Fragment, x: Value, kind: str) -> Value:
     return fragment.vector(kind, (x,), module=fragment.module, shape=x.shape, parts=(part,))
 
 
-def _cut(fragment: Fragment, value: Value, cut: Cut) -> Value:
+def _cut(fragment: Fragment, value: Value, cut: Cut, *, along: int) -> Value:
     """Values of which some are set to zero, and their gradients with them."""
-    read = [value]
+    read, channels = [value], value.shape[along]
     if cut.by in ("top-k", "core"):
         # What is the least that stays is found token by token; a sentence's neurons are counted in one pass more.
         passes = SELECTION_PASSES + (cut.by == "core")
@@ -227,19 +243,19 @@ def _cut(fragment: Fragment, value: Value, cut: Cut) -> Value:
                 kind="reduce",
                 module=fragment.under(SELECTION),
                 inputs=(value,),
-                shape=(_rows(value),) if cut.by == "top-k" else value.shape[-1:],
+                shape=_tokens(value, along) if cut.by == "top-k" else (channels,),
                 elements=elements(value.shape) * passes,
                 parts=(),
             )
         )
     elif cut.by == "channel-threshold":
-        read.append(fragment.constant("thresholds", value.shape[-1:]))
+        read.append(fragment.constant("thresholds", (channels,)))
     part = Part(of=(value,), kind="elementwise", inputs=(None, 0), elements=elements(value.shape))
     return fragment.vector("elementwise", tuple(read), module=fragment.under(CUT), shape=value.shape, parts=(part,))
 
 
-def _rows(value: Value) -> Size:
-    return elements(value.shape[:-1])
+def _tokens(value: Value, along: int) -> Shape:
+    return tuple(each for at, each in enumerate(value.shape) if at != along % len(value.shape))
 
 
 def _penalised(fragment: Fragment, out: Value, penalty: ActivationPenalty, gradient: str) -> tuple[str, list[Operator]]:

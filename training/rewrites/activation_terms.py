@@ -25,9 +25,9 @@ class Cut(Section):
     """How values behind an activation function are set to zero."""
 
     by: CutBy = Field(
-        description="threshold: magnitudes below one that so many of a layer's lie below; channel-threshold: that of "
-        "magnitudes times what their channel is multiplied by on average; value: what is below a given value; top-k: "
-        "all but the largest of each token; core: all but the neurons that the first tokens of a sequence choose"
+        description="threshold: magnitudes below one that so many of a layer's lie below; channel-threshold: likewise "
+        "of magnitudes times what their channel is multiplied by on average; value: magnitudes below a given value; "
+        "top-k: all but the largest of each token; core: all but the neurons that the first tokens of a sentence choose"
     )
     value: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="of value: the least that stays")
     from_share: float = Field(default=0.0, ge=0, le=1, description="of a run's updates after which it is in force")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..graph import Convolution, MadeZeros, Operator, Stage, TrainingGraph
+from ..graph import Convolution, MadeZeros, MatrixProduct, Operator, Stage, TrainingGraph
 from ..passes.inference import LOSS_MODULE
 
 ACTIVATIONS = ("relu", "gelu", "silu")
@@ -154,7 +154,11 @@ def surroundings(graph: TrainingGraph, unit: ActivationUnit) -> Surroundings:
     values = carried(graph, [unit.leaving])
     reader = next((each for each in graph.products if each.parameter is not None and each.inputs[0] in values), None)
     shape = graph.tensors[unit.leaving].shape
-    spatial = len(shape) > 3 if reader is None else isinstance(reader.geometry, Convolution)
+    geometry = None if reader is None else reader.geometry
+    spatial = len(shape) > 3 or isinstance(geometry, Convolution)
+    if isinstance(geometry, MatrixProduct):
+        # A linear layer may read positions one by one, behind a flattening.
+        spatial = len(shape) > 2 and shape[-1] != geometry.k
     along = 1 if spatial else -1
     gates = (
         name

@@ -91,6 +91,7 @@ def shipped_steps():
         *product(ENGINES, ("sat-unstructured",), ("resnet9-cifar10",), _REWRITING),
         *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
         *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
+        *product(ENGINES[:1], (SAT, "sat-intersection"), ("gpt2-small",), _OF_ACTIVATIONS),
         *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
         *product(ENGINES[:1], ("systolic-textbook",), (_RECURRENT,), ("dense",)),
         *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
@@ -113,11 +114,20 @@ def shipped_steps():
             hardware="sat-unstructured",
             options={"pass_": "inference"},
         )
+    for recipe in ("cats", "coreinfer", "prosparse"):
+        yield Case(
+            kind="step",
+            file="options",
+            workload="gpt2-small",
+            recipe=recipe,
+            hardware="sat-intersection",
+            options={"pass_": "decode", "batch": 1},
+        )
 
 
 def _everywhere():
     """Recipes that are frozen on every design; what is left out is frozen where it differs."""
-    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NEWER, *_OF_CELLS}
+    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NEWER, *_OF_CELLS, *_OF_ACTIVATIONS}
     return [name for name in names("recipes") if name not in left_out]
 
 
@@ -126,6 +136,9 @@ _RECURRENT = "lstm-text"
 _OF_CELLS = ("random-graph-rnn", "sparse-rnn")
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
 _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
+_OF_ACTIVATIONS = (
+    "cats", "chess", "coreinfer", "deft", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
+)  # fmt: skip
 _NEWER = (
     "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",
     "sparse-activations", "tasd",

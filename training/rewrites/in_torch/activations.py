@@ -9,6 +9,7 @@ from ...models.attention import SquaredReLU
 from ..activation import Activation
 from ..activation_units import surroundings
 from ..apply import Change
+from .layer_parts import plain_layer
 from .resized_module import put
 from .sparse_activation import Factors, SparseActivation
 
@@ -46,14 +47,21 @@ def put_activations(model: nn.Module, change: Change, entry: Activation) -> None
         ).to(device)
         put(model, path, made)
         if entry.cut is not None and entry.cut.by == "channel-threshold":
-            beside = around.beside or around.reader
-            if not beside:
-                raise ConfigError(
-                    f"layers: got {path}, which no layer reads, need one that does for channel-threshold; try "
-                    f"except_layers: [{path!r}]",
-                    field="layers",
-                )
-            model.get_submodule(beside).register_forward_hook(Factors(made, reads=not around.beside))
+            layer = model.get_submodule(around.beside) if around.beside else _reader(model, around.reader, path)
+            layer.register_forward_hook(Factors(made, reads=not around.beside))
+
+
+def _reader(model: nn.Module, reader: str, path: str) -> nn.Module:
+    """The layer whose weights give the channels of an activation their factors."""
+    if reader:
+        layer = plain_layer(model, reader)
+        if isinstance(layer, nn.Linear) or layer.groups == 1:
+            return layer
+    raise ConfigError(
+        f"layers: got {path}, need one that a layer without groups reads, or that another's output multiplies, for "
+        f"channel-threshold; try except_layers: [{path!r}]",
+        field="layers",
+    )
 
 
 def _function(old: nn.Module, entry: Activation) -> nn.Module:

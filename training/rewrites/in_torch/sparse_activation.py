@@ -5,7 +5,7 @@ channels, *space] in front of a convolution. A cut keeps, of |a| unless said oth
 
     threshold            |a| >= t: t the mean over batches of the magnitude that a share p lies below
     channel-threshold    |a| f >= t, f the channel's factor: t likewise of |a| f
-    value                a >= v
+    value                |a| >= v
     top-k                a among the K - p K largest of its token; equal ones too
     core                 of tokens behind the first ones: neurons that are among the largest of most of these
 
@@ -27,7 +27,16 @@ from ..activation_terms import ActivationPenalty, Cut
 
 
 class SparseActivation(nn.Module):
-    """A function, what is cut behind it, and what it adds to the loss."""
+    """A function, what is cut behind it, and what it adds to the loss.
+
+    Attributes:
+        function: itself.
+        cut: values that are set to zero; None of none.
+        penalty: what is added to the loss; None of nothing.
+        share: of zeros that a cut is set to.
+        path: of the module.
+        along: the axis of channels.
+    """
 
     threshold: Tensor
     batches: Tensor
@@ -46,7 +55,7 @@ class SparseActivation(nn.Module):
         """
         super().__init__()
         self.function, self.cut, self.penalty = function, entry.cut, entry.penalty
-        self.share, self.path, self._along = entry.zeros, path, along
+        self.share, self.path, self.along = entry.zeros, path, along
         self._step = 0
         self._steps: int | None = None
         self._terms: list[Tensor] = []
@@ -117,9 +126,9 @@ class SparseActivation(nn.Module):
             case "channel-threshold":
                 return self._scored(values) >= self.threshold
             case "value":
-                return values >= float(self.cut.value or 0)
+                return values.abs() >= float(self.cut.value or 0)
             case "top-k":
-                return largest(values, self.share, self._along)
+                return largest(values, self.share, self.along)
             case "core":
                 return self._core(values, self.cut)
 
@@ -133,11 +142,11 @@ class SparseActivation(nn.Module):
 
     def _scored(self, values: Tensor) -> Tensor:
         shape = [1] * values.dim()
-        shape[self._along] = -1
+        shape[self.along] = -1
         return values.abs() * self.factors.view(shape)
 
     def _core(self, values: Tensor, cut: Cut) -> Tensor:
-        if values.dim() != 3 or self._along != -1:
+        if values.dim() != 3 or self.along != -1:
             raise ConfigError(
                 f"cut.by: got core of {self.path}, whose values are {tuple(values.shape)}, need [batch, tokens, "
                 "neurons]: the first tokens of a sentence choose; try layers that are in feed-forward layers of tokens",
@@ -169,11 +178,14 @@ class Factors:
         own = self._activation
         if not own.finding_factors:
             return
-        weight = layer.weight
-        assert isinstance(weight, Tensor), "a layer that multiplies has one"
-        found = weight.detach().norm(dim=tuple(each for each in range(weight.dim()) if each != 1))
-        if not self._reads:
-            found = output.detach().abs().flatten(0, -2).mean(0)
+        if self._reads:
+            weight = layer.weight
+            assert isinstance(weight, Tensor), "a layer that multiplies has one"
+            # Kernel positions of a channel are its own, and so are positions that a linear layer reads one by one.
+            by_channel = weight.detach().reshape(weight.shape[0], len(own.factors), -1)
+            found = torch.linalg.vector_norm(by_channel, dim=(0, 2))
+        else:
+            found = output.detach().abs().movedim(own.along, -1).flatten(0, -2).mean(0)
         seen = int(own.factor_batches)
         own.factors.copy_((own.factors * seen + found) / (seen + 1))
         own.factor_batches += 1
