@@ -267,6 +267,14 @@ class MadeZeros:
     gradient: float = 0.0
     present: float = 1.0
 
+    def among_present(self, density: float) -> float:
+        """A density of all inputs, of those that are there.
+
+        >>> MadeZeros(present=0.5).among_present(0.25), MadeZeros(present=0.5).among_present(0.75)
+        (0.5, 1.0)
+        """
+        return min(density / self.present, 1.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingGraph:

@@ -55,9 +55,10 @@ def streamed_zeros(
         made = graph.made_zeros.get(operator.module, MadeZeros())
         of_input = _format(1 - made.input, DENSE) if of_input.is_dense else of_input
         of_gradient = _format(1 - made.gradient, DENSE) if of_gradient.is_dense else of_gradient
-        measured = None if densities is None else densities.layers.get(operator.module)
+        measured = None if densities is None else densities.in_pass(inference=graph.inference).get(operator.module)
         if measured is not None:
-            of_input = _format(_among_present(measured.input_density, made), of_input)
+            if measured.input_density is not None:
+                of_input = _format(made.among_present(measured.input_density), of_input)
             of_gradient = _format(measured.gradient_density, of_gradient)
         zeros = StreamedZeros(
             input=of_input if operator.stage is not Stage.BACKWARD else DENSE,
@@ -66,11 +67,6 @@ def streamed_zeros(
         if zeros.named:
             found[operator.name] = zeros
     return found
-
-
-def _among_present(density: float | None, made: MadeZeros) -> float | None:
-    """A density that was measured of all inputs, of those that are there."""
-    return None if density is None else min(density / made.present, 1.0)
 
 
 def _format(density: float | None, otherwise: OperandFormat) -> OperandFormat:
