@@ -35,9 +35,13 @@ class Workload:
             ConfigError: a rewrite or a pass does not fit the network.
         """
         passes = options.passes
-        key = (passes, options.causal_blocks, rewrites)
+        decodes = bool(rewrites) and passes.name == "decode"
+        batch = (options.batch or self.graph.default_batch) if decodes else 0
+        key = (passes, options.causal_blocks, rewrites, batch)
         if key not in self._runs:
             graph = passes.of(self.rewritten(rewrites, passes).graph)
+            for rewrite in rewrites if decodes else ():
+                graph = rewrite.decoded(graph, batch=batch)
             graph = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
             self._runs[key] = passes.cut(cut_scores(graph))
         return self._runs[key]

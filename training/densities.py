@@ -97,6 +97,16 @@ class LayerDensities:
             for module, rows in by_module.items()
         }
 
+    @cached_property
+    def at_last(self) -> dict[str, Density]:
+        """Each layer's in the last epoch in which it was measured."""
+        rows = sorted(self.rows, key=lambda row: row.epoch)
+        return {row.module: Density(**{name: getattr(row, name) for name in SHARES}) for row in rows}
+
+    def in_pass(self, *, inference: bool) -> dict[str, Density]:
+        """Of a training step the mean over the run's epochs; of a forward pass the last epoch's, which trained it."""
+        return self.at_last if inference else self.layers
+
     def weights_at_last(self, recipe: str) -> dict[str, float] | None:
         """Of each layer what FF multiplies by in the last epoch; None where the run did not train under the recipe."""
         if self.trained_as is None or self.trained_as[0] != recipe:

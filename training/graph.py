@@ -253,6 +253,29 @@ class UnknownOperator:
     shapes: tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeZeros:
+    """Zeros that a rewrite makes in what streams past a layer's weight, as shares.
+
+    Attributes:
+        input: of the activations that it multiplies.
+        gradient: of the gradient of its output.
+        present: of its inputs, those that are there at all: a decoding step may leave out the others.
+    """
+
+    input: float = 0.0
+    gradient: float = 0.0
+    present: float = 1.0
+
+    def among_present(self, density: float) -> float:
+        """A density of all inputs, of those that are there.
+
+        >>> MadeZeros(present=0.5).among_present(0.25), MadeZeros(present=0.5).among_present(0.75)
+        (0.5, 1.0)
+        """
+        return min(density / self.present, 1.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingGraph:
     """One training step of a network, in execution order; or its forward pass alone, as inference runs it.
@@ -271,6 +294,7 @@ class TrainingGraph:
             known fault of that counter corrected (see ``training.capture``).
         dense_in_training: parameters that products multiply by and that ``bisparse.apply`` leaves dense, whatever the
             recipe: packed weights of attention, and those that no layer of torch's own holds.
+        made_zeros: what rewrites say of the zeros that they make, by module. Never in a file: see ``rewrites``.
         notes: what the capture assumed or found that a reader of the figures must know, a sentence each.
     """
 
@@ -286,6 +310,7 @@ class TrainingGraph:
     fixed_batch: bool = False
     micro_batches: int = 1
     cached_tokens: int = 0
+    made_zeros: dict[str, MadeZeros] = field(default_factory=dict)
 
     @cached_property
     def inference(self) -> bool:

@@ -20,7 +20,7 @@ from ...configs.sums import sum_in_order
 from ...dataflow.gemm import OPERANDS, Gemm
 from ...dataflow.works import Work
 from ...training.densities import Density, LayerDensities
-from ...training.graph import Stage, TrainingGraph
+from ...training.graph import MadeZeros, Stage, TrainingGraph
 from ...training.recipes.annotation import PrunedGraph
 from ...training.recipes.streamed_zeros import StreamedZeros
 
@@ -66,10 +66,14 @@ class Effectual:
         """The same of those that neither a zero around packed blocks nor one that was pruned takes part in."""
         # Attention's products lie in modules of their own, but a user's layer may multiply two activations besides.
         measured = work.operator in self._with_weight
-        layers = {} if self.densities is None else self.densities.layers
+        graph = self.pruned.graph
+        layers = {} if self.densities is None else self.densities.in_pass(inference=graph.inference)
         density = layers.get(work.module, _UNMEASURED) if measured else _UNMEASURED
+        present = graph.made_zeros.get(work.module, MadeZeros())
         streamed = self.pruned.streamed.get(work.operator, StreamedZeros())
-        moving = _known(density.input_density, streamed.input.density)
+        moving = streamed.input.density
+        if density.input_density is not None:
+            moving = present.among_present(density.input_density)
         gradient = _known(density.gradient_density, streamed.gradient.density)
         match work.stage:
             case Stage.FORWARD:

@@ -232,6 +232,8 @@ class Run:
         """Add up the gradients of one of so many micro-batches; its share of the loss."""
         logits, labels = self._logits(inputs, targets)
         loss = functional.cross_entropy(among(logits, self.tasks.classes[self.tasks.at]), labels)
+        penalty = self.applied.penalty()
+        loss = loss if penalty is None else loss + penalty
         loss = loss / parts if parts > 1 else loss
         value = float(loss.detach())
         if not math.isfinite(value):

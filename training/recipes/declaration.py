@@ -338,6 +338,7 @@ class Recipe(About):
         """Whether it trains, and asks nothing of a loop but to go through the data once."""
         asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
         asked |= self.schedule.repeats is not None or self.changes_widths or chooses(self.rewrites)
+        asked |= any(each.adds_to_loss for each in self.rewrites)
         return not (self.simulated_only or asked)
 
     @property

@@ -1,7 +1,8 @@
 """Zeros of what streams past weights: activations and gradients, as a recipe declares them or a run measured them.
 
-Nothing prunes them: a ReLU leaves them, a dropout, a threshold. They are counted as zeros without a rule, each tensor
-by its mean share; what was measured goes before what is declared, and where neither says anything there are none.
+No mask prunes them: a ReLU leaves them, a dropout, a threshold. They are counted as zeros without a rule, each tensor
+by its mean share; what was measured goes before what a recipe's ``activations`` declare, these before what its rewrites
+say that they make, and where nobody says anything there are none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE
 from ...configs.unstructured import Unstructured
 from ..densities import LayerDensities
-from ..graph import Stage, TrainingGraph
+from ..graph import MadeZeros, Stage, TrainingGraph
 from .declaration import Recipe
 from .rules import activation_zeros
 
@@ -51,9 +52,13 @@ def streamed_zeros(
         if operator.parameter is None and operator.stage is not Stage.WEIGHT_GRADIENT:
             continue
         of_input, of_gradient = activation_zeros(recipe, operator.module)
-        measured = None if densities is None else densities.layers.get(operator.module)
+        made = graph.made_zeros.get(operator.module, MadeZeros())
+        of_input = _format(1 - made.input, DENSE) if of_input.is_dense else of_input
+        of_gradient = _format(1 - made.gradient, DENSE) if of_gradient.is_dense else of_gradient
+        measured = None if densities is None else densities.in_pass(inference=graph.inference).get(operator.module)
         if measured is not None:
-            of_input = _format(measured.input_density, of_input)
+            if measured.input_density is not None:
+                of_input = _format(made.among_present(measured.input_density), of_input)
             of_gradient = _format(measured.gradient_density, of_gradient)
         zeros = StreamedZeros(
             input=of_input if operator.stage is not Stage.BACKWARD else DENSE,

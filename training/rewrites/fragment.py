@@ -6,7 +6,7 @@ fragments in the places of layers.
 
 from __future__ import annotations
 
-from ..graph import Convolution, MatrixProduct, Size
+from ..graph import Convolution, MatrixProduct, Size, Tensor
 from .tape import Part, Shape, Tape, Value, elements, largest, renamed
 
 __all__ = ["Fragment", "Part", "Shape", "Value", "elements", "renamed"]
@@ -261,6 +261,12 @@ class Fragment(Tape):
         """A value copied into another order; so is its gradient where ``back``, or else it is read as it lies."""
         part = Part(of=(value,), kind="copy" if back else "", inputs=(None,), elements=elements(value.shape))
         return self.vector("copy", (value,), module=module, shape=shape, parts=(part,))
+
+    def gradient(self, name: str, of: Value) -> str:
+        """A tensor of the backward pass as large as a value, for an operator that its maker writes; the name it has."""
+        own = self._free(name)
+        self.tensors[own] = Tensor(name=own, shape=of.shape, role="gradient")
+        return own
 
     def relu(self, value: Value, *, module: str) -> Value:
         """What is above zero."""

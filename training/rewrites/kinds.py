@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .activation import Activation
 from .adapters import Adapters
 from .block_attention import BlockAttention
 from .delta_activations import DeltaActivations
@@ -23,7 +24,8 @@ from .sampled_attention import SampledAttention
 from .sparse_plus_low_rank import SparsePlusLowRank
 
 AnyRewrite = Annotated[
-    Adapters
+    Activation
+    | Adapters
     | BlockAttention
     | DeltaActivations
     | Doped

@@ -44,6 +44,25 @@ class Rewrite(Section, ABC):
         """Whether ``in_torch`` makes the same of a module, so that the rewritten network trains."""
         return False
 
+    @property
+    def timed(self) -> bool:
+        """Whether what it makes of a module changes over a run, so that training must know how far the run is."""
+        return False
+
+    @property
+    def adds_to_loss(self) -> bool:
+        """Whether a training must add what its modules ask for to the loss."""
+        return False
+
+    def decoded(self, graph: TrainingGraph, *, batch: int) -> TrainingGraph:
+        """What it makes of a decoding step beyond what it made of the network; nothing unless a kind says so.
+
+        Args:
+            graph: of the step, one token of each sample.
+            batch: samples.
+        """
+        return graph
+
     @abstractmethod
     def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
         """Rewrite a graph.

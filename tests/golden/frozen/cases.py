@@ -92,6 +92,7 @@ def shipped_steps():
         *product(ENGINES[:1], (SAT,), ("resnet9-cifar10",), _NARROWER),
         *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
         *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
+        *product(ENGINES[:1], (SAT, "sat-intersection"), ("gpt2-small",), _OF_ACTIVATIONS),
         *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
         *product(ENGINES[:1], ("systolic-textbook",), (_RECURRENT,), ("dense",)),
         *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
@@ -114,11 +115,20 @@ def shipped_steps():
             hardware="sat-unstructured",
             options={"pass_": "inference"},
         )
+    for recipe in ("cats", "coreinfer", "prosparse"):
+        yield Case(
+            kind="step",
+            file="options",
+            workload="gpt2-small",
+            recipe=recipe,
+            hardware="sat-intersection",
+            options={"pass_": "decode", "batch": 1},
+        )
 
 
 def _everywhere():
     """Recipes that are frozen on every design; what is left out is frozen where it differs."""
-    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_CELLS}
+    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_CELLS, *_OF_ACTIVATIONS}
     return [name for name in names("recipes") if name not in left_out]
 
 
@@ -130,6 +140,9 @@ _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel"
 _NARROWER = (
     "hesso", "lapp", "masksparsity", "otov3", "precropping", "random-search", "rethinking-pruning",
     "rethinking-pruning-fine-tuned", "sortednet", "spa", "spa-before", "udfc", "wgsef",
+)  # fmt: skip
+_OF_ACTIVATIONS = (
+    "cats", "chess", "coreinfer", "deft", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
 )  # fmt: skip
 _NEWER = (
     "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",

@@ -148,7 +148,7 @@ def test_what_does_not_train_says_so(simulator, recipe):
         ),
         ("{kind: low-rank, rank: 4096}", ":5: rewrites.0.layers: got *, need a layer of resnet9-cifar10 that can be"),
         ("{kind: low-rank}", ":5: rewrites.0.rank: got nothing, need"),
-        ("{kind: lowrank, rank: 8}", ":5: rewrites.0.kind: got 'lowrank', need adapters or "),
+        ("{kind: lowrank, rank: 8}", ":5: rewrites.0.kind: got 'lowrank', need activation or adapters or "),
         ("{kind: low-rank, rank: 8, rang: 4}", ":5: rewrites.0.rang: got rang, need a known field; try rank"),
         ('{kind: low-rank, rank: 8, except_layers: ["*"]}', ":5: rewrites.0.except_layers: got *, need a layer of"),
         ("{kind: sparse-plus-low-rank, rank: 8}", ":5: rewrites.0.kept_percent: got nothing with form rebuilt, need"),

@@ -71,3 +71,11 @@ def test_a_missing_or_unreadable_file_says_what_to_do(tmp_path):
     (tmp_path / "densities.csv").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="got byte 0 that is not UTF-8"):
         load_densities(tmp_path)
+
+
+def test_a_forward_pass_has_the_last_epochs_and_a_training_step_the_mean(tmp_path):
+    rows = [LayerDensity(epoch=epoch, module="a", input_density=share) for epoch, share in ((2, 0.25), (1, 0.75))]
+    write_densities(tmp_path / "densities.csv", rows)
+    found = load_densities(tmp_path)
+    assert found.in_pass(inference=True)["a"].input_density == 0.25
+    assert found.in_pass(inference=False)["a"].input_density == 0.5

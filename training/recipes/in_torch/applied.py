@@ -15,6 +15,7 @@ from ...graph import Stage
 from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
 from ...rewrites.in_torch.partial_layer import make_whole
 from ...rewrites.in_torch.scored_layer import ScoredLayer, make_single
+from ...rewrites.in_torch.sparse_activation import SparseActivation
 from ..declaration import Recipe
 from ..phases import Phase
 from ..rewritten_phases import gated_rank
@@ -58,11 +59,13 @@ class AppliedRecipe:
         shortcuts: ClosedShortcuts,
         engine: MaskEngine | None,
         task_masks: TaskMasks,
+        activations: list[SparseActivation],
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
         self._shortcuts, self._engine, self._task_masks = shortcuts, engine, task_masks
+        self._activations = activations
         self.left_over: dict[str, float] = {}
         self._drivers: list[GroupDriver] = []
         self._hooks: list[Any] = []
@@ -70,6 +73,18 @@ class AppliedRecipe:
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
+        self._tell_activations()
+
+    def _tell_activations(self) -> None:
+        """Tell activations with a cut or a penalty how far the run is."""
+        for each in self._activations:
+            if self._clock.steps is not None:
+                each.at(self._clock.step, self._clock.steps)
+
+    def penalty(self) -> Tensor | None:
+        """What activations add to the loss of the passes since it was last asked for; None of a recipe without."""
+        terms = [each for each in (each.take_penalty() for each in self._activations) if each is not None]
+        return torch.stack(terms).sum() if terms else None
 
     @property
     def step(self) -> int:
@@ -233,6 +248,7 @@ class AppliedRecipe:
                 self._clock.switch()
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
+        self._tell_activations()
 
     @property
     def _ranks(self) -> int | None:
@@ -342,6 +358,7 @@ class AppliedRecipe:
         """
         self._check_state(state)
         self._clock.load_state_dict(state["clock"])
+        self._tell_activations()
         self._generator.set_state(state["generator"])
         self._watch_state = state["watch"]
         if self._watch is not None and self._watch_state is not None:

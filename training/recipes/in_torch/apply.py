@@ -16,7 +16,7 @@ from ....configs.operand_format import OperandFormat
 from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
-from ...rewrites.in_torch import rewrites_of
+from ...rewrites.in_torch import activations_of, rewrites_of
 from ...rewrites.in_torch.scored_layer import ScoredLayer
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
@@ -140,6 +140,7 @@ def apply(
         shortcuts=close_shortcuts(model),
         engine=engine,
         task_masks=TaskMasks(recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules),
+        activations=activations_of(model),
     )
 
 

@@ -26,6 +26,7 @@ class StepClock:
 
     def __init__(self, recipe: Recipe, pattern: OperandFormat, steps: int | None) -> None:
         timed = recipe.schedule != type(recipe.schedule)() or recipe.mask_search.moves is not None
+        timed = timed or any(each.timed for each in recipe.rewrites)
         if timed and steps is None:
             raise ConfigError(f"steps: got nothing, need the steps of the whole run: {recipe.name} changes over time")
         self.recipe, self.pattern, self.steps = recipe, pattern, steps if timed else None

@@ -1,5 +1,6 @@
 """Rewrites made on a torch module that is to be trained: what ``rewritten`` makes of its graph, made of the module."""
 
+from .activations import activations_of
 from .calibration import Calibration
 from .carried_optimizer import carry
 from .coupled_slices import CoupledGroup, coupled_slices
@@ -11,6 +12,7 @@ __all__ = [
     "CoupledGroup",
     "Moved",
     "Widths",
+    "activations_of",
     "carry",
     "check_rewritten",
     "coupled_slices",

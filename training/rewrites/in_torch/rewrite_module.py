@@ -10,6 +10,7 @@ from torch import nn
 
 from ....configs.errors import CaptureError, ConfigError
 from ...graph import Stage, TrainingGraph
+from ..activation import Activation
 from ..adapters import Adapters
 from ..apply import Change, RewrittenGraph, rewritten
 from ..doped import Doped
@@ -23,6 +24,7 @@ from ..parallel import Parallel
 from ..partial import Partial
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
+from .activations import put_activations
 from .beside import Beside, put_adapter, put_beside
 from .calibration import Calibration
 from .layer_parts import Branches, in_turn, plain_layer
@@ -164,6 +166,9 @@ def _make(model: nn.Module, change: Change) -> None:
         if entry.layers is not None:
             without_blocks(model, change.before, change.outcome.graph)
         resize(model, change.before, change.outcome.graph)
+        return
+    if isinstance(entry, Activation):
+        put_activations(model, change, entry)
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)
