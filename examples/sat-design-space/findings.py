@@ -2,6 +2,7 @@
 
 python examples/sat-design-space/findings.py                          # one thing changed, evaluated now
 python examples/sat-design-space/findings.py runs/sat-design-space    # and, of the study, the best beside the reference
+python examples/sat-design-space/findings.py runs/sat-on-its-card     # or, of what fits the card, the best of each PE
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "2:4": {"sparsity": "2:4"},
     "1:8": {"sparsity": "1:8"},
 }
+SHARE = "fit.vcu1525.share"
 FIGURES = ("step_seconds", "energy_joules", "energy_delay_joule_seconds")
 
 
@@ -69,7 +71,11 @@ def main() -> None:
         ratios = " | ".join(f"{row[figure] / base[figure]:.3f}" for figure in FIGURES)
         print(f"| {name} | {row['pe_count']:,.0f} | {ratios} | {row['speedup_vs_dense']:.3f} |")
     if len(sys.argv) > 1:
-        _print_standing(pandas.read_parquet(Path(sys.argv[1]) / "designs.parquet"))
+        table = pandas.read_parquet(Path(sys.argv[1]) / "designs.parquet")
+        if SHARE in table:
+            _print_fitting(table[table.feasible], base)
+        else:
+            _print_standing(table)
 
 
 def _print_standing(table: pandas.DataFrame) -> None:
@@ -88,6 +94,19 @@ def _print_standing(table: pandas.DataFrame) -> None:
             rows = best["hardware.tensor_engine.rows"]
             cells += [f"{rows:.0f} x {best['pe_budget'] // rows:.0f}", f"{other[figure] / own[figure].min() - 1:.1%}"]
         print(f"| {' | '.join(cells)} |")
+
+
+def _print_fitting(table: pandas.DataFrame, base: Mapping[str, Any]) -> None:
+    """Of each kind of PE and each ratio the fastest array that fits; at the base's ratio, over the base."""
+    print("\n| N:M | sums a PE | ratios | array | fullest region | step time | energy | speedup over dense there |")
+    print("|---|--:|---|---|--:|--:|--:|--:|")
+    kinds = ["sparsity", "hardware.tensor_engine.register_depth", "hardware.tensor_engine.patterns"]
+    for (ratio, depth, patterns), own in table.groupby(kinds):
+        best = own.loc[own[FIGURES[0]].idxmin()]
+        rows = int(best["hardware.tensor_engine.rows"])
+        over = [f"{best[each] / base[each]:.3f}" if ratio == BASE["sparsity"] else "" for each in FIGURES[:2]]
+        cells = [ratio, depth, patterns, f"{rows} x {int(best['pe_budget']) // rows}", f"{best[SHARE]:.0%}", *over]
+        print(f"| {' | '.join(map(str, cells))} | {best['speedup_vs_dense']:.3f} |")
 
 
 def evaluated(names: Mapping[str, object]) -> dict[str, Mapping[str, Any]]:
