@@ -62,7 +62,7 @@ def largest(mask, module, stage, group, order=None):
 
 SIMULATED = {
     "cpu-spmm": "pass: inference",
-    "deft": "rewrites of layers (adapters of rank 8 beside frozen weights)",
+    "dass": "rewrites of layers (8 candidates, summed)",
     "fast-sparse-convnets": "pass: inference",
     "sparsebytenn": "pass: inference",
 }
