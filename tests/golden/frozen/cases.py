@@ -137,7 +137,7 @@ _OF_CELLS = ("random-graph-rnn", "sparse-rnn")
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
 _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
 _OF_ACTIVATIONS = (
-    "cats", "chess", "coreinfer", "deft", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
+    "cats", "chess", "coreinfer", "deft", "delta-activation", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
 )  # fmt: skip
 _NEWER = (
     "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",

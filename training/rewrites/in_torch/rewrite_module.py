@@ -12,6 +12,7 @@ from ....configs.errors import CaptureError, ConfigError
 from ...graph import TrainingGraph
 from ..activation import Activation
 from ..apply import Change, RewrittenGraph, rewritten
+from ..delta_activations import DeltaActivations
 from ..doped import Doped
 from ..factorised import Factorised
 from ..keep import Keep
@@ -121,6 +122,9 @@ def _make(model: nn.Module, change: Change) -> None:
         return
     if isinstance(entry, Activation):
         put_activations(model, change, entry)
+        return
+    if isinstance(entry, DeltaActivations):
+        # A training multiplies whole values.
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)
