@@ -51,6 +51,7 @@ class TrainingSettings:
         flip: whether training images are mirrored by chance.
         context: symbols that a network reads at once, of a text; the data's own when None.
         resize: side in pixels that the images of a folder are scaled to; as they are when None.
+        start: a run's folder or a file of weights that training begins with; weights are drawn when None.
         seed: of initial weights, order of data, augmentation and whatever the recipe draws.
     """
 
@@ -128,6 +129,15 @@ class TrainingSettings:
             metavar="P",
             example=32,
             usual="as they are",
+        ),
+    )
+    start: str | None = field(
+        default=None,
+        metadata=option(
+            Text(),
+            help="Begin with the weights that another run ended with, or with a file that torch.save wrote.",
+            metavar="DIR|FILE",
+            usual="drawn",
         ),
     )
     seed: int = field(

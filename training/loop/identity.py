@@ -24,7 +24,7 @@ def check_identity(path: Path, known: dict[str, Any], wanted: dict[str, Any]) ->
     theirs, ours = _flat(known), _flat(wanted)
     for name, value in ours.items():
         if theirs.get(name) != value:
-            hashed = ("recipe", "data", "graph")
+            hashed = ("recipe", "data", "graph", "start")
             what = f"another {name}" if name in hashed else f"{name} {theirs.get(name)}"
             need = "the same" if name in hashed else f"{value}"
             raise ConfigError(f"{path}: got a run with {what}, need {need}; try another --out")

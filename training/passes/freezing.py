@@ -46,7 +46,7 @@ def without_learning(graph: TrainingGraph, frozen: set[str]) -> TrainingGraph:
 
     Args:
         graph: of a training step.
-        frozen: names of parameters that learn in it.
+        frozen: names of parameters; those that learn in it do not any more.
     """
     learners = {each.parameter for each in graph.operators if each.stage is Stage.UPDATE and each.parameter is not None}
     operators = tuple(reversed(tuple(_needed(graph, frozen))))
@@ -60,7 +60,7 @@ def without_learning(graph: TrainingGraph, frozen: set[str]) -> TrainingGraph:
         unknown=tuple(told for name, told in zip(unknown, graph.unknown, strict=False) if name in kept),
         # Torch's counter counted the whole backward pass, and is no witness of what is left of it.
         counted_macs={name: macs for name, macs in graph.counted_macs.items() if name != "backward"},
-        notes=(*graph.notes, _note(graph, frozen, learners)),
+        notes=(*graph.notes, _note(graph, frozen & learners, learners)),
     )
 
 

@@ -2,8 +2,14 @@
 
 A layer that has an adapter keeps its product; its weight does not learn any more, nor does any other parameter of the
 network that ``learning`` does not name. The adapter's output is scaled (``multiply``) and added (``add``). Nothing is
-propagated back below the first adapter. Deployed, B A is added into W once and offline: the network is as it was.
-Source: Hu et al., ICLR 2022 (arXiv 2106.09685), section 4.
+propagated back below the first adapter. Deployed, B A is added into W once and offline: the network is as it was; or it
+stays beside W, as it must where W is pruned and the sum is not.
+
+``gate``: r numbers g between the factors, (alpha / r) B (g * A x), that learn with them (SoRA): one of zero is a rank
+less. ``residual``: so many elements of each weight, at places drawn once, learn beside the factors (DSEE). Columns of x
+are gathered, multiplied by them and added to the outputs; of their gradient no product is formed.
+Source: Hu et al., ICLR 2022 (arXiv 2106.09685), section 4; Ding et al., EMNLP 2023 (arXiv 2311.11696); Chen et al., ACL
+2023 (arXiv 2111.00160).
 """
 
 from __future__ import annotations
@@ -12,14 +18,25 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from ..graph import Stage, TrainingGraph
+from ...configs.section import Section
+from ..graph import Size, TrainingGraph
 from ..passes.freezing import without_learning
-from ..passes.naming import named
 from .fragment import Fragment, Value
 from .layer_rewrite import LayerRewrite
-from .layers import Layer, refuse_unnamed
+from .layers import Layer, frozen_but
 from .low_rank import factors, full_rank, plain_layer, product
 from .splice import with_fragments
+
+NAMES = ("adapter_a", "adapter_b")
+"""Names of the two factors, under the layer."""
+
+
+class Gate(Section):
+    """Numbers between the factors, one a rank: each learns, and is then drawn towards zero (SoRA's proximal step)."""
+
+    penalty: float = Field(
+        gt=0, allow_inf_nan=False, description="xi: after an update at learning rate h a gate loses h xi, down to zero"
+    )
 
 
 class Adapters(LayerRewrite):
@@ -27,6 +44,16 @@ class Adapters(LayerRewrite):
 
     kind: Literal["adapters"]
     rank: PositiveInt = Field(description="r, the channels of an adapter")
+    scale: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False, description="alpha / r of what is added; training alone asks"
+    )
+    gate: Gate | None = Field(default=None, description="a number a rank, which learns, and falls to zero")
+    residual: PositiveInt | None = Field(
+        default=None, description="elements of each weight that learn beside the factors, at places drawn once"
+    )
+    deployed: Literal["merged", "beside"] = Field(
+        default="merged", description="in inference: added into the weights offline, or multiplied by beside them"
+    )
     learning: tuple[str, ...] = Field(
         default=(), description="parameters that learn beside the adapters, or what holds them, with * and ?"
     )
@@ -34,34 +61,55 @@ class Adapters(LayerRewrite):
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
-        return f"adapters of rank {self.rank} beside frozen weights"
+        more = "" if self.gate is None else ", each rank gated"
+        more += "" if self.residual is None else f", and {self.residual} elements of each weight,"
+        return f"adapters of rank {self.rank}{more} beside frozen weights"
+
+    @property
+    def trains(self) -> bool:
+        """They do."""
+        return True
 
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot have an adapter; empty where it can."""
+        if layer.convolution is not None and (self.gate is not None or self.residual is not None):
+            return "it is a convolution, whose adapter has neither a gate nor a residual"
+        if self.residual is not None and self.residual > layer.inputs * layer.outputs:
+            return f"it has fewer than {self.residual} elements"
         return plain_layer(layer) or full_rank(layer, self.rank)
 
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
     ) -> tuple[TrainingGraph, tuple[str, ...]]:
-        """Each with an adapter beside it; deployed the network is as it was.
+        """Each with an adapter beside it; deployed and merged the network is as it was.
 
         Raises:
             ConfigError: ``learning`` names nothing that learns.
         """
-        if deployed:
+        if deployed and self.deployed == "merged":
             return graph, ("Adapters are merged into the weights offline: the network runs as it was.",)
-        frozen = self._frozen(graph)
-        return without_learning(with_fragments(graph, layers.values(), self._build), frozen), ()
+        adapted = with_fragments(graph, layers.values(), self._build)
+        return (adapted if graph.inference else without_learning(adapted, frozen_but(graph, self.learning))), ()
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         base = product(fragment, layer, x, fragment.kept(layer.weight, learns=layer.learns), module=layer.name)
-        side = factors(fragment, layer, x, rank=self.rank, names=("adapter_a", "adapter_b"), learns=True)
-        scaled = fragment.scaled(side, module=layer.name)
-        return fragment.add(base, scaled, module=layer.name)
 
-    def _frozen(self, graph: TrainingGraph) -> set[str]:
-        """Parameters that learn in the graph and do not beside adapters."""
-        learners = {each.parameter for each in graph.operators if each.stage is Stage.UPDATE and each.parameter}
-        for number, pattern in enumerate(self.learning):
-            refuse_unnamed("learning", number, pattern, learners, what="a parameter that learns", of=graph.name)
-        return {name for name in learners if not any(named(pattern, name) for pattern in self.learning)}
+        def gated(hidden: Value) -> Value:
+            gate = fragment.weight("adapter_gate", (Size(fixed=self.rank),), learns=True)
+            return fragment.gated(hidden, gate, module=layer.name)
+
+        between = None if self.gate is None else gated
+        side = factors(fragment, layer, x, rank=self.rank, names=NAMES, learns=True, between=between)
+        scaled = fragment.scaled(side, module=layer.name)
+        total = fragment.add(base, scaled, module=layer.name)
+        return total if self.residual is None else self._with_residual(fragment, layer, x, total, self.residual)
+
+    def _with_residual(self, fragment: Fragment, layer: Layer, x: Value, total: Value, count: int) -> Value:
+        few = (Size(fixed=count),)
+        values = fragment.weight("adapter_residual", few, learns=True)
+        inputs, outputs = (
+            fragment.constant(f"adapter_residual_{each}", few, integer=True) for each in ("inputs", "outputs")
+        )
+        columns = fragment.gathered(x, inputs, (layer.linear.m, *few), module=layer.name)
+        scaled = fragment.gated(columns, values, module=layer.name)
+        return fragment.added_at(total, scaled, outputs, module=layer.name)

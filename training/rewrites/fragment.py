@@ -37,6 +37,56 @@ class Fragment(Tape):
             ),
         )
 
+    def partly_linear(
+        self,
+        x: Value,
+        weight: Value,
+        *,
+        module: str,
+        rows: Size,
+        inputs: int,
+        outputs: int,
+        selected: Value,
+        met: Value,
+    ) -> Value:
+        """``linear`` by a weight of which a part learns.
+
+        Args:
+            x: [rows, inputs].
+            weight: [outputs, inputs], which does not learn.
+            module: that it belongs to.
+            rows: of x.
+            inputs: of the layer.
+            outputs: of the layer.
+            selected: the part that does: some rows of the weight, or some columns.
+            met: what its gradient is made of: x, or the columns of x that those of the weight meet.
+        """
+        k, n = Size(fixed=inputs), Size(fixed=outputs)
+        made, read = selected.shape
+        return self.write(
+            kind="linear",
+            module=module,
+            inputs=(x, weight),
+            shape=(rows, n),
+            geometry=MatrixProduct(m=rows, n=n, k=k),
+            parameter=weight.name,
+            parts=(
+                Part(
+                    of=(x,),
+                    kind="linear",
+                    inputs=(None, weight.name),
+                    geometry=MatrixProduct(m=rows, n=k, k=n),
+                    shape=(rows, k),
+                ),
+                Part(
+                    of=(selected,),
+                    kind="linear",
+                    inputs=(met.name, None),
+                    geometry=MatrixProduct(m=read, n=made, k=rows),
+                ),
+            ),
+        )
+
     def convolution(self, x: Value, weight: Value, *, module: str, geometry: Convolution) -> Value:
         """A convolution of x by a weight."""
         return self.write(
@@ -109,7 +159,7 @@ class Fragment(Tape):
                     inputs=(None, weight.name),
                     geometry=MatrixProduct(m=rows, n=k, k=n, count=count),
                     shape=(count, rows, k),
-                    copied=copied_back,
+                    then=("copy", ()) if copied_back else None,
                 ),
                 Part(
                     of=(weight,),
@@ -150,6 +200,62 @@ class Fragment(Tape):
                 Part(of=(value,), kind="", inputs=(None,)),
             ),
         )
+
+    def gated(self, value: Value, gate: Value, *, module: str) -> Value:
+        """A value times numbers along its last axis, which learn: their gradient is summed over the other axes."""
+        whole = elements(value.shape)
+        parts = (
+            Part(of=(value,), kind="multiply", inputs=(None, gate.name), elements=whole),
+            Part(
+                of=(gate,),
+                kind="multiply",
+                inputs=(None, value.name),
+                elements=whole,
+                shape=value.shape,
+                then=("reduce", ()),
+            ),
+        )
+        return self.vector("multiply", (value, gate), module=module, shape=value.shape, parts=parts)
+
+    def magnitude(self, value: Value, *, module: str) -> Value:
+        """What a value is without its sign, which nothing is propagated through."""
+        return self.vector("elementwise", (value,), module=module, shape=value.shape, parts=())
+
+    def shifted(self, value: Value, by: Value, *, module: str) -> Value:
+        """A value with a number added along one axis, whose gradient is summed over the others."""
+        parts = (
+            Part(of=(value,), kind="", inputs=(None,)),
+            Part(of=(by,), kind="bias_gradient", inputs=(None,), elements=elements(value.shape)),
+        )
+        return self.vector("bias_add", (value, by), module=module, shape=value.shape, parts=parts)
+
+    def masked(self, value: Value, scores: Value, *, module: str) -> Value:
+        """A value times a mask made of scores; its gradient goes to it there, and times the value to the scores."""
+        whole, straight = elements(value.shape), Part(of=(scores,), kind="", inputs=(None,))
+        mask = self.vector("elementwise", (scores,), module=module, shape=value.shape, parts=(straight,))
+        parts = (
+            Part(of=(value,), kind="multiply", inputs=(None, mask.name), elements=whole),
+            Part(of=(mask,), kind="multiply", inputs=(None, value.name), elements=whole),
+        )
+        return self.vector("multiply", (value, mask), module=module, shape=value.shape, parts=parts)
+
+    def first_columns(self, value: Value, shape: Shape, *, module: str) -> Value:
+        """The first columns of a value, copied for the backward pass alone."""
+        return self.write(kind="copy", module=module, inputs=(value,), shape=shape, elements=elements(shape), parts=())
+
+    def gathered(self, value: Value, places: Value, shape: Shape, *, module: str) -> Value:
+        """Some columns of a value; their gradient is added up in zeros of its size."""
+        whole = elements(value.shape)
+        part = Part(of=(value,), kind="zero_fill", inputs=(None,), elements=whole, then=("copy", (places.name, None)))
+        return self.write(
+            kind="copy", module=module, inputs=(value, places), shape=shape, elements=elements(shape), parts=(part,)
+        )
+
+    def added_at(self, value: Value, few: Value, places: Value, *, module: str) -> Value:
+        """A value with columns added to some of its own; their gradient is gathered from there."""
+        part = Part(of=(few,), kind="copy", inputs=(None, places.name), elements=elements(few.shape))
+        same = Part(of=(value,), kind="", inputs=(None,))
+        return self.vector("copy", (value, places, few), module=module, shape=value.shape, parts=(part, same))
 
     def moved(self, value: Value, shape: Shape, *, module: str, back: bool) -> Value:
         """A value copied into another order; so is its gradient where ``back``, or else it is read as it lies."""

@@ -14,10 +14,12 @@ from .doped import Doped
 from .factorised import Factorised
 from .hashed_attention import HashedAttention
 from .keep import Keep
+from .learned_scores import LearnedScores
 from .low_rank import LowRank
 from .low_rank_attention import LowRankAttention
 from .monarch import Monarch
 from .parallel import Parallel
+from .partial import Partial
 from .sampled_attention import SampledAttention
 from .sparse_plus_low_rank import SparsePlusLowRank
 
@@ -30,10 +32,12 @@ AnyRewrite = Annotated[
     | Factorised
     | HashedAttention
     | Keep
+    | LearnedScores
     | LowRank
     | LowRankAttention
     | Monarch
     | Parallel
+    | Partial
     | SampledAttention
     | SparsePlusLowRank,
     Field(discriminator="kind"),

@@ -166,6 +166,18 @@ def chosen(
     return fitting, reasons
 
 
+def frozen_but(graph: TrainingGraph, learning: Sequence[str]) -> set[str]:
+    """Parameters that learn in a graph and are not named in an entry's field ``learning``.
+
+    Raises:
+        ConfigError: a pattern names nothing that learns; ``field`` says which.
+    """
+    learners = {each.parameter for each in graph.operators if each.stage is Stage.UPDATE and each.parameter}
+    for number, pattern in enumerate(learning):
+        refuse_unnamed("learning", number, pattern, learners, what="a parameter that learns", of=graph.name)
+    return {name for name in learners if not any(named(pattern, name) for pattern in learning)}
+
+
 def refuse_unnamed(field: str, number: int, pattern: str, names: Collection[str], *, what: str, of: str) -> None:
     """Refuse a pattern that names nothing: a misspelt path would look like one that was followed.
 

@@ -26,6 +26,10 @@ class Monarch(LayerRewrite):
 
     kind: Literal["monarch"]
     blocks: int = Field(default=4, ge=2, description="q, of each factor")
+    start: Literal["drawn", "dense"] = Field(
+        default="drawn",
+        description="of training: blocks drawn anew, or those whose product is nearest to the weight that was there",
+    )
 
     @property
     def title(self) -> str:

@@ -15,7 +15,7 @@ Source: Han et al., NeurIPS 2024 (arXiv 2406.02214), and its code.
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -34,7 +34,9 @@ class SparsePlusLowRank(LayerRewrite):
     """A weight as a sparse matrix and a low-rank one."""
 
     kind: Literal["sparse-plus-low-rank"]
-    rank: PositiveInt = Field(description="r, of the low-rank matrix")
+    rank: PositiveInt | Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="r, of the low-rank matrix; below 1 its share of the lesser of a layer's inputs and outputs"
+    )
     form: Literal["rebuilt", "factored"] = Field(
         default="rebuilt",
         description="the weight computed from its parts in each pass, or the parts multiplied by apart",
@@ -65,12 +67,26 @@ class SparsePlusLowRank(LayerRewrite):
     def title(self) -> str:
         """What it does, in a phrase."""
         kept = "" if self.kept_percent is None else f" of {self.kept_percent:g}%"
-        return f"a sparse matrix{kept} plus low rank {self.rank}, {self.form}"
+        return f"a sparse matrix{kept} plus low rank {self.rank:g}, {self.form}"
 
     @property
     def trains(self) -> bool:
-        """It does in the form that is factored."""
-        return self.form == "factored"
+        """It does."""
+        return True
+
+    def rank_of(self, outputs: int, inputs: int) -> int:
+        """The rank beside a weight [outputs, inputs].
+
+        >>> third = SparsePlusLowRank(kind="sparse-plus-low-rank", rank=0.3334, kept_percent=3)
+        >>> third.rank_of(3072, 768)
+        256
+        """
+        return self.rank if isinstance(self.rank, int) else max(round(self.rank * min(outputs, inputs)), 1)
+
+    def kept_of(self, elements: int) -> int:
+        """Elements of the sparse matrix beside a rebuilt weight of so many."""
+        assert self.kept_percent is not None, "a rebuilt weight has it"
+        return max(1, math.floor(elements * self.kept_percent / 100))
 
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
@@ -84,18 +100,19 @@ class SparsePlusLowRank(LayerRewrite):
 
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot be so rewritten; empty where it can."""
-        return plain_layer(layer) or full_rank(layer, self.rank)
+        return plain_layer(layer) or full_rank(layer, self.rank_of(layer.outputs, layer.inputs))
 
     def _factored(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         sparse = product(fragment, layer, x, fragment.kept(layer.weight, learns=layer.learns), module=layer.name)
-        low = fragment.scaled(factors(fragment, layer, x, rank=self.rank, names=FACTORS), module=layer.name)
+        rank = self.rank_of(layer.outputs, layer.inputs)
+        low = fragment.scaled(factors(fragment, layer, x, rank=rank, names=FACTORS), module=layer.name)
         return fragment.add(sparse, low, module=layer.name)
 
     def _rebuilt(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
-        assert self.kept_percent is not None, "a rebuilt weight has it"
         size = layer.inputs * layer.outputs
-        kept = (Size(fixed=max(1, math.floor(size * self.kept_percent / 100))),)
-        rank, inputs, outputs = (Size(fixed=each) for each in (self.rank, layer.inputs, layer.outputs))
+        kept = (Size(fixed=self.kept_of(size)),)
+        ranks = self.rank_of(layer.outputs, layer.inputs)
+        rank, inputs, outputs = (Size(fixed=each) for each in (ranks, layer.inputs, layer.outputs))
         b = fragment.weight(f"{FACTORS[1]}.weight", (outputs, rank), learns=layer.learns)
         a = fragment.weight(f"{FACTORS[0]}.weight", (rank, inputs), learns=layer.learns)
         values = fragment.weight("sparse.weight", kept, learns=layer.learns)

@@ -48,7 +48,8 @@ class Part:
         geometry: of a product.
         elements: of vector work.
         shape: of the first gradient, where it is not the value's own.
-        copied: the one gradient is copied (``copy``) into the value's order before anything reads it.
+        then: a second operator, which makes the one gradient of what the first made: its kind, and names that it reads
+            beside that, as ``inputs`` has them. None where there is none.
     """
 
     of: tuple[Value, ...]
@@ -57,7 +58,7 @@ class Part:
     geometry: Geometry | None = None
     elements: Size = _NONE
     shape: Shape | None = None
-    copied: bool = False
+    then: tuple[str, tuple[str | int | None, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +217,7 @@ class Tape:
         outputs = (name, *(self._free(f"{name}.{number}") for number in range(1, len(part.of))))
         for own, value in zip(outputs, part.of, strict=True):
             shape = part.shape if part.shape is not None and value is first else value.shape
-            role: TensorRole = "parameter_gradient" if value.parameter else "gradient"
+            role: TensorRole = "parameter_gradient" if value.parameter and part.then is None else "gradient"
             self.tensors[own] = Tensor(name=own, shape=shape, role=role)
 
         def read(each: str | int | None) -> str:
@@ -237,14 +238,23 @@ class Tape:
                 elements=part.elements,
             )
         )
-        return (self._copied(operators[-1], first, operators),) if part.copied else outputs
+        if part.then is None:
+            return outputs
+        kind, beside = part.then
+        return (self._further(operators[-1], first, kind, tuple(map(read, beside)), operators),)
 
-    def _copied(self, made: Operator, value: Value, operators: list[Operator]) -> str:
-        """A gradient in the order of its value."""
-        name = self._free(f"{self.module or 'model'}:copy")
-        self.tensors[name] = Tensor(name=name, shape=value.shape, role="gradient")
-        copy = replace(made, name=name, kind="copy", module=self.module, inputs=made.outputs, outputs=(name,))
-        operators.append(replace(copy, geometry=None, parameter=None, elements=elements(value.shape)))
+    def _further(
+        self, made: Operator, value: Value, kind: str, beside: tuple[str, ...], operators: list[Operator]
+    ) -> str:
+        """A value's gradient, made of what another operator made."""
+        name = self._free(f"{self.module or 'model'}:{kind}")
+        shape = self.tensors[made.outputs[0]].shape
+        self.tensors[name] = Tensor(
+            name=name, shape=value.shape, role="gradient" if not value.parameter else "parameter_gradient"
+        )
+        further = replace(made, name=name, kind=kind, module=self.module, inputs=(*made.outputs, *beside))
+        whole = max(elements(shape), elements(value.shape), key=lambda size: size.at(1024))
+        operators.append(replace(further, outputs=(name,), geometry=None, parameter=None, elements=whole))
         return name
 
     def forget(self, value: Value) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,8 +121,8 @@ def test_an_ablation_and_a_range_take_it(simulator, recipe):
 
 
 def test_what_does_not_train_says_so(simulator, recipe):
-    untrained = recipe(LOW_RANK.replace("low-rank, rank", "adapters, rank"))
-    message = r"low: got a recipe that is simulated alone, for training does not know rewrites of layers \(adapters"
+    untrained = recipe(re.sub(r"{kind: low-rank.*}", "{kind: delta-activations}", LOW_RANK))
+    message = r"low: got a recipe that is simulated alone, for training does not know rewrites of layers \(differences"
     with pytest.raises(ConfigError, match=message):
         untrained.model.check_trains()
     with pytest.raises(ConfigError, match=message):

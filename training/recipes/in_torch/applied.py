@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
 from ...graph import Stage
+from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
+from ...rewrites.in_torch.partial_layer import make_whole
+from ...rewrites.in_torch.scored_layer import ScoredLayer, make_single
 from ...rewrites.in_torch.sparse_activation import SparseActivation
 from ..declaration import Recipe
 from ..phases import Phase
+from ..rewritten_phases import gated_rank
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
@@ -100,6 +104,10 @@ class AppliedRecipe:
         """The update after which STEP switched; None before it, and for other recipes."""
         return self._clock.switch_step
 
+    def pass_over(self) -> None:
+        """Count a step of a phase of forward passes alone, in which nothing is updated."""
+        self._clock.step += 1
+
     # With the optimizer ---------------------------------------------------------------------------------------------
 
     def begin(self, step: int, *, prune: bool) -> None:
@@ -159,7 +167,9 @@ class AppliedRecipe:
             raise ConfigError("attach: got a recipe that was removed, need one at work; try apply again")
         if self._hooks:
             raise ConfigError("attach: got a second optimizer, need one; try apply on a fresh model")
-        pruned = {id(self.master(path)) for path, layer in self.layers.items() if layer.is_pruned}
+        masters = (self.master(path) for path, layer in self.layers.items() if layer.is_pruned)
+        # Frozen ones are pruned as they are.
+        pruned = {id(each) for each in masters if each.requires_grad}
         if pruned and not pruned & _owned(optimizer):
             raise ConfigError(
                 "optimizer: got one that holds none of the pruned weights, need the one that updates them; "
@@ -227,6 +237,7 @@ class AppliedRecipe:
             leave_the_rest(self._held, optimizer)
         else:
             zero_the_rest(self._kept, optimizer)
+        shrink_gates(self._modules.values(), optimizer, self._ranks)
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.after_update(optimizer)
@@ -237,6 +248,12 @@ class AppliedRecipe:
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
         self._tell_activations()
+
+    @property
+    def _ranks(self) -> int | None:
+        """Of gated adapters that stay in this phase."""
+        number = self.phase.stretch
+        return gated_rank(self.recipe.rewrites if number is None else self.stretches[number].rewrites)
 
     # What the layers hold -------------------------------------------------------------------------------------------
 
@@ -280,7 +297,7 @@ class AppliedRecipe:
             layer.refresh()
 
     def remove(self) -> None:
-        """Leave a plain model whose weights are those that its forward pass multiplied by."""
+        """Leave a plain model whose weights are those that its forward pass multiplied by, merged adapters among it."""
         if self._removed:
             return
         self._removed = True
@@ -290,10 +307,13 @@ class AppliedRecipe:
         # All weights first: two layers may share one.
         pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
         for path, module in self._modules.items():
-            if self.layers[path].is_pruned:
+            if self.layers[path].is_pruned or isinstance(module, ScoredLayer):
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
             release(module)
+            merge_adapter(module)
+            make_whole(module)
+            make_single(module)
         self._shortcuts.reopen()
 
     # Copies ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from numbers import Integral
 
 import torch
@@ -16,6 +17,7 @@ from ....configs.pattern import Pattern
 from ....configs.permuted import Permuted
 from ...graph import Stage
 from ...rewrites.in_torch import activations_of, rewrites_of
+from ...rewrites.in_torch.scored_layer import ScoredLayer
 from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
@@ -27,6 +29,7 @@ from .mask_engine import MaskEngine
 from .precision import PRECISIONS, Precision
 from .reach import LAYERS, Reach
 from .recurrent.weights import RecurrentWeight, weights_of
+from .scored_masks import ScoredMasks
 from .shortcuts import close_shortcuts
 from .step_clock import StepClock
 from .weight_axes import Convolutions, WeightAxes
@@ -44,6 +47,7 @@ def apply(
     precision: Precision = "fp32",
     seed: int = 0,
     follows_schedule: bool = False,
+    first_step: int = 0,
 ) -> AppliedRecipe:
     """Let a model train under a recipe.
 
@@ -62,6 +66,7 @@ def apply(
         follows_schedule: whether the caller does what a schedule asks of a loop, as ``bisparse train`` does: prunes
             and rewinds between trainings that are repeated (``steps`` are those of one), begins tasks, freezes, cuts
             batches.
+        first_step: updates of the run before these.
 
     Returns:
         The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
@@ -76,15 +81,14 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
-    if recipe.rewrites != rewrites_of(model):
+    if not follows_schedule:
+        check_trains_once(recipe)
+    clock = StepClock(recipe, pattern, None if steps is None else int(steps))
+    clock.step = first_step
+    if clock.rewrites_now != rewrites_of(model):
         raise ConfigError(
             f"{recipe.name}: got a model that its rewrites were not made on, need one that they were; try "
             "bisparse.apply(..., input_shape=...), or bisparse train"
-        )
-    if not (recipe.trains_once or follows_schedule):
-        raise ConfigError(
-            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters, batches or a "
-            "loss of its own, need one that a loop of your own goes through once; try bisparse train"
         )
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
@@ -96,14 +100,15 @@ def apply(
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
     network = _Network(model, modules)
     own_ratio = frozenset(path for path in modules if has_own_ratio(recipe, path))
-    clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     plans = [network.planned(each.recipe, each.pattern) for each in clock.stretches]
     recipe = network.shared_out(recipe, pattern)
     generator = torch.Generator().manual_seed(seed)
     reasons: dict[str, str] = {}
     _check_precision({path: each for path, each in modules.items() if network.unreachable(path) is None}, precision)
-    layers = {
-        path: Layer(
+    layers: dict[str, Layer] = {}
+    for path, module in modules.items():
+        kind = partial(ScoredMasks, module) if isinstance(module, ScoredLayer) else Layer
+        layers[path] = kind(
             path=path,
             patterns=network.patterns(path, recipe, pattern, reasons),
             axes=WeightAxes.of(module),
@@ -112,8 +117,6 @@ def apply(
             generator=generator,
             plan=tuple(plan.get(path, {}) for plan in plans),
         )
-        for path, module in modules.items()
-    }
     for stage in PRODUCT_STAGES:
         if recipe.pruned_in(stage) is not None:
             reasons |= {f"{path}:{stage.value}": "torch multiplies by its weights in a function" for path in beyond}
@@ -137,6 +140,20 @@ def apply(
         engine=engine,
         activations=activations_of(model),
     )
+
+
+def check_trains_once(recipe: Recipe) -> None:
+    """Refuse a recipe that asks more of a loop than to go through the data once.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if not recipe.trains_once:
+        raise ConfigError(
+            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters, batches or a "
+            "loss of its own, or chooses what of a network stays, need one that a loop of your own goes through once; "
+            "try bisparse train"
+        )
 
 
 def _layers_that_multiply(model: nn.Module) -> dict[str, nn.Module]:

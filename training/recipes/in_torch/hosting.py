@@ -19,6 +19,7 @@ from .layer import Layer
 from .product import Product
 from .recurrent.pruned import States, run_cell, run_layers
 from .recurrent.weights import Recurrent, RecurrentWeight
+from .scored_masks import ScoredMasks
 from .weight_axes import TransposedConvolutions
 
 _ATTRIBUTE = "_bisparse_layer"
@@ -117,6 +118,9 @@ def host(module: nn.Module, layer: Layer) -> None:
             owner.__class__ = _hosting(type(owner))
         return
     module.__dict__[_ATTRIBUTE] = layer
+    if isinstance(layer, ScoredMasks):
+        # Its own forward pass asks for the mask.
+        return
     module.__class__ = _hosting(type(module))
 
 
@@ -128,7 +132,8 @@ def release(module: nn.Module) -> None:
         return
     for name in (_ATTRIBUTE, _ATTRIBUTES):
         module.__dict__.pop(name, None)
-    module.__class__ = type(module).__bases__[1]
+    if isinstance(module, _OnTheSpot):
+        module.__class__ = type(module).__bases__[1]
 
 
 def is_hosted(module: nn.Module) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils import parametrize
 
+from ...rewrites.in_torch.scored_layer import ScoredLayer
 from .recurrent.weights import RecurrentWeight, weights_of
 from .weight_axes import Convolutions
 
 LAYERS = (nn.Linear, *Convolutions)
-_PLAIN_FORWARDS = {kind.forward for kind in LAYERS}
+_PLAIN_FORWARDS = {kind.forward for kind in (*LAYERS, ScoredLayer)}
 
 
 class Reach:

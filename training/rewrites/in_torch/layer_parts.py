@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -39,17 +38,17 @@ def factors(layer: PlainLayer, rank: int, *, bias: bool) -> tuple[PlainLayer, Pl
     """A layer of its own kernel to ``rank`` channels, and one from these to its outputs, with a bias or without."""
     if isinstance(layer, nn.Linear):
         return (
-            nn.Linear(layer.in_features, rank, bias=False, **_like(layer)),
-            nn.Linear(rank, layer.out_features, bias=bias, **_like(layer)),
+            nn.Linear(layer.in_features, rank, bias=False, **like(layer)),
+            nn.Linear(rank, layer.out_features, bias=bias, **like(layer)),
         )
-    pointwise = type(layer)(rank, layer.out_channels, 1, bias=bias, **_like(layer))
+    pointwise = type(layer)(rank, layer.out_channels, 1, bias=bias, **like(layer))
     return convolution(layer, layer.in_channels, rank, groups=1, bias=False), pointwise
 
 
 def same_shape(layer: PlainLayer) -> PlainLayer:
     """Another layer of the same shape, drawn anew, without a bias."""
     if isinstance(layer, nn.Linear):
-        return nn.Linear(layer.in_features, layer.out_features, bias=False, **_like(layer))
+        return nn.Linear(layer.in_features, layer.out_features, bias=False, **like(layer))
     return convolution(layer, layer.in_channels, layer.out_channels, groups=layer.groups, bias=False)
 
 
@@ -67,7 +66,7 @@ def convolution(
         groups=groups,
         bias=bias,
         padding_mode=layer.padding_mode,
-        **_like(layer),
+        **like(layer),
     )
     return made
 
@@ -82,33 +81,6 @@ def in_turn(layer: PlainLayer, rank: int, names: tuple[str, str], *, between: st
         parts["relu"] = nn.ReLU()
     parts[names[1]] = second
     return nn.Sequential(parts)
-
-
-def put_beside(layer: PlainLayer, rank: int, names: tuple[str, str], *, scale: float | None = None) -> None:
-    """Add the product of two dense factors to what a layer gives; times ``scale`` where there is one.
-
-    A scaled second factor begins at zero, as that of an adapter does. The layer stays what it is, so that a recipe
-    finds it and prunes it.
-    """
-    first, second = factors(layer, rank, bias=False)
-    if scale is not None:
-        nn.init.zeros_(second.weight)
-    for name, factor in zip(names, (first, second), strict=True):
-        layer.add_module(name, factor)
-    layer.register_forward_hook(_Beside(*names, scale))
-
-
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """A hook behind a layer's forward pass. Of its module it holds names alone: a copy of the module has its own."""
-
-    first: str
-    second: str
-    scale: float | None
-
-    def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        low: Tensor = layer.get_submodule(self.second)(layer.get_submodule(self.first)(inputs[0]))
-        return output + (low if self.scale is None else low * self.scale)
 
 
 class Branches(nn.Module):
@@ -133,45 +105,12 @@ class Branches(nn.Module):
         return total if self.bias is None else total + self.bias.view(-1, *self._positions)
 
 
-class MonarchLayer(nn.Module):
-    """Two block-diagonal products with a permutation between them and one behind (``rewrites.monarch``)."""
-
-    def __init__(self, layer: nn.Linear, blocks: int) -> None:
-        super().__init__()
-        inputs, outputs = layer.in_features // blocks, layer.out_features // blocks
-        inner = min(inputs, outputs)
-        self.blocks_1 = Blocks(blocks, inner, inputs, **_like(layer))
-        self.blocks_2 = Blocks(blocks, outputs, inner, **_like(layer))
-        self.bias = layer.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., K] to [..., N]."""
-        blocks, inner, width = self.blocks_1.weight.shape
-        hidden = self.blocks_1(x.reshape(-1, blocks, width).transpose(0, 1)).transpose(0, 1)
-        dealt = hidden.reshape(-1, inner, blocks).transpose(1, 2).transpose(0, 1)
-        made: Tensor = self.blocks_2(dealt).permute(1, 2, 0).reshape(*x.shape[:-1], -1)
-        return made if self.bias is None else made + self.bias
-
-
-class Blocks(nn.Module):
-    """The blocks of a block-diagonal matrix, drawn as torch draws those of a linear layer of a block's inputs."""
-
-    def __init__(self, blocks: int, outputs: int, inputs: int, **like: Any) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(blocks, outputs, inputs, **like))
-        nn.init.uniform_(self.weight, -(inputs**-0.5), inputs**-0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[blocks, rows, inputs] to [blocks, rows, outputs]."""
-        return torch.bmm(x, self.weight.transpose(1, 2))
-
-
 def _norm(layer: PlainLayer, channels: int) -> nn.Module:
     assert not isinstance(layer, nn.Linear), "a normalisation of linear layers was refused with the entry"
-    return BATCH_NORMS[len(layer.kernel_size) - 1](channels, **_like(layer))
+    return BATCH_NORMS[len(layer.kernel_size) - 1](channels, **like(layer))
 
 
-def _like(layer: nn.Module) -> dict[str, Any]:
+def like(layer: nn.Module) -> dict[str, Any]:
     """Where and in what type new weights are made."""
     weight = layer.weight
     assert isinstance(weight, Tensor), "a layer has one"

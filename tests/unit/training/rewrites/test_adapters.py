@@ -10,6 +10,9 @@ from bisparse.configs.errors import ConfigError
 from bisparse.training.graph import Stage
 from bisparse.training.rewrites.adapters import Adapters
 from bisparse.training.rewrites.apply import learning_weights_of
+from bisparse.training.rewrites.in_torch import rewrite_module
+from bisparse.training.rewrites.learned_scores import LearnedScores
+from bisparse.training.rewrites.partial import Partial
 from torch import nn
 
 from .conftest import NETWORKS, captured, counted, made, swapped
@@ -49,6 +52,23 @@ def test_it_equals_the_capture_of_a_module_so_adapted(network, learning):
     assert graph.macs(4, Stage.FORWARD) == by_hand.counted_macs["forward"].at(4)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=("*.0",)),
+        Partial(kind="partial", inputs=0.25, multiple_of=8, layers=("*.projection", "*.2")),
+        Partial(kind="partial", outputs=0.25, layers=("*.projection",), learning=("norm",)),
+        LearnedScores(kind="learned-scores", rank=3, score_rank=2, layers=("*.projection", "*.2")),
+    ],
+    ids=["gate and residual", "inputs", "outputs", "scores"],
+)
+def test_what_learns_in_part_equals_the_capture_of_the_module_that_has_it(entry):
+    make, shape = NETWORKS["transformer"]
+    model = make()
+    planned = rewrite_module(model, [entry], captured(lambda: model, shape)).graph
+    assert counted(planned) == counted(captured(lambda: model, shape))
+
+
 def test_only_adapters_learn():
     graph = made(captured(*NETWORKS["transformer"]), Adapters(kind="adapters", rank=2, layers=("*.projection",)))
     assert learning_weights_of(graph) == 2 * 2 * (32 + 32)
@@ -61,6 +81,14 @@ def test_only_adapters_learn():
 def test_deployed_they_are_merged():
     plain = captured(*NETWORKS["transformer"])
     assert made(plain, Adapters(kind="adapters", rank=2, layers=("*.projection",)), deployed=True) == plain
+
+
+def test_deployed_beside_they_stay_and_are_multiplied_by():
+    plain = captured(*NETWORKS["transformer"])
+    entry = Adapters(kind="adapters", rank=2, layers=("*.projection",), deployed="beside")
+    beside = made(plain, entry, deployed=True)
+    more = beside.macs(4, Stage.FORWARD) - plain.macs(4, Stage.FORWARD)
+    assert more == 2 * 4 * 16 * 2 * (32 + 32)
 
 
 def test_learning_must_name_what_learns():

@@ -11,14 +11,17 @@ from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Stage
 from bisparse.training.recipes.declaration import Recipe
 from bisparse.training.recipes.in_torch import apply
+from bisparse.training.rewrites.apply import learning_weights_of
 from bisparse.training.rewrites.in_torch import check_rewritten, rewrite_module
 from bisparse.training.rewrites.kinds import (
+    Adapters,
     Doped,
     Factorised,
     Keep,
     LowRank,
     Monarch,
     Parallel,
+    Partial,
     SparsePlusLowRank,
 )
 from torch import nn
@@ -38,9 +41,23 @@ LAYERED = {
     "factored": lambda name: SparsePlusLowRank(
         kind="sparse-plus-low-rank", rank=4, form="factored", scale=0.5, layers=STANDING[name]
     ),
+    "rebuilt": lambda name: SparsePlusLowRank(
+        kind="sparse-plus-low-rank", rank=4, kept_percent=10, scale=0.5, layers=STANDING[name]
+    ),
+    "rebuilt once": lambda name: SparsePlusLowRank(
+        kind="sparse-plus-low-rank", rank=4, kept_percent=10, keep_weight=True, layers=STANDING[name]
+    ),
+    "adapters": lambda name: Adapters(kind="adapters", rank=4, scale=0.5, layers=STANDING[name]),
 }
 CASES = [
     *[(network, title, make(network)) for network in NETWORKS for title, make in LAYERED.items()],
+    (
+        "transformer",
+        "adapters with a gate and a residual",
+        Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=LAYERS["transformer"]),
+    ),
+    ("transformer", "inputs that learn", Partial(kind="partial", inputs=0.3, layers=LAYERS["transformer"])),
+    ("transformer", "outputs that learn", Partial(kind="partial", outputs=0.3, layers=("*.projection",))),
     ("transformer", "monarch", Monarch(kind="monarch", blocks=4, layers=LAYERS["transformer"])),
     ("cnn", "wider", Keep(kind="keep", channels=2.0)),
     ("cnn", "narrower", Keep(kind="keep", channels={"stem": 0.5})),
@@ -68,7 +85,9 @@ def test_its_capture_has_the_products_of_the_rewritten_graph(name, title, entry)
     for stage in (Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT):
         assert found.macs(4, stage) == planned.graph.macs(4, stage)
     model(inputs_of(name)).sum().backward()
-    assert all(each.grad is not None for each in model.parameters())
+    learning = [each for each in model.parameters() if each.requires_grad]
+    assert sum(each.numel() for each in learning) == learning_weights_of(planned.graph)
+    assert {id(each) for each in model.parameters() if each.grad is not None} == {id(each) for each in learning}
     again = pickle.loads(pickle.dumps(copy.deepcopy(model)))
     assert list(again.state_dict()) == list(model.state_dict())
 

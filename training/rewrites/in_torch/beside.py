@@ -1,0 +1,152 @@
+"""What stands beside a layer: low-rank factors whose product is added to what it gives, and what goes with them.
+
+The layer stays what it is, so that a recipe finds it and prunes it; a hook behind its forward pass adds the rest.
+Adapters are merged into its weight when the recipe is removed, where that is how they are deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..adapters import NAMES, Adapters
+from .layer_parts import PlainLayer, factors, like
+
+_GATE, _RESIDUAL = "adapter_gate", "adapter_residual"
+_PLACES = (f"{_RESIDUAL}_inputs", f"{_RESIDUAL}_outputs")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A hook behind a layer's forward pass. Of its module it holds names alone: a copy of the module has its own.
+
+    Attributes:
+        first: name of the factor that the input goes through, under the layer.
+        second: of the other one.
+        scale: of what is added; None where it is added as it is.
+    """
+
+    first: str
+    second: str
+    scale: float | None = None
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        """The layer's output with the rest added."""
+        low: Tensor = layer.get_submodule(self.second)(self.between(layer, layer.get_submodule(self.first)(inputs[0])))
+        return output + (low if self.scale is None else low * self.scale)
+
+    def between(self, layer: nn.Module, hidden: Tensor) -> Tensor:
+        """What the second factor is given of what the first gave."""
+        return hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter(Beside):
+    """An adapter's, with a gate between its factors and elements of the weight beside them, where the layer has them.
+
+    Attributes:
+        merged: whether all of it is added into the weight when the recipe is removed.
+        penalty: of a gate, xi: what it loses an update, over the learning rate.
+    """
+
+    merged: bool = True
+    penalty: float = 0.0
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        """The layer's output with the rest added."""
+        total = Beside.__call__(self, layer, inputs, output)
+        few = getattr(layer, _RESIDUAL, None)
+        if few is None:
+            return total
+        read, written = (layer.get_buffer(name) for name in _PLACES)
+        return total.index_add(-1, written, inputs[0].index_select(-1, read) * few)
+
+    def between(self, layer: nn.Module, hidden: Tensor) -> Tensor:
+        """Each rank times its gate."""
+        gate = getattr(layer, _GATE, None)
+        return hidden if gate is None else hidden * gate
+
+
+def put_beside(layer: PlainLayer, rank: int, beside: Beside) -> None:
+    """Add the product of two dense factors to what a layer gives.
+
+    A scaled second factor begins at zero, as that of an adapter does.
+    """
+    first, second = factors(layer, rank, bias=False)
+    if beside.scale is not None:
+        nn.init.zeros_(second.weight)
+    layer.add_module(beside.first, first)
+    layer.add_module(beside.second, second)
+    layer.register_forward_hook(beside)
+
+
+def put_adapter(layer: PlainLayer, entry: Adapters) -> None:
+    """Let an adapter stand beside a layer, whose own weight the caller freezes.
+
+    A gate begins at 1; places of a residual are drawn without repetition, its elements begin at zero.
+    """
+    penalty = 0.0 if entry.gate is None else entry.gate.penalty
+    put_beside(layer, entry.rank, Adapter(*NAMES, entry.scale, entry.deployed == "merged", penalty))
+    if entry.gate is not None:
+        layer.register_parameter(_GATE, nn.Parameter(torch.ones(entry.rank, **like(layer))))
+    if entry.residual is not None:
+        drawn = torch.randperm(layer.weight.numel())[: entry.residual].sort().values.to(layer.weight.device)
+        width = layer.weight.shape[1]
+        for name, places in zip(_PLACES, (drawn % width, drawn // width), strict=True):
+            layer.register_buffer(name, places)
+        layer.register_parameter(_RESIDUAL, nn.Parameter(torch.zeros(entry.residual, **like(layer))))
+
+
+def shrink_gates(layers: Iterable[nn.Module], optimizer: torch.optim.Optimizer, ranks: int | None) -> None:
+    """The proximal step of gates, after an update: each is drawn towards zero, and the largest alone stay.
+
+    Args:
+        layers: of which some may have one.
+        optimizer: that updated them.
+        ranks: of each adapter that stay; None where all may.
+    """
+    for layer in layers:
+        for hook in layer._forward_hooks.values():
+            gate = getattr(layer, _GATE, None) if isinstance(hook, Adapter) and hook.penalty else None
+            if gate is None:
+                continue
+            assert isinstance(hook, Adapter), "others have no penalty"
+            rates = [group["lr"] for group in optimizer.param_groups if any(each is gate for each in group["params"])]
+            with torch.no_grad():
+                for rate in rates:
+                    gate.copy_(nn.functional.softshrink(gate, float(rate) * hook.penalty))
+                if ranks is not None and ranks < len(gate):
+                    gate[gate.abs().sort(descending=True, stable=True).indices[ranks:]] = 0.0
+
+
+def merge_adapter(layer: nn.Module) -> None:
+    """Add a layer's adapter into its weight, where it is to be deployed so; a layer without one stays as it is."""
+    for key, hook in list(layer._forward_hooks.items()):
+        if not isinstance(hook, Adapter) or not hook.merged:
+            continue
+        weight = layer.get_parameter("weight")
+        with torch.no_grad():
+            weight.add_(_beyond(layer, hook, weight))
+        del layer._forward_hooks[key]
+        for name in (hook.first, hook.second):
+            delattr(layer, name)
+        for name in (_GATE, _RESIDUAL, *_PLACES):
+            if hasattr(layer, name):
+                delattr(layer, name)
+
+
+def _beyond(layer: nn.Module, hook: Adapter, weight: Tensor) -> Tensor:
+    """What an adapter comes to as an update of its layer's weight."""
+    first, second = (layer.get_submodule(name).get_parameter("weight") for name in (hook.first, hook.second))
+    gate = getattr(layer, _GATE, None)
+    reduced = first.flatten(1) if gate is None else first.flatten(1) * gate.unsqueeze(1)
+    update = (second.flatten(1) @ reduced * (hook.scale or 1.0)).view_as(weight)
+    few = getattr(layer, _RESIDUAL, None)
+    if few is not None:
+        read, written = (layer.get_buffer(name) for name in _PLACES)
+        update.index_put_((written, read), few, accumulate=True)
+    return update
