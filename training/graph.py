@@ -261,19 +261,21 @@ class MadeZeros:
         input: of the activations that it multiplies.
         gradient: of the gradient of its output.
         present: of its inputs, those that are there at all: a decoding step may leave out the others.
+        of_differences: the inputs are differences, of which a training measures nothing.
     """
 
     input: float = 0.0
     gradient: float = 0.0
     present: float = 1.0
+    of_differences: bool = False
 
-    def among_present(self, density: float) -> float:
-        """A density of all inputs, of those that are there.
+    def measured(self, density: float | None) -> float | None:
+        """Of the inputs what a training measured of the layer's: a share of those that are there; None of nothing.
 
-        >>> MadeZeros(present=0.5).among_present(0.25), MadeZeros(present=0.5).among_present(0.75)
-        (0.5, 1.0)
+        >>> MadeZeros(present=0.5).measured(0.25), MadeZeros(of_differences=True).measured(0.25)
+        (0.5, None)
         """
-        return min(density / self.present, 1.0)
+        return None if density is None or self.of_differences else min(density / self.present, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

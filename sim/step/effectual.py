@@ -71,9 +71,7 @@ class Effectual:
         density = layers.get(work.module, _UNMEASURED) if measured else _UNMEASURED
         present = graph.made_zeros.get(work.module, MadeZeros())
         streamed = self.pruned.streamed.get(work.operator, StreamedZeros())
-        moving = streamed.input.density
-        if density.input_density is not None:
-            moving = present.among_present(density.input_density)
+        moving = _known(present.measured(density.input_density), streamed.input.density)
         gradient = _known(density.gradient_density, streamed.gradient.density)
         match work.stage:
             case Stage.FORWARD:

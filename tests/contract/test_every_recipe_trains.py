@@ -113,6 +113,10 @@ def step_of(model, optimizer, values, labels, before_update=lambda: None) -> flo
 TRAINED_ONCE = {name: model for name in names("recipes") if (model := load_recipe(name).model).trains_once}
 
 
+OF_TOKENS = ("coreinfer",)
+"""Recipes that are of sentences of tokens, and of no picture's positions."""
+
+
 OF_BLOCKS = {name: model for name, model in TRAINED_ONCE.items() if "feed_forward" in str(model.rewrites)}
 OF_BLOCKS |= {name: TRAINED_ONCE[name] for name in ("dsee", "lora", "pst", "sltrain", "sora")}
 """Recipes of language models: they name layers of a transformer's blocks."""
@@ -152,10 +156,6 @@ def test_one_of_language_models_trains_what_its_rewritten_graph_has(name):
     undone = ("partial", "learned-scores")
     merged = any(getattr(each, "deployed", "beside") == "merged" or each.kind in undone for each in recipe.rewrites)
     assert ([path for path, _ in model.named_parameters()] != names) is merged
-
-
-OF_TOKENS = ("coreinfer",)
-"""Recipes that are of sentences of tokens, and of no picture's positions."""
 
 
 def layers_of_pictures() -> nn.Sequential:

@@ -215,7 +215,7 @@ class Run:
         with watched(self.applied, epoch, self.densities) if place.ends_epoch else nullcontext():
             parts = zip(inputs.chunk(phase.accumulate), targets.chunk(phase.accumulate), strict=True)
             value = sum_in_order(self._gradients(*part, phase.accumulate, epoch, rate) for part in parts)
-        self._update()
+        self._update() if phase.pass_ == "training" else self.applied.pass_over()
         self.step += 1
         self.loss_sum += value
         log.add(

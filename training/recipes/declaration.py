@@ -336,7 +336,10 @@ class Recipe(About):
     @property
     def trains_once(self) -> bool:
         """Whether it trains, and asks nothing of a loop but to go through the data once."""
-        asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
+        phases = self.schedule.phases
+        asked = any(
+            each.task or each.freeze or each.batch or each.accumulate > 1 or each.pass_ != "training" for each in phases
+        )
         asked |= self.schedule.repeats is not None or self.changes_widths or chooses(self.rewrites)
         asked |= any(each.adds_to_loss for each in self.rewrites)
         return not (self.simulated_only or asked)
@@ -356,8 +359,6 @@ class Recipe(About):
     @property
     def _untrained_phase(self) -> str:
         for number, phase in enumerate(self.schedule.phases):
-            if phase.pass_ != "training":
-                return f"forward passes alone (schedule.phases.{number}.pass)"
             for path in phase.set_:
                 if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, self.rewrites):
                     return f"a phase that sets {path} (schedule.phases.{number}.set)"

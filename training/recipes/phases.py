@@ -40,6 +40,7 @@ class Phase:
         batch: samples of a step; the run's when None.
         accumulate: micro-batches that a step is cut into.
         task: of several that are trained one after another; None where there is one.
+        pass_: whole steps, or forward passes alone: then nothing is updated.
     """
 
     kind: PhaseKind
@@ -52,6 +53,7 @@ class Phase:
     batch: int | None = None
     accumulate: int = 1
     task: int | None = None
+    pass_: Literal["training", "inference"] = "training"
 
     @property
     def end_step(self) -> int:

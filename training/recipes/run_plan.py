@@ -129,6 +129,7 @@ def training_phases(found: Sequence[Stretch]) -> tuple[Phase, ...]:
             batch=each.batch,
             accumulate=each.accumulate,
             task=each.task,
+            pass_=each.pass_,
         )
         for number, each in enumerate(found)
         for again in range(each.times)

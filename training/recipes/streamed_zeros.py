@@ -57,8 +57,7 @@ def streamed_zeros(
         of_gradient = _format(1 - made.gradient, DENSE) if of_gradient.is_dense else of_gradient
         measured = None if densities is None else densities.in_pass(inference=graph.inference).get(operator.module)
         if measured is not None:
-            if measured.input_density is not None:
-                of_input = _format(made.among_present(measured.input_density), of_input)
+            of_input = _format(made.measured(measured.input_density), of_input)
             of_gradient = _format(measured.gradient_density, of_gradient)
         zeros = StreamedZeros(
             input=of_input if operator.stage is not Stage.BACKWARD else DENSE,

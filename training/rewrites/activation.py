@@ -13,7 +13,7 @@ A decoding step leaves neurons out where ``decoding`` says so: see ``fewer_neuro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -262,18 +262,21 @@ def _penalised(fragment: Fragment, out: Value, penalty: ActivationPenalty, gradi
     """The gradient of activations with that of the term of the loss, and what makes it; forwards it is summed up."""
     module, size = fragment.under(PENALTY), elements(out.shape)
     counted = out
-    if penalty.norm == "tanh":
-        counted = fragment.write(kind="tanh", module=module, inputs=(out,), shape=out.shape, elements=size, parts=())
+    steps: list[tuple[str, tuple[str, ...]]] = [("elementwise", (gradient, out.name))]
+    if penalty.norm != "l1":
+        kind = "tanh" if penalty.norm == "tanh" else "add"
+        counted = fragment.write(kind=kind, module=module, inputs=(out,), shape=out.shape, elements=size, parts=())
+        own = "tanh_backward" if penalty.norm == "tanh" else "elementwise"
+        steps = [(own, (counted.name,)), ("add", (gradient,))]
     fragment.write(kind="reduce", module=module, inputs=(counted,), shape=(Size(fixed=1),), elements=size, parts=())
-    made = list(_gradient_steps(fragment, module, out, counted, gradient))
+    made = list(_gradient_steps(fragment, module, out, steps))
     return made[-1].outputs[0], made
 
 
-def _gradient_steps(fragment: Fragment, module: str, out: Value, counted: Value, gradient: str) -> Iterator[Operator]:
-    """Signs added to the gradient in one pass; of tanh its derivative, and the sum."""
-    steps: list[tuple[str, tuple[str, ...]]] = [("elementwise", (gradient, out.name))]
-    if counted is not out:
-        steps = [("tanh_backward", (counted.name,)), ("add", (gradient,))]
+def _gradient_steps(
+    fragment: Fragment, module: str, out: Value, steps: Sequence[tuple[str, tuple[str, ...]]]
+) -> Iterator[Operator]:
+    """Signs added to the gradient in one pass; of what was counted first its derivative, and the sum."""
     last = ""
     for kind, read in steps:
         value = fragment.gradient(f"{module}:{kind}", out)

@@ -4,7 +4,7 @@ Sources: a threshold that a share of a layer's magnitudes lie below, CATS (Lee e
 channel, CHESS (He et al., 2024, arXiv 2409.01366); a given one, FATReLU as in ProSparse (Song et al., 2024, arXiv
 2402.13516), whose L1 term rises in stages along half cosines; top-k of each token, Li et al., ICLR 2023 (arXiv
 2210.06313); neurons of a sentence, CoreInfer (Wang et al., 2024, arXiv 2410.18311); the sum of tanh, DEFT (Runwal et
-al., 2024, arXiv 2402.01911). Free of torch.
+al., 2024, arXiv 2402.01911); of differences in time, Yousefzadeh and Sifalakis, 2021 (arXiv 2107.07305). Free of torch.
 """
 
 from __future__ import annotations
@@ -76,8 +76,10 @@ class PenaltyStage(Section):
 class ActivationPenalty(Section):
     """What activations add to the loss, a mean over a layer's elements, summed over layers."""
 
-    norm: Literal["l1", "tanh"] = Field(
-        default="l1", description="l1: |a|. tanh: tanh(scale |a|), which nears the share of non-zero elements"
+    norm: Literal["l1", "tanh", "differences"] = Field(
+        default="l1",
+        description="l1: |a|. tanh: tanh(scale |a|), which nears the share of non-zero elements. differences: |a - b|, "
+        "b the same channel's value one token before",
     )
     scale: float = Field(default=20.0, gt=0, allow_inf_nan=False, description="of tanh: how steep it is")
     stages: tuple[PenaltyStage, ...] = Field(

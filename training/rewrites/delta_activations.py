@@ -3,8 +3,8 @@
 Of a video, in an inference pass whose samples are each the next frame of a stream. Of every layer that is named its
 input's difference to a reference is taken (``add``), small differences are set to zero (``elementwise``), the reference
 moves by what is left (``add``), the product is of that, and its result is added to the stored one (``add``). References
-and stored results lie in memory between frames. What zeros of a difference save is for the format of the product's
-moving operand to say; here is the work that it takes to have them.
+and stored results lie in memory between frames. Zeros of a difference are those of the product's moving operand, as
+many as ``zeros_percent`` says: an array may skip them. A training step multiplies whole values.
 Source: Yousefzadeh and Sifalakis, Delta activation layer (arXiv 2110.00503), figure 1.
 """
 
@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from ...configs.errors import ConfigError
-from ..graph import Operator, Tensor, TrainingGraph
+from pydantic import Field
+
+from ..graph import MadeZeros, Operator, Tensor, TrainingGraph
 from .fragment import Fragment, Value, renamed
 from .layer_rewrite import LayerRewrite
 from .layers import Layer
@@ -25,11 +26,20 @@ class DeltaActivations(LayerRewrite):
     """Layers that multiply differences."""
 
     kind: Literal["delta-activations"]
+    zeros_percent: float | None = Field(
+        default=None, gt=0, lt=100, description="zeros of the differences, as declared; none where nothing is said"
+    )
 
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
-        return "differences to the last frame in the place of activations"
+        share = "" if self.zeros_percent is None else f", {self.zeros_percent:g}% zero"
+        return f"differences to the last frame in the place of activations{share}"
+
+    @property
+    def trains(self) -> bool:
+        """The layers themselves do, as they are."""
+        return True
 
     def unfit(self, layer: Layer) -> str:
         """Any layer that can be taken apart will do."""
@@ -38,19 +48,18 @@ class DeltaActivations(LayerRewrite):
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
     ) -> tuple[TrainingGraph, tuple[str, ...]]:
-        """Each with a difference before it and a sum behind it.
-
-        Raises:
-            ConfigError: it is a training step.
-        """
+        """Each with a difference before it and a sum behind it; in a training step as it was."""
         if not deployed:
-            raise ConfigError(
-                f"kind: got {self.kind} in a training step of {graph.name}, need an inference pass, each sample a "
-                "frame; try --pass inference",
-                field="kind",
+            return graph, (
+                "A training step multiplies whole values: differences are of inference, each sample a frame.",
             )
-        says = "Zeros of a difference save nothing here: its products take the time and the bytes of dense ones."
-        return _with_deltas(graph, layers), (says,)
+        made = _with_deltas(graph, layers)
+        if self.zeros_percent is None:
+            return made, ("Zeros of a difference save nothing here: nobody says how many there are (zeros_percent).",)
+        zeros = MadeZeros(input=self.zeros_percent / 100, of_differences=True)
+        found = {layer.forward.module: zeros for layer in layers.values()}
+        says = f"{self.zeros_percent:g}% of the differences are taken for zero."
+        return replace(made, made_zeros=made.made_zeros | found), (says,)
 
 
 def _with_deltas(graph: TrainingGraph, layers: Mapping[str, Layer]) -> TrainingGraph:

@@ -142,7 +142,7 @@ _NARROWER = (
     "rethinking-pruning-fine-tuned", "sortednet", "spa", "spa-before", "udfc", "wgsef",
 )  # fmt: skip
 _OF_ACTIVATIONS = (
-    "cats", "chess", "coreinfer", "deft", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
+    "cats", "chess", "coreinfer", "deft", "delta-activation", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
 )  # fmt: skip
 _NEWER = (
     "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",

@@ -111,6 +111,10 @@ class AppliedRecipe:
         """The update after which STEP switched; None before it, and for other recipes."""
         return self._clock.switch_step
 
+    def pass_over(self) -> None:
+        """Count a step of a phase of forward passes alone, in which nothing is updated."""
+        self._clock.step += 1
+
     # With the optimizer ---------------------------------------------------------------------------------------------
 
     def begin(self, step: int, *, prune: bool) -> None:

@@ -153,9 +153,9 @@ def check_trains_once(recipe: Recipe) -> None:
     recipe.check_trains()
     if not recipe.trains_once:
         raise ConfigError(
-            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
-            "its own, or chooses what of a network stays, need one that a loop of your own goes through once; try "
-            "bisparse train"
+            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters, batches or a "
+            "loss of its own, or chooses what of a network stays, need one that a loop of your own goes through once; "
+            "try bisparse train"
         )
 
 

@@ -13,6 +13,7 @@ from ...graph import Stage, TrainingGraph
 from ..activation import Activation
 from ..adapters import Adapters
 from ..apply import Change, RewrittenGraph, rewritten
+from ..delta_activations import DeltaActivations
 from ..doped import Doped
 from ..factorised import Factorised
 from ..keep import Keep
@@ -169,6 +170,9 @@ def _make(model: nn.Module, change: Change) -> None:
         return
     if isinstance(entry, Activation):
         put_activations(model, change, entry)
+        return
+    if isinstance(entry, DeltaActivations):
+        # A training multiplies whole values.
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)

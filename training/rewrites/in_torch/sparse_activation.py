@@ -103,6 +103,10 @@ class SparseActivation(nn.Module):
             elif self._step >= self.cut.begins(self._steps):
                 made = torch.where(self.kept(made.detach()), made, torch.zeros_like(made))
         if self.penalty is not None and self.training and torch.is_grad_enabled():
+            if self.penalty.norm == "differences":
+                self._need_tokens(
+                    made, "penalty.norm: got differences", "each token's value differs from that before it"
+                )
             self._terms.append(term(made, self.penalty))
         return made
 
@@ -146,18 +150,21 @@ class SparseActivation(nn.Module):
         return values.abs() * self.factors.view(shape)
 
     def _core(self, values: Tensor, cut: Cut) -> Tensor:
-        if values.dim() != 3 or self.along != -1:
-            raise ConfigError(
-                f"cut.by: got core of {self.path}, whose values are {tuple(values.shape)}, need [batch, tokens, "
-                "neurons]: the first tokens of a sentence choose; try layers that are in feed-forward layers of tokens",
-                field="rewrites",
-            )
+        self._need_tokens(values, "cut.by: got core", "the first tokens of a sentence choose")
         first = math.ceil(cut.prefill_share * values.shape[1])
         assert cut.token_percent is not None, "core has it"
         core = core_neurons(values[:, :first], cut.token_percent / 100, self.share)
         kept = torch.ones_like(values, dtype=torch.bool)
         kept[:, first:] = core[:, None]
         return kept
+
+    def _need_tokens(self, values: Tensor, got: str, why: str) -> None:
+        if values.dim() != 3 or self.along != -1:
+            raise ConfigError(
+                f"{got} of {self.path}, whose values are {tuple(values.shape)}, need [batch, tokens, neurons]: {why}; "
+                "try layers that are in feed-forward layers of tokens",
+                field="rewrites",
+            )
 
 
 class Factors:
@@ -222,5 +229,7 @@ def core_neurons(values: Tensor, token_share: float, sentence_share: float) -> T
 
 def term(values: Tensor, penalty: ActivationPenalty) -> Tensor:
     """The mean over a layer's elements that a penalty is a multiple of."""
+    if penalty.norm == "differences":
+        values = values[:, 1:] - values[:, :-1]
     magnitudes = values.abs()
-    return (magnitudes if penalty.norm == "l1" else torch.tanh(penalty.scale * magnitudes)).mean()
+    return (torch.tanh(penalty.scale * magnitudes) if penalty.norm == "tanh" else magnitudes).mean()

@@ -118,6 +118,13 @@ def test_a_penalty_costs_a_sum_and_its_gradient_in_training_alone():
         ("penalty", "tanh_backward", "BP"): 16,
         ("penalty", "add", "BP"): 16,
     }
+    differences = entry(penalty={"norm": "differences", "stages": stages})
+    assert vector_work(made(network(), differences)) == {
+        ("penalty", "add", "FF"): 16,
+        ("penalty", "reduce", "FF"): 16,
+        ("penalty", "elementwise", "BP"): 16,
+        ("penalty", "add", "BP"): 16,
+    }
 
 
 def test_strength_rises_along_half_cosines_and_stays():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-from bisparse.configs.errors import ConfigError
+from bisparse.training.graph import MadeZeros
 from bisparse.training.passes.inference import forward_only
 from bisparse.training.rewrites.delta_activations import DeltaActivations
 from torch import nn
@@ -83,9 +82,17 @@ def test_the_numbers_are_those_of_the_whole_frame():
             torch.testing.assert_close(state[1], wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_training_is_refused_and_what_is_made_of_training_is_not():
+def test_zeros_that_are_declared_are_those_of_the_layers_inputs():
+    declared = DELTAS.model_copy(update={"zeros_percent": 75.0})
+    graph = captured(Network, FRAME, inference=True)
+    zeros = MadeZeros(input=0.75, of_differences=True)
+    assert made(graph, declared, deployed=True).made_zeros == {"first": zeros, "second": zeros}
+    assert made(graph, DELTAS, deployed=True).made_zeros == {}
+    assert zeros.measured(0.5) is None, "a training measures whole values"
+
+
+def test_a_training_step_stays_and_what_is_made_of_one_is_that_of_its_forward_pass():
     graph = captured(Network, FRAME)
-    with pytest.raises(ConfigError, match=r"^rewrites\.0\.kind: got delta-activations in a training step of net"):
-        made(graph, DELTAS)
+    assert made(graph, DELTAS) == graph
     found = forward_only(made(graph, DELTAS, deployed=True))
     assert counted(found) == counted(made(forward_only(graph), DELTAS, deployed=True))

@@ -199,6 +199,17 @@ def test_a_penalty_is_a_mean_over_elements_summed_over_layers_times_its_strength
     assert applied.penalty() is None, "what is measured adds nothing"
 
 
+def test_a_penalty_on_differences_is_of_each_token_and_the_one_before_it():
+    model = plain()
+    applied, _ = at_work(model, shape=(5, 8), penalty={"norm": "differences", "stages": ALL})
+    values = values_of(3, 5, 8)
+    model(values)
+    made = gelu(model, values)
+    assert applied.penalty().item() == pytest.approx(0.5 * np.abs(np.diff(made, axis=1)).mean(), rel=1e-5)
+    with pytest.raises(ConfigError, match=r"penalty.norm: got differences of 1, whose values are \(5, 16\), need"):
+        model(values[0])
+
+
 def test_a_loop_of_ones_own_that_would_not_add_the_penalty_is_refused():
     model = plain()
     entry = Activation(kind="activation", function="relu", penalty={"stages": ALL})
