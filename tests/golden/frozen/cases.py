@@ -90,6 +90,7 @@ def shipped_steps():
         *product(ENGINES, (SAT, "sat-unstructured"), others, _DECLARED),
         *product(ENGINES, ("sat-unstructured",), ("resnet9-cifar10",), _REWRITING),
         *product(ENGINES[:1], (SAT,), ("resnet9-cifar10",), _NARROWER),
+        *product(ENGINES[:1], (SAT,), ("gpt2-small",), _OF_BLOCKS),
         *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
         *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
         *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
@@ -105,11 +106,11 @@ def shipped_steps():
             hardware=hardware,
             engine=engine,
         )
-    for recipe in _KERNELS:
+    for recipe in (*_KERNELS, "slicegpt"):
         yield Case(
             kind="step",
             file="options",
-            workload="resnet9-cifar10",
+            workload="gpt2-small" if recipe == "slicegpt" else "resnet9-cifar10",
             recipe=recipe,
             hardware="sat-unstructured",
             options={"pass_": "inference"},
@@ -118,7 +119,7 @@ def shipped_steps():
 
 def _everywhere():
     """Recipes that are frozen on every design; what is left out is frozen where it differs."""
-    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_CELLS}
+    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_BLOCKS, "slicegpt", *_OF_CELLS}
     return [name for name in names("recipes") if name not in left_out]
 
 
@@ -130,9 +131,10 @@ _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel"
 _NARROWER = (
     "lapp", "precropping", "rethinking-pruning", "rethinking-pruning-fine-tuned", "spa", "spa-before",
 )  # fmt: skip
+_OF_BLOCKS = ("cfsp", "dsee", "flap", "lora", "loraprune", "monarch", "pat", "pst", "s2ft", "sltrain", "sora")
 _NEWER = (
-    "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",
-    "sparse-activations", "tasd",
+    "dsnot", "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste",
+    "slope", "snip", "sparse-activations", "tasd",
 )  # fmt: skip
 _DECLARED = ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups", "spdf")
 
