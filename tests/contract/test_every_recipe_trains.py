@@ -13,10 +13,11 @@ from bisparse.configs.pattern import Pattern
 from bisparse.training.capture import capture
 from bisparse.training.graph import Stage, TrainingGraph
 from bisparse.training.loop.agreement import check_agreement
+from bisparse.training.models.attention import PreNormBlock
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from bisparse.training.recipes.phases import frame_patterns
-from bisparse.training.rewrites.in_torch import check_rewritten, rewrite_module
+from bisparse.training.rewrites.in_torch import check_rewritten, rewrite_captured, rewrite_module
 from torch import nn
 
 FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
@@ -105,7 +106,37 @@ def step_of(model, optimizer, values, labels, before_update=lambda: None) -> flo
 TRAINED_ONCE = {name: model for name in names("recipes") if (model := load_recipe(name).model).trains_once}
 
 
-@pytest.mark.parametrize("name", [name for name, model in TRAINED_ONCE.items() if model.rewrites])
+OF_ATTENTION = ("scatterbrain", "seer-attention", "sparsifiner")
+
+
+@pytest.mark.parametrize("name", OF_ATTENTION)
+def test_one_that_rewrites_attention_trains_what_its_rewritten_graph_has(name):
+    """Of tokens each class is another picture, with noise; what chooses scores learns along."""
+    recipe = TRAINED_ONCE[name]
+    torch.manual_seed(0)
+    model = nn.Sequential(PreNormBlock(16, 2), nn.Flatten(), nn.Linear(128 * 16, 8))
+
+    def graph() -> TrainingGraph:
+        return capture(model, (128, 16), name="net", default_batch=16, source="test")
+
+    found = rewrite_captured(model, recipe.rewrites, graph)
+    applied = apply(model, recipe, Pattern(2, 8), steps=STEPS)
+    check_agreement(applied, found)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    applied.attach(optimizer)
+    labels = torch.arange(16) % 8
+    values = torch.randn(8, 128, 16)[labels] + 0.1 * torch.randn(16, 128, 16)
+    chooses = [each.clone() for path, each in model.named_parameters() if "gate" in path or "predictor" in path]
+    losses = [step_of(model, optimizer, values, labels) for _ in range(STEPS)]
+    assert losses[-1] < 0.5 * losses[0]
+    learnt = [each for path, each in model.named_parameters() if "gate" in path or "predictor" in path]
+    assert len(learnt) == (0 if name == "scatterbrain" else 2)
+    assert not any(torch.equal(*both) for both in zip(chooses, learnt, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, model in TRAINED_ONCE.items() if model.rewrites and name not in OF_ATTENTION]
+)
 def test_one_that_rewrites_layers_trains_what_its_rewritten_graph_has(name):
     recipe = TRAINED_ONCE[name]
     torch.manual_seed(0)

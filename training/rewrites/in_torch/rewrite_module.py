@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from torch import nn
 
 from ....configs.errors import CaptureError, ConfigError
-from ...graph import TrainingGraph
+from ...graph import Geometry, MatrixProduct, TrainingGraph
 from ..apply import Change, RewrittenGraph, rewritten
+from ..attention_rewrite import AttentionRewrite
 from ..doped import Doped
 from ..factorised import Factorised
 from ..keep import Keep
@@ -20,6 +22,7 @@ from ..monarch import Monarch
 from ..parallel import Parallel
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
+from .attending import rewrite_attention
 from .layer_parts import Branches, MonarchLayer, in_turn, plain_layer, put_beside
 from .resized_module import put, resize, without_blocks
 
@@ -83,6 +86,13 @@ def rewrite_captured(
     return found
 
 
+def _whole(geometry: Geometry | None) -> Geometry | None:
+    """A product with all scores of its attention: torch computes them, and leaves out behind it what is not kept."""
+    if isinstance(geometry, MatrixProduct):
+        return replace(geometry, scores=None, causal=None)
+    return geometry
+
+
 _MADE = "_bisparse_rewrites"
 
 
@@ -99,7 +109,7 @@ def check_rewritten(captured: TrainingGraph, planned: RewrittenGraph) -> None:
         ConfigError: they differ: the model's code knows a size that a rewrite changes.
     """
     found, wanted = (
-        Counter((each.module, each.stage.value, each.geometry) for each in graph.products)
+        Counter((each.module, each.stage.value, _whole(each.geometry)) for each in graph.products)
         for graph in (captured, planned.graph)
     )
     for module, stage, geometry in sorted((found - wanted) + (wanted - found), key=str):
@@ -116,6 +126,12 @@ def _make(model: nn.Module, change: Change) -> None:
         if entry.layers is not None:
             without_blocks(model, change.before, change.outcome.graph)
         resize(model, change.before, change.outcome.graph)
+        return
+    if isinstance(entry, AttentionRewrite):
+        for attention in entry.attention(change.before):
+            assert isinstance(attention.scores.geometry, MatrixProduct), "attention is made of products of matrices"
+            width = attention.scores.geometry.k.fixed
+            rewrite_attention(model.get_submodule(attention.module), attention.module, entry, width)
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)

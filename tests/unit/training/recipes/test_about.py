@@ -53,9 +53,8 @@ def test_what_a_shipped_recipe_is_usually_run_with_is_shipped_and_suits_it(name)
     assert (recipe.usual is None) == recipe.is_baseline
     if recipe.usual is not None:
         assert recipe.usual.workload in names("workloads")
-        assert (recipe.usual.sparsity is None) == (not recipe.prunes)
-    if recipe.prunes:
-        assert recipe.mask_search.method != "top-n" or isinstance(parse_format(recipe.usual.sparsity), Pattern)
+        of_a_rule = recipe.prunes and recipe.mask_search.method == "top-n"
+        assert not of_a_rule or isinstance(parse_format(recipe.usual.sparsity), Pattern)
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if load_recipe(name).model.method])
