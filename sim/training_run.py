@@ -139,7 +139,7 @@ class _Costs:
     def of(self, stretch: Stretch) -> TrainingPhase:
         """A phase with its costs."""
         simulator = self._simulator(stretch)
-        costs_as, reason, step, beside = "dense", stretch.reason, self._unpruned(simulator), _NOTHING
+        costs_as, reason, step, beside = "dense", stretch.reason, self._unpruned(simulator, stretch), _NOTHING
         if stretch.recipe is not None:
             recipe, pattern = stretch.recipe, stretch.pattern
             if stretch.on_the_way:
@@ -253,9 +253,9 @@ class _Costs:
         reason = f"{hardware.name} has no {' nor '.join(lacking)}" if lacking else ""
         return recipe.model_copy(update={"layers": layers}), pattern, reason
 
-    def _unpruned(self, simulator: Simulator) -> StepReport:
-        """A step of the network as it is or is rewritten, nothing pruned."""
-        recipe = self.recipe.model
+    def _unpruned(self, simulator: Simulator, stretch: Stretch) -> StepReport:
+        """A step of the network as it is or is rewritten in a stretch, nothing pruned."""
+        recipe = self.recipe.model.model_copy(update={"rewrites": stretch.rewrites})
         return self._step(simulator, recipe.unpruned, DENSE) if recipe.rewrites else simulator.dense
 
     def _step(self, simulator: Simulator, recipe: Recipe, pattern: OperandFormat) -> StepReport:

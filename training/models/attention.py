@@ -14,7 +14,8 @@ class SelfAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, *, dropout: float = 0.0, causal: bool = False) -> None:
         super().__init__()
-        self.heads = heads
+        # Fewer heads are as large as they were: so many follow from the projection.
+        self.head_size = width // heads
         self.dropout = dropout
         self.causal = causal
         self.query_key_value = nn.Linear(width, 3 * width)
@@ -22,8 +23,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, T, width] to [B, T, width]."""
-        batch, tokens, width = features.shape
-        split = self.query_key_value(features).view(batch, tokens, 3, self.heads, width // self.heads)
+        batch, tokens, _ = features.shape
+        split = self.query_key_value(features).view(batch, tokens, 3, -1, self.head_size)
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = functional.scaled_dot_product_attention(
             query,
@@ -32,7 +33,7 @@ class SelfAttention(nn.Module):
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=self.causal,
         )
-        output: Tensor = self.projection(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        output: Tensor = self.projection(mixed.transpose(1, 2).reshape(batch, tokens, -1))
         return output
 
 

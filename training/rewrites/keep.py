@@ -9,7 +9,8 @@ of ``multiple_of``; channels in groups keep the number of groups. Free of torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Literal, get_args
 
@@ -18,17 +19,44 @@ from pydantic import Field, PositiveInt, model_validator
 from ...configs.errors import ConfigError
 from ..graph import TrainingGraph
 from ..passes.naming import named, refuse_unknown
-from .coupling import coupling
+from .choice import ChoiceName
+from .coupling import Coupling, coupling
 from .depth import removed, stages_of, without_blocks
 from .features import Feature, FeatureKind, features_of
 from .resizing import resized
 from .rewrite import Outcome, Rewrite
+from .width_sharing import expected_ratios
 
 MOST = 64
 """The largest ratio."""
 
 Ratio = Annotated[float, Field(gt=0, le=MOST)]
 Part = Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an entry changes of a graph.
+
+    Attributes:
+        coupled: the graph without the blocks that go, and what of it is coupled.
+        sizes: of features that the entry speaks of, how many are kept.
+        layers: as of ``Outcome``.
+        left: as of ``Outcome``.
+        says: as of ``Outcome``.
+    """
+
+    coupled: Coupling
+    sizes: dict[Feature, int]
+    layers: tuple[str, ...]
+    left: dict[str, str]
+    says: tuple[str, ...]
+
+    def outcome(self) -> Outcome:
+        """The graph with it changed."""
+        sizes = {feature.factor: kept for feature, kept in self.sizes.items()}
+        graph = resized(self.coupled, sizes) if sizes else self.coupled.graph
+        return Outcome(graph=graph, layers=self.layers, left=self.left, says=self.says)
 
 
 class Keep(Rewrite):
@@ -48,11 +76,30 @@ class Keep(Rewrite):
         default=None, description="residual blocks of each stage, the first ones; or by path of blocks"
     )
     multiple_of: PositiveInt = Field(default=1, description="channels and neurons are rounded to a multiple of it")
+    shared_out: Literal["evenly", "expected"] = Field(
+        default="evenly",
+        description="how layers share what is kept where one number is given for all channels, or all neurons: each "
+        "keeps that ratio of them; or the number is of weights, and each layer keeps as many as any other (PreCrop)",
+    )
+    chosen_by: ChoiceName | None = Field(
+        default=None,
+        description="which stay, with the weights that they have: the ones of the highest score, coupled slices "
+        "together. None: weights are drawn anew, as of a network that begins so",
+    )
+    batches: PositiveInt = Field(
+        default=4, le=1000, description="of training data, that a score of gradients or activations looks at"
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Keep:
         if not self._asked():
             raise ValueError("one of channels, heads, neurons and layers")
+        if self.shared_out == "expected" and any(ratio > 1 for ratio in self._ratios()):
+            raise ValueError("shared_out: got expected with a ratio above 1, need a density of weights, at most 1")
+        if self.chosen_by is not None and any(ratio > 1 for ratio in self._ratios()):
+            raise ValueError(
+                f"chosen_by: got {self.chosen_by} with a ratio above 1, need at most 1: wider has no choice"
+            )
         if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
             raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
         return self
@@ -65,10 +112,35 @@ class Keep(Rewrite):
         asked = {"layers": self.layers, "channels": self.channels, "heads": self.heads, "neurons": self.neurons}
         return {name: ratio for name, ratio in asked.items() if ratio is not None}
 
+    def _ratios(self) -> Iterator[float]:
+        for asked in self._asked().values():
+            yield from asked.values() if isinstance(asked, Mapping) else (asked,)
+
+    def part_way(self, share: float) -> Keep:
+        """The same on its way there: of what each ratio takes away, or adds, a share.
+
+        >>> Keep(kind="keep", channels=0.5, heads={"*": 0.75}).part_way(0.5).title
+        'keep channels 0.75, heads (*: 0.875)'
+        """
+
+        def there(ratio: float) -> float:
+            return round(1 + share * (ratio - 1), 6)
+
+        return self.model_copy(
+            update={
+                name: {pattern: there(each) for pattern, each in asked.items()}
+                if isinstance(asked, Mapping)
+                else there(asked)
+                for name, asked in self._asked().items()
+            }
+        )
+
     @property
     def title(self) -> str:
         """What it keeps, in a phrase."""
-        return "keep " + ", ".join(f"{name} {_words(ratio)}" for name, ratio in self._asked().items())
+        shared = " of the weights, as many in each layer" if self.shared_out == "expected" else ""
+        chosen = "" if self.chosen_by is None else f", chosen by {self.chosen_by}"
+        return "keep " + ", ".join(f"{name} {_words(ratio)}" for name, ratio in self._asked().items()) + shared + chosen
 
     @property
     def trains(self) -> bool:
@@ -82,13 +154,17 @@ class Keep(Rewrite):
             ConfigError: the network has none of what is to be kept in part, a pattern names none of it, coupled layers
                 are given several ratios, or what is coupled cannot be told.
         """
+        return self.plan(graph).outcome()
+
+    def plan(self, graph: TrainingGraph) -> Plan:
+        """What it changes of a graph; errors as for ``rewrite``."""
         changed: list[str] = []
         left: dict[str, str] = {}
         says: list[str] = []
         if self.layers is not None:
             graph = self._shallower(graph, self.layers, changed, left, says)
         coupled = coupling(graph)
-        sizes = {}
+        sizes: dict[Feature, int] = {}
         features = features_of(coupled)
         for kind in get_args(FeatureKind):
             asked: float | Mapping[str, float] | None = getattr(self, kind)
@@ -97,18 +173,13 @@ class Keep(Rewrite):
             counts: dict[tuple[int, int], int] = {}
             for feature, ratio in self._chosen(graph, kind, asked, features, left):
                 size = feature.factor.size
-                sizes[feature.factor] = kept = self._kept(feature, ratio)
+                sizes[feature] = kept = self._kept(feature, ratio)
                 change = size * feature.each, kept * feature.each
                 counts[change] = counts.get(change, 0) + 1
                 if kept != size:
                     changed.extend(feature.layers)
             says.append(f"{kind.capitalize()}: {_list(counts)}.")
-        return Outcome(
-            graph=resized(coupled, sizes) if sizes else graph,
-            layers=tuple(dict.fromkeys(changed)),
-            left=left,
-            says=tuple(says),
-        )
+        return Plan(coupled=coupled, sizes=sizes, layers=tuple(dict.fromkeys(changed)), left=left, says=tuple(says))
 
     def _kept(self, feature: Feature, ratio: float) -> int:
         step = 1 if feature.kind == "heads" else self.multiple_of // math.gcd(self.multiple_of, feature.each)
@@ -139,6 +210,10 @@ class Keep(Rewrite):
                 left.update(dict.fromkeys(feature.layers, why))
             else:
                 chosen.append((feature, ratio))
+        if self.shared_out == "expected" and kind != "heads" and not isinstance(asked, Mapping):
+            weights = {feature.layers[0]: [_weights(graph, each) for each in feature.layers] for feature, _ in chosen}
+            ratios = expected_ratios(weights, asked)
+            chosen = [(feature, ratios[feature.layers[0]]) for feature, _ in chosen]
         if not chosen:
             why = "; ".join(f"{layer}: {why}" for layer, why in list(left.items())[:2])
             raise ConfigError(
@@ -188,6 +263,10 @@ class Keep(Rewrite):
         which = f": without {', '.join(sorted((each.path for each in gone), key=_by_number))}" if gone else ""
         says.append(f"Blocks: {total - len(gone)} of {total}{which}.")
         return without_blocks(graph, gone)
+
+
+def _weights(graph: TrainingGraph, layer: str) -> int:
+    return graph.tensors[f"{layer}.weight" if f"{layer}.weight" in graph.tensors else layer].elements(1)
 
 
 def _by_number(path: str) -> list[tuple[int, str]]:

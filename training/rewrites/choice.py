@@ -1,0 +1,8 @@
+"""What trained channels, heads and neurons are compared by when some of them go. Free of torch; scores are in torch."""
+
+from typing import Literal
+
+ChoiceName = Literal["first", "random", "magnitude", "scale", "taylor", "saliency", "activation"]
+"""The first ones stay; ones that are drawn; those of the largest L2 norm of all coupled slices, |gamma| of the batch
+normalisations that they pass, |sum w dL/dw| or sum |w dL/dw| over all coupled slices, or sum |w| |x| of the weights
+they are read by, |x| being the norm of what was read."""
