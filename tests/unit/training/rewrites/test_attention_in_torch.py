@@ -209,6 +209,13 @@ def test_a_gate_learns_the_largest_of_each_block_of_whole_attention_and_tells_th
     assert all(torch.equal(one, other) for one, other in zip(*both, strict=True))
 
 
+def test_of_a_network_that_is_frozen_the_gate_alone_learns():
+    module = attention(GATED)
+    module(*(torch.tensor(each) for each in operands())).sum().backward()
+    assert all(each.grad is not None and each.grad.any() for each in module.gate.parameters())
+    assert not module.eval()(*(torch.tensor(each) for each in operands())).requires_grad
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_each_query_attends_to_the_keys_that_its_predictor_makes_most_of(causal):
     module, (query, key, value) = attention(sampled(density=0.3), causal=causal), operands()
