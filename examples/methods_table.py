@@ -41,7 +41,7 @@ DESIGNS = {"sat-vcu1525": "SAT", "sat-unstructured": "skips zeros"}
 STEPS = 100_000
 """Of a training run: what happens every 1,000 steps happens often, and what happens once hardly counts."""
 
-ADAM = ("bert-base", "gpt2-small", "vit-cifar10")
+ADAM = ("bert-base", "gpt2-small", "gpt2-small-8k", "vit-cifar10")
 PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 FIGURES = PAGE.parent / "methods" / "figures.csv"
 
@@ -111,7 +111,7 @@ def asked() -> Iterator[Figure]:
             recipe=name,
             says=declared(each.model),
             workload=usual(each.model).workload,
-            sparsity=usual(each.model).sparsity or "",
+            sparsity=usual(each.model).sparsity,
             design=design,
             run=run,
         )
@@ -133,8 +133,7 @@ def simulator(workload: str, design: str) -> Simulator:
 
 def measured(asked_for: Figure) -> Figure:
     """The figure with its numbers, or why there are none."""
-    recipe = load_recipe(asked_for.recipe)
-    pattern = parse_format(asked_for.sparsity or "2:8")  # which is of no use to a recipe that prunes nothing
+    recipe, pattern = load_recipe(asked_for.recipe), parse_format(asked_for.sparsity)
     of = simulator(asked_for.workload, asked_for.design)
     said = {name: getattr(asked_for, name) for name in COLUMNS}
     phases = recipe.model.schedule.phases
@@ -233,8 +232,8 @@ def tables(figures: Iterable[Figure]) -> Iterator[str]:
 
 def _of_recipe(recipe: Recipe, figures: dict[tuple[str, str, str], Figure]) -> list[str]:
     run = usual(recipe)
-    kept = f"{100 * parse_format(run.sparsity).density:.4g}%" if run.sparsity else "–"
-    cells = [f"`{recipe.name}`", run.workload, run.sparsity or "–", kept, prunes(recipe)]
+    ratio = [run.sparsity, f"{100 * parse_format(run.sparsity).density:.4g}%"] if recipe.prunes else ["–", "–"]
+    cells = [f"`{recipe.name}`", run.workload, *ratio, prunes(recipe)]
     for kind in ("training", "inference"):
         own = [figures.get((recipe.name, design, kind)) for design in DESIGNS]
         products = {_number(each.macs) for each in own if each is not None and each.macs}
@@ -271,7 +270,7 @@ def _of_method(standing: Standing, figures: dict[tuple[str, str, str], Figure]) 
 def usually(recipe: Recipe) -> tuple[str, str]:
     """Workload and ratio that a recipe is run with."""
     run = usual(recipe)
-    return run.workload, run.sparsity or ""
+    return run.workload, run.sparsity if recipe.prunes else ""
 
 
 def _times(recipes: Iterable[Recipe], figures: dict[tuple[str, str, str], Figure], run: str) -> str:

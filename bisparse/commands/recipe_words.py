@@ -65,9 +65,13 @@ def runs(recipe: Recipe) -> str:
 def usual_command(recipe: Recipe) -> str:
     """The command that simulates it as it is usually run."""
     assert recipe.usual is not None, "asked of a recipe that says it"
-    ratio = [] if recipe.usual.sparsity is None else ["--sparsity", recipe.usual.sparsity]
     passes = ["--pass", "inference"] if recipe.pass_ == "inference" else []
-    return shlex.join(["bisparse", "simulate", recipe.usual.workload, "--recipe", recipe.name, *ratio, *passes])
+    return shlex.join(
+        [
+            "bisparse", "simulate", recipe.usual.workload, "--recipe", recipe.name, "--sparsity", recipe.usual.sparsity,
+            *passes,
+        ]
+    )  # fmt: skip
 
 
 def pruned_words(stage: PrunedStage | None) -> str:

@@ -13,6 +13,7 @@ from bisparse.configs.pattern import Pattern
 from bisparse.training.capture import capture
 from bisparse.training.graph import Stage, TrainingGraph
 from bisparse.training.loop.agreement import check_agreement
+from bisparse.training.models.attention import PreNormBlock
 from bisparse.training.models.gpt2 import Gpt2
 from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
@@ -116,6 +117,34 @@ def step_of(model, optimizer, values, labels, before_update=lambda: None) -> flo
 TRAINED_ONCE = {name: model for name in names("recipes") if (model := load_recipe(name).model).trains_once}
 
 
+OF_ATTENTION = ("scatterbrain", "seer-attention", "sparsifiner")
+
+
+@pytest.mark.parametrize("name", OF_ATTENTION)
+def test_one_that_rewrites_attention_trains_what_its_rewritten_graph_has(name):
+    """Of tokens each class is another picture, with noise; what chooses scores learns along."""
+    recipe = TRAINED_ONCE[name]
+    torch.manual_seed(0)
+    model = nn.Sequential(PreNormBlock(16, 2), nn.Flatten(), nn.Linear(128 * 16, 8))
+
+    def graph() -> TrainingGraph:
+        return capture(model, (128, 16), name="net", default_batch=16, source="test")
+
+    found = rewrite_captured(model, recipe.rewrites, graph)
+    applied = apply(model, recipe, Pattern(2, 8), steps=STEPS)
+    check_agreement(applied, found)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    applied.attach(optimizer)
+    labels = torch.arange(16) % 8
+    values = torch.randn(8, 128, 16)[labels] + 0.1 * torch.randn(16, 128, 16)
+    chooses = [each.clone() for path, each in model.named_parameters() if "gate" in path or "predictor" in path]
+    losses = [step_of(model, optimizer, values, labels) for _ in range(STEPS)]
+    assert losses[-1] < 0.5 * losses[0]
+    learnt = [each for path, each in model.named_parameters() if "gate" in path or "predictor" in path]
+    assert len(learnt) == (0 if name == "scatterbrain" else 2)
+    assert not any(torch.equal(*both) for both in zip(chooses, learnt, strict=True))
+
+
 OF_TOKENS = ("coreinfer",)
 """Recipes that are of sentences of tokens, and of no picture's positions."""
 
@@ -176,7 +205,7 @@ def layers_of_tokens() -> nn.Sequential:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, model in TRAINED_ONCE.items() if model.rewrites and name not in OF_BLOCKS]
+    "name", [name for name, model in TRAINED_ONCE.items() if model.rewrites and name not in {*OF_BLOCKS, *OF_ATTENTION}]
 )
 def test_one_that_rewrites_layers_trains_what_its_rewritten_graph_has(name):
     recipe = TRAINED_ONCE[name]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 
 from ..attention import Attention
-from ..graph import ComputedScores, MatrixProduct, Operator, Size, Tensor, TrainingGraph
+from ..graph import ComputedScores, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from ..score_patterns import ScorePattern
 from ..scores import with_patterns
 from .attention_rewrite import modules_of
-from .fragment import Fragment, Value
+from .fragment import Fragment, Part, Value, elements
 from .rewrite import Outcome
 
 
@@ -79,12 +80,35 @@ class Operands:
     width: int
 
 
-Decide = Callable[[Fragment, Operands], Value]
+Learning = Literal["apart", "along"]
+"""When what chooses scores learns: before, so that it runs forward alone, or in each training step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What chooses scores.
+
+    Attributes:
+        chosen: what says which are computed.
+        compared: what it made of each, a product.
+        likely: a softmax of that, which learns to be what attention makes of all scores; None where nothing learns.
+        taught: what it is to be; None where it is a softmax of the attention's own scores.
+    """
+
+    chosen: Value
+    compared: Value
+    likely: Value | None = None
+    taught: Value | None = None
+
+
+Decide = Callable[[Fragment, Operands], Choice]
 """Writes what stands before the product of scores, and gives what says which of them are computed."""
 
 
 def decided(graph: TrainingGraph, attention: Sequence[Attention], name: str, decide: Decide) -> TrainingGraph:
-    """The graph with work before each product of scores, which the product waits for. Nothing of it learns.
+    """The graph with work before each product of scores, which the product waits for.
+
+    What learns of it does so apart from the network: its gradients begin where it compares and end at its weights.
 
     Args:
         graph: that is rewritten.
@@ -95,16 +119,56 @@ def decided(graph: TrainingGraph, attention: Sequence[Attention], name: str, dec
     taken = {*graph.tensors, *(operator.name for operator in graph.operators)}
     tensors: dict[str, Tensor] = dict(graph.tensors)
     before: dict[str, tuple[Operator, ...]] = {}
+    updates: list[Operator] = []
     by_name = {operator.name: operator for operator in graph.products}
     for each in attention:
         fragment = Fragment(f"{each.module}.{name}" if each.module else name, taken)
-        mask = decide(fragment, operands_of(graph, each))
-        tensors |= fragment.tensors
+        choice = decide(fragment, operands_of(graph, each))
         product = by_name[each.scores.name]
-        waiting = replace(product, inputs=(*product.inputs, mask.name))
+        waiting = replace(product, inputs=(*product.inputs, choice.chosen.name))
         before[each.scores.name] = (*fragment.forward, waiting)
-    operators = tuple(_with_before(graph, before))
+        if choice.likely is not None:
+            first = next(own for own in graph.products if own.name in each.axes and own.stage is not Stage.FORWARD)
+            backward, gradients = _learnt(fragment, choice, product.outputs[0])
+            before[first.name] = (*backward, first)
+            updates += fragment.updates(gradients)
+        tensors |= fragment.tensors
+    operators = (*_with_before(graph, before), *updates)
     return replace(graph, tensors=tensors, operators=operators, counted_macs={})
+
+
+def learns_in(graph: TrainingGraph, learning: Learning, *, deployed: bool) -> bool:
+    """Whether what chooses scores learns in a step of a graph."""
+    return learning == "along" and not deployed and not graph.inference
+
+
+def _learnt(fragment: Fragment, choice: Choice, scores: str) -> tuple[list[Operator], dict[str, str]]:
+    """The backward pass of what chooses: a softmax less what it is to be is the gradient of what was compared."""
+    assert choice.likely is not None, "who learns has one"
+    taught = choice.taught.name if choice.taught is not None else f"{choice.likely.name}:taught"
+    name = f"{choice.likely.name}:distilled"
+    fragment.tensors[name] = Tensor(name=name, shape=choice.compared.shape, role="gradient")
+    elements_of_all = elements(choice.compared.shape)
+    made: list[Operator] = []
+    if choice.taught is None:
+        fragment.tensors[taught] = Tensor(name=taught, shape=choice.compared.shape, role="activation")
+        made.append(_backward_work(fragment, "softmax", (scores,), taught, elements_of_all))
+    inputs = (choice.likely.name, taught)
+    made.append(_backward_work(fragment, "softmax_backward", inputs, name, elements_of_all))
+    backward, gradients = fragment.backward(choice.compared, name)
+    return [*made, *backward], gradients
+
+
+def _backward_work(fragment: Fragment, kind: str, inputs: tuple[str, ...], output: str, count: Size) -> Operator:
+    return Operator(
+        name=output,
+        kind=kind,
+        stage=Stage.BACKWARD,
+        module=fragment.module,
+        inputs=inputs,
+        outputs=(output,),
+        elements=count,
+    )
 
 
 def _with_before(graph: TrainingGraph, before: dict[str, tuple[Operator, ...]]) -> Iterator[Operator]:
@@ -132,13 +196,36 @@ def chosen_scores(fragment: Fragment, scores: Value, shape: tuple[Size, ...]) ->
 
 
 def between(fragment: Fragment, left: Value, right: Value, *, extents: tuple[int, int, int], count: Size) -> Value:
-    """A product of two activations, [count, m, k] by [count, k, n], of which no gradient is wanted."""
+    """A product of two activations, [count, m, k] by [count, k, n], and the gradients of those that learn."""
     m, n, k = (Size(fixed=extent) for extent in extents)
+    of_left = MatrixProduct(m=m, n=k, k=n, count=count)
+    of_right = MatrixProduct(m=k, n=n, k=m, count=count)
     return fragment.write(
         kind="matmul",
         module=fragment.module,
         inputs=(left, right),
         shape=(count, m, n),
         geometry=MatrixProduct(m=m, n=n, k=k, count=count),
-        parts=(),
+        parts=(
+            Part(of=(left,), kind="matmul", inputs=(None, right.name), geometry=of_left),
+            Part(of=(right,), kind="matmul", inputs=(left.name, None), geometry=of_right),
+        ),
     )
+
+
+def projected(
+    fragment: Fragment, value: Value, name: str, rows: Size, extents: tuple[int, int], *, learns: bool
+) -> Value:
+    """Queries or keys, or what was pooled of them, in the channels that they are compared in.
+
+    Args:
+        fragment: that it is written on.
+        value: [rows, inputs].
+        name: of the projection.
+        rows: of all heads and samples.
+        extents: inputs, and outputs.
+        learns: whether its weight does.
+    """
+    inputs, outputs = extents
+    weight = fragment.weight(f"{name}.weight", (Size(fixed=outputs), Size(fixed=inputs)), learns=learns)
+    return fragment.linear(value, weight, module=fragment.under(name), rows=rows, inputs=inputs, outputs=outputs)

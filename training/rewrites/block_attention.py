@@ -5,12 +5,14 @@ attention none above the diagonal is kept. All heads and samples have as many; a
 blocks they are is data's (``block_masks``). The gradients of keys and values go by columns of blocks, the rest by rows.
 
 A gate (SeerAttention, arXiv 2410.13276) chooses blocks by what it makes of pooled queries (average) and keys (average,
-maximum, minimum): a projection of each, shared by heads, their product, a softmax and a threshold. It is trained apart,
-after the network: here it runs forward.
+maximum, minimum): a projection of each, shared by heads, their product, a softmax and a threshold. It learned apart,
+and runs forward; or it learns along, in every training step: its softmax is to be the largest of each block of the
+attention that is computed whole for it, without a gradient to the network.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
@@ -23,7 +25,18 @@ from ..causal_blocks import MOST_BLOCKS
 from ..graph import Size, TrainingGraph
 from ..score_patterns import KeptBlocks
 from .attention_rewrite import AttentionRewrite
-from .attentions import Operands, between, chosen_scores, decided, exact, patterned
+from .attentions import (
+    Choice,
+    Learning,
+    Operands,
+    between,
+    chosen_scores,
+    decided,
+    exact,
+    learns_in,
+    patterned,
+    projected,
+)
 from .fragment import Fragment, Value
 from .rewrite import Outcome
 
@@ -35,6 +48,11 @@ class Gate(Section):
     """What chooses the blocks of an input."""
 
     width: PositiveInt = Field(description="channels of a pooled block that are compared")
+    learns: Learning = Field(
+        default="apart",
+        description="apart, before, so that it runs forward; or along, in every training step, from attention that is "
+        "computed whole beside",
+    )
 
 
 class BlockAttention(AttentionRewrite):
@@ -89,12 +107,22 @@ class BlockAttention(AttentionRewrite):
         outcome = patterned(graph, attention, self._pattern)
         if self.gate is None:
             return outcome
-        gated = decided(outcome.graph, attention, "gate", self._gated)
+        learns = learns_in(graph, self.gate.learns, deployed=deployed)
+        gated = decided(outcome.graph, attention, "gate", partial(self._gated, learns=learns))
         return Outcome(graph=gated, layers=outcome.layers, says=outcome.says)
 
+    @property
+    def trains(self) -> bool:
+        """Where it is known which blocks are kept, or what chooses them learns."""
+        return not self.density if self.gate is None else self.gate.learns == "along"
+
     def _pattern(self, attention: Attention) -> KeptBlocks:
-        rule = BlockRule(density=exact(self.density), window=self.window, first=self.global_blocks, given=self.mask)
-        return KeptBlocks(self.block, rule, causal=attention.causal)
+        return KeptBlocks(self.block, self.rule, causal=attention.causal)
+
+    @property
+    def rule(self) -> BlockRule:
+        """Which blocks are kept, and how many."""
+        return BlockRule(density=exact(self.density), window=self.window, first=self.global_blocks, given=self.mask)
 
     def _check(self, graph: TrainingGraph, attention: Attention) -> None:
         rows, columns = (-(-extent // self.block) for extent in attention.square)
@@ -121,7 +149,7 @@ class BlockAttention(AttentionRewrite):
                     field=f"mask.{number}" if self.mask else "window",
                 )
 
-    def _gated(self, fragment: Fragment, operands: Operands) -> Value:
+    def _gated(self, fragment: Fragment, operands: Operands, *, learns: bool) -> Choice:
         assert self.gate is not None, "who has one asks for it"
         rows, columns = (-(-extent // self.block) for extent in operands.square)
         query, key = operands.queries, operands.keys
@@ -131,7 +159,7 @@ class BlockAttention(AttentionRewrite):
         side_by_side = (operands.count, Size(fixed=columns), Size(fixed=len(kinds) * operands.width))
         joined = fragment.vector("copy", tuple(kinds), module=fragment.module, shape=side_by_side, parts=())
         compared = [
-            _projected(fragment, value, name, operands.count * extent, inputs, width)
+            projected(fragment, value, name, operands.count * extent, (inputs, width), learns=learns)
             for value, name, extent, inputs in (
                 (pooled, "query", rows, operands.width),
                 (joined, "key", columns, len(kinds) * operands.width),
@@ -139,7 +167,11 @@ class BlockAttention(AttentionRewrite):
         ]
         found = between(fragment, *compared, extents=(rows, columns, width), count=operands.count)
         likely = fragment.vector("softmax", (found,), module=fragment.module, shape=found.shape, parts=())
-        return chosen_scores(fragment, likely, found.shape)
+        chosen = chosen_scores(fragment, likely, found.shape)
+        if not learns:
+            return Choice(chosen=chosen, compared=found)
+        taught = _taught(fragment, operands, found.shape)
+        return Choice(chosen=chosen, compared=found, likely=likely, taught=taught)
 
 
 def _pooled(fragment: Fragment, value: Value, kind: str, blocks: int, operands: Operands) -> Value:
@@ -147,6 +179,11 @@ def _pooled(fragment: Fragment, value: Value, kind: str, blocks: int, operands: 
     return fragment.vector(kind, (value,), module=fragment.module, shape=shape, parts=())
 
 
-def _projected(fragment: Fragment, value: Value, name: str, rows: Size, inputs: int, width: int) -> Value:
-    weight = fragment.weight(f"{name}.weight", (Size(fixed=width), Size(fixed=inputs)), learns=False)
-    return fragment.linear(value, weight, module=fragment.under(name), rows=rows, inputs=inputs, outputs=width)
+def _taught(fragment: Fragment, operands: Operands, shape: tuple[Size, ...]) -> Value:
+    """What a gate is to say: of each block the largest of attention over all keys, in shares of its row."""
+    extents = (*operands.square, operands.width)
+    whole = between(fragment, operands.queries, operands.keys, extents=extents, count=operands.count)
+    likely = fragment.vector("softmax", (whole,), module=fragment.module, shape=whole.shape, parts=())
+    largest = fragment.vector("max_pool", (likely,), module=fragment.module, shape=shape, parts=())
+    total = fragment.vector("reduce", (largest,), module=fragment.module, shape=(*shape[:-1], Size(fixed=1)), parts=())
+    return fragment.vector("multiply", (largest, total), module=fragment.module, shape=shape, parts=())

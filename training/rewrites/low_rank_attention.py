@@ -44,6 +44,11 @@ class LowRankAttention(AttentionRewrite):
         beside = f" and {self.buckets} buckets of a hash" if self.buckets else ""
         return f"attention of rank {self.features}{beside}"
 
+    @property
+    def trains(self) -> bool:
+        """Features and hashes are drawn, and stay."""
+        return True
+
     def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
         """Rewrite a graph; deployed it is the same.
 

@@ -97,6 +97,7 @@ def shipped_steps():
         *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
         *product(ENGINES[:1], ("systolic-textbook",), (_RECURRENT,), ("dense",)),
         *product(ENGINES[:1], (SAT, "systolic-textbook"), (_LONG,), ("dense", "bdwp")),
+        *((ENGINES[0], SAT, workload, recipe) for recipe, workload in _OF_ATTENTION.items()),
     )
     for engine, hardware, workload, recipe in every:
         yield Case(
@@ -130,13 +131,14 @@ def shipped_steps():
 def _everywhere():
     """Recipes that are frozen on every design; what is left out is frozen where it differs."""
     left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_BLOCKS, "slicegpt", *_OF_CELLS}
-    left_out |= {*_OF_ACTIVATIONS}
+    left_out |= {*_OF_ACTIVATIONS, *_OF_ATTENTION}
     return [name for name in names("recipes") if name not in left_out]
 
 
 _LONG = "gpt2-small-8k"
 _RECURRENT = "lstm-text"
 _OF_CELLS = ("random-graph-rnn", "sparse-rnn")
+_OF_ATTENTION = {"scatterbrain": "bert-base", "seer-attention": "gpt2-small", "sparsifiner": "vit-cifar10"}
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
 _REWRITING = ("dass", "sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
 _NARROWER = (

@@ -166,11 +166,7 @@ def test_the_baseline_rewrites_nothing(recipe):
         recipe(LOW_RANK.replace("name: low", "name: dense"))
 
 
-OF = {
-    "seer-attention": "gpt2-small",
-    "scatterbrain": "bert-base",
-    "delta-activations": "resnet18-tinyimagenet",
-}
+OF = {"delta-activations": "resnet18-tinyimagenet"}
 """Workloads of examples that are not for a vision transformer."""
 
 

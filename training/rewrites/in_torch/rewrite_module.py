@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from torch import nn
 
 from ....configs.errors import CaptureError, ConfigError
-from ...graph import Stage, TrainingGraph
+from ...graph import Geometry, MatrixProduct, Stage, TrainingGraph
 from ..activation import Activation
 from ..adapters import Adapters
 from ..apply import Change, RewrittenGraph, rewritten
+from ..attention_rewrite import AttentionRewrite
 from ..delta_activations import DeltaActivations
 from ..doped import Doped
 from ..factorised import Factorised
@@ -26,6 +28,7 @@ from ..partial import Partial
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
 from .activations import put_activations
+from .attending import rewrite_attention
 from .beside import Beside, put_adapter, put_beside
 from .calibration import Calibration
 from .layer_parts import Branches, in_turn, plain_layer
@@ -129,6 +132,13 @@ def proved(take: Callable[[], TrainingGraph], planned: RewrittenGraph) -> Traini
     return found
 
 
+def _whole(geometry: Geometry | None) -> Geometry | None:
+    """A product with all scores of its attention: torch computes them, and leaves out behind it what is not kept."""
+    if isinstance(geometry, MatrixProduct):
+        return replace(geometry, scores=None, causal=None)
+    return geometry
+
+
 _MADE = "_bisparse_rewrites"
 
 
@@ -150,7 +160,7 @@ def check_rewritten(captured: TrainingGraph, planned: RewrittenGraph) -> None:
         ConfigError: they differ: the model's code knows a size that a rewrite changes.
     """
     found, wanted = (
-        Counter((each.module, each.stage.value, each.geometry) for each in graph.products)
+        Counter((each.module, each.stage.value, _whole(each.geometry)) for each in graph.products)
         for graph in (captured, planned.graph)
     )
     for module, stage, geometry in sorted((found - wanted) + (wanted - found), key=str):
@@ -173,6 +183,12 @@ def _make(model: nn.Module, change: Change) -> None:
         return
     if isinstance(entry, DeltaActivations):
         # A training multiplies whole values.
+        return
+    if isinstance(entry, AttentionRewrite):
+        for attention in entry.attention(change.before):
+            assert isinstance(attention.scores.geometry, MatrixProduct), "attention is made of products of matrices"
+            width = attention.scores.geometry.k.fixed
+            rewrite_attention(model.get_submodule(attention.module), attention.module, entry, width)
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)

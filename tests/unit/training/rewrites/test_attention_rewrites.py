@@ -145,6 +145,30 @@ def test_a_gate_compares_pooled_blocks_before_scores_are_made():
     assert sum(found.tensors[name].elements(1) for name in gate) == LAYERS * 2 * (WIDTH + 3 * WIDTH)
 
 
+def test_a_gate_that_learns_along_has_whole_scores_beside_and_gradients_of_its_own_that_are_not_deployed():
+    graph = decoder()
+    along, apart = (blocks(block=4, density=0.5, gate={"width": 2, "learns": word}) for word in ("along", "apart"))
+    found, plain = made(graph, along), made(graph, apart)
+    of_gate = [each for each in found.operators if each.module.startswith("blocks.0.attention.gate")]
+    products = {}
+    for each in of_gate:
+        if each.is_product:
+            products.setdefault(each.stage, []).append(each.geometry.macs(BATCH))
+    compared, pooled = BATCH * HEADS * 16 * 2, BATCH * HEADS * 4 * WIDTH * 2
+    assert products == {
+        Stage.FORWARD: [pooled, 3 * pooled, compared, EACH * ALL],
+        Stage.BACKWARD: [compared, compared],
+        Stage.WEIGHT_GRADIENT: [3 * pooled, pooled],
+    }
+    order = [each.stage for each in of_gate]
+    assert order.index(Stage.BACKWARD) > order.index(Stage.FORWARD)
+    assert sum(each.stage is Stage.UPDATE for each in found.operators) == LAYERS * 2 + sum(
+        each.stage is Stage.UPDATE for each in plain.operators
+    )
+    deployed = [made(graph, entry, deployed=True) for entry in (along, apart)]
+    assert counted(deployed[0]) == counted(deployed[1]) == counted(plain)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
