@@ -27,7 +27,7 @@ class PublishedFigure(Section):
 class Usual(Section):
     """What a method is usually run with: it is shown, and what the table of methods simulates."""
 
-    sparsity: FormatText = Field(description="ratio, for --sparsity")
+    sparsity: FormatText = Field(description="ratio, for --sparsity; 0% where nothing is pruned")
     workload: str = Field(
         default="resnet50-imagenet", description="shipped workload nearest to what it was published on"
     )

@@ -53,7 +53,7 @@ def test_what_a_shipped_recipe_is_usually_run_with_is_shipped_and_suits_it(name)
     assert (recipe.usual is None) == recipe.is_baseline
     if recipe.usual is not None:
         assert recipe.usual.workload in names("workloads")
-        assert (recipe.usual.sparsity is None) == (not recipe.prunes)
+        assert (recipe.usual.sparsity == "0%") == (not recipe.prunes)
     if recipe.prunes:
         assert recipe.mask_search.method != "top-n" or isinstance(parse_format(recipe.usual.sparsity), Pattern)
 
