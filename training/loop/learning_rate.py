@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..settings import TrainingSettings
+from .timetable import Place, Timetable
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -> float:
@@ -23,3 +24,11 @@ def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -
 def restarted_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     """The rate of the update numbered ``step`` from 0 of a retraining that starts at the highest one."""
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def rate_at(settings: TrainingSettings, timetable: Timetable, place: Place) -> float:
+    """The rate of a step of a run, by the training that it belongs to."""
+    training, repeats = place.training, timetable.repeats
+    if repeats is not None and repeats.rewind == "restart" and training.cycle:
+        return restarted_rate(settings, place.at_step - training.at_step, training.steps)
+    return learning_rate(settings, place.at_step, timetable.steps_per_epoch)

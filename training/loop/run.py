@@ -38,7 +38,7 @@ from .devices import device_random_state, set_device_random_state
 from .evaluation import Evaluation, among, classes_first
 from .hung_on import HungOn
 from .identity import check_identity
-from .learning_rate import learning_rate, restarted_rate
+from .learning_rate import rate_at
 from .narrowing import Narrowing
 from .optimizers import make_optimizer
 from .own_graph import captured, rewritten_by
@@ -197,14 +197,8 @@ class Run:
         told = f"{name}epoch {place.epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
         return f"{told}, validation {self.epochs[-1].validation_accuracy:.1%}" if self.epochs else told
 
-    def _rate(self, place: Place) -> float:
-        training, repeats = place.training, self.timetable.repeats
-        if repeats is not None and repeats.rewind == "restart" and training.cycle:
-            return restarted_rate(self.settings, place.at_step - training.at_step, training.steps)
-        return learning_rate(self.settings, place.at_step, self.timetable.steps_per_epoch)
-
     def _train_step(self, place: Place, log: RunLog) -> float:
-        rate = self._rate(place)
+        rate = rate_at(self.settings, self.timetable, place)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         phase, epoch = self.applied.phase, len(self.epochs) + 1
@@ -293,7 +287,7 @@ class Run:
             EpochResult(
                 epoch=epoch,
                 step=self.step,
-                learning_rate=self._rate(place),
+                learning_rate=rate_at(self.settings, self.timetable, place),
                 train_loss=self.loss_sum / (place.done + 1),
                 validation_loss=measured.loss,
                 validation_accuracy=measured.accuracy,

@@ -24,8 +24,9 @@ from .extra_work import ExtraWork
 from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
 from .pruned_weights import PrunedWeights
-from .rewritten_phases import change_widths, check_rewritten_phases, chooses, is_gated_rank, untrained_widths
+from .rewritten_phases import change_widths, check_rewritten_phases, chooses
 from .schedule import RecipeSchedule
+from .untrained import untrained
 
 
 class Decay(Section):
@@ -317,21 +318,7 @@ class Recipe(About):
     @property
     def simulated_only(self) -> str:
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
-        if self.pass_ == "inference":
-            return "pass: inference"
-        untrained = [each.title for each in self.rewrites if not each.trains]
-        if untrained:
-            return f"rewrites of layers ({untrained[0]})"
-        if fault := self._untrained_phase:
-            return fault
-        said = "schedule.repeats" if self.schedule.repeats is not None else "tasks" if self.tasks else ""
-        if said and self.mask_search.method != "given":
-            return f"{said} of masks that do not stay (mask_search.method: {self.mask_search.method})"
-        if self.masks_change_together and (self.schedule.phases or said) and not self._masks_are_a_tasks:
-            return f"{said or 'schedule.phases'} of masks that are scored, drawn, moved or held (mask_search)"
-        if any(work.work == "mask-update" for work in self.extra_work):
-            return "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)"
-        return ""
+        return untrained(self)
 
     @property
     def trains_once(self) -> bool:
@@ -348,21 +335,6 @@ class Recipe(About):
     def tasks(self) -> int:
         """How many its phases train, one after another; 0 where they all train what the data are."""
         return max((phase.task or 0 for phase in self.schedule.phases), default=0)
-
-    @property
-    def _masks_are_a_tasks(self) -> bool:
-        """Whether each task draws its masks, and by their weights alone, layer by layer, moves them."""
-        search = self.mask_search
-        by_weights = (search.score, search.scope, search.graph) == ("magnitude", "layer", None)
-        return self.tasks > 0 and by_weights and self.pruned_weights.state in ("learning", "frozen")
-
-    @property
-    def _untrained_phase(self) -> str:
-        for number, phase in enumerate(self.schedule.phases):
-            for path in phase.set_:
-                if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, self.rewrites):
-                    return f"a phase that sets {path} (schedule.phases.{number}.set)"
-        return untrained_widths(self.schedule.phases, self.rewrites, prunes=self.prunes)
 
     def check_trains(self) -> None:
         """Refuse a recipe that is simulated alone.
@@ -395,12 +367,6 @@ def load_recipe(name_or_path: str) -> Loaded[Recipe]:
     }
     return replace(loaded, model=loaded.model.model_copy(update=inherited)) if inherited else loaded
 
-
-_NOT_SET_BY_PHASES = (
-    *("rewrites", "schedule", "pruned_weights"),
-    *(f"mask_search.{name}" for name in ("score", "scope", "start", "moves", "refined", "graph")),
-)
-"""Fields that training reads once, before the first phase."""
 
 _OF_THE_METHOD_ITSELF: dict[str, Any] = {"method": "", "published": ()}
 """Fields of a recipe that speak of it alone, with what they are where nothing is said."""

@@ -26,6 +26,7 @@ from .hosting import release
 from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
 from .mask_engine import MaskEngine
+from .saved_state import check_state, on_device
 from .shortcuts import ClosedShortcuts
 from .step_clock import StepClock
 from .tally import Tally
@@ -360,7 +361,7 @@ class AppliedRecipe:
         Raises:
             ConfigError: it is the state of another recipe, ratio or model.
         """
-        self._check_state(state)
+        check_state(state, self.state_dict())
         self._clock.load_state_dict(state["clock"])
         self._tell_activations()
         self._generator.set_state(state["generator"])
@@ -374,30 +375,7 @@ class AppliedRecipe:
         for driver, own in zip(self._drivers, state.get("drivers", [])[-len(self._drivers) :], strict=False):
             driver.load_state_dict(own)
         for path, layer in self.layers.items():
-            layer.load_state_dict(_on(self.master(path).device, state["layers"][path]))
-
-    def _check_state(self, state: dict[str, Any]) -> None:
-        ours = self.state_dict()
-        if not isinstance(state, dict) or not ours.keys() <= state.keys():
-            raise ConfigError(
-                "state: got something else, need what state_dict() of an applied recipe returned; try saving it anew"
-            )
-        for name in ("recipe", "sparsity"):
-            if state[name] != ours[name]:
-                raise ConfigError(f"state: got {name} {state[name]}, need {ours[name]}; try apply with what was saved")
-        for path in sorted(state["layers"].keys() | self.layers.keys()):
-            saved, own = (each["layers"].get(path, {}).get("patterns", "no such layer") for each in (state, ours))
-            if saved != own:
-                raise ConfigError(
-                    f"state: {path}: got {saved}, need {own}; try the model and the recipe that were saved"
-                )
-
-
-def _on(device: torch.device, state: Any) -> Any:
-    """A state where a weight lies: what was saved comes back on the CPU."""
-    if isinstance(state, dict):
-        return {name: _on(device, each) for name, each in state.items()}
-    return state.to(device) if isinstance(state, Tensor) else state
+            layer.load_state_dict(on_device(self.master(path).device, state["layers"][path]))
 
 
 def _owned(optimizer: torch.optim.Optimizer) -> set[int]:
