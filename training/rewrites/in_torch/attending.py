@@ -19,11 +19,11 @@ from ..attention_rewrite import AttentionRewrite
 from ..block_attention import BlockAttention
 from ..low_rank_attention import LowRankAttention
 from ..sampled_attention import SampledAttention
-from .chosen_attention import Comparison, attend_to_blocks, attend_to_sampled
+from .chosen_attention import Comparison, FewTokens, attend_to_blocks, attend_to_sampled
 from .scattered_attention import Hash, attend_by_features, drawn_features
 
 
-def rewrite_attention(module: nn.Module, path: str, entry: AttentionRewrite, width: int) -> None:
+def rewrite_attention(module: nn.Module, path: str, entry: AttentionRewrite, *, width: int, keys: int) -> None:
     """Let a module attend as an entry says.
 
     Args:
@@ -31,6 +31,7 @@ def rewrite_attention(module: nn.Module, path: str, entry: AttentionRewrite, wid
         path: of it.
         entry: of a recipe, of a kind that trains.
         width: of its queries and keys.
+        keys: of each query.
 
     Raises:
         ConfigError: it attends otherwise already, or has something by a name that the entry needs.
@@ -40,7 +41,9 @@ def rewrite_attention(module: nn.Module, path: str, entry: AttentionRewrite, wid
     if isinstance(entry, BlockAttention) and entry.gate is not None:
         own["gate"] = Comparison(width, 3 * width, entry.gate.width)
     elif isinstance(entry, SampledAttention):
-        own["predictor"] = Comparison(width, width, entry.predictor)
+        by_tokens = entry.across == "tokens"
+        few = entry.predictor
+        own["predictor"] = FewTokens(keys, few) if by_tokens else Comparison(width, width, few)
     elif isinstance(entry, LowRankAttention):
         own["features"] = drawn_features(width, entry.features)
         own |= {"hash": Hash(width, entry.buckets)} if entry.buckets else {}

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ....configs.errors import ConfigError
 from ...block_masks import kept_blocks
 from ..block_attention import BlockAttention
 from ..sampled_attention import SampledAttention
@@ -50,6 +51,32 @@ class Comparison(nn.Module):
         if whole is None:
             return (compared,)
         return compared, whole[0] @ whole[1].transpose(-2, -1)
+
+
+class FewTokens(nn.Module):
+    """Queries compared with a few mixtures of keys, and shares of these brought back to all keys."""
+
+    def __init__(self, keys: int, few: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(keys, few, bias=False)
+        self.up = nn.Linear(few, keys, bias=False)
+
+    def forward(self, query: Tensor, key: Tensor) -> tuple[Tensor]:
+        """Queries [..., q, E] and keys [..., k, E] to what each makes of each [..., q, k].
+
+        Raises:
+            ConfigError: there are more keys or fewer than it was made for.
+        """
+        if key.shape[-2] != self.down.in_features:
+            raise ConfigError(
+                f"across: got {key.shape[-2]} keys, need {self.down.in_features}, which the predictor brings to few; "
+                "try across: channels",
+                field="across",
+            )
+        across = key.transpose(-2, -1)
+        down = self.down(across.flatten(0, -2)).view(*across.shape[:-1], -1)
+        shares = (query @ down).softmax(-1)
+        return (self.up(shares.flatten(0, -2)).view(*query.shape[:-1], -1),)
 
 
 def attend_to_blocks(

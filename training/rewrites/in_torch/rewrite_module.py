@@ -187,8 +187,9 @@ def _make(model: nn.Module, change: Change) -> None:
     if isinstance(entry, AttentionRewrite):
         for attention in entry.attention(change.before):
             assert isinstance(attention.scores.geometry, MatrixProduct), "attention is made of products of matrices"
-            width = attention.scores.geometry.k.fixed
-            rewrite_attention(model.get_submodule(attention.module), attention.module, entry, width)
+            width, keys = attention.scores.geometry.k.fixed, attention.square[1]
+            module = model.get_submodule(attention.module)
+            rewrite_attention(module, attention.module, entry, width=width, keys=keys)
         return
     assert isinstance(entry, _Layered), "kinds that do not train were refused with the recipe"
     known, _ = layers_of(change.before)
