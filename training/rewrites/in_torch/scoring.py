@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -107,5 +109,6 @@ def ranked_ratios(
     order = torch.cat(scores).argsort(descending=True, stable=True)
     stays = torch.zeros(len(order), dtype=torch.bool)
     stays[order[: max(1, round(share * len(order)))]] = True
-    kept = stays.split([each.members for each in groups])
-    return {group.name: max(1, int(own.sum())) / group.members for group, own in zip(groups, kept, strict=True)}
+    ends = itertools.accumulate(each.members for each in groups)
+    kept = [int(stays[end - group.members : end].sum()) for group, end in zip(groups, ends, strict=True)]
+    return {group.name: max(1, own) / group.members for group, own in zip(groups, kept, strict=True)}
