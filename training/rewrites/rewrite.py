@@ -44,6 +44,11 @@ class Rewrite(Section, ABC):
         """Whether ``in_torch`` makes the same of a module, so that the rewritten network trains."""
         return False
 
+    @property
+    def freezes(self) -> bool:
+        """Whether what it does not add, or name, does not learn any more."""
+        return False
+
     @abstractmethod
     def rewrite(self, graph: TrainingGraph, *, deployed: bool) -> Outcome:
         """Rewrite a graph.

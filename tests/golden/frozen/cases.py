@@ -131,7 +131,20 @@ _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel"
 _NARROWER = (
     "lapp", "precropping", "rethinking-pruning", "rethinking-pruning-fine-tuned", "spa", "spa-before",
 )  # fmt: skip
-_OF_BLOCKS = ("cfsp", "dsee", "flap", "lora", "loraprune", "monarch", "pat", "pst", "s2ft", "sltrain", "sora")
+_OF_BLOCKS = (
+    "cfsp",
+    "dsee",
+    "dsee-structured",
+    "flap",
+    "lora",
+    "loraprune",
+    "monarch",
+    "pat",
+    "pst",
+    "s2ft",
+    "sltrain",
+    "sora",
+)
 _NEWER = (
     "dsnot", "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste",
     "slope", "snip", "sparse-activations", "tasd",
