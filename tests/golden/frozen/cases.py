@@ -311,6 +311,8 @@ def trainings():
     )
     for hardware, recipe, optimizer in every:
         yield case(resnet9, recipe, hardware, training_steps=1000, options={"optimizer": optimizer})
+    for recipe in _OF_BLOCKS:
+        yield case("gpt2-small", recipe, SAT, training_steps=1000, options={"optimizer": "adam"})
     for recipe in ("step", "sdgf-stepwise", "sdgf-geometric", "mdgf-linear"):
         yield case(resnet9, recipe, SAT, training_steps=1000, engine="event")
         yield case(resnet9, recipe, SAT, training_steps=7, sparsity="1:16")
