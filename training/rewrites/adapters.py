@@ -75,6 +75,11 @@ class Adapters(LayerRewrite):
         """They do."""
         return True
 
+    @property
+    def freezes(self) -> bool:
+        """It does."""
+        return True
+
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot have an adapter; empty where it can."""
         if layer.convolution is not None and (self.gate or self.residual or self.position == "behind"):

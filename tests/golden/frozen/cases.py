@@ -148,7 +148,20 @@ _NARROWER = (
 _OF_ACTIVATIONS = (
     "cats", "chess", "coreinfer", "deft", "delta-activation", "lazy-neuron", "lazy-neuron-top-k", "prosparse",
 )  # fmt: skip
-_OF_BLOCKS = ("cfsp", "dsee", "flap", "lora", "loraprune", "monarch", "pat", "pst", "s2ft", "sltrain", "sora")
+_OF_BLOCKS = (
+    "cfsp",
+    "dsee",
+    "dsee-structured",
+    "flap",
+    "lora",
+    "loraprune",
+    "monarch",
+    "pat",
+    "pst",
+    "s2ft",
+    "sltrain",
+    "sora",
+)
 _NEWER = (
     "dsnot", "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste",
     "slope", "snip", "sparse-activations", "tasd",
@@ -315,6 +328,8 @@ def trainings():
     )
     for hardware, recipe, optimizer in every:
         yield case(resnet9, recipe, hardware, training_steps=1000, options={"optimizer": optimizer})
+    for recipe in _OF_BLOCKS:
+        yield case("gpt2-small", recipe, SAT, training_steps=1000, options={"optimizer": "adam"})
     for recipe in ("step", "sdgf-stepwise", "sdgf-geometric", "mdgf-linear"):
         yield case(resnet9, recipe, SAT, training_steps=1000, engine="event")
         yield case(resnet9, recipe, SAT, training_steps=7, sparsity="1:16")
