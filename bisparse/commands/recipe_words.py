@@ -40,6 +40,9 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if recipe.prunes and recipe.pass_ == "training":
         if recipe.mask_search.moves is not None:
             yield "moves", _moves(recipe.mask_search.moves)
+        if (rule := recipe.mask_search.refined) is not None:
+            until = f"until its expected error is at most {rule.threshold:g}"
+            yield "exchange", f"within each output, {until}; {rule.cycles} weights at most"
         weights = any(stage is not None and stage.operand == "weight" for stage in (recipe.forward, recipe.backward))
         if weights and (recipe.pruned_weights.state != "learning" or recipe.weight_gradient == "dense"):
             yield "pruned weights", _PRUNED_WEIGHTS[recipe.pruned_weights.state]
@@ -90,6 +93,8 @@ def _backward(recipe: Recipe) -> str:
 
 def _update(recipe: Recipe) -> str:
     kept = ", of kept weights alone" if recipe.weight_gradient == "kept" else ""
+    if any(each.freezes for each in recipe.rewrites):
+        return "weight gradients of what learns beside frozen weights"
     if recipe.weight_update is None:
         return f"weight gradients{kept or ', all of them'}"
     return f"{_stage(recipe.weight_update, recipe)}, along samples and positions{kept}"
@@ -187,7 +192,7 @@ def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
     if widths:
         shares = [f"{share:.4g}" for share in phase.rewritten_shares]
         some = f"rewritten by a share of {', '.join(shares)}"
-        held = {("0",): "as they were", ("1",): "rewritten"}.get(tuple(shares), some)
+        held = {"0": "as they were", "1": "rewritten"}.get(", ".join(shares), some)
         return f"{phase.name}: {long}, layers {held}{forwards}"
     return f"{phase.name}: {long}, {ratio}{forwards}"
 

@@ -391,7 +391,7 @@ def load_recipe(name_or_path: str) -> Loaded[Recipe]:
 
 _NOT_SET_BY_PHASES = (
     *("rewrites", "schedule", "pruned_weights"),
-    *(f"mask_search.{name}" for name in ("score", "scope", "start", "moves", "graph")),
+    *(f"mask_search.{name}" for name in ("score", "scope", "start", "moves", "refined", "graph")),
 )
 """Fields that training reads once, before the first phase."""
 

@@ -60,6 +60,18 @@ class Moves(Section):
         return self.exchanged_at_last + (self.exchanged - self.exchanged_at_last) * left_to_go("cosine", passed)
 
 
+class Refinement(Section):
+    """Weights exchanged within each output, once masks are found, until its expected error is small (DSnoT)."""
+
+    cycles: PositiveInt = Field(default=50, description="of an output at most; one weight is exchanged in each")
+    threshold: float = Field(
+        default=0.1, ge=0, allow_inf_nan=False, description="of the expected error of an output, at which it is done"
+    )
+    variance_power: float = Field(
+        default=1.0, ge=0, allow_inf_nan=False, description="of inputs, that what comes back is divided by"
+    )
+
+
 class MaskSearch(Section):
     """How masks are found, and what that costs in passes over the weights beyond the compression of each stage."""
 
@@ -87,6 +99,10 @@ class MaskSearch(Section):
         default="score", description="of masks that are given, the first ones: by score, or at random, layer by layer"
     )
     moves: Moves | None = Field(default=None, description="of masks that are given, while training goes on")
+    refined: Refinement | None = Field(
+        default=None,
+        description="of masks that are given: exchanged by what layers were given so far, as soon as they are found",
+    )
     graph: RandomGraph | None = Field(
         default=None, description="of given masks of recurrent layers: units are joined by a random graph"
     )
@@ -94,9 +110,13 @@ class MaskSearch(Section):
     @model_validator(mode="after")
     def _only_given_masks_have_scores(self) -> Self:
         own = MaskSearch.model_construct()
-        for name in ("score", "scope", "start", "moves", "graph"):
+        for name in ("score", "scope", "start", "moves", "refined", "graph"):
             if self.method != "given" and getattr(self, name) != getattr(own, name):
                 raise ValueError(f"{name}: got it with method {self.method}, need method given")
+        if self.refined is not None and (self.score != "wanda" or self.moves is not None or self.scope == "network"):
+            raise ValueError(
+                "refined: got it, need score: wanda, scope: layer and no moves: it asks what layers were given"
+            )
         return self
 
     def moves_cost(self, *, kept_gradients: bool) -> tuple[ExtraWork, ...]:

@@ -8,15 +8,17 @@ stays beside W, as it must where W is pruned and the sum is not.
 ``gate``: r numbers g between the factors, (alpha / r) B (g * A x), that learn with them (SoRA): one of zero is a rank
 less. ``residual``: so many elements of each weight, at places drawn once, learn beside the factors (DSEE). Columns of x
 are gathered, multiplied by them and added to the outputs; of their gradient no product is formed.
+
+``position: behind``: y + (alpha / r) B A y of the layer's output y, as PAT has them behind either half of a block.
 Source: Hu et al., ICLR 2022 (arXiv 2106.09685), section 4; Ding et al., EMNLP 2023 (arXiv 2311.11696); Chen et al., ACL
 2023 (arXiv 2111.00160).
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from ...configs.section import Section
 from ..graph import Size, TrainingGraph
@@ -47,6 +49,9 @@ class Adapters(LayerRewrite):
     scale: float = Field(
         default=1.0, gt=0, allow_inf_nan=False, description="alpha / r of what is added; training alone asks"
     )
+    position: Literal["beside", "behind"] = Field(
+        default="beside", description="reads the layer's input, W x + s B A x; or its output, y + s B A y"
+    )
     gate: Gate | None = Field(default=None, description="a number a rank, which learns, and falls to zero")
     residual: PositiveInt | None = Field(
         default=None, description="elements of each weight that learn beside the factors, at places drawn once"
@@ -63,20 +68,31 @@ class Adapters(LayerRewrite):
         """What it does, in a phrase."""
         more = "" if self.gate is None else ", each rank gated"
         more += "" if self.residual is None else f", and {self.residual} elements of each weight,"
-        return f"adapters of rank {self.rank}{more} beside frozen weights"
+        return f"adapters of rank {self.rank}{more} {self.position} frozen weights"
 
     @property
     def trains(self) -> bool:
         """They do."""
         return True
 
+    @property
+    def freezes(self) -> bool:
+        """It does."""
+        return True
+
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot have an adapter; empty where it can."""
-        if layer.convolution is not None and (self.gate is not None or self.residual is not None):
-            return "it is a convolution, whose adapter has neither a gate nor a residual"
+        if layer.convolution is not None and (self.gate or self.residual or self.position == "behind"):
+            return "it is a convolution, whose adapter lies beside it and has neither a gate nor a residual"
         if self.residual is not None and self.residual > layer.inputs * layer.outputs:
             return f"it has fewer than {self.residual} elements"
         return plain_layer(layer) or full_rank(layer, self.rank)
+
+    @model_validator(mode="after")
+    def _a_position_has_its_fields(self) -> Self:
+        if self.position == "behind" and (self.gate is not None or self.residual is not None):
+            raise ValueError("position: got behind with a gate or a residual, need beside for them")
+        return self
 
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
@@ -93,6 +109,8 @@ class Adapters(LayerRewrite):
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         base = product(fragment, layer, x, fragment.kept(layer.weight, learns=layer.learns), module=layer.name)
+        if self.position == "behind":
+            return self._with_adapter_behind(fragment, layer, base)
 
         def gated(hidden: Value) -> Value:
             gate = fragment.weight("adapter_gate", (Size(fixed=self.rank),), learns=True)
@@ -103,6 +121,21 @@ class Adapters(LayerRewrite):
         scaled = fragment.scaled(side, module=layer.name)
         total = fragment.add(base, scaled, module=layer.name)
         return total if self.residual is None else self._with_residual(fragment, layer, x, total, self.residual)
+
+    def _with_adapter_behind(self, fragment: Fragment, layer: Layer, base: Value) -> Value:
+        rank, outputs = Size(fixed=self.rank), Size(fixed=layer.outputs)
+        side = base
+        for name, shape in zip(NAMES, ((rank, outputs), (outputs, rank)), strict=True):
+            weight = fragment.weight(f"{name}.weight", shape, learns=True)
+            side = fragment.linear(
+                side,
+                weight,
+                module=fragment.under(name),
+                rows=layer.linear.m,
+                inputs=shape[1].fixed,
+                outputs=shape[0].fixed,
+            )
+        return fragment.add(base, fragment.scaled(side, module=layer.name), module=layer.name)
 
     def _with_residual(self, fragment: Fragment, layer: Layer, x: Value, total: Value, count: int) -> Value:
         few = (Size(fixed=count),)

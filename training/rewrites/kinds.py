@@ -20,6 +20,7 @@ from .low_rank_attention import LowRankAttention
 from .monarch import Monarch
 from .parallel import Parallel
 from .partial import Partial
+from .rotations import Rotations
 from .sampled_attention import SampledAttention
 from .sparse_plus_low_rank import SparsePlusLowRank
 
@@ -38,6 +39,7 @@ AnyRewrite = Annotated[
     | Monarch
     | Parallel
     | Partial
+    | Rotations
     | SampledAttention
     | SparsePlusLowRank,
     Field(discriminator="kind"),

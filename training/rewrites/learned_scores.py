@@ -50,6 +50,11 @@ class LearnedScores(LayerRewrite):
         """They do."""
         return True
 
+    @property
+    def freezes(self) -> bool:
+        """It does."""
+        return True
+
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot be so rewritten; empty where it can."""
         if layer.convolution is not None:

@@ -56,6 +56,11 @@ class Partial(LayerRewrite):
         """They do."""
         return True
 
+    @property
+    def freezes(self) -> bool:
+        """It does."""
+        return True
+
     def selected_of(self, outputs: int, inputs: int) -> tuple[int, int]:
         """The axis of a weight [outputs, inputs] that is selected along, and how many of it; at least one multiple.
 

@@ -45,6 +45,11 @@ class Rewrite(Section, ABC):
         return False
 
     @property
+    def freezes(self) -> bool:
+        """Whether what it does not add, or name, does not learn any more."""
+        return False
+
+    @property
     def timed(self) -> bool:
         """Whether what it makes of a module changes over a run, so that training must know how far the run is."""
         return False

@@ -90,6 +90,7 @@ def shipped_steps():
         *product(ENGINES, (SAT, "sat-unstructured"), others, _DECLARED),
         *product(ENGINES, ("sat-unstructured",), ("resnet9-cifar10",), _REWRITING),
         *product(ENGINES[:1], (SAT,), ("resnet9-cifar10",), _NARROWER),
+        *product(ENGINES[:1], (SAT,), ("gpt2-small",), _OF_BLOCKS),
         *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
         *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
         *product(ENGINES[:1], (SAT, "sat-intersection"), ("gpt2-small",), _OF_ACTIVATIONS),
@@ -106,11 +107,11 @@ def shipped_steps():
             hardware=hardware,
             engine=engine,
         )
-    for recipe in _KERNELS:
+    for recipe in (*_KERNELS, "slicegpt"):
         yield Case(
             kind="step",
             file="options",
-            workload="resnet9-cifar10",
+            workload="gpt2-small" if recipe == "slicegpt" else "resnet9-cifar10",
             recipe=recipe,
             hardware="sat-unstructured",
             options={"pass_": "inference"},
@@ -128,7 +129,8 @@ def shipped_steps():
 
 def _everywhere():
     """Recipes that are frozen on every design; what is left out is frozen where it differs."""
-    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_CELLS, *_OF_ACTIVATIONS}
+    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_BLOCKS, "slicegpt", *_OF_CELLS}
+    left_out |= {*_OF_ACTIVATIONS}
     return [name for name in names("recipes") if name not in left_out]
 
 
@@ -143,9 +145,23 @@ _OF_ACTIVATIONS = (
 _NARROWER = (
     "lapp", "precropping", "rethinking-pruning", "rethinking-pruning-fine-tuned", "spa", "spa-before",
 )  # fmt: skip
+_OF_BLOCKS = (
+    "cfsp",
+    "dsee",
+    "dsee-structured",
+    "flap",
+    "lora",
+    "loraprune",
+    "monarch",
+    "pat",
+    "pst",
+    "s2ft",
+    "sltrain",
+    "sora",
+)
 _NEWER = (
-    "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",
-    "sparse-activations", "tasd",
+    "dsnot", "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste",
+    "slope", "snip", "sparse-activations", "tasd",
 )  # fmt: skip
 _DECLARED = ("cl-dst", "granet", "lottery-ticket", "random-erk", "rigl", "sparse-model-soups", "spdf")
 
@@ -309,6 +325,8 @@ def trainings():
     )
     for hardware, recipe, optimizer in every:
         yield case(resnet9, recipe, hardware, training_steps=1000, options={"optimizer": optimizer})
+    for recipe in _OF_BLOCKS:
+        yield case("gpt2-small", recipe, SAT, training_steps=1000, options={"optimizer": "adam"})
     for recipe in ("step", "sdgf-stepwise", "sdgf-geometric", "mdgf-linear"):
         yield case(resnet9, recipe, SAT, training_steps=1000, engine="event")
         yield case(resnet9, recipe, SAT, training_steps=7, sparsity="1:16")

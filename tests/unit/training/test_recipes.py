@@ -125,7 +125,7 @@ PRUNED = {
     "gradual-magnitude": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     **{
         name: {"body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in ("essential-sparsity", "iss-p", "journey-matters", "pdp")
+        for name in ("dsnot", "essential-sparsity", "iss-p", "journey-matters", "pdp")
     },
     "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
     **{

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ....configs.errors import ConfigError
+from ...rewrites.in_torch.scored_layer import ScoredLayer
 from .layer import Layer
 from .product import Product
 from .recurrent.pruned import States, run_cell, run_layers
@@ -119,7 +120,7 @@ def host(module: nn.Module, layer: Layer) -> None:
         return
     module.__dict__[_ATTRIBUTE] = layer
     if isinstance(layer, ScoredMasks):
-        # Its own forward pass asks for the mask.
+        layer.module.mask_now = layer.mask_now
         return
     module.__class__ = _hosting(type(module))
 
@@ -132,6 +133,8 @@ def release(module: nn.Module) -> None:
         return
     for name in (_ATTRIBUTE, _ATTRIBUTES):
         module.__dict__.pop(name, None)
+    if isinstance(module, ScoredLayer):
+        module.mask_now = None
     if isinstance(module, _OnTheSpot):
         module.__class__ = type(module).__bases__[1]
 

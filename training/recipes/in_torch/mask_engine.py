@@ -23,6 +23,7 @@ from ..declaration import Recipe
 from .kept_weights import Kept, kept_weights, zero_the_rest
 from .layer import Layer
 from .mask_moves import check_moves, moved
+from .refined_masks import InputTotals, check_refines, refined
 from .scores import SCORES, Score, Seen
 from .soft_mask import check_softens
 from .step_clock import StepClock
@@ -60,9 +61,13 @@ class MaskEngine:
         self._masks: dict[str, Masks] = {}
         self._found_at: int | None = None
         self._summed: dict[str, Tensor] = {}
+        self._given: dict[str, InputTotals] = {}
         self._gradients: dict[str, Tensor] = {}
         for path, layer in self._layers.items():
             layer.engine = self
+            forward = _of_forward(layer.patterns)
+            if self._search.refined is not None and forward is not None:
+                check_refines(path, forward, self._master(path))
             for sparse in layer.patterns.values():
                 if self._search.moves is not None:
                     check_moves(path, sparse)
@@ -95,6 +100,9 @@ class MaskEngine:
         with torch.no_grad():
             channels = values.flatten(0, -2) if axes.kernel_axes == 0 else values.movedim(1, -1).flatten(0, -2)
             self._add(path, channels.square().sum(0))
+            if self._search.refined is not None:
+                found, known = InputTotals.of(channels), self._given.get(path)
+                self._given[path] = found if known is None else known + found
 
     def before_update(self, owned: set[int]) -> None:
         """Look at the gradients, and keep those of pruned weights from the optimizer.
@@ -210,6 +218,10 @@ class MaskEngine:
         for path, layer in self._layers.items():
             now = layer.weights_now()
             self._masks[path] = dict.fromkeys(now, masks[path]) if path in masks else layer.largest(values[path], now)
+            if self._search.refined is not None and self._masks[path]:
+                (mask, *_) = self._masks[path].values()
+                after = refined(mask, self._master(path).detach(), self._given[path], self._search.refined)
+                self._masks[path] = dict.fromkeys(now, after)
         self._found_at = self._clock.step
         return True
 
@@ -250,7 +262,8 @@ class MaskEngine:
         """What it takes to go on from here."""
         # By words: torch loads no others safely.
         masks = {path: {stage.value: mask for stage, mask in own.items()} for path, own in self._masks.items()}
-        return {"masks": masks, "found_at": self._found_at, "summed": dict(self._summed)}
+        given = {path: (each.sums, each.squares, each.count) for path, each in self._given.items()}
+        return {"masks": masks, "found_at": self._found_at, "summed": dict(self._summed), "given": given}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
@@ -258,6 +271,11 @@ class MaskEngine:
             path: {Stage(stage): mask.clone() for stage, mask in own.items()} for path, own in state["masks"].items()
         }
         self._found_at, self._summed = state["found_at"], dict(state["summed"])
+        # States from before masks could be refined have none.
+        self._given = {
+            path: InputTotals(sums=sums, squares=squares, count=count)
+            for path, (sums, squares, count) in state.get("given", {}).items()
+        }
 
 
 def _moved(layer: Layer, masks: Masks, values: Tensor, growth: Tensor, share: float) -> Masks:

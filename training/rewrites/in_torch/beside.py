@@ -51,14 +51,16 @@ class Adapter(Beside):
     Attributes:
         merged: whether all of it is added into the weight when the recipe is removed.
         penalty: of a gate, xi: what it loses an update, over the learning rate.
+        behind: whether it reads the layer's output.
     """
 
     merged: bool = True
     penalty: float = 0.0
+    behind: bool = False
 
     def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """The layer's output with the rest added."""
-        total = Beside.__call__(self, layer, inputs, output)
+        total = Beside.__call__(self, layer, (output,) if self.behind else inputs, output)
         few = getattr(layer, _RESIDUAL, None)
         if few is None:
             return total
@@ -77,6 +79,8 @@ def put_beside(layer: PlainLayer, rank: int, beside: Beside) -> None:
     A scaled second factor begins at zero, as that of an adapter does.
     """
     first, second = factors(layer, rank, bias=False)
+    if isinstance(beside, Adapter) and beside.behind:
+        first = nn.Linear(layer.weight.shape[0], rank, bias=False, **like(layer))
     if beside.scale is not None:
         nn.init.zeros_(second.weight)
     layer.add_module(beside.first, first)
@@ -90,7 +94,8 @@ def put_adapter(layer: PlainLayer, entry: Adapters) -> None:
     A gate begins at 1; places of a residual are drawn without repetition, its elements begin at zero.
     """
     penalty = 0.0 if entry.gate is None else entry.gate.penalty
-    put_beside(layer, entry.rank, Adapter(*NAMES, entry.scale, entry.deployed == "merged", penalty))
+    behind = entry.position == "behind"
+    put_beside(layer, entry.rank, Adapter(*NAMES, entry.scale, entry.deployed == "merged", penalty, behind))
     if entry.gate is not None:
         layer.register_parameter(_GATE, nn.Parameter(torch.ones(entry.rank, **like(layer))))
     if entry.residual is not None:
@@ -130,13 +135,24 @@ def merge_adapter(layer: nn.Module) -> None:
             continue
         weight = layer.get_parameter("weight")
         with torch.no_grad():
-            weight.add_(_beyond(layer, hook, weight))
+            if hook.behind:
+                _merge_behind(layer, hook)
+            else:
+                weight.add_(_beyond(layer, hook, weight))
         del layer._forward_hooks[key]
         for name in (hook.first, hook.second):
             delattr(layer, name)
         for name in (_GATE, _RESIDUAL, *_PLACES):
             if hasattr(layer, name):
                 delattr(layer, name)
+
+
+def _merge_behind(layer: nn.Module, hook: Adapter) -> None:
+    """Multiply a layer's weight, and its bias, by 1 + s B A."""
+    first, second = (layer.get_submodule(name).get_parameter("weight") for name in (hook.first, hook.second))
+    for each in (layer.weight, layer.bias):
+        if isinstance(each, Tensor):
+            each.add_(second @ (first @ each) * (hook.scale or 1.0))
 
 
 def _beyond(layer: nn.Module, hook: Adapter, weight: Tensor) -> Tensor:

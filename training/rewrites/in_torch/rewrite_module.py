@@ -217,4 +217,4 @@ def _freeze(model: nn.Module, change: Change) -> None:
     )
     for name, parameter in model.named_parameters():
         if name in before - after:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False

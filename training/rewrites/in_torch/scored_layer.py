@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ class ScoredLayer(nn.Linear):
     def __init__(self, layer: nn.Linear, entry: LearnedScores) -> None:
         super().__init__(layer.in_features, layer.out_features, bias=False, **like(layer))
         self.weight, self.bias = layer.weight, layer.bias
+        self.mask_now: Callable[[], Tensor | None] | None = None
         for (first, second), rank in ((UPDATE, entry.rank), (SCORE, entry.score_rank)):
             self.add_module(first, Weight(torch.randn(rank, layer.in_features, **like(layer))))
             self.add_module(second, Weight(torch.zeros(layer.out_features, rank, **like(layer))))
@@ -43,7 +45,7 @@ class ScoredLayer(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         """The product by the masked weight."""
         whole = self.whole()
-        mask = None if (at_work := self.__dict__.get("_bisparse_layer")) is None else at_work.mask_now()
+        mask = None if self.mask_now is None else self.mask_now()
         masked: Tensor = _Masked.apply(whole, self.scores(whole), mask)  # type: ignore[no-untyped-call]
         return functional.linear(input, masked, self.bias)
 
@@ -75,6 +77,6 @@ class _Masked(torch.autograd.Function):
 def make_single(layer: nn.Module) -> None:
     """Let a layer be a plain one, whose weight is what is in its place already; one that is stays as it is."""
     if isinstance(layer, ScoredLayer):
-        for name in _NAMES:
+        for name in (*_NAMES, "mask_now"):
             delattr(layer, name)
         layer.__class__ = nn.Linear  # type: ignore[assignment]

@@ -31,3 +31,10 @@ def test_cfsp_gives_blocks_budgets_and_tunes_what_is_left(tmp_path):
     assert phases[-1] == "fine-tuning"
     neurons = [shapes[f"blocks.{block}.feed_forward.0.weight"][0] for block in (0, 1)]
     assert neurons == [192, 128]
+
+
+def test_adapters_learn_beside_what_is_left_of_a_network_and_are_merged(tmp_path):
+    _, _, shapes = ended("dsee-structured", tmp_path / "run")
+    assert not [name for name in shapes if "adapter" in name]
+    assert shapes["blocks.0.feed_forward.2.weight"] == (64, 192)
+    assert shapes["blocks.1.attention.query_key_value.weight"] == (3 * 48, 64)

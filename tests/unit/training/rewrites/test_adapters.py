@@ -56,11 +56,12 @@ def test_it_equals_the_capture_of_a_module_so_adapted(network, learning):
     "entry",
     [
         Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=("*.0",)),
+        Adapters(kind="adapters", rank=4, position="behind", layers=("*.projection", "*.2")),
         Partial(kind="partial", inputs=0.25, multiple_of=8, layers=("*.projection", "*.2")),
         Partial(kind="partial", outputs=0.25, layers=("*.projection",), learning=("norm",)),
         LearnedScores(kind="learned-scores", rank=3, score_rank=2, layers=("*.projection", "*.2")),
     ],
-    ids=["gate and residual", "inputs", "outputs", "scores"],
+    ids=["gate and residual", "behind", "inputs", "outputs", "scores"],
 )
 def test_what_learns_in_part_equals_the_capture_of_the_module_that_has_it(entry):
     make, shape = NETWORKS["transformer"]

@@ -91,6 +91,20 @@ def test_merged_they_leave_the_network_as_it_was_with_other_weights():
     numpy.testing.assert_allclose(as_numpy(model(x)), expected)
 
 
+def test_behind_a_layer_they_read_what_it_gives_and_are_merged_into_weight_and_bias():
+    """PAT: y + s B A y, y = W x + b."""
+    model, applied = under({**ADAPTERS, "position": "behind"})
+    layer, x = model[2], torch.randn(5, 8, dtype=torch.float64)
+    nn.init.normal_(layer.adapter_b.weight)
+    a, b = as_numpy(layer.adapter_a.weight), as_numpy(layer.adapter_b.weight)
+    operator = numpy.eye(6) + 0.5 * b @ a
+    entering = as_numpy(model[1](model[0](x)))
+    wanted = (entering @ as_numpy(layer.weight).T + as_numpy(layer.bias)) @ operator.T
+    numpy.testing.assert_allclose(as_numpy(layer(torch.from_numpy(entering))), wanted)
+    applied.remove()
+    numpy.testing.assert_allclose(as_numpy(model[2](torch.from_numpy(entering))), wanted)
+
+
 def test_a_gate_takes_a_proximal_step_and_ends_at_zero():
     """g <- T(g - h dL/dg), T(v) = sign(v) max(|v| - h xi, 0): Ding et al., equation 6."""
     model, applied = under({**ADAPTERS, "gate": {"penalty": 2.0}})
