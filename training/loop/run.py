@@ -225,10 +225,8 @@ class Run:
     def _gradients(self, inputs: Tensor, targets: Tensor, parts: int, epoch: int, rate: float) -> float:
         """Add up the gradients of one of so many micro-batches; its share of the loss."""
         logits, labels = self._logits(inputs, targets)
-        loss = functional.cross_entropy(among(logits, self.tasks.classes[self.tasks.at]), labels)
-        penalty = self.applied.penalty()
-        loss = loss if penalty is None else loss + penalty
-        loss = loss / parts if parts > 1 else loss
+        own = among(logits, self.tasks.classes[self.tasks.at])
+        loss = self.applied.penalised(functional.cross_entropy(own, labels)) / parts
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(

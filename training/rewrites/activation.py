@@ -113,7 +113,7 @@ class Activation(Rewrite):
             # The tokens that choose keep all of theirs.
             share = 0.0 if deployed else share * (1 - self.cut.prefill_share)
         if share:
-            made = replace(made, made_zeros=made.made_zeros | made_zeros(made, units, share))
+            made = replace(made, made_zeros=made_zeros(made, units, share))
             says.append(f"{100 * share:g}% of what the activations make is taken for zero.")
         layers = tuple(dict.fromkeys(each.module for each in units))
         return Outcome(graph=made, layers=layers, left=left, says=tuple(says))

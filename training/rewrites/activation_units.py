@@ -9,7 +9,7 @@ the gradient.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..graph import Convolution, MadeZeros, MatrixProduct, Operator, Stage, TrainingGraph
 from ..passes.inference import LOSS_MODULE
@@ -193,7 +193,7 @@ def carried(graph: TrainingGraph, tensors: Iterable[str]) -> set[str]:
 
 
 def made_zeros(graph: TrainingGraph, units: Sequence[ActivationUnit], share: float) -> dict[str, MadeZeros]:
-    """Zeros of the layers that read what activations make, and of those whose output reaches one, by module.
+    """Zeros of the layers that read what activations make, and of those whose output reaches one, beside known ones.
 
     Args:
         graph: that has them.
@@ -201,7 +201,7 @@ def made_zeros(graph: TrainingGraph, units: Sequence[ActivationUnit], share: flo
         share: of zeros that each of them leaves.
     """
     zeros = carried(graph, [name for each in units for name in (each.leaving, each.input_gradient) if name])
-    found: dict[str, MadeZeros] = {}
+    found = dict(graph.made_zeros)
     for product in graph.products:
         if product.parameter is None:
             continue
@@ -214,7 +214,7 @@ def made_zeros(graph: TrainingGraph, units: Sequence[ActivationUnit], share: flo
         )
         known = found.get(product.module, MadeZeros())
         if at_input or at_gradient:
-            found[product.module] = MadeZeros(
-                input=share if at_input else known.input, gradient=share if at_gradient else known.gradient
+            found[product.module] = replace(
+                known, input=share if at_input else known.input, gradient=share if at_gradient else known.gradient
             )
     return found

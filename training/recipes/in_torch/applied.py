@@ -82,6 +82,11 @@ class AppliedRecipe:
             if self._clock.steps is not None:
                 each.at(self._clock.step, self._clock.steps)
 
+    def penalised(self, loss: Tensor) -> Tensor:
+        """A loss with what activations add to it."""
+        penalty = self.penalty()
+        return loss if penalty is None else loss + penalty
+
     def penalty(self) -> Tensor | None:
         """What activations add to the loss of the passes since it was last asked for; None of a recipe without."""
         terms = [each for each in (each.take_penalty() for each in self._activations) if each is not None]

@@ -87,6 +87,17 @@ def test_zeros_go_forwards_to_who_reads_them_and_backwards_to_whose_gradient_pas
     assert made(graph, entry(zeros_percent=75, cut={"by": "threshold"})).made_zeros == zeros
 
 
+def test_zeros_of_several_entries_stand_beside_each_other():
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+    first, second = entry(layers=("1",), zeros_percent=50), entry(layers=("3",), zeros_percent=75)
+    found = made(captured(lambda: model, (8,)), first, second).made_zeros
+    assert found == {
+        "0": MadeZeros(gradient=0.5),
+        "2": MadeZeros(input=0.5, gradient=0.75),
+        "4": MadeZeros(input=0.75),
+    }
+
+
 def vector_work(graph, path="activation"):
     """Kind, stage and elements of a sample of what stands under an activation's path."""
     return {
