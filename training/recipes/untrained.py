@@ -47,4 +47,6 @@ def _untrained_phase(recipe: Recipe) -> str:
         for path in phase.set_:
             if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, recipe.rewrites):
                 return f"a phase that sets {path} (schedule.phases.{number}.set)"
-    return untrained_widths(recipe.schedule.phases, recipe.rewrites, prunes=recipe.prunes)
+    soft = recipe.forward is not None and recipe.forward.soft
+    masks_stay = recipe.prunes and (soft or recipe.mask_search.method != "top-n")
+    return untrained_widths(recipe.schedule.phases, recipe.rewrites, masks_stay=masks_stay)
