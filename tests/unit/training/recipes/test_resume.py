@@ -80,7 +80,11 @@ class Run:
 
 
 EVERY = {name: load_recipe(name).model for name in names("recipes")}
-TRAINED = [name for name, model in EVERY.items() if model.trains_once and not model.rewrites]
+TRAINED = [
+    name
+    for name, model in EVERY.items()
+    if model.trains_once and not model.rewrites and model.mask_search.refined is None
+]
 """Recipes that a loop goes through once, on a network as it is."""
 
 
