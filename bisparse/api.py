@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import defaults
+from .asked_recipes import asked_recipe
 from .configs.errors import ConfigError
 from .configs.formats import parse_format
 from .configs.needs import check_torch
@@ -119,17 +120,18 @@ def compare(
 ) -> list[SimulationResult]:
     """Simulate several recipes, designs, ratios and batches on one workload, a result each combination.
 
-    Arguments as for ``simulate``; ``hardware``, ``sparsity`` and ``batch`` may be several. A recipe that prunes nothing
+    Arguments as for ``simulate``; ``hardware``, ``sparsity`` and ``batch`` may be several. The ratio ``usual`` is what
+    each recipe is usually run with, and ``NAME@RATIO`` a recipe at a ratio of its own. A recipe that prunes nothing
     is simulated once, whatever the ratios, and so is one that prunes the zeros of ``weights``. Recipes are ``dense``,
     ``sr-ste``, ``sdgp`` and ``bdwp`` when None, with ``weights`` ``dense`` and ``static-masks``.
     """
     check_keywords(options, Options, signature(compare).parameters)
     workload = workload_of(model_or_name, input_shape, integer_inputs, loss)
+    ratios = _several(sparsity)
     several = columns(
         workload,
         _several(hardware),
-        [_recipe(each) for each in recipes or defaults.compared(own=options.get("weights") is not None)],
-        [_format(each) for each in _several(sparsity)],
+        [asked_recipe(each, ratios) for each in recipes or defaults.compared(own=options.get("weights") is not None)],
         _several(batch),
         options,
         strict=strict,

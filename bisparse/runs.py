@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .accel.specification import Hardware, load_hardware
+from .asked_recipes import AskedRecipe
 from .configs.errors import ConfigError
 from .configs.formats import parse_format
 from .configs.operand_format import OperandFormat
@@ -115,8 +116,7 @@ class Column:
 def columns(
     workload: Workload | str | Path,
     designs: Sequence[Design],
-    recipes: Sequence[Loaded[Recipe]],
-    patterns: Sequence[OperandFormat],
+    recipes: Sequence[AskedRecipe],
     batches: Sequence[int | None],
     options: Mapping[str, Any],
     *,
@@ -129,24 +129,24 @@ def columns(
     Args:
         workload: as for ``make_simulator``, and so are ``options`` and ``strict``.
         designs: as for ``make_simulator``.
-        recipes: methods.
-        patterns: ratios.
+        recipes: methods, each with its ratios.
         batches: samples in the step; what the options or the workload say for None.
         options: but for the batch.
         strict: refuse a workload with operators that may multiply and are not counted.
     """
     loaded = workload if isinstance(workload, Workload) else load_workload(workload)
     options = opened(options)
-    if options.get("weights") is not None and not any(is_given(recipe) for recipe in recipes):
-        named = ", ".join(recipe.model.name for recipe in recipes)
+    if options.get("weights") is not None and not any(is_given(each.recipe) for each in recipes):
+        named = ", ".join(each.recipe.model.name for each in recipes)
         raise ConfigError(f"weights: got them with {named}, need a recipe whose masks are given; try {OWN_RECIPE}")
     for design in designs:
         for batch in batches:
             said = options if batch is None else {**options, "batch": batch}
             simulator = make_simulator(loaded, design, said, strict=strict, named=workload)
-            for recipe in recipes:
+            for each in recipes:
+                recipe, patterns = each.recipe, each.patterns
                 if simulator.options.weights is not None and is_given(recipe):
-                    yield Column.of(simulator, recipe, None)
+                    yield Column.of(simulator, recipe, patterns[0] if each.own_ratio else None)
                     continue
                 for pattern in patterns if recipe.model.prunes else patterns[:1]:
                     yield Column(simulator=simulator, recipe=recipe, pattern=pattern)

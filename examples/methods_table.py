@@ -94,7 +94,7 @@ def shipped() -> dict[str, Loaded[Recipe]]:
 
 def usual(recipe: Recipe) -> Usual:
     """What a recipe is run with."""
-    return recipe.usual or Usual(sparsity="80%" if recipe.mask_search.method == "given" else "2:8")
+    return recipe.usual or Usual(sparsity=recipe.usual_sparsity)
 
 
 def declared(recipe: Recipe) -> str:

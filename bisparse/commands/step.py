@@ -33,8 +33,8 @@ Recipes = Annotated[
     typer.Option(
         "--recipes",
         metavar="A,B,...",
-        help=f"Shipped recipes or YAML files. [{','.join(defaults.RECIPES)}; with --weights "
-        f"{','.join(defaults.compared(own=True))}]",
+        help=f"Shipped recipes or YAML files; A@RATIO has a ratio of its own. [{','.join(defaults.RECIPES)}; with "
+        f"--weights {','.join(defaults.compared(own=True))}]",
         autocompletion=listed("recipes"),
     ),
 ]
@@ -52,7 +52,7 @@ Ratios = Annotated[
     typer.Option(
         "--sparsity",
         metavar="FORMAT,...",
-        help="N:M, N kept of every M, 1 <= N <= M <= 32, or shares of zeros such as 80%.",
+        help="N:M, N kept of every M, 1 <= N <= M <= 32, or shares of zeros such as 80%; usual: each recipe's own.",
     ),
 ]
 Batches = Annotated[str | None, typer.Option("--batch", metavar="B,...", help="Samples. [the workload's own]")]
@@ -228,14 +228,15 @@ def compare(
 
     Example: bisparse compare resnet18-tinyimagenet --recipes dense,sr-ste,sdgp,sdwp,bdwp --sparsity 2:8
 
+    Example: bisparse compare resnet18-tinyimagenet --recipes bdwp,rigl,hesso --sparsity usual
+
     Example: bisparse compare bert-base --hardware sat-vcu1525,datacenter-128x128 --recipes bdwp --batch 16,64
     """
-    from ..configs.formats import parse_format
+    from ..asked_recipes import asked_recipe
     from ..runs import columns, run_column
-    from ..training.recipes.declaration import load_recipe
 
     output.hold(out)
-    patterns = [parse_format(each) for each in between_commas("--sparsity", sparsity, example="2:4,2:8")]
+    ratios = between_commas("--sparsity", sparsity, example="2:4,2:8")
     batches = None
     if batch is not None:
         batches = [_count(each) for each in between_commas("--batch", batch, example="64,512")]
@@ -245,9 +246,9 @@ def compare(
         methods = defaults.compared(own="weights" in step)
     else:
         methods = tuple(between_commas("--recipes", recipes, example="dense,bdwp"))
-    loaded = [load_recipe(name) for name in methods]
+    asked = [asked_recipe(name, ratios) for name in methods]
     timeline = {"timeline": _pictured(out, output) and step["engine"] == "event"}
-    several = list(columns(workload, designs, loaded, patterns, batches or [None], step | timeline, strict=strict))
+    several = list(columns(workload, designs, asked, batches or [None], step | timeline, strict=strict))
     with Progress() as progress:
         results = []
         for done, column in enumerate(several):
@@ -261,7 +262,13 @@ def compare(
                     progress=progress,
                 )
             )
-    _deliver(results, out, output, document=lambda: {"results": [result.document() for result in results]})
+
+    def document() -> dict[str, Any]:
+        from ..reports.run.directory import compared_document
+
+        return compared_document(results)
+
+    _deliver(results, out, output, document=document)
 
 
 def _count(word: str) -> int:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from .chrome_trace import chrome_trace, timeline_file
 from .markdown import markdown
 from .operators_csv import operators_csv
 from .page import page
+from .splits import splits_document
 
 RESULT_FILE = "result.json"
 PAGE_FILE = "report.html"
@@ -29,7 +31,15 @@ def _document_text(results: Sequence[SimulationResult]) -> str:
     if not results:
         raise ValueError("a run has at least one result")
     texts = [document_lines(result.document()) for result in results]
-    return f"{texts[0]}\n" if len(texts) == 1 else '{"results": [\n' + ",\n".join(texts) + "\n]}\n"
+    if len(texts) == 1:
+        return f"{texts[0]}\n"
+    splits = ",\n".join(map(json.dumps, splits_document(results)))
+    return '{"results": [\n' + ",\n".join(texts) + f'\n], "splits": [\n{splits}\n]}}\n'
+
+
+def compared_document(results: Sequence[SimulationResult]) -> dict[str, Any]:
+    """Runs side by side as plain data: their documents, and what each saves, split."""
+    return {"results": [result.document() for result in results], "splits": splits_document(results)}
 
 
 def _results_of(document: dict[str, Any], path: Path) -> list[SimulationResult]:

@@ -15,6 +15,7 @@ from .pass_words import details
 from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
+from .splits import split_heading, split_table, split_words, splits_of
 from .whole_training import beyond_the_step, training_comparison
 
 
@@ -47,6 +48,10 @@ def _lines(results: Sequence[SimulationResult], command: str) -> Iterator[str]:
         whole = training_comparison(results)
         if whole is not None:
             yield from table_lines(whole)
+        for number, splits in enumerate(splits_of(results)):
+            yield from (f"## {split_heading(splits)}", "")
+            yield from (escaped(split_words(results)), "") if number == 0 else ()
+            yield from table_lines(split_table(splits))
         yield from (f"## {escaped(names[best])} in detail", "", escaped(answer(results[best])), "")
     yield from _detail(RunView(name=names[best], result=results[best], results=results))
     yield from (

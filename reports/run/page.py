@@ -22,6 +22,8 @@ from .remarks import remarks
 from .run_view import RunView
 from .sections import sections_of
 from .shares import array_share, dynamic_energy_ratio, static_share
+from .split_figure import split_figure
+from .splits import split_heading, split_table, split_words, splits_of
 from .whole_training import beyond_the_step, training_comparison
 
 
@@ -38,8 +40,10 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         for position, (name, result) in enumerate(zip(names, results, strict=True))
     ]
     drawings = {panel["key"]: panel.pop("figures") for panel in panels}
+    compared = splits_of(results) if len(results) > 1 else []
     if len(results) > 1:
         drawings["comparison"] = {
+            **{f"split-{splits.of}": split_figure(splits) for splits in compared},
             "speedup": figures.speedup_figure(names, results),
             "energy": figures.energy_ratio_figure(names, results),
             "time": figures.time_figure(names, results),
@@ -52,6 +56,8 @@ def page(results: Sequence[SimulationResult], *, command: str) -> bytes:
         chosen=fastest(results),
         comparison_table=tables.comparison_table(results) if len(results) > 1 else None,
         training_comparison=training_comparison(results) if len(results) > 1 else None,
+        splits=[(splits.of, split_heading(splits), split_table(splits)) for splits in compared],
+        split_words=split_words(results),
         assumptions=by_group(rests_on),
         statuses=statuses(rests_on),
         inputs_table=inputs_table(results),

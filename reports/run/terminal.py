@@ -16,6 +16,7 @@ from .extra_work import extra_work_sentence
 from .memory import memory_lines
 from .remarks import remarks
 from .shares import array_share, dynamic_energy_ratio, static_share
+from .splits import split_lines, split_words, splits_of
 from .throughput import throughput_row
 from .verdict import help_words
 from .whole_training import beyond_the_step, training_comparison, training_run_text
@@ -82,6 +83,10 @@ def _several(results: Sequence[SimulationResult]) -> Iterator[str]:
     whole = training_comparison(results)
     if whole is not None:
         yield from aligned([list(whole.headings), *([cell.text for cell in row] for row in whole.rows)])
+        yield ""
+    for number, splits in enumerate(splits_of(results)):
+        yield from wrapped(split_words(results)) if number == 0 else ()
+        yield from split_lines(splits)
         yield ""
     for name, result in zip(labels(results), results, strict=True):
         told = " ".join(filter(None, (range_sentence(result), help_words(result))))

@@ -18,6 +18,7 @@ from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...dataflow.formats.skipped import why_not_skipped, why_streamed_take_time
 from ...dataflow.schedule import Schedule
 from ...dataflow.works import VectorWork, Work
+from ..results.method_split import WHOLE_GRADIENTS
 from ..results.simulation_result import Breakdown, Engine, OperatorResult
 from .effectual import Effectual
 from .planned_step import PlannedStep
@@ -135,7 +136,7 @@ class StepReport(StepFigures):
     def _whole(self, work: Work) -> str:
         """Why a weight gradient takes the time of all of it although only some is asked for."""
         asked = self.schedule.pruned.kept_gradients.get(work.operator, 1.0)
-        return f"{self.schedule.hardware.name} computes the gradients of pruned weights, too" if asked < 1 else ""
+        return f"{self.schedule.hardware.name} {WHOLE_GRADIENTS}" if asked < 1 else ""
 
     def _vector_row(self, time: WorkTime) -> OperatorResult:
         (head,) = time.work.own_vector_works

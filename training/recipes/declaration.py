@@ -9,10 +9,12 @@ module to be trained.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from ...configs import library
 from ...configs.errors import ConfigError
 from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
@@ -261,6 +263,13 @@ class Recipe(About):
         return bool(self.pruned_stages)
 
     @property
+    def usual_sparsity(self) -> str:
+        """The ratio that it is usually run with; where it says none, 80% of given masks, 2:8 of others."""
+        if self.usual is not None:
+            return self.usual.sparsity
+        return "80%" if self.mask_search.method == "given" else "2:8"
+
+    @property
     def pruned_stages(self) -> tuple[PrunedStage, ...]:
         """What it prunes, stage by stage."""
         return tuple(stage for stage in (self.forward, self.backward, self.weight_update) if stage is not None)
@@ -366,6 +375,15 @@ def load_recipe(name_or_path: str) -> Loaded[Recipe]:
         if len(loaded.sources) > 1 and (field,) in places and str(places[field,].file) != own
     }
     return replace(loaded, model=loaded.model.model_copy(update=inherited)) if inherited else loaded
+
+
+@cache
+def shipped_kind(name: str, sha256: str) -> str:
+    """The kind of method that a shipped recipe is, by its name and the hash of what it says; empty of any other."""
+    if name not in library.names("recipes"):
+        return ""
+    loaded = load_recipe(name)
+    return loaded.model.kind or "" if loaded.sha256 == sha256 else ""
 
 
 _OF_THE_METHOD_ITSELF: dict[str, Any] = {"method": "", "published": ()}
