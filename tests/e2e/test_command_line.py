@@ -120,8 +120,13 @@ def test_n_equal_to_m_is_the_dense_step(run):
 
 def test_compare_sets_recipes_side_by_side(run):
     document = run("compare", SMALL, "--recipes", "dense, sr-ste,bdwp", "--batch", 16, "--json").document
-    assert list(document) == ["results"]
+    assert list(document) == ["results", "splits"]
     results = document["results"]
+    assert [(each["result"], each["of"], each["kind"]) for each in document["splits"]] == [
+        (0, "step", "baseline"),
+        (1, "step", "N:M training"),
+        (2, "step", "N:M training"),
+    ]
     assert [result["inputs"]["recipe"]["name"] for result in results] == ["dense", "sr-ste", "bdwp"]
     assert results[0]["speedup_vs_dense"] == 1
     assert 1 < results[1]["speedup_vs_dense"] < results[2]["speedup_vs_dense"]
@@ -130,6 +135,25 @@ def test_compare_sets_recipes_side_by_side(run):
     table = run("compare", SMALL, "--recipes", "dense,bdwp", "--batch", 16)
     assert (table.code, table.err) == (0, "")
     assert "bdwp 2:8" in table.out
+
+
+def test_each_recipe_has_its_usual_ratio_or_its_own(run):
+    asked = ("compare", SMALL, "--recipes", "bdwp,slope@2:8,rigl,dense", "--batch", 16, "--sparsity", "usual")
+    document = run(*asked, "--json").document
+    assert [result["sparsity"] for result in document["results"]] == ["2:8", "2:8", "80%", "dense"]
+    said = run(*asked).out
+    assert said.index("N:M training\n  bdwp 2:8") < said.index("Dynamic sparse training\n  rigl 80%")
+    several = run(
+        "compare", SMALL, "--recipes", "bdwp", "--batch", 16, "--sparsity", "usual,2:4,2:8", "--json"
+    ).document
+    assert [result["sparsity"] for result in several["results"]] == ["2:8", "2:4"]
+
+
+def test_a_ratio_behind_a_recipe_must_be_one_and_be_needed(run):
+    wrong = run("compare", SMALL, "--recipes", "bdwp@often")
+    assert (wrong.code, "got 'often', need N:M" in wrong.err) == (2, True)
+    needless = run("compare", SMALL, "--recipes", "dense@2:8")
+    assert "recipes: got dense@2:8, but dense prunes to no ratio, need none; try dense" in needless.err
 
 
 def test_a_report_is_rendered_again(run, tmp_path):

@@ -15,7 +15,14 @@ from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
 
-KINDS = [("bdwp", "2:8"), ("rigl", "80%"), ("rigl", "2:8"), ("hesso", "0%"), ("sparse-ift-wide", "75%"), ("dense", "2:8")]
+KINDS = [
+    ("bdwp", "2:8"),
+    ("rigl", "80%"),
+    ("rigl", "2:8"),
+    ("hesso", "0%"),
+    ("sparse-ift-wide", "75%"),
+    ("dense", "2:8"),
+]
 """N:M; zeros without a rule; gradients that nobody needs; fewer channels; a larger network; nothing."""
 
 
@@ -105,7 +112,9 @@ def test_extra_work_is_taken_out_of_what_it_waits_for():
 def test_dense_phases_take_what_is_promised_of_them():
     run = split_of_run(whole("gradual-magnitude", "2:8"))
     step = split_of_step(result("gradual-magnitude", "2:8"))
-    sparse = sum(phase.steps for phase in whole("gradual-magnitude", "2:8").training.phases if phase.costs_as != "dense")
+    sparse = sum(
+        phase.steps for phase in whole("gradual-magnitude", "2:8").training.phases if phase.costs_as != "dense"
+    )
     assert 0 < sparse < 1000
     assert run.between_cycles["phases"] == 0
     assert run.between_cycles["vector"] == pytest.approx(sparse * step.between_cycles["vector"], abs=1000)
@@ -128,7 +137,14 @@ def test_gradients_that_an_event_asks_for_are_not_beyond_what_was_asked():
 def test_work_beside_the_steps_is_extra():
     step = whole("bdwp", "2:8")
     event = TrainingEvent(
-        name="search", engine="reduction", every_steps=100, times=10, cycles=5000, seconds=1.0, joules=1.0, useful_macs=0
+        name="search",
+        engine="reduction",
+        every_steps=100,
+        times=10,
+        cycles=5000,
+        seconds=1.0,
+        joules=1.0,
+        useful_macs=0,
     )
     run = replace(step.training, events=(event,), total_cycles=step.training.total_cycles + 5000)
     split = split_of_run(replace(step, training=run))

@@ -6,7 +6,7 @@ import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.dataflow.cycle_causes import CYCLE_CAUSES
 from bisparse.reports import read_run, write_run
-from bisparse.reports.run.directory import RUN
+from bisparse.reports.run.directory import RUN, compared_document
 from bisparse.sim.results.simulation_result import SimulationResult
 
 from .sample import sample_result
@@ -31,8 +31,9 @@ def test_the_json_is_the_document_itself_or_a_list_of_documents(tmp_path):
     write_run([one], tmp_path / "one", command=COMMAND)
     write_run([one, two], tmp_path / "two", command=COMMAND)
     assert json.loads((tmp_path / "one" / "result.json").read_text()) == one.document()
-    both = {"results": [one.document(), two.document()]}
-    assert json.loads((tmp_path / "two" / "result.json").read_text()) == both
+    both = json.loads((tmp_path / "two" / "result.json").read_text())
+    assert both == compared_document([one, two])
+    assert both["results"] == [one.document(), two.document()]
 
 
 def test_the_path_returned_is_the_page_and_nothing_else_is_left_behind(tmp_path):
