@@ -21,7 +21,8 @@ from bisparse.training.models.mlp import MLP
 from bisparse.training.models.resnet import BasicBlock, Bottleneck, ResNet, resnet9
 from bisparse.training.models.vit import VisionTransformer
 from bisparse.training.recipes.annotation import annotate
-from bisparse.training.recipes.declaration import DenseRule, LayerRule, load_recipe
+from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.declared_rules import DenseRule, LayerRule
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.hosting import release
 from bisparse.training.workloads import WORKLOADS
