@@ -4,7 +4,7 @@ What a step costs beside its products is the same in every phase but for STEP's 
 second moment is watched, after it that moment is frozen. A ratio on the way to the full one that the design has no
 pattern for runs dense: the weights are masked, and the array multiplies by the zeros. What a recipe does every so many
 steps, or once, is priced as a step with it less a step without it, each by itself, and so are the sorts of a recipe
-whose pruned weights count until the hard mask comes. Making other masks that save nothing is not priced, nor are
+whose pruned weights count until the hard mask comes, and the passes that drive groups of weights to zero. Making other masks that save nothing is not priced, nor are
 validation, loading of data and the host.
 """
 
@@ -22,6 +22,7 @@ from ..configs.schema import Loaded
 from ..configs.sums import sum_in_order
 from ..training.recipes.declaration import Recipe
 from ..training.recipes.extra_work import PRODUCTS, SORTED, ExtraWork
+from ..training.recipes.group_penalty import GroupPenalty
 from ..training.recipes.run_plan import Stretch, stretches
 from .results.simulation_result import SimulationResult
 from .results.training_figures import TrainingEvent, TrainingPhase, TrainingRun
@@ -139,7 +140,7 @@ class _Costs:
     def of(self, stretch: Stretch) -> TrainingPhase:
         """A phase with its costs."""
         simulator = self._simulator(stretch)
-        costs_as, reason, step, beside = "dense", stretch.reason, self._unpruned(simulator), _NOTHING
+        costs_as, reason, step, beside = "dense", stretch.reason, self._unpruned(simulator, stretch), _NOTHING
         if stretch.recipe is not None:
             recipe, pattern = stretch.recipe, stretch.pattern
             if stretch.on_the_way:
@@ -151,6 +152,8 @@ class _Costs:
                 beside = self._beside(stretch, simulator, recipe, pattern, step)
         if stretch.searches:
             beside = self._found(stretch, simulator)
+        if stretch.groups_to_zero is not None:
+            beside += self._driven(stretch.groups_to_zero, stretch, simulator, step)
         clock = self.simulator.hardware.model.clock_hz
         return TrainingPhase(
             kind=stretch.kind,
@@ -195,6 +198,19 @@ class _Costs:
         for work in recipe.works_while_pruned_count:
             beside = recipe.model_copy(update=plain | {"extra_work": (work,)})
             spent += self._happens(work, stretch.steps, self._step(simulator, beside, self.pattern), bare)
+        return spent
+
+    def _driven(
+        self, penalty: GroupPenalty, stretch: Stretch, simulator: Simulator, plain: StepReport
+    ) -> _Spent:
+        """What driving groups to zero takes in a stretch: of the layers that its next one makes narrower."""
+        recipe = self.recipe.model
+        planned = simulator.workload.rewritten(recipe.rewrites, simulator.options.passes)
+        layers = tuple(layer for change in planned.changes for layer in change.outcome.layers)
+        spent = _NOTHING
+        for work, times in penalty.works(layers, stretch.steps):
+            beside = recipe.unpruned.model_copy(update={"rewrites": stretch.rewrites, "extra_work": (work,)})
+            spent += self._happens(work, times, self._step(simulator, beside, DENSE), plain)
         return spent
 
     def _happens(self, work: ExtraWork, times: int, step: StepReport, plain: StepReport) -> _Spent:
@@ -253,9 +269,9 @@ class _Costs:
         reason = f"{hardware.name} has no {' nor '.join(lacking)}" if lacking else ""
         return recipe.model_copy(update={"layers": layers}), pattern, reason
 
-    def _unpruned(self, simulator: Simulator) -> StepReport:
-        """A step of the network as it is or is rewritten, nothing pruned."""
-        recipe = self.recipe.model
+    def _unpruned(self, simulator: Simulator, stretch: Stretch) -> StepReport:
+        """A step of the network as it is or is rewritten in a stretch, nothing pruned."""
+        recipe = self.recipe.model.model_copy(update={"rewrites": stretch.rewrites})
         return self._step(simulator, recipe.unpruned, DENSE) if recipe.rewrites else simulator.dense
 
     def _step(self, simulator: Simulator, recipe: Recipe, pattern: OperandFormat) -> StepReport:

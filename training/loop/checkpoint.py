@@ -29,8 +29,8 @@ FIELDS = (
 )
 """What is in a checkpoint, beside its checksum."""
 
-_MORE = {"cycles", "device_random", "tasks"}
-"""What is in one of a run that repeats its training or has several tasks, and of one on a GPU."""
+_MORE = {"cycles", "device_random", "narrowing", "tasks"}
+"""What is in one of a run that repeats its training, has several tasks or becomes narrower, and of one on a GPU."""
 
 _CHECKSUM = "sha256"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ..capture import capture
@@ -12,10 +13,16 @@ from ..graph import TrainingGraph
 from ..recipes.declaration import Recipe
 from ..rewrites.in_torch import rewrite_captured
 from ..settings import TrainingSettings
+from .calibrating import calibration_of
 
 
 def rewritten_by(
-    recipe: Recipe, model: nn.Module, graph: TrainingGraph, settings: TrainingSettings, data: DataSet
+    recipe: Recipe,
+    model: nn.Module,
+    graph: TrainingGraph,
+    settings: TrainingSettings,
+    data: DataSet,
+    device: torch.device,
 ) -> TrainingGraph:
     """Make a recipe's rewrites on a run's model; the graph of what is then trained.
 
@@ -25,7 +32,14 @@ def rewritten_by(
     if not recipe.rewrites:
         return graph
     recipe.check_trains()
-    return rewrite_captured(model, recipe.rewrites, lambda: captured(model, settings, data), graph)
+    return rewrite_captured(
+        model,
+        recipe.rewrites,
+        lambda: captured(model, settings, data),
+        graph,
+        lambda batches: calibration_of(settings, data, device, batches),
+        seed=settings.seed,
+    )
 
 
 def captured(model: nn.Module, settings: TrainingSettings, data: DataSet) -> TrainingGraph:

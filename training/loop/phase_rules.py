@@ -71,6 +71,11 @@ class PhaseRules:
         for name, parameter in self._learners.items():
             parameter.requires_grad_(not any(named(pattern, name) for pattern in patterns))
 
+    def let_all_learn(self) -> None:
+        """Let every parameter learn again that a phase held."""
+        for parameter in self._learners.values():
+            parameter.requires_grad_(True)
+
     def batch(self, phase: Phase, place: Place) -> Batch:
         """What a step reads. A phase with a batch or a task of its own goes through its data at its own pace."""
         batch, data = phase.batch or self._settings.batch, self._tasks[(phase.task or 1) - 1]

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.errors import ConfigError, TrainingError
-from ...configs.formats import parse_format
 from ...configs.library import content_hash
 from ...configs.schema import Loaded
 from ...configs.sums import sum_in_order
@@ -29,20 +28,20 @@ from ..data import DataSet, steps_per_epoch
 from ..densities import DENSITIES_FILE, LayerDensity, write_densities
 from ..graph_file import graph_text, save_graph
 from ..recipes.declaration import Recipe
-from ..recipes.in_torch import AppliedRecipe, apply
+from ..recipes.in_torch import AppliedRecipe
 from ..run_summary import CHECKPOINT_FILE, GRAPH_FILE, LOG_FILE, TASKS_FILE, EpochResult, RunSummary
 from ..settings import TrainingSettings
 from ..trainable import build
-from .agreement import check_agreement
 from .checkpoint import load_checkpoint, save_checkpoint, save_state, understood
 from .cycles import Cycles
 from .devices import device_random_state, set_device_random_state
 from .evaluation import Evaluation, among, classes_first
+from .hung_on import HungOn
 from .identity import check_identity
 from .learning_rate import learning_rate, restarted_rate
+from .narrowing import Narrowing
 from .optimizers import make_optimizer
 from .own_graph import captured, rewritten_by
-from .phase_rules import PhaseRules
 from .run_log import RunLog
 from .summarising import patterns_of, write_end
 from .tasks import Tasks
@@ -70,13 +69,12 @@ class Run:
     version: str
     device: torch.device
     model: nn.Module
-    applied: AppliedRecipe
+    hung: HungOn
+    narrowing: Narrowing | None
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     timetable: Timetable
-    rules: PhaseRules
     cycles: Cycles
-    tasks: Tasks
     identity: dict[str, Any]
     step: int = 0
     loss_sum: float = 0.0
@@ -105,21 +103,14 @@ class Run:
         torch.manual_seed(settings.seed)
         model = build(settings.model, data).to(device).train()
         graph = captured(model, settings, data)
-        pattern = parse_format(settings.sparsity)
         try:
-            trained = rewritten_by(recipe.model, model, graph, settings, data)
-            applied = apply(
-                model,
-                recipe.model,
-                pattern,
-                steps=settings.epochs * batches,
-                precision=settings.precision,
-                seed=settings.seed,
-                follows_schedule=True,
-            )
-            check_agreement(applied, trained)
-            tasks = Tasks(data, recipe.model.tasks, model, applied, device)
-            rules = PhaseRules(settings, data, tasks.data, model, applied.phases)
+            narrowing = None
+            if recipe.model.changes_widths:
+                narrowing = Narrowing(settings, recipe.model, data, model, graph, device)
+                trained = narrowing.graph
+            else:
+                trained = rewritten_by(recipe.model, model, graph, settings, data, device)
+            hung = HungOn.of(settings, recipe.model, data, model, trained, device)
         except ConfigError as error:
             raise recipe.placed(error) from None
         identity = identity | {"graph": content_hash(graph_text(graph))}
@@ -128,10 +119,10 @@ class Run:
             check_identity(directory / CHECKPOINT_FILE, state["identity"], identity)
         save_graph(graph, directory / GRAPH_FILE)
         optimizer = make_optimizer(settings, recipe.model, model)
-        applied.attach(optimizer)
+        hung.applied.attach(optimizer)
         # Dropout draws from here on, whatever building and capturing drew.
         torch.manual_seed(settings.seed + 1)
-        timetable = Timetable.of(recipe.model, applied.stretches, epochs=settings.epochs, steps_per_epoch=batches)
+        timetable = Timetable.of(recipe.model, hung.applied.stretches, epochs=settings.epochs, steps_per_epoch=batches)
         run = cls(
             settings=settings,
             recipe=recipe,
@@ -140,18 +131,27 @@ class Run:
             version=version,
             device=device,
             model=model,
-            applied=applied,
+            hung=hung,
+            narrowing=narrowing,
             optimizer=optimizer,
             scaler=torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16"),
             timetable=timetable,
-            rules=rules,
-            cycles=Cycles(timetable, model, applied, optimizer),
-            tasks=tasks,
+            cycles=Cycles(timetable, model, hung.applied, optimizer),
             identity=identity,
         )
         if state is not None:
             run._restore(state)
         return run
+
+    @property
+    def applied(self) -> AppliedRecipe:
+        """The recipe at work on the model as it is."""
+        return self.hung.applied
+
+    @property
+    def tasks(self) -> Tasks:
+        """What the model is trained for."""
+        return self.hung.tasks
 
     # The loop -------------------------------------------------------------------------------------------------------
 
@@ -162,6 +162,7 @@ class Run:
             while self.step < self.timetable.steps:
                 self.cycles.before_step(self.step)
                 self.tasks.before_step(self.step)
+                self._narrow()
                 place = self.timetable.place(self.step)
                 began = time.perf_counter()
                 loss = self._train_step(place, log)
@@ -176,6 +177,14 @@ class Run:
                 if place.ends_epoch:
                     epoch_done(self.epochs[-1])
         return self._summarise()
+
+    def _narrow(self) -> None:
+        """Make the network what the phase of the next update has."""
+        if self.narrowing is not None:
+            try:
+                self.hung = self.narrowing.before_step(self.hung, self.optimizer)
+            except ConfigError as error:
+                raise self.recipe.placed(error) from None
 
     def _told(self, place: Place, loss: float) -> str:
         told = f"epoch {place.epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
@@ -194,8 +203,8 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         phase, epoch = self.applied.phase, len(self.epochs) + 1
-        self.rules.let_learn(phase)
-        inputs, targets = (torch.from_numpy(each).to(self.device) for each in self.rules.batch(phase, place))
+        self.hung.rules.let_learn(phase)
+        inputs, targets = (torch.from_numpy(each).to(self.device) for each in self.hung.rules.batch(phase, place))
         self.optimizer.zero_grad()
         # In the last step of an epoch, with an eye on the non-zero elements of every layer.
         with watched(self.applied, epoch, self.densities) if place.ends_epoch else nullcontext():
@@ -321,6 +330,7 @@ class Run:
                 "epochs": [asdict(each) for each in self.epochs],
                 "densities": [asdict(each) for each in self.densities],
                 **({"tasks": self.tasks.state_dict()} if self.recipe.model.tasks else {}),
+                **({} if self.narrowing is None else {"narrowing": self.narrowing.state_dict()}),
                 **({"cycles": self.cycles.state_dict()} if self.timetable.repeats is not None else {}),
                 **({"device_random": device_random_state(self.device)} if self.device.type == "cuda" else {}),
             },
@@ -334,6 +344,8 @@ class Run:
                 raise ValueError(f"{len(self.epochs)} epochs after {self.step} steps")
 
     def _take(self, state: dict[str, Any]) -> None:
+        if self.narrowing is not None:
+            self.hung = self.narrowing.restored(state["narrowing"], self.hung, self.optimizer)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.applied.load_state_dict(state["applied"])

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from ...configs.quantity import FormatText
 from ...configs.section import Section
+from .group_penalty import GroupPenalty
 
 CourseShape = Literal["constant", "linear", "cubic", "cosine", "geometric", "steps"]
 
@@ -108,6 +109,20 @@ class DeclaredPhase(Section):
         description="of several, one after another: the group of the data's classes, equally many in each, that it "
         "trains to tell apart. A task has masks of its own, drawn at random; weights of earlier ones stay as they are",
     )
+    rewrites: Literal["none", "full"] | Course = Field(
+        default="full",
+        description="whether the recipe's rewrites hold: none, full, or of what keep takes away a share that changes "
+        "over the phase, from 0 to 1 unless said",
+    )
+    groups_to_zero: GroupPenalty | None = Field(
+        default=None,
+        description="of channels, heads and neurons those that the next phase's rewrites leave out are driven to zero",
+    )
+    drawn: bool = Field(
+        default=False,
+        description="the values of rewrites are drawn, one for each step, all equally likely, rather than in turn: the "
+        "network is trained whole, and each step trains one of those within it",
+    )
     set_: dict[str, Course | bool | int | float | str | list[Any]] = Field(
         default={}, alias="set", description="fields of the recipe by their path, constant or over time"
     )
@@ -118,12 +133,21 @@ class DeclaredPhase(Section):
             raise ValueError(f"got share {self.share} and steps {self.steps}, need one of them")
         if self.zeros_percent is not None and self.sparsity != "full":
             raise ValueError("got sparsity and zeros_percent, need one of them")
+        if not all(0 <= share <= 1 for share in self.rewritten_shares):
+            raise ValueError(f"rewrites: got shares {list(self.rewritten_shares)}, need them between 0 and 1")
         return self
 
     @property
     def is_full(self) -> bool:
         """Whether whole steps at the run's own ratio end it."""
-        return self.sparsity == "full" and self.pass_ == "training"
+        return self.sparsity == "full" and self.pass_ == "training" and self.rewrites == "full"
+
+    @property
+    def rewritten_shares(self) -> tuple[float, ...]:
+        """How much of the rewrites holds, one after another."""
+        if isinstance(self.rewrites, Course):
+            return self.rewrites.over(0.0, 1.0)
+        return (0.0 if self.rewrites == "none" else 1.0,)
 
 
 class Repeats(Section):

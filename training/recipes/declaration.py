@@ -24,6 +24,7 @@ from .extra_work import ExtraWork
 from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
 from .pruned_weights import PrunedWeights
+from .rewritten_phases import change_widths, check_rewritten_phases, untrained_widths
 from .schedule import RecipeSchedule
 
 
@@ -173,8 +174,9 @@ class Recipe(About):
                 if not {"FF", "BP"} <= {*rule.stages} and {*rule.stages} != {"WU"}:
                     raise ValueError(f"layers.{number}.stages: got {rule.stages[0]}, need FF and BP: they share a mask")
         self._check_masks_that_change()
-        if self.schedule != RecipeSchedule() and not self.prunes:
-            raise ValueError("schedule: got a change over time, need a stage that is pruned")
+        check_rewritten_phases(self.schedule.phases, self.rewrites)
+        if self.schedule != RecipeSchedule() and not (self.prunes or (self.schedule.phases and self.rewrites)):
+            raise ValueError("schedule: got a change over time, need a stage that is pruned, or phases of rewrites")
         if self.schedule.dense_share == 1:
             raise ValueError("schedule.dense_share: got 1, need less: nothing would ever be pruned")
         if self.name == "dense" and (self.prunes or self.rewrites):
@@ -280,6 +282,11 @@ class Recipe(About):
         return self.schedule != RecipeSchedule() and (not phases or phases[-1].is_full)
 
     @property
+    def changes_widths(self) -> bool:
+        """Whether its rewrites hold in some phases only, or in part."""
+        return change_widths(self.schedule.phases)
+
+    @property
     def masks_change_together(self) -> bool:
         """Whether masks take more to be found than the weight of their own layer, or pruned weights are held back."""
         plain = MaskSearch().model_copy(
@@ -330,7 +337,7 @@ class Recipe(About):
     def trains_once(self) -> bool:
         """Whether it trains, and asks nothing of a loop but to go through the data once."""
         asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
-        return not self.simulated_only and self.schedule.repeats is None and not asked
+        return not (self.simulated_only or self.schedule.repeats is not None or asked or self.changes_widths)
 
     @property
     def tasks(self) -> int:
@@ -345,7 +352,7 @@ class Recipe(About):
             for path in phase.set_:
                 if path.startswith(_NOT_SET_BY_PHASES):
                     return f"a phase that sets {path} (schedule.phases.{number}.set)"
-        return ""
+        return untrained_widths(self.schedule.phases, self.rewrites, prunes=self.prunes)
 
     def check_trains(self) -> None:
         """Refuse a recipe that is simulated alone.

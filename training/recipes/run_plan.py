@@ -19,9 +19,12 @@ from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE
 from ...configs.unstructured import Unstructured
+from ..rewrites.kinds import AnyRewrite
 from .courses import Course, DeclaredPhase, Repeats
 from .declaration import Recipe
+from .group_penalty import GroupPenalty
 from .phases import Phase, PhaseKind, pattern_in, phases, recipe_in
+from .rewritten_phases import holding
 from .schedule import RecipeSchedule
 
 _PLAIN = RecipeSchedule()
@@ -50,6 +53,9 @@ class Stretch:
         batch: samples; the run's when None.
         accumulate: micro-batches.
         task: of several that are trained one after another.
+        rewrites: that hold in it.
+        groups_to_zero: how groups that the next one leaves out are driven to zero; None where none are.
+        drawn: it stands for steps that are drawn among others of its phase: so many are expected.
     """
 
     kind: PhaseKind
@@ -70,6 +76,9 @@ class Stretch:
     batch: int | None = None
     accumulate: int = 1
     task: int | None = None
+    rewrites: tuple[AnyRewrite, ...]
+    groups_to_zero: GroupPenalty | None = None
+    drawn: bool = False
 
 
 def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: int | None = None) -> list[Stretch]:
@@ -86,7 +95,7 @@ def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step
     """
     if recipe.schedule.repeats is not None and recipe.prunes:
         found = _repeated(recipe, recipe.schedule.repeats, pattern, steps)
-    elif recipe.schedule.phases and recipe.prunes:
+    elif follows_stretches(recipe):
         found = _declared(recipe, pattern, steps)
     else:
         found = (_of_phase(recipe, pattern, each) for each in phases(recipe, pattern, steps, switch_step=switch_step))
@@ -95,7 +104,8 @@ def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step
 
 def follows_stretches(recipe: Recipe) -> bool:
     """Whether training asks the stretches what holds at a step: of declared phases, and of a repeated run."""
-    return recipe.prunes and bool(recipe.schedule.phases or recipe.schedule.repeats is not None)
+    repeats = recipe.schedule.repeats is not None and recipe.prunes
+    return repeats or (bool(recipe.schedule.phases) and (recipe.prunes or bool(recipe.rewrites)))
 
 
 def training_phases(found: Sequence[Stretch]) -> tuple[Phase, ...]:
@@ -140,6 +150,7 @@ def _of_phase(recipe: Recipe, pattern: OperandFormat, phase: Phase) -> Stretch:
         searches=phase.kind == "leak" and recipe.pruned_weights.count,
         reason="pruned weights still count" if phase.kind == "leak" else "",
         on_the_way=phase.frames_left > 0,
+        rewrites=recipe.rewrites,
     )
 
 
@@ -152,7 +163,15 @@ def _repeated(recipe: Recipe, repeats: Repeats, pattern: OperandFormat, steps: i
         raise ConfigError(f"steps: got {steps}, need at least 1")
     plain = recipe.model_copy(update={"schedule": _PLAIN})
     yield Stretch(
-        kind="dense", name="training", first_step=0, at_step=0, steps=steps, trains=DENSE, recipe=None, pattern=DENSE
+        kind="dense",
+        name="training",
+        first_step=0,
+        at_step=0,
+        steps=steps,
+        trains=DENSE,
+        recipe=None,
+        pattern=DENSE,
+        rewrites=recipe.rewrites,
     )
     again, at = max(round(repeats.retrain_share * steps), 1), steps
     densities = repeats.densities(pattern.density)
@@ -169,6 +188,7 @@ def _repeated(recipe: Recipe, repeats: Repeats, pattern: OperandFormat, steps: i
             recipe=plain,
             pattern=own,
             on_the_way=own != pattern,
+            rewrites=recipe.rewrites,
         )
         at += again * repeats.retrainings
 
@@ -203,6 +223,10 @@ def _declared(recipe: Recipe, pattern: OperandFormat, steps: int) -> Iterator[St
                 batch=phase.batch,
                 accumulate=phase.accumulate,
                 task=phase.task,
+                reason=_rewritten(changed) if recipe.changes_widths else "",
+                rewrites=changed.rewrites,
+                groups_to_zero=phase.groups_to_zero,
+                drawn=phase.drawn,
             )
         at += own
 
@@ -233,17 +257,23 @@ def _pieces(
 ) -> list[tuple[OperandFormat, Recipe]]:
     """What a phase trains with, piece by piece, and the recipe in each."""
     place = f"schedule.phases.{number}"
-    ratios = _ratios(phase, pattern)
+    ratios = _ratios(phase, pattern) if recipe.prunes else [DENSE]
+    shares = phase.rewritten_shares
     plain = recipe.model_copy(update={"schedule": _PLAIN})
     values = {path: _values(plain, f"{place}.set", path, value) for path, value in phase.set_.items()}
-    count = max(map(len, (ratios, *values.values())))
-    return [
-        (
-            ratios[piece * len(ratios) // count],
-            _with_fields(plain, place, {path: own[piece * len(own) // count] for path, own in values.items()}),
-        )
-        for piece in range(count)
-    ]
+    count = max(map(len, (ratios, shares, *values.values())))
+    pieces = []
+    for piece in range(count):
+        changed = _with_fields(plain, place, {path: own[piece * len(own) // count] for path, own in values.items()})
+        rewrites = holding(changed.rewrites, shares[piece * len(shares) // count])
+        pieces.append((ratios[piece * len(ratios) // count], changed.model_copy(update={"rewrites": rewrites})))
+    return pieces
+
+
+def _rewritten(recipe: Recipe) -> str:
+    """What the network is in a phase, of a recipe whose rewrites do not hold in all of them."""
+    titles = " and ".join(each.title for each in recipe.rewrites)
+    return f"the network is rewritten, {titles}" if titles else "the network is as it was"
 
 
 def _ratios(phase: DeclaredPhase, pattern: OperandFormat) -> Sequence[OperandFormat]:

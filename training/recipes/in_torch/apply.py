@@ -44,6 +44,7 @@ def apply(
     precision: Precision = "fp32",
     seed: int = 0,
     follows_schedule: bool = False,
+    first_step: int = 0,
 ) -> AppliedRecipe:
     """Let a model train under a recipe.
 
@@ -62,6 +63,7 @@ def apply(
         follows_schedule: whether the caller does what a schedule asks of a loop, as ``bisparse train`` does: prunes
             and rewinds between trainings that are repeated (``steps`` are those of one), begins tasks, freezes, cuts
             batches.
+        first_step: updates of the run before these.
 
     Returns:
         The recipe at work. ``attach`` it to the optimizer; ``remove`` leaves a plain, pruned model.
@@ -76,15 +78,17 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
-    if recipe.rewrites != rewrites_of(model):
-        raise ConfigError(
-            f"{recipe.name}: got a model that its rewrites were not made on, need one that they were; try "
-            "bisparse.apply(..., input_shape=...), or bisparse train"
-        )
     if not (recipe.trains_once or follows_schedule):
         raise ConfigError(
             f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
             "its own, need one that a loop of your own goes through once; try bisparse train"
+        )
+    clock = StepClock(recipe, pattern, None if steps is None else int(steps))
+    clock.step = first_step
+    if clock.rewrites_now != rewrites_of(model):
+        raise ConfigError(
+            f"{recipe.name}: got a model that its rewrites were not made on, need one that they were; try "
+            "bisparse.apply(..., input_shape=...), or bisparse train"
         )
     modules = _layers_that_multiply(model)
     if recipe.prunes and not modules:
@@ -96,7 +100,6 @@ def apply(
     check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
     network = _Network(model, modules)
     own_ratio = frozenset(path for path in modules if has_own_ratio(recipe, path))
-    clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     plans = [network.planned(each.recipe, each.pattern) for each in clock.stretches]
     recipe = network.shared_out(recipe, pattern)
     generator = torch.Generator().manual_seed(seed)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ....configs.errors import ConfigError
 from ....configs.operand_format import OperandFormat
+from ...rewrites.kinds import AnyRewrite
 from ..declaration import Recipe
 from ..phases import Phase, leak_at, phases
 from ..run_plan import Stretch, follows_stretches, stretches, training_phases
@@ -65,6 +66,12 @@ class StepClock:
         number = self.phase.stretch
         changed = None if number is None else self.stretches[number].recipe
         return self.recipe if changed is None else changed
+
+    @property
+    def rewrites_now(self) -> tuple[AnyRewrite, ...]:
+        """The recipe's rewrites that hold at the next update."""
+        number = self.phase.stretch
+        return self.recipe.rewrites if number is None else self.stretches[number].rewrites
 
     def began(self, plan: Sequence[object]) -> int:
         """Where the phases began that reach to the next update without a break and have one entry of a plan.

@@ -1,5 +1,22 @@
 """Rewrites made on a torch module that is to be trained: what ``rewritten`` makes of its graph, made of the module."""
 
-from .rewrite_module import check_rewritten, rewrite_captured, rewrite_module, rewrites_of
+from .calibration import Calibration
+from .carried_optimizer import carry
+from .coupled_slices import CoupledGroup, coupled_slices
+from .narrowed_module import Moved, Widths
+from .rewrite_module import check_rewritten, made_by, proved, rewrite_captured, rewrite_module, rewrites_of
 
-__all__ = ["check_rewritten", "rewrite_captured", "rewrite_module", "rewrites_of"]
+__all__ = [
+    "Calibration",
+    "CoupledGroup",
+    "Moved",
+    "Widths",
+    "carry",
+    "check_rewritten",
+    "coupled_slices",
+    "made_by",
+    "proved",
+    "rewrite_captured",
+    "rewrite_module",
+    "rewrites_of",
+]

@@ -156,8 +156,8 @@ def _survivors(group: CoupledGroup, scorer: _Scorer, kept: int) -> Tensor:
     count = int(left.sum())
     if kept > count:
         raise ConfigError(
-            f"{group.feature.kind}: got {kept} of {group.name}, need at most the {count} that are left; try phases that "
-            "keep less and less",
+            f"{group.feature.kind}: got {kept} of {group.name}, need at most the {count} that are left; try phases "
+            "that keep less and less",
             field=group.feature.kind,
         )
     if kept == count:

@@ -20,13 +20,22 @@ from ..monarch import Monarch
 from ..parallel import Parallel
 from ..rewrite import Rewrite
 from ..sparse_plus_low_rank import FACTORS, SparsePlusLowRank
+from .calibration import Calibration
 from .layer_parts import Branches, MonarchLayer, in_turn, plain_layer, put_beside
+from .narrowed_module import Widths
 from .resized_module import put, resize, without_blocks
 
 _Layered = LowRank | Factorised | Parallel | Doped | Monarch | SparsePlusLowRank
 
 
-def rewrite_module(model: nn.Module, rewrites: Sequence[Rewrite], graph: TrainingGraph) -> RewrittenGraph:
+def rewrite_module(
+    model: nn.Module,
+    rewrites: Sequence[Rewrite],
+    graph: TrainingGraph,
+    look: Callable[[int], Calibration] | None = None,
+    *,
+    seed: int = 0,
+) -> RewrittenGraph:
     """Make a recipe's rewrites on a model that is to be trained.
 
     New layers are drawn from torch's generator, as their classes draw them.
@@ -35,6 +44,8 @@ def rewrite_module(model: nn.Module, rewrites: Sequence[Rewrite], graph: Trainin
         model: it is changed.
         rewrites: entries of a recipe, all of kinds that train.
         graph: of a training step of the model.
+        look: so many batches, for an entry that chooses what stays of the model's own weights.
+        seed: of what such a choice draws.
 
     Returns:
         The rewritten graph. The caller captures the model once more and asks ``check_rewritten``.
@@ -45,16 +56,26 @@ def rewrite_module(model: nn.Module, rewrites: Sequence[Rewrite], graph: Trainin
     planned = rewritten(graph, rewrites, deployed=False)
     for number, change in enumerate(planned.changes):
         try:
-            _make(model, change)
+            if isinstance(change.rewrite, Keep) and change.rewrite.chosen_by is not None:
+                looked_at = None if look is None else look(change.rewrite.batches)
+                Widths.of(model, change.before).narrow(model, change.rewrite, calibration=looked_at, seed=seed)
+            else:
+                _make(model, change)
         except ConfigError as error:
             joint = "." if error.field else ": "
             raise ConfigError(f"rewrites.{number}{joint}{error}", field=f"rewrites.{number}") from None
-    model.__dict__[_MADE] = tuple(rewrites)
+    made_by(model, rewrites)
     return planned
 
 
 def rewrite_captured(
-    model: nn.Module, rewrites: Sequence[Rewrite], take: Callable[[], TrainingGraph], graph: TrainingGraph | None = None
+    model: nn.Module,
+    rewrites: Sequence[Rewrite],
+    take: Callable[[], TrainingGraph],
+    graph: TrainingGraph | None = None,
+    look: Callable[[int], Calibration] | None = None,
+    *,
+    seed: int = 0,
 ) -> TrainingGraph:
     """Make a recipe's rewrites on a model, and prove that what trains is what is simulated.
 
@@ -63,6 +84,8 @@ def rewrite_captured(
         rewrites: entries of a recipe, all of kinds that train.
         take: captures a training step of the model as it is.
         graph: of it as it was; captured when None.
+        look: as for ``rewrite_module``.
+        seed: as for ``rewrite_module``.
 
     Returns:
         The graph of the rewritten model.
@@ -70,7 +93,19 @@ def rewrite_captured(
     Raises:
         ConfigError: an entry does not fit, or the model's code fixes a size that one changes.
     """
-    planned = rewrite_module(model, rewrites, take() if graph is None else graph)
+    return proved(take, rewrite_module(model, rewrites, take() if graph is None else graph, look, seed=seed))
+
+
+def proved(take: Callable[[], TrainingGraph], planned: RewrittenGraph) -> TrainingGraph:
+    """The graph of a rewritten model, once it is known to be the one that was rewritten.
+
+    Args:
+        take: captures a training step of the model.
+        planned: the rewritten graph.
+
+    Raises:
+        ConfigError: the model's code fixes a size that a rewrite changes.
+    """
     try:
         found = take()
     except CaptureError as error:
@@ -84,6 +119,11 @@ def rewrite_captured(
 
 
 _MADE = "_bisparse_rewrites"
+
+
+def made_by(model: nn.Module, rewrites: Sequence[Rewrite]) -> None:
+    """Note what a model was rewritten by."""
+    model.__dict__[_MADE] = tuple(rewrites)
 
 
 def rewrites_of(model: nn.Module) -> tuple[Rewrite, ...]:
