@@ -9,7 +9,7 @@ A run's directory holds ``settings.json``, ``log.csv`` (a row a step), ``densiti
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,8 @@ class RunSummary:
         cycles: of a recipe that repeats its training, the first training's first; else none.
         tasks: of a recipe that trains several, one after another; else none. Accuracies and losses at the end are those
             of all tasks then.
+        left_over: of a recipe that drives groups to zero, by the first layer that makes them, the share of their
+            squared norm that was set to zero when they were removed.
     """
 
     settings: TrainingSettings
@@ -152,6 +154,7 @@ class RunSummary:
     device: str = "cpu"
     cycles: tuple[CycleResult, ...] = ()
     tasks: tuple[TaskResult, ...] = ()
+    left_over: dict[str, float] = field(default_factory=dict)
 
     @property
     def training_steps(self) -> int:

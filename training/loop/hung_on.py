@@ -12,6 +12,7 @@ from ..data import DataSet, steps_per_epoch
 from ..graph import TrainingGraph
 from ..recipes.declaration import Recipe
 from ..recipes.in_torch import AppliedRecipe, apply
+from ..recipes.in_torch.group_steps.driver import drivers_of
 from ..settings import TrainingSettings
 from .agreement import check_agreement
 from .phase_rules import PhaseRules
@@ -69,5 +70,6 @@ class HungOn:
             first_step=first_step,
         )
         check_agreement(applied, graph)
+        applied.drive(drivers_of(applied.stretches, model, graph, first_step=first_step))
         tasks = Tasks(data, recipe.tasks, model, applied, device)
         return cls(applied=applied, tasks=tasks, rules=PhaseRules(settings, data, tasks.data, model, applied.phases))

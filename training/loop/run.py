@@ -391,6 +391,7 @@ class Run:
             device=self.device.type,
             cycles=tuple(self.cycles.results),
             tasks=tuple(self.tasks.results),
+            left_over=self.applied.left_over,
         )
         if self.recipe.model.tasks:
             save_state(self.directory / TASKS_FILE, self.tasks.networks())

@@ -16,6 +16,7 @@ from ..declaration import Recipe
 from ..phases import Phase
 from ..run_plan import Stretch
 from .frozen_adam import FrozenVarianceAdam
+from .group_steps.driver import GroupDriver
 from .hosting import release
 from .kept_weights import Held, Kept, kept_weights, leave_the_rest, zero_the_rest
 from .layer import Layer
@@ -35,6 +36,8 @@ class AppliedRecipe:
         pattern: its full ratio.
         layers: every layer that multiplies, by dotted path; ``patterns`` of a layer says which stages are pruned.
         dense_reasons: why a layer stays dense in a stage that the recipe prunes, by ``path:FF`` and ``path:BP``.
+        left_over: of groups that were driven to zero, by the first layer that makes them, the share of their squared
+            norm that was set to zero at the end.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class AppliedRecipe:
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
         self._shortcuts, self._engine = shortcuts, engine
+        self.left_over: dict[str, float] = {}
+        self._drivers: list[GroupDriver] = []
         self._hooks: list[Any] = []
         self._kept: Kept = []
         self._held: Held = []
@@ -134,6 +139,10 @@ class AppliedRecipe:
         ]
         self._held = [(master, learns, master.detach().clone()) for master, learns in learners]
 
+    def drive(self, drivers: list[GroupDriver]) -> None:
+        """Let updates drive groups of weights to zero: before ``attach``."""
+        self._drivers = drivers
+
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer's updates carry the recipe: its decay before each one, its masks and phases after it.
 
@@ -173,7 +182,7 @@ class AppliedRecipe:
     def _before_update(
         self, optimizer: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> None:
-        looked_at = self.recipe.decay is not None or self._engine is not None
+        looked_at = self.recipe.decay is not None or self._engine is not None or bool(self._drivers)
         if looked_at and any(each is not None for each in (*arguments[1:], *named.values())):
             why = "masks are found by" if self.recipe.decay is None else "the recipe's decay is added to"
             raise ConfigError(
@@ -194,6 +203,8 @@ class AppliedRecipe:
                 decayed.add(id(master))
         if self._engine is not None:
             self._engine.before_update(owned)
+        for driver in self._drivers:
+            driver.before_update(self._clock.step)
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.before_update(optimizer)
 
@@ -213,6 +224,9 @@ class AppliedRecipe:
             leave_the_rest(self._held, optimizer)
         else:
             zero_the_rest(self._kept, optimizer)
+        for driver in self._drivers:
+            driver.after_update(self._clock.step, optimizer)
+            self.left_over |= driver.left_over
         self._clock.step += 1
         if self._watch is not None and self._clock.waits_for_switch:
             self._watch.after_update(optimizer)
@@ -286,7 +300,7 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_kept": [], "_held": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {"_hooks": [], "_kept": [], "_held": [], "_drivers": [], "_watch": None, "_watch_state": watch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -299,7 +313,9 @@ class AppliedRecipe:
     def state_dict(self) -> dict[str, Any]:
         """What the model's and the optimizer's own state dicts do not tell."""
         engine = {} if self._engine is None else {"engine": self._engine.state_dict()}
-        return engine | {
+        drivers = [each.state_dict() for each in self._drivers]
+        driven = {"drivers": drivers, "left_over": dict(self.left_over)} if drivers or self.left_over else {}
+        return engine | driven | {
             "recipe": self.recipe.name,
             "sparsity": str(self.pattern),
             "clock": self._clock.state_dict(),
@@ -322,6 +338,10 @@ class AppliedRecipe:
             self._watch.load_state_dict(self._watch_state)
         if self._engine is not None:
             self._engine.load_state_dict(state["engine"])
+        self.left_over = dict(state.get("left_over", {}))
+        # Those of phases that are over are gone with the groups that they drove.
+        for driver, own in zip(self._drivers, state.get("drivers", [])[-len(self._drivers) :], strict=False):
+            driver.load_state_dict(own)
         for path, layer in self.layers.items():
             layer.load_state_dict(_on(self.master(path).device, state["layers"][path]))
 

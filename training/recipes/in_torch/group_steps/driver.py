@@ -7,15 +7,18 @@ worked it is little. Then they are removed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ....graph import TrainingGraph
 from ....rewrites.in_torch.coupled_slices import CoupledGroup, slices_of, tensors_of
-from ....rewrites.keep import Plan
+from ....rewrites.keep import Keep, Plan
 from ...group_penalty import GroupPenalty
+from ...run_plan import Stretch
 from . import GROUP_STEPS, Moment
 from .driven_groups import DrivenGroups
 
@@ -138,3 +141,26 @@ class GroupDriver:
         for each in self.groups:
             each.chosen = state["chosen"][each.name].to(each.chosen.device)
         self.left_over = dict(state["left_over"])
+
+
+def drivers_of(
+    found: Sequence[Stretch], model: nn.Module, graph: TrainingGraph, *, first_step: int
+) -> list[GroupDriver]:
+    """What drives groups of a model to zero in the stretches of a run that are still to come.
+
+    Args:
+        found: all stretches of the run.
+        model: as it is.
+        graph: of a training step of it.
+        first_step: updates of the run before it.
+    """
+    return [
+        GroupDriver(
+            each.groups_to_zero,
+            model,
+            [entry.plan(graph) for entry in after.rewrites if isinstance(entry, Keep)],
+            (each.first_step, each.first_step + each.steps),
+        )
+        for each, after in itertools.pairwise(found)
+        if each.groups_to_zero is not None and first_step < each.first_step + each.steps
+    ]
