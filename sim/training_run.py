@@ -135,7 +135,7 @@ class _Costs:
     pattern: OperandFormat
     steps: int
     _known: dict[tuple[object, ...], StepReport] = field(default_factory=dict)
-    _happened: dict[str, tuple[ExtraWork, int, _Spent]] = field(default_factory=dict)
+    _happened: dict[str, tuple[str, int, int, _Spent]] = field(default_factory=dict)
 
     def of(self, stretch: Stretch) -> TrainingPhase:
         """A phase with its costs."""
@@ -154,6 +154,8 @@ class _Costs:
             beside = self._found(stretch, simulator)
         if stretch.groups_to_zero is not None:
             beside += self._driven(stretch.groups_to_zero, stretch, simulator, step)
+        if stretch.search_passes:
+            beside += self._searched(stretch, simulator)
         clock = self.simulator.hardware.model.clock_hz
         return TrainingPhase(
             kind=stretch.kind,
@@ -200,9 +202,7 @@ class _Costs:
             spent += self._happens(work, stretch.steps, self._step(simulator, beside, self.pattern), bare)
         return spent
 
-    def _driven(
-        self, penalty: GroupPenalty, stretch: Stretch, simulator: Simulator, plain: StepReport
-    ) -> _Spent:
+    def _driven(self, penalty: GroupPenalty, stretch: Stretch, simulator: Simulator, plain: StepReport) -> _Spent:
         """What driving groups to zero takes in a stretch: of the layers that its next one makes narrower."""
         recipe = self.recipe.model
         planned = simulator.workload.rewritten(recipe.rewrites, simulator.options.passes)
@@ -213,12 +213,23 @@ class _Costs:
             spent += self._happens(work, times, self._step(simulator, beside, DENSE), plain)
         return spent
 
+    def _searched(self, stretch: Stretch, simulator: Simulator) -> _Spent:
+        """What choosing survivors takes where a network becomes narrower: forward passes of what it becomes."""
+        forward = replace(simulator.options, pass_="inference", freeze="", recompute="", accumulate=1)
+        numbers = self._unpruned(simulator.with_options(forward), stretch).numbers
+        each = _Spent(cycles=numbers.total_cycles, joules=numbers.energy_joules, useful_macs=numbers.useful_macs)
+        return self._noted("search: forward pass", TENSOR, 0, stretch.search_passes, each)
+
     def _happens(self, work: ExtraWork, times: int, step: StepReport, plain: StepReport) -> _Spent:
-        """Noted, and what it takes: so many steps with it beyond as many without."""
-        each = _Spent.beyond(step, plain) * times
-        _, before, so_far = self._happened.get(work.title, (work, 0, _NOTHING))
-        self._happened[work.title] = work, before + times, so_far + each
-        return each
+        """What so many steps with some work take beyond as many without."""
+        every = work.every_steps if isinstance(work.every_steps, int) else 0
+        return self._noted(work.title, _engine(work), every, times, _Spent.beyond(step, plain))
+
+    def _noted(self, title: str, engine: str, every_steps: int, times: int, each: _Spent) -> _Spent:
+        """Noted, and what it takes: so many times what it takes each."""
+        *_, before, so_far = self._happened.get(title, (engine, every_steps, 0, _NOTHING))
+        self._happened[title] = engine, every_steps, before + times, so_far + each * times
+        return each * times
 
     def _times(self, work: ExtraWork, stretch: Stretch) -> int:
         if work.work == "weight-gradient" and stretch.pass_ != "training":
@@ -235,15 +246,15 @@ class _Costs:
         return tuple(
             TrainingEvent(
                 name=title,
-                engine=_engine(work),
-                every_steps=work.every_steps if isinstance(work.every_steps, int) else 0,
+                engine=engine,
+                every_steps=every_steps,
                 times=times,
                 cycles=spent.cycles,
                 seconds=spent.cycles / clock,
                 joules=spent.joules,
                 useful_macs=spent.useful_macs,
             )
-            for title, (work, times, spent) in self._happened.items()
+            for title, (engine, every_steps, times, spent) in self._happened.items()
         )
 
     # Steps -----------------------------------------------------------------------------------------------------------

@@ -99,6 +99,23 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubNetworkResult:
+    """A network within the one that was trained, with its weights and running statistics of its own.
+
+    Attributes:
+        title: what it keeps.
+        parameters: that it has.
+        test_accuracy: share of the test split, measured once, at the end.
+        test_loss: nats a sample.
+    """
+
+    title: str
+    parameters: int
+    test_accuracy: float
+    test_loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A finished run.
 
@@ -129,6 +146,7 @@ class RunSummary:
             of all tasks then.
         left_over: of a recipe that drives groups to zero, by the first layer that makes them, the share of their
             squared norm that was set to zero when they were removed.
+        sub_networks: of a recipe whose steps train networks within another, drawn, each of them; else none.
     """
 
     settings: TrainingSettings
@@ -155,6 +173,7 @@ class RunSummary:
     cycles: tuple[CycleResult, ...] = ()
     tasks: tuple[TaskResult, ...] = ()
     left_over: dict[str, float] = field(default_factory=dict)
+    sub_networks: tuple[SubNetworkResult, ...] = ()
 
     @property
     def training_steps(self) -> int:
@@ -182,6 +201,7 @@ class RunSummary:
             TaskResult(**each | {"validation_accuracies": tuple(each["validation_accuracies"])})
             for each in fields.get("tasks", ())
         )
+        fields["sub_networks"] = tuple(SubNetworkResult(**each) for each in fields.get("sub_networks", ()))
         return cls(**fields)
 
 

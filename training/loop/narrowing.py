@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
@@ -21,6 +21,7 @@ from ..settings import TrainingSettings
 from .calibrating import calibration_of
 from .hung_on import HungOn
 from .own_graph import captured
+from .sub_networks import SubNetworks
 
 
 class Narrowing:
@@ -36,6 +37,7 @@ class Narrowing:
 
     Attributes:
         graph: of a step of the model as it is.
+        sub_networks: within it, which drawn steps train.
 
     Raises:
         ConfigError: the model cannot become what the first phase has.
@@ -57,6 +59,7 @@ class Narrowing:
         for rewrites in {each.rewrites: None for each in self._stretches}:
             rewritten(graph, rewrites, deployed=False)
         self._widths = Widths.of(model, graph)
+        self.sub_networks = SubNetworks(settings, self._stretches, model, graph)
         self._at, self.graph = 0, graph
         self._enter(0, self._chosen)
 
@@ -70,6 +73,10 @@ class Narrowing:
         if number is None or number == self._at:
             return hung
         return self._hung_anew(hung, optimizer, lambda: self._enter(number, self._chosen))
+
+    def network(self, phase: str, step: int) -> Callable[[Tensor], Any]:
+        """What a step of a phase trains: the model, or a network within it."""
+        return self.sub_networks.drawn(phase, step)
 
     def _hung_anew(self, hung: HungOn, optimizer: torch.optim.Optimizer, narrow: Callable[[], list[Moved]]) -> HungOn:
         hung.rules.let_all_learn()
@@ -90,8 +97,8 @@ class Narrowing:
 
     def _enter(self, number: int, narrow: Callable[[Keep, int], list[Moved]]) -> list[Moved]:
         """Make the model what a stretch has; the parameters that became others."""
-        rewrites, moved = self._stretches[number].rewrites, []
-        if rewrites != self._stretches[self._at].rewrites or number == self._at:
+        rewrites, moved = self._stretches[number].built, []
+        if rewrites != self._stretches[self._at].built or number == self._at:
             for entry in rewrites:
                 assert isinstance(entry, Keep), "other recipes were refused"
                 try:
@@ -114,7 +121,7 @@ class Narrowing:
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to go on from here."""
-        return {"at": self._at, "places": self._widths.places}
+        return {"at": self._at, "places": self._widths.places, "sub_networks": self.sub_networks.state_dict()}
 
     def restored(self, state: dict[str, Any], hung: HungOn, optimizer: torch.optim.Optimizer) -> HungOn:
         """What hangs on the model once it is as narrow as it was; its weights are still to be loaded."""
@@ -126,4 +133,5 @@ class Narrowing:
                 lambda: self._enter(number, lambda entry, _: self._widths.restore(self._model, entry, places)),
             )
         self._widths.places = places
+        self.sub_networks.load_state_dict(state["sub_networks"])
         return hung

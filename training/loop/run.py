@@ -43,7 +43,7 @@ from .narrowing import Narrowing
 from .optimizers import make_optimizer
 from .own_graph import captured, rewritten_by
 from .run_log import RunLog
-from .summarising import patterns_of, write_end
+from .summarising import machine, patterns_of, write_end
 from .tasks import Tasks
 from .timetable import Place, Timetable
 from .watching import watched
@@ -153,6 +153,11 @@ class Run:
         """What the model is trained for."""
         return self.hung.tasks
 
+    @property
+    def network(self) -> Callable[[Tensor], Any]:
+        """What the next step trains: the model, or a network within it."""
+        return self.model if self.narrowing is None else self.narrowing.network(self.applied.phase.name, self.step)
+
     # The loop -------------------------------------------------------------------------------------------------------
 
     def finish(self, progress: Progress, epoch_done: EpochDone) -> RunSummary:
@@ -180,16 +185,14 @@ class Run:
 
     def _narrow(self) -> None:
         """Make the network what the phase of the next update has."""
-        if self.narrowing is not None:
-            try:
-                self.hung = self.narrowing.before_step(self.hung, self.optimizer)
-            except ConfigError as error:
-                raise self.recipe.placed(error) from None
+        try:
+            self.hung = self.hung if self.narrowing is None else self.narrowing.before_step(self.hung, self.optimizer)
+        except ConfigError as error:
+            raise self.recipe.placed(error) from None
 
     def _told(self, place: Place, loss: float) -> str:
-        told = f"epoch {place.epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
-        if place.training.name:
-            told = f"{place.training.name}, {told}"
+        name = f"{place.training.name}, " if place.training.name else ""
+        told = f"{name}epoch {place.epoch + 1} of {self.settings.epochs}, loss {loss:.3f}"
         return f"{told}, validation {self.epochs[-1].validation_accuracy:.1%}" if self.epochs else told
 
     def _rate(self, place: Place) -> float:
@@ -240,9 +243,9 @@ class Run:
     def _logits(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """What the model says, and what is right; in the first step a model that cannot say it is told."""
         if self.step:
-            return classes_first(self.model(inputs), targets)
+            return classes_first(self.network(inputs), targets)
         try:
-            logits, labels = classes_first(self.model(inputs), targets)
+            logits, labels = classes_first(self.network(inputs), targets)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             told = str(error).strip().partition("\n")[0]
             raise ConfigError(
@@ -385,13 +388,11 @@ class Run:
             dense_reasons=self.applied.dense_reasons,
             weights_sha256=weights_hash(self.model),
             train_seconds=self.seconds,
-            torch_version=torch.__version__,
-            threads=torch.get_num_threads(),
-            bisparse_version=self.version,
-            device=self.device.type,
+            **machine(self.device, self.version),
             cycles=tuple(self.cycles.results),
             tasks=tuple(self.tasks.results),
             left_over=self.applied.left_over,
+            sub_networks=() if self.narrowing is None else self.narrowing.sub_networks.results(self.data, self.device),
         )
         if self.recipe.model.tasks:
             save_state(self.directory / TASKS_FILE, self.tasks.networks())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import nn
 
 from ...configs.whole_file import write_whole
@@ -21,6 +23,21 @@ def patterns_of(applied: AppliedRecipe) -> dict[str, dict[str, str]]:
         path: {stage.value: str(own) for stage, own in layer.patterns.items()}
         for path, layer in applied.layers.items()
         if layer.patterns
+    }
+
+
+def machine(device: torch.device, version: str) -> dict[str, Any]:
+    """What a run was trained on, as a summary has it.
+
+    Args:
+        device: of torch.
+        version: of bisparse.
+    """
+    return {
+        "torch_version": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "bisparse_version": version,
+        "device": device.type,
     }
 
 

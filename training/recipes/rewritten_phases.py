@@ -86,7 +86,8 @@ def untrained_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewr
     chosen = len(rewrites) == 1 and isinstance(rewrites[0], Keep) and rewrites[0].chosen_by is not None
     if not chosen:
         return "phases of rewrites other than one keep with chosen_by (schedule.phases, rewrites)"
-    shares = [share for phase in phases for share in phase.rewritten_shares]
+    # Where steps are drawn the network is whole.
+    shares = [0.0 if phase.drawn else share for phase in phases for share in phase.rewritten_shares]
     if any(before > after for before, after in itertools.pairwise(shares)):
         return "a network that becomes wider again (schedule.phases, rewrites)"
     return ""

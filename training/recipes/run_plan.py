@@ -19,6 +19,7 @@ from ...configs.formats import parse_format
 from ...configs.operand_format import OperandFormat
 from ...configs.pattern import DENSE
 from ...configs.unstructured import Unstructured
+from ..rewrites.keep import Keep
 from ..rewrites.kinds import AnyRewrite
 from .courses import Course, DeclaredPhase, Repeats
 from .declaration import Recipe
@@ -55,6 +56,7 @@ class Stretch:
         task: of several that are trained one after another.
         rewrites: that hold in it.
         groups_to_zero: how groups that the next one leaves out are driven to zero; None where none are.
+        search_passes: forward passes of the narrower network that choose what stays of it, before the first step.
         drawn: it stands for steps that are drawn among others of its phase: so many are expected.
     """
 
@@ -79,6 +81,12 @@ class Stretch:
     rewrites: tuple[AnyRewrite, ...]
     groups_to_zero: GroupPenalty | None = None
     drawn: bool = False
+    search_passes: int = 0
+
+    @property
+    def built(self) -> tuple[AnyRewrite, ...]:
+        """The rewrites of the module that trains: whole where each step trains one of the networks within it."""
+        return () if self.drawn else self.rewrites
 
 
 def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step: int | None = None) -> list[Stretch]:
@@ -99,7 +107,7 @@ def stretches(recipe: Recipe, pattern: OperandFormat, steps: int, *, switch_step
         found = _declared(recipe, pattern, steps)
     else:
         found = (_of_phase(recipe, pattern, each) for each in phases(recipe, pattern, steps, switch_step=switch_step))
-    return list(_begun(found))
+    return list(_searched(_begun(found)))
 
 
 def follows_stretches(recipe: Recipe) -> bool:
@@ -125,6 +133,15 @@ def training_phases(found: Sequence[Stretch]) -> tuple[Phase, ...]:
         for number, each in enumerate(found)
         for again in range(each.times)
     )
+
+
+def _searched(found: Iterator[Stretch]) -> Iterator[Stretch]:
+    """The same, with what choosing survivors takes where a network becomes narrower."""
+    before: tuple[AnyRewrite, ...] = ()
+    for each in found:
+        fresh = [entry for entry in each.rewrites if isinstance(entry, Keep) and entry not in before]
+        yield replace(each, search_passes=sum(entry.search_passes for entry in fresh))
+        before = each.rewrites
 
 
 def _begun(found: Iterator[Stretch]) -> Iterator[Stretch]:

@@ -80,6 +80,13 @@ class Keep(Rewrite):
         description="which stay, with the weights that they have: the ones of the highest score, coupled slices "
         "together. None: weights are drawn anew, as of a network that begins so",
     )
+    candidates: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="of chosen_by: random: so many sets of survivors are drawn, and that of the least loss on the "
+        "batches stays",
+    )
     batches: PositiveInt = Field(
         default=4, le=1000, description="of training data, that a score of gradients or activations looks at"
     )
@@ -91,6 +98,10 @@ class Keep(Rewrite):
         if self.chosen_by is not None and any(ratio > 1 for ratio in self._ratios()):
             raise ValueError(
                 f"chosen_by: got {self.chosen_by} with a ratio above 1, need at most 1: wider has no choice"
+            )
+        if self.candidates > 1 and self.chosen_by != "random":
+            raise ValueError(
+                f"candidates: got {self.candidates} with chosen_by {self.chosen_by}, need chosen_by: random"
             )
         if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
             raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
@@ -107,6 +118,11 @@ class Keep(Rewrite):
     def _ratios(self) -> Iterator[float]:
         for asked in self._asked().values():
             yield from asked.values() if isinstance(asked, Mapping) else (asked,)
+
+    @property
+    def search_passes(self) -> int:
+        """Forward passes of the narrower network that a search among candidates takes."""
+        return self.candidates * self.batches if self.candidates > 1 else 0
 
     def part_way(self, share: float) -> Keep:
         """The same on its way there: of what each ratio takes away, or adds, a share.

@@ -300,7 +300,14 @@ class AppliedRecipe:
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, or of one that is saved, with its model: hooks stay with the optimizer."""
         watch = self._watch_state if self._watch is None else self._watch.state_dict()
-        return self.__dict__ | {"_hooks": [], "_kept": [], "_held": [], "_drivers": [], "_watch": None, "_watch_state": watch}
+        return self.__dict__ | {
+            "_hooks": [],
+            "_kept": [],
+            "_held": [],
+            "_drivers": [],
+            "_watch": None,
+            "_watch_state": watch,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -315,14 +322,18 @@ class AppliedRecipe:
         engine = {} if self._engine is None else {"engine": self._engine.state_dict()}
         drivers = [each.state_dict() for each in self._drivers]
         driven = {"drivers": drivers, "left_over": dict(self.left_over)} if drivers or self.left_over else {}
-        return engine | driven | {
-            "recipe": self.recipe.name,
-            "sparsity": str(self.pattern),
-            "clock": self._clock.state_dict(),
-            "generator": self._generator.get_state(),
-            "watch": self._watch_state if self._watch is None else self._watch.state_dict(),
-            "layers": {path: layer.state_dict() for path, layer in self.layers.items()},
-        }
+        return (
+            engine
+            | driven
+            | {
+                "recipe": self.recipe.name,
+                "sparsity": str(self.pattern),
+                "clock": self._clock.state_dict(),
+                "generator": self._generator.get_state(),
+                "watch": self._watch_state if self._watch is None else self._watch.state_dict(),
+                "layers": {path: layer.state_dict() for path, layer in self.layers.items()},
+            }
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there; the model and the optimizer load theirs themselves.

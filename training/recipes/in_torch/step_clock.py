@@ -71,7 +71,7 @@ class StepClock:
     def rewrites_now(self) -> tuple[AnyRewrite, ...]:
         """The recipe's rewrites that hold at the next update."""
         number = self.phase.stretch
-        return self.recipe.rewrites if number is None else self.stretches[number].rewrites
+        return self.recipe.rewrites if number is None else self.stretches[number].built
 
     def began(self, plan: Sequence[object]) -> int:
         """Where the phases began that reach to the next update without a break and have one entry of a plan.

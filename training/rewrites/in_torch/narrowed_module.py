@@ -23,6 +23,7 @@ from .coupled_slices import CoupledGroup, Slice, slices_of, tensors_of
 from .group_scores import GROUP_SCORES, SeenGroup
 from .layer_parts import BATCH_NORMS
 from .proof import prove
+from .random_search import least_loss
 from .resized_module import resize, without_blocks
 
 Places = dict[str, list[Tensor]]
@@ -87,6 +88,10 @@ class Widths:
         """
         assert entry.chosen_by is not None, "whoever draws weights anew resizes"
         plan = entry.plan(self.graph)
+        if entry.candidates > 1:
+            one = entry.model_copy(update={"candidates": 1})
+            seeds = range(seed * entry.candidates, (seed + 1) * entry.candidates)
+            seed = least_loss(model, lambda twin, own: copy.copy(self).narrow(twin, one, seed=own), seeds, calibration)
         index = self._chosen(model, plan, entry, calibration, seed)
         return self._make(model, plan, index, calibration)
 

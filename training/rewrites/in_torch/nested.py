@@ -49,6 +49,14 @@ class Nested:
         self._twin.train(self._model.training)
         return torch.func.functional_call(self._twin, self.shared(), (inputs,))
 
+    @torch.no_grad()
+    def plain(self) -> nn.Module:
+        """A module of its own with the weights as they are now."""
+        shared = self.shared()
+        for name, each in self._twin.named_parameters():
+            each.copy_(shared[name])
+        return self._twin
+
     @property
     def weights(self) -> int:
         """How many it has."""
