@@ -205,12 +205,14 @@ def apply(
     """
     check_torch()
     from .training.recipes.in_torch import apply as apply_recipe
+    from .training.recipes.in_torch.apply import check_trains_once
     from .training.rewrites.in_torch import rewrite_captured
 
     loaded = _recipe(recipe)
     try:
         if loaded.model.rewrites and input_shape is not None:
             loaded.model.check_trains()
+            check_trains_once(loaded.model)
             rewrite_captured(
                 model, loaded.model.rewrites, lambda: capture(model, input_shape, integer_inputs=integer_inputs)
             )

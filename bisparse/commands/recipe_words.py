@@ -32,7 +32,7 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if recipe.pass_ == "inference":
         yield "pass", "inference alone, of weights pruned before"
     for rewrite in recipe.rewrites:
-        yield "layers", f"{rewrite.title}, before anything is pruned"
+        yield "layers", rewrite.title + ("" if recipe.changes_widths else ", before anything is pruned")
     yield "FF", _stage(recipe.forward, recipe)
     if recipe.pass_ == "training":
         yield "BP", _backward(recipe)
@@ -47,7 +47,7 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "stays dense", _dense(recipe)
     if recipe.layer_density != "uniform":
         yield "by layer", f"a share of zeros is shared out as {recipe.layer_density.upper()} does"
-    if recipe.prunes and recipe.pass_ == "training":
+    if (recipe.prunes or recipe.changes_widths) and recipe.pass_ == "training":
         yield from (("when", words) for words in _when(recipe.schedule))
     yield from (("work", _work(work)) for work in recipe.extra_work)
     yield "runs", runs(recipe)
@@ -150,7 +150,8 @@ def _dense(recipe: Recipe) -> str:
 
 def _when(schedule: RecipeSchedule) -> Iterator[str]:
     if schedule.phases:
-        yield from map(_phase, schedule.phases)
+        widths = any(phase.rewrites != "full" for phase in schedule.phases)
+        yield from (_phase(phase, widths=widths) for phase in schedule.phases)
         return
     if schedule.repeats is not None:
         yield _repeats(schedule.repeats)
@@ -174,7 +175,7 @@ def _when(schedule: RecipeSchedule) -> Iterator[str]:
         yield "from the first step to the last, all alike"
 
 
-def _phase(phase: DeclaredPhase) -> str:
+def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
     if phase.share is not None:
         long = f"{phase.share:.4g} of the steps"
     else:
@@ -183,6 +184,11 @@ def _phase(phase: DeclaredPhase) -> str:
     if phase.zeros_percent is not None:
         ratio = f"zeros change ({phase.zeros_percent.shape})"
     forwards = ", forward passes alone" if phase.pass_ == "inference" else ""
+    if widths:
+        shares = [f"{share:.4g}" for share in phase.rewritten_shares]
+        some = f"rewritten by a share of {', '.join(shares)}"
+        held = {("0",): "as they were", ("1",): "rewritten"}.get(tuple(shares), some)
+        return f"{phase.name}: {long}, layers {held}{forwards}"
     return f"{phase.name}: {long}, {ratio}{forwards}"
 
 

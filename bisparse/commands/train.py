@@ -146,7 +146,7 @@ def _simulated(summary: RunSummary, directory: Path, design: Loaded[Hardware]) -
 
 def _told(summary: RunSummary, directory: Path) -> list[str]:
     settings = summary.settings
-    pruned = f"{len(summary.patterns)} layers pruned" if summary.patterns else "nothing pruned"
+    pruned = f"{len(summary.patterns)} layers pruned" if summary.patterns else "no weight pruned"
     lines = [
         f"{settings.model} on {settings.data} under {summary.recipe_name} "
         f"{settings.sparsity if summary.patterns else ''}".rstrip()

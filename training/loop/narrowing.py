@@ -72,13 +72,15 @@ class Narrowing:
         number = hung.applied.phase.stretch
         if number is None or number == self._at:
             return hung
-        return self._hung_anew(hung, optimizer, lambda: self._enter(number, self._chosen))
+        return self._hung_anew(hung, optimizer, hung.applied.step, lambda: self._enter(number, self._chosen))
 
     def network(self, phase: str, step: int) -> Callable[[Tensor], Any]:
         """What a step of a phase trains: the model, or a network within it."""
         return self.sub_networks.drawn(phase, step)
 
-    def _hung_anew(self, hung: HungOn, optimizer: torch.optim.Optimizer, narrow: Callable[[], list[Moved]]) -> HungOn:
+    def _hung_anew(
+        self, hung: HungOn, optimizer: torch.optim.Optimizer, step: int, narrow: Callable[[], list[Moved]]
+    ) -> HungOn:
         hung.rules.let_all_learn()
         hung.applied.remove()
         carry(optimizer, narrow())
@@ -89,7 +91,7 @@ class Narrowing:
             self._model,
             self.graph,
             self._device,
-            first_step=hung.applied.step,
+            first_step=step,
         )
         made.applied.load_state_dict(hung.applied.state_dict())
         made.applied.attach(optimizer)
@@ -130,6 +132,7 @@ class Narrowing:
             hung = self._hung_anew(
                 hung,
                 optimizer,
+                self._stretches[number].first_step,
                 lambda: self._enter(number, lambda entry, _: self._widths.restore(self._model, entry, places)),
             )
         self._widths.places = places

@@ -1,8 +1,8 @@
 """Networks within the one that trains: each step of a phase whose rewrites are drawn trains one of them.
 
 Which one a step trains is a function of the seed and the step, so that a run that goes on draws what it would have
-drawn. Its products are those of the narrower network, and its gradients reach the weights that it shares. In the end each
-is measured, with running statistics of its own.
+drawn. Its products are those of the narrower network, and its gradients reach the weights that it shares. In the end
+each is measured, with running statistics of its own.
 """
 
 from __future__ import annotations

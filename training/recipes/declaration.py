@@ -24,7 +24,7 @@ from .extra_work import ExtraWork
 from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
 from .pruned_weights import PrunedWeights
-from .rewritten_phases import change_widths, check_rewritten_phases, untrained_widths
+from .rewritten_phases import change_widths, check_rewritten_phases, chooses, untrained_widths
 from .schedule import RecipeSchedule
 
 
@@ -337,7 +337,8 @@ class Recipe(About):
     def trains_once(self) -> bool:
         """Whether it trains, and asks nothing of a loop but to go through the data once."""
         asked = any(each.task or each.freeze or each.batch or each.accumulate > 1 for each in self.schedule.phases)
-        return not (self.simulated_only or self.schedule.repeats is not None or asked or self.changes_widths)
+        asked |= self.schedule.repeats is not None or self.changes_widths or chooses(self.rewrites)
+        return not (self.simulated_only or asked)
 
     @property
     def tasks(self) -> int:

@@ -30,6 +30,11 @@ def change_widths(phases: Sequence[DeclaredPhase]) -> bool:
     return any(phase.rewrites != "full" for phase in phases)
 
 
+def chooses(rewrites: Sequence[AnyRewrite]) -> bool:
+    """Whether one chooses what of the weights stays: it looks at data."""
+    return any(isinstance(each, Keep) and each.chosen_by is not None for each in rewrites)
+
+
 def check_rewritten_phases(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite]) -> None:
     """Refuse phases that change what there is not, or what cannot hold in part.
 

@@ -25,6 +25,7 @@ from .depth import removed, stages_of, without_blocks
 from .features import Feature, FeatureKind, features_of
 from .resizing import resized
 from .rewrite import Outcome, Rewrite
+from .width_sharing import expected_ratios
 
 MOST = 64
 """The largest ratio."""
@@ -75,6 +76,11 @@ class Keep(Rewrite):
         default=None, description="residual blocks of each stage, the first ones; or by path of blocks"
     )
     multiple_of: PositiveInt = Field(default=1, description="channels and neurons are rounded to a multiple of it")
+    shared_out: Literal["evenly", "expected"] = Field(
+        default="evenly",
+        description="how layers share what is kept where one number is given for all channels, or all neurons: each "
+        "keeps that ratio of them; or the number is of weights, and each layer keeps as many as any other (PreCrop)",
+    )
     chosen_by: ChoiceName | None = Field(
         default=None,
         description="which stay, with the weights that they have: the ones of the highest score, coupled slices "
@@ -95,6 +101,8 @@ class Keep(Rewrite):
     def _says_something(self) -> Keep:
         if not self._asked():
             raise ValueError("one of channels, heads, neurons and layers")
+        if self.shared_out == "expected" and any(ratio > 1 for ratio in self._ratios()):
+            raise ValueError("shared_out: got expected with a ratio above 1, need a density of weights, at most 1")
         if self.chosen_by is not None and any(ratio > 1 for ratio in self._ratios()):
             raise ValueError(
                 f"chosen_by: got {self.chosen_by} with a ratio above 1, need at most 1: wider has no choice"
@@ -146,8 +154,9 @@ class Keep(Rewrite):
     @property
     def title(self) -> str:
         """What it keeps, in a phrase."""
+        shared = " of the weights, as many in each layer" if self.shared_out == "expected" else ""
         chosen = "" if self.chosen_by is None else f", chosen by {self.chosen_by}"
-        return "keep " + ", ".join(f"{name} {_words(ratio)}" for name, ratio in self._asked().items()) + chosen
+        return "keep " + ", ".join(f"{name} {_words(ratio)}" for name, ratio in self._asked().items()) + shared + chosen
 
     @property
     def trains(self) -> bool:
@@ -217,6 +226,10 @@ class Keep(Rewrite):
                 left.update(dict.fromkeys(feature.layers, why))
             else:
                 chosen.append((feature, ratio))
+        if self.shared_out == "expected" and kind != "heads" and not isinstance(asked, Mapping):
+            weights = {feature.layers[0]: [_weights(graph, each) for each in feature.layers] for feature, _ in chosen}
+            ratios = expected_ratios(weights, asked)
+            chosen = [(feature, ratios[feature.layers[0]]) for feature, _ in chosen]
         if not chosen:
             why = "; ".join(f"{layer}: {why}" for layer, why in list(left.items())[:2])
             raise ConfigError(
@@ -266,6 +279,10 @@ class Keep(Rewrite):
         which = f": without {', '.join(sorted((each.path for each in gone), key=_by_number))}" if gone else ""
         says.append(f"Blocks: {total - len(gone)} of {total}{which}.")
         return without_blocks(graph, gone)
+
+
+def _weights(graph: TrainingGraph, layer: str) -> int:
+    return graph.tensors[f"{layer}.weight" if f"{layer}.weight" in graph.tensors else layer].elements(1)
 
 
 def _by_number(path: str) -> list[tuple[int, str]]:

@@ -78,11 +78,8 @@ def apply(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
         raise ConfigError(f"steps: got {steps!r}, need a whole number, 1 or more; try the updates of the whole run")
     recipe.check_trains()
-    if not (recipe.trains_once or follows_schedule):
-        raise ConfigError(
-            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
-            "its own, need one that a loop of your own goes through once; try bisparse train"
-        )
+    if not follows_schedule:
+        check_trains_once(recipe)
     clock = StepClock(recipe, pattern, None if steps is None else int(steps))
     clock.step = first_step
     if clock.rewrites_now != rewrites_of(model):
@@ -139,6 +136,20 @@ def apply(
         shortcuts=close_shortcuts(model),
         engine=engine,
     )
+
+
+def check_trains_once(recipe: Recipe) -> None:
+    """Refuse a recipe that asks more of a loop than to go through the data once.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if not recipe.trains_once:
+        raise ConfigError(
+            f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "
+            "its own, or chooses what of a network stays, need one that a loop of your own goes through once; try "
+            "bisparse train"
+        )
 
 
 def _layers_that_multiply(model: nn.Module) -> dict[str, nn.Module]:
