@@ -4,8 +4,9 @@ What a step costs beside its products is the same in every phase but for STEP's 
 second moment is watched, after it that moment is frozen. A ratio on the way to the full one that the design has no
 pattern for runs dense: the weights are masked, and the array multiplies by the zeros. What a recipe does every so many
 steps, or once, is priced as a step with it less a step without it, each by itself, and so are the sorts of a recipe
-whose pruned weights count until the hard mask comes, the passes that drive groups to zero and those of a search. Making other masks that save nothing is not priced, nor are
-validation, loading of data and the host.
+whose pruned weights count until the hard mask comes, and what drives groups of weights to zero. A search among narrower
+networks is their forward passes. Making other masks that save nothing is not priced, nor are validation, loading of
+data and the host.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ def check_driven(phases: Sequence[DeclaredPhase], number: int, rewrites: Sequenc
         raise ValueError(f"{place}: got it, need rewrites: none, whole steps, and nothing that the phase sets")
     if not after or after[0].rewrites != "full":
         raise ValueError(f"{place}: got it, need a next phase with rewrites: full, which removes what is zero")
-    if _chosen_by(rewrites) != "made":
-        raise ValueError(f"{place}: got it, need rewrites to be one keep with chosen_by: made: what is zero goes")
+    if _chosen_by(rewrites) != "made" or getattr(rewrites[0], "layers", None) is not None:
+        raise ValueError(f"{place}: got it, need one keep, not of layers, with chosen_by: made: what is zero goes")
 
 
 def _chosen_by(rewrites: Sequence[AnyRewrite]) -> str | None:
