@@ -128,7 +128,7 @@ def test_one_that_rewrites_layers_trains_what_its_rewritten_graph_has(name):
     losses = [step_of(model, optimizer, values, labels) for _ in range(STEPS)]
     assert losses[-1] < 0.7 * losses[0]
     kept = [applied.mask(path, FF).float().mean() for path, layer in applied.layers.items() if FF in layer.patterns]
-    assert len(kept) >= 3
+    assert len(kept) >= 3 or not recipe.prunes
     assert all(abs(share - 0.25) < 0.02 for share in kept)
 
 

@@ -89,6 +89,7 @@ def shipped_steps():
         *product(ENGINES, (TIMED,), others, ("dense", "bdwp")),
         *product(ENGINES, (SAT, "sat-unstructured"), others, _DECLARED),
         *product(ENGINES, ("sat-unstructured",), ("resnet9-cifar10",), _REWRITING),
+        *product(ENGINES[:1], (SAT,), ("resnet9-cifar10",), _NARROWER),
         *product(ENGINES, (SAT,), ("resnet9-cifar10", "gpt2-small"), _NEWER),
         *product(ENGINES[:1], ("sat-unstructured",), ("resnet9-cifar10",), _NEWER),
         *product(ENGINES, (SAT, "sat-unstructured"), (_RECURRENT,), ("dense", "bdwp", *_OF_CELLS)),
@@ -117,7 +118,7 @@ def shipped_steps():
 
 def _everywhere():
     """Recipes that are frozen on every design; what is left out is frozen where it differs."""
-    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NEWER, *_OF_CELLS}
+    left_out = {*_DECLARED, *_KERNELS, *_REWRITING, *_NARROWER, *_NEWER, *_OF_CELLS}
     return [name for name in names("recipes") if name not in left_out]
 
 
@@ -126,6 +127,9 @@ _RECURRENT = "lstm-text"
 _OF_CELLS = ("random-graph-rnn", "sparse-rnn")
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
 _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
+_NARROWER = (
+    "lapp", "precropping", "rethinking-pruning", "rethinking-pruning-fine-tuned", "spa", "spa-before",
+)  # fmt: skip
 _NEWER = (
     "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",
     "sparse-activations", "tasd",
@@ -288,6 +292,7 @@ def trainings():
         *product(OTHERS, recipes, ("sgd-momentum", "adam")),
         *product((SAT, "sat-unstructured"), _DECLARED, ("sgd-momentum", "adam")),
         *product((SAT, "sat-unstructured"), _NEWER, ("sgd-momentum",)),
+        *product((SAT,), _NARROWER, ("sgd-momentum",)),
     )
     for hardware, recipe, optimizer in every:
         yield case(resnet9, recipe, hardware, training_steps=1000, options={"optimizer": optimizer})

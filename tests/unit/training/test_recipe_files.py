@@ -96,5 +96,5 @@ def test_a_wrong_recipe_is_told_where_and_what_is_needed(tmp_path, text, message
     assert f"mine.yaml:{line}: {message}" in str(wrong.value)
 
 
-def test_only_dense_prunes_nothing():
-    assert [name for name in names("recipes") if not load_recipe(name).model.prunes] == ["dense"]
+def test_only_dense_leaves_a_network_as_it_is():
+    assert [name for name in names("recipes") if load_recipe(name).model.is_baseline] == ["dense"]

@@ -32,10 +32,11 @@ def test_every_shipped_recipe_has_a_kind_and_that_of_its_method(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_a_shipped_recipe_is_usually_run_with_is_shipped_and_suits_it(name):
     recipe = load_recipe(name).model
-    assert (recipe.usual is None) == (not recipe.prunes)
+    assert (recipe.usual is None) == recipe.is_baseline
     if recipe.usual is not None:
         assert recipe.usual.workload in names("workloads")
-        assert recipe.mask_search.method != "top-n" or isinstance(parse_format(recipe.usual.sparsity), Pattern)
+        of_a_rule = recipe.prunes and recipe.mask_search.method == "top-n"
+        assert not of_a_rule or isinstance(parse_format(recipe.usual.sparsity), Pattern)
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if load_recipe(name).model.method])
