@@ -93,6 +93,11 @@ class Keep(Rewrite):
         description="of chosen_by: random: so many sets of survivors are drawn, and that of the least loss on the "
         "batches stays",
     )
+    folded: bool = Field(
+        default=False,
+        description="what goes is folded into the layers that read it: each as the combination of those that stay that "
+        "is nearest to it by its weights, in closed form and without data (UDFC)",
+    )
     batches: PositiveInt = Field(
         default=4, le=1000, description="of training data, that a score of gradients or activations looks at"
     )
@@ -111,6 +116,8 @@ class Keep(Rewrite):
             raise ValueError(
                 f"candidates: got {self.candidates} with chosen_by {self.chosen_by}, need chosen_by: random"
             )
+        if self.folded and (self.chosen_by is None or self.heads is not None or self.layers is not None):
+            raise ValueError("folded: got true, need chosen_by, and channels or neurons alone")
         if empty := [name for name, ratio in self._asked().items() if ratio == {}]:
             raise ValueError(f"{empty[0]} as a ratio, or a pattern of layers with one")
         return self

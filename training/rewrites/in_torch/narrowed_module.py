@@ -20,6 +20,7 @@ from ..features import Feature
 from ..keep import Keep, Plan
 from .calibration import Calibration, gradients_of, inputs_of
 from .coupled_slices import CoupledGroup, Slice, slices_of, tensors_of
+from .folding import fold
 from .group_scores import GROUP_SCORES, SeenGroup
 from .layer_parts import BATCH_NORMS
 from .proof import prove
@@ -113,6 +114,8 @@ class Widths:
         for feature, kept in plan.sizes.items():
             group = self._group(plan, named, feature)
             stays = _survivors(group, scorer, kept)
+            if entry.folded and not bool(stays.all()):
+                fold(model, group, stays)
             for each in group.slices:
                 belongs = each.member >= 0
                 masks[each.tensor][each.axis][belongs] &= stays[each.member[belongs]]
