@@ -128,7 +128,8 @@ _OF_CELLS = ("random-graph-rnn", "sparse-rnn")
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
 _REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
 _NARROWER = (
-    "lapp", "precropping", "rethinking-pruning", "rethinking-pruning-fine-tuned", "spa", "spa-before",
+    "hesso", "lapp", "masksparsity", "otov3", "precropping", "random-search", "rethinking-pruning",
+    "rethinking-pruning-fine-tuned", "sortednet", "spa", "spa-before", "udfc", "wgsef",
 )  # fmt: skip
 _NEWER = (
     "essential-sparsity", "fully-sparse", "iss-p", "journey-matters", "pdp", "random-uniform", "s-ste", "slope", "snip",

@@ -135,6 +135,7 @@ def test_a_permutation_search_passes_its_stream_through_the_sorters_again_and_ag
         ({"work": "threshold", "of": "weight-gradients", "passes": 2}, 2 * ELEMENTS, FULL, ELEMENTS // 8),
         ({"work": "mask-update"}, ELEMENTS, ELEMENTS // 8, ELEMENTS // 8),
         ({"work": "average", "passes": 3}, 3 * ELEMENTS, 3 * FULL, FULL),
+        ({"work": "group-step", "passes": 11, "layers": ["w"]}, 11 * ELEMENTS, FULL, FULL),
     ],
 )
 def test_lanes_take_an_operation_an_element(work, operations, read, written):
@@ -235,6 +236,8 @@ def test_only_what_is_pruned_is_worked_on():
         ({"work": "threshold", "whole_network": True}, "need top-k or sort"),
         ({"work": "average", "of": "activations"}, "need weights"),
         ({"work": "weight-gradient"}, "try weight_gradient: dense"),
+        ({"work": "group-step"}, "layers: got none of group-step, need the layers"),
+        ({"work": "sort", "layers": ("w",)}, "layers: got w of sort, need none"),
         ({"work": "sort", "from_share": 0.5, "until_share": 0.25}, "need at most until_share"),
     ],
 )

@@ -259,3 +259,56 @@ def test_a_run_from_a_quarter_of_its_compute_to_three_has_the_average_density_th
     assert first.steps == pytest.approx(0.25 * compute, rel=1e-3)
     assert last.steps * (1 - int(sparsity[:-1]) / 100) == pytest.approx(0.25 * compute, rel=1e-3)
     assert run(recipe("iss-p"), 100).average_density == pytest.approx(0.75 + 0.25 * 0.2)
+
+
+# Networks that become narrower ----------------------------------------------------------------------------------------
+
+
+@cache
+def narrower(name):
+    """A whole run of a shipped recipe on a small network, and what a step and a forward pass of it take."""
+    loaded = load_recipe(name)
+    run = simulate_training(simulator("resnet9-cifar10"), loaded, parse_format("0%"), 1000)
+    return loaded, run
+
+
+def step_cycles(loaded, **changed):
+    plain = loaded.model.unpruned.model_copy(update=changed)
+    report = simulator("resnet9-cifar10").step(
+        Loaded(model=plain, provenance={}, sources=(), sha256="", document=loaded.document), parse_format("0%")
+    )
+    return report.numbers.total_cycles
+
+
+@pytest.mark.parametrize("name", ["hesso", "wgsef", "otov3", "masksparsity"])
+def test_driving_groups_to_zero_is_a_pass_over_their_weights_in_each_step_of_its_phase(name):
+    loaded, run = narrower(name)
+    (driven,) = [each for each in run.phases if each.name == "groups to zero"]
+    whole, narrow = step_cycles(loaded, rewrites=()), step_cycles(loaded)
+    assert driven.step_cycles == whole > narrow == run.phases[-1].step_cycles
+    rule = next(each.groups_to_zero for each in loaded.model.schedule.phases if each.groups_to_zero)
+    graph = load_workload("resnet9-cifar10").graph
+    layers = {layer for feature in loaded.model.rewrites[0].plan(graph).sizes for layer in feature.layers}
+    works = rule.works(tuple(sorted(layers)), driven.steps)
+    added = [(step_cycles(loaded, rewrites=(), extra_work=(work,)) - whole, times) for work, times in works]
+    assert all(cycles > 0 for cycles, _ in added)
+    assert driven.event_cycles == sum(cycles * times for cycles, times in added)
+    assert {each.name: each.times for each in run.events} == {work.title: times for work, times in works}
+    # An operation a lane and cycle at least, of every weight in a group; it hides what of the updates was exposed.
+    weights = sum(graph.tensors[f"{layer}.weight"].elements(1) for layer in layers)
+    assert added[0][0] >= 0.999 * works[0][0].passes * weights / 32
+
+
+def test_a_search_among_narrower_networks_is_their_forward_passes():
+    loaded, run = narrower("random-search")
+    forward = simulator("resnet9-cifar10").with_options(Options(pass_="inference")).step(loaded, parse_format("0%"))
+    (event,) = run.events
+    assert (event.times, event.cycles) == (256, 256 * forward.numbers.total_cycles)
+    assert run.total_cycles == 1000 * step_cycles(loaded) + event.cycles
+
+
+def test_networks_within_one_another_cost_their_mean():
+    loaded, run = narrower("sortednet")
+    (entry,) = loaded.model.rewrites
+    widths = [step_cycles(loaded, rewrites=(entry.part_way(share),)) for share in (1.0, 0.75, 0.5, 0.25)]
+    assert run.total_cycles == 200 * (sum(widths) + step_cycles(loaded, rewrites=()))
