@@ -46,7 +46,7 @@ def fold(model: nn.Module, group: CoupledGroup, stays: Tensor) -> None:
     readers = [
         each for each in group.slices if each not in makers and each.tensor in named and named[each.tensor].dim() > 1
     ]
-    present = makers[0].member[makers[0].member >= 0].unique()
+    present = _present(makers[0])
     kept = stays[present]
     shares = combinations(_rows(model, named, group, makers), kept)
     for each in {id(named[each.tensor]): each for each in readers}.values():
@@ -64,7 +64,7 @@ def _rows(model: nn.Module, named: Mapping[str, Tensor], group: CoupledGroup, ma
         for path, module in model.named_modules()
         if isinstance(module, BATCH_NORMS) and any(each.tensor == f"{path}.weight" for each in group.slices)
     ]
-    members = len(makers[0].member[makers[0].member >= 0].unique())
+    members = len(_present(makers[0]))
     for each in makers:
         weights = _by_member(named[each.tensor].detach(), each, members).flatten(1).double()
         bias = named.get(f"{each.tensor.removesuffix('weight')}bias")
@@ -77,6 +77,11 @@ def _rows(model: nn.Module, named: Mapping[str, Tensor], group: CoupledGroup, ma
     return torch.cat(found, dim=1)
 
 
+def _present(where: Slice) -> Tensor:
+    """The members that are there, in their order."""
+    return torch.tensor(sorted({*where.member.tolist()} - {-1}))
+
+
 def _places(where: Slice) -> Tensor:
     """Of the members that are there, one after another."""
     belongs = (where.member >= 0).nonzero().flatten()
@@ -85,4 +90,4 @@ def _places(where: Slice) -> Tensor:
 
 def _by_member(along: Tensor, where: Slice, members: int) -> Tensor:
     """[members, places, ...] of a tensor whose first axis has them."""
-    return along.index_select(0, _places(where).to(along.device)).unflatten(0, (members, -1))
+    return along.index_select(0, _places(where).to(along.device)).reshape(members, -1, *along.shape[1:])

@@ -141,7 +141,7 @@ class DrivenGroups:
 
     def _each(self, rows: Tensor) -> Iterator[tuple[_Part, Tensor]]:
         sizes = [len(part.order) // self._groups * _beside(part) for part in self._parts]
-        return zip(self._parts, rows.split(sizes, dim=1), strict=True)
+        return zip(self._parts, torch.split(rows, sizes, dim=1), strict=True)
 
 
 def _beside(part: _Part) -> int:

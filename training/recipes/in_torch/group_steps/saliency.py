@@ -21,7 +21,8 @@ def five_criteria(weights: Tensor, gradients: Tensor, gains: Tensor) -> Tensor:
     cosine = inner / (norm + _TINY) / (gradients.norm(dim=1) + _TINY) + 1
     first = inner.abs()
     criteria = (norm, norm / weights.shape[1], cosine, first, first.square() / 2)
-    return torch.stack([each / (each.norm() + _TINY) for each in criteria]).sum(0) / len(criteria)
+    score: Tensor = torch.stack([each / (each.norm() + _TINY) for each in criteria]).sum(0) / len(criteria)
+    return score
 
 
 def direction_and_norm(weights: Tensor, gradients: Tensor, gains: Tensor) -> Tensor:
@@ -33,10 +34,12 @@ def direction_and_norm(weights: Tensor, gradients: Tensor, gains: Tensor) -> Ten
     del gains
     cosine = torch.nn.functional.cosine_similarity(weights, gradients, dim=1)
     small = 1 / (weights.norm(dim=1) / weights.shape[1] + 1e-6)
-    return -(cosine / (cosine.norm() + _TINY) + small / (small.norm() + _TINY)) / 2
+    score: Tensor = -(cosine / (cosine.norm() + _TINY) + small / (small.norm() + _TINY)) / 2
+    return score
 
 
 def gain(weights: Tensor, gradients: Tensor, gains: Tensor) -> Tensor:
     """|gamma| of the normalisation behind each channel; of what has none its norm."""
     del gradients
-    return (weights * gains).norm(dim=1) if bool(gains.any()) else weights.norm(dim=1)
+    seen: Tensor = (weights * gains if bool(gains.any()) else weights).norm(dim=1)
+    return seen
