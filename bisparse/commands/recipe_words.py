@@ -187,7 +187,7 @@ def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
     if widths:
         shares = [f"{share:.4g}" for share in phase.rewritten_shares]
         some = f"rewritten by a share of {', '.join(shares)}"
-        held = {("0",): "as they were", ("1",): "rewritten"}.get(tuple(shares), some)
+        held = {"0": "as they were", "1": "rewritten"}.get(", ".join(shares), some)
         return f"{phase.name}: {long}, layers {held}{forwards}"
     return f"{phase.name}: {long}, {ratio}{forwards}"
 

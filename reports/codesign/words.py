@@ -15,7 +15,7 @@ MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
 def point_name(point: CodesignPoint, study: Codesign) -> str:
     """A point's name among all of the study."""
     if not point.baseline:
-        return f"{point.recipe} {point.sparsity}"
+        return point.recipe if point.sparsity == "dense" else f"{point.recipe} {point.sparsity}"
     return point.recipe if point is study.baseline else f"{point.recipe}, {point.optimizer}"
 
 

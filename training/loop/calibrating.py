@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..capture.losses import main_output
 from ..data import DataSet, TrainingBatches
 from ..rewrites.in_torch import Calibration
 from ..settings import TrainingSettings
@@ -15,7 +16,11 @@ from .evaluation import classes_first
 def calibration_of(settings: TrainingSettings, data: DataSet, device: torch.device, batches: int) -> Calibration:
     """The first batches of a run's first epoch, without augmentation; fewer where there are fewer."""
     drawn = TrainingBatches(data, batch=settings.batch, seed=settings.seed, epoch=0)
-    return Calibration(batches=[_on(device, *drawn[number]) for number in range(min(batches, len(drawn)))], loss=_loss)
+    return Calibration(
+        batches=[_on(device, *drawn[number]) for number in range(min(batches, len(drawn)))],
+        loss=_loss,
+        output=lambda model, given: main_output(model(given)),
+    )
 
 
 def _on(device: torch.device, inputs: object, targets: object) -> tuple[Tensor, Tensor]:

@@ -143,7 +143,7 @@ class Keep(Rewrite):
         """The same on its way there: of what each ratio takes away, or adds, a share.
 
         >>> Keep(kind="keep", channels=0.5, heads={"*": 0.75}).part_way(0.5).title
-        'keep channels 0.75, heads * 0.875'
+        'keep channels 0.75, heads (*: 0.875)'
         """
 
         def there(ratio: float) -> float:

@@ -43,7 +43,7 @@ def expected_ratios(groups: Mapping[str, Sequence[int]], density: float) -> dict
         density: kept of all weights of them.
 
     >>> expected_ratios({"stem": [64], "body": [1000, 1000]}, 0.25)
-    {'stem': 1.0, 'body': 0.475965}
+    {'stem': 1.0, 'body': 0.475395}
     """
     sizes = [size for layers in groups.values() for size in layers]
     kept = iter(kept_weights(sizes, density))

@@ -33,7 +33,7 @@ class PlannedPoint:
 
     Attributes:
         recipe: the method.
-        pattern: its ratio, N:M or a share of zeros; 1:1 of dense.
+        pattern: its ratio, N:M or a share of zeros; 1:1 of dense, and of a recipe that rewrites layers and prunes none.
         baseline: whether others are paired with it.
         runs: settings of each run, a seed each.
         folders: of the runs, in the study's ``runs``.
@@ -90,21 +90,25 @@ def plan(
                 if recipe.model.mask_search.method != "given":
                     Pattern.only(pattern)
                 sparse.append(_point(name, recipe, pattern, seeds, model, data, adam if switched else given))
+        elif not recipe.model.is_baseline:
+            sparse.append(_point(name, recipe, DENSE, seeds, model, data, given))
     return (*points, *sparse)
 
 
 def _recipes(names: Sequence[str]) -> dict[str, Loaded[Recipe]]:
-    """The recipes by what the user calls them, without what prunes nothing: dense is trained in any case."""
+    """The recipes by what the user calls them; dense is trained in any case."""
     found: dict[str, Loaded[Recipe]] = {}
     called: dict[str, str] = {}
     for name in dict.fromkeys(names):
         recipe = load_recipe(name)
         recipe.model.check_trains()
-        if recipe.model.prunes and called.setdefault(recipe.model.name, name) != name:
+        if not recipe.model.is_baseline and called.setdefault(recipe.model.name, name) != name:
             raise ConfigError(f"recipes: got {called[recipe.model.name]} and {name}, both named {recipe.model.name}, "
                               "need a name each; try another name in one of the files")  # fmt: skip
-        if not recipe.model.prunes and recipe.sha256 != load_recipe(BASELINE).sha256:
-            raise ConfigError(f"recipes: got {name}, which prunes nothing, need dense or a recipe that prunes")
+        if recipe.model.is_baseline and recipe.sha256 != load_recipe(BASELINE).sha256:
+            raise ConfigError(
+                f"recipes: got {name}, which prunes nothing, need dense or a recipe that prunes or rewrites"
+            )
         found[name] = recipe
     return found
 
@@ -147,8 +151,9 @@ def _point(
     *,
     beside: str = "",
 ) -> PlannedPoint:
-    baseline = not recipe.model.prunes
-    label = f"{BASELINE}{beside}" if baseline else f"{recipe.model.name}-{pattern}".replace(":", "-")
+    baseline = recipe.model.is_baseline
+    ratio = "" if pattern.is_dense else f"-{pattern}".replace(":", "-")
+    label = f"{BASELINE}{beside}" if baseline else f"{recipe.model.name}{ratio}"
     first = settings_for(model, data, name, str(pattern), **given)
     return PlannedPoint(
         recipe=recipe,

@@ -1,5 +1,6 @@
 """A whole training run as a weighted sum of steps, worked out beside the steps themselves."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -136,3 +137,38 @@ def test_time_and_energy_to_a_step_are_those_of_the_phases_before_it():
 def test_a_run_is_plain_data_and_back():
     training = run("sdgf-stepwise")
     assert TrainingRun.from_document(training.document()) == training
+
+
+NARROWER = """
+name: mine
+title: "a test"
+source: "a test"
+rewrites:
+  - {kind: keep, channels: 0.5, chosen_by: magnitude}
+schedule:
+  phases:
+    - {name: whole, steps: 40, rewrites: none}
+    - {name: narrowing, steps: 20, rewrites: {shape: linear, updates: 2}}
+    - {name: narrow}
+"""
+
+
+def test_a_phase_costs_the_step_of_the_network_as_it_is_in_that_phase(tmp_path):
+    """The dense baseline is the network that it began as."""
+    (tmp_path / "mine.yaml").write_text(NARROWER)
+    mine = load_recipe(str(tmp_path / "mine.yaml"))
+    training = simulate_training(simulator(), mine, FULL, 100)
+
+    def cycles(ratio):
+        recipe = mine.model.model_copy(
+            update={"rewrites": (mine.model.rewrites[0].model_copy(update={"channels": ratio}),)}
+        )
+        return simulator().step(replace(mine, model=recipe.unpruned), FULL).numbers.total_cycles
+
+    dense = simulator().dense.numbers.total_cycles
+    assert [each.step_cycles for each in training.phases] == [dense, cycles(0.75), cycles(0.5), cycles(0.5)]
+    assert training.total_cycles == 40 * dense + 10 * cycles(0.75) + 50 * cycles(0.5)
+    assert training.dense_cycles == 100 * dense
+    assert training.phases[1].reason == "the network is rewritten, keep channels 0.75, chosen by magnitude"
+    result = simulator().run(mine, FULL)
+    assert (result.changes_over_time, result.total_cycles) == (True, cycles(0.5))

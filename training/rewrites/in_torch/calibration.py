@@ -22,10 +22,12 @@ class Calibration:
     Attributes:
         batches: of inputs and targets, where the model lies.
         loss: of a model on one of them.
+        output: of a model, of inputs: the tensor that it hands out.
     """
 
     batches: Batches
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    output: Callable[[nn.Module, Tensor], Tensor] = lambda model, inputs: model(inputs)
 
 
 def gradients_of(model: nn.Module, calibration: Calibration) -> dict[str, Tensor]:

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from ....configs.errors import ConfigError
-from ...capture.losses import main_output
 from .calibration import Calibration
 from .layer_parts import BATCH_NORMS
 
@@ -50,7 +49,7 @@ def prove(
         stayed = _normalised(path, module, index)
         if stayed is not None:
             module.register_forward_hook(_over_what_stays(narrowed.get_submodule(path), stayed))
-    wanted, found = main_output(full(inputs)), main_output(narrowed(inputs))
+    wanted, found = calibration.output(full, inputs), calibration.output(narrowed, inputs)
     furthest = float((wanted - found).abs().max()) if wanted.shape == found.shape else float("inf")
     if not furthest <= _ROUNDING * max(float(wanted.abs().max()), 1e-30):
         raise ConfigError(

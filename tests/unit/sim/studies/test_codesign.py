@@ -57,6 +57,13 @@ def test_dense_is_planned_first_and_every_point_has_the_same_seeds():
     assert told(planned(("bdwp", "dense", "sr-ste"))) == told(planned(("dense", "bdwp", "sr-ste")))
 
 
+def test_a_recipe_that_makes_a_network_narrower_is_one_point_without_a_ratio():
+    points = planned(("spa", "bdwp"), sparsities=("2:8",))
+    assert told(points)[1:] == [("spa", "1:1", "sgd-momentum"), ("bdwp", "2:8", "sgd-momentum")]
+    assert [point.baseline for point in points] == [True, False, False]
+    assert points[1].folders == ("spa-seed0", "spa-seed1")
+
+
 def test_runs_do_not_depend_on_what_else_is_asked_for():
     few, many = planned(("bdwp",), ("2:8",), seeds=1), planned(seeds=3)
     known = {folder: run for point in many for folder, run in zip(point.folders, point.runs, strict=True)}

@@ -9,7 +9,7 @@ from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.rewrites.apply import rewritten
 from bisparse.training.settings import settings_for
 
-from .short_runs import digits, run
+from .short_runs import KilledError, digits, killed_at, run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,8 +49,35 @@ def test_what_it_trains_is_the_rewritten_graph_of_the_model_that_it_saves(settin
     assert all(kept[name] == pytest.approx(0.25, abs=0.01) for name in layers)
 
 
-def test_a_size_that_the_models_code_fixes_is_told(tmp_path):
+def test_heads_of_a_shipped_transformer_go_too(tmp_path):
     (tmp_path / "mine.yaml").write_text(MINE.replace("neurons: 2", "heads: 0.5").replace("75}", "75, layers: [head]}"))
     settings = settings_for("vit", "digits", str(tmp_path / "mine.yaml"), "75%", epochs=1)
+    with pytest.raises(KilledError):
+        run(settings, tmp_path / "run", progress=killed_at(1))
+
+
+FIXED = """
+from torch import nn
+
+
+class Fixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(64, 48), nn.Linear(48, 10)
+
+    def forward(self, images):
+        return self.second(self.first(images.flatten(1)).relu().view(-1, 48))
+
+
+def fixed():
+    return Fixed()
+"""
+
+
+def test_a_size_that_the_models_code_fixes_is_told(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "of_fixed_size.py").write_text(FIXED)
+    (tmp_path / "mine.yaml").write_text(MINE)
+    settings = settings_for("of_fixed_size:fixed", "digits", str(tmp_path / "mine.yaml"), "75%", epochs=1)
     with pytest.raises(ConfigError, match=r"mine.yaml.*: rewrites: got a model that does not run once they are made"):
         run(settings, tmp_path / "run")
