@@ -188,7 +188,9 @@ def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
         shares = [f"{share:.4g}" for share in phase.rewritten_shares]
         some = f"rewritten by a share of {', '.join(shares)}"
         held = {"0": "as they were", "1": "rewritten"}.get(", ".join(shares), some)
-        return f"{phase.name}: {long}, layers {held}{forwards}"
+        one = ", one of them drawn for each step" if phase.drawn else ""
+        rule = "" if phase.groups_to_zero is None else f", groups driven to zero ({phase.groups_to_zero.rule})"
+        return f"{phase.name}: {long}, layers {held}{one}{rule}{forwards}"
     return f"{phase.name}: {long}, {ratio}{forwards}"
 
 

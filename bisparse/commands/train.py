@@ -167,5 +167,13 @@ def _told(summary: RunSummary, directory: Path) -> list[str]:
             f"task {task.task}, {task.classes} classes: validation of all so far {each}; {task.taken:.1%} of the "
             "weights under masks taken"
         )
+    if summary.left_over:
+        most = max(summary.left_over.values())
+        lines.append(f"groups driven to zero: at most {most:.2%} of the squared norm of any was left over at the end")
+    for network in summary.sub_networks:
+        lines.append(
+            f"{network.title}: {network.parameters:,} parameters, test accuracy {network.test_accuracy:.2%} "
+            f"(loss {network.test_loss:.4f})"
+        )
     lines.append(f"run: {directory}")
     return lines
