@@ -62,6 +62,7 @@ def largest(mask, module, stage, group, order=None):
 SIMULATED = {
     "cl-dst": "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)",
     "cpu-spmm": "pass: inference",
+    "dass": "rewrites of layers (8 candidates, summed)",
     "fast-sparse-convnets": "pass: inference",
     "sparsebytenn": "pass: inference",
 }

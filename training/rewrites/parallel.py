@@ -1,7 +1,8 @@
 """Parallel branches: a layer as several of its own shape, summed (``add``).
 
 At sparsity s there are 1 / (1 - s) of them, each pruned to s by the recipe, so that together they have the dense
-layer's products. A branch of a convolution has a batch normalisation of its own before the sum.
+layer's products. A branch of a convolution has a batch normalisation of its own before the sum. Branches may be the
+candidates of a search, of which one stays: while it searches all of them run, as in differentiable architecture search.
 Source: Thangarasa et al., ICML 2024: Sparse-IFT (arXiv 2303.11525), and its code.
 """
 
@@ -29,15 +30,19 @@ class Parallel(LayerRewrite):
         default="batch-norm", description="what stands behind each branch, before the sum"
     )
 
+    searched: bool = Field(
+        default=False, description="they are the candidates of a search, of which one stays: deployed a layer is single"
+    )
+
     @property
     def title(self) -> str:
         """What it does, in a phrase."""
-        return f"{self.branches} parallel branches"
+        return f"{self.branches} {'candidates, summed' if self.searched else 'parallel branches'}"
 
     @property
     def trains(self) -> bool:
-        """It does."""
-        return True
+        """It does, unless something searches: nothing there chooses among branches."""
+        return not self.searched
 
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot have branches; empty where it can."""
@@ -46,7 +51,9 @@ class Parallel(LayerRewrite):
     def made(
         self, graph: TrainingGraph, layers: dict[str, Layer], *, deployed: bool
     ) -> tuple[TrainingGraph, tuple[str, ...]]:
-        """Branches in the place of each; deployed they stay."""
+        """Branches in the place of each; deployed they stay, unless they were candidates."""
+        if deployed and self.searched:
+            return graph, ("Of the candidates of a layer one stays: the network runs as it was.",)
         return with_normalised(graph, layers.values(), self._build), ()
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:

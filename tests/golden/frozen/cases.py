@@ -126,7 +126,7 @@ _LONG = "gpt2-small-8k"
 _RECURRENT = "lstm-text"
 _OF_CELLS = ("random-graph-rnn", "sparse-rnn")
 _KERNELS = ("cpu-spmm", "fast-sparse-convnets", "sparsebytenn")
-_REWRITING = ("sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
+_REWRITING = ("dass", "sparse-ift-doped", "sparse-ift-factorised", "sparse-ift-parallel", "sparse-ift-wide")
 _NARROWER = (
     "hesso", "lapp", "masksparsity", "otov3", "precropping", "random-search", "rethinking-pruning",
     "rethinking-pruning-fine-tuned", "sortednet", "spa", "spa-before", "udfc", "wgsef",

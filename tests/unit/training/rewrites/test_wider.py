@@ -98,3 +98,14 @@ def test_factors(name, layers, asked):
 def test_a_normalisation_is_for_convolutions():
     found = rewritten(captured(*NETWORKS["cnn"]), (Parallel(kind="parallel", branches=2),), deployed=False)
     assert list(found.changes[0].outcome.left) == ["head"]
+
+
+def test_of_the_candidates_of_a_search_one_is_deployed():
+    graph = captured(*NETWORKS["cnn"])
+    entry = Parallel(kind="parallel", branches=4, searched=True, layers=("first",))
+    searching, found = (rewritten(graph, (entry,), deployed=deployed) for deployed in (False, True))
+    assert found.graph is graph
+    assert found.changes[0].outcome.says == ("Of the candidates of a layer one stays: the network runs as it was.",)
+    whole = entry.model_copy(update={"searched": False})
+    assert searching.graph.operators == rewritten(graph, (whole,), deployed=False).graph.operators
+    assert (entry.trains, whole.trains) == (False, True)
