@@ -12,7 +12,8 @@ from ....configs.errors import ConfigError
 from ...graph import Convolution, Stage, TrainingGraph
 from .layer_parts import BATCH_NORMS, CONVOLUTIONS, convolution
 
-_KNOWN = (nn.Linear, *CONVOLUTIONS, *BATCH_NORMS, nn.LayerNorm, nn.GroupNorm, nn.Embedding)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_KNOWN = (nn.Linear, *CONVOLUTIONS, *_TRANSPOSED, *BATCH_NORMS, nn.LayerNorm, nn.GroupNorm, nn.Embedding)
 
 
 def resize(model: nn.Module, before: TrainingGraph, after: TrainingGraph) -> None:
@@ -89,6 +90,19 @@ def _built(module: nn.Module, weight: tuple[int, ...], groups: int) -> nn.Module
             return nn.Linear(weight[1], weight[0], bias=module.bias is not None, **like)
         case nn.Conv1d() | nn.Conv2d() | nn.Conv3d():
             return convolution(module, weight[1] * groups, weight[0], groups=groups, bias=module.bias is not None)
+        case nn.ConvTranspose1d() | nn.ConvTranspose2d() | nn.ConvTranspose3d():
+            return type(module)(
+                weight[0],
+                weight[1] * groups,
+                module.kernel_size,  # type: ignore[arg-type]
+                module.stride,  # type: ignore[arg-type]
+                module.padding,  # type: ignore[arg-type]
+                module.output_padding,  # type: ignore[arg-type]
+                groups,
+                module.bias is not None,
+                module.dilation,  # type: ignore[arg-type]
+                **like,
+            )
         case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
             return type(module)(
                 weight[0],

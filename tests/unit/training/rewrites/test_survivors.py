@@ -15,7 +15,7 @@ from bisparse.training.rewrites.keep import Keep
 from torch import nn
 from torch.nn import functional
 
-from .by_hand import Attention, Concatenated, LanguageModel, scaled
+from .by_hand import Attention, Concatenated, LanguageModel, Upsampled, scaled
 from .conftest import Residual, captured
 from .test_keep import assert_same
 
@@ -30,6 +30,7 @@ NETWORKS = {
         {"channels": 0.5},
     ),
     "concatenated": (Concatenated, (3, 20, 20), {"channels": 0.5}),
+    "upsampled": (Upsampled, (3, 20, 20), {"channels": 0.5}),
     "vit": (
         lambda: VisionTransformer(image=16, patch=4, width=32, depth=2, heads=4, classes=10),
         IMAGE,
