@@ -162,6 +162,11 @@ def test_repeated_envelope_steps_leave_as_many_groups_as_the_level() -> None:
     assert int((values.norm(dim=1) > 0).sum()) == 3
 
 
+@pytest.mark.parametrize("rule", ["half-space", "envelope"])
+def test_an_update_at_a_rate_of_zero_drives_nothing(rule: str) -> None:
+    np.testing.assert_array_equal(after(rule, moment(rate=0.0, trial=moment().before)), drawn(0))
+
+
 def test_an_envelope_of_level_all_only_shrinks() -> None:
     values = torch.tensor(drawn(8))
     np.testing.assert_allclose(envelope_step(values, GROUPS, 0.25).numpy(), values.numpy() / 1.25)

@@ -128,18 +128,19 @@ class GroupDriver:
             if self._step.saliency is None:
                 order = squares.sort(stable=True).indices
                 group.chosen[order[: group.redundant]] = True
-            self.left_over[group.name] = float(squares[group.chosen].sum() / squares.sum().clamp_min(1e-30))
+            left = float(squares[group.chosen].sum() / squares.sum().clamp_min(1e-30))
+            self.left_over[group.name] = max(left, self.left_over.get(group.name, 0.0))
 
     # Going on later -------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to go on from here."""
-        return {"chosen": {each.name: each.chosen for each in self.groups}, "left_over": dict(self.left_over)}
+        return {"chosen": [each.chosen for each in self.groups], "left_over": dict(self.left_over)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
-        for each in self.groups:
-            each.chosen = state["chosen"][each.name].to(each.chosen.device)
+        for each, chosen in zip(self.groups, state["chosen"], strict=True):
+            each.chosen = chosen.to(each.chosen.device)
         self.left_over = dict(state["left_over"])
 
 

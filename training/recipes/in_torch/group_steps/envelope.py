@@ -20,6 +20,8 @@ _HALVINGS = 60
 def envelope_step(values: Tensor, kept: int, strength: float) -> Tensor:
     """The proximal step of ``strength`` times the envelope of level ``kept``, of groups [groups, elements]."""
     norms = values.norm(dim=1).double()
+    if strength == 0:
+        return values
     if kept >= len(norms) or not bool((norms > 0).any()):
         shares = torch.ones_like(norms)
     else:

@@ -37,7 +37,9 @@ def factors(before: Tensor, descent: Tensor, strength: float) -> Tensor:
 
 
 def projected(moment: Moment) -> Tensor:
-    """The weights after an update."""
+    """The weights after an update; one at a rate of zero changes nothing."""
+    if moment.rate == 0:
+        return moment.trial
     before, norm = moment.before, moment.before.norm(dim=1, keepdim=True)
     descent = (before - moment.trial) / moment.rate
     if moment.passed >= moment.projects_from / 2:
