@@ -204,19 +204,17 @@ def apply(
         ConfigError: a rule names none of the model's layers, a layer cannot be pruned, or ``steps`` is missing.
     """
     check_torch()
-    from .training.recipes.in_torch import apply as apply_recipe
-    from .training.recipes.in_torch.apply import check_trains_once
+    from .training.recipes import in_torch
     from .training.rewrites.in_torch import rewrite_captured
 
     loaded = _recipe(recipe)
     try:
         if loaded.model.rewrites and input_shape is not None:
-            loaded.model.check_trains()
-            check_trains_once(loaded.model)
+            in_torch.check_trains_once(loaded.model)
             rewrite_captured(
                 model, loaded.model.rewrites, lambda: capture(model, input_shape, integer_inputs=integer_inputs)
             )
-        return apply_recipe(model, loaded.model, _format(sparsity), steps=steps, precision=precision, seed=seed)
+        return in_torch.apply(model, loaded.model, _format(sparsity), steps=steps, precision=precision, seed=seed)
     except ConfigError as error:
         raise loaded.placed(error) from None
 

@@ -145,6 +145,8 @@ def _simulated(summary: RunSummary, directory: Path, design: Loaded[Hardware]) -
 
 
 def _told(summary: RunSummary, directory: Path) -> list[str]:
+    from ..training.recipes.declaration import load_recipe
+
     settings = summary.settings
     pruned = f"{len(summary.patterns)} layers pruned" if summary.patterns else "no weight pruned"
     lines = [
@@ -154,6 +156,9 @@ def _told(summary: RunSummary, directory: Path) -> list[str]:
         f"test accuracy {summary.test_accuracy:.2%} (loss {summary.test_loss:.4f}); validation "
         f"{summary.validation_accuracy:.2%} (loss {summary.validation_loss:.4f})",
     ]
+    rewrites = load_recipe(settings.recipe).model.rewrites
+    if rewrites:
+        lines.append(f"{' and '.join(each.title for each in rewrites)}: {summary.parameters:,} parameters at the end")
     if summary.switch_step is not None:
         lines.append(f"switched to {settings.sparsity} after step {summary.switch_step}")
     for cycle in summary.cycles:

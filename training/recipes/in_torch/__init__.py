@@ -8,7 +8,7 @@ After that the model trains with the recipe in the user's own loop; see ``apply`
 """
 
 from .applied import AppliedRecipe
-from .apply import apply
+from .apply import apply, check_trains_once
 from .frozen_adam import FrozenVarianceAdam
 
-__all__ = ["AppliedRecipe", "FrozenVarianceAdam", "apply"]
+__all__ = ["AppliedRecipe", "FrozenVarianceAdam", "apply", "check_trains_once"]

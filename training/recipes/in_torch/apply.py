@@ -144,6 +144,7 @@ def check_trains_once(recipe: Recipe) -> None:
     Raises:
         ConfigError: it does.
     """
+    recipe.check_trains()
     if not recipe.trains_once:
         raise ConfigError(
             f"{recipe.name}: got a recipe that repeats a whole training, or has tasks, frozen parameters or batches of "

@@ -247,5 +247,5 @@ def test_repeats_of_masks_that_are_searched_for_anew_are_refused(recipe_of, tmp_
 @pytest.mark.parametrize("asked", [{"freeze": "1"}, {"batch": 8}, {"accumulate": 2}, {"task": 1}])
 def test_what_a_schedule_asks_of_the_loop_is_refused_where_the_loop_is_the_users(asked, recipe_of):
     recipe = load_recipe(recipe_of({"phases": [{"name": "all", **asked}]}, base="static-masks")).model
-    with pytest.raises(ConfigError, match=r"or has tasks, frozen parameters or batches of its own, need one .* once"):
+    with pytest.raises(ConfigError, match=r"or has tasks, frozen parameters or batches of its own, or chooses .* once"):
         apply(torch.nn.Sequential(torch.nn.Linear(8, 8)), recipe, Pattern(2, 8), steps=3)
