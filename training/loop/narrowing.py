@@ -82,7 +82,7 @@ class Narrowing:
         self, hung: HungOn, optimizer: torch.optim.Optimizer, step: int, narrow: Callable[[], list[Moved]]
     ) -> HungOn:
         hung.rules.let_all_learn()
-        hung.applied.remove()
+        hung.applied.let_go()
         carry(optimizer, narrow())
         made = HungOn.of(
             self._settings,
@@ -93,7 +93,7 @@ class Narrowing:
             self._device,
             first_step=step,
         )
-        made.applied.load_state_dict(hung.applied.state_dict())
+        made.applied.go_on_from(hung.applied)
         made.applied.attach(optimizer)
         return made
 
