@@ -335,6 +335,7 @@ class AppliedRecipe:
     def go_on_from(self, other: AppliedRecipe) -> None:
         """Go on where another stood, of a model that was another; masks are found in the weights as they are now."""
         self._clock.load_state_dict(other._clock.state_dict())
+        self.left_over = dict(other.left_over)
         self._generator.set_state(other._generator.get_state())
 
     # Copies ---------------------------------------------------------------------------------------------------------
