@@ -52,6 +52,8 @@ RUNS = {
     "two phases": settings("mlp", "spdf", "75%"),
     "repeated": settings("mlp", "lottery-ticket", "80%", batch=300),
     "averaged": settings("mlp", "sparse-model-soups", "80%", batch=100),
+    "narrower": settings("convnet", "spa"),
+    "narrower step by step": settings("convnet", "lapp"),
 }
 
 
