@@ -318,6 +318,7 @@ class AppliedRecipe:
             if self.layers[path].is_pruned or isinstance(module, ScoredLayer):
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
+        for module in self._modules.values():
             merge_adapter(module)
             make_whole(module)
             make_single(module)
