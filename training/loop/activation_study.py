@@ -156,7 +156,7 @@ def _density(path: str, needs: Tensor, together: Sequence[int], parts: int) -> T
     mean = float(shares.mean())
     needed = {}
     for count in together:
-        groups = needs[: len(needs) // count * count].unflatten(0, (-1, count))
+        groups = needs[: len(needs) // count * count].reshape(-1, count, *needs.shape[1:])
         needed[count] = float(groups.any(1).float().mean())
     return TokenDensity(
         module=path,
