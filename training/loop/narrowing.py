@@ -14,7 +14,7 @@ from ..data import DataSet, steps_per_epoch
 from ..graph import TrainingGraph
 from ..recipes.declaration import Recipe
 from ..recipes.run_plan import stretches
-from ..rewrites.apply import rewritten
+from ..rewrites.apply import RewrittenGraph, rewritten
 from ..rewrites.in_torch import Moved, Widths, carry, made_by, proved
 from ..rewrites.keep import Keep
 from ..settings import TrainingSettings
@@ -75,7 +75,7 @@ class Narrowing:
         self, hung: HungOn, optimizer: torch.optim.Optimizer, step: int, narrow: Callable[[], list[Moved]]
     ) -> HungOn:
         hung.rules.let_all_learn()
-        hung.applied.remove()
+        hung.applied.let_go()
         carry(optimizer, narrow())
         made = HungOn.of(
             self._settings,
@@ -86,7 +86,7 @@ class Narrowing:
             self._device,
             first_step=step,
         )
-        made.applied.load_state_dict(hung.applied.state_dict())
+        made.applied.go_on_from(hung.applied)
         made.applied.attach(optimizer)
         return made
 
@@ -102,7 +102,7 @@ class Narrowing:
                     joint = "." if error.field else ": "
                     raise ConfigError(f"rewrites.0{joint}{error}", field="rewrites.0") from None
             if rewrites:
-                planned = rewritten(self._widths.graph, rewrites, deployed=False)
+                planned = RewrittenGraph(graph=self._widths.now)
                 self.graph = proved(lambda: captured(self._model, self._settings, self._data), planned)
         made_by(self._model, rewrites)
         self._at = number

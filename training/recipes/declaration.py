@@ -355,7 +355,9 @@ class Recipe(About):
             for path in phase.set_:
                 if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, self.rewrites):
                     return f"a phase that sets {path} (schedule.phases.{number}.set)"
-        return untrained_widths(self.schedule.phases, self.rewrites, prunes=self.prunes)
+        soft = self.forward is not None and self.forward.soft
+        masks_stay = self.prunes and (soft or self.mask_search.method != "top-n")
+        return untrained_widths(self.schedule.phases, self.rewrites, masks_stay=masks_stay)
 
     def check_trains(self) -> None:
         """Refuse a recipe that is simulated alone.

@@ -1,7 +1,8 @@
 """Phases of a run in which a recipe's rewrites hold in part, or not at all: what is rewritten when, and what trains.
 
 A network that is narrower from some step on is what pruning of structure makes of one that was trained. A simulation
-takes any order. Training takes one ``keep`` with a choice of survivors, and phases that keep less and less.
+takes any order. Training takes one ``keep`` with a choice of survivors, and phases that keep less and less; masks
+beside it are those of the weights as they are in every step.
 """
 
 from __future__ import annotations
@@ -68,12 +69,18 @@ def gated_rank(rewrites: Sequence[AnyRewrite]) -> int | None:
     return next((each.rank for each in rewrites if isinstance(each, Adapters) and each.gate is not None), None)
 
 
-def untrained_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite], *, prunes: bool) -> str:
-    """What training does not know of phases whose rewrites change; empty where it knows all."""
+def untrained_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite], *, masks_stay: bool) -> str:
+    """What training does not know of phases whose rewrites change; empty where it knows all.
+
+    Args:
+        phases: of a recipe.
+        rewrites: of it.
+        masks_stay: whether it prunes by masks that are more than the N largest weights of every M as they are now.
+    """
     if not change_widths(phases):
         return ""
-    if prunes:
-        return "masks of a network that becomes narrower (schedule.phases, rewrites)"
+    if masks_stay:
+        return "masks that stay, of a network that becomes narrower (schedule.phases, rewrites)"
     chosen = len(rewrites) == 1 and isinstance(rewrites[0], Keep) and rewrites[0].chosen_by is not None
     if not chosen:
         return "phases of rewrites other than one keep with chosen_by (schedule.phases, rewrites)"

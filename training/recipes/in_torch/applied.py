@@ -305,21 +305,32 @@ class AppliedRecipe:
         """Leave a plain model whose weights are those that its forward pass multiplied by, merged adapters among it."""
         if self._removed:
             return
-        self._removed = True
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
         # All weights first: two layers may share one.
         pruned = {path: self.weight(path, Stage.FORWARD).clone() for path in self.layers}
+        self.let_go()
         for path, module in self._modules.items():
             if self.layers[path].is_pruned or isinstance(module, ScoredLayer):
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
-            release(module)
+        for module in self._modules.values():
             merge_adapter(module)
             make_whole(module)
             make_single(module)
+
+    def let_go(self) -> None:
+        """Leave a plain model with its master weights: it is changed, and trains on under the recipe applied anew."""
+        self._removed = True
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        for module in self._modules.values():
+            release(module)
         self._shortcuts.reopen()
+
+    def go_on_from(self, other: AppliedRecipe) -> None:
+        """Go on where another stood, of a model that was another; masks are found in the weights as they are now."""
+        self._clock.load_state_dict(other._clock.state_dict())
+        self._generator.set_state(other._generator.get_state())
 
     # Copies ---------------------------------------------------------------------------------------------------------
 

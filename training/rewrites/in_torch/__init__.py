@@ -6,6 +6,7 @@ from .carried_optimizer import carry
 from .coupled_slices import CoupledGroup, coupled_slices
 from .narrowed_module import Moved, Widths
 from .rewrite_module import check_rewritten, made_by, proved, rewrite_captured, rewrite_module, rewrites_of
+from .scoring import ranked_ratios
 
 __all__ = [
     "Calibration",
@@ -18,6 +19,7 @@ __all__ = [
     "coupled_slices",
     "made_by",
     "proved",
+    "ranked_ratios",
     "rewrite_captured",
     "rewrite_module",
     "rewrites_of",

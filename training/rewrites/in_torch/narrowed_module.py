@@ -18,13 +18,12 @@ from ....configs.errors import ConfigError
 from ...graph import TrainingGraph
 from ..features import Feature
 from ..keep import Keep, Plan
-from .calibration import Calibration, gradients_of, inputs_of
+from .calibration import Calibration, inputs_of
 from .compensation import compensate
 from .coupled_slices import CoupledGroup, Slice, slices_of, tensors_of
-from .group_scores import GROUP_SCORES, SeenGroup
-from .layer_parts import BATCH_NORMS
 from .proof import prove
 from .resized_module import resize, without_blocks
+from .scoring import Scorer
 
 Places = dict[str, list[Tensor]]
 """Of each parameter and buffer and each axis, the places of the first network's that are left."""
@@ -86,7 +85,6 @@ class Widths:
             ConfigError: the entry does not fit the model, asks for more than is left, needs batches, or the narrower
                 model computes otherwise than the one in which what goes is zero.
         """
-        assert entry.chosen_by is not None, "whoever draws weights anew resizes"
         plan = entry.plan(self.graph)
         index = self._chosen(model, plan, entry, calibration, seed)
         if entry.compensated:
@@ -111,7 +109,8 @@ class Widths:
     ) -> dict[str, tuple[Tensor, ...]]:
         named = tensors_of(model)
         masks = {name: [torch.ones(len(each), dtype=torch.bool) for each in self.places[name]] for name in named}
-        scorer = _Scorer(model, entry, calibration, seed)
+        assert entry.chosen_by is not None, "it says what they are compared by"
+        scorer = Scorer(model, entry.chosen_by, calibration, seed=seed)
         for feature, kept in plan.sizes.items():
             group = self._group(plan, named, feature)
             stays = _survivors(group, scorer, kept)
@@ -155,7 +154,7 @@ class Widths:
         ]
 
 
-def _survivors(group: CoupledGroup, scorer: _Scorer, kept: int) -> Tensor:
+def _survivors(group: CoupledGroup, scorer: Scorer, kept: int) -> Tensor:
     """Whether each member stays: [members]."""
     left = torch.zeros(group.members, dtype=torch.bool)
     for each in group.slices:
@@ -169,48 +168,12 @@ def _survivors(group: CoupledGroup, scorer: _Scorer, kept: int) -> Tensor:
         )
     if kept == count:
         return left
-    score = scorer.of(group).double().cpu().nan_to_num(-torch.inf).masked_fill(~left, -torch.inf)
+    score = scorer.of(group)
     # The first of equal ones, and of those that went none, whatever the score.
     order = sorted(range(group.members), key=lambda member: (not left[member], -float(score[member]), member))
     stays = torch.zeros_like(left)
     stays[order[:kept]] = True
     return stays
-
-
-class _Scorer:
-    """What members are compared by, and what it takes to know it, found once for all groups."""
-
-    def __init__(self, model: nn.Module, entry: Keep, calibration: Calibration | None, seed: int) -> None:
-        assert entry.chosen_by is not None, "it says what they are compared by"
-        self._score = GROUP_SCORES[entry.chosen_by]
-        if self._score.needs is not None and calibration is None:
-            raise ConfigError(
-                f"chosen_by: got {entry.chosen_by}, need batches to look at; try bisparse train, or magnitude",
-                field="chosen_by",
-            )
-        needs = self._score.needs
-        self._gradients = gradients_of(model, calibration) if calibration and needs == "gradients" else {}
-        self._inputs = inputs_of(model, calibration) if calibration and needs == "inputs" else {}
-        self._parameters = {name: each.detach() for name, each in model.named_parameters(remove_duplicate=False)}
-        self._scales = {
-            f"{path}.weight".lstrip(".")
-            for path, module in model.named_modules()
-            if isinstance(module, BATCH_NORMS) and module.affine
-        }
-        self._generator = torch.Generator().manual_seed(seed)
-
-    def of(self, group: CoupledGroup) -> Tensor:
-        """A number a member."""
-        return self._score.of(
-            SeenGroup(
-                group=group,
-                parameters=self._parameters,
-                gradients=self._gradients,
-                inputs=self._inputs,
-                scales=self._scales,
-                generator=self._generator,
-            )
-        )
 
 
 @torch.no_grad()

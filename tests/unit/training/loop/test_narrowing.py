@@ -5,9 +5,11 @@ import json
 import pytest
 import torch
 from bisparse.configs.errors import ConfigError
+from bisparse.configs.pattern import Pattern
 from bisparse.training.graph_file import load_graph
 from bisparse.training.loop import run as training_run
 from bisparse.training.recipes.declaration import Recipe, load_recipe
+from bisparse.training.recipes.in_torch import apply
 from bisparse.training.rewrites.apply import rewritten, weights_of
 from pydantic import ValidationError
 
@@ -63,6 +65,39 @@ def test_killed_in_any_phase_it_ends_in_the_same_weights_bit_for_bit(tmp_path, m
     assert log_rows(tmp_path / "cut") == log_rows(tmp_path / "whole")
 
 
+PRUNED = MINE.replace(
+    "rewrites:\n",
+    "forward: {operand: weight}\nbackward: {operand: weight}\ndecay: {strength: 0.0002}\nrewrites:\n",
+    1,
+).replace("neurons: 0.5", "neurons: 0.5, multiple_of: 8")
+
+
+def test_n_of_m_weights_are_pruned_of_the_network_as_it_is_and_a_killed_run_goes_on(tmp_path, monkeypatch):
+    settings = settings_of(tmp_path, PRUNED, choice="magnitude")
+    whole = run(settings, tmp_path / "whole")
+    assert {own for stages in whole.patterns.values() for own in stages.values()} == {"2:8"}
+    weights = torch.load(tmp_path / "whole" / "weights.pt", weights_only=True)
+    pruned = [f"{path}.weight" for path, stages in whole.patterns.items() if "FF" in stages]
+    assert pruned
+    for name in pruned:
+        assert weights[name].count_nonzero() == weights[name].numel() / 4
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+    for step in (3, 7, 10, 15):
+        with pytest.raises(KilledError):
+            run(settings, tmp_path / "cut", progress=killed_at(step))
+    assert run(settings, tmp_path / "cut").weights_sha256 == whole.weights_sha256
+
+
+def test_a_recipe_that_lets_go_leaves_the_master_weights_and_one_that_is_removed_leaves_pruned_ones():
+    model = torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.ReLU(), torch.nn.Linear(16, 8))
+    before = model[2].weight.detach().clone()
+    apply(model, load_recipe("sr-ste").model, Pattern(2, 8)).let_go()
+    assert torch.equal(model[2].weight, before)
+    assert type(model[2]) is torch.nn.Linear
+    apply(model, load_recipe("sr-ste").model, Pattern(2, 8)).remove()
+    assert model[2].weight.count_nonzero() == before.numel() / 4
+
+
 def test_what_a_network_does_not_have_is_told_before_it_trains(tmp_path):
     settings = settings_of(tmp_path, MINE.replace("neurons", "heads"))
     with pytest.raises(ConfigError, match=r"mine.yaml.*rewrites.0.heads: got 0.75, need a network with heads"):
@@ -86,7 +121,11 @@ def recipe(**changed):
     [
         ({}, ""),
         ({"rewrites": [{"kind": "keep", "channels": 0.5}]}, "other than one keep with chosen_by"),
-        ({"forward": {"operand": "weight"}}, "masks of a network that becomes narrower"),
+        ({"forward": {"operand": "weight"}}, ""),
+        (
+            {"forward": {"operand": "weight"}, "mask_search": {"method": "given"}},
+            "masks that stay, of a network that becomes narrower",
+        ),
         (
             {"schedule": {"phases": [{"name": "narrow", "share": 0.5}, {"name": "wide", "rewrites": "none"}]}},
             "a network that becomes wider again",

@@ -29,8 +29,12 @@ from torch import nn
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
 EVERY = {name: load_recipe(name).model for name in names("recipes")}
-RECIPES = [name for name, model in EVERY.items() if model.trains_once and not model.rewrites]
-"""Those that go through a network as it is."""
+RECIPES = [
+    name
+    for name, model in EVERY.items()
+    if model.trains_once and not model.rewrites and model.mask_search.refined is None
+]
+"""Those that go through a network as it is, and take N:M."""
 
 
 class TwoBranches(nn.Module):

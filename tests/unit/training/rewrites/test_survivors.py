@@ -10,7 +10,7 @@ from bisparse.training.models.gpt2 import Gpt2
 from bisparse.training.models.mobilenet_v2 import mobilenet_v2
 from bisparse.training.models.resnet import resnet18_tinyimagenet
 from bisparse.training.models.vit import VisionTransformer
-from bisparse.training.rewrites.in_torch import Calibration, Widths, carry, coupled_slices
+from bisparse.training.rewrites.in_torch import Calibration, Widths, carry, coupled_slices, ranked_ratios
 from bisparse.training.rewrites.keep import Keep
 from torch import nn
 from torch.nn import functional
@@ -216,6 +216,24 @@ def test_survivors_of_several_steps_are_those_of_the_first_network():
     assert torch.equal(model.stem.weight, whole[left])
     with pytest.raises(ConfigError, match="channels: got 6 of stem, need at most the 4 that are left"):
         widths.narrow(model, Keep(kind="keep", channels={"stem": 0.75}, chosen_by="first"), calibration=looked_at)
+
+
+def test_ranked_in_one_list_every_layer_has_a_ratio_of_its_own():
+    """Scores over the mean of their layer; of what a layer would lose whole one member stays."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+    with torch.no_grad():
+        for each in model.parameters():
+            each.zero_()
+        model[0].bias.copy_(torch.tensor([9.0, 1, 1, 1, 1, 1, 1, 1]))
+        model[2].bias.copy_(torch.tensor([300.0, 300, 200, 200]))
+    graph = captured(lambda: model, (5,))
+    # Over their means, 2 and 250: 4.5 and seven of 0.5; 1.2, 1.2, 0.8, 0.8.
+    assert ranked_ratios(model, graph, "neurons", 0.25, "magnitude") == {"0": 1 / 8, "2": 0.5}
+    assert ranked_ratios(model, graph, "neurons", 0.42, "magnitude") == {"0": 1 / 8, "2": 1.0}
+    assert ranked_ratios(model, graph, "neurons", 0.05, "magnitude") == {"0": 1 / 8, "2": 0.25}
+    entry = Keep(kind="keep", neurons=ranked_ratios(model, graph, "neurons", 0.25, "magnitude"), chosen_by="magnitude")
+    Widths.of(model, graph).narrow(model, entry)
+    assert [model[0].bias.tolist(), model[2].bias.tolist()] == [[9.0], [300.0, 300.0]]
 
 
 @pytest.mark.parametrize(
