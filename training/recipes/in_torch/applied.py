@@ -15,11 +15,11 @@ from ...graph import Stage
 from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
 from ...rewrites.in_torch.partial_layer import make_whole
 from ...rewrites.in_torch.scored_layer import ScoredLayer, make_single
-from ...rewrites.in_torch.sparse_activation import SparseActivation
 from ..declaration import Recipe
 from ..phases import Phase
 from ..rewritten_phases import gated_rank
 from ..run_plan import Stretch
+from .activations_at_work import ActivationsAtWork
 from .frozen_adam import FrozenVarianceAdam
 from .hosting import release
 from .kept_weights import Held, Kept, kept_weights, leave_the_rest, zero_the_rest
@@ -39,6 +39,7 @@ class AppliedRecipe:
         recipe: the method.
         pattern: its full ratio.
         layers: every layer that multiplies, by dotted path; ``patterns`` of a layer says which stages are pruned.
+        activations: those with a cut or a penalty.
         dense_reasons: why a layer stays dense in a stage that the recipe prunes, by ``path:FF`` and ``path:BP``.
     """
 
@@ -54,35 +55,18 @@ class AppliedRecipe:
         generator: torch.Generator,
         shortcuts: ClosedShortcuts,
         engine: MaskEngine | None,
-        activations: list[SparseActivation],
+        activations: ActivationsAtWork,
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
-        self._shortcuts, self._engine, self._activations = shortcuts, engine, activations
+        self._shortcuts, self._engine, self.activations = shortcuts, engine, activations
         self._hooks: list[Any] = []
         self._kept: Kept = []
         self._held: Held = []
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
-        self._tell_activations()
-
-    def _tell_activations(self) -> None:
-        """Tell activations with a cut or a penalty how far the run is."""
-        for each in self._activations:
-            if self._clock.steps is not None:
-                each.at(self._clock.step, self._clock.steps)
-
-    def penalised(self, loss: Tensor) -> Tensor:
-        """A loss with what activations add to it."""
-        penalty = self.penalty()
-        return loss if penalty is None else loss + penalty
-
-    def penalty(self) -> Tensor | None:
-        """What activations add to the loss of the passes since it was last asked for; None of a recipe without."""
-        terms = [each for each in (each.take_penalty() for each in self._activations) if each is not None]
-        return torch.stack(terms).sum() if terms else None
 
     @property
     def step(self) -> int:
@@ -112,6 +96,7 @@ class AppliedRecipe:
     def pass_over(self) -> None:
         """Count a step of a phase of forward passes alone, in which nothing is updated."""
         self._clock.step += 1
+        self.activations.tell(self._clock)
 
     # With the optimizer ---------------------------------------------------------------------------------------------
 
@@ -126,6 +111,7 @@ class AppliedRecipe:
             prune: whether to choose its masks, in the weights as they are now.
         """
         self._clock.begin(step)
+        self.activations.tell(self._clock)
         if not prune:
             return
         formats = {path: layer.formats_now() for path, layer in self.layers.items()}
@@ -252,7 +238,7 @@ class AppliedRecipe:
                 self._clock.switch()
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
-        self._tell_activations()
+        self.activations.tell(self._clock)
 
     @property
     def _ranks(self) -> int | None:
@@ -367,7 +353,7 @@ class AppliedRecipe:
         """
         self._check_state(state)
         self._clock.load_state_dict(state["clock"])
-        self._tell_activations()
+        self.activations.tell(self._clock)
         self._generator.set_state(state["generator"])
         self._watch_state = state["watch"]
         if self._watch is not None and self._watch_state is not None:

@@ -22,6 +22,7 @@ from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
 from ..rules import Facts, check_rules, dense_reason, has_own_ratio, patched_reason, ratio, takes
+from .activations_at_work import ActivationsAtWork
 from .applied import AppliedRecipe
 from .hosting import host, is_hosted
 from .layer import Layer
@@ -138,7 +139,7 @@ def apply(
         generator=generator,
         shortcuts=close_shortcuts(model),
         engine=engine,
-        activations=activations_of(model),
+        activations=ActivationsAtWork(activations_of(model), clock),
     )
 
 
