@@ -283,8 +283,7 @@ class Recipe(About):
             each.task or each.freeze or each.batch or each.accumulate > 1 or each.pass_ != "training" for each in phases
         )
         asked |= self.schedule.repeats is not None or self.changes_widths or chooses(self.rewrites)
-        asked |= any(each.adds_to_loss for each in self.rewrites)
-        return not (self.simulated_only or asked)
+        return not (self.simulated_only or asked or any(each.adds_to_loss for each in self.rewrites))
 
     @property
     def tasks(self) -> int:
