@@ -154,7 +154,7 @@ class _Costs:
         if stretch.searches:
             beside = self._found(stretch, simulator)
         if stretch.groups_to_zero is not None:
-            beside += self._driven(stretch.groups_to_zero, stretch, simulator, step)
+            beside += self._driven(stretch.groups_to_zero, stretch, simulator)
         if stretch.search_passes:
             beside += self._searched(stretch, simulator)
         clock = self.simulator.hardware.model.clock_hz
@@ -203,9 +203,9 @@ class _Costs:
             spent += self._happens(work, stretch.steps, self._step(simulator, beside, self.pattern), bare)
         return spent
 
-    def _driven(self, penalty: GroupPenalty, stretch: Stretch, simulator: Simulator, plain: StepReport) -> _Spent:
+    def _driven(self, penalty: GroupPenalty, stretch: Stretch, simulator: Simulator) -> _Spent:
         """What driving groups to zero takes in a stretch: of the layers that its next one makes narrower."""
-        recipe = self.recipe.model
+        recipe, plain = self.recipe.model, self._unpruned(simulator, stretch)
         planned = simulator.workload.rewritten(recipe.rewrites, simulator.options.passes)
         layers = tuple(layer for change in planned.changes for layer in change.outcome.layers)
         spent = _NOTHING

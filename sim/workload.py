@@ -37,11 +37,12 @@ class Workload:
         passes = options.passes
         decodes = bool(rewrites) and passes.name == "decode"
         batch = (options.batch or self.graph.default_batch) if decodes else 0
-        key = (passes, options.causal_blocks, rewrites, batch)
+        densities = options.densities if decodes else None
+        key = (passes, options.causal_blocks, rewrites, batch, None if densities is None else densities.sha256)
         if key not in self._runs:
             graph = passes.of(self.rewritten(rewrites, passes).graph)
             for rewrite in rewrites if decodes else ():
-                graph = rewrite.decoded(graph, batch=batch)
+                graph = rewrite.decoded(graph, batch=batch, densities=densities)
             graph = in_causal_blocks(graph, options.causal_blocks) if options.causal_blocks else graph
             self._runs[key] = passes.cut(cut_scores(graph))
         return self._runs[key]

@@ -102,9 +102,7 @@ def splits_of(results: Sequence[SimulationResult]) -> list[Splits]:
 
 def split_heading(splits: Splits) -> str:
     """What a table or picture of them is called."""
-    return {"step": "What each method saves of a step, split", "run": "What each saves of a whole training run, split"}[
-        splits.of
-    ]
+    return {"step": "What each method saves, split", "run": "What each saves of a whole training run, split"}[splits.of]
 
 
 def split_words(results: Sequence[SimulationResult]) -> str:
@@ -142,7 +140,7 @@ def split_lines(splits: Splits) -> Iterator[str]:
     """The table for a terminal, a line for each kind above its methods."""
     parts = splits.parts
     first, second = zip(*(_SHORT[part] for part in parts), strict=True) if parts else ((), ())
-    name = "% of dense step" if splits.of == "step" else "% of dense run"
+    name = "% of dense" if splits.of == "step" else "% of dense run"
     lines = [[name, "", *first, ""], ["", "promised", *second, "taken"]]
     kinds: dict[int, str] = {}
     for row, cells in zip(splits.rows, split_table(splits).rows, strict=True):

@@ -43,11 +43,11 @@ def test_a_comparison_sets_it_beside_dense(run, recipe):
     assert "rewrites" not in results[0]
 
 
-def test_one_of_delta_activations_does_not_train_and_says_so(run, recipe):
-    recipe.write_text(re.sub(r"{kind: low-rank.*}", "{kind: delta-activations}", RECIPE))
+def test_one_of_attention_does_not_train_and_says_so(run, recipe):
+    recipe.write_text(re.sub(r"{kind: low-rank.*}", "{kind: hashed-attention, buckets: 4}", RECIPE))
     done = run("train", "--model", "resnet9", "--data", "digits", "--recipe", recipe, "--out", "run")
     assert (done.code, done.out) == (2, "")
-    refused = "low: got a recipe that is simulated alone, for training does not know rewrites of layers (differences"
+    refused = "low: got a recipe that is simulated alone, for training does not know rewrites of layers ("
     assert refused in done.err
 
 

@@ -226,7 +226,7 @@ class Run:
         """Add up the gradients of one of so many micro-batches; its share of the loss."""
         logits, labels = self._logits(inputs, targets)
         own = among(logits, self.tasks.classes[self.tasks.at])
-        loss = self.applied.penalised(functional.cross_entropy(own, labels)) / parts
+        loss = self.applied.activations.penalised(functional.cross_entropy(own, labels)) / parts
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(

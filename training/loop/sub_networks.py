@@ -35,7 +35,7 @@ class SubNetworks:
         graph: of a step of it.
 
     Raises:
-        ConfigError: operands are rounded, which networks within another do not know.
+        ConfigError: operands are rounded, or weights are masked, which networks within another do not know.
     """
 
     def __init__(
@@ -48,6 +48,11 @@ class SubNetworks:
         for each in found:
             if not each.drawn:
                 continue
+            if not each.trains.is_dense:
+                raise ConfigError(
+                    f"schedule.phases: {each.name}: drawn: got true with masks, need a recipe that prunes no weight: "
+                    "networks within another have none"
+                )
             title = each.rewrites[0].title if each.rewrites else "the whole network"
             if title not in self._titles:
                 self._titles.append(title)

@@ -16,76 +16,17 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ...configs import library
 from ...configs.errors import ConfigError
-from ...configs.quantity import FormatText
 from ...configs.schema import Loaded, load_annotated
-from ...configs.section import Section
 from ..graph import Stage
 from ..rewrites.kinds import AnyRewrite
 from .about import About
+from .declared_rules import ActivationRule, Decay, DenseRule, LayerRule
 from .extra_work import ExtraWork
 from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
 from .pruned_weights import PrunedWeights
-from .rewritten_phases import change_widths, check_rewritten_phases, chooses
+from .rewritten_phases import change_widths, check_rewritten_phases, chooses, is_gated_rank, untrained_widths
 from .schedule import RecipeSchedule
-from .untrained import untrained
-
-
-class Decay(Section):
-    """SR-STE's term: pruned weights shrink by ``strength`` a step. The update engine reads the mask, a bit a weight."""
-
-    strength: float = Field(ge=0, allow_inf_nan=False)
-    mask: Literal["forward", "backward"] = "forward"
-
-
-class DenseRule(Section):
-    """Operators that stay dense."""
-
-    first_convolution: bool = Field(default=True, description="the first convolution of the network")
-    tied_embedding: bool = Field(default=True, description="a product whose weight is also an embedding table")
-    wide_kernels: bool = Field(
-        default=False, description="convolutions whose kernel has more than one position, depthwise ones among them"
-    )
-    indivisible: bool = Field(
-        default=True,
-        description="channels not divisible by M; otherwise the last group is short, as it always is in weight_update, "
-        "whose groups run along samples and positions",
-    )
-    names: tuple[str, ...] = Field(default=(), description="module paths, with * and ?")
-    all_but: tuple[str, ...] = Field(
-        default=(), description="all but these module paths, with * and ?; none because of this where it is empty"
-    )
-    all_but_weights: Literal["recurrent", "state"] | None = Field(
-        default=None,
-        description="everything but the weights of recurrent layers, or but those that a layer's own state meets",
-    )
-
-
-class LayerRule(Section):
-    """A ratio of their own for some operators."""
-
-    names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
-    sparsity: FormatText
-    stages: tuple[Literal["FF", "BP", "WU"], ...] = Field(
-        default=("FF", "BP", "WU"), min_length=1, description="stages that the ratio holds in"
-    )
-
-
-class ActivationRule(Section):
-    """Zeros that some operators find in what streams past their weights: declared, where nothing measured them."""
-
-    names: tuple[str, ...] = Field(min_length=1, description="module paths, with * and ?")
-    input: FormatText | None = Field(default=None, description="zeros of the activations multiplied in FF and WU")
-    gradient: FormatText | None = Field(default=None, description="zeros of the output gradient, in BP and WU")
-
-    @model_validator(mode="after")
-    def _says_shares(self) -> Self:
-        if self.input is None and self.gradient is None:
-            raise ValueError("got neither input nor gradient, need a share of zeros such as 90%")
-        for name, text in (("input", self.input), ("gradient", self.gradient)):
-            if text is not None and ("%" not in text or "block" in text):
-                raise ValueError(f"{name}: got {text}, need a share of zeros such as 90%: activations have no rule")
-        return self
 
 
 class Recipe(About):
@@ -327,7 +268,21 @@ class Recipe(About):
     @property
     def simulated_only(self) -> str:
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
-        return untrained(self)
+        if self.pass_ == "inference":
+            return "pass: inference"
+        untrained = [each.title for each in self.rewrites if not each.trains]
+        if untrained:
+            return f"rewrites of layers ({untrained[0]})"
+        if fault := self._untrained_phase:
+            return fault
+        said = "schedule.repeats" if self.schedule.repeats is not None else "tasks" if self.tasks else ""
+        if said and self.mask_search.method != "given":
+            return f"{said} of masks that do not stay (mask_search.method: {self.mask_search.method})"
+        if self.masks_change_together and (self.schedule.phases or said) and not self._masks_are_a_tasks:
+            return f"{said or 'schedule.phases'} of masks that are scored, drawn, moved or held (mask_search)"
+        if any(work.work == "mask-update" for work in self.extra_work):
+            return "a mask-update, which moves masks by a rule of its own (mask_search.moves has one)"
+        return ""
 
     @property
     def trains_once(self) -> bool:
@@ -337,13 +292,29 @@ class Recipe(About):
             each.task or each.freeze or each.batch or each.accumulate > 1 or each.pass_ != "training" for each in phases
         )
         asked |= self.schedule.repeats is not None or self.changes_widths or chooses(self.rewrites)
-        asked |= any(each.adds_to_loss for each in self.rewrites)
-        return not (self.simulated_only or asked)
+        return not (self.simulated_only or asked or any(each.adds_to_loss for each in self.rewrites))
 
     @property
     def tasks(self) -> int:
         """How many its phases train, one after another; 0 where they all train what the data are."""
         return max((phase.task or 0 for phase in self.schedule.phases), default=0)
+
+    @property
+    def _masks_are_a_tasks(self) -> bool:
+        """Whether each task draws its masks, and by their weights alone, layer by layer, moves them."""
+        search = self.mask_search
+        by_weights = (search.score, search.scope, search.graph) == ("magnitude", "layer", None)
+        return self.tasks > 0 and by_weights and self.pruned_weights.state in ("learning", "frozen")
+
+    @property
+    def _untrained_phase(self) -> str:
+        for number, phase in enumerate(self.schedule.phases):
+            for path in phase.set_:
+                if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, self.rewrites):
+                    return f"a phase that sets {path} (schedule.phases.{number}.set)"
+        soft = self.forward is not None and self.forward.soft
+        masks_stay = self.prunes and (soft or self.mask_search.method != "top-n")
+        return untrained_widths(self.schedule.phases, self.rewrites, masks_stay=masks_stay)
 
     def check_trains(self) -> None:
         """Refuse a recipe that is simulated alone.
@@ -385,6 +356,12 @@ def shipped_kind(name: str, sha256: str) -> str:
     loaded = load_recipe(name)
     return loaded.model.kind or "" if loaded.sha256 == sha256 else ""
 
+
+_NOT_SET_BY_PHASES = (
+    *("rewrites", "schedule", "pruned_weights"),
+    *(f"mask_search.{name}" for name in ("score", "scope", "start", "moves", "refined", "graph")),
+)
+"""Fields that training reads once, before the first phase."""
 
 _OF_THE_METHOD_ITSELF: dict[str, Any] = {"method": "", "published": ()}
 """Fields of a recipe that speak of it alone, with what they are where nothing is said."""

@@ -18,7 +18,8 @@ from dataclasses import replace
 from ...configs.errors import ConfigError
 from ...configs.operand_format import OperandFormat
 from ...configs.unstructured import Unstructured
-from .declaration import LayerRule, Recipe
+from .declaration import Recipe
+from .declared_rules import LayerRule
 from .rules import has_own_ratio
 
 Shapes = Mapping[str, Sequence[tuple[int, ...]]]

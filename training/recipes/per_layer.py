@@ -9,7 +9,7 @@ from typing import Literal
 
 from ...configs.pattern import DENSE, Pattern
 from ..graph import Stage
-from .declaration import LayerRule
+from .declared_rules import LayerRule
 
 Ratios = Mapping[tuple[str, Stage], Pattern]
 """A ratio by module and stage."""

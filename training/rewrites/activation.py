@@ -20,6 +20,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ...configs.errors import ConfigError
+from ..densities import LayerDensities
 from ..graph import Operator, Size, Stage, Tensor, TrainingGraph
 from ..passes.naming import named
 from .activation_terms import ActivationPenalty, Cut, DecodedNeurons
@@ -139,11 +140,20 @@ class Activation(Rewrite):
         cuts = self.cut is not None and self.cut.by != "value"
         return self.function != "same" or cuts or self.penalty is not None
 
-    def decoded(self, graph: TrainingGraph, *, batch: int) -> TrainingGraph:
+    def decoded(self, graph: TrainingGraph, *, batch: int, densities: LayerDensities | None = None) -> TrainingGraph:
         """A decoding step without the neurons that it leaves out."""
         if self.decoding is None:
             return graph
-        return with_fewer_neurons(graph, self.named_units(graph), self.decoding, density=1 - self.zeros, batch=batch)
+        units = {unit: self._density(graph, unit, densities) for unit in self.named_units(graph)}
+        return with_fewer_neurons(graph, units, self.decoding, batch=batch)
+
+    def _density(self, graph: TrainingGraph, unit: ActivationUnit, densities: LayerDensities | None) -> float:
+        """Neurons that a token needs of a layer: as measured, but of a sentence's, whose prompt is measured with it."""
+        declared = 1 - self.zeros
+        if densities is None or (self.cut is not None and self.cut.by == "core"):
+            return declared
+        layer = densities.at_last.get(surroundings(graph, unit).reader)
+        return declared if layer is None or layer.input_density is None else layer.input_density
 
     def named_units(self, graph: TrainingGraph) -> list[ActivationUnit]:
         """Activation functions that the entry names.

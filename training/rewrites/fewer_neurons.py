@@ -11,7 +11,7 @@ non-zero, which an array may skip besides. Memory counts the weights that are re
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..graph import MadeZeros, MatrixProduct, Operator, Size, Tensor, TrainingGraph
@@ -26,31 +26,34 @@ _ALONG = ("bias_add", "multiply", "elementwise", "relu", "gelu", "silu", "copy")
 
 
 def with_fewer_neurons(
-    graph: TrainingGraph, units: Sequence[ActivationUnit], how: DecodedNeurons, *, density: float, batch: int
+    graph: TrainingGraph, units: Mapping[ActivationUnit, float], how: DecodedNeurons, *, batch: int
 ) -> TrainingGraph:
     """The graph of a decoding step in which neurons are left out.
 
     Args:
         graph: of the step.
-        units: activations of feed-forward layers.
+        units: activations of feed-forward layers, and the share of the neurons of each that a token needs.
         how: they are known.
-        density: share of neurons that a token needs.
         batch: tokens of the step.
     """
-    needed = needed_share(density, batch)
     counted: dict[tuple[int, int], int] = {}
-    for unit in units:
-        narrowing = _Narrowing.of(graph, unit, how, needed)
+    for unit, density in units.items():
+        narrowing = _Narrowing.of(graph, unit, how, needed_share(density, batch))
         if narrowing is None:
             continue
         graph = narrowing.made(density)
         counted[narrowing.whole, narrowing.kept] = counted.get((narrowing.whole, narrowing.kept), 0) + 1
     if not counted:
         return graph
-    sizes = ", ".join(f"{kept} of {whole} neurons of {times} layers" for (whole, kept), times in counted.items())
+    sizes = ", ".join(
+        f"{kept} of {whole} neurons of {times} layer{'s' if times > 1 else ''}"
+        for (whole, kept), times in counted.items()
+    )
     tokens = "one token" if batch == 1 else f"one of {batch} tokens"
-    zeros = f"{100 * (1 - density):g}% zeros each, taken as independent"
-    note = f"It decodes with {sizes}: those that {tokens} needs at {zeros}."
+    zeros = dict.fromkeys(f"{100 * (1 - find(units.values())):.4g}%" for find in (max, min))
+    note = (
+        f"It decodes with {sizes}: those that {tokens} needs at {' to '.join(zeros)} zeros each, taken as independent."
+    )
     return replace(graph, notes=(*graph.notes, note))
 
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from ...configs.section import Section
+from ..densities import LayerDensities
 from ..graph import TrainingGraph
 
 
@@ -59,12 +60,13 @@ class Rewrite(Section, ABC):
         """Whether a training must add what its modules ask for to the loss."""
         return False
 
-    def decoded(self, graph: TrainingGraph, *, batch: int) -> TrainingGraph:
+    def decoded(self, graph: TrainingGraph, *, batch: int, densities: LayerDensities | None = None) -> TrainingGraph:
         """What it makes of a decoding step beyond what it made of the network; nothing unless a kind says so.
 
         Args:
             graph: of the step, one token of each sample.
             batch: samples.
+            densities: that a run under the recipe measured.
         """
         return graph
 

@@ -56,8 +56,8 @@ def test_a_missing_file_says_so_and_tries_a_shipped_one(shipped):
 
 def test_an_unknown_kind():
     assert refusal("software", "x") == (
-        "kind: got 'software', need one of hardware, workloads, recipes, sweeps, claims, methods, energy, dram, parts, "
-        "operators, area, peers"
+        "kind: got 'software', need one of hardware, workloads, recipes, sweeps, claims, methods, energy, dram, "
+        "currents, parts, operators, area, peers"
     )
 
 

@@ -121,8 +121,8 @@ def test_an_ablation_and_a_range_take_it(simulator, recipe):
 
 
 def test_what_does_not_train_says_so(simulator, recipe):
-    untrained = recipe(re.sub(r"{kind: low-rank.*}", "{kind: delta-activations}", LOW_RANK))
-    message = r"low: got a recipe that is simulated alone, for training does not know rewrites of layers \(differences"
+    untrained = recipe(re.sub(r"{kind: low-rank.*}", "{kind: hashed-attention, buckets: 4}", LOW_RANK))
+    message = r"low: got a recipe that is simulated alone, for training does not know rewrites of layers \("
     with pytest.raises(ConfigError, match=message):
         untrained.model.check_trains()
     with pytest.raises(ConfigError, match=message):

@@ -3,7 +3,8 @@
 import pytest
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.library import names
-from bisparse.training.recipes.declaration import LayerRule, load_recipe
+from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.declared_rules import LayerRule
 
 
 def write(tmp_path, text):

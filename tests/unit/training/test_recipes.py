@@ -12,7 +12,8 @@ from bisparse.configs.pattern import Pattern
 from bisparse.configs.terms import Terms
 from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
 from bisparse.training.recipes.annotation import Pruning, WeightCopies, annotate
-from bisparse.training.recipes.declaration import DenseRule, LayerRule, Recipe, load_recipe
+from bisparse.training.recipes.declaration import Recipe, load_recipe
+from bisparse.training.recipes.declared_rules import DenseRule, LayerRule
 from bisparse.training.recipes.pruned_stage import PrunedStage
 
 FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT

@@ -15,11 +15,11 @@ from ...graph import Stage
 from ...rewrites.in_torch.beside import merge_adapter, shrink_gates
 from ...rewrites.in_torch.partial_layer import make_whole
 from ...rewrites.in_torch.scored_layer import ScoredLayer, make_single
-from ...rewrites.in_torch.sparse_activation import SparseActivation
 from ..declaration import Recipe
 from ..phases import Phase
 from ..rewritten_phases import gated_rank
 from ..run_plan import Stretch
+from .activations_at_work import ActivationsAtWork
 from .frozen_adam import FrozenVarianceAdam
 from .group_steps.driver import GroupDriver
 from .hosting import release
@@ -42,6 +42,7 @@ class AppliedRecipe:
         recipe: the method.
         pattern: its full ratio.
         layers: every layer that multiplies, by dotted path; ``patterns`` of a layer says which stages are pruned.
+        activations: those with a cut or a penalty.
         dense_reasons: why a layer stays dense in a stage that the recipe prunes, by ``path:FF`` and ``path:BP``.
         left_over: of groups that were driven to zero, by the first layer that makes them, the share of their squared
             norm that was set to zero at the end.
@@ -60,13 +61,13 @@ class AppliedRecipe:
         shortcuts: ClosedShortcuts,
         engine: MaskEngine | None,
         task_masks: TaskMasks,
-        activations: list[SparseActivation],
+        activations: ActivationsAtWork,
     ) -> None:
         self.recipe, self.pattern = recipe, pattern
         self.layers, self.dense_reasons = layers, dense_reasons
         self._clock, self._modules, self._generator = clock, modules, generator
         self._shortcuts, self._engine, self._task_masks = shortcuts, engine, task_masks
-        self._activations = activations
+        self.activations = activations
         self.left_over: dict[str, float] = {}
         self._drivers: list[GroupDriver] = []
         self._hooks: list[Any] = []
@@ -74,23 +75,6 @@ class AppliedRecipe:
         self._removed = False
         self._watch: VarianceWatch | None = None
         self._watch_state: dict[str, Any] | None = None
-        self._tell_activations()
-
-    def _tell_activations(self) -> None:
-        """Tell activations with a cut or a penalty how far the run is."""
-        for each in self._activations:
-            if self._clock.steps is not None:
-                each.at(self._clock.step, self._clock.steps)
-
-    def penalised(self, loss: Tensor) -> Tensor:
-        """A loss with what activations add to it."""
-        penalty = self.penalty()
-        return loss if penalty is None else loss + penalty
-
-    def penalty(self) -> Tensor | None:
-        """What activations add to the loss of the passes since it was last asked for; None of a recipe without."""
-        terms = [each for each in (each.take_penalty() for each in self._activations) if each is not None]
-        return torch.stack(terms).sum() if terms else None
 
     @property
     def step(self) -> int:
@@ -120,6 +104,7 @@ class AppliedRecipe:
     def pass_over(self) -> None:
         """Count a step of a phase of forward passes alone, in which nothing is updated."""
         self._clock.step += 1
+        self.activations.tell(self._clock)
 
     # With the optimizer ---------------------------------------------------------------------------------------------
 
@@ -134,6 +119,7 @@ class AppliedRecipe:
             prune: whether to choose its masks, in the weights as they are now.
         """
         self._clock.begin(step)
+        self.activations.tell(self._clock)
         if not prune:
             return
         formats = {path: layer.formats_now() for path, layer in self.layers.items()}
@@ -258,7 +244,7 @@ class AppliedRecipe:
                 self._clock.switch()
         if self._engine is not None:
             self._engine.after_update(optimizer, _owned(optimizer))
-        self._tell_activations()
+        self.activations.tell(self._clock)
 
     @property
     def _ranks(self) -> int | None:
@@ -318,6 +304,7 @@ class AppliedRecipe:
             if self.layers[path].is_pruned or isinstance(module, ScoredLayer):
                 with torch.no_grad():
                     self.master(path).copy_(pruned[path])
+        for module in self._modules.values():
             merge_adapter(module)
             make_whole(module)
             make_single(module)
@@ -335,6 +322,7 @@ class AppliedRecipe:
     def go_on_from(self, other: AppliedRecipe) -> None:
         """Go on where another stood, of a model that was another; masks are found in the weights as they are now."""
         self._clock.load_state_dict(other._clock.state_dict())
+        self.left_over = dict(other.left_over)
         self._generator.set_state(other._generator.get_state())
 
     # Copies ---------------------------------------------------------------------------------------------------------
@@ -378,7 +366,7 @@ class AppliedRecipe:
         """
         check_state(state, self.state_dict())
         self._clock.load_state_dict(state["clock"])
-        self._tell_activations()
+        self.activations.tell(self._clock)
         self._generator.set_state(state["generator"])
         self._watch_state = state["watch"]
         if self._watch is not None and self._watch_state is not None:

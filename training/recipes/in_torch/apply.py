@@ -22,6 +22,7 @@ from ..declaration import Recipe
 from ..layer_densities import with_layer_densities
 from ..pruned_stage import PRODUCT_STAGES
 from ..rules import Facts, check_rules, dense_reason, has_own_ratio, patched_reason, ratio, takes
+from .activations_at_work import ActivationsAtWork
 from .applied import AppliedRecipe
 from .hosting import host, is_hosted
 from .layer import Layer
@@ -140,7 +141,7 @@ def apply(
         shortcuts=close_shortcuts(model),
         engine=engine,
         task_masks=TaskMasks(recipe=recipe, clock=clock, generator=generator, layers=layers, modules=modules),
-        activations=activations_of(model),
+        activations=ActivationsAtWork(activations_of(model), clock),
     )
 
 

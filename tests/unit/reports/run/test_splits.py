@@ -52,7 +52,7 @@ def test_parts_too_small_in_every_method_are_the_rest():
 
 def test_a_terminal_has_a_line_for_each_kind_above_its_methods():
     assert list(split_lines(SPLITS)) == [
-        "% of dense step            pruned  vector   the       ",
+        "% of dense                 pruned  vector   the       ",
         "                 promised   grads    work  rest  taken",
         "N:M training",
         "  bdwp 2:8           50.0       –    +7.0  +0.1   57.1",
@@ -91,14 +91,14 @@ def test_dense_runs_are_no_method_and_one_run_alone_is_not_split():
     dense, bdwp = sample_result("dense"), sample_result()
     assert [[each.name for each in splits.rows] for splits in splits_of([dense, bdwp])] == [["bdwp 2:8"]]
     assert splits_of([dense]) == []
-    assert "% of dense step" not in text_summary([bdwp])
+    assert "% of dense  " not in text_summary([bdwp])
 
 
 def test_page_markdown_and_terminal_have_the_split():
     results = [sample_result("dense"), sample_result(), sample_result("sr-ste")]
-    heading = "What each method saves of a step, split"
+    heading = "What each method saves, split"
     assert f"## {heading}" in markdown(results, command="x")
-    assert "% of dense step" in text_summary(results)
+    assert "% of dense  " in text_summary(results)
     text = page(results, command="x").decode()
     assert f'<h3 id="split-step">{heading}</h3>' in text
     assert 'data-figure="split-step"' in text

@@ -14,7 +14,8 @@ from bisparse.sim.simulation import Simulator, Workload
 from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.graph import Stage
 from bisparse.training.recipes.annotation import annotate
-from bisparse.training.recipes.declaration import ActivationRule, load_recipe
+from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.declared_rules import ActivationRule
 from bisparse.training.recipes.streamed_zeros import StreamedZeros, streamed_zeros
 from pydantic import ValidationError
 

@@ -1,5 +1,6 @@
 """Runs that drive groups to zero before they remove them, that train networks within one another, or search for one."""
 
+import dataclasses
 import json
 
 import pytest
@@ -115,6 +116,13 @@ def test_killed_a_run_of_networks_within_one_another_draws_what_it_would_have_dr
 def test_networks_within_another_are_not_rounded(tmp_path):
     with pytest.raises(ConfigError, match=r"precision: got bf16, need fp32"):
         run(settings_of(tmp_path, NESTED, precision="bf16"), tmp_path / "run")
+
+
+def test_networks_within_another_have_no_masks(tmp_path):
+    masked = NESTED.replace("schedule:", "forward: {operand: weight}\nschedule:")
+    settings = settings_of(tmp_path, masked)
+    with pytest.raises(ConfigError, match=r"sorted: drawn: got true with masks, need a recipe that prunes no weight"):
+        run(dataclasses.replace(settings, sparsity="2:4"), tmp_path / "run")
 
 
 def test_of_several_drawn_networks_the_one_of_the_least_loss_is_trained(tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from bisparse.training.recipes.declaration import DenseRule, Recipe, load_recipe
+from bisparse.training.recipes.declaration import Recipe, load_recipe
+from bisparse.training.recipes.declared_rules import DenseRule
 
 
 def _load() -> ModuleType:

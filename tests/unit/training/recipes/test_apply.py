@@ -21,7 +21,8 @@ from bisparse.training.models.mlp import MLP
 from bisparse.training.models.resnet import BasicBlock, Bottleneck, ResNet, resnet9
 from bisparse.training.models.vit import VisionTransformer
 from bisparse.training.recipes.annotation import annotate
-from bisparse.training.recipes.declaration import DenseRule, LayerRule, load_recipe
+from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.declared_rules import DenseRule, LayerRule
 from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.hosting import release
 from bisparse.training.workloads import WORKLOADS
@@ -29,8 +30,12 @@ from torch import nn
 
 FF, BP = Stage.FORWARD, Stage.BACKWARD
 EVERY = {name: load_recipe(name).model for name in names("recipes")}
-RECIPES = [name for name, model in EVERY.items() if model.trains_once and not model.rewrites]
-"""Those that go through a network as it is."""
+RECIPES = [
+    name
+    for name, model in EVERY.items()
+    if model.trains_once and not model.rewrites and model.mask_search.refined is None
+]
+"""Those that go through a network as it is, and take N:M."""
 
 
 class TwoBranches(nn.Module):

@@ -12,7 +12,8 @@ import torch
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Stage
-from bisparse.training.recipes.declaration import DenseRule, LayerRule, load_recipe
+from bisparse.training.recipes.declaration import load_recipe
+from bisparse.training.recipes.declared_rules import DenseRule, LayerRule
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from torch import nn
 

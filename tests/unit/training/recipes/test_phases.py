@@ -10,7 +10,8 @@ from bisparse.configs.errors import ConfigError
 from bisparse.configs.formats import parse_format
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import LayerRule, Recipe, load_recipe
+from bisparse.training.recipes.declaration import Recipe, load_recipe
+from bisparse.training.recipes.declared_rules import LayerRule
 from bisparse.training.recipes.in_torch.step_clock import StepClock
 from bisparse.training.recipes.mask_search import MaskSearch
 from bisparse.training.recipes.phases import Phase, frame_patterns, leak_at, pattern_in, phases, recipe_in

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import DenseRule
+from bisparse.training.recipes.declared_rules import DenseRule
 from bisparse.training.recipes.in_torch import apply
 from torch import nn
 

@@ -85,7 +85,7 @@ TRAINED = [
     for name, model in EVERY.items()
     if model.trains_once and not model.rewrites and model.mask_search.refined is None
 ]
-"""Recipes that a loop goes through once, on a network as it is."""
+"""Recipes that a loop goes through once, on a network as it is, and take N:M."""
 
 
 @pytest.mark.parametrize("name", TRAINED)

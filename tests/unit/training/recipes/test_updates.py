@@ -7,7 +7,7 @@ import pytest
 import torch
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import Decay
+from bisparse.training.recipes.declared_rules import Decay
 from bisparse.training.recipes.in_torch import apply
 from torch import nn
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from bisparse.configs.errors import ConfigError
+from bisparse.training.densities import LayerDensities, LayerDensity
 from bisparse.training.graph import MadeZeros, MatrixProduct, Stage
 from bisparse.training.models.attention import SquaredReLU
 from bisparse.training.models.gpt2 import Gpt2
@@ -182,7 +183,7 @@ def test_neurons_known_behind_leave_the_product_that_reads_them_smaller(batch):
     zeros = found.made_zeros["blocks.0.feed_forward.2"]
     assert zeros.present == needed / 64
     assert zeros.input == pytest.approx(1 - 16 / needed)
-    assert f"It decodes with {needed} of 64 neurons of 1 layers" in found.notes[-1]
+    assert f"It decodes with {needed} of 64 neurons of 1 layer" in found.notes[-1]
 
 
 def test_neurons_of_a_sentence_leave_both_products_smaller_and_nothing_to_find():
@@ -212,11 +213,28 @@ def test_of_a_gated_layer_the_gate_stays_whole_where_its_neurons_are_known_behin
 
     graph = forward_only(network(gated=True))
     behind, ahead = (
-        with_fewer_neurons(graph, units_of(graph), DecodedNeurons(known=known), density=0.25, batch=1)
+        with_fewer_neurons(graph, dict.fromkeys(units_of(graph), 0.25), DecodedNeurons(known=known), batch=1)
         for known in ("behind", "ahead")
     )
     assert [extents(behind, each) for each in ("gate", "up", "down")] == [(8, 16), (8, 4), (4, 8)]
     assert [extents(ahead, each) for each in ("gate", "up", "down")] == [(8, 4), (8, 4), (4, 8)]
+
+
+def test_what_was_measured_of_a_layer_says_how_many_of_its_neurons_stay():
+    def measured(share):
+        row = LayerDensity(epoch=1, module="blocks.0.feed_forward.2", input_density=share)
+        return LayerDensities(name="run", sha256="", rows=(row,))
+
+    graph = gpt()
+    behind = entry(zeros_percent=75, cut={"by": "threshold"}, decoding={"known": "behind"})
+    step = Passes(name="decode", kv_length=5).of(rewritten(graph, (behind,), deployed=True).graph)
+    found = behind.decoded(step, batch=1, densities=measured(0.125))
+    assert extents(found, "blocks.0.feed_forward.2") == (8, 16)
+    assert "8 of 64 neurons of 1 layer: those that one token needs at 87.5% zeros each" in found.notes[-1]
+    assert found.made_zeros["blocks.0.feed_forward.2"].measured(0.125) == 1.0
+    core = entry(zeros_percent=75, cut={"by": "core", "token_percent": 80}, decoding={"known": "ahead"})
+    step = Passes(name="decode", kv_length=5).of(rewritten(graph, (core,), deployed=True).graph)
+    assert extents(core.decoded(step, batch=1, densities=measured(0.9)), "blocks.0.feed_forward.2") == (16, 16)
 
 
 def test_all_neurons_stay_where_a_batch_needs_them_all():

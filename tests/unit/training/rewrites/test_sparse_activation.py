@@ -191,12 +191,12 @@ def test_a_penalty_is_a_mean_over_elements_summed_over_layers_times_its_strength
     model(values)
     first = np.maximum(model[0](values).detach().numpy(), 0)
     second = np.maximum(model[2](torch.from_numpy(first)).detach().numpy(), 0)
-    assert applied.penalty().item() == pytest.approx(0.5 * (of(first).mean() + of(second).mean()), rel=1e-5)
-    assert applied.penalty() is None, "it is asked for once"
+    assert applied.activations.penalty().item() == pytest.approx(0.5 * (of(first).mean() + of(second).mean()), rel=1e-5)
+    assert applied.activations.penalty() is None, "it is asked for once"
     with torch.no_grad():
         model(values)
     model.eval()(values)
-    assert applied.penalty() is None, "what is measured adds nothing"
+    assert applied.activations.penalty() is None, "what is measured adds nothing"
 
 
 def test_a_penalty_on_differences_is_of_each_token_and_the_one_before_it():
@@ -205,7 +205,7 @@ def test_a_penalty_on_differences_is_of_each_token_and_the_one_before_it():
     values = values_of(3, 5, 8)
     model(values)
     made = gelu(model, values)
-    assert applied.penalty().item() == pytest.approx(0.5 * np.abs(np.diff(made, axis=1)).mean(), rel=1e-5)
+    assert applied.activations.penalty().item() == pytest.approx(0.5 * np.abs(np.diff(made, axis=1)).mean(), rel=1e-5)
     with pytest.raises(ConfigError, match=r"penalty.norm: got differences of 1, whose values are \(5, 16\), need"):
         model(values[0])
 
