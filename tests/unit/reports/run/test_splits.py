@@ -52,13 +52,13 @@ def test_parts_too_small_in_every_method_are_the_rest():
 
 def test_a_terminal_has_a_line_for_each_kind_above_its_methods():
     assert list(split_lines(SPLITS)) == [
-        "% of dense                 pruned  vector   the       ",
-        "                 promised   grads    work  rest  taken",
+        "% of dense             pruned  vector   the       ",
+        "             promised   grads    work  rest  taken",
         "N:M training",
-        "  bdwp 2:8           50.0       –    +7.0  +0.1   57.1",
-        "  slope 2:4          50.0   +14.0    +7.0  +0.3   71.3",
+        "  bdwp 2:8       50.0       –    +7.0  +0.1   57.1",
+        "  slope 2:4      50.0   +14.0    +7.0  +0.3   71.3",
         "Activation sparsity",
-        "  prosparse         100.0       –    −4.0     –   96.0",
+        "  prosparse     100.0       –    −4.0     –   96.0",
     ]
 
 
