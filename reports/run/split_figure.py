@@ -30,27 +30,14 @@ def split_figure(splits: Splits) -> Figure:
     between = {part: [100 * splits.share(row, part) for row in rows] for part in splits.parts}
     traces = [_bars("promised by the arithmetic", SPARSE, ticks, promised)]
     traces += [_bars(BETWEEN.get(part, part), _COLOURS[part], ticks, values) for part, values in between.items()]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "markers+text",
-            "name": "taken",
-            "x": taken,
-            "y": ticks,
-            "text": [f"{value:.1f}%" for value in taken],
-            "textposition": "middle right",
-            "cliponaxis": False,
-            "marker": {"symbol": "line-ns-open", "size": 22, "color": "@ink", "line": {"width": 2}},
-            "hovertemplate": "%{y}, taken: %{x:.1f}%<extra></extra>",
-        }
-    )
     ends = [_ends([first, *(values[at] for values in between.values())]) for at, first in enumerate(promised)]
+    traces += [_marks(ticks, taken), _figures(ticks, taken, [high for _, high in ends])]
     layout = bar_layout("time, % of dense", max(high for _, high in ends), len(rows), 1)
     layout["xaxis"]["range"] = [1.1 * min(low for low, _ in ends), layout["xaxis"]["range"][1]]
     lines = max(tick.count("<br>") + 1 for tick in ticks)
-    # Room for a legend of several lines on a telephone.
-    layout |= {"height": 190 + max(38, 8 + 15 * lines) * len(rows), "barmode": "relative", "showlegend": True}
-    layout["margin"]["t"] = 110
+    # Of the height a legend of many lines takes its part on a telephone.
+    layout |= {"height": 170 + max(38, 8 + 15 * lines) * len(rows), "barmode": "relative", "showlegend": True}
+    layout["margin"]["t"] = 50
     return {"data": traces, "layout": {**layout, "legend": {"traceorder": "normal"}}}
 
 
@@ -68,4 +55,31 @@ def _bars(name: str, colour: str, ticks: list[str], values: list[float]) -> Figu
         "x": values,
         "marker": {"color": colour},
         "hovertemplate": f"%{{y}}, {plain(name)}: %{{x:.1f}}%<extra></extra>",
+    }
+
+
+def _marks(ticks: list[str], taken: list[float]) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "taken",
+        "x": taken,
+        "y": ticks,
+        "marker": {"symbol": "line-ns-open", "size": 22, "color": "@ink", "line": {"width": 2}},
+        "hovertemplate": "%{y}, taken: %{x:.1f}%<extra></extra>",
+    }
+
+
+def _figures(ticks: list[str], taken: list[float], ends: list[float]) -> Figure:
+    """What is taken, in words, where nothing is drawn any more."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": ends,
+        "y": ticks,
+        "text": [f"  {value:.1f}%" for value in taken],
+        "textposition": "middle right",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
     }

@@ -64,8 +64,10 @@ def test_a_terminal_has_a_line_for_each_kind_above_its_methods():
 
 def test_the_bars_of_a_method_end_where_it_is_taken():
     drawn = split_figure(SPLITS)
-    *bars, taken = drawn["data"]
+    *bars, taken, told = drawn["data"]
     assert [sum(values) for values in zip(*(bar["x"] for bar in bars), strict=True)] == pytest.approx(taken["x"])
+    # Told behind all that is drawn: what is taken may lie within the promise.
+    assert (told["text"][2].strip(), told["x"][2]) == ("96.0%", 100.0)
     assert drawn["layout"]["barmode"] == "relative"
     assert drawn["layout"]["xaxis"]["range"][0] == pytest.approx(-4.4)
 
@@ -73,7 +75,7 @@ def test_the_bars_of_a_method_end_where_it_is_taken():
 def test_methods_that_promise_nothing_beyond_are_told_without_parts():
     alone = Splits(of="step", rows=(row("a", "N:M training", 500),))
     assert list(split_lines(alone))[-1].split() == ["a", "50.0", "50.0"]
-    assert split_figure(alone)["data"][-1]["x"] == [50.0]
+    assert split_figure(alone)["data"][1]["x"] == [50.0]
 
 
 def test_the_kind_is_that_of_a_shipped_recipe_that_says_the_same():
