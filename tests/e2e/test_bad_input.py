@@ -145,7 +145,7 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
         (["simulat", SMALL], "bisparse: got 'simulat', need one of simulate, compare"),
         (
             ["hardware", "lst"],
-            "bisparse hardware: got 'lst', need one of fit, parts, area, list, show, check; try list\n",
+            "bisparse hardware: got 'lst', need one of fit, parts, area, dram, list, show, check; try list\n",
         ),
         (["validate", "--seed", "abc"], "--seed: got 'abc', need a whole number; try 1\n"),
         (["workloads", "show", SMALL, "--batch", "0"], "--batch: got 0, need at least 1; try 512\n"),
