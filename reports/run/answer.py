@@ -164,13 +164,36 @@ def comparison(results: Sequence[SimulationResult]) -> str:
         what = _kind(results)
         return f"None of the {len(results)} runs is faster than dense {what}{place}."
     first = (
-        f"{names[best]} is the fastest of {len(results)} runs{place}: {speed_words(results[best].speedup_vs_dense)} "
-        f"over the whole step, at {energy_words(results[best].energy_ratio_vs_dense)}. {static_sentence(results[best])}"
+        f"{names[best]}{in_last_phase(results[best])} is the fastest of {len(results)} runs{place}: "
+        f"{speed_words(results[best].speedup_vs_dense)} over the whole step, at "
+        f"{energy_words(results[best].energy_ratio_vs_dense)}. {static_sentence(results[best])}"
     ).rstrip()
     # Ratios that read the same are not told apart.
     if times(results[thrifty].energy_ratio_vs_dense) == times(results[best].energy_ratio_vs_dense):
-        return f"{first} No other run saves more energy."
-    return f"{first} {names[thrifty]} saves the most energy: {energy_words(results[thrifty].energy_ratio_vs_dense)}."
+        saves = "No other run saves more energy."
+    else:
+        words = energy_words(results[thrifty].energy_ratio_vs_dense)
+        saves = f"{names[thrifty]}{in_last_phase(results[thrifty])} saves the most energy: {words}."
+    return f"{first} {saves}{_over_a_run(names, results)}"
+
+
+def in_last_phase(result: SimulationResult) -> str:
+    """Which of a run's steps a result's is, in words, where they differ."""
+    return " in its last phase" if result.changes_over_time else ""
+
+
+def _over_a_run(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
+    """Which is fastest over a whole training run; empty where any of them was not asked for its own."""
+    runs = [result.training for result in results if result.training is not None]
+    if len(runs) < len(results):
+        return ""
+    best = max(range(len(runs)), key=lambda position: runs[position].speedup_vs_dense)
+    if runs[best].speedup_vs_dense <= 1 + EVEN:
+        return " Over a whole training run none is faster than dense."
+    return (
+        f" Over a whole training run {names[best]} is the fastest: {speed_words(runs[best].speedup_vs_dense)}, at "
+        f"{energy_words(runs[best].energy_ratio_vs_dense)}."
+    )
 
 
 def _kind(results: Sequence[SimulationResult]) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from bisparse.reports.run.answer import answer
+from bisparse.reports.run.answer import answer, comparison
 from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.page import page
 from bisparse.reports.run.terminal import text_summary
@@ -192,3 +192,11 @@ def test_a_result_with_a_training_run_is_a_document_and_back():
     for name in ("training", "changes_over_time"):
         del document[name]
     assert SimulationResult.from_document(document).training is None, "written before it was tracked"
+
+
+def test_several_runs_say_which_is_fastest_over_a_whole_run_and_that_a_step_is_of_the_last_phase():
+    slower = dataclasses.replace(scheduled(), training=dataclasses.replace(TRAINING, speedup_vs_dense=1.1))
+    told = comparison([slower, dataclasses.replace(sample_result("sr-ste"), training=TRAINING)])
+    assert "bdwp 2:8 in its last phase is the fastest of 2 runs" in told
+    assert f"Over a whole training run sr-ste 2:8 is the fastest: {TRAINING.speedup_vs_dense:.2f}x as fast" in told
+    assert "Over a whole" not in comparison([scheduled(), sample_result("sr-ste")]), "one was not asked for its own"
