@@ -336,6 +336,7 @@ class AppliedRecipe:
         """Go on where another stood, of a model that was another; masks are found in the weights as they are now."""
         self._clock.load_state_dict(other._clock.state_dict())
         self._generator.set_state(other._generator.get_state())
+        self.left_over = dict(other.left_over)
 
     # Copies ---------------------------------------------------------------------------------------------------------
 
