@@ -172,3 +172,14 @@ def test_a_phase_costs_the_step_of_the_network_as_it_is_in_that_phase(tmp_path):
     assert training.phases[1].reason == "the network is rewritten, keep channels 0.75, chosen by magnitude"
     result = simulator().run(mine, FULL)
     assert (result.changes_over_time, result.total_cycles) == (True, cycles(0.5))
+
+
+def test_a_step_that_no_phase_trains_says_so(tmp_path):
+    """Pruned after training, the network makes one forward pass."""
+    (tmp_path / "mine.yaml").write_text(
+        NARROWER.replace("rewrites: {shape: linear, updates: 2}}", "rewrites: none}").replace(
+            "{name: narrow}", "{name: narrow, pass: inference}"
+        )
+    )
+    (said,) = simulator().run(load_recipe(str(tmp_path / "mine.yaml")), FULL).notes
+    assert said.startswith("No phase of mine trains what it leaves: this is what a training step of it would take.")
