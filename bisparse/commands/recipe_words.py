@@ -50,8 +50,8 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "stays dense", _dense(recipe)
     if recipe.layer_density != "uniform":
         yield "by layer", f"a share of zeros is shared out as {recipe.layer_density.upper()} does"
-    if (recipe.prunes or recipe.changes_widths) and recipe.pass_ == "training":
-        yield from (("when", words) for words in _when(recipe.schedule))
+    if (recipe.prunes or recipe.schedule.phases) and recipe.pass_ == "training":
+        yield from (("when", words) for words in _when(recipe.schedule, prunes=recipe.prunes))
     yield from (("work", _work(work)) for work in recipe.extra_work)
     yield "runs", runs(recipe)
     if recipe.usual is not None:
@@ -153,10 +153,10 @@ def _dense(recipe: Recipe) -> str:
     return ", ".join((*alone, *(name for name, holds in said.items() if holds), *rule.names)) or "nothing"
 
 
-def _when(schedule: RecipeSchedule) -> Iterator[str]:
+def _when(schedule: RecipeSchedule, *, prunes: bool) -> Iterator[str]:
     if schedule.phases:
         widths = any(phase.rewrites != "full" for phase in schedule.phases)
-        yield from (_phase(phase, widths=widths) for phase in schedule.phases)
+        yield from (_phase(phase, widths=widths, prunes=prunes) for phase in schedule.phases)
         return
     if schedule.repeats is not None:
         yield _repeats(schedule.repeats)
@@ -180,7 +180,7 @@ def _when(schedule: RecipeSchedule) -> Iterator[str]:
         yield "from the first step to the last, all alike"
 
 
-def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
+def _phase(phase: DeclaredPhase, *, widths: bool, prunes: bool) -> str:
     if phase.share is not None:
         long = f"{phase.share:.4g} of the steps"
     else:
@@ -196,7 +196,10 @@ def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
         one = ", one of them drawn for each step" if phase.drawn else ""
         rule = "" if phase.groups_to_zero is None else f", groups driven to zero ({phase.groups_to_zero.rule})"
         return f"{phase.name}: {long}, layers {held}{one}{rule}{forwards}"
-    return f"{phase.name}: {long}, {ratio}{forwards}"
+    plain = bool | int | float | str | list
+    courses = {path: f" ({value.shape})" for path, value in phase.set_.items() if not isinstance(value, plain)}
+    sets = f", sets {', '.join(path + courses.get(path, '') for path in phase.set_)}" if phase.set_ else ""
+    return f"{phase.name}: {long}{f', {ratio}' if prunes else ''}{sets}{forwards}"
 
 
 def _repeats(repeats: Repeats) -> str:

@@ -317,10 +317,15 @@ class Recipe(About):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of a training step must know: that no phase of the recipe is made of such steps."""
+        """What a reader of a training step must know: that no phase of the recipe is made of such steps alone."""
         phases = self.schedule.phases
-        if not phases or any(each.is_full or each.drawn for each in phases):
+        if not phases or any(each.is_full for each in phases):
             return ()
+        if any(each.drawn for each in phases):
+            return (
+                f"{self.name} trains another of its networks in each step, drawn: this is a step of the smallest. "
+                "What a whole run takes: --training-steps N.",
+            )
         return (
             f"No phase of {self.name} trains what it leaves: this is what a training step of it would take. What a "
             "whole run takes: --training-steps N.",
