@@ -196,8 +196,11 @@ def _phase(phase: DeclaredPhase, *, widths: bool, prunes: bool) -> str:
         one = ", one of them drawn for each step" if phase.drawn else ""
         rule = "" if phase.groups_to_zero is None else f", groups driven to zero ({phase.groups_to_zero.rule})"
         return f"{phase.name}: {long}, layers {held}{one}{rule}{forwards}"
-    plain = bool | int | float | str | list
-    courses = {path: f" ({value.shape})" for path, value in phase.set_.items() if not isinstance(value, plain)}
+    courses = {
+        path: f" ({value.shape})"
+        for path, value in phase.set_.items()
+        if not isinstance(value, bool | int | float | str | list)
+    }
     sets = f", sets {', '.join(path + courses.get(path, '') for path in phase.set_)}" if phase.set_ else ""
     return f"{phase.name}: {long}{f', {ratio}' if prunes else ''}{sets}{forwards}"
 
