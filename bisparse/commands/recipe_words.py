@@ -45,7 +45,8 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
             yield "exchange", f"within each output, {until}; {rule.cycles} weights at most"
         weights = any(stage is not None and stage.operand == "weight" for stage in (recipe.forward, recipe.backward))
         if weights and (recipe.pruned_weights.state != "learning" or recipe.weight_gradient == "dense"):
-            yield "pruned weights", _PRUNED_WEIGHTS[recipe.pruned_weights.state]
+            frozen = any(each.freezes for each in recipe.rewrites)
+            yield "pruned weights", "stay as they were" if frozen else _PRUNED_WEIGHTS[recipe.pruned_weights.state]
     if recipe.prunes:
         yield "stays dense", _dense(recipe)
     if recipe.layer_density != "uniform":
@@ -123,6 +124,8 @@ def _stage(stage: PrunedStage | None, recipe: Recipe) -> str:
             if search.graph is not None:
                 return f"weights: units joined by a random graph ({search.graph.kind}){order}"
             found = "drawn" if "random" in (search.start, search.score) else f"of the largest by {search.score}"
+            if any(each.kind == "learned-scores" for each in recipe.rewrites):
+                found = "where scores that learn are highest"
             scope = ", one threshold for the network" if search.scope == "network" else ""
             return f"weights: a mask that is given, {found}{scope}{order}"
         case "transposable":

@@ -55,6 +55,8 @@ def test_a_recipe_is_told_with_what_it_prunes_whether_it_trains_and_every_publis
         ("sr-ste", "BP", ["nothing; it multiplies by the weights of FF, whose zeros save nothing there"]),
         ("spdf", "when", ["sparse pre-training: 0.95 of the steps, at the full ratio",
                           "dense fine-tuning: the rest, dense"]),
+        ("pst", "FF", ["weights: a mask that is given, where scores that learn are highest"]),
+        ("pst", "pruned weights", ["stay as they were"]),
         ("sora", "when", ["tuning: 1 of the steps, sets rewrites.0.rank (steps)"]),
         ("step", "when", ["dense until Adam's variance settles, between 10% and 50% of the steps; then pruned"]),
         ("cpu-spmm", "pass", ["inference alone, of weights pruned before"]),
