@@ -334,7 +334,7 @@ class Simulator:
             candidates=sparse.candidates,
             unknown_operators=tuple(sorted({unknown.name for unknown in graph.unknown})),
             uncounted=uncounted(graph),
-            notes=graph.notes,
+            notes=graph.notes if graph.inference else (*graph.notes, *recipe.model.notes),
             trained_apart=trained_apart(schedule, rows, self.batch),
             rows=rows,
             assumptions=assumptions_of(

@@ -45,13 +45,14 @@ def recipe_words(recipe: Recipe) -> Iterator[tuple[str, str]]:
             yield "exchange", f"within each output, {until}; {rule.cycles} weights at most"
         weights = any(stage is not None and stage.operand == "weight" for stage in (recipe.forward, recipe.backward))
         if weights and (recipe.pruned_weights.state != "learning" or recipe.weight_gradient == "dense"):
-            yield "pruned weights", _PRUNED_WEIGHTS[recipe.pruned_weights.state]
+            frozen = any(each.freezes for each in recipe.rewrites)
+            yield "pruned weights", "stay as they were" if frozen else _PRUNED_WEIGHTS[recipe.pruned_weights.state]
     if recipe.prunes:
         yield "stays dense", _dense(recipe)
     if recipe.layer_density != "uniform":
         yield "by layer", f"a share of zeros is shared out as {recipe.layer_density.upper()} does"
-    if (recipe.prunes or recipe.changes_widths) and recipe.pass_ == "training":
-        yield from (("when", words) for words in _when(recipe.schedule))
+    if (recipe.prunes or recipe.schedule.phases) and recipe.pass_ == "training":
+        yield from (("when", words) for words in _when(recipe.schedule, prunes=recipe.prunes))
     yield from (("work", _work(work)) for work in recipe.extra_work)
     yield "runs", runs(recipe)
     if recipe.usual is not None:
@@ -123,6 +124,8 @@ def _stage(stage: PrunedStage | None, recipe: Recipe) -> str:
             if search.graph is not None:
                 return f"weights: units joined by a random graph ({search.graph.kind}){order}"
             found = "drawn" if "random" in (search.start, search.score) else f"of the largest by {search.score}"
+            if any(each.kind == "learned-scores" for each in recipe.rewrites):
+                found = "where scores that learn are highest"
             scope = ", one threshold for the network" if search.scope == "network" else ""
             return f"weights: a mask that is given, {found}{scope}{order}"
         case "transposable":
@@ -153,10 +156,10 @@ def _dense(recipe: Recipe) -> str:
     return ", ".join((*alone, *(name for name, holds in said.items() if holds), *rule.names)) or "nothing"
 
 
-def _when(schedule: RecipeSchedule) -> Iterator[str]:
+def _when(schedule: RecipeSchedule, *, prunes: bool) -> Iterator[str]:
     if schedule.phases:
         widths = any(phase.rewrites != "full" for phase in schedule.phases)
-        yield from (_phase(phase, widths=widths) for phase in schedule.phases)
+        yield from (_phase(phase, widths=widths, prunes=prunes) for phase in schedule.phases)
         return
     if schedule.repeats is not None:
         yield _repeats(schedule.repeats)
@@ -180,7 +183,7 @@ def _when(schedule: RecipeSchedule) -> Iterator[str]:
         yield "from the first step to the last, all alike"
 
 
-def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
+def _phase(phase: DeclaredPhase, *, widths: bool, prunes: bool) -> str:
     if phase.share is not None:
         long = f"{phase.share:.4g} of the steps"
     else:
@@ -196,7 +199,13 @@ def _phase(phase: DeclaredPhase, *, widths: bool) -> str:
         one = ", one of them drawn for each step" if phase.drawn else ""
         rule = "" if phase.groups_to_zero is None else f", groups driven to zero ({phase.groups_to_zero.rule})"
         return f"{phase.name}: {long}, layers {held}{one}{rule}{forwards}"
-    return f"{phase.name}: {long}, {ratio}{forwards}"
+    courses = {
+        path: f" ({value.shape})"
+        for path, value in phase.set_.items()
+        if not isinstance(value, bool | int | float | str | list)
+    }
+    sets = f", sets {', '.join(path + courses.get(path, '') for path in phase.set_)}" if phase.set_ else ""
+    return f"{phase.name}: {long}{f', {ratio}' if prunes else ''}{sets}{forwards}"
 
 
 def _repeats(repeats: Repeats) -> str:

@@ -32,9 +32,20 @@ def category_words(result: SimulationResult) -> dict[str, str]:
     return _CATEGORY_WORDS | _WORDS_OF_INFERENCE if result.inference else _CATEGORY_WORDS
 
 
-def memory_sentence(memory: Memory, name: str = "") -> str:
-    """The peak, beside what the card has; of a run by name where it is one of several that differ."""
-    of_run = f" ({name})" if name else ""
+def was_wider(result: SimulationResult) -> bool:
+    """Whether a step is of the last phase of a run whose network may be another in phases before it."""
+    return result.changes_over_time and bool(result.rewrites)
+
+
+def memory_sentence(memory: Memory, name: str = "", *, narrowed: bool = False) -> str:
+    """The peak, beside what the card has; of a run by name where it is one of several that differ.
+
+    Args:
+        memory: of a step.
+        name: of the run.
+        narrowed: as ``was_wider`` has it.
+    """
+    of_run = f"{f' ({name})' if name else ''}{', in the last phase' if narrowed else ''}"
     peak = f"Memory at its peak{of_run}: {byte_count(memory.peak_bytes)} of {byte_count(memory.capacity_bytes)}"
     at = f", at {memory.peak_operator}" if memory.peak_operator else ""
     # A warning says the rest of a step that does not fit.
@@ -65,7 +76,8 @@ def memory_lines(results: Sequence[SimulationResult]) -> list[str]:
         return []
     fullest, memory = max(known, key=lambda item: item[1].peak_bytes / item[1].capacity_bytes)
     differ = len({(each.peak_bytes, each.capacity_bytes) for _, each in known}) > 1
-    lines = [memory_sentence(memory, fullest if differ else "")]
+    narrowed = any(each.memory is memory and was_wider(each) for each in results)
+    lines = [memory_sentence(memory, fullest if differ else "", narrowed=narrowed)]
     for name, memory in known:
         warning = memory_warning(memory)
         if warning:

@@ -12,7 +12,7 @@ from .density_figure import density_figure
 from .effectual import NAME, effectual_words
 from .hardware_picture import hardware_drawing, hardware_table
 from .mapping_picture import MOST, SHOWN, drawn_mappings
-from .memory import memory_sentence, memory_table, on_chip_sentence
+from .memory import memory_sentence, memory_table, on_chip_sentence, was_wider
 from .memory_figure import memory_figure
 from .roofline import undrawn
 from .roofline_figure import roofline_figure
@@ -90,7 +90,7 @@ def memory_section(view: RunView) -> Section | None:
     memory, table = view.result.memory, memory_table(view.result)
     if memory is None or table is None:
         return None
-    words, longest = memory_sentence(memory), ""
+    words, longest = memory_sentence(memory, narrowed=was_wider(view.result)), ""
     if not view.result.inference:
         longest = "; gradients of weights lie there to the end of the step, which is the most that they can"
     return Section(

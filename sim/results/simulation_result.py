@@ -254,7 +254,7 @@ class SimulationResult:
         training: the whole training run; None unless it was asked for.
         uncounted: torch's name of each operator that may multiply and is in no count, by its name in ``operators``.
         trained_apart: what this step prunes and training by ``bisparse.apply`` would not; None where they agree.
-        notes: what the workload's capture assumed or found that a reader must know, a sentence each.
+        notes: what a reader must know of the workload's capture, and of a recipe no phase of which is such a step.
         inference: it is a forward pass alone, of all tokens or of one on a cache, not a training step.
         passes: what of the network was run; None of its plain training step or forward pass.
         what_if: what would help, each change simulated; empty unless it was asked for.

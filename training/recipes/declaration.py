@@ -266,6 +266,22 @@ class Recipe(About):
         return (*later, *(work.title for work in works))
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of a training step must know: that no phase of the recipe is made of such steps alone."""
+        phases = self.schedule.phases
+        if not phases or any(each.is_full for each in phases):
+            return ()
+        if any(each.drawn for each in phases):
+            return (
+                f"{self.name} trains another of its networks in each step, drawn: this is a step of the smallest. "
+                "What a whole run takes: --training-steps N.",
+            )
+        return (
+            f"No phase of {self.name} trains what it leaves: this is what a training step of it would take. What a "
+            "whole run takes: --training-steps N.",
+        )
+
+    @property
     def simulated_only(self) -> str:
         """Which of its fields ``bisparse.apply`` and ``bisparse train`` do not know; empty when they know all."""
         if self.pass_ == "inference":

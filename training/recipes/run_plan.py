@@ -241,7 +241,7 @@ def _declared(recipe: Recipe, pattern: OperandFormat, steps: int) -> Iterator[St
                 batch=phase.batch,
                 accumulate=phase.accumulate,
                 task=phase.task,
-                reason=_rewritten(changed) if recipe.changes_widths else "",
+                reason=_rewritten(changed) if _rewrites_change(recipe) else "",
                 rewrites=changed.rewrites,
                 groups_to_zero=phase.groups_to_zero,
                 drawn=phase.drawn,
@@ -286,6 +286,12 @@ def _pieces(
         rewrites = holding(changed.rewrites, shares[piece * len(shares) // count])
         pieces.append((ratios[piece * len(ratios) // count], changed.model_copy(update={"rewrites": rewrites})))
     return pieces
+
+
+def _rewrites_change(recipe: Recipe) -> bool:
+    """Whether rewrites hold in some phases otherwise than in others, or are others."""
+    paths = (path for phase in recipe.schedule.phases for path in phase.set_)
+    return recipe.changes_widths or any(path.partition(".")[0] == "rewrites" for path in paths)
 
 
 def _rewritten(recipe: Recipe) -> str:

@@ -75,7 +75,8 @@ class Activation(Rewrite):
         share = "" if self.zeros_percent is None else f", {self.zeros_percent:g}% zero"
         names = {"same": "activations", "relu": "ReLU as activation", "squared-relu": "squared ReLU as activation"}
         by = "" if self.cut is None else f", cut by {self.cut.by}"
-        return names[self.function] + by + share
+        added = "" if self.penalty is None else f", penalised ({self.penalty.norm})"
+        return names[self.function] + by + added + share
 
     @property
     def trains(self) -> bool:

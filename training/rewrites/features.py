@@ -160,9 +160,9 @@ class _Finder:
         """Whether all that linear layers make of it is added up, or leads to what is."""
         return all(
             any(
-                other in self._added or (other not in through and self._leads_back(other, through | {atom}))
+                other in self._added
+                or (not other.pinned and other not in through and self._leads_back(other, through | {atom}))
                 for other in outputs
-                if not other.pinned
             )
             for outputs in self._readers.get(atom, [()])
         )

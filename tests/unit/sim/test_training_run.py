@@ -172,3 +172,33 @@ def test_a_phase_costs_the_step_of_the_network_as_it_is_in_that_phase(tmp_path):
     assert training.phases[1].reason == "the network is rewritten, keep channels 0.75, chosen by magnitude"
     result = simulator().run(mine, FULL)
     assert (result.changes_over_time, result.total_cycles) == (True, cycles(0.5))
+
+
+def test_a_step_of_drawn_networks_says_which_it_is(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        NARROWER.partition("schedule")[0].replace("magnitude", "first")
+        + "schedule: {phases: [{name: sorted, drawn: true, rewrites: {shape: steps, values: [1.0, 0.0]}}]}"
+    )
+    (said,) = simulator().run(load_recipe(str(tmp_path / "mine.yaml")), FULL).notes
+    assert said.startswith("mine trains another of its networks in each step, drawn: this is a step of the smallest.")
+
+
+def test_phases_that_set_rewrites_say_what_the_network_is(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        NARROWER.partition("schedule")[0]
+        + "schedule: {phases: [{name: all, set: {rewrites.0.channels: {shape: steps, values: [0.75, 0.5]}}}]}"
+    )
+    phases = simulate_training(simulator(), load_recipe(str(tmp_path / "mine.yaml")), FULL, 10).phases
+    kept = "the network is rewritten, keep channels {}, chosen by magnitude"
+    assert [each.reason for each in phases] == [kept.format(ratio) for ratio in (0.75, 0.5)]
+
+
+def test_a_step_that_no_phase_trains_says_so(tmp_path):
+    """Pruned after training, the network makes one forward pass."""
+    (tmp_path / "mine.yaml").write_text(
+        NARROWER.replace("rewrites: {shape: linear, updates: 2}}", "rewrites: none}").replace(
+            "{name: narrow}", "{name: narrow, pass: inference}"
+        )
+    )
+    (said,) = simulator().run(load_recipe(str(tmp_path / "mine.yaml")), FULL).notes
+    assert said.startswith("No phase of mine trains what it leaves: this is what a training step of it would take.")

@@ -324,6 +324,7 @@ class AppliedRecipe:
         self._clock.load_state_dict(other._clock.state_dict())
         self.left_over = dict(other.left_over)
         self._generator.set_state(other._generator.get_state())
+        self.left_over = dict(other.left_over)
 
     # Copies ---------------------------------------------------------------------------------------------------------
 

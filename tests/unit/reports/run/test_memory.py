@@ -6,7 +6,7 @@ import json
 import pytest
 from bisparse.reports import text_summary
 from bisparse.reports.run.markdown import markdown
-from bisparse.reports.run.memory import memory_table, memory_warning, on_chip_sentence
+from bisparse.reports.run.memory import memory_sentence, memory_table, memory_warning, on_chip_sentence
 from bisparse.reports.run.memory_figure import memory_figure
 from bisparse.reports.run.page import page
 from bisparse.sim.results.memory_results import OnChip
@@ -25,6 +25,11 @@ def test_a_terminal_gets_one_line_of_a_step_that_fits():
     text = " ".join(text_summary([sample_result()]).split())
     assert "Memory at its peak: 1.75 GB of 16.0 GB, at fc:BP; the largest batch that fits is 4100." in text
     assert "Warning" not in text
+
+
+def test_of_a_network_that_becomes_narrower_the_peak_is_said_to_be_of_the_last_phase():
+    """Phases before it take more."""
+    assert memory_sentence(sample_memory(), narrowed=True).startswith("Memory at its peak, in the last phase: 1.75 GB")
 
 
 def test_a_step_that_does_not_fit_is_said_not_to_with_the_batch_that_does():

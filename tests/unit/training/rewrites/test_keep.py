@@ -135,6 +135,15 @@ def test_what_was_rounded_and_what_is_coupled_is_said():
     assert_same(named.graph, captured(lambda: Bert(pooled=48), TOKENS))
 
 
+def test_neurons_beside_a_stream_whose_width_nothing_tells_apart_change_without_being_named():
+    """As wide as there are tokens: which of the two a normalisation counts is not known."""
+    graph = captured(lambda: Gpt(width=24, size=5), TOKENS)
+    made_of = outcome(graph, neurons=0.5)
+    assert made_of.says == ("Neurons: 384 to 192 (3 times).",)
+    with pytest.raises(ConfigError, match="sees it in a shape from which it cannot be told"):
+        kept(graph, channels={"blocks.0.feed_forward.2": 0.5})
+
+
 def test_a_ratio_that_would_keep_nothing_keeps_one():
     graph = captured(lambda: nn.Sequential(nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 5)), (12,))
     by_hand = captured(lambda: nn.Sequential(nn.Linear(12, 1), nn.ReLU(), nn.Linear(1, 5)), (12,))
