@@ -21,6 +21,9 @@ from .dram_timings import DramTimings
 _LOW_WIRES_A_BIT = (8 / 2 + 1) / 8
 """Of eight data wires half are low, and of their two strobe wires one."""
 
+_LEAST_BUSY = 1e-6
+"""A channel that is used less stands by, and no bit says what that takes."""
+
 _PICO = 1e12
 _MILLI = 1e-3
 
@@ -62,8 +65,8 @@ class Access:
     def __post_init__(self) -> None:
         if not 0 <= self.reads <= 1:
             raise ConfigError(f"reads: got {self.reads:g}, need a share from 0 to 1")
-        if not 0 < self.busy <= 1:
-            raise ConfigError(f"busy: got {self.busy:g}, need a share above 0, at most 1")
+        if not _LEAST_BUSY <= self.busy <= 1:
+            raise ConfigError(f"busy: got {self.busy:g}, need a share from {_LEAST_BUSY:g} to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,4 +50,4 @@ def test_a_bit_of_dram_is_told_by_its_parts(run):
     for use in document["uses"].values():
         assert f"{use['total']:.2f}" in words
     refused = run("hardware", "dram", "ddr4-2400", "--busy", "0")
-    assert (refused.code, refused.err) == (2, "busy: got 0, need a share above 0, at most 1\n")
+    assert (refused.code, refused.err) == (2, "busy: got 0, need a share from 1e-06 to 1\n")

@@ -36,6 +36,7 @@ STARTS: dict[str, str] = {
     "hardware fit": "design.yaml",
     "hardware parts": "",
     "hardware area": "design.yaml",
+    "hardware dram": "ddr4-2400",
     "workloads list": "",
     "workloads show": "mlp.json",
     "workloads check": "mlp.json",

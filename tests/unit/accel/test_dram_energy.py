@@ -59,5 +59,5 @@ def test_what_makes_no_sense_is_refused():
         bit_energy(*place, Access(opened_bytes=32))
     with pytest.raises(ConfigError, match=r"reads: got 1\.5, need a share from 0 to 1"):
         Access(opened_bytes=64, reads=1.5)
-    with pytest.raises(ConfigError, match="busy: got 0, need a share above 0"):
+    with pytest.raises(ConfigError, match="busy: got 0, need a share from 1e-06 to 1"):
         Access(opened_bytes=64, busy=0)
