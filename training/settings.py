@@ -70,7 +70,14 @@ class TrainingSettings:
         )
     )
     recipe: str = field(metadata=option(Text(), help="Shipped recipe or YAML file.", metavar="NAME|FILE"))
-    sparsity: str = field(metadata=option(Text(), help="N kept of every M, 1 <= N <= M <= 32.", metavar="N:M"))
+    sparsity: str = field(
+        metadata=option(
+            Text(),
+            help="N:M, N kept of every M, 1 <= N <= M <= 32, or a share of zeros such as 80%; recipes that prune "
+            "nothing do without.",
+            metavar="N:M",
+        )
+    )
     epochs: int = field(
         metadata=option(
             WholeNumber(1), help="Passes over the training split.", metavar="E", example=10, usual=_OF_THE_MODEL
