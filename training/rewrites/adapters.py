@@ -103,7 +103,7 @@ class Adapters(LayerRewrite):
             ConfigError: ``learning`` names nothing that learns.
         """
         if deployed and self.deployed == "merged":
-            return graph, ("Adapters are merged into the weights offline: the network runs as it was.",)
+            return graph, ("Adapters are merged into the weights offline, and take nothing there.",)
         adapted = with_fragments(graph, layers.values(), self._build)
         return (adapted if graph.inference else without_learning(adapted, frozen_but(graph, self.learning))), ()
 
