@@ -10,7 +10,6 @@ import copy
 import pytest
 import torch
 from bisparse.configs.formats import parse_format
-from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.training.graph import Stage
 from bisparse.training.loop import run as training_run
@@ -21,6 +20,8 @@ from bisparse.training.recipes.in_torch import apply
 from bisparse.training.recipes.in_torch.whole_network import whole_network_masks
 from bisparse.training.settings import settings_for
 from torch import nn
+
+from ..unit.training.trained_recipes import TRAINED
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch has no CUDA here")
 
@@ -126,15 +127,6 @@ def masks(model, recipe, sparsity):
     found = {(path, stage): applied.mask(path, stage) for path in applied.layers for stage in Stage.__members__.values()
              if stage in (Stage.FORWARD, Stage.BACKWARD)}  # fmt: skip
     return {place: None if mask is None else mask.cpu() for place, mask in found.items()}
-
-
-EVERY = {name: load_recipe(name).model for name in names("recipes")}
-TRAINED = [
-    name
-    for name, model in EVERY.items()
-    if model.trains_once and not model.rewrites and model.mask_search.refined is None
-]
-"""Recipes that a loop goes through once, on a network as it is, and take N:M."""
 
 
 @pytest.mark.parametrize("recipe", TRAINED)

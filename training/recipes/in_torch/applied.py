@@ -140,6 +140,7 @@ class AppliedRecipe:
             taken: of each layer's weight, what earlier tasks multiply by.
         """
         self._clock.begin(step)
+        self.activations.tell(self._clock)
         self._task_masks.draw(taken)
 
     def keep(self, taken: Mapping[str, Tensor]) -> None:
@@ -193,7 +194,8 @@ class AppliedRecipe:
     ) -> None:
         looked_at = self.recipe.decay is not None or self._engine is not None or bool(self._drivers)
         if looked_at and any(each is not None for each in (*arguments[1:], *named.values())):
-            why = "masks are found by" if self.recipe.decay is None else "the recipe's decay is added to"
+            why = "groups are driven to zero by" if self._engine is None else "masks are found by"
+            why = why if self.recipe.decay is None else "the recipe's decay is added to"
             raise ConfigError(
                 f"optimizer.step: got a closure, need gradients that are there already: {why} them; try calling "
                 "backward before step()"
@@ -322,7 +324,6 @@ class AppliedRecipe:
     def go_on_from(self, other: AppliedRecipe) -> None:
         """Go on where another stood, of a model that was another; masks are found in the weights as they are now."""
         self._clock.load_state_dict(other._clock.state_dict())
-        self.left_over = dict(other.left_over)
         self._generator.set_state(other._generator.get_state())
         self.left_over = dict(other.left_over)
 

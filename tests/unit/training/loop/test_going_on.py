@@ -9,26 +9,16 @@ import sys
 import pytest
 import torch
 from bisparse.configs.errors import ConfigError, TrainingError
-from bisparse.configs.library import names
 from bisparse.training.densities import load_densities
 from bisparse.training.loop import run as training_run
 from bisparse.training.loop.checkpoint import load_checkpoint
-from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.run_summary import read_summary
 from bisparse.training.settings import settings_for
 
+from ..trained_recipes import TRAINED
 from .short_runs import KilledError, digits, killed_at, log_rows, run, shortest
 
 pytestmark = pytest.mark.usefixtures("one_thread", "captured_once")
-
-
-EVERY = {name: load_recipe(name).model for name in names("recipes")}
-TRAINED = [
-    name
-    for name, model in EVERY.items()
-    if model.trains_once and not model.rewrites and model.mask_search.refined is None
-]
-"""Recipes that a loop goes through once, on a network as it is, and take N:M."""
 
 
 @pytest.mark.parametrize("recipe", TRAINED)

@@ -6,12 +6,12 @@ import io
 
 import pytest
 import torch
-from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
-from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.in_torch import FrozenVarianceAdam, apply
 from bisparse.training.recipes.schedule import RecipeSchedule, VarianceSwitch
 from torch import nn
+
+from ..trained_recipes import TRAINED
 
 STEPS = 7
 
@@ -77,15 +77,6 @@ class Run:
         self.applied.load_state_dict(state["applied"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-
-
-EVERY = {name: load_recipe(name).model for name in names("recipes")}
-TRAINED = [
-    name
-    for name, model in EVERY.items()
-    if model.trains_once and not model.rewrites and model.mask_search.refined is None
-]
-"""Recipes that a loop goes through once, on a network as it is, and take N:M."""
 
 
 @pytest.mark.parametrize("name", TRAINED)
