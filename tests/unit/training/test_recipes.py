@@ -1,4 +1,4 @@
-"""Each shipped recipe laid over a small network: what is pruned, what stays dense and why, what weights leave."""
+"""Each shipped recipe laid over a small network: what is pruned, and what stays dense and why."""
 
 from __future__ import annotations
 
@@ -10,152 +10,29 @@ from bisparse.configs.formats import parse_format
 from bisparse.configs.library import names
 from bisparse.configs.pattern import Pattern
 from bisparse.configs.terms import Terms
-from bisparse.training.graph import Convolution, MatrixProduct, Operator, Size, Stage, Tensor, TrainingGraph
-from bisparse.training.recipes.annotation import Pruning, WeightCopies, annotate
-from bisparse.training.recipes.declaration import Recipe, load_recipe
+from bisparse.training.graph import Convolution
+from bisparse.training.recipes.annotation import Pruning, annotate
+from bisparse.training.recipes.declaration import load_recipe
 from bisparse.training.recipes.declared_rules import DenseRule, LayerRule
 from bisparse.training.recipes.pruned_stage import PrunedStage
 
-FF, BP, WU = Stage.FORWARD, Stage.BACKWARD, Stage.WEIGHT_GRADIENT
-EACH = Size(per_sample=1)
-
-
-def convolution(module: str, in_channels: int, out_channels: int, *stages: Stage, groups: int = 1) -> list[Operator]:
-    geometry = Convolution(
-        batch=EACH,
-        groups=groups,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        input_size=(8, 8),
-        output_size=(8, 8),
-        kernel=(3, 3),
-        stride=(1, 1),
-        padding=(1, 1),
-        dilation=(1, 1),
-    )
-    return [operator(f"{module}:{stage}", "convolution", stage, module, geometry) for stage in stages]
-
-
-def linear(module: str, inputs: int, outputs: int, *stages: Stage, parameter: str | None = None) -> list[Operator]:
-    depth = {FF: Size(fixed=inputs), BP: Size(fixed=outputs), WU: EACH}
-    return [
-        operator(
-            f"{module}:{stage}",
-            "linear",
-            stage,
-            module,
-            MatrixProduct(m=EACH, n=Size(fixed=1), k=depth[stage]),
-            parameter=parameter,
-        )
-        for stage in stages
-    ]
-
-
-def operator(
-    name: str,
-    kind: str,
-    stage: Stage,
-    module: str,
-    geometry: Convolution | MatrixProduct,
-    *,
-    parameter: str | None = None,
-) -> Operator:
-    weight = parameter or f"{module}.weight"
-    return Operator(
-        name=name,
-        kind=kind,
-        stage=stage,
-        module=module,
-        inputs=("x", weight),
-        outputs=(f"{name}.out",),
-        geometry=geometry,
-        parameter=weight,
-    )
-
-
-def attention() -> Operator:
-    return Operator(
-        name="scores:FF",
-        kind="matmul",
-        stage=FF,
-        module="attention",
-        inputs=("q", "k"),
-        outputs=("scores",),
-        geometry=MatrixProduct(m=Size(fixed=16), n=Size(fixed=16), k=Size(fixed=64), count=EACH),
-    )
-
-
-def embedding(weight: str) -> Operator:
-    return Operator(
-        name="tokens:FF", kind="embedding", stage=FF, module="tokens", inputs=(weight, "ids"), outputs=("embedded",)
-    )
-
-
-def graph(*operators: Operator) -> TrainingGraph:
-    # Weights and their gradients are of one size each.
-    alike = {name for each in operators if each.stage is WU for name in (each.parameter, *each.outputs)}
-    tensors = {name: Tensor(name=name, shape=(Size(fixed=1),), role="parameter") for name in alike}
-    return TrainingGraph(name="small", source="by hand", default_batch=1, tensors=tensors, operators=operators)
-
-
-NETWORK = graph(
-    *convolution("stem", 16, 16, FF, WU),
-    *convolution("body", 16, 32, FF, BP, WU),
-    *convolution("odd", 32, 20, FF, BP, WU),
-    attention(),
-    *linear("head", 20, 16, FF, BP, WU),
+from .laid_recipes import (
+    BP,
+    FF,
+    GIVEN,
+    NETWORK,
+    PRUNED,
+    RECURRENT,
+    STREAMING,
+    WU,
+    convolution,
+    embedding,
+    graph,
+    laid,
+    linear,
+    operator,
+    with_rules,
 )
-"""The first convolution has no BP. ``odd`` has 20 output channels, which 8 does not divide; so ``head`` 20 inputs."""
-
-
-def laid(recipe: str | Recipe, pattern: str = "2:8", over: TrainingGraph = NETWORK, *, pre_generation: bool = True):
-    declared = load_recipe(recipe).model if isinstance(recipe, str) else recipe
-    return annotate(over, declared, Pattern.parse(pattern), pre_generation=pre_generation)
-
-
-PRUNED = {
-    **{name: set() for name in ("dense", "random-graph-rnn", "sparse-rnn")},
-    "sr-ste": {"body:FF", "odd:FF"},
-    "sdwp": {"body:BP", "head:BP"},
-    "sdgp": {"body:BP", "head:BP"},
-    "sdgp-maxnorm": {"body:BP", "head:BP"},
-    "bdwp": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    "bi-mask": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    "transposable": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    "static-masks": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    "gradual-magnitude": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    **{
-        name: {"body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in ("dsnot", "essential-sparsity", "iss-p", "journey-matters", "pdp")
-    },
-    "spdf": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    **{
-        name: {"stem:FF", "body:FF", "odd:FF", "body:BP", "head:BP"}
-        for name in (
-            "cl-dst",
-            "granet",
-            "lottery-ticket",
-            "random-erk",
-            "random-uniform",
-            "rigl",
-            "snip",
-            "sparse-model-soups",
-        )
-    },
-    "mdgf-exponential": {"body:FF", "odd:FF"},
-    "mdgf-linear": {"body:FF", "odd:FF"},
-    "sdgf-geometric": {"body:FF", "odd:FF"},
-    "sdgf-stepwise": {"body:FF", "odd:FF"},
-    "step": {"body:FF", "odd:FF"},
-    "fully-sparse": {"body:FF", "odd:FF", "body:BP", "head:BP", "body:WU", "odd:WU", "head:WU"},
-    "tasd": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    "slope": {"body:FF", "odd:FF", "body:BP", "head:BP"},
-    "s-ste": {"body:FF", "odd:FF", "body:WU", "odd:WU", "head:WU"},
-    "sparse-activations": {"body:FF", "odd:FF", "head:WU"},
-}
-
-STREAMING = {"sdgp", "sdgp-maxnorm", "fully-sparse", "s-ste", "sparse-activations"}
-"""Those that prune what streams past a weight."""
 
 
 def test_every_shipped_recipe_of_a_training_step_is_told_here():
@@ -200,13 +77,6 @@ def test_products_of_activations_are_never_pruned_nor_weight_gradients_unless_a_
         untouched |= {"stem:WU", "body:WU", "odd:WU", "head:WU"}
     assert untouched.isdisjoint(pruned.prunings)
     assert (untouched - {"scores:FF"}).isdisjoint(pruned.dense_reasons)
-
-
-GIVEN = {name for name in PRUNED if load_recipe(name).model.mask_search.method == "given"}
-"""Those whose masks are given, or move by a rule of their own: what they keep is packed in the update."""
-
-RECURRENT = {"random-graph-rnn", "sparse-rnn"}
-"""Those that prune recurrent layers alone, of which there is none here."""
 
 
 @pytest.mark.parametrize("recipe", sorted(set(PRUNED) - {"dense", *STREAMING, *GIVEN, *RECURRENT}))
@@ -349,10 +219,6 @@ def _transposed(geometry: Convolution) -> Convolution:
     return Convolution(**fields | {"transposed": True})
 
 
-def with_rules(base: str = "bdwp", **fields) -> Recipe:
-    return load_recipe(base).model.model_copy(update=fields)
-
-
 def test_short_last_groups_are_allowed_when_the_recipe_says_so():
     pruned = laid(with_rules(dense=DenseRule(indivisible=False)))
     assert set(pruned.dense_reasons) == {"stem:FF", "scores:FF"}
@@ -421,63 +287,3 @@ def test_a_weight_tied_to_an_embedding_stays_dense():
     assert set(pruned.prunings) == {"body:FF"}
     loose = laid(with_rules(dense=DenseRule(tied_embedding=False)), over=tied)
     assert loose.copies["wte"].dense, "the embedding gathers dense rows"
-
-
-# What the update leaves behind ---------------------------------------------------------------------------------------
-
-
-def test_bdwp_leaves_two_streams_where_both_directions_are_pruned_and_a_dense_copy_where_one_is():
-    assert laid("bdwp").copies == {
-        "body.weight": WeightCopies(
-            parameter="body.weight", dense=False, compressed=(Pattern(2, 8), Pattern(2, 8)), reads_mask=True
-        ),
-        "odd.weight": WeightCopies(parameter="odd.weight", dense=True, compressed=(Pattern(2, 8),), reads_mask=True),
-        # Its forward mask does not exist: no decay, no mask to read.
-        "head.weight": WeightCopies(parameter="head.weight", dense=True, compressed=(Pattern(2, 8),), reads_mask=False),
-    }
-
-
-def test_sr_ste_keeps_a_dense_copy_for_its_backward_pass():
-    copies = laid("sr-ste").copies
-    assert {name: (copy.dense, len(copy.compressed), copy.reads_mask) for name, copy in copies.items()} == {
-        "body.weight": (True, 1, True),
-        "odd.weight": (True, 1, True),
-    }
-
-
-def test_a_weight_without_a_backward_product_needs_no_dense_copy():
-    assert laid("sr-ste", over=graph(*convolution("stem", 16, 16, FF), *linear("only", 64, 8, FF))).copies == {
-        "only.weight": WeightCopies(parameter="only.weight", dense=False, compressed=(Pattern(2, 8),), reads_mask=True)
-    }
-
-
-def test_without_pre_generation_only_dense_copies_are_left():
-    for copy in laid("bdwp", pre_generation=False).copies.values():
-        assert (copy.dense, copy.compressed) == (True, ())
-
-
-@pytest.mark.parametrize(("recipe", "passes"), [("bdwp", 0.0), ("bi-mask", 10 / 100), ("transposable", 1 / 40)])
-@pytest.mark.parametrize("pre_generation", [True, False])
-def test_mask_searches_are_spread_over_the_steps_between_them(recipe, passes, pre_generation):
-    copies = laid(recipe, pre_generation=pre_generation).copies
-    assert {copy.search_passes for copy in copies.values()} == {passes}
-
-
-def test_only_methods_with_decay_or_given_masks_read_a_mask():
-    reading = {recipe: laid(recipe).copies.get("body.weight") for recipe in PRUNED}
-    assert {recipe for recipe, copy in reading.items() if copy is not None and copy.reads_mask} == {
-        "sr-ste", "bdwp", "bi-mask", "fully-sparse", *(GIVEN - RECURRENT),
-    }  # fmt: skip
-
-
-def test_a_shared_weight_keeps_what_each_of_its_readers_needs():
-    """Two layers share a weight; one of them is named dense, or has a ratio of its own."""
-    first = linear("first", 64, 64, FF, BP, parameter="shared")
-    second = linear("second", 64, 64, FF, BP, parameter="shared")
-    shared = graph(*first, *second)
-    both = laid("bdwp", over=shared).copies["shared"]
-    assert (both.dense, both.compressed) == (False, (Pattern(2, 8), Pattern(2, 8)))
-    one = laid(with_rules(dense=DenseRule(names=("second",))), over=shared).copies["shared"]
-    assert (one.dense, one.compressed) == (True, (Pattern(2, 8), Pattern(2, 8)))
-    own = laid(with_rules(layers=(LayerRule(names=("second",), sparsity="2:4"),)), over=shared).copies["shared"]
-    assert (own.dense, sorted(own.compressed)) == (False, [Pattern(2, 4)] * 2 + [Pattern(2, 8)] * 2)
