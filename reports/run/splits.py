@@ -109,10 +109,12 @@ def split_words(results: Sequence[SimulationResult]) -> str:
     """How the tables are read."""
     designs = {hardware_name(result) for result in results}
     who = designs.pop() if len(designs) == 1 else "the design"
+    last = [name for name, result in zip(labels(results), results, strict=True) if result.changes_over_time]
+    of_last = f" Of {', '.join(last)} the step is one of the last phase." if last else ""
     return (
         "In % of dense time: what the arithmetic promises (the multiply-accumulates that a method keeps), what stands "
         f"between, by cause, and what {who} takes. Each line adds up; below 0 a part shrank by more than the "
-        "arithmetic."
+        f"arithmetic.{of_last}"
     )
 
 

@@ -6,7 +6,17 @@ import pytest
 from bisparse.reports.run.markdown import markdown
 from bisparse.reports.run.page import page
 from bisparse.reports.run.split_figure import split_figure
-from bisparse.reports.run.splits import OTHER_KIND, REST, SplitRow, Splits, kind_of, split_lines, split_table, splits_of
+from bisparse.reports.run.splits import (
+    OTHER_KIND,
+    REST,
+    SplitRow,
+    Splits,
+    kind_of,
+    split_lines,
+    split_table,
+    split_words,
+    splits_of,
+)
 from bisparse.reports.run.terminal import text_summary
 from bisparse.sim.results.method_split import BETWEEN, MethodSplit
 from bisparse.sim.results.simulation_result import Input
@@ -104,3 +114,9 @@ def test_page_markdown_and_terminal_have_the_split():
     text = page(results, command="x").decode()
     assert f'<h3 id="split-step">{heading}</h3>' in text
     assert 'data-figure="split-step"' in text
+
+
+def test_a_step_of_a_last_phase_is_said_to_be_one():
+    narrowed, steady = replace(sample_result(), changes_over_time=True), sample_result("sr-ste")
+    assert split_words([narrowed, steady]).endswith("Of bdwp 2:8 the step is one of the last phase.")
+    assert "last phase" not in split_words([steady])
