@@ -88,10 +88,11 @@ class Column:
         """
         own = simulator.own_weights(recipe.model)
         if own is None:
-            if simulator.options.weights is not None and recipe.model.prunes:
+            if simulator.options.weights is not None:
+                does = "finds its own masks" if recipe.model.prunes else "prunes nothing"
                 raise ConfigError(
-                    f"weights: got {simulator.options.weights.name} with {recipe.model.name}, which finds its own "
-                    f"masks, need a recipe whose masks are given; try {OWN_RECIPE}"
+                    f"weights: got {simulator.options.weights.name} with {recipe.model.name}, which {does}, need a "
+                    f"recipe whose masks are given; try {OWN_RECIPE}"
                 )
             return cls(
                 simulator=simulator, recipe=recipe, pattern=parse_format(SPARSITY) if pattern is None else pattern

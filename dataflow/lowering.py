@@ -62,7 +62,7 @@ def lower(
         gemms, zeros = _convolution(operator, geometry, batch)
     if pruning is not None and isinstance(pruning.pattern, Structured):
         left = bound(pruning.pattern, operator)
-        parts = tuple(part for gemm in gemms for part in in_parts(gemm, left))
+        parts = tuple(_stream(part, operator, streamed) for gemm in gemms for part in in_parts(gemm, left))
         zeros += sum(unwritten(gemm, left) for gemm in gemms)
         useful = geometry.macs(batch) * left.kept // (left.outputs * left.inputs)
         return Lowered(gemms=parts, zero_fill_elements=zeros, useful_macs=useful)
@@ -72,8 +72,7 @@ def lower(
         return Lowered(gemms=of_all, zero_fill_elements=zeros, useful_macs=round(geometry.macs(batch) * kept))
     pruned = tuple(_prune(gemm, operator, pruning) for gemm in gemms)
     kept = pruned[0].kept_share if pruned else 1.0
-    if streamed is not None:
-        pruned = tuple(_stream(gemm, operator, streamed) for gemm in pruned)
+    pruned = tuple(_stream(gemm, operator, streamed) for gemm in pruned)
     return Lowered(gemms=pruned, zero_fill_elements=zeros, useful_macs=round(geometry.asked_macs(batch) * kept))
 
 
@@ -90,12 +89,17 @@ def _prune(gemm: Gemm, operator: Operator, pruning: Pruning | None) -> Gemm:
     return replace(sparse, b=pruning.pattern) if reduced == "b" else replace(sparse, a=pruning.pattern)
 
 
-def _stream(gemm: Gemm, operator: Operator, streamed: StreamedZeros) -> Gemm:
+def _stream(gemm: Gemm, operator: Operator, streamed: StreamedZeros | None) -> Gemm:
     """A product with the zeros of operands that lie dense in memory, as whoever made them wrote them.
 
-    A is the input in FF and the gradient in BP; in WU it is the input and B the gradient, exchanged where patches are
-    those of the gradient. An operand that is pruned keeps its format.
+    A is the input in FF and the gradient in BP, each summed over along its rows; in WU, which sums over them, it is the
+    input and B the gradient, exchanged where patches are those of the gradient. An operand that is pruned keeps its
+    format.
     """
+    if streamed is None:
+        return gemm
+    if gemm.stage is Stage.WEIGHT_GRADIENT:
+        streamed = StreamedZeros(input=streamed.input.turned, gradient=streamed.gradient.turned)
     a, b = (streamed.gradient, DENSE) if gemm.stage is Stage.BACKWARD else (streamed.input, streamed.gradient)
     if (
         gemm.stage is Stage.WEIGHT_GRADIENT

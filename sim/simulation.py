@@ -19,7 +19,7 @@ from ..dataflow.mapping import Mapping
 from ..dataflow.schedule import Schedule
 from ..dataflow.scheduler import build_schedule
 from ..training.graph import TrainingGraph
-from ..training.own_weights.fitting import FittedWeights, fit_weights
+from ..training.own_weights.fitting import FittedWeights
 from ..training.recipes.annotation import PrunedGraph, annotate
 from ..training.recipes.declaration import Recipe
 from ..training.uncounted import uncounted
@@ -42,6 +42,7 @@ from .step.step_report import StepReport
 from .step.step_size import check_step_size
 from .step.step_time import StepTime
 from .step.trained_apart import trained_apart
+from .trained_network import check_densities, weights_under
 from .workload import Workload
 
 __all__ = ["DENSE_RECIPE", "Simulator", "Workload"]
@@ -95,10 +96,6 @@ class Simulator:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shared", _Shared(hardware=self.hardware, prices=self.prices))
         self.graph.check_batch(self.options.batch)
-        if self.options.densities is not None and self.options.densities.trained_as is None:
-            matched_modules(self.graph, self.options.densities)
-        if self.options.weights is not None:
-            fit_weights(self.options.weights, self.graph)
         check_step_size(self.graph, self.batch)
 
     def with_options(self, options: Options) -> Simulator:
@@ -116,26 +113,15 @@ class Simulator:
         """What is simulated of the workload as a recipe's rewrites leave it.
 
         Raises:
-            ConfigError: one of them does not fit the workload, or measured densities or a checkpoint's zeros are given
-                that are those of other layers; ``field`` says which entry.
+            ConfigError: one of them does not fit the workload, or measured densities are given that are those of other
+                layers; ``field`` says which entry.
         """
-        densities, weights = self.options.densities, self.options.weights
-        trained = densities is not None and densities.trained_as is not None and densities.trained_as[0] == recipe.name
-        graph = self.graph
+        graph = self.workload.graph_of(self.options, recipe.rewrites)
         if recipe.rewrites:
-            wrong = weights or (None if trained else densities)
-            if wrong is not None:
-                name, need = ("weights", "") if wrong is weights else ("densities", ", or a run that it trained")
-                raise ConfigError(
-                    f"{name}: got {wrong.name} with {recipe.name}, which rewrites layers ({recipe.rewrites[0].title}), "
-                    f"need a recipe without rewrites{need}: what was measured of the layers says nothing of those in "
-                    "their place",
-                    field="rewrites",
-                )
-            graph = self.workload.graph_of(self.options, recipe.rewrites)
             check_step_size(graph, self.batch)
-        if densities is not None and trained:
-            matched_modules(graph, densities)
+        # The baseline stands beside what was measured of other networks.
+        if self.options.densities is not None and recipe is not DENSE_RECIPE:
+            check_densities(self.options.densities, recipe, graph)
         return graph
 
     @property
@@ -156,7 +142,7 @@ class Simulator:
     def own_weights(self, recipe: Recipe) -> FittedWeights | None:
         """The weights of a checkpoint that a recipe prunes by: one whose masks are given; None without."""
         weights, given = self.options.weights, recipe.mask_search.method == "given"
-        return fit_weights(weights, self.graph) if weights is not None and given else None
+        return weights_under(weights, recipe, self.workload, self.options) if weights is not None and given else None
 
     def schedule(
         self,

@@ -107,6 +107,10 @@ class LayerDensities:
         """Of a training step the mean over the run's epochs; of a forward pass the last epoch's, which trained it."""
         return self.at_last if inference else self.layers
 
+    def is_of(self, recipe: str) -> bool:
+        """Whether a run under a recipe measured them; a file without the summary of its run is taken at its word."""
+        return self.trained_as is None or self.trained_as[0] == recipe
+
     def weights_at_last(self, recipe: str) -> dict[str, float] | None:
         """Of each layer what FF multiplies by in the last epoch; None where the run did not train under the recipe."""
         if self.trained_as is None or self.trained_as[0] != recipe:

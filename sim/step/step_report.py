@@ -13,6 +13,7 @@ from ...accel.engines import TENSOR
 from ...accel.specification import SIDES
 from ...configs.operand_format import OperandFormat
 from ...configs.sums import sum_in_order
+from ...configs.terms import Terms
 from ...dataflow.actions import merge
 from ...dataflow.cycle_causes import CYCLE_CAUSES
 from ...dataflow.formats.skipped import why_not_skipped, why_streamed_take_time
@@ -130,8 +131,15 @@ class StepReport(StepFigures):
         """Why it stays dense, or zeros take time: of what is pruned, then of what streams."""
         found = [self.schedule.pruned.dense_reasons.get(work.operator) or self._unskipped(work) or self._whole(work)]
         if self._streamed(work):
-            found.append(why_streamed_take_time(self.schedule.hardware))
+            found.append(why_streamed_take_time(self.schedule.hardware) or self._beside_terms(work))
         return "; ".join(filter(None, dict.fromkeys(found)))
+
+    def _beside_terms(self, work: Work) -> str:
+        """Why zeros of activations and gradients take time beside a weight that is a sum of terms."""
+        pruning = self.schedule.pruned.prunings.get(work.operator)
+        if pruning is None or not isinstance(pruning.pattern, Terms):
+            return ""
+        return f"beside {pruning.pattern} every value of the other operand is multiplied"
 
     def _whole(self, work: Work) -> str:
         """Why a weight gradient takes the time of all of it although only some is asked for."""

@@ -56,13 +56,19 @@ class FittedWeights:
         return Unstructured(min(max(percent, _LEAST_PERCENT if sparse else 0.0), _MOST_PERCENT))
 
 
-def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
+def fit_weights(weights: OwnWeights, graph: TrainingGraph, of: str | None = None) -> FittedWeights:
     """Find the weights that products of a graph multiply by, and count their zeros.
+
+    Args:
+        weights: the checkpoint.
+        graph: of the network.
+        of: what messages call the network; as the graph is called when None.
 
     Raises:
         CaptureError: none of the tensors is one of the graph's weights, one has another shape, or holds what is no
             number; the message names the file and the tensor.
     """
+    of = graph.name if of is None else of
     readers: dict[str, Operator] = {}
     for operator in graph.products:
         if operator.stage is Stage.FORWARD and operator.parameter is not None:
@@ -73,7 +79,7 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
     common = [name for name in readers if name in held]
     if not common:
         raise CaptureError(
-            f"{weights.file}: got {_listed(list(held))}, need the weights of {graph.name} "
+            f"{weights.file}: got {_listed(list(held))}, need the weights of {of} "
             f"({_listed(list(readers))}); try the checkpoint of the network that was captured"
         )
     known = {}
@@ -82,7 +88,7 @@ def fit_weights(weights: OwnWeights, graph: TrainingGraph) -> FittedWeights:
         if held[name].shape != shape:
             raise CaptureError(
                 f"{weights.file}: {told(held[name].name)}: got {_extents(held[name].shape)}, need {_extents(shape)} of "
-                f"{name} of {graph.name}"
+                f"{name} of {of}"
             )
         known[name] = _zeros_of(weights, held[name], readers[name])
     return FittedWeights(

@@ -6,8 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ...configs.formats import parse_format
+from ...configs.operand_format import OperandFormat
 from ...configs.quantity import FormatText
 from ...configs.section import Section
+from ...configs.unstructured import Unstructured
 
 
 class Decay(Section):
@@ -62,6 +65,14 @@ class ActivationRule(Section):
         if self.input is None and self.gradient is None:
             raise ValueError("got neither input nor gradient, need a share of zeros such as 90%")
         for name, text in (("input", self.input), ("gradient", self.gradient)):
-            if text is not None and ("%" not in text or "block" in text):
-                raise ValueError(f"{name}: got {text}, need a share of zeros such as 90%: activations have no rule")
+            if text is not None and not _lies_anywhere(parse_format(text)):
+                raise ValueError(
+                    f"{name}: got {text}, need a share of zeros such as 90%, or 90% in each row: activations have no "
+                    "rule, and lie dense in memory"
+                )
         return self
+
+
+def _lies_anywhere(zeros: OperandFormat) -> bool:
+    """Whether zeros are single elements without a rule, of which no encoding is told."""
+    return isinstance(zeros, Unstructured) and zeros.block == (1, 1) and zeros.encoding == "bitmap"

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from bisparse.accel.specification import load_hardware
 from bisparse.configs.errors import ConfigError
+from bisparse.configs.formats import parse_format
 from bisparse.configs.pattern import DENSE, Pattern
 from bisparse.configs.schema import Loaded
 from bisparse.configs.unstructured import Unstructured
+from bisparse.dataflow.lowering import lower
 from bisparse.reports.run.answer import skips_streamed
 from bisparse.sim.options import Options
 from bisparse.sim.simulation import Simulator, Workload
@@ -104,6 +106,33 @@ def test_a_design_that_intersects_skips_them(engine):
     assert found.dram_write_bytes == plain.dram_write_bytes
 
 
+@pytest.mark.parametrize("left", ["50% of rows", "50% of columns", "band 8"])
+def test_zeros_that_stream_past_what_is_left_of_a_weight_are_skipped(left):
+    found = rows(simulator(BOTH).run(declaring("static-masks"), parse_format(left)))
+    plain = rows(simulator(BOTH).run(load_recipe("static-masks"), parse_format(left)))
+    for name, kept in (("l2:FF", 10), ("l1:BP", 5), ("l1:WU", 10)):
+        if name in found:
+            assert found[name].issued_macs < plain[name].issued_macs / kept * 1.01
+            assert found[name].useful_macs == plain[name].useful_macs
+
+
+def test_zeros_that_stream_past_a_sum_of_terms_take_time_and_a_reason_says_so():
+    found = rows(simulator(BOTH).run(declaring("static-masks"), parse_format("2:8+1:8")))
+    assert found["l2:FF"].dense_reason == "beside 2:8+1:8 every value of the other operand is multiplied"
+    assert found["l2:WU"].dense_reason == ""
+
+
+def test_a_weight_gradient_sums_over_the_rows_of_what_streams():
+    rule = ActivationRule(names=("l2",), input="50% in each row")
+    pruned = annotate(MLP, declaring("dense", (rule,)).model, DENSE, pre_generation=True)
+    of_stage = {
+        each.stage: lower(each, 256, None, pruned.streamed[each.name]).gemms[0].a.within
+        for each in MLP.products
+        if each.name in pruned.streamed
+    }
+    assert of_stage == {Stage.FORWARD: "row", Stage.WEIGHT_GRADIENT: "column"}
+
+
 def test_the_dense_step_knows_of_no_zeros():
     row = LayerDensity(epoch=1, module="l1", input_density=0.2, gradient_density=0.2)
     measured = LayerDensities(name="run", sha256="0" * 64, rows=(row,))
@@ -137,7 +166,7 @@ def test_a_gradient_that_is_pruned_keeps_its_format():
 def test_rules_that_say_nothing_or_name_nothing_are_refused():
     with pytest.raises(ValidationError, match="need a share of zeros such as 90%"):
         ActivationRule(names=("l1",))
-    for text in ("2:8", "75% block 4x4"):
+    for text in ("2:8", "75% block 4x4", "50% of rows", "4 diagonal blocks", "band 32", "80% as run-length"):
         with pytest.raises(ValidationError, match="activations have no rule"):
             ActivationRule(names=("l1",), input=text)
     wrong = declaring("dense", (ActivationRule(names=("l9",), input="90%"),))
