@@ -75,8 +75,8 @@ class EnergyTable(Section):
     link_hop_pj_per_bit: NonNegative = Field(description="one hop from a PE to its neighbour")
     select_pj_per_bit: NonNegative | None = Field(
         default=None,
-        description="one choice of two, a bit; a PE picks an operand out of a group of M by M - 1 of them. None: that is "
-        "not counted, and reports say so",
+        description="one choice of two, a bit; a PE picks an operand out of a group of M by M - 1 of them. None: not "
+        "counted, and reports say so",
     )
     sram: tuple[SramPoint, ...] = Field(min_length=1, description="memory banks by rising capacity")
     dram_pj_per_bit: dict[str, NonNegative] = Field(min_length=1, description="off-chip access by technology")
