@@ -15,11 +15,12 @@ import numpy as np
 from ..configs.arrays import FloatArray
 from ..configs.sums import sum_in_order
 from .energy_table import EnergyTable
-from .specification import Hardware
+from .specification import BYTES_OF, Hardware
 
 COMPONENT_OF: dict[str, str] = {
     "multiplies": "multiply",
     "accumulates": "accumulate",
+    "choices": "selection",
     "register_bits": "registers",
     "link_bits": "links",
     "west_read_bits": "west buffer",
@@ -101,6 +102,7 @@ class EnergyModel:
         prices = {
             "multiplies": table.multiply(hardware.tensor_engine.multiplied_as),
             "accumulates": table.accumulate("fp32"),
+            "choices": (table.select_pj_per_bit or 0.0) * 8 * BYTES_OF[hardware.tensor_engine.precision],
             "register_bits": table.register_pj_per_bit,
             "link_bits": table.link_hop_pj_per_bit,
             "dram_bits": table.dram(hardware.dram.technology),
@@ -112,8 +114,10 @@ class EnergyModel:
         for name, bank in banks.items():
             prices[f"{name}_read_bits"] = bank.read_pj_per_bit
             prices[f"{name}_write_bits"] = bank.write_pj_per_bit
-        notes = tuple(f"{name} buffer: {bank.note}" for name, bank in banks.items() if bank.note)
-        return cls(prices_pj=prices, static_watts=table.static_watts + leakage_mw * 1e-3, notes=notes)
+        notes = [f"{name} buffer: {bank.note}" for name, bank in banks.items() if bank.note]
+        if table.select_pj_per_bit is None and hardware.tensor_engine.selects:
+            notes.append(f"table {table.name} has no select_pj_per_bit: picking operands out of groups is not counted")
+        return cls(prices_pj=prices, static_watts=table.static_watts + leakage_mw * 1e-3, notes=tuple(notes))
 
     @classmethod
     def beside(cls, models: Sequence[EnergyModel]) -> EnergyModel:

@@ -1,7 +1,7 @@
 """The price of one event of each kind, in picojoules: what a file in ``configs/energy`` says, validated.
 
-Modelled: arithmetic by number format, PE registers and links by the bit, on-chip memories by the capacity
-of one bank, DRAM by the bit and technology, leakage. Not modelled: data-dependent switching, voltage and
+Modelled: arithmetic by number format, PE registers, links and choices among operands by the bit, on-chip memories by
+the capacity of one bank, DRAM by the bit and technology, leakage. Not modelled: data-dependent switching, voltage and
 temperature, clock gating, refresh and row misses of DRAM. Sources stand in the files, value by value.
 """
 
@@ -73,6 +73,11 @@ class EnergyTable(Section):
     accumulate_pj: dict[str, NonNegative] = Field(min_length=1, description="one addition by number format")
     register_pj_per_bit: NonNegative = Field(description="one write of a PE register")
     link_hop_pj_per_bit: NonNegative = Field(description="one hop from a PE to its neighbour")
+    select_pj_per_bit: NonNegative | None = Field(
+        default=None,
+        description="one choice of two, a bit; a PE picks an operand out of a group of M by M - 1 of them. None: not "
+        "counted, and reports say so",
+    )
     sram: tuple[SramPoint, ...] = Field(min_length=1, description="memory banks by rising capacity")
     dram_pj_per_bit: dict[str, NonNegative] = Field(min_length=1, description="off-chip access by technology")
     compare_pj: NonNegative = Field(description="one comparison of the N:M reduction engine")

@@ -150,6 +150,11 @@ class TensorEngine(Section):
             tile_overlap=self.tile_overlap,
         )
 
+    @property
+    def selects(self) -> bool:
+        """Whether PEs pick operands out of groups."""
+        return bool(self.patterns) or self.exploits.of_one(self.cols) is not None
+
     def supports(self, pattern: OperandFormat) -> bool:
         """Whether the PEs can skip the zeros of this format; every array runs dense."""
         if pattern.is_dense or pattern.leaves_dense or all(str(each) in self.patterns for each in pattern.selected):

@@ -84,6 +84,11 @@ class OperandFormat(ABC):
     def slots(self, channels: Counts, taps: Counts = 1) -> Counts:
         """S: accumulations of an output, those included in which it waits for its neighbours."""
 
+    @property
+    def selected_from(self) -> int:
+        """Elements of the operand beside it among which a PE picks one for each that is kept; 1 where it picks none."""
+        return 1
+
     def slots_beside(self, other: OperandFormat, channels: Counts, taps: Counts = 1) -> Counts:
         """S where the operand beside it is sparse too; of a format that knows no other, its own."""
         return self.slots(channels, taps)

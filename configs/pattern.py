@@ -103,6 +103,11 @@ class Pattern(OperandFormat):
         """M."""
         return self.group
 
+    @property
+    def selected_from(self) -> int:
+        """M."""
+        return self.group
+
     def slots(self, channels: Counts, taps: Counts = 1) -> Counts:
         """One for each kept element: every lane keeps as many."""
         return self.kept_elements(channels, taps)

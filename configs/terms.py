@@ -86,6 +86,11 @@ class Terms(OperandFormat):
         """Of all terms."""
         return self.kept_elements(channels, taps)
 
+    @property
+    def selected_from(self) -> int:
+        """The largest M, as wide as an index tells."""
+        return max(each.group for each in self.terms)
+
     def groups(self, channels: Counts, taps: Counts = 1) -> Counts:
         """Of all terms."""
         each = taps // len(self.terms)

@@ -38,7 +38,7 @@ def array_actions(times: TileTime) -> dict[str, Any]:
 
 
 ON_ARRAY = (
-    *("multiplies", "accumulates", "register_bits", "link_bits"),
+    *("multiplies", "accumulates", "choices", "register_bits", "link_bits"),
     *("west_read_bits", "north_read_bits", "output_read_bits", "output_write_bits"),
 )
 """Actions of the array, in the order of ``counts_on_array``."""
@@ -48,12 +48,13 @@ IN_MEMORY = ("west_write_bits", "north_write_bits", "output_write_bits", "output
 
 
 def counts_on_array(
-    macs: Any, hops: Any, results: Any, west: Any, north: Any, output: Any, split: Any, cols: Any
+    macs: Any, choices: Any, hops: Any, results: Any, west: Any, north: Any, output: Any, split: Any, cols: Any
 ) -> tuple[Any, ...]:
     """How often the array does each of ``ON_ARRAY``.
 
     Args:
         macs: multiply-accumulates issued.
+        choices: of one word of two, see ``Gemm.choices``.
         hops: bytes times the PEs that they hop to.
         results: bytes of finished sums.
         west: bytes through the west port.
@@ -69,6 +70,7 @@ def counts_on_array(
     return (
         macs,
         added,
+        choices,
         added * 8 * SUM_BYTES + 8 * hops,
         8 * hops,
         8 * west,
@@ -130,7 +132,8 @@ def actions_on_array(
         tiles_along_k=trips_k,
     )
     hops = lying.hop_bytes(array, passed)
-    counts = counts_on_array(gemm.issued_macs, hops, results, west_bytes, north_bytes, output_bytes, split, array.cols)
+    issued, ports = (gemm.issued_macs, gemm.choices), (west_bytes, north_bytes, output_bytes)
+    counts = counts_on_array(*issued, hops, results, *ports, split, array.cols)
     return dict(zip(ON_ARRAY, counts, strict=True))
 
 

@@ -338,6 +338,15 @@ class Gemm:
             kept, of = kept * own, of * scale * self.k
         return -(-results * kept // of)
 
+    @property
+    def choices(self) -> int:
+        """Choices of one word of two by which PEs pick operands out of groups: M - 1 for each that they pick.
+
+        A compressed operand has the other one picked out of its groups; of two each is.
+        """
+        of_each = sum(self.format_of("a" if operand == "a" else "b").selected_from - 1 for operand in self.compressed)
+        return self.issued_macs * of_each
+
     def result_bytes(self, value_bytes: int) -> int:
         """Bytes of a finished element of C."""
         return SUM_BYTES if self.result == "sum" else value_bytes

@@ -27,7 +27,7 @@ PORTS = {"west.port_bytes_per_cycle": 8, "north.port_bytes_per_cycle": 4, "outpu
 
 SAVED = {
     "static time": ("static",),
-    "fewer MACs": ("multiply", "accumulate", "registers", "links"),
+    "fewer MACs": ("multiply", "accumulate", "selection", "registers", "links"),
     "less traffic": ("west buffer", "north buffer", "output buffer", "DRAM"),
     "all else": ("vector", "reduction", "update"),
 }

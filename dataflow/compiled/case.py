@@ -133,6 +133,7 @@ class Product(NamedTuple):
         places: repetitions that would run if all packs were full.
         wanted: of these those that there are.
         macs: multiply-accumulates issued.
+        choices: see ``Gemm.choices``.
         passed_sums: see ``actions.passed_sum_bytes``.
         finished_sums: ``actions.finished_sum_bytes``.
         requests: whether anything is asked of DRAM before the first tile.
@@ -162,6 +163,7 @@ class Product(NamedTuple):
     places: int
     wanted: int
     macs: int
+    choices: int
     passed_sums: int
     finished_sums: int
     requests: bool

@@ -226,7 +226,8 @@ def parts_of(formulas: Formulas) -> Parts:
             output = times * output_bytes(product.m, product.n, sends.sums, 0)
             passed = Passed(to_west * west, to_north * north, split * output, split * product.passed_sums, k.trips)
             hops = tile_hops(array, passed)
-            counts = counts_on_array(product.macs, hops, product.passed_sums, west, north, output, split, array.cols)
+            results, macs, choices = product.passed_sums, product.macs, product.choices
+            counts = counts_on_array(macs, choices, hops, results, west, north, output, split, array.cols)
             joules[mapping] = joules_of(counts, design.on_array)
             least = min(least, joules[mapping])
         return least
@@ -252,7 +253,8 @@ def parts_of(formulas: Formulas) -> Parts:
         to_west, to_north = copies_to(product, kind.exchanged)
         moved = Passed(to_west * west, to_north * north, split * output, split * product.passed_sums, trips_k)
         hops = float(tile_hops(array, moved))
-        counts = counts_on_array(float(product.macs), hops, results, west, north, output, split, array.cols)
+        macs, choices = float(product.macs), float(product.choices)
+        counts = counts_on_array(macs, choices, hops, results, west, north, output, split, array.cols)
         return float(joules_of(counts, design.on_array))
 
     def thrift(

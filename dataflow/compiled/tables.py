@@ -47,6 +47,7 @@ def product_of(pairs: TilePairs) -> case.Product:
         places=gemm.count * gemm.packed,
         wanted=gemm.repetitions,
         macs=gemm.issued_macs,
+        choices=gemm.choices,
         passed_sums=passed_sum_bytes(gemm),
         finished_sums=finished_sum_bytes(gemm),
         requests=not {"a", "b"} <= set(gemm.on_chip),

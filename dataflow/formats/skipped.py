@@ -63,6 +63,11 @@ class Skipped(AsDeclared):
         """A group, or a block that is longer."""
         return math.lcm(self.group, self.declared.cols)
 
+    @property
+    def selected_from(self) -> int:
+        """M."""
+        return self.group
+
     def groups(self, channels: Counts, taps: Counts = 1) -> Counts:
         """Groups of M, short ones included."""
         return taps * -(-channels // self.group)

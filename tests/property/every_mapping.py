@@ -22,6 +22,7 @@ PRICES = EnergyModel(
     prices_pj={
         "multiplies": 3.0,
         "accumulates": 2.0,
+        "choices": 0.09,
         "register_bits": 0.011,
         "link_bits": 0.07,
         "west_read_bits": 0.31,
@@ -290,6 +291,7 @@ class Walked:
         return {
             "multiplies": macs,
             "accumulates": added,
+            "choices": macs * sum(gemm.format_of(each).selected_from - 1 for each in gemm.compressed),
             "register_bits": 32 * added + 8 * over["hop_bytes"],
             "link_bits": 8 * over["hop_bytes"],
             "west_read_bits": 8 * over["west_bytes"],

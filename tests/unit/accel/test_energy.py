@@ -31,6 +31,7 @@ def table(**fields):
             "accumulate_pj": {"fp32": 2.0},
             "register_pj_per_bit": 0.01,
             "link_hop_pj_per_bit": 0.02,
+            "select_pj_per_bit": 0.001,
             "sram": points,
             "dram_pj_per_bit": {"ddr4": 20.0},
             "compare_pj": 0.1,
@@ -62,6 +63,8 @@ def test_each_action_has_the_price_of_the_design_it_happens_on():
             "accumulates": 2.0,
             "register_bits": 0.01,
             "link_bits": 0.02,
+            # Of two words of FP16 one.
+            "choices": 0.016,
             # Banks of 16, 64 and 256 KiB.
             "west_read_bits": 0.016,
             "west_write_bits": 0.032,
@@ -140,3 +143,12 @@ def test_multiplications_are_priced_in_the_format_that_the_multipliers_take():
     node = load_energy_table("45nm").model
     prices = EnergyModel.of(load_hardware(told).model, node).prices_pj
     assert prices["multiplies"] == node.multiply("bf16") < node.multiply("fp32")
+
+
+def test_a_table_without_a_price_of_picking_says_what_it_leaves_out():
+    silent = EnergyModel.of(design(), table(select_pj_per_bit=None))
+    assert silent.prices_pj["choices"] == 0
+    assert any("select_pj_per_bit" in note for note in silent.notes)
+    dense = SAT.tensor_engine.model_copy(update={"patterns": ()})
+    nothing_to_pick = design().model_copy(update={"tensor_engine": dense})
+    assert not EnergyModel.of(nothing_to_pick, table(select_pj_per_bit=None)).notes

@@ -97,6 +97,7 @@ def test_a_scaled_table_is_the_45nm_one_scaled(name):
     for field in [
         "register_pj_per_bit",
         "link_hop_pj_per_bit",
+        "select_pj_per_bit",
         "compare_pj",
         "vector_op_pj",
         "update_multiply_pj",
