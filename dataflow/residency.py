@@ -8,8 +8,9 @@ were chosen before, as if nothing stayed, and are kept.
 Decided for many designs at once, [S], whose mappings differ; one design is S = 1.
 
 Idealised: the spare room of the buffers is one pool, without banks or fragments, and reaches every engine. Reading and
-writing it costs no time and no energy beyond the fill of a tile. Never kept: gradients of weights, for the order of
-work does not say when they are used; parameters and their copies, which live across steps; data and labels, which no
+writing it costs no time and no energy beyond the fill of a tile. A weight that several products of a pass read may stay
+once the first of them has fetched it (``repeated_weights``). Never kept: gradients of weights, for the order of work
+does not say when they are used; other parameters and their copies, which live across steps; data and labels, which no
 work makes; what a forward pass alone is run for, which nobody in it reads.
 """
 
@@ -159,7 +160,11 @@ class Residency:
     @cached_property
     def lives(self) -> list[Life]:
         """By name: of equals the first name stays."""
-        graph, found = self.order.graph, []
+        graph = self.order.graph
+        found = [
+            Life(tensor=weight.name, first=weight.first, last=weight.last, made=False, updates=False)
+            for weight in self.order.repeated
+        ]
         for life in lives(self.order):
             tensor = self.order.tensor(life.tensor)
             if life.made and not (life.updates or life.leaves or is_weight_gradient(graph, tensor)):
@@ -169,11 +174,12 @@ class Residency:
     @cached_property
     def held_bytes(self) -> IntArray:
         """[lives] of the buffers' spare room that each takes."""
-        tensors = [self.order.tensor(life.tensor) for life in self.lives]
-        sizes = [
-            tensor.elements(self.batch) * element_bytes(self.order.graph, tensor, self.precision) for tensor in tensors
-        ]
-        return np.array(sizes, dtype=np.int64)
+        weights = {weight.name: weight.held_bytes(self.precision) for weight in self.order.repeated}
+        made = {
+            tensor.name: tensor.elements(self.batch) * element_bytes(self.order.graph, tensor, self.precision)
+            for tensor in (self.order.tensor(life.tensor) for life in self.lives if life.tensor not in weights)
+        }
+        return np.array([(weights | made)[life.tensor] for life in self.lives], dtype=np.int64)
 
     def none(self, designs: int) -> Resident:
         """Nothing stays."""

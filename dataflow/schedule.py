@@ -21,9 +21,9 @@ class ResidentTensor:
     """A tensor that stays on chip from the work that makes it to the work that reads it last.
 
     Attributes:
-        tensor: its name.
+        tensor: its name; of a weight with the pass that it stays for, such as ``cells.weight_hh_l0 in FF``.
         held_bytes: that it takes of the buffers' spare room.
-        first: index of the work that makes it.
+        first: index of the work that makes it, or fetches the weight.
         last: index of the work that reads it last.
         saved_bytes: that no longer cross to DRAM.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Decisions
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -267,6 +268,11 @@ class _Steps:
         """What prices vector work."""
         return VectorPrices(graph=self.graph, hardware=self.hardware, batch=self.batch, order=self.order)
 
+    @cached_property
+    def _fetched_before(self) -> dict[str, str]:
+        """Of products whose weight another one of their pass has fetched, what would stay of it."""
+        return {operator: weight.name for weight in self.order.repeated for operator in weight.later}
+
     def works(self) -> Iterator[Work]:
         """The work of each fusion group."""
         for group in self.order.groups:
@@ -285,7 +291,9 @@ class _Steps:
         operator = group.operator
         pruning = self.pruned.prunings.get(operator.name)
         lowered = lower(operator, self.batch, pruning, self.pruned.streamed.get(operator.name))
-        operands = _operands(group, pruning)
+        a, b, c = _operands(group, pruning)
+        # Where a product before it has fetched the weight, what it reads is that.
+        operands = a, self._fetched_before.get(operator.name, b), c
         applied = self.vector.applied(operator, operands[0]), self.vector.applied(operator, operands[1])
         gemms = [gemm if gemm.applied == applied else replace(gemm, applied=applied) for gemm in lowered.gemms]
         zeros = lowered.zero_fill_elements

@@ -18,6 +18,7 @@ from ..accel.vector_engine import VectorEngine
 from ..training.graph import Operator, Stage, Tensor, TrainingGraph
 from ..training.recipes.annotation import Preparation, PrunedGraph
 from .deferred import Application, Deferred, defer
+from .repeated_weights import RepeatedWeight, repeated_weights
 from .tensor_size import is_weight_gradient
 
 
@@ -91,12 +92,14 @@ class WorkOrder:
         groups: in execution order.
         made_by: the fusion group whose end gives a tensor.
         applied: what a reader does to a tensor on the way in, by reader and tensor.
+        repeated: weights that several products of a pass read.
     """
 
     graph: TrainingGraph
     groups: tuple[FusionGroup, ...]
     made_by: dict[str, int]
     applied: Mapping[tuple[str, str], Application]
+    repeated: tuple[RepeatedWeight, ...] = ()
 
     @property
     def needs(self) -> tuple[tuple[int, ...], ...]:
@@ -134,7 +137,19 @@ def order_work(
     for operator in deferred.graph.operators:
         if operator.stage is not Stage.UPDATE:
             order.add(operator)
-    return WorkOrder(graph=deferred.graph, groups=tuple(order.groups), made_by=order.made_by, applied=deferred.applied)
+    groups = tuple(order.groups)
+    products = [
+        (position, group.operator)
+        for position, group in enumerate(groups)
+        if group.operator.is_product and not group.prepares
+    ]
+    return WorkOrder(
+        graph=deferred.graph,
+        groups=groups,
+        made_by=order.made_by,
+        applied=deferred.applied,
+        repeated=repeated_weights(pruned, products),
+    )
 
 
 def order_on(pruned: PrunedGraph, vector: VectorEngine) -> WorkOrder:
