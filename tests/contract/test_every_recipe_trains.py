@@ -63,7 +63,6 @@ def largest(mask, module, stage, group, order=None):
 
 SIMULATED = {
     "cpu-spmm": "pass: inference",
-    "dass": "rewrites of layers (8 candidates, summed)",
     "fast-sparse-convnets": "pass: inference",
     "slicegpt": "pass: inference",
     "sparsebytenn": "pass: inference",

@@ -1,8 +1,8 @@
-"""A run whose network becomes narrower where a phase begins: what is chosen, carried on, proved and kept account of."""
+"""A run whose network becomes another where a phase begins: what is chosen, carried on, proved and kept account of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
 from ..data import DataSet, steps_per_epoch
-from ..graph import TrainingGraph
+from ..graph import Stage, TrainingGraph
 from ..recipes.declaration import Recipe
+from ..recipes.rewritten_phases import searches
 from ..recipes.run_plan import stretches
 from ..rewrites.apply import RewrittenGraph, rewritten
-from ..rewrites.in_torch import Moved, Widths, carry, check_rewritten, made_by, proved, rewrite_captured
+from ..rewrites.in_torch import Moved, Widths, carry, check_rewritten, made_by, proved, rewrite_captured, settle
 from ..rewrites.keep import Keep
 from ..rewrites.kinds import AnyRewrite
 from ..settings import TrainingSettings
@@ -58,9 +59,10 @@ class Narrowing:
         self._stretches = stretches(recipe, parse_format(settings.sparsity), steps)
         # What does not fit is said before anything trains.
         self._simulated = {each.rewrites: rewritten(graph, each.rewrites, deployed=False) for each in self._stretches}
-        self._beside = _beside([each.rewrites for each in self._stretches])
+        self._searches = searches(recipe.rewrites)
+        self._beside = recipe.rewrites if self._searches else _beside([each.rewrites for each in self._stretches])
         if self._beside:
-            # Adapters are there from the first step on, and are narrowed with the layers that have them.
+            # There from the first step on: adapters, which are narrowed with the layers that have them, or candidates.
             graph = rewrite_captured(model, self._beside, lambda: captured(model, settings, data), graph)
         self._widths = Widths.of(model, graph)
         self.sub_networks = SubNetworks(settings, self._stretches, model, graph)
@@ -76,6 +78,10 @@ class Narrowing:
         number = hung.applied.phase.stretch
         if number is None or number == self._at:
             return hung
+        if self._searches:
+            applied = hung.applied
+            weights = {path: applied.weight(path, Stage.FORWARD).clone() for path in applied.layers}
+            return self._hung_anew(hung, optimizer, applied.step, lambda: self._settle(number, weights))
         return self._hung_anew(hung, optimizer, hung.applied.step, lambda: self._enter(number, self._chosen))
 
     def network(self, phase: str, step: int) -> Callable[[Tensor], Any]:
@@ -120,6 +126,16 @@ class Narrowing:
         self._at = number
         return moved
 
+    def _settle(self, number: int, weights: Mapping[str, Tensor]) -> list[Moved]:
+        """Let a search end where a stretch without candidates begins."""
+        rewrites, moved = self._stretches[number].built, list[Moved]()
+        if not rewrites:
+            moved = settle(self._model, weights)
+            self.graph = proved(lambda: captured(self._model, self._settings, self._data), self._simulated[rewrites])
+        made_by(self._model, rewrites)
+        self._at = number
+        return moved
+
     def _chosen(self, entry: Keep, number: int) -> list[Moved]:
         looked_at = calibration_of(self._settings, self._data, self._device, entry.batches)
         return self._widths.narrow(self._model, entry, calibration=looked_at, seed=self._settings.seed + number)
@@ -138,7 +154,11 @@ class Narrowing:
                 hung,
                 optimizer,
                 self._stretches[number].first_step,
-                lambda: self._enter(number, lambda entry, _: self._widths.restore(self._model, entry, places)),
+                lambda: (
+                    self._settle(number, {})
+                    if self._searches
+                    else self._enter(number, lambda entry, _: self._widths.restore(self._model, entry, places))
+                ),
             )
         self._widths.places = places
         self.sub_networks.load_state_dict(state["sub_networks"])

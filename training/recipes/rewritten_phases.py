@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ..rewrites.adapters import Adapters
 from ..rewrites.keep import Keep
 from ..rewrites.kinds import AnyRewrite
+from ..rewrites.parallel import Parallel
 from .courses import Course, DeclaredPhase
 
 
@@ -48,6 +49,11 @@ def sets_widths(path: str, rewrites: Sequence[AnyRewrite]) -> bool:
 def chooses(rewrites: Sequence[AnyRewrite]) -> bool:
     """Whether one chooses what of the weights stays: it looks at data."""
     return any(isinstance(each, Keep) and each.chosen_by is not None for each in rewrites)
+
+
+def searches(rewrites: Sequence[AnyRewrite]) -> bool:
+    """Whether one searches among candidates of layers."""
+    return any(isinstance(each, Parallel) and each.searched for each in rewrites)
 
 
 def check_rewritten_phases(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite]) -> None:
@@ -121,6 +127,10 @@ def untrained_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewr
         rewrites: of it.
         masks_stay: whether it prunes by masks that are more than the N largest weights of every M as they are now.
     """
+    if searches(rewrites):
+        shares = [share for phase in phases for share in phase.rewritten_shares]
+        once = len(rewrites) == 1 and shares[-1:] == [0.0] and shares[:1] == [1.0] and sorted(shares)[::-1] == shares
+        return "" if once else "a search that no phase ends (rewrites of a searched layer alone, then rewrites: none)"
     if not change_widths(phases, rewrites):
         return ""
     if masks_stay:
