@@ -26,6 +26,7 @@ def sized(width: int, depth: int, *, classes: int, sample_shape: tuple[int, ...]
     return start_small(gpt, width)
 
 
+width_32 = partial(sized, 32, 2)
 width_64 = partial(sized, 64, 2)
 width_128 = partial(sized, 128, 4)
 width_256 = partial(sized, 256, 4)

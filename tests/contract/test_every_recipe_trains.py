@@ -63,10 +63,7 @@ def largest(mask, module, stage, group, order=None):
 
 SIMULATED = {
     "cpu-spmm": "pass: inference",
-    "dass": "rewrites of layers (8 candidates, summed)",
     "fast-sparse-convnets": "pass: inference",
-    "loraprune": "a phase that sets rewrites.0.heads (schedule.phases.0.set)",
-    "pat": "a phase that sets rewrites (schedule.phases.0.set)",
     "slicegpt": "pass: inference",
     "sparsebytenn": "pass: inference",
 }

@@ -1,8 +1,8 @@
-"""A run whose network becomes narrower where a phase begins: what is chosen, carried on, proved and kept account of."""
+"""A run whose network becomes another where a phase begins: what is chosen, carried on, proved and kept account of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from ...configs.errors import ConfigError
 from ...configs.formats import parse_format
 from ..data import DataSet, steps_per_epoch
-from ..graph import TrainingGraph
+from ..graph import Stage, TrainingGraph
 from ..recipes.declaration import Recipe
+from ..recipes.rewritten_phases import searches
 from ..recipes.run_plan import stretches
 from ..rewrites.apply import RewrittenGraph, rewritten
-from ..rewrites.in_torch import Moved, Widths, carry, made_by, proved
+from ..rewrites.in_torch import Moved, Widths, carry, check_rewritten, made_by, proved, rewrite_captured, settle
 from ..rewrites.keep import Keep
+from ..rewrites.kinds import AnyRewrite
 from ..settings import TrainingSettings
 from .calibrating import calibration_of
 from .hung_on import HungOn
@@ -56,8 +58,12 @@ class Narrowing:
         steps = settings.epochs * steps_per_epoch(data, settings.batch)
         self._stretches = stretches(recipe, parse_format(settings.sparsity), steps)
         # What does not fit is said before anything trains.
-        for rewrites in {each.rewrites: None for each in self._stretches}:
-            rewritten(graph, rewrites, deployed=False)
+        self._simulated = {each.rewrites: rewritten(graph, each.rewrites, deployed=False) for each in self._stretches}
+        self._searches = searches(recipe.rewrites)
+        self._beside = recipe.rewrites if self._searches else _beside([each.rewrites for each in self._stretches])
+        if self._beside:
+            # There from the first step on: adapters, which are narrowed with the layers that have them, or candidates.
+            graph = rewrite_captured(model, self._beside, lambda: captured(model, settings, data), graph)
         self._widths = Widths.of(model, graph)
         self.sub_networks = SubNetworks(settings, self._stretches, model, graph)
         self._at, self.graph = 0, graph
@@ -72,6 +78,10 @@ class Narrowing:
         number = hung.applied.phase.stretch
         if number is None or number == self._at:
             return hung
+        if self._searches:
+            applied = hung.applied
+            weights = {path: applied.weight(path, Stage.FORWARD).clone() for path in applied.layers}
+            return self._hung_anew(hung, optimizer, applied.step, lambda: self._settle(number, weights))
         return self._hung_anew(hung, optimizer, hung.applied.step, lambda: self._enter(number, self._chosen))
 
     def network(self, phase: str, step: int) -> Callable[[Tensor], Any]:
@@ -101,16 +111,27 @@ class Narrowing:
         """Make the model what a stretch has; the parameters that became others."""
         rewrites, moved = self._stretches[number].built, []
         if rewrites != self._stretches[self._at].built or number == self._at:
-            for entry in rewrites:
-                assert isinstance(entry, Keep), "other recipes were refused"
+            for at, entry in enumerate(rewrites):
+                if not isinstance(entry, Keep):
+                    continue
                 try:
                     moved = narrow(entry, number)
                 except ConfigError as error:
                     joint = "." if error.field else ": "
-                    raise ConfigError(f"rewrites.0{joint}{error}", field="rewrites.0") from None
-            if rewrites:
+                    raise ConfigError(f"rewrites.{at}{joint}{error}", field=f"rewrites.{at}") from None
                 planned = RewrittenGraph(graph=self._widths.now)
                 self.graph = proved(lambda: captured(self._model, self._settings, self._data), planned)
+                check_rewritten(self.graph, self._simulated[rewrites])
+        made_by(self._model, rewrites)
+        self._at = number
+        return moved
+
+    def _settle(self, number: int, weights: Mapping[str, Tensor]) -> list[Moved]:
+        """Let a search end where a stretch without candidates begins."""
+        rewrites, moved = self._stretches[number].built, list[Moved]()
+        if not rewrites:
+            moved = settle(self._model, weights)
+            self.graph = proved(lambda: captured(self._model, self._settings, self._data), self._simulated[rewrites])
         made_by(self._model, rewrites)
         self._at = number
         return moved
@@ -133,8 +154,28 @@ class Narrowing:
                 hung,
                 optimizer,
                 self._stretches[number].first_step,
-                lambda: self._enter(number, lambda entry, _: self._widths.restore(self._model, entry, places)),
+                lambda: (
+                    self._settle(number, {})
+                    if self._searches
+                    else self._enter(number, lambda entry, _: self._widths.restore(self._model, entry, places))
+                ),
             )
         self._widths.places = places
         self.sub_networks.load_state_dict(state["sub_networks"])
         return hung
+
+
+def _beside(rewrites: Sequence[tuple[AnyRewrite, ...]]) -> tuple[AnyRewrite, ...]:
+    """The entries beside a keep, which hold from the first step to the last.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    found = {tuple(entry for entry in each if not isinstance(entry, Keep)): None for each in rewrites}
+    if len(found) > 1:
+        raise ConfigError(
+            "schedule.phases: got rewrites that differ beside keep, need the same adapters in all phases: training "
+            "knows no others",
+            field="schedule.phases",
+        )
+    return next(iter(found))

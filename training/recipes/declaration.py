@@ -25,7 +25,14 @@ from .extra_work import ExtraWork
 from .mask_search import MaskSearch
 from .pruned_stage import PRODUCT_STAGES, PrunedStage
 from .pruned_weights import PrunedWeights
-from .rewritten_phases import change_widths, check_rewritten_phases, chooses, is_gated_rank, untrained_widths
+from .rewritten_phases import (
+    change_widths,
+    check_rewritten_phases,
+    chooses,
+    is_gated_rank,
+    sets_widths,
+    untrained_widths,
+)
 from .schedule import RecipeSchedule
 
 
@@ -235,7 +242,7 @@ class Recipe(About):
     @property
     def changes_widths(self) -> bool:
         """Whether its rewrites hold in some phases only, or in part."""
-        return change_widths(self.schedule.phases)
+        return change_widths(self.schedule.phases, self.rewrites)
 
     @property
     def masks_change_together(self) -> bool:
@@ -326,7 +333,8 @@ class Recipe(About):
     def _untrained_phase(self) -> str:
         for number, phase in enumerate(self.schedule.phases):
             for path in phase.set_:
-                if path.startswith(_NOT_SET_BY_PHASES) and not is_gated_rank(path, self.rewrites):
+                known = is_gated_rank(path, self.rewrites) or sets_widths(path, self.rewrites)
+                if path.startswith(_NOT_SET_BY_PHASES) and not known:
                     return f"a phase that sets {path} (schedule.phases.{number}.set)"
         soft = self.forward is not None and self.forward.soft
         masks_stay = self.prunes and (soft or self.mask_search.method != "top-n")

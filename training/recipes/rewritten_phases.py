@@ -1,8 +1,8 @@
 """Phases of a run in which a recipe's rewrites hold in part, or not at all: what is rewritten when, and what trains.
 
 A network that is narrower from some step on is what pruning of structure makes of one that was trained. A simulation
-takes any order. Training takes one ``keep`` with a choice of survivors, and phases that keep less and less; masks
-beside it are those of the weights as they are in every step.
+takes any order. Training takes one ``keep`` with a choice of survivors, alone or of a network with adapters, and phases
+that keep less and less; masks beside it are those of the weights as they are in every step.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ..rewrites.adapters import Adapters
 from ..rewrites.keep import Keep
 from ..rewrites.kinds import AnyRewrite
+from ..rewrites.parallel import Parallel
 from .courses import Course, DeclaredPhase
 
 
@@ -27,14 +28,32 @@ def holding(rewrites: Sequence[AnyRewrite], share: float) -> tuple[AnyRewrite, .
     return tuple(each.part_way(share) if isinstance(each, Keep) else each for each in rewrites)
 
 
-def change_widths(phases: Sequence[DeclaredPhase]) -> bool:
+def change_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite]) -> bool:
     """Whether rewrites hold in some phases otherwise than in others, or in part."""
-    return any(phase.rewrites != "full" for phase in phases)
+    paths = (path for phase in phases for path in phase.set_)
+    return any(phase.rewrites != "full" for phase in phases) or any(sets_widths(path, rewrites) for path in paths)
+
+
+def sets_widths(path: str, rewrites: Sequence[AnyRewrite]) -> bool:
+    """Whether a field that a phase sets is what a keep keeps, or all of the rewrites.
+
+    >>> entry = Keep(kind="keep", heads=0.5, chosen_by="magnitude")
+    >>> [sets_widths(each, [entry]) for each in ("rewrites", "rewrites.0.heads", "rewrites.0.batches")]
+    [True, True, False]
+    """
+    widths = ("channels", "heads", "neurons")
+    kept = [f"rewrites.{at}.{each}" for at, entry in enumerate(rewrites) if isinstance(entry, Keep) for each in widths]
+    return path == "rewrites" or path in kept
 
 
 def chooses(rewrites: Sequence[AnyRewrite]) -> bool:
     """Whether one chooses what of the weights stays: it looks at data."""
     return any(isinstance(each, Keep) and each.chosen_by is not None for each in rewrites)
+
+
+def searches(rewrites: Sequence[AnyRewrite]) -> bool:
+    """Whether one searches among candidates of layers."""
+    return any(isinstance(each, Parallel) and each.searched for each in rewrites)
 
 
 def check_rewritten_phases(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewrite]) -> None:
@@ -108,13 +127,24 @@ def untrained_widths(phases: Sequence[DeclaredPhase], rewrites: Sequence[AnyRewr
         rewrites: of it.
         masks_stay: whether it prunes by masks that are more than the N largest weights of every M as they are now.
     """
-    if not change_widths(phases):
+    if searches(rewrites):
+        shares = [share for phase in phases for share in phase.rewritten_shares]
+        once = len(rewrites) == 1 and shares[-1:] == [0.0] and shares[:1] == [1.0] and sorted(shares)[::-1] == shares
+        return "" if once else "a search that no phase ends (rewrites of a searched layer alone, then rewrites: none)"
+    if not change_widths(phases, rewrites):
         return ""
     if masks_stay:
         return "masks that stay, of a network that becomes narrower (schedule.phases, rewrites)"
-    chosen = len(rewrites) == 1 and isinstance(rewrites[0], Keep) and rewrites[0].chosen_by is not None
-    if not chosen:
-        return "phases of rewrites other than one keep with chosen_by (schedule.phases, rewrites)"
+    kept = [each.chosen_by for each in rewrites if isinstance(each, Keep)]
+    others = [each for each in rewrites if not isinstance(each, Keep)]
+    if (
+        len(kept) != 1
+        or kept[0] is None
+        or not all(isinstance(each, Adapters) and not each.residual for each in others)
+    ):
+        return "phases of rewrites other than one keep with chosen_by, or it and adapters (schedule.phases, rewrites)"
+    if others and any(phase.rewrites != "full" for phase in phases):
+        return "adapters that come later than the first step (schedule.phases, rewrites)"
     # Where steps are drawn the network is whole.
     shares = [0.0 if phase.drawn else share for phase in phases for share in phase.rewritten_shares]
     if any(before > after for before, after in itertools.pairwise(shares)):

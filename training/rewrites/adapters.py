@@ -9,7 +9,8 @@ stays beside W, as it must where W is pruned and the sum is not.
 less. ``residual``: so many elements of each weight, at places drawn once, learn beside the factors (DSEE). Columns of x
 are gathered, multiplied by them and added to the outputs; of their gradient no product is formed.
 
-``position: behind``: y + (alpha / r) B A y of the layer's output y, as PAT has them behind either half of a block.
+``position: behind``: y + (alpha / r) B A y of the layer's output y, as PAT has them behind either half of a block; with
+``mask`` each channel of that times a number which learns, and by which channels are chosen.
 Source: Hu et al., ICLR 2022 (arXiv 2106.09685), section 4; Ding et al., EMNLP 2023 (arXiv 2311.11696); Chen et al., ACL
 2023 (arXiv 2111.00160).
 """
@@ -23,14 +24,12 @@ from pydantic import Field, PositiveInt, model_validator
 from ...configs.section import Section
 from ..graph import Size, TrainingGraph
 from ..passes.freezing import without_learning
+from .adapter_names import MASK, NAMES
 from .fragment import Fragment, Value
 from .layer_rewrite import LayerRewrite
 from .layers import Layer, frozen_but
 from .low_rank import factors, full_rank, plain_layer, product
 from .splice import with_fragments
-
-NAMES = ("adapter_a", "adapter_b")
-"""Names of the two factors, under the layer."""
 
 
 class Gate(Section):
@@ -53,6 +52,11 @@ class Adapters(LayerRewrite):
         default="beside", description="reads the layer's input, W x + s B A x; or its output, y + s B A y"
     )
     gate: Gate | None = Field(default=None, description="a number a rank, which learns, and falls to zero")
+    mask: Gate | None = Field(
+        default=None,
+        description="of position behind: a number an output channel, which learns, and falls to zero; keep's "
+        "chosen_by: adapter-masks compares channels by it",
+    )
     residual: PositiveInt | None = Field(
         default=None, description="elements of each weight that learn beside the factors, at places drawn once"
     )
@@ -67,6 +71,7 @@ class Adapters(LayerRewrite):
     def title(self) -> str:
         """What it does, in a phrase."""
         more = "" if self.gate is None else ", each rank gated"
+        more += "" if self.mask is None else ", and a mask of channels,"
         more += "" if self.residual is None else f", and {self.residual} elements of each weight,"
         return f"adapters of rank {self.rank}{more} {self.position} frozen weights"
 
@@ -92,6 +97,8 @@ class Adapters(LayerRewrite):
     def _a_position_has_its_fields(self) -> Self:
         if self.position == "behind" and (self.gate is not None or self.residual is not None):
             raise ValueError("position: got behind with a gate or a residual, need beside for them")
+        if self.position == "beside" and self.mask is not None:
+            raise ValueError("mask: got one of position: beside, need behind: it multiplies what a layer hands on")
         return self
 
     def made(
@@ -135,7 +142,10 @@ class Adapters(LayerRewrite):
                 inputs=shape[1].fixed,
                 outputs=shape[0].fixed,
             )
-        return fragment.add(base, fragment.scaled(side, module=layer.name), module=layer.name)
+        total = fragment.add(base, fragment.scaled(side, module=layer.name), module=layer.name)
+        if self.mask is None:
+            return total
+        return fragment.gated(total, fragment.weight(MASK, (outputs,), learns=True), module=layer.name)
 
     def _with_residual(self, fragment: Fragment, layer: Layer, x: Value, total: Value, count: int) -> Value:
         few = (Size(fixed=count),)

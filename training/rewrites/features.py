@@ -1,8 +1,9 @@
 """What of a network can be made narrower or wider: its channels, attention heads and neurons. Free of torch.
 
 Heads are what the products of attention are counted by, beside the samples: groups of heads where keys and values are
-shared. Neurons are what a linear layer hands to linear layers alone. Channels are all else that a layer makes: those of
-convolutions, and the width of a residual stream. Coupled layers have one feature between them.
+shared. Neurons are what a linear layer hands to linear layers alone; the ranks of adapters are none. Channels are all
+else that a layer makes: those of convolutions, and the width of a residual stream. Coupled layers have one feature
+between them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..graph import Convolution, Operator, Stage, TrainingGraph
+from .adapter_names import NAMES
 from .coupling import ENDS, Coupling
 from .factors import Factor, atoms, product
 
@@ -96,7 +98,7 @@ class _Finder:
         return heads, beside
 
     def _residual(self) -> set[Factor]:
-        """Factors of what is added up of two activations."""
+        """Factors of what is added up of two activations, a layer and its adapter aside."""
         roles = {name: tensor.role for name, tensor in self._graph.tensors.items()}
         return {
             atom
@@ -104,8 +106,16 @@ class _Finder:
             if operator.stage is Stage.FORWARD
             and operator.kind == "add"
             and all(roles[name] == "activation" for name in operator.inputs)
+            and not any(map(self._of_adapter, operator.inputs))
             for atom in atoms(self._coupled.factors(operator.outputs[0]))
         }
+
+    def _of_adapter(self, tensor: str) -> bool:
+        """Whether it is what an adapter gives, scaled or not."""
+        made = self._graph.producer.get(tensor)
+        while made is not None and not made.is_product and len(made.inputs) == 1:
+            made = self._graph.producer.get(made.inputs[0])
+        return made is not None and (made.parameter or "").endswith(f".{NAMES[1]}.weight")
 
     def features(self) -> Iterator[Feature]:
         for atom, makers in self._made.items():
@@ -120,6 +130,9 @@ class _Finder:
                 # Three projections in one: how many is no width.
                 continue
             if atom in self._heads and any(self._shares(other, atom) for other in beside):
+                continue
+            if all(layer.endswith(f".{NAMES[0]}") for layer in layers):
+                # A rank is what its entry says.
                 continue
             kind = self._kind(atom)
             free = {other.size for other in beside if not other.pinned and kind != "heads"}

@@ -3,6 +3,7 @@
 At sparsity s there are 1 / (1 - s) of them, each pruned to s by the recipe, so that together they have the dense
 layer's products. A branch of a convolution has a batch normalisation of its own before the sum. Branches may be the
 candidates of a search, of which one stays: while it searches all of them run, as in differentiable architecture search.
+A module adds them up weighted by the softmax of numbers that learn, one a candidate; what these cost is left out here.
 Source: Thangarasa et al., ICML 2024: Sparse-IFT (arXiv 2303.11525), and its code.
 """
 
@@ -41,8 +42,8 @@ class Parallel(LayerRewrite):
 
     @property
     def trains(self) -> bool:
-        """It does, unless something searches: nothing there chooses among branches."""
-        return not self.searched
+        """It does."""
+        return True
 
     def unfit(self, layer: Layer) -> str:
         """Why a layer cannot have branches; empty where it can."""

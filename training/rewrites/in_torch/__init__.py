@@ -7,6 +7,7 @@ from .coupled_slices import CoupledGroup, coupled_slices
 from .narrowed_module import Moved, Widths
 from .rewrite_module import check_rewritten, made_by, proved, rewrite_captured, rewrite_module, rewrites_of
 from .scoring import ranked_ratios
+from .settled import settle
 
 __all__ = [
     "Calibration",
@@ -23,4 +24,5 @@ __all__ = [
     "rewrite_captured",
     "rewrite_module",
     "rewrites_of",
+    "settle",
 ]

@@ -6,14 +6,15 @@ Adapters are merged into its weight when the recipe is removed, where that is ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..adapters import NAMES, Adapters
+from ..adapter_names import MASK, NAMES
+from ..adapters import Adapters
 from .layer_parts import PlainLayer, factors, like
 
 _GATE, _RESIDUAL = "adapter_gate", "adapter_residual"
@@ -52,16 +53,20 @@ class Adapter(Beside):
         merged: whether all of it is added into the weight when the recipe is removed.
         penalty: of a gate, xi: what it loses an update, over the learning rate.
         behind: whether it reads the layer's output.
+        mask_penalty: what a number of its mask loses an update, over the learning rate.
     """
 
     merged: bool = True
     penalty: float = 0.0
     behind: bool = False
+    mask_penalty: float = 0.0
 
     def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """The layer's output with the rest added."""
         total = Beside.__call__(self, layer, (output,) if self.behind else inputs, output)
-        few = getattr(layer, _RESIDUAL, None)
+        mask, few = getattr(layer, MASK, None), getattr(layer, _RESIDUAL, None)
+        if mask is not None:
+            return total * mask
         if few is None:
             return total
         read, written = (layer.get_buffer(name) for name in _PLACES)
@@ -95,7 +100,10 @@ def put_adapter(layer: PlainLayer, entry: Adapters) -> None:
     """
     penalty = 0.0 if entry.gate is None else entry.gate.penalty
     behind = entry.position == "behind"
-    put_beside(layer, entry.rank, Adapter(*NAMES, entry.scale, entry.deployed == "merged", penalty, behind))
+    masked = 0.0 if entry.mask is None else entry.mask.penalty
+    put_beside(layer, entry.rank, Adapter(*NAMES, entry.scale, entry.deployed == "merged", penalty, behind, masked))
+    if entry.mask is not None:
+        layer.register_parameter(MASK, nn.Parameter(torch.ones(layer.weight.shape[0], **like(layer))))
     if entry.gate is not None:
         layer.register_parameter(_GATE, nn.Parameter(torch.ones(entry.rank, **like(layer))))
     if entry.residual is not None:
@@ -106,8 +114,29 @@ def put_adapter(layer: PlainLayer, entry: Adapters) -> None:
         layer.register_parameter(_RESIDUAL, nn.Parameter(torch.zeros(entry.residual, **like(layer))))
 
 
+def carry_beside(layer: nn.Module, made: nn.Module, sizes: Mapping[str, tuple[int, ...]]) -> None:
+    """Let what stands beside a layer stand beside the one that is put in its place.
+
+    Args:
+        layer: as it was.
+        made: of other sizes; the caller gives the factors theirs.
+        sizes: of the layer's own parameters, by their names.
+    """
+    for hook in layer._forward_hooks.values():
+        if not isinstance(hook, Beside):
+            continue
+        for name in (hook.first, hook.second):
+            made.add_module(name, layer.get_submodule(name))
+        for name in (_GATE, MASK):
+            if hasattr(layer, name):
+                old = layer.get_parameter(name)
+                new = torch.ones(sizes[name], device=old.device, dtype=old.dtype)
+                made.register_parameter(name, nn.Parameter(new, requires_grad=old.requires_grad))
+        made.register_forward_hook(hook)
+
+
 def shrink_gates(layers: Iterable[nn.Module], optimizer: torch.optim.Optimizer, ranks: int | None) -> None:
-    """The proximal step of gates, after an update: each is drawn towards zero, and the largest alone stay.
+    """The proximal step of gates and masks, after an update: each is drawn towards zero; of gates the largest stay.
 
     Args:
         layers: of which some may have one.
@@ -116,15 +145,17 @@ def shrink_gates(layers: Iterable[nn.Module], optimizer: torch.optim.Optimizer, 
     """
     for layer in layers:
         for hook in layer._forward_hooks.values():
-            gate = getattr(layer, _GATE, None) if isinstance(hook, Adapter) and hook.penalty else None
-            if gate is None:
+            if not isinstance(hook, Adapter):
                 continue
-            assert isinstance(hook, Adapter), "others have no penalty"
-            rates = [group["lr"] for group in optimizer.param_groups if any(each is gate for each in group["params"])]
+            gate, mask = getattr(layer, _GATE, None), getattr(layer, MASK, None)
             with torch.no_grad():
-                for rate in rates:
-                    gate.copy_(nn.functional.softshrink(gate, float(rate) * hook.penalty))
-                if ranks is not None and ranks < len(gate):
+                for each, penalty in ((gate, hook.penalty), (mask, hook.mask_penalty)):
+                    if each is None:
+                        continue
+                    owned = (group for group in optimizer.param_groups if any(one is each for one in group["params"]))
+                    for group in owned:
+                        each.copy_(nn.functional.softshrink(each, float(group["lr"]) * penalty))
+                if gate is not None and ranks is not None and ranks < len(gate):
                     gate[gate.abs().sort(descending=True, stable=True).indices[ranks:]] = 0.0
 
 
@@ -142,17 +173,19 @@ def merge_adapter(layer: nn.Module) -> None:
         del layer._forward_hooks[key]
         for name in (hook.first, hook.second):
             delattr(layer, name)
-        for name in (_GATE, _RESIDUAL, *_PLACES):
+        for name in (_GATE, MASK, _RESIDUAL, *_PLACES):
             if hasattr(layer, name):
                 delattr(layer, name)
 
 
 def _merge_behind(layer: nn.Module, hook: Adapter) -> None:
-    """Multiply a layer's weight, and its bias, by 1 + s B A."""
+    """Multiply a layer's weight, and its bias, by 1 + s B A, and by its mask."""
     first, second = (layer.get_submodule(name).get_parameter("weight") for name in (hook.first, hook.second))
     for each in (layer.weight, layer.bias):
         if isinstance(each, Tensor):
             each.add_(second @ (first @ each) * (hook.scale or 1.0))
+            if hasattr(layer, MASK):
+                each.mul_(layer.get_parameter(MASK).view(-1, *(1,) * (each.dim() - 1)))
 
 
 def _beyond(layer: nn.Module, hook: Adapter, weight: Tensor) -> Tensor:

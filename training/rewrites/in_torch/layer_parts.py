@@ -84,11 +84,15 @@ def in_turn(layer: PlainLayer, rank: int, names: tuple[str, str], *, between: st
 
 
 class Branches(nn.Module):
-    """Several layers of one shape, each normalised by itself where that is asked, summed; one bias."""
+    """Several layers of one shape, each normalised by itself where that is asked, summed; one bias.
 
-    def __init__(self, layer: PlainLayer, count: int, *, between: str) -> None:
+    Of a search they are weighted by the softmax of numbers that learn, which begin equal.
+    """
+
+    def __init__(self, layer: PlainLayer, count: int, *, between: str, searched: bool = False) -> None:
         super().__init__()
         self._count = count
+        self.mixture = nn.Parameter(torch.zeros(count, **like(layer))) if searched else None
         for number in range(1, count + 1):
             self.add_module(f"branch_{number}", same_shape(layer))
             self.add_module(
@@ -101,6 +105,8 @@ class Branches(nn.Module):
         """The sum over branches."""
         branches = range(1, self._count + 1)
         made = (getattr(self, f"norm_{each}")(getattr(self, f"branch_{each}")(x)) for each in branches)
+        if self.mixture is not None:
+            made = (each * share for each, share in zip(made, self.mixture.softmax(0), strict=True))
         total: Tensor = reduce(torch.add, made)
         return total if self.bias is None else total + self.bias.view(-1, *self._positions)
 

@@ -105,7 +105,12 @@ class Widths:
         """Make a model as narrow as one was whose survivors are known: its weights are to be loaded."""
         plan = entry.plan(self.graph)
         named = tensors_of(model)
-        index = {name: tuple(each) for name, each in places.items() if name in named}
+        # It may be narrower already, as its first phase has it: places are told of the first network.
+        index = {
+            name: tuple(torch.searchsorted(own, each) for own, each in zip(self.places[name], wanted, strict=True))
+            for name, wanted in places.items()
+            if name in named
+        }
         return self._make(model, plan, index, None)
 
     # What stays -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from torch import nn
 
 from ....configs.errors import ConfigError
 from ...graph import Convolution, Stage, TrainingGraph
+from .beside import carry_beside
 from .layer_parts import BATCH_NORMS, CONVOLUTIONS, convolution
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -44,6 +45,7 @@ def resize(model: nn.Module, before: TrainingGraph, after: TrainingGraph) -> Non
         if made is None:
             _redraw(module, path, {name: wanted[own[name]] for name in changed})
         else:
+            carry_beside(module, made, {name: wanted[full] for name, full in own.items()})
             put(model, path, made.train(module.training))
     for names in tied:
         first = model.get_parameter(names[0])

@@ -207,7 +207,7 @@ def _make(model: nn.Module, change: Change) -> None:
                 rank = entry.rank(known[path])
                 put(model, path, in_turn(layer, rank, ("first", "second"), between=entry.between))
             case Parallel():
-                put(model, path, Branches(layer, entry.branches, between=entry.between))
+                put(model, path, Branches(layer, entry.branches, between=entry.between, searched=entry.searched))
             case Doped():
                 put_beside(layer, entry.rank(known[path]), Beside("doped_a", "doped_b"))
             case SparsePlusLowRank() if entry.form == "rebuilt":

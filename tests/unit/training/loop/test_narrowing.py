@@ -65,6 +65,53 @@ def test_killed_in_any_phase_it_ends_in_the_same_weights_bit_for_bit(tmp_path, m
     assert log_rows(tmp_path / "cut") == log_rows(tmp_path / "whole")
 
 
+SEARCHED = """
+name: mine
+title: "A mixture of candidates with weights left out, then the one of the largest share"
+source: "a test"
+forward: {operand: weight}
+backward: {operand: weight}
+mask_search: {method: given}
+rewrites:
+  - {kind: parallel, branches: 3, searched: true, between: nothing}
+schedule:
+  phases:
+    - {name: search, steps: 9}
+    - {name: found, rewrites: none}
+"""
+ADAPTED = """
+name: mine
+title: "Neurons go by the gradients of adapters, which learn on"
+source: "a test"
+rewrites:
+  - {kind: keep, neurons: 0.5, chosen_by: adapters, batches: 2}
+  - {kind: adapters, rank: 4}
+schedule:
+  phases:
+    - {name: narrowing, steps: 9, set: {rewrites.0.neurons: {shape: linear, start: 1.0, end: 0.5, updates: 2}}}
+    - {name: tuning}
+"""
+
+
+@pytest.mark.parametrize("text", [SEARCHED, ADAPTED], ids=["searched", "adapted"])
+def test_a_search_or_adapters_end_in_the_declared_network_and_a_killed_run_goes_on(tmp_path, monkeypatch, text):
+    settings = settings_of(tmp_path, text, sparsity="75%")
+    whole = run(settings, tmp_path / "whole")
+    declared = load_recipe(settings.recipe).model
+    kept = [] if declared.prunes else declared.rewrites[:1]
+    planned = rewritten(load_graph(tmp_path / "whole" / "graph.json"), kept, deployed=False).graph
+    weights = torch.load(tmp_path / "whole" / "weights.pt", weights_only=True)
+    assert sum(each.numel() for each in weights.values()) == weights_of(planned)
+    for path in whole.patterns:
+        assert weights[f"{path}.weight"].count_nonzero() == round(weights[f"{path}.weight"].numel() / 4)
+    assert bool(whole.patterns) == declared.prunes
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
+    for step in (3, 14):
+        with pytest.raises(KilledError):
+            run(settings, tmp_path / "cut", progress=killed_at(step))
+    assert run(settings, tmp_path / "cut").weights_sha256 == whole.weights_sha256
+
+
 PRUNED = MINE.replace(
     "rewrites:\n",
     "forward: {operand: weight}\nbackward: {operand: weight}\ndecay: {strength: 0.0002}\nrewrites:\n",
@@ -129,6 +176,14 @@ def recipe(**changed):
         (
             {"schedule": {"phases": [{"name": "narrow", "share": 0.5}, {"name": "wide", "rewrites": "none"}]}},
             "a network that becomes wider again",
+        ),
+        (
+            {"rewrites": [{"kind": "parallel", "branches": 2, "searched": True}]},
+            "a search that no phase ends",
+        ),
+        (
+            {"rewrites": [{"kind": "keep", "neurons": 0.5, "chosen_by": "adapters"}, {"kind": "adapters", "rank": 2}]},
+            "adapters that come later than the first step",
         ),
     ],
 )

@@ -2,6 +2,8 @@
 
 from ...choice import ChoiceName
 from .activation import ACTIVATION
+from .adapter_masks import ADAPTER_MASKS
+from .adapters import ADAPTERS
 from .first import FIRST
 from .fluctuation import FLUCTUATION
 from .made import MADE
@@ -22,6 +24,8 @@ GROUP_SCORES: dict[ChoiceName, GroupScore] = {
     "saliency": SALIENCY,
     "activation": ACTIVATION,
     "fluctuation": FLUCTUATION,
+    "adapters": ADAPTERS,
+    "adapter-masks": ADAPTER_MASKS,
 }
 """By the name that an entry gives it."""
 
