@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from bisparse.accel.energy import EnergyModel
+from bisparse.accel.specification import Hardware
 from bisparse.accel.tensor_engine import (
     Handover,
     output_stationary_cycles,
@@ -14,6 +15,7 @@ from bisparse.accel.tensor_engine import (
     weight_stationary_cycles,
     weight_stationary_handover,
 )
+from bisparse.dataflow.gemm import Gemm
 from bisparse.dataflow.mapping import ArrayMapping, Mapping
 from bisparse.sim.event.tile_walk import TileWalk
 
@@ -309,10 +311,30 @@ def joules_of(actions):
     return sum(number * PRICES.prices_pj[name] * 1e-12 for name, number in actions.items())
 
 
-def value_of(name, cycles, joules):
-    if name == "time":
-        return cycles
-    return joules * cycles if name == "energy-delay" else joules
+@dataclass(frozen=True)
+class Costed:
+    """What one mapping costs. Energy is counted when it is asked for: the fastest are few of all there are."""
+
+    gemm: Gemm
+    hardware: Hardware
+    array: ArrayMapping
+    walked: Walked
+    times: dict
+    cycles: int
+
+    @property
+    def moved_bytes(self):
+        return self.walked.moved_bytes
+
+    @cached_property
+    def joules(self):
+        dynamic = joules_of(self.walked.actions(self.gemm, self.array, self.times))
+        return dynamic + PRICES.static_watts * self.cycles / self.hardware.clock_hz
+
+    def value(self, name):
+        if name == "time":
+            return self.cycles
+        return self.joules * self.cycles if name == "energy-delay" else self.joules
 
 
 def tiled(gemm, hardware, sizes, order, west):
@@ -320,8 +342,8 @@ def tiled(gemm, hardware, sizes, order, west):
     return TileWalk(gemm=gemm, hardware=hardware, tile_m=m, tile_n=n, tile_k=k, order=order, west=west)
 
 
-def brute_force(gemm, hardware, name):
-    """Value, bytes moved, cycles and joules of every legal mapping, and how many the search claims to consider."""
+def brute_force(gemm, hardware):
+    """What every legal mapping costs, and how many the search claims to consider."""
     mappings = list(legal_array_mappings(hardware.tensor_engine, gemm))
     claimed = list(claimed_array_mappings(hardware.tensor_engine, gemm))
     found, claims = {}, 0
@@ -337,10 +359,7 @@ def brute_force(gemm, hardware, name):
                 continue
             times = {tile: on_array(hardware, gemm, tilings[0], mapping, tile) for tile in walked[0].tiles}
             for each in walked:
-                cycles = each.cycles(times)
-                joules = joules_of(each.actions(gemm, mapping, times))
-                joules += PRICES.static_watts * cycles / hardware.clock_hz
                 tile = dict(zip(("tile_m", "tile_n", "tile_k"), sizes, strict=True))
                 whole = Mapping(array=mapping, **tile, order=each.walk.order, form=gemm.form)
-                found[whole] = value_of(name, cycles, joules), each.moved_bytes, cycles, joules
+                found[whole] = Costed(gemm, hardware, mapping, each, times, each.cycles(times))
     return found, claims

@@ -61,6 +61,14 @@ def costs(asked, seed=0, *, rises=False):
     return LayerCosts(sha256="0" * 64, rows=tuple(rows))
 
 
+@cache
+def assigned(seed=0, *, rises=False):
+    """What is found for one of the random networks, by the proxy that its layers have, and its ratios."""
+    asked = assigner()
+    proxy = "sensitivity" if rises else "magnitude"
+    return asked.assign(costs(asked, seed, rises=rises), proxy=proxy, like=LIKE)
+
+
 FEW = ("1.0", "3.*", "6.*")
 
 
@@ -138,11 +146,9 @@ def test_the_search_ends(monkeypatch):
     assert len(asked) == 5
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("proxy", ["magnitude", "sensitivity"])
-def test_it_is_never_worse_than_a_uniform_ratio_of_equal_proxy(seed, proxy):
-    asked = assigner()
-    found, ratios = asked.assign(costs(asked, seed, rises=proxy == "sensitivity"), proxy=proxy, like=LIKE)
+@pytest.mark.parametrize(("seed", "rises"), [(0, False), (0, True), (1, False), (2, True)])
+def test_it_is_never_worse_than_a_uniform_ratio_of_equal_proxy(seed, rises):
+    found, ratios = assigned(seed, rises=rises)
     assert found.assigned.within
     for step in found.uniform:
         assert not step.within or found.assigned.total_cycles <= step.total_cycles
@@ -151,7 +157,7 @@ def test_it_is_never_worse_than_a_uniform_ratio_of_equal_proxy(seed, proxy):
         side = 1 if budget.measure == "kept magnitude" else -1
         assert side * budget.reached >= side * budget.limit - 1e-9
     assert found.bound_cycles <= found.predicted_cycles
-    assert len(ratios) == len(found.layers) == len(asked.choices)
+    assert len(ratios) == len(found.layers) == len(assigner().choices)
 
 
 def test_layers_that_differ_are_given_what_uniform_ratios_cannot():
@@ -163,7 +169,7 @@ def test_layers_that_differ_are_given_what_uniform_ratios_cannot():
 
 def test_the_step_is_that_of_the_recipe_with_these_ratios():
     asked = assigner()
-    found, ratios = asked.assign(costs(asked), like=LIKE)
+    found, ratios = assigned()
     rules = layer_rules(ratios)
     recipe = dataclasses.replace(asked.recipe, model=asked.recipe.model.model_copy(update={"layers": rules}))
     for elsewhere in RATIOS:
@@ -181,7 +187,7 @@ def test_the_step_is_that_of_the_recipe_with_these_ratios():
 def test_sensitivity_has_a_budget_for_each_stage_and_a_fall_of_the_loss_counts_as_none():
     asked = assigner()
     known = costs(asked, rises=True)
-    found, _ = asked.assign(known, proxy="sensitivity", like=LIKE)
+    found, _ = assigned(rises=True)
     assert [(each.measure, each.stages) for each in found.budgets] == [
         ("loss rise", ("FF",)),
         ("kept magnitude", ("BP",)),
@@ -193,7 +199,7 @@ def test_sensitivity_has_a_budget_for_each_stage_and_a_fall_of_the_loss_counts_a
 def test_a_share_to_keep_may_stand_in_place_of_a_ratio():
     asked = assigner(ratios=(*RATIOS, Pattern(1, 1)))
     known = costs(asked)
-    steps = [asked.assign(known, keep=keep)[0] for keep in (0.0, 0.5, 0.8, 1.0)]
+    steps = [asked.assign(known, keep=keep)[0] for keep in (0.0, 0.6, 1.0)]
     cycles = [each.assigned.total_cycles for each in steps]
     assert cycles == sorted(cycles)
     assert {layer.sparsity for layer in steps[0].layers} == {"1:8"}
@@ -218,7 +224,7 @@ def test_a_layer_may_have_only_what_the_recipe_s_rules_let_it_have():
 def test_a_file_says_dense_of_what_no_ratio_offered_could_prune():
     """The classifier, ``11``, has 10 outputs; the first convolution is dense by the recipe's rules at any ratio."""
     asked = assigner()
-    _, ratios = asked.assign(costs(asked), like=LIKE)
+    _, ratios = assigned()
     said = asked.said(ratios)
     assert {place: said[place] for place in said.keys() - ratios.keys()} == {("11", Stage.BACKWARD): Pattern(1, 1)}
     assert ratios.items() <= said.items()
@@ -260,8 +266,7 @@ def test_budgets_and_costs_that_are_not_known_are_refused():
 
 
 def test_an_assignment_is_plain_data():
-    asked = assigner()
-    document = json.loads(json.dumps(asked.assign(costs(asked), like=LIKE)[0].document()))
+    document = json.loads(json.dumps(assigned()[0].document()))
     assert (document["kind"], document["schema_version"], document["like"]) == ("assignment", 1, "2:8")
     assert set(document["inputs"]) == {"hardware", "workload", "recipe", "energy_table", "layer_costs"}
     assert {layer["stage"] for layer in document["layers"]} == {"FF", "BP"}
