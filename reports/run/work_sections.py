@@ -44,8 +44,10 @@ def _drawn(view: RunView) -> int:
     return MOST if len(view.results) == 1 else SHOWN
 
 
-def roofline_section(view: RunView) -> Section:
-    """Multiply-accumulates a byte against those a cycle."""
+def roofline_section(view: RunView) -> Section | None:
+    """Multiply-accumulates a byte against those a cycle; None where nothing multiplies."""
+    if not view.result.useful_macs:
+        return None
     return Section(
         heading="Roofline",
         figures={"roofline": roofline_figure(view.result, view.baseline)},

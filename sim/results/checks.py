@@ -18,11 +18,21 @@ def check_step(document: dict[str, Any]) -> None:
     for role in ("hardware", "workload", "recipe"):
         if role not in document["inputs"]:
             raise ConfigError(f"inputs.{role}: got nothing, need this field")
-    if document["clock_hz"] <= 0:
-        raise ConfigError(f"clock_hz: got {document['clock_hz']}, need a number > 0")
+    _check_above_zero(document, "clock_hz")
 
 
-def check_stages(document: dict[str, Any]) -> None:
+def check_result(document: dict[str, Any]) -> None:
+    """Refuse a document of figures that no step has.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    check_step(document)
+    _check_stages(document)
+    _check_counts(document)
+
+
+def _check_stages(document: dict[str, Any]) -> None:
     """Refuse rows of stages that no step has.
 
     Raises:
@@ -33,3 +43,25 @@ def check_stages(document: dict[str, Any]) -> None:
             if row["stage"] not in STAGES:
                 got, need = shown(row["stage"]), ", ".join(STAGES)
                 raise ConfigError(f"{name}.{number}.stage: got {got}, need one of {need}")
+
+
+def _check_counts(document: dict[str, Any]) -> None:
+    """Refuse peaks and a bound that nothing can be held against, and products that nobody multiplied.
+
+    Raises:
+        ConfigError: there is such a figure.
+    """
+    for name in ("peak_macs_per_cycle", "dram_bytes_per_cycle", "flop_bound_speedup"):
+        _check_above_zero(document, name)
+    multiplying = [(number, row) for number, row in enumerate(document["operators"]) if row.get("useful_macs", 0)]
+    if multiplying:
+        _check_above_zero(document, "useful_macs")
+    for number, row in multiplying:
+        if row["engine"] == "tensor":
+            _check_above_zero(row, "array_utilisation", within=f"operators.{number}.")
+
+
+def _check_above_zero(document: dict[str, Any], name: str, *, within: str = "") -> None:
+    found = document.get(name, 0)
+    if found <= 0:
+        raise ConfigError(f"{within}{name}: got {found}, need a number > 0")

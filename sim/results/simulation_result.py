@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...configs.plain_fields import check_fields
 from .answer_range import AnswerRange
-from .checks import check_stages, check_step
+from .checks import check_result
 from .dense_step import DenseStep, ScopeResult
 from .extra_work import ExtraWorkShare
 from .memory_results import Memory, OnChip
@@ -390,8 +390,7 @@ class SimulationResult:
         check_fields(
             document, cls, called={"rows": "operators"}, without=_BESIDE_THE_DOCUMENT, beside=("schema_version",)
         )
-        check_step(document)
-        check_stages(document)
+        check_result(document)
         fields = {name: value for name, value in document.items() if name not in ("schema_version", "operators")}
         fields["inputs"] = {name: Input(**value) for name, value in fields["inputs"].items()}
         fields["by_scope"] = {name: ScopeResult(**value) for name, value in fields["by_scope"].items()}

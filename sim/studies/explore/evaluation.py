@@ -143,7 +143,7 @@ class _Group:
                 found[number] = simulate_point(point, self.version)
         waiting = [number for number, outcome in enumerate(found) if outcome is None]
         searches = self._search(table, rows, keys, waiting)
-        everywhere = self._mapped_everywhere(keys, waiting, searches)
+        everywhere = self._mapped_everywhere(keys, waiting, searches, len(hardware))
         for number in waiting:
             if not all(everywhere[key][rows[number]] for key in keys[number]):
                 found[number] = self._impossible(points[number], int(rows[number]), keys[number], searches)
@@ -235,14 +235,16 @@ class _Group:
         keys: Sequence[tuple[StepKey, StepKey]],
         waiting: Sequence[int],
         searches: dict[tuple[object, ...], BestForms],
+        designs: int,
     ) -> dict[StepKey, BoolArray]:
         """Of each step on which designs of the table all of its products have a mapping."""
-        found = {}
+        found, everywhere = {}, np.ones(designs, dtype=np.bool_)
         for key, members in self._by_step(keys, waiting).items():
             step = self._step(key, self.points[members[0]])
             assert step is not None, "members run it"
             shapes = {product.gemm.shape_key for product in step.products()}
-            found[key] = np.logical_and.reduce([searches[shape].feasible for shape in shapes])
+            # A step without products has a mapping of all that it has.
+            found[key] = np.logical_and.reduce([everywhere, *(searches[shape].feasible for shape in shapes)])
         return found
 
     def _impossible(

@@ -105,6 +105,14 @@ def test_a_directory_without_a_result_is_refused_and_the_message_says_what_to_gi
     )
 
 
+def test_a_product_that_no_array_worked_on_is_refused(tmp_path):
+    document = sample_result().document()
+    at, row = next((at, row) for at, row in enumerate(document["operators"]) if row["useful_macs"])
+    row["array_utilisation"] = 0
+    said = _spoilt(tmp_path, json.dumps(document))
+    assert said.startswith(f"RUN/result.json: operators.{at}.array_utilisation: got 0, need a number > 0")
+
+
 def test_a_result_of_a_newer_bisparse_is_refused(tmp_path):
     document = {**sample_result().document(), "schema_version": 2}
     assert _spoilt(tmp_path, json.dumps(document)) == (
@@ -141,6 +149,11 @@ def test_json_that_is_no_result_is_refused(tmp_path, text):
         ({"memory": {"peak_bytes": 1}}, "memory.peak_operator: got nothing, need this field"),
         ({"notes": [3]}, "notes.0: got 3, need a text"),
         ({"schema_version": "1"}, "schema_version: got '1', need 1"),
+        ({"flop_bound_speedup": 0}, "flop_bound_speedup: got 0, need a number > 0"),
+        ({"flop_bound_speedup": -1.5}, "flop_bound_speedup: got -1.5, need a number > 0"),
+        ({"peak_macs_per_cycle": 0}, "peak_macs_per_cycle: got 0, need a number > 0"),
+        ({"dram_bytes_per_cycle": -1}, "dram_bytes_per_cycle: got -1, need a number > 0"),
+        ({"useful_macs": 0}, "useful_macs: got 0, need a number > 0"),
     ],
 )
 def test_a_result_with_a_wrong_field_is_refused_by_its_name(tmp_path, change, message):
