@@ -142,9 +142,10 @@ def annotate(
     # Weights that nothing updates are made once, whatever the design does with those that learn.
     pre_generation = pre_generation or graph.inference
     updated = {operator.parameter for operator in graph.operators if operator.stage is Stage.UPDATE}
-    modules = {operator.module for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)}
+    passing = [operator for operator in graph.products if operator.stage in (Stage.FORWARD, Stage.BACKWARD)]
+    weighted = {operator.module for operator in passing if operator.parameter is not None}
     check_pass(recipe, inference=graph.inference, of=graph.name)
-    check_rules(recipe, modules, of=graph.name)
+    check_rules(recipe, {operator.module for operator in passing}, weighted=weighted, of=graph.name)
     network = _Network(graph)
     if given_formats is None and (shares_out(recipe, pattern) or kept_weights):
         recipe = with_layer_densities(recipe, pattern, _shapes(graph, recipe, pattern, network), kept_weights)

@@ -6,7 +6,7 @@ The same rules speak of an operator of a graph, to be simulated, and of a layer 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -149,12 +149,13 @@ def check_pass(recipe: Recipe, *, inference: bool, of: str) -> None:
         )
 
 
-def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:
+def check_rules(recipe: Recipe, modules: Collection[str], *, weighted: Collection[str], of: str) -> None:
     """Refuse a rule without effect: a misspelt path would look like a rule that was followed.
 
     Args:
         recipe: whose rules.
         modules: paths of the layers that its rules may name.
+        weighted: those of them that multiply by a weight, which ratios and zeros that stream past one are of.
         of: the network's name, for the message.
 
     Raises:
@@ -162,18 +163,22 @@ def check_rules(recipe: Recipe, modules: Collection[str], *, of: str) -> None:
     """
     fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
     fields |= {f"dense.all_but.{number}": name for number, name in enumerate(recipe.dense.all_but)}
-    for rule, layer in enumerate(recipe.layers):
-        fields |= {f"layers.{rule}.names.{number}": name for number, name in enumerate(layer.names)}
-    for rule, streaming in enumerate(recipe.activations):
-        fields |= {f"activations.{rule}.names.{number}": name for number, name in enumerate(streaming.names)}
+    _check_named(fields, modules, need=f"a matrix product of {of}")
+    of_weights = {
+        f"{section}.{rule}.names.{number}": name
+        for section, rules in (("layers", recipe.layers), ("activations", recipe.activations))
+        for rule, each in enumerate(rules)
+        for number, name in enumerate(each.names)
+    }
+    _check_named(of_weights, weighted, need=f"a matrix product by a weight of {of}")
+
+
+def _check_named(fields: Mapping[str, str], modules: Collection[str], *, need: str) -> None:
     for field, name in fields.items():
         if not any(fnmatchcase(module, name) for module in modules):
             near = difflib.get_close_matches(name, sorted({*modules} - {""}), n=1, cutoff=0.0)
             remedy = f"; try {near[0]}" if near else ""
-            raise ConfigError(
-                f"{field}: got {name!r}, need the path of a matrix product of {of}, with * and ?{remedy}",
-                field=field,
-            )
+            raise ConfigError(f"{field}: got {name!r}, need the path of {need}, with * and ?{remedy}", field=field)
 
 
 def _matches(module: str, names: Iterable[str]) -> bool:

@@ -95,7 +95,7 @@ def test_a_rule_for_no_product_of_the_workload_is_refused_at_its_line(tmp_path):
     with pytest.raises(ConfigError) as wrong:
         bisparse.simulate("resnet9-cifar10", recipe=file)
     assert str(wrong.value).startswith(
-        f"{file}:5: layers.1.names.0: got 'classifer', need the path of a matrix product of resnet9-cifar10"
+        f"{file}:5: layers.1.names.0: got 'classifer', need the path of a matrix product by a weight of resnet9-cifar10"
     )
     file = recipe(tmp_path, "dense: {names: ['9.*']}")
     with pytest.raises(ConfigError, match=r"mine\.yaml:3: dense\.names\.0: got '9\.\*', need the path of .*; try "):

@@ -13,7 +13,7 @@ from bisparse.configs.terms import Terms
 from bisparse.training.graph import Convolution
 from bisparse.training.recipes.annotation import Pruning, annotate
 from bisparse.training.recipes.declaration import load_recipe
-from bisparse.training.recipes.declared_rules import DenseRule, LayerRule
+from bisparse.training.recipes.declared_rules import ActivationRule, DenseRule, LayerRule
 from bisparse.training.recipes.pruned_stage import PrunedStage
 
 from .laid_recipes import (
@@ -258,18 +258,36 @@ def test_a_ratio_may_hold_in_one_stage_alone():
 
 
 @pytest.mark.parametrize(
-    ("rules", "field", "got", "near"),
+    ("rules", "field", "got", "need", "near"),
     [
-        ({"dense": DenseRule(names=("body", "haed"))}, "dense.names.1", "haed", "head"),
-        ({"layers": (LayerRule(names=("bodi.*",), sparsity="2:4"),)}, "layers.0.names.0", "bodi.*", "body"),
+        ({"dense": DenseRule(names=("body", "haed"))}, "dense.names.1", "haed", "product", "head"),
+        (
+            {"layers": (LayerRule(names=("bodi.*",), sparsity="2:4"),)},
+            "layers.0.names.0",
+            "bodi.*",
+            "product by a weight",
+            "body",
+        ),
     ],
 )
-def test_a_rule_that_names_no_product_is_refused_with_the_nearest_path(rules, field, got, near):
+def test_a_rule_that_names_no_product_is_refused_with_the_nearest_path(rules, field, got, need, near):
     with pytest.raises(ConfigError) as wrong:
         laid(with_rules(**rules))
-    need = "need the path of a matrix product of small, with * and ?"
+    need = f"need the path of a matrix {need} of small, with * and ?"
     assert str(wrong.value) == f"{field}: got {got!r}, {need}; try {near}"
     assert wrong.value.field == field
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"layers": (LayerRule(names=("scores",), sparsity="2:4"),)},
+        {"activations": (ActivationRule(names=("scores",), input="90%"),)},
+    ],
+)
+def test_a_rule_of_products_of_two_activations_alone_is_refused(rules):
+    with pytest.raises(ConfigError, match=r"0.names.0: got 'scores', need the path of a matrix product by a weight"):
+        laid(with_rules(**rules))
 
 
 def test_keeping_all_is_dense_and_says_so():

@@ -99,7 +99,8 @@ def apply(
             "try the recipe dense"
         )
     beyond = {path for path, module in model.named_modules() if isinstance(module, _BEYOND_REACH)}
-    check_rules(recipe, {*modules, *beyond}, of=type(model).__name__)
+    named = {*modules, *beyond}
+    check_rules(recipe, named, weighted=named, of=type(model).__name__)
     network = _Network(model, modules)
     own_ratio = frozenset(path for path in modules if has_own_ratio(recipe, path))
     plans = [network.planned(each.recipe, each.pattern) for each in clock.stretches]

@@ -17,7 +17,7 @@ from bisparse.training.rewrites.apply import rewritten
 from pydantic import ValidationError
 from torch import nn
 
-from .conftest import captured, counted, made
+from .conftest import NETWORKS, captured, counted, made, swapped
 
 
 class FeedForward(nn.Module):
@@ -33,6 +33,20 @@ class FeedForward(nn.Module):
     def forward(self, x):
         hidden = self.activation(self.gate(x))
         return self.head(self.down(hidden * self.up(x) if hasattr(self, "up") else hidden))
+
+
+class Convolutions(nn.Module):
+    """A shortcut over a normalised convolution, an activation behind each of both."""
+
+    def __init__(self, activation: type[nn.Module]) -> None:
+        super().__init__()
+        self.stem, self.inner = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.norm, self.first, self.second = nn.BatchNorm2d(8), activation(), activation()
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.first(self.stem(x))
+        return self.head(self.second(x + self.norm(self.inner(x))).mean((2, 3)))
 
 
 def network(activation=nn.SiLU, *, gated=False):
@@ -56,6 +70,20 @@ def entry(**asked):
 def test_another_function_is_what_a_capture_of_it_has(before, function, after, gated):
     found = made(network(before, gated=gated), entry(function=function))
     assert counted(found) == counted(network(after, gated=gated))
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize(("function", "after"), [("relu", nn.ReLU), ("squared-relu", SquaredReLU)])
+def test_so_it_is_in_a_network_of_convolutions_and_in_a_transformer(function, after, inference):
+    make, shape = NETWORKS["transformer"]
+    names = [name for name, module in make().named_modules() if isinstance(module, nn.GELU)]
+    by_hand = {
+        shape: lambda: swapped(make(), names, lambda _: after()),
+        (3, 8, 8): lambda: Convolutions(after),
+    }
+    for as_it_was, of in ((make, shape), (lambda: Convolutions(nn.SiLU), (3, 8, 8))):
+        found = made(captured(as_it_was, of, inference=inference), entry(function=function), deployed=inference)
+        assert counted(found) == counted(captured(by_hand[of], of, inference=inference))
 
 
 def test_an_entry_on_what_another_one_made_finds_its_whole_unit():

@@ -70,6 +70,23 @@ def test_what_learns_in_part_equals_the_capture_of_the_module_that_has_it(entry)
     assert counted(planned) == counted(captured(lambda: model, shape))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Adapters(kind="adapters", rank=4, gate={"penalty": 0.1}, residual=5, layers=("first", "down", "head")),
+        Adapters(kind="adapters", rank=4, position="behind", layers=("second", "head")),
+        Partial(kind="partial", inputs=0.5, layers=("head",)),
+        LearnedScores(kind="learned-scores", rank=3, score_rank=2, layers=("first", "head")),
+    ],
+    ids=["gate and residual", "behind", "inputs", "scores"],
+)
+def test_so_it_does_among_convolutions(entry):
+    make, shape = NETWORKS["cnn"]
+    model = make()
+    planned = rewrite_module(model, [entry], captured(lambda: model, shape)).graph
+    assert counted(planned) == counted(captured(lambda: model, shape))
+
+
 def test_only_adapters_learn():
     graph = made(captured(*NETWORKS["transformer"]), Adapters(kind="adapters", rank=2, layers=("*.projection",)))
     assert learning_weights_of(graph) == 2 * 2 * (32 + 32)

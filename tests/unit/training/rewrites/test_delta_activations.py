@@ -49,6 +49,46 @@ def test_it_is_the_network_written_by_hand():
     assert found.macs(4) == wanted.macs(4)
 
 
+class Encoder(nn.Module):
+    """Attention, then two layers behind a normalisation, each beside a shortcut."""
+
+    def __init__(self):
+        super().__init__()
+        self.packed, self.projection, self.norm = nn.Linear(8, 24), nn.Linear(8, 8), nn.LayerNorm(8)
+        self.first, self.second = nn.Linear(8, 16), nn.Linear(16, 8, bias=False)
+
+    def attended(self, x):
+        query, key, value = (each.unsqueeze(1) for each in self.packed(x).chunk(3, -1))
+        return x + self.projection(functional.scaled_dot_product_attention(query, key, value).squeeze(1))
+
+    def forward(self, x):
+        x = self.attended(x)
+        return x + self.second(functional.gelu(self.first(self.norm(x))))
+
+
+class EncoderOfDeltas(Encoder):
+    """The same of the next frame, whose two layers multiply differences."""
+
+    def forward(self, x, seen, summed, seen_next, summed_next):
+        x = self.attended(x)
+        change = functional.hardshrink(self.norm(x) - seen, 0.1)
+        moved = seen + change
+        first = functional.linear(change, self.first.weight) + summed
+        hidden = functional.gelu(first + self.first.bias)
+        change = functional.hardshrink(hidden - seen_next, 0.1)
+        second = functional.linear(change, self.second.weight) + summed_next
+        return x + second, moved, seen_next + change, first, second
+
+
+def test_so_it_is_in_a_transformer():
+    entry = DeltaActivations(kind="delta-activations", layers=("first", "second"))
+    found = made(captured(Encoder, (6, 8), inference=True), entry, deployed=True)
+    inputs = [(6, 8), (6, 8), (6, 16), (6, 16), (6, 8)]
+    wanted = captured(EncoderOfDeltas, inputs, inference=True)
+    assert counted(found) == counted(wanted)
+    assert found.macs(4) == wanted.macs(4)
+
+
 def test_what_it_adds_is_differences_references_and_sums():
     graph = captured(Network, FRAME, inference=True)
     found = made(graph, DELTAS, deployed=True)
