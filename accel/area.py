@@ -170,7 +170,7 @@ def total(parts: dict[str, Area]) -> Area:
 def _array(hardware: Hardware, prices: Prices) -> Iterator[tuple[str, Area]]:
     engine, shape = hardware.tensor_engine, element_shape(hardware)
     pes = hardware.peak_macs_per_cycle
-    sums = "int32" if engine.precision == "int8" else "fp32"
+    sums = engine.summed_as
     yield "PE multipliers", prices.cell(f"multiply_um2.{engine.multiplied_as}", pes)
     yield "PE adders", prices.cell(f"add_um2.{sums}", pes)
     bits = sum(each.flip_flops for each in element(shape).values()) + kept_bits(shape)

@@ -80,12 +80,14 @@ def leaf_target(name: str, annotation: Any, metadata: list[Any]) -> Target:
 
 
 def split(value: Any) -> Any:
-    """The items of a list that is written as a text.
+    """The items of a list that is written as a text; an empty one has none.
 
-    >>> split("os, ws"), split(["os"])
-    (['os', 'ws'], ['os'])
+    >>> split("os, ws"), split(["os"]), split("")
+    (['os', 'ws'], ['os'], [])
     """
-    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [item.strip() for item in value.split(",")] if value.strip() else []
 
 
 def joined(items: Iterable[Any]) -> str:

@@ -101,7 +101,7 @@ class EnergyModel:
         )
         prices = {
             "multiplies": table.multiply(hardware.tensor_engine.multiplied_as),
-            "accumulates": table.accumulate("fp32"),
+            "accumulates": table.accumulate(hardware.tensor_engine.summed_as),
             "choices": (table.select_pj_per_bit or 0.0) * 8 * BYTES_OF[hardware.tensor_engine.precision],
             "register_bits": table.register_pj_per_bit,
             "link_bits": table.link_hop_pj_per_bit,

@@ -194,10 +194,12 @@ def energy_table_of(design: Loaded[Hardware]) -> Loaded[EnergyTable]:
         raise design.placed(ConfigError(f"energy_table: {needed}", field="energy_table")) from None
     loaded = load_energy_table(name)
     table = loaded.model
-    if "fp32" not in table.accumulate_pj:
-        missing = "accumulate_pj: got no fp32, need it: every design sums in FP32"
-        raise loaded.placed(ConfigError(missing, field="accumulate_pj"))
     engine = hardware.tensor_engine
+    if engine.summed_as not in table.accumulate_pj:
+        missing = (
+            f"accumulate_pj: got no {engine.summed_as}, need it: {hardware.name} sums in {engine.summed_as.upper()}"
+        )
+        raise loaded.placed(ConfigError(missing, field="accumulate_pj"))
     multiplied = "precision" if engine.multiply_precision is None else "multiply_precision"
     for field, value, prices in (
         (f"tensor_engine.{multiplied}", engine.multiplied_as, table.multiply_pj),

@@ -29,6 +29,7 @@ DataflowName = Annotated[str, AfterValidator(as_field(checked_dataflow_name))]
 """The name of a dataflow that can be had."""
 
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8"]
+SumPrecision = Literal["fp32", "int32"]
 BYTES_OF: dict[Precision, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
 
 
@@ -67,7 +68,10 @@ class TensorEngine(Section):
     compressed_moving: bool = Field(
         default=False, description="whether the streamed operand may be compressed (WS, IS)"
     )
-    precision: Precision = Field(default="fp16", description="format of the operands; sums are FP32")
+    precision: Precision = Field(default="fp16", description="format of the operands")
+    sum_precision: SumPrecision | None = Field(
+        default=None, description="format of the sums, 4 bytes each; none: int32 where int8 is multiplied, else fp32"
+    )
     multiply_precision: Precision | None = Field(
         default=None,
         description="format that operands are rounded to in front of the multipliers; none: as they lie in memory",
@@ -101,6 +105,8 @@ class TensorEngine(Section):
         longest, widest, split = self.mac_latency, self.cols // 2, self.split_columns
         if self.accumulate_latency > longest:
             raise ValueError(f"accumulate_latency: got {self.accumulate_latency}, need at most mac_latency ({longest})")
+        if self.summed_as == "int32" and self.multiplied_as != "int8":
+            raise ValueError(f"sum_precision: got int32, need fp32: products of {self.multiplied_as} are no integers")
         if self.tile_overlap and not self.overlapped:
             raise ValueError(
                 "tile_overlap: got true, need overlapped: true beside it: tiles follow one another as folds do"
@@ -133,6 +139,11 @@ class TensorEngine(Section):
     def multiplied_as(self) -> Precision:
         """The format that the multipliers take."""
         return self.multiply_precision or self.precision
+
+    @property
+    def summed_as(self) -> SumPrecision:
+        """The format that sums are kept in."""
+        return self.sum_precision or ("int32" if self.multiplied_as == "int8" else "fp32")
 
     @property
     def timing(self) -> ArrayTiming:

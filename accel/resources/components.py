@@ -64,7 +64,7 @@ def components(hardware: Hardware, operators: Operators) -> tuple[Component, ...
     """
     engine, shape = hardware.tensor_engine, element_shape(hardware)
     rows, precision = engine.rows * engine.units, engine.multiplied_as
-    sums = "int32" if engine.precision == "int8" else "fp32"
+    sums = engine.summed_as
     found = [
         Component(name=f"PE {name}", piece=exactly(amounts.times(engine.cols)), count=rows, group=ROWS)
         for name, amounts in _element(shape).items()

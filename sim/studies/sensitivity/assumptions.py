@@ -96,7 +96,19 @@ class Uncertain:
         Raises:
             ConfigError: a range is none of its field's, does not hold the value, or scales what is no number.
         """
-        return (*self._of(self.hardware, HARDWARE), *self._of(self.table, ENERGY))
+        prices = (each for each in self._of(self.table, ENERGY) if self._in_use(each))
+        return (*self._of(self.hardware, HARDWARE), *prices)
+
+    def _in_use(self, price: Assumption) -> bool:
+        """Whether the design pays a price, or one that scales with it: of memories and of formats it has one."""
+        design = self.hardware.model
+        has = {"dram_pj_per_bit": design.dram.technology, "multiply_pj": design.tensor_engine.multiplied_as}
+
+        def paid(name: str) -> bool:
+            field, *key = _words(name)
+            return field not in has or key == [has[field]]
+
+        return any(paid(name) for name in (price.name, *price.scales))
 
     def varied(self, values: Mapping[str, Value]) -> tuple[Loaded[Hardware], Loaded[EnergyTable]]:
         """The design and its prices with values changed, those that scale with them too.

@@ -152,3 +152,23 @@ def test_a_table_without_a_price_of_picking_says_what_it_leaves_out():
     dense = SAT.tensor_engine.model_copy(update={"patterns": ()})
     nothing_to_pick = design().model_copy(update={"tensor_engine": dense})
     assert not EnergyModel.of(nothing_to_pick, table(select_pj_per_bit=None)).notes
+
+
+@pytest.mark.parametrize(
+    ("engine", "picojoules"),
+    [
+        ({"precision": "int8"}, 0.1),
+        ({"precision": "int8", "sum_precision": "fp32"}, 0.9),
+        ({"precision": "int8", "multiply_precision": "fp16"}, 0.9),
+        ({"precision": "fp8"}, 0.9),
+        ({"precision": "bf16"}, 0.9),
+    ],
+)
+def test_a_sum_is_priced_as_the_format_that_it_is_kept_in(engine, picojoules):
+    told = load_hardware({"extends": "sat-vcu1525", "tensor_engine": engine}).model
+    assert EnergyModel.of(told, load_energy_table("45nm").model).prices_pj["accumulates"] == picojoules
+
+
+def test_products_that_are_no_integers_have_no_integer_sum():
+    with pytest.raises(ConfigError, match="sum_precision: got int32, need fp32: products of fp16 are no integers"):
+        load_hardware({"extends": "sat-vcu1525", "tensor_engine": {"sum_precision": "int32"}})

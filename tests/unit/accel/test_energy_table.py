@@ -1,6 +1,7 @@
 import csv
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,32 @@ def test_every_leaf_says_where_it_comes_from(loaded):
     for path, known in loaded.provenance.items():
         assert known.source, path
         assert "not annotated" not in known.source, path
+
+
+DOCUMENT = re.compile(r"energy\.csv|doi:|ISSCC|TCAD|MICRO|NangateOpenCellLibrary|hwcomponents")
+
+
+def undocumented(provenance) -> list[str]:
+    """Figures that name no document, though their file says that they are known, or work out from what is."""
+    return [
+        path for path, known in provenance.items() if known.status != "assumed" and not DOCUMENT.search(known.source)
+    ]
+
+
+@pytest.mark.parametrize("name", library.names("energy"))
+def test_a_figure_that_is_known_names_the_document_that_it_is_from(name):
+    provenance = load_energy_table(name).provenance
+    assert undocumented(provenance) == []
+    path, known = next((path, known) for path, known in provenance.items() if known.status != "assumed")
+    assert undocumented({path: replace(known, source="everybody knows")}) == [path]
+
+
+@pytest.mark.parametrize("name", library.names("energy"))
+def test_every_assumed_figure_has_an_interval_scales_with_one_or_says_why_not(name):
+    provenance = load_energy_table(name).provenance
+    scaled = {other for known in provenance.values() for other in known.scales}
+    assumed = {path: known for path, known in provenance.items() if known.status == "assumed"}
+    assert [path for path, known in assumed.items() if not (known.range or known.fixed or path in scaled)] == []
 
 
 @pytest.mark.parametrize(("name", "claims"), [("45nm", 25), ("22nm", 17), ("7nm", 17), ("16nm-fpga", 17)])

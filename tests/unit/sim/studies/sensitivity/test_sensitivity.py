@@ -7,6 +7,7 @@ import pytest
 from bisparse.accel.energy_table import energy_table_of
 from bisparse.accel.set_fields import set_fields
 from bisparse.accel.specification import load_hardware
+from bisparse.configs import library
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.pattern import Pattern
 from bisparse.reports import sensitivity_text
@@ -140,13 +141,32 @@ def test_without_ranges_or_without_pruning_there_is_no_answer_to_range(monkeypat
         with_range(asked, asked.run(BDWP, PATTERN), BDWP, PATTERN)
 
 
-def test_of_every_assumed_value_of_sat_a_file_says_a_range_or_why_it_has_none():
-    for name in ("sat-vcu1525", "sat-vcu1525-timed"):
-        hardware = load_hardware(name)
-        found = Uncertain(hardware=hardware, table=energy_table_of(hardware))
-        assert found.without_range == 0
-        assert all(len(why) > 5 for why in found.fixed.values())
-    assert Uncertain(hardware=load_hardware("edge-16x16"), table=found.table).without_range > 0
+@pytest.mark.parametrize("name", library.names("hardware"))
+def test_of_every_assumed_value_of_a_shipped_design_a_file_says_a_range_or_why_it_has_none(name):
+    hardware = load_hardware(name)
+    found = Uncertain(hardware=hardware, table=energy_table_of(hardware))
+    assert found.without_range == 0
+    assert all(len(why) > 5 for why in found.fixed.values())
+    for each in found.assumptions:
+        for end in each.ends:
+            varied, prices = found.varied({each.name: end})
+            assert (varied.model, prices.model) != (hardware.model, found.table.model), (
+                f"{each.name} at {end} is a design"
+            )
+
+
+def test_an_assumed_value_of_which_nothing_is_said_is_counted():
+    silent = uncertain(update_engine={"lanes": {"value": 32, "status": "assumed", "source": "nobody said"}})
+    assert silent.without_range == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "paid"), [("sat-vcu1525", "ddr4"), ("edge-16x16", "lpddr4"), ("datacenter-128x128", "hbm2")]
+)
+def test_of_memories_the_price_of_the_one_that_a_design_has_is_varied(name, paid):
+    hardware = load_hardware(name)
+    names = [each.name for each in Uncertain(hardware=hardware, table=energy_table_of(hardware)).assumptions]
+    assert [name for name in names if "dram_pj" in name] == [f"energy.dram_pj_per_bit.{paid}"]
 
 
 def test_a_list_has_lists_in_its_range():
