@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,11 +14,9 @@ from ..training.settings import TrainingSettings
 from . import options
 from .groups import DeclaredIn, grouped
 from .pages import Output
-from .terminal import Progress, note
+from .runs_told import RunsTold
+from .terminal import Progress
 from .usage import between_commas
-
-if TYPE_CHECKING:
-    from ..training.run_summary import RunSummary
 
 RECIPES = "dense,sr-ste,sdgp,sdwp,bdwp"
 """Those that the paper compares."""
@@ -44,12 +41,6 @@ Seeds = Annotated[
         metavar="K",
         example=3,
         help="Runs of each point, paired with dense runs of the same seed; one gives no interval.",
-    ),
-]
-Jobs = Annotated[
-    int | None,
-    options.whole(
-        "--jobs", metavar="J", example=2, help="Runs at a time, a thread each. [as many as cores; 1 on a GPU]"
     ),
 ]
 Out = Annotated[
@@ -79,7 +70,7 @@ def codesign(
     on: options.Design,
     *,
     settings: Settings,
-    jobs: Jobs = None,
+    jobs: options.RunsAtATime = None,
     device: options.Device = "cpu",
     out: Out = None,
     output: Output,
@@ -103,7 +94,7 @@ def codesign(
     directory = out or _default_directory(model, data)
     output.hold(directory)
     with Progress() as progress:
-        told = _Told(progress, f"training {model} on {data}")
+        told = RunsTold(progress, f"training {model} on {data}")
         study = run_study(
             planned,
             directory,
@@ -131,24 +122,3 @@ def codesign(
 
 def _default_directory(model: str, data: str) -> Path:
     return Path("runs") / shortened(f"codesign-{model.rpartition(':')[2]}-{Path(data).stem}")
-
-
-class _Told:
-    """A bar of steps where somebody watches; else a line as each run ends."""
-
-    def __init__(self, progress: Progress, begin: str) -> None:
-        self._progress, self._said = progress, begin
-        self._watched = sys.stderr.isatty()
-
-    def run(self, summary: RunSummary, finished: int, of: int) -> None:
-        """A run that ended."""
-        settings = summary.settings
-        name = f"{summary.recipe_name} {settings.sparsity}" if summary.patterns else summary.recipe_name
-        said = f"{name}, seed {settings.seed}: test accuracy {summary.test_accuracy:.2%}"
-        self._said = f"{finished} of {of}: {said}"
-        if not self._watched:
-            note(self._said)
-
-    def steps(self, done: int, of: int) -> None:
-        """How far all runs are together: a retraining counts as the training that it is."""
-        self._progress(f"steps; {self._said}", done, of)

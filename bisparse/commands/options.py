@@ -146,6 +146,10 @@ Device = Annotated[
         "--device", metavar="NAME", help="Of torch, such as cuda, which sums in another order than a CPU: other bits."
     ),
 ]
+RunsAtATime = Annotated[
+    int | None,
+    whole("--jobs", metavar="J", example=2, help="Runs at a time, a thread each. [as many as cores; 1 on a GPU]"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser (in a temporary folder without --out).")

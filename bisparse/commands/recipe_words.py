@@ -235,5 +235,5 @@ def _figures(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for ours in measured_accuracies():
         if ours.recipe == recipe.name:
             points = f"{ours.difference_points:+.2f} ± {ours.half_width_points:.2f} points".replace("-", "−")
-            on = f"{ours.model} on {ours.data}, {ours.seeds} seeds"
+            on = f"{ours.model} on {ours.data}, {ours.steps} steps, {ours.seeds} seeds"
             yield "measured here", f"{ours.sparsity}: {points} of accuracy against dense, {ours.verdict} ({on})"

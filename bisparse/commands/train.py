@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from ..training.settings import TrainingSettings
 from . import options
 from .groups import DeclaredIn, grouped
 from .terminal import Progress, note, print_json
+from .train_seeds import tell_seeds
 
 if TYPE_CHECKING:
     from ..accel.specification import Hardware
@@ -51,6 +53,15 @@ Threads = Annotated[
         help="Of torch. The same number gives the same bits. [1 for a network by name; else torch's own]",
     ),
 ]
+Seeds = Annotated[
+    int,
+    options.whole(
+        "--seeds",
+        metavar="K",
+        example=5,
+        help="So many runs, of the seeds from --seed on, and the interval of their mean; each in a folder of --out.",
+    ),
+]
 
 
 @grouped
@@ -58,6 +69,8 @@ def train(
     told: Told,
     hardware: HardwareOption = None,
     set_fields: options.SetFields = None,
+    seeds: Seeds = 1,
+    jobs: options.RunsAtATime = None,
     threads: Threads = None,
     device: options.Device = "cpu",
     out: Out = None,
@@ -73,11 +86,17 @@ def train(
     from ..training.settings import settings_for
 
     settings = settings_for(**told)
+    _check_seeds(seeds, jobs, threads)
     directory = out or _default_directory(settings)
     # Before hours of training: a design that does not exist, or lacks the ratio.
     design = None if hardware is None else _design(hardware, set_fields, settings)
     if set_fields and design is None:
         raise ConfigError(f"--set: got {set_fields[0]} without --hardware, need the design that it changes")
+    if seeds > 1:
+        of_seeds = [replace(settings, seed=settings.seed + number) for number in range(seeds)]
+        folders = [_of_seed(each, out) for each in of_seeds]
+        tell_seeds(list(zip(of_seeds, folders, strict=True)), design, jobs=jobs, device=device, as_json=as_json)
+        return
     # A user's factory may print; standard output is for the result.
     with redirect_stdout(sys.stderr):
         summary = _trained(settings, directory, threads, device)
@@ -92,6 +111,17 @@ def train(
         from ..reports import training_run_text
 
         print(training_run_text(simulated))
+
+
+def _check_seeds(seeds: int, jobs: int | None, threads: int | None) -> None:
+    if seeds == 1 and jobs is not None:
+        raise ConfigError(f"--jobs: got {jobs} for one run, need several; try --seeds 5")
+    if seeds > 1 and threads is not None:
+        raise ConfigError(f"--threads: got {threads} with --seeds, need none: each run has a thread; try --jobs")
+
+
+def _of_seed(settings: TrainingSettings, out: Path | None) -> Path:
+    return _default_directory(settings) if out is None else out / f"seed{settings.seed}"
 
 
 def _default_directory(settings: TrainingSettings) -> Path:

@@ -31,7 +31,7 @@ from bisparse.version import __version__
 
 HARDWARE, SKIPS_ZEROS = "sat-vcu1525", "sat-unstructured"
 """Of studies, and of those whose files' names say that their zeros have no rule."""
-OWN = {"ste": "ste.yaml", "sdgp-random": "sdgp-random.yaml"}
+OWN = {name: f"{name}.yaml" for name in ("ste", "sdgp-random", "one-shot", "granet-often", "small-dense")}
 """Recipes that lie beside this file."""
 
 

@@ -40,6 +40,7 @@ def measured(files: Iterable[Path]) -> list[MeasuredAccuracy]:
                     data=data,
                     model=MODELS[data],
                     sparsity=row["sparsity"],
+                    steps=int(row["steps"]),
                     seeds=int(row["seeds"]),
                     difference_points=round(100 * float(row["accuracy_difference_mean"]), 2),
                     half_width_points=round(100 * float(row["accuracy_difference_half_width"]), 2),

@@ -18,6 +18,7 @@ class MeasuredAccuracy:
         data: that was trained on.
         model: that was trained.
         sparsity: ratio.
+        steps: of a run.
         seeds: pairs.
         difference_points: mean over seeds, in percentage points; below 0 where it loses.
         half_width_points: of the 95% interval.
@@ -28,6 +29,7 @@ class MeasuredAccuracy:
     data: str
     model: str
     sparsity: str
+    steps: int
     seeds: int
     difference_points: float
     half_width_points: float
@@ -51,6 +53,7 @@ def measured_accuracies() -> tuple[MeasuredAccuracy, ...]:
                 data=row["data"],
                 model=row["model"],
                 sparsity=row["sparsity"],
+                steps=int(row["steps"]),
                 seeds=int(row["seeds"]),
                 difference_points=float(row["difference_points"]),
                 half_width_points=float(row["half_width_points"]),

@@ -68,7 +68,7 @@ def test_what_is_pruned_where_and_when(name, label, sentences):
 
 def test_a_measured_difference_is_told_with_its_interval_network_and_data():
     assert (
-        "2:8: −5.46 ± 0.37 points of accuracy against dense, lower (gpt on pydoc, 10 seeds)"
+        "2:8: −5.46 ± 0.37 points of accuracy against dense, lower (gpt on pydoc, 362 steps, 10 seeds)"
         in words("bdwp")["measured here"]
     )
 
