@@ -7,7 +7,7 @@ that one formula serves them all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -85,6 +85,7 @@ class DesignTable:
 
     designs: Sequence[Hardware]
     energy: EnergyModel | None = None
+    _alike: dict[tuple[object, ...], tuple[IntArray, IntArray]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -230,9 +231,13 @@ class DesignTable:
         chosen = np.arange(len(self)) if designs is None else designs
         if len(chosen) == 1 or not (names or beside):
             return chosen[:1], np.zeros(len(chosen), dtype=np.int64)
-        columns = np.stack([*(self.numbers[name][chosen].view(np.int64) for name in names), *beside], axis=1)
-        _, index, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
-        return chosen[index], which.reshape(-1)
+        # Every product of a step asks, and most ask for the same.
+        key = (*names, chosen.tobytes(), *(each.tobytes() for each in beside))
+        if key not in self._alike:
+            columns = np.stack([*(self.numbers[name][chosen].view(np.int64) for name in names), *beside], axis=1)
+            _, index, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+            self._alike[key] = chosen[index], which.reshape(-1)
+        return self._alike[key]
 
     def view(self, index: IntArray) -> DesignView:
         """Designs as rows of candidates, a design each."""

@@ -112,6 +112,24 @@ def _picked(view: View, chosen: npt.NDArray[Any]) -> View:
     return dataclasses.replace(view, **changed) if changed else view  # type: ignore[type-var]
 
 
+def joined_views(views: Sequence[View]) -> View:
+    """Views of candidates one after another, a design of one table each: what is no array is alike.
+
+    Any dataclass or tuple of names with arrays in it, at any depth.
+    """
+    first: Any = views[0]
+    names = first._fields if isinstance(first, tuple) else _names_of(type(first))
+    changed: dict[str, Any] = {}
+    for name in names:
+        values = [getattr(view, name) for view in views]
+        if isinstance(values[0], np.ndarray):
+            changed[name] = np.concatenate(values)
+        elif isinstance(values[0], ArrayTiming | DramTiming | Room):
+            changed[name] = joined_views(values)
+    found: Any = first._replace(**changed) if isinstance(first, tuple) else dataclasses.replace(first, **changed)
+    return cast(View, found)
+
+
 def gathered(parts: Sequence[tuple[npt.NDArray[Any], Figures]], designs: int) -> Figures:
     """Figures of designs that were found in parts, put in their places: what ``of_design`` takes apart.
 

@@ -42,6 +42,20 @@ class Epilogue:
         found = {each.name: np.array([getattr(one, each.name) for one in several]) for each in fields(cls)}
         return cls(**{name: each.reshape(-1, 1, 1) for name, each in found.items()})
 
+    @classmethod
+    def of_all(cls, several: Sequence[tuple[Epilogue, int]]) -> Epilogue:
+        """As ``joined``, of works on many designs, each with how many designs there are."""
+        first = several[0][0]
+        if first.nothing or len(several) == 1:
+            return first
+        found = {
+            each.name: np.concatenate(
+                [np.broadcast_to(getattr(one, each.name), (designs, 1, 1)) for one, designs in several]
+            )
+            for each in fields(cls)
+        }
+        return cls(**found)
+
     @property
     def passes_lanes(self) -> bool:
         """Whether the vector lanes have anything to do with results."""

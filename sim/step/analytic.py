@@ -40,10 +40,10 @@ def time_step(schedule: Schedule, costs: CostCache | None = None) -> StepTime:
 
 
 def time_all(steps: Sequence[PlannedStep]) -> list[StepTime]:
-    """Time steps that share their costs, each on many designs: products that several have are costed side by side."""
+    """Time steps that share their costs, each on many designs: products that are alike are costed side by side."""
     asked = [[_asked(step, work) for work in step.works] for step in steps]
-    if len(steps) > 1:
-        steps[0].costs.foresee(each for of_step in asked for each in of_step if each.products)
+    for step in steps[:1]:
+        step.costs.foresee(each for of_step in asked for each in of_step if each.products)
     return [_timed(step, of_step) for step, of_step in zip(steps, asked, strict=True)]
 
 

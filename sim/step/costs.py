@@ -7,7 +7,7 @@ long arrays are sooner done than many short ones, and each number is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +18,16 @@ from ...dataflow.design_products import DesignProducts
 from ...dataflow.design_view import gathered, of_design
 from ...dataflow.epilogue import Epilogue
 from ...dataflow.gemm import Place
+from ...dataflow.joined_products import batches_of_mapped, joined
 from ...dataflow.product_cost import MappedProducts, ProductCost, mapped_cost
 from ...dataflow.residency import TileDemand
 from ...dataflow.works import PlannedProduct
 
 Places = Mapping[Place, BoolArray]
 """Which of A, B and C of a product stay on chip, [S] each."""
+
+_SIDE_BY_SIDE = 1024
+"""Candidates worked out side by side at most, where there are several products: more no longer lie close at hand."""
 
 Parts = list[tuple[IntArray, MappedProducts]]
 """A product on designs in parts: which of the designs, and the product there, in one form."""
@@ -48,11 +52,12 @@ class Asked:
     stays: Places | None
     epilogue: Epilogue | None
 
-    def alike(self, product: PlannedProduct) -> tuple[object, ...]:
-        """What must agree for one of its products to be worked out side by side with that of another step."""
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What must agree for its products to be worked out side by side with those of another step."""
         after = self.epilogue
-        rides = after and (after.lane_operations, after.result_elements, after.result_bytes)
-        return product.gemm.shape_key, product.mapping, self.stays is None, rides
+        rides = () if after is None else (after.nothing, after.passes_lanes)
+        return rides, self.stays is None
 
 
 class _Ridden(NamedTuple):
@@ -116,32 +121,44 @@ class CostCache:
                     self._known[each.bare_key] = bare[own]
 
     def foresee(self, asked: Iterable[Asked]) -> None:
-        """Work out what steps will ask for, all that they ask of a product side by side."""
+        """Work out what steps will ask for on many designs, products that are alike side by side."""
         together: dict[tuple[object, ...], dict[tuple[object, ...], tuple[PlannedProduct, Asked]]] = {}
         for each in asked:
             for product in each.products:
                 key = (*_key(product, each.rows, each.stays), _after(each.epilogue))
-                together.setdefault(each.alike(product), {})[key] = product, each
+                together.setdefault(each.kind, {})[key] = product, each
         for several in together.values():
-            (product, _), *others = several.values()
-            if others:
-                self._find_together(product, [each for _, each in several.values()])
+            self._find_together(list(several.values()))
 
-    def _find_together(self, product: PlannedProduct, several: Sequence[Asked]) -> None:
-        """Find a product's costs, or demands, on the designs of all, and keep what is each one's."""
-        both = _joined(several)
-        ends = np.cumsum([len(each.rows) for each in several]).tolist()
-        for each, end in zip(several, ends, strict=True):
-            own = slice(end - len(each.rows), end)
-            key = _key(product, each.rows, each.stays)
-            if both.epilogue is None or each.epilogue is None:
-                self._known["demand", *key] = of_design(self.demand(product, both.rows), own)
+    def _find_together(self, several: Sequence[tuple[PlannedProduct, Asked]]) -> None:
+        """Find costs, or demands, of products; what rides on their way out: on all or none, past the lanes or not."""
+        parts = [
+            (number, rows, mapped)
+            for number, (product, asked) in enumerate(several)
+            for rows, mapped in self._mapped(product, asked.rows, asked.stays)
+        ]
+        found: list[list[tuple[IntArray, Any]]] = [[] for _ in several]
+        for together in batches_of_mapped([mapped for _, _, mapped in parts], _SIDE_BY_SIDE):
+            some = [parts[at] for at in together]
+            epilogues = [(several[number][1].epilogue, rows) for number, rows, _ in some]
+            figures = _figures(
+                joined([mapped for _, _, mapped in some]),
+                [each.of_designs(rows) for each, rows in epilogues if each is not None],
+                [len(rows) for _, rows in epilogues],
+            )
+            end = 0
+            for number, rows, _ in some:
+                start, end = end, end + len(rows)
+                found[number].append((rows, of_design(figures, slice(start, end))))
+        for (product, asked), own in zip(several, found, strict=True):
+            key, figures = _key(product, asked.rows, asked.stays), gathered(own, len(asked.rows))
+            if asked.epilogue is None:
+                self._known["demand", *key] = figures
                 continue
-            cost = self.cost(product, both.rows, both.stays, both.epilogue)
-            self._known["cost", *key, _after(each.epilogue)] = of_design(cost, own)
-            if not both.epilogue.nothing:
-                bare = self.bare_cycles(product, both.rows, both.stays)
-                self._known["bare", *key] = of_design(bare, own)
+            cost, bare = figures
+            self._known["cost", *key, _after(asked.epilogue)] = cost
+            if not asked.epilogue.nothing:
+                self._known["bare", *key] = bare
 
     def cost(self, product: PlannedProduct, rows: IntArray, stays: Places | None, epilogue: Epilogue) -> ProductCost:
         """What a product costs with its epilogue, [S]."""
@@ -190,15 +207,16 @@ def _after(epilogue: Epilogue | None) -> tuple[object, ...]:
     return epilogue.lane_operations, epilogue.result_elements, np.asarray(epilogue.moved_bytes).tobytes()
 
 
-def _joined(several: Sequence[Asked]) -> Asked:
-    """All designs of several that are alike, one after another."""
-    first, epilogue = several[0], several[0].epilogue
-    if epilogue is not None and not epilogue.nothing:
-        moved = [
-            np.broadcast_to(each.epilogue.moved_bytes, (len(each.rows), 1, 1)) for each in several if each.epilogue
-        ]
-        epilogue = replace(epilogue, moved_bytes=np.concatenate(moved))
-    stays = first.stays
-    if stays is not None:
-        stays = {place: np.concatenate([each.stays[place] for each in several if each.stays]) for place in stays}
-    return replace(first, rows=np.concatenate([each.rows for each in several]), stays=stays, epilogue=epilogue)
+def _figures(mapped: MappedProducts, epilogues: Sequence[Epilogue], designs: Sequence[int]) -> Any:
+    """Costs of products with their epilogues, and cycles without; demands where nothing is said of epilogues.
+
+    Args:
+        mapped: the products.
+        epilogues: of each; or none of any.
+        designs: of each, how many.
+    """
+    if not epilogues:
+        return TileDemand.of(mapped)
+    epilogue = Epilogue.of_all(list(zip(epilogues, designs, strict=True)))
+    cost = mapped_cost(mapped, epilogue)
+    return cost, cost.cycles if epilogue.nothing else mapped.pipeline().cycles

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from ....configs.errors import BisparseError, ConfigError
@@ -375,3 +376,5 @@ class _Progress:
                     waiting[number] = {}
                     self.sent += 1
                     yield Chunk(keys=tuple(place), settings=tuple(place.values()))
+        # What tables are made with takes a while to load: workers are still busy with the last chunks.
+        import_module("pandas")
