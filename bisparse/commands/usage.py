@@ -114,10 +114,18 @@ def _unknown_option(error: Any, words: Sequence[str], command: str) -> str:
     arguments = [each for each in parameters if each.param_type_name == "argument"]
     if arguments and re.match(r"-\.?\d", given):
         return f"{_shown(arguments[0])}: got {given!r}, need a value without a minus; try {command} --help"
+    if error.ctx is not None and error.option_name in _names_of(error.ctx.find_root().command):
+        rest = command.removeprefix("bisparse ")
+        return f"{error.option_name}: got it behind {rest}, need it before; try bisparse {error.option_name} {rest}"
     names = [name for each in parameters for name in (*each.opts, *each.secondary_opts) if name.startswith("-")]
     near = difflib.get_close_matches(error.option_name, names, n=1)
     advice = near[0] if near else f"{command} --help"
     return f"{error.option_name}: got no option of this name, need one of {command}; try {advice}"
+
+
+def _names_of(command: Any) -> set[str]:
+    """Of the options of a command."""
+    return {name for each in command.params for name in each.opts}
 
 
 def _missing(parameter: Any, command: str) -> str:

@@ -56,7 +56,7 @@ def largest_batch(memory: Memory) -> str:
     """The largest batch that fits, as the end of a sentence; nothing of a network that is known at one batch alone."""
     if memory.largest_batch is None:
         return ""
-    return f"; the largest batch that fits is {memory.largest_batch}" if memory.largest_batch else "; no batch fits"
+    return f"; the largest batch that fits is {memory.largest_batch:,}" if memory.largest_batch else "; no batch fits"
 
 
 def memory_warning(memory: Memory) -> str | None:

@@ -176,7 +176,7 @@ def _row(
 
 
 def _mapping(text: str, drawn: str) -> Cell:
-    words = mapping_picture.MappingWords.read(text) if drawn else None
+    words = mapping_picture.MappingWords.read(text)
     return Cell(text) if words is None else Cell(text, short=words.short, drawn=drawn)
 
 

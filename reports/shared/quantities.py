@@ -13,15 +13,17 @@ _SMALLEST, _LARGEST = min(_PREFIXES), max(_PREFIXES)
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """The value to ``digits`` significant digits, without an exponent.
+    """The value to ``digits`` significant digits, without an exponent; from five places on with separators.
 
-    >>> significant(0.65651), significant(1723.4), significant(2)
-    ('0.657', '1723', '2.00')
+    >>> significant(0.65651), significant(1723.4), significant(2), significant(113419.3)
+    ('0.657', '1723', '2.00', '113,419')
     """
     if value == 0:
         return "0"
     # Round first: 9.996 is 10.0, not 10.00.
     rounded = float(f"{value:.{digits - 1}e}") if abs(value) < 10 ** (digits - 1) else value
+    if abs(rounded) >= 10_000:
+        return f"{rounded:,.0f}"
     return f"{rounded:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
 
 

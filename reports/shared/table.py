@@ -14,8 +14,8 @@ class Cell:
     Attributes:
         text: what it says.
         exact: the figure behind it, or empty.
-        short: what it says on a page, where a drawing there says the rest.
-        drawn: the anchor of that drawing, behind its run's.
+        short: what it says on a page; the rest where the pointer rests, and in a drawing there.
+        drawn: the anchor of that drawing, behind its run's, or empty.
     """
 
     text: str

@@ -138,6 +138,10 @@ def test_a_missing_price_is_blamed_on_the_design_whoever_asks(run, tmp_path):
             ["simulate", SMALL, "--recipee", "bdwp"],
             "--recipee: got no option of this name, need one of bisparse simulate; try --recipe\n",
         ),
+        (
+            ["simulate", SMALL, "--quiet"],
+            "--quiet: got it behind simulate, need it before; try bisparse --quiet simulate\n",
+        ),
         (["simulate", SMALL, "-b", "3"], "-b: got no option of this name, need one of bisparse simulate; try"),
         (["simulate"], "WORKLOAD: got nothing, need shipped workload (see: bisparse workloads list)"),
         (["capture", "math:sqrt"], "--input: got nothing, need a shape for each input of math:sqrt; try"),

@@ -104,7 +104,7 @@ def test_a_step_that_the_card_cannot_hold_is_simulated_with_a_warning(run):
     assert "does not fit" not in fitting.out
     said = " ".join(over.out.split())
     assert "Warning: the step does not fit: needs " in said
-    assert f"; the largest batch that fits is {largest}." in said
+    assert f"; the largest batch that fits is {largest:,}." in said
 
 
 def test_n_equal_to_m_is_the_dense_step(run):

@@ -23,7 +23,7 @@ def tight():
 
 def test_a_terminal_gets_one_line_of_a_step_that_fits():
     text = " ".join(text_summary([sample_result()]).split())
-    assert "Memory at its peak: 1.75 GB of 16.0 GB, at fc:BP; the largest batch that fits is 4100." in text
+    assert "Memory at its peak: 1.75 GB of 16.0 GB, at fc:BP; the largest batch that fits is 4,100." in text
     assert "Warning" not in text
 
 
