@@ -9,7 +9,7 @@ docs/hardware-model.md, "Zeros without a rule".
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -77,17 +77,14 @@ class Skipped(AsDeclared):
 
         Never above the dense count, at least 1.
         """
-        found = np.frompyfunc(lambda each, times: _slots(self, int(each), int(times)), 2, 1)(channels, taps)
-        return found.astype(np.int64) if isinstance(found, np.ndarray) else found
+        return _of_each(lambda each, times: _slots(self, each, times), channels, taps)
 
     def slots_beside(self, other: OperandFormat, channels: Counts, taps: Counts = 1) -> Counts:
         """Slots of the PE that has most to multiply, where the zeros of A are skipped too; likewise."""
         if self.meeting is None:
             return self.slots(channels, taps)
-        densities = other.density, self.density
-        each = np.frompyfunc(lambda own, times: met_slots(self.meeting, *densities, int(own), int(times)), 2, 1)
-        found = each(channels, taps)
-        return found.astype(np.int64) if isinstance(found, np.ndarray) else found
+        meeting, densities = self.meeting, (other.density, self.density)
+        return _of_each(lambda each, times: met_slots(meeting, *densities, each, times), channels, taps)
 
     @property
     def _independent(self) -> tuple[int, int]:
@@ -108,6 +105,20 @@ class Skipped(AsDeclared):
         together = max(of_block, self.queue // of_block * of_block)
         for start in range(0, len(groups), together):
             yield -(-sum(groups[start : start + together]) // block)
+
+
+def _of_each(slots: Callable[[int, int], int], channels: Counts, taps: Counts) -> Counts:
+    """Slots of so many channels at so many kernel positions, each pair of numbers asked for once."""
+    known: dict[tuple[int, int], int] = {}
+
+    def of(each: int, times: int) -> int:
+        found = known.get((each, times))
+        if found is None:
+            found = known[each, times] = slots(int(each), int(times))
+        return found
+
+    found = np.frompyfunc(of, 2, 1)(channels, taps)
+    return found.astype(np.int64) if isinstance(found, np.ndarray) else found
 
 
 @lru_cache(maxsize=65536)
@@ -199,9 +210,11 @@ def met_by(gemm: Gemm, hardware: Hardware) -> Gemm:
         a, b = (DENSE if each in gemm.encoded_on_load else gemm.format_of(each) for each in OPERANDS)
         return met_by(replace(gemm, a=a, b=b, encoded_on_load=""), hardware)
 
+    compressed = gemm.compressed
+
     def met(operand: Operand, extent: int) -> OperandFormat:
         declared = gemm.format_of(operand)
-        if operand not in gemm.compressed or not isinstance(declared, Unstructured):
+        if operand not in compressed or not isinstance(declared, Unstructured):
             return declared
         return skipped_as(declared.along(gemm.k), engine, min(engine.cols, extent)) or declared
 
