@@ -76,6 +76,17 @@ def test_every_assumed_figure_has_an_interval_scales_with_one_or_says_why_not(na
     assert [path for path, known in assumed.items() if not (known.range or known.fixed or path in scaled)] == []
 
 
+@pytest.mark.parametrize("name", library.names("energy"))
+def test_every_price_lies_between_a_low_and_a_high(name):
+    provenance = load_energy_table(name).provenance
+    scaled = {other for known in provenance.values() for other in known.scales}
+    prices = [path for path in provenance if re.search(r"_pj|_mw", path)]
+    assert len(prices) >= 28
+    assert [
+        path for path in prices if not provenance[path].range and path not in scaled and provenance[path].value
+    ] == []
+
+
 @pytest.mark.parametrize(("name", "claims"), [("45nm", 25), ("22nm", 17), ("7nm", 17), ("16nm-fpga", 17)])
 def test_every_number_that_claims_a_row_equals_it(name, claims):
     checked = 0
