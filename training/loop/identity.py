@@ -31,6 +31,7 @@ def check_identity(path: Path, known: dict[str, Any], wanted: dict[str, Any]) ->
 
 
 def _flat(identity: dict[str, Any]) -> dict[str, Any]:
-    # The recipe is told by its content, wherever its file lies.
-    settings = {name: value for name, value in identity.get("settings", {}).items() if name != "recipe"}
+    # The recipe and the weights that a run begins with are told by their content, wherever their files lie.
+    told = ("recipe", "start")
+    settings = {name: value for name, value in identity.get("settings", {}).items() if name not in told}
     return settings | {name: value for name, value in identity.items() if name != "settings"}

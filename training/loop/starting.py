@@ -26,9 +26,7 @@ def start_with(model: nn.Module, start: str) -> str:
     Raises:
         ConfigError: it cannot be read, or holds other tensors than the model has.
     """
-    path = Path(start) / WEIGHTS_FILE if Path(start).is_dir() else Path(start)
-    if not path.is_file():
-        raise ConfigError(f"start: got {start}, need a run's folder, or a file of weights: there is no {path}")
+    path = _file(start)
     refusal = ConfigError(f"start: got {path}, which torch cannot read, need what torch.save wrote of a state dict")
     state = load_state(path, refusal=refusal)
     held = {name: tuple(each.shape) for name, each in state.items() if isinstance(each, Tensor)} if state else {}
@@ -41,4 +39,20 @@ def start_with(model: nn.Module, start: str) -> str:
             )
     with torch.no_grad():
         model.load_state_dict(state)
-    return sha256(path.read_bytes()).hexdigest()
+    return start_hash(start)
+
+
+def start_hash(start: str) -> str:
+    """A hash of the weights that a run begins with.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    return sha256(_file(start).read_bytes()).hexdigest()
+
+
+def _file(start: str) -> Path:
+    path = Path(start) / WEIGHTS_FILE if Path(start).is_dir() else Path(start)
+    if not path.is_file():
+        raise ConfigError(f"start: got {start}, need a run's folder, or a file of weights: there is no {path}")
+    return path

@@ -24,6 +24,7 @@ from .devices import reproducible, torch_device
 from .identity import check_identity
 from .own_graph import captured
 from .run import EpochDone, Progress, Run
+from .starting import start_hash
 
 
 def train(
@@ -56,14 +57,15 @@ def train(
     recipe.model.check_trains()
     data = load_data(settings.data, context=settings.context, resize=settings.resize)
     identity = {"settings": settings.document(), "recipe": recipe.sha256, "data": data.sha256}
+    asked = identity | {"start": None if settings.start is None else start_hash(settings.start)}
     if (directory / SUMMARY_FILE).exists():
-        check_identity(directory, _known(directory), identity | _graph_of_code(settings, data))
+        check_identity(directory, _known(directory), asked | _graph_of_code(settings, data))
         return read_summary(directory)
     tell, computed = told or (lambda _: None), torch_device(device)
     with sole_owner(directory, told=tell), reproducible(computed, tell):
         # A run that has not come to a checkpoint may be told otherwise.
         if (directory / CHECKPOINT_FILE).exists():
-            check_identity(directory, _known(directory), identity)
+            check_identity(directory, _known(directory), asked)
         run = Run.begin(settings, recipe, data, directory, version, computed, identity)
         # Those of an earlier run, whose summary somebody took away.
         (directory / CHECKSUMS_FILE).unlink(missing_ok=True)

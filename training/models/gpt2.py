@@ -56,7 +56,7 @@ def start_small(gpt: Gpt2, width: int) -> Gpt2:
     for module in gpt.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02 * (768 / width) ** 0.5)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
     return gpt
 

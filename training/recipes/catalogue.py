@@ -52,7 +52,7 @@ class Method:
         published: figures, quoted.
         apart: why they and ours cannot be compared, or what of ours is of their kind.
         without_recipe: why no recipe realises it; empty where one does.
-        mathematics: module that has it on data, of a method outside of deep-network training; else empty.
+        mathematics: module that has it on data, of a method that no training run makes; else empty.
         arithmetic: network that has what such a method asks of an accelerator; empty where that is nothing.
     """
 

@@ -1,8 +1,8 @@
 """What is here of each published method: the recipes that realise it, or why there is none, and what became of it.
 
-A method is *simulated* where a recipe realises it, and *runs on data* where one of them trains; of one outside of
-deep-network training the catalogue names the module that has its mathematics, and the network of its arithmetic. One
-without a recipe says why.
+A method is *simulated* where a recipe realises it, and *runs on data* where one of them trains; of one that no training
+run makes the catalogue names the module that has its mathematics: of those outside of deep-network training, with the
+network of their arithmetic, and of slicing a trained network. One without a recipe says why.
 """
 
 from __future__ import annotations

@@ -116,7 +116,12 @@ class Activation(Rewrite):
             share = 0.0 if deployed else share * (1 - self.cut.prefill_share)
         if share:
             made = replace(made, made_zeros=made_zeros(made, units, share))
-            says.append(f"{100 * share:g}% of what the activations make is taken for zero.")
+            of = (
+                ""
+                if share == self.zeros
+                else f": {100 * self.zeros:g}% behind the tokens that choose, which keep all of theirs"
+            )
+            says.append(f"{100 * share:g}% of what the activations make is taken for zero{of}.")
         layers = tuple(dict.fromkeys(each.module for each in units))
         return Outcome(graph=made, layers=layers, left=left, says=tuple(says))
 

@@ -8,6 +8,7 @@ from .narrowed_module import Moved, Widths
 from .rewrite_module import check_rewritten, made_by, proved, rewrite_captured, rewrite_module, rewrites_of
 from .scoring import ranked_ratios
 from .settled import settle
+from .sliced_stream import slice_stream
 
 __all__ = [
     "Calibration",
@@ -25,4 +26,5 @@ __all__ = [
     "rewrite_module",
     "rewrites_of",
     "settle",
+    "slice_stream",
 ]

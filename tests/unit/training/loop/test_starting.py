@@ -48,3 +48,14 @@ def test_what_it_cannot_begin_with_is_told(first, tmp_path):
         run(digits("dense", start=str(tmp_path / "text.pt")), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"start: .*weights.pt: .* got it .* need it .*; try the weights of a run of"):
         run(settings_for("vit", "digits", "dense", "2:8", epochs=1, start=str(first)), tmp_path / "run")
+
+
+def test_a_run_that_is_finished_is_found_again_with_the_weights_that_it_began_with_and_no_others(first, tmp_path):
+    moved, other = tmp_path / "moved.pt", tmp_path / "other.pt"
+    moved.write_bytes((first / "weights.pt").read_bytes())
+    torch.save({name: 2 * each for name, each in torch.load(moved, weights_only=True).items()}, other)
+    once = run(digits("dense", start=str(first)), tmp_path / "run")
+    assert run(digits("dense", start=str(moved)), tmp_path / "run") == once
+    for start in (str(other), None):
+        with pytest.raises(ConfigError, match=r"got a run with another start, need the same; try another --out"):
+            run(digits("dense", start=start), tmp_path / "run")

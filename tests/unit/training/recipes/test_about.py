@@ -35,7 +35,8 @@ def test_a_method_outside_of_deep_network_training_has_a_module_with_its_mathema
     for method in catalogue().values():
         assert method.mathematics or method.kind != "outside of deep-network training"
         if method.mathematics:
-            assert method.without_recipe
+            own = [recipe for recipe in map(load_recipe, RECIPES) if recipe.model.method == method.id]
+            assert all(recipe.model.simulated_only for recipe in own)
             assert importlib.util.find_spec(method.mathematics)
             assert importlib.util.find_spec(method.arithmetic.partition(":")[0] or "bisparse")
 
