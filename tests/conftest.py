@@ -44,9 +44,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
 
 
+def pytest_collection():
+    """Hundreds of modules are imported and thousands of tests made: nothing of them is garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish():
     """What is imported and collected lives to the end: looking for garbage in it again and again takes long."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(100_000, 20, 20)
 
 

@@ -21,7 +21,20 @@ from ...accel import dram, energy, engines, tensor_engine
 from ...configs import arrays
 from ...configs.cache_folder import cache_folder
 from ...configs.whole_file import write_whole
-from .. import actions, block_formulas, gemm, holding, memory_floor, objective, pipeline, tile_time, traffic
+from .. import (
+    actions,
+    block_formulas,
+    gemm,
+    holding,
+    loop_nest,
+    mapping,
+    memory_floor,
+    objective,
+    pipeline,
+    tile_floors,
+    tile_time,
+    traffic,
+)
 from ..dataflows import tile
 from ..dataflows.formulas import Formulas
 from ..formats import stored
@@ -187,7 +200,7 @@ def compiled(formulas: Formulas) -> Kernel:
     keep = all(function.__module__.startswith(package) for function in own) and _choose_folder(
         numba, formulas.cycles.__module__.rpartition(".")[2]
     )
-    return Kernel(*(numba.njit(function, cache=keep, error_model="numpy") for function in parts.kernel))
+    return Kernel(*(_compiled(numba, function, keep=keep) for function in parts.kernel))
 
 
 class Laying(NamedTuple):
@@ -208,7 +221,19 @@ def laying() -> Laying:
     """
     numba = _numba()
     keep = _choose_folder(numba, "blocks")
-    return Laying(*(numba.njit(getattr(blocks, name), cache=keep, error_model="numpy") for name in Laying._fields))
+    return Laying(*(_compiled(numba, getattr(blocks, name), keep=keep) for name in Laying._fields))
+
+
+def _compiled(numba: Any, function: Callable[..., Any], *, keep: bool) -> Any:
+    """A function as the compiler has it, whose work is found again by types alone where it is kept.
+
+    The compiler would add a hash of what a closure holds, pickled: other bytes in a process that read the sources than
+    in one that read what Python made of them, so that everything was compiled again. The folder stands for the sources.
+    """
+    made = numba.njit(function, cache=keep, error_model="numpy")
+    if keep:
+        made._cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple())
+    return made
 
 
 @cache
@@ -274,6 +299,9 @@ def _digest(of_numba: str) -> str:
         floors,
         kernel,
         arrays,
+        loop_nest,
+        mapping,
+        tile_floors,
     }
     files = {Path(__file__), *(Path(str(module.__file__)) for module in modules)}
     for file in sorted(files | set(Path(str(tile.__file__)).parent.glob("*.py"))):

@@ -255,7 +255,9 @@ def test_no_printed_page_is_empty_and_no_figure_is_wider_than_paper(pages, brows
         "addEventListener('beforeprint', () => { window.widest = Math.max(...[...document.querySelectorAll("
         "'.chart svg.main-svg')].map((each) => each.getBoundingClientRect().width)); })"
     )
-    letters = letters_by_page(browser.pdf())
+    printed = browser.pdf()
+    assert printed.startswith(b"%PDF")
+    letters = letters_by_page(printed)
     assert len(letters) > FIGURES.get(kind, 2)
     assert min(letters) > 0, letters
     assert 0 < browser.run("window.widest") <= 670
@@ -265,9 +267,6 @@ def test_no_printed_page_is_empty_and_no_figure_is_wider_than_paper(pages, brows
 @pytest.mark.parametrize("kind", ["run", "explore"])
 def test_print_has_the_assumptions_and_no_buttons(pages, browser, kind):
     browser.load(pages[kind])
-    printed = browser.pdf()
-    assert printed.startswith(b"%PDF")
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 3
     browser.media("print")
     assert browser.run("document.querySelector('#assumption-list table').offsetHeight") > 500
     assert browser.run("document.querySelector('.tools').offsetHeight") == 0

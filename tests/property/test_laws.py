@@ -76,7 +76,7 @@ def test_no_mapping_beats_its_compute_bound_or_its_traffic(mapped):
         assert cost.cycles * getattr(hardware.buffers, side).port_bytes_per_cycle >= moved
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(mapped_products(), st.integers(2, 5))
 def test_more_bandwidth_wider_ports_or_more_lanes_never_slow_a_mapping(mapped, times):
     gemm, hardware, mapping = mapped
@@ -108,7 +108,7 @@ def test_what_fills_a_buffer_was_read_upstream(mapped):
     assert filled + cost.actions["output_write_bits"] - by_array == 8 * cost.read_bytes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(mapped_products(), st.sets(st.sampled_from("abc"), min_size=1))
 def test_what_stays_on_chip_costs_no_traffic_and_never_time(mapped, places):
     gemm, hardware, mapping = mapped

@@ -99,7 +99,7 @@ def test_the_search_finds_the_least_energy_of_what_is_nearly_as_fast(seed, monke
     assert_honest(*small_problem(seed), "time")
 
 
-@pytest.mark.parametrize("seed", (430, 432, 433))
+@pytest.mark.parametrize("seed", [430, 432, 433])
 def test_without_prices_it_finds_what_moves_least_of_what_is_nearly_as_fast(seed, monkeypatch):
     monkeypatch.setattr(objective, "ALIKE", 10)
     assert_honest(*small_problem(seed), "time", None)

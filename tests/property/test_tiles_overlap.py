@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from .test_machine_agrees_with_closed_form import TILES_THAT_WAIT_FOR_REGISTERS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_random_tiles_begin_and_end_as_on_the_machine(seed):
     assert agreement.check_tiles(random_tiles(seed)) is None

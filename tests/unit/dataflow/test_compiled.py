@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from bisparse.accel.specification import load_hardware
@@ -44,6 +45,13 @@ def test_input_stationary_is_compiled_as_weight_stationary():
 
 def test_another_version_of_the_compiler_has_another_folder():
     assert numba_build._digest("0.1") != numba_build._digest("0.2")
+
+
+def test_what_one_process_compiled_another_finds_by_types_alone():
+    """What a closure holds is pickled otherwise where Python read sources than where it read what it made of them."""
+    machine = SimpleNamespace(magic_tuple=lambda: "machine")
+    for part in (*kernel_of("os"), *kernel_of("ws"), *numba_build.laying()):
+        assert part._cache._index_key("types", machine) == ("types", "machine")
 
 
 def test_without_a_place_to_keep_it_nothing_counts_as_built(monkeypatch):

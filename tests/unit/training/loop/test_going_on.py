@@ -26,7 +26,8 @@ def test_an_interrupted_run_ends_in_the_same_weights_bit_for_bit(recipe, tmp_pat
     uncut = trained(shortest(recipe))
     whole = read_summary(uncut)
     monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0.0)
-    for step in (4, 10, 11):
+    # Often where a run has two phases; once is enough where every step is like the last.
+    for step in (4, 10, 11) if recipe == "step" else (10,):
         with pytest.raises(KilledError):
             run(shortest(recipe), tmp_path / "cut", progress=killed_at(step))
     cut = run(shortest(recipe), tmp_path / "cut")

@@ -68,10 +68,16 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("asked", TRAINED.values(), ids=TRAINED)
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("make", "shape"), [(Gpt, TOKENS), (Bert, TOKENS), (Vit, IMAGE)])
-def test_a_transformer_with_other_widths_is_the_one_built_so(make, shape, case, asked):
+TRANSFORMERS = {Gpt: TOKENS, Bert: TOKENS, Vit: IMAGE}
+IN_TURN = [(make, case, "training") for make in TRANSFORMERS for case in CASES] + [
+    (list(TRANSFORMERS)[number % 3], case, "inference") for number, case in enumerate(CASES)
+]
+"""Every case on every network in training, and in inference on one of them in turn: the same operators, but fewer."""
+
+
+@pytest.mark.parametrize(("make", "case", "run"), IN_TURN)
+def test_a_transformer_with_other_widths_is_the_one_built_so(make, case, run):
+    shape, asked = TRANSFORMERS[make], TRAINED[run]
     by_hand = captured(lambda: make(**BY_HAND[case]), shape, **asked)
     assert_same(kept(whole(make, shape, **asked), **CASES[case]), by_hand)
 
