@@ -1,6 +1,7 @@
-"""Figures of a design in an FPGA part: what it takes, and of the scarcest resource of the fullest region, which share.
+"""Figures of a design as silicon: what it takes of an FPGA part, and as a chip of its own.
 
-They follow from the hardware alone, so that a constraint on them rules a design out before anything is simulated. A
+Of a part each resource, and of the scarcest one of the fullest region which share; of a chip square millimetres. They
+follow from the hardware alone, so that a constraint on them rules a design out before anything is simulated. A
 study's table has a column for those that its sweep speaks of and for no other: counting takes as long as some steps.
 """
 
@@ -10,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
+from ....accel.area import Area, Prices, area, load_area_table, total
 from ....accel.resources.amounts import ENDS, RESOURCES, TITLES, End
 from ....accel.resources.components import components
 from ....accel.resources.operators import load_operators
@@ -44,6 +46,34 @@ def _part_figures() -> Iterator[tuple[str, Figure]]:
                     whole=True,
                 ),
             )
+
+
+def _areas() -> Iterator[tuple[str, Figure]]:
+    for node in names("area"):
+        for end, of in (("value", ""), ("low", "_low"), ("high", "_high")):
+            words = f", at its {end} end" if of else ""
+            yield (
+                f"area.mm2_{node}{of}",
+                Figure(
+                    unit="mm2",
+                    title=f"area as a chip of {node}{words}",
+                    of_hardware=_square_millimetres(node, end),
+                    combine="same",
+                ),
+            )
+
+
+def _square_millimetres(node: str, end: str) -> Callable[[Hardware], float]:
+    return lambda hardware: float(getattr(_area(hardware, node), end))
+
+
+def _area(hardware: Hardware, node: str) -> Area:
+    return total(area(hardware, _area_table(node)))
+
+
+@cache
+def _area_table(node: str) -> Prices:
+    return load_area_table(node)
 
 
 def _share(part: str, end: End) -> Callable[[Hardware], float]:
@@ -93,8 +123,8 @@ def _part(name: str) -> Part:
     return load_part(name).model
 
 
-PART_FIGURES: dict[str, Figure] = dict(_part_figures())
-"""Every figure of a design in a shipped part, by name: ``fit.PART.share``, ``fit.PART.luts`` and so on."""
+PART_FIGURES: dict[str, Figure] = {**dict(_part_figures()), **dict(_areas())}
+"""Every figure of a design in a shipped part, or as a chip: ``fit.PART.share``, ``area.mm2_TABLE`` and so on."""
 
 
 def about(figure: str) -> Figure:

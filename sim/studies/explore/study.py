@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....configs.csv_cells import csv_cell
+from ....configs.errors import ConfigError
 from ....configs.needs import install_line
 from ....configs.whole_file import write_all_whole
 from .axis_values import Settings
@@ -151,7 +152,8 @@ class Verdict:
         figures = together if len(each_has) == len(found) else None
         reason = design.reason
         if not reason and figures is None:
-            reason = next(_told(scenario, outcome) for scenario, outcome in ran if outcome.figures is None)
+            supplied = zip(ran, found, strict=True)
+            reason = next(_told(scenario, outcome) for (scenario, _), outcome in supplied if outcome.figures is None)
         if not reason:
             reason = space.violated(design.settings, figures)
         return cls(design=design, outcomes=found, figures=figures, reason=reason)
@@ -169,7 +171,11 @@ def _supplied(space: Space, design: DesignRow, scenario: Settings, outcome: Outc
     """The outcome with the figures that the sweep supplies, which no store holds."""
     if outcome.figures is None or not space.supplied_figures:
         return outcome
-    return Outcome(figures=outcome.figures | space.supplied(space.point({**design.settings, **scenario})))
+    point = space.point({**design.settings, **scenario})
+    try:
+        return Outcome(figures=outcome.figures | space.supplied(point))
+    except ConfigError as error:
+        return Outcome(figures=None, reason=str(error))
 
 
 def _told(scenario: Settings, outcome: Outcome) -> str:

@@ -1,6 +1,9 @@
 """Figures of FPGA parts in a sweep: they rule designs out before anything is simulated, and cost only who asks."""
 
 import pytest
+from bisparse.accel.area import area, load_area_table, total
+from bisparse.accel.set_fields import set_fields
+from bisparse.accel.specification import load_hardware
 from bisparse.sim.studies.explore.figures import FIGURES
 from bisparse.sim.studies.explore.loading import space_of_data
 from bisparse.sim.studies.explore.part_figures import PART_FIGURES, about
@@ -34,6 +37,22 @@ def test_a_study_under_a_constraint_says_which_designs_fit():
     assert bool(fits.loc[4, "feasible"])
     assert not bool(fits.loc[512, "feasible"])
     assert 0 < fits.loc[4, SHARE] <= 1
+
+
+def test_area_rules_designs_out_and_is_aimed_at():
+    told = sweep(constraints=["area.mm2_22nm_high <= 60"], objectives=[{"minimise": "area.mm2_22nm"}])
+    table = bisparse.explore(told | {"axes": {ROWS: [8, 16, 128]}}).set_index(ROWS)
+    assert table["feasible"].tolist() == [True, True, False]
+    found = table.loc[8, "area.mm2_22nm"]
+    hardware = set_fields(load_hardware("sat-vcu1525"), [f"{ROWS.removeprefix('hardware.')}=8"]).model
+    assert found == pytest.approx(total(area(hardware, load_area_table("22nm"))).value)
+    assert found < table.loc[16, "area.mm2_22nm"]
+
+
+def test_a_design_whose_memories_an_area_table_does_not_have_is_a_row_with_a_reason():
+    told = sweep(objectives=[{"minimise": "area.mm2_22nm"}])
+    table = bisparse.explore(told | {"axes": {"hardware.buffers.west.banks": [32, 8192]}})
+    assert table["feasible"].tolist() == [True, False]
 
 
 def test_no_name_stands_for_two_figures():
