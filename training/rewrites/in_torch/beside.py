@@ -64,7 +64,8 @@ class Adapter(Beside):
     def __call__(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """The layer's output with the rest added."""
         total = Beside.__call__(self, layer, (output,) if self.behind else inputs, output)
-        mask, few = getattr(layer, MASK, None), getattr(layer, _RESIDUAL, None)
+        mask: Tensor | None = getattr(layer, MASK, None)
+        few = getattr(layer, _RESIDUAL, None)
         if mask is not None:
             return total * mask
         if few is None:

@@ -39,10 +39,10 @@ def settle(model: nn.Module, weights: Mapping[str, Tensor]) -> list[Moved]:
         scale, shift = _folded(norm, branch)
         multiplied = weights.get(f"{path}.branch_{number}", branch.weight)
         made.weight.copy_(multiplied * scale.view(-1, *(1,) * (multiplied.dim() - 1)))
-        moved.append(Moved(old=branch.weight, new=made.weight))
+        moved.append(Moved(old=branch.get_parameter("weight"), new=made.get_parameter("weight")))
         if module.bias is not None and made.bias is not None:
             made.bias.copy_(module.bias + shift)
-            moved.append(Moved(old=module.bias, new=made.bias))
+            moved.append(Moved(old=module.get_parameter("bias"), new=made.get_parameter("bias")))
         stays = {id(each.old) for each in moved}
         moved += [Moved(old=each, new=None) for each in module.parameters() if id(each) not in stays]
         put(model, path, made)

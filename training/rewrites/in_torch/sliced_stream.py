@@ -161,7 +161,8 @@ def _turned(model: nn.Module, group: CoupledGroup, places: _Places, kept: int) -
     for path in {**places.readers, **places.writers}:
         layer = made.get_submodule(path)
         assert isinstance(layer, nn.Linear), "hooks were on linear layers alone"
-        weight, bias = layer.weight, layer.bias
+        weight: Tensor = layer.weight
+        bias: Tensor | None = layer.bias
         if path in places.readers:
             norm, basis = norms[places.readers[path]], bases[places.readers[path]]
             shift = weight @ norm.bias
@@ -248,7 +249,7 @@ _MODE = "_bisparse_turning"
 
 def _begin(model: nn.Module, _: Any) -> None:
     model.__dict__[_MODE] = mode = _Turning()
-    mode.__enter__()
+    mode.__enter__()  # type: ignore[no-untyped-call]
 
 
 def _end(model: nn.Module, *_: Any) -> None:
