@@ -164,13 +164,10 @@ def check_rules(recipe: Recipe, modules: Collection[str], *, weighted: Collectio
     fields = {f"dense.names.{number}": name for number, name in enumerate(recipe.dense.names)}
     fields |= {f"dense.all_but.{number}": name for number, name in enumerate(recipe.dense.all_but)}
     _check_named(fields, modules, need=f"a matrix product of {of}")
-    of_weights = {
-        f"{section}.{rule}.names.{number}": name
-        for section, rules in (("layers", recipe.layers), ("activations", recipe.activations))
-        for rule, each in enumerate(rules)
-        for number, name in enumerate(each.names)
-    }
-    _check_named(of_weights, weighted, need=f"a matrix product by a weight of {of}")
+    by_weights = {f"layers.{rule}": each.names for rule, each in enumerate(recipe.layers)}
+    by_weights |= {f"activations.{rule}": each.names for rule, each in enumerate(recipe.activations)}
+    named = {f"{rule}.names.{number}": name for rule, names in by_weights.items() for number, name in enumerate(names)}
+    _check_named(named, weighted, need=f"a matrix product by a weight of {of}")
 
 
 def _check_named(fields: Mapping[str, str], modules: Collection[str], *, need: str) -> None:
