@@ -117,17 +117,17 @@ def joined_views(views: Sequence[View]) -> View:
 
     Any dataclass or tuple of names with arrays in it, at any depth.
     """
-    first: Any = views[0]
-    names = first._fields if isinstance(first, tuple) else _names_of(type(first))
-    changed: dict[str, Any] = {}
-    for name in names:
+    first, changed = views[0], dict[str, Any]()
+    fields = () if isinstance(first, ArrayTiming) else dataclasses.fields(first)  # type: ignore[arg-type]
+    for name in ArrayTiming._fields if isinstance(first, ArrayTiming) else [each.name for each in fields]:
         values = [getattr(view, name) for view in views]
         if isinstance(values[0], np.ndarray):
             changed[name] = np.concatenate(values)
         elif isinstance(values[0], ArrayTiming | DramTiming | Room):
             changed[name] = joined_views(values)
-    found: Any = first._replace(**changed) if isinstance(first, tuple) else dataclasses.replace(first, **changed)
-    return cast(View, found)
+    if isinstance(first, ArrayTiming):
+        return cast(View, first._replace(**changed))
+    return dataclasses.replace(first, **changed)  # type: ignore[type-var]
 
 
 def gathered(parts: Sequence[tuple[npt.NDArray[Any], Figures]], designs: int) -> Figures:
