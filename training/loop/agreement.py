@@ -43,14 +43,19 @@ def _check(
         if operator.name in pruned.prunings and pruned.prunings[operator.name].operand != "result"
     }
     multiplied = {(operator.module, operator.stage) for operator in graph.products}
-    for place in sorted(simulated.keys() | trained.keys(), key=str):
+    # A module has the zeros that it was asked for, and multiplies by what the array is given of them.
+    taken = {
+        place: own if (rule := recipe.pruned_in(place[1])) is None else rule.multiplied_as(own)
+        for place, own in trained.items()
+    }
+    for place in sorted(simulated.keys() | taken.keys(), key=str):
         module, stage = place
         if place not in multiplied:
             # A layer that is never called, or the network's first, which passes no gradient on.
             continue
-        if simulated.get(place) != trained.get(place):
+        if simulated.get(place) != taken.get(place):
             raise ConfigError(
-                f"{phase}{module}:{stage.value}: got {trained.get(place, 'dense')} in training and "
+                f"{phase}{module}:{stage.value}: got {taken.get(place, 'dense')} in training and "
                 f"{simulated.get(place, 'dense')} in simulation, need the same; try dense.names: [{module!r}] in the "
                 "recipe"
             )

@@ -7,7 +7,9 @@ import pytest
 import torch
 from bisparse.configs.errors import ConfigError
 from bisparse.configs.formats import parse_format
+from bisparse.training.capture import capture
 from bisparse.training.graph import Stage
+from bisparse.training.loop.agreement import check_agreement
 from bisparse.training.recipes.in_torch import apply
 from torch import nn
 
@@ -81,3 +83,12 @@ def test_weights_without_a_rule_are_multiplied_as_terms_that_hold_as_many(percen
 def test_masks_of_another_kind_take_n_of_m_alone(recipe, shipped):
     with pytest.raises(ConfigError, match=r"sparsity: got 2:8\+1:8, need N:M such as 2:8"):
         apply(nn.Linear(16, 16), shipped(recipe), parse_format("2:8+1:8"))
+
+
+def test_a_run_whose_zeros_are_multiplied_as_a_sum_is_what_is_simulated(shipped):
+    """At 90% the sum holds all that is kept, at 50% it would not: then the layer is multiplied as it is."""
+    for percent in ("90%", "50%"):
+        model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
+        graph = capture(model, (16,), name="net", default_batch=4, source="test")
+        applied = apply(model, shipped("tasd"), parse_format(percent), steps=20)
+        check_agreement(applied, graph)
