@@ -1,8 +1,9 @@
 """What README and docs tell to type works: every command is parsed, every cheap one and every Python block is run.
 
-A comment before a block says why it is not run as the rest is, and is counted: ``only parsed`` (its commands are read
-to the last option), ``only read`` (nothing is looked at), ``needs torch`` (run where torch is). Blocks of a page share
-an empty folder and, in Python, their names; a block with a title is the file of that name.
+A comment before a block says why it is not run as the rest is, and is counted: ``run smaller`` (the same command on
+less work, see ``smaller``), ``only parsed`` (its commands are read to the last option), ``only read`` (nothing is
+looked at), ``needs torch`` (run where torch is). Blocks of a page share an empty folder and, in Python, their names; a
+block with a title is the file of that name.
 """
 
 import contextlib
@@ -18,7 +19,10 @@ import pytest
 import typer
 from typer.main import get_command
 
+import bisparse
 from bisparse.command_line import app
+
+from . import smaller
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -27,7 +31,7 @@ PAGES = sorted(
     if file.relative_to(ROOT).parts[:2] not in (("docs", "notebooks"), ("docs", "sat-design-space"))
 )
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
-COMMENT = r"(?:<!-- (?P<mark>only parsed|only read|needs torch|test command)(?:: (?P<why>[^>]+?))? -->\n)?"
+COMMENT = r"(?:<!-- (?P<mark>only parsed|only read|run smaller|needs torch|test command)(?:: (?P<why>[^>]+?))? -->\n)?"
 BLOCK = re.compile(
     rf"^{COMMENT}```(?P<kind>sh|python|yaml)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.M | re.S
 )
@@ -64,13 +68,13 @@ def test_every_block_that_is_not_run_says_why():
         (name(page), block["text"][:60])
         for page in PAGES
         for block in blocks(page)
-        if block["mark"] in ("only parsed", "only read") and not block["why"]
+        if block["mark"] in ("run smaller", "only parsed", "only read") and not block["why"]
     ]
     assert mute == []
     assert dict(marks) == MARKED
 
 
-MARKED = {"only parsed": 36, "only read": 7, "needs torch": 14, "test command": 1}
+MARKED = {"run smaller": 27, "only parsed": 9, "only read": 7, "needs torch": 14, "test command": 1}
 """How many blocks are not run as the rest is; who marks another one says so here."""
 
 
@@ -97,7 +101,7 @@ def test_what_a_page_tells_to_type_works(page, run, tmp_path):
     names = {}
     for block in blocks(page):
         text = block["text"]
-        if block["mark"] in ("only parsed", "only read", "test command"):
+        if block["mark"] in ("run smaller", "only parsed", "only read", "test command"):
             continue
         if block["mark"] == "needs torch" and not importlib.util.find_spec("torch"):
             continue
@@ -110,6 +114,35 @@ def test_what_a_page_tells_to_type_works(page, run, tmp_path):
             for words in commands(text):
                 done = run(*words[1:])
                 assert done.code == 0, (words, done.err)
+
+
+MADE_SMALLER = [page for page in PAGES if any(block["mark"] == "run smaller" for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", MADE_SMALLER, ids=name)
+def test_what_takes_long_works_on_less(page, run, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr("bisparse.training.loop.study.WorkerPool", smaller.InThisProcess)
+    smaller.lay_out(tmp_path, run)
+    names = {"bisparse": bisparse}
+    for block in blocks(page):
+        text = block["text"]
+        if block["title"]:
+            (tmp_path / block["title"]).write_text(text, encoding="utf-8")
+        elif block["mark"] == "run smaller" and block["kind"] == "python":
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(smaller.smaller_text(text), name(page), "exec"), names)
+        elif block["mark"] == "run smaller":
+            for words in commands(text):
+                asked = smaller.smaller(words, tmp_path)
+                if asked is not None:
+                    done = run(*asked[1:])
+                    assert done.code == 0, (asked, done.err)
+
+
+def test_what_is_run_smaller_elsewhere_is_run_there():
+    for word, file in smaller.ELSEWHERE.items():
+        assert word.strip("-") in (ROOT / "tests" / file).read_text(encoding="utf-8"), (word, file)
 
 
 def test_the_figures_of_the_tutorial_are_those_that_it_leads_to(run, tmp_path):
