@@ -11,33 +11,13 @@ from bisparse.sim.options import Options
 from bisparse.sim.simulation import Simulator
 from bisparse.sim.studies.ablation.ablation import SWITCHES, Ablation
 from bisparse.sim.studies.ablation.run_ablation import ablate
-from bisparse.training.recipes.about import About
 from bisparse.training.recipes.declaration import load_recipe
 
 from bisparse.api import load_workload
 
-from .pairs import pairs
+from .pairs import pairs, recipes_of_a_step
 
-TIMED = "sat-vcu1525-timed"
-"""Differs from ``sat-vcu1525`` by its memory alone, and takes ten times as long to search."""
-
-
-def of_a_step(name):
-    """What the figures of a step at N:M depend on, of what a recipe says."""
-    recipe = load_recipe(name).model
-    works = tuple(work for work in recipe.extra_work if work.in_every_step)
-    plain = {"schedule": type(recipe.schedule)(), "extra_work": works, "layer_density": "uniform"}
-    return recipe.model_copy(update=plain).model_dump_json(exclude={*About.model_fields})
-
-
-OF_A_STEP = {name: model for name in names("recipes") if (model := load_recipe(name).model).pass_ == "training"}
-RECIPES = sorted({of_a_step(name): name for name, model in OF_A_STEP.items() if not model.rewrites}.values())
-"""Those of a training step of the network as it is; of several that are one there the last stands for all."""
-
-CASES = [
-    *[(design, recipe) for recipe, design in pairs(RECIPES, [each for each in names("hardware") if each != TIMED])],
-    (TIMED, "bdwp"),
-]
+CASES = [(design, recipe) for recipe, design in pairs(recipes_of_a_step(), names("hardware"))]
 
 
 @cache

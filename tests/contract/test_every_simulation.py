@@ -19,12 +19,11 @@ from bisparse.training.recipes.declaration import load_recipe
 import bisparse
 from bisparse.api import load_workload
 
-from .pairs import pairs, prunes
+from .pairs import pairs, prunes, recipes_of_a_step
 
 DESIGNS = names("hardware")
-OF_A_STEP = {name: model for name in names("recipes") if (model := load_recipe(name).model).pass_ == "training"}
-RECIPES = [name for name, model in OF_A_STEP.items() if not model.rewrites]
-"""Those of a training step of the network as it is; others stand in `tests/unit/sim/test_shipped_methods.py`."""
+RECIPES = recipes_of_a_step()
+"""Those with rewrites stand in `tests/unit/sim/test_shipped_methods.py`."""
 
 WORKLOAD = "resnet9-cifar10"
 
