@@ -9,7 +9,7 @@ import typer
 
 from . import area, dram, fit, options
 from .shipped import as_path
-from .terminal import print_json, print_table
+from .terminal import print_json, print_table, width_of_terminal
 
 if TYPE_CHECKING:
     from ..accel.specification import Hardware
@@ -80,7 +80,11 @@ def show(
             }
         )
         return
-    print(f"{design.name}: {design.title}\nfiles: {', '.join(map(str, loaded.sources))}\nsha256: {loaded.sha256}\n")
+    from ..reports.shared.plain_text import wrapped
+
+    width, heading = width_of_terminal(), f"{design.name}: {design.title}"
+    print("\n".join([heading] if width is None else wrapped(heading, width)))
+    print(f"files: {', '.join(map(str, loaded.sources))}\nsha256: {loaded.sha256}\n")
     said = {path: each for path, each in known.items() if each.status != DEFAULT}
     rows = [("parameter", "value", "range", "status", "source")]
     scaled_with = {name: path for path, each in said.items() for name in each.scales}
