@@ -243,7 +243,8 @@ def test_shipped_files_are_listed_and_shown(run, kind, name):
 def test_a_design_is_shown_with_the_source_of_its_numbers(run):
     shown = run("hardware", "show", "edge-16x16").out
     (line,) = (line for line in shown.splitlines() if line.startswith("tensor_engine.rows"))
-    assert line.split()[:3] == ["tensor_engine.rows", "16", "assumed"]
+    assert line.split()[:2] == ["tensor_engine.rows", "16"]
+    assert "  assumed  " in line
     document = run("hardware", "show", "edge-16x16", "--json").document
     assert document["values"]["tensor_engine"]["rows"] == 16
     assert document["provenance"]["tensor_engine.rows"]["status"] == "assumed"

@@ -51,9 +51,9 @@ def test_one_of_attention_does_not_train_and_says_so(run, recipe):
     assert refused in done.err
 
 
-def test_a_checkpoint_of_the_network_is_refused(run, recipe, tmp_path):
+def test_a_checkpoint_of_the_network_before_it_was_rewritten_is_refused(run, recipe, tmp_path):
     torch.save(resnet9(classes=10).state_dict(), tmp_path / "net.pt")
     recipe.write_text("extends: static-masks\n" + RECIPE)
     done = run("simulate", *RESNET, "--recipe", recipe, "--weights", "net.pt")
     assert done.code == 2
-    assert "weights: got net.pt with low, which rewrites layers (low rank 8)" in done.err
+    assert "which resnet9-cifar10 under low has not (low rank 8), need the checkpoint of the network as it is then" in done.err
