@@ -56,4 +56,4 @@ def test_a_checkpoint_of_the_network_before_it_was_rewritten_is_refused(run, rec
     recipe.write_text("extends: static-masks\n" + RECIPE)
     done = run("simulate", *RESNET, "--recipe", recipe, "--weights", "net.pt")
     assert done.code == 2
-    assert "which resnet9-cifar10 under low has not (low rank 8), need the checkpoint of the network as it is then" in done.err
+    assert "which resnet9-cifar10 under low has not (low rank 8), need the checkpoint of the network" in done.err
