@@ -1,6 +1,6 @@
 """Time and energy of finished studies by the model as it is now: figures in their ``codesign.csv``, in place.
 
-python examples/accuracy/priced_again.py docs/accuracy/mnist-5k-*.csv docs/accuracy/pydoc-*.csv
+python examples/accuracy/priced_again.py docs/accuracy/*.csv
 
 Nothing is trained: accuracies stay what they were. The step is captured from the same model at the same batch; a whole
 run is simulated as ``bisparse codesign`` does it. The time to a share of dense's accuracy is that of the same epoch.
