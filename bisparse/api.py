@@ -238,6 +238,9 @@ def train(
     """
     check_keywords(settings, TrainingSettings, signature(train).parameters)
     check_torch()
+    if not isinstance(model, str):
+        got = f"model: got a {type(model).__name__}, need a name or package.module:factory, that makes it anew"
+        raise ConfigError(f"{got}; try bisparse.apply for a loop of your own")
     from .training.loop import train as train_run
 
     name = data_name(data, Path(out))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -90,10 +91,14 @@ def _unguarded_script_hidden() -> Iterator[None]:
         script.__file__ = file
 
 
+_GUARD = re.compile(r"^if\b.*(?<!\.)\b__name__\b", re.MULTILINE)
+"""A script that asks, at its outer level, whether it is the one that was started; ``.__name__`` is something else's."""
+
+
 @cache
 def _is_guarded(script: str) -> bool:
     try:
-        return "__name__" in Path(script).read_text(encoding="utf-8", errors="replace")
+        return _GUARD.search(Path(script).read_text(encoding="utf-8", errors="replace")) is not None
     except OSError:
         # Standard input, say: there is nothing that a process could import.
         return False

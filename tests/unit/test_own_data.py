@@ -94,3 +94,8 @@ def test_how_far_a_study_is_goes_to_the_log(caplog):
         told("designs", 2, 2000)
         told("designs", 2000, 2000)
     assert caplog.messages == ["explore: 1 of 2,000, designs", "explore: 2,000 of 2,000, designs"]
+
+
+def test_a_module_is_told_how_a_run_makes_its_own(tmp_path):
+    with pytest.raises(bisparse.ConfigError, match=r"model: got a Linear, need a name or package\.module:factory"):
+        bisparse.train(torch.nn.Linear(2, 2), "digits", out=tmp_path / "run")

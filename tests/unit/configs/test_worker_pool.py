@@ -59,10 +59,11 @@ def test_what_is_under_way_is_not_waited_for(pool, work):
         under_way.result(timeout=30)
 
 
-def test_a_script_without_a_guard_may_start_processes(tmp_path):
+@pytest.mark.parametrize("before", ["", "name = type(3).__name__\n", "if str.__name__ == 'str':\n    pass\n"])
+def test_a_script_without_a_guard_may_start_processes(before, tmp_path):
     script = tmp_path / "plain.py"
     script.write_text(
-        "from bisparse.configs.worker_pool import WorkerPool\n"
+        f"{before}from bisparse.configs.worker_pool import WorkerPool\n"
         "pool = WorkerPool(1)\n"
         "print('found', pool.submit(abs, -3).result(), __file__)\n"
         "pool.end()\n"
@@ -71,12 +72,13 @@ def test_a_script_without_a_guard_may_start_processes(tmp_path):
     assert (done.stdout, done.stderr) == (f"found 3 {script}\n", "")
 
 
-def test_a_script_with_a_guard_is_there_for_its_processes(tmp_path):
+@pytest.mark.parametrize("asked", ["__name__ == '__main__'", "'__main__' == __name__"])
+def test_a_script_with_a_guard_is_there_for_its_processes(asked, tmp_path):
     script = tmp_path / "guarded.py"
     script.write_text(
         "from bisparse.configs.worker_pool import WorkerPool\n"
         "def of_the_script(number):\n    return number + 1\n"
-        "if __name__ == '__main__':\n"
+        f"if {asked}:\n"
         "    pool = WorkerPool(1)\n"
         "    print('found', pool.submit(of_the_script, 3).result())\n"
         "    pool.end()\n"
