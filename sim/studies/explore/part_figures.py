@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from typing import Any
 
 from ....accel.area import Area, Prices, area, load_area_table, total
 from ....accel.resources.amounts import ENDS, RESOURCES, TITLES, End
@@ -22,48 +23,34 @@ from ....configs.library import names
 from .figures import ACCURACY, ACCURACY_FIGURE, FIGURES, Figure
 
 
+def _of_silicon(name: str, title: str, of_hardware: Callable[[Hardware], float], **more: Any) -> tuple[str, Figure]:
+    return name, Figure(**{"unit": "", "title": title, "of_hardware": of_hardware, "combine": "same", **more})
+
+
+def _suffix(end: End) -> str:
+    return "" if end == "value" else f"_{end}"
+
+
 def _part_figures() -> Iterator[tuple[str, Figure]]:
     for part in names("parts"):
         for end in ENDS:
-            of, words = ("", "") if end == "value" else (f"_{end}", f", operators at their {end} end")
-            yield (
-                f"fit.{part}.share{of}",
-                Figure(
-                    unit="",
-                    title=f"largest share of a resource in a region of {part}{words}; 1 or less fits",
-                    of_hardware=_share(part, end),
-                    combine="same",
-                ),
-            )
+            words = "" if end == "value" else f", operators at their {end} end"
+            title = f"largest share of a resource in a region of {part}{words}; 1 or less fits"
+            yield _of_silicon(f"fit.{part}.share{_suffix(end)}", title, _share(part, end))
         for number, resource in enumerate(RESOURCES):
-            yield (
-                f"fit.{part}.{resource}",
-                Figure(
-                    unit="",
-                    title=f"{TITLES[resource]} taken of {part}",
-                    of_hardware=_count(part, number),
-                    combine="same",
-                    whole=True,
-                ),
-            )
+            title = f"{TITLES[resource]} taken of {part}"
+            yield _of_silicon(f"fit.{part}.{resource}", title, _count(part, number), whole=True)
 
 
 def _areas() -> Iterator[tuple[str, Figure]]:
     for node in names("area"):
-        for end, of in (("value", ""), ("low", "_low"), ("high", "_high")):
-            words = f", at its {end} end" if of else ""
-            yield (
-                f"area.mm2_{node}{of}",
-                Figure(
-                    unit="mm2",
-                    title=f"area as a chip of {node}{words}",
-                    of_hardware=_square_millimetres(node, end),
-                    combine="same",
-                ),
-            )
+        for end in ENDS:
+            words = "" if end == "value" else f", at its {end} end"
+            title = f"area as a chip of {node}{words}"
+            yield _of_silicon(f"area.mm2_{node}{_suffix(end)}", title, _square_millimetres(node, end), unit="mm2")
 
 
-def _square_millimetres(node: str, end: str) -> Callable[[Hardware], float]:
+def _square_millimetres(node: str, end: End) -> Callable[[Hardware], float]:
     return lambda hardware: float(getattr(_area(hardware, node), end))
 
 

@@ -5,7 +5,6 @@ The paper has one mask for the stream; here each adapter has its own, and one ch
 
 from torch import Tensor
 
-from .....configs.errors import ConfigError
 from ...adapter_names import MASK
 from .seen import GroupScore, SeenGroup
 
@@ -16,14 +15,8 @@ def adapter_masks(seen: SeenGroup) -> Tensor:
     Raises:
         ConfigError: none has a mask.
     """
-    masks = {name: each.abs() for name, each in seen.parameters.items() if name.endswith(f".{MASK}")}
-    if not any(each.tensor in masks for each in seen.group.slices):
-        raise ConfigError(
-            f"chosen_by: got adapter-masks of {seen.group.name}, need adapters behind it that have a mask; try "
-            "magnitude",
-            field="chosen_by",
-        )
-    return seen.group.summed(masks)
+    masks = [name for name in seen.parameters if name.endswith(f".{MASK}")]
+    return seen.magnitudes_behind(masks, chosen_by="adapter-masks", need="adapters behind it that have a mask")
 
 
 ADAPTER_MASKS = GroupScore(of=adapter_masks)

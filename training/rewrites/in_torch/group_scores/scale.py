@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from .....configs.errors import ConfigError
 from .seen import GroupScore, SeenGroup
 
 
@@ -12,14 +11,7 @@ def scale(seen: SeenGroup) -> Tensor:
     Raises:
         ConfigError: there is none.
     """
-    scales = {name: seen.parameters[name].abs() for name in seen.scales}
-    if not any(each.tensor in scales for each in seen.group.slices):
-        raise ConfigError(
-            f"chosen_by: got scale of {seen.group.name}, need a batch normalisation with a scale behind it; try "
-            "magnitude",
-            field="chosen_by",
-        )
-    return seen.group.summed(scales)
+    return seen.magnitudes_behind(seen.scales, chosen_by="scale", need="a batch normalisation with a scale behind it")
 
 
 SCALE = GroupScore(of=scale)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from .....configs.errors import ConfigError
 from ..coupled_slices import CoupledGroup
 
 Needs = Literal["gradients", "inputs"]
@@ -62,6 +63,19 @@ class SeenGroup:
     inputs: Mapping[str, Read]
     scales: Collection[str]
     generator: torch.Generator
+
+    def magnitudes_behind(self, names: Iterable[str], *, chosen_by: str, need: str) -> Tensor:
+        """Magnitudes of some parameters that members pass, summed where there are several.
+
+        Raises:
+            ConfigError: no slice of the group is of one of them.
+        """
+        found = {name: self.parameters[name].abs() for name in names}
+        if not any(each.tensor in found for each in self.group.slices):
+            raise ConfigError(
+                f"chosen_by: got {chosen_by} of {self.group.name}, need {need}; try magnitude", field="chosen_by"
+            )
+        return self.group.summed(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
