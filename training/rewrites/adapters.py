@@ -33,10 +33,10 @@ from .splice import with_fragments
 
 
 class Gate(Section):
-    """Numbers between the factors, one a rank: each learns, and is then drawn towards zero (SoRA's proximal step)."""
+    """Numbers that learn and are then drawn towards zero (SoRA's proximal step): one a rank, or one a channel."""
 
     penalty: float = Field(
-        gt=0, allow_inf_nan=False, description="xi: after an update at learning rate h a gate loses h xi, down to zero"
+        gt=0, allow_inf_nan=False, description="xi: after an update at learning rate h each loses h xi, down to zero"
     )
 
 

@@ -3,7 +3,8 @@
 At sparsity s there are 1 / (1 - s) of them, each pruned to s by the recipe, so that together they have the dense
 layer's products. A branch of a convolution has a batch normalisation of its own before the sum. Branches may be the
 candidates of a search, of which one stays: while it searches all of them run, as in differentiable architecture search.
-A module adds them up weighted by the softmax of numbers that learn, one a candidate; what these cost is left out here.
+They are added up weighted by the softmax of numbers that learn, one a candidate: a pass over each output forwards, and
+two backwards. The softmax of so few numbers takes nothing here.
 Source: Thangarasa et al., ICML 2024: Sparse-IFT (arXiv 2303.11525), and its code.
 """
 
@@ -14,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..graph import TrainingGraph
+from ..graph import Size, TrainingGraph
 from .behind import behind, unnormalised, with_normalised
 from .fragment import Fragment, Value
 from .layer_rewrite import LayerRewrite
@@ -59,9 +60,11 @@ class Parallel(LayerRewrite):
 
     def _build(self, fragment: Fragment, layer: Layer, x: Value) -> Value:
         outputs = []
+        shares = fragment.weight("mixture", (Size(fixed=self.branches),), learns=True) if self.searched else None
         for number in range(1, self.branches + 1):
             name = f"branch_{number}"
             weight = fragment.weight(f"{name}.weight", layer.weight.shape, learns=layer.learns)
             made = product(fragment, layer, x, weight, module=fragment.under(name))
-            outputs.append(behind(fragment, layer, made, self.between, name=f"norm_{number}"))
+            output = behind(fragment, layer, made, self.between, name=f"norm_{number}")
+            outputs.append(output if shares is None else fragment.gated(output, shares, module=layer.name))
         return reduce(lambda total, each: fragment.add(total, each, module=layer.name), outputs)

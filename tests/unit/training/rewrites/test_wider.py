@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 
 import pytest
 import torch
@@ -106,5 +107,17 @@ def test_of_the_candidates_of_a_search_one_is_deployed():
     searching, found = (rewritten(graph, (entry,), deployed=deployed) for deployed in (False, True))
     assert found.graph is graph
     assert found.changes[0].outcome.says == ("Of the candidates of a layer one stays: the network runs as it was.",)
-    whole = entry.model_copy(update={"searched": False})
-    assert searching.graph.operators == rewritten(graph, (whole,), deployed=False).graph.operators
+    whole = rewritten(graph, (entry.model_copy(update={"searched": False}),), deployed=False).graph
+    kinds, before = (
+        Counter((each.stage.value, each.kind) for each in one.operators) for one in (searching.graph, whole)
+    )
+    # A share each: a pass forwards, two backwards; the shares' gradients add up, and are one parameter's.
+    assert kinds - before == {
+        ("FF", "multiply"): 4,
+        ("BP", "multiply"): 4,
+        ("WU", "multiply"): 4,
+        ("WU", "reduce"): 4,
+        ("WU", "gradient_add"): 3,
+        ("update", "parameter_update"): 1,
+    }
+    assert not before - kinds
